@@ -1,0 +1,243 @@
+//! One command's append as data, and the one call that writes a batch of them.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::BookError;
+use crate::claims::Claim;
+
+/// Payload and metadata of one event, in bytes. Larger content belongs in the object store.
+pub const EVENT_BYTES_MAX: usize = 256 * 1024;
+
+/// All that one accepted decision wants to write.
+#[derive(Debug, Clone)]
+pub struct Append {
+    pub command_id: Uuid,
+    pub tenant: Uuid,
+    pub body_hash: [u8; 32],
+    /// The receipt's answer, as JSON text.
+    pub answer: String,
+    /// Streams written and facts read, with the sequence that the decision saw.
+    pub seen: Vec<Seen>,
+    pub events: Vec<NewEvent>,
+    pub claims: Vec<Claim>,
+    /// Persons whose keys are destroyed.
+    pub erased: Vec<Uuid>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub aggregate_type: &'static str,
+    pub stream: Uuid,
+    pub sequence: i64,
+    /// Whether the command writes the stream, or only read it as a fact.
+    pub writes: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub aggregate_type: &'static str,
+    pub stream: Uuid,
+    pub sequence: i64,
+    pub event_id: Uuid,
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: String,
+    pub metadata: String,
+}
+
+/// What became of one command of a batch.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    Appended(Receipt),
+    /// The command id was seen before; nothing was written.
+    Repeated(Receipt),
+    /// A stream or fact is not where the decision saw it: decide again.
+    Moved {
+        stream: String,
+    },
+    /// A claimed value is taken.
+    Claimed {
+        name: String,
+    },
+}
+
+/// The proof that a command was accepted.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// Only with a repeated command: the hash of the body that was accepted.
+    pub body_hash: Vec<u8>,
+    /// The last position of the command's events; the book's end then, when it made none.
+    pub position: i64,
+    pub recorded_at: DateTime<Utc>,
+    /// Only with a repeated command.
+    pub answer: String,
+}
+
+/// Writes a batch in one round trip. Commands of a batch must not touch each other, see `book.append`.
+///
+/// # Errors
+/// The database's error; whether the batch was written is then unknown until it is sent again.
+pub async fn append(pool: &PgPool, batch: &[Append]) -> Result<Vec<Outcome>, BookError> {
+    let mut args = Arguments::default();
+    for (command, append) in (1..).zip(batch) {
+        args.command(command, append);
+    }
+    let rows = args.call(pool).await?;
+    if rows.len() != batch.len() {
+        return Err(BookError::Broken(format!(
+            "{} commands were sent and {} answered",
+            batch.len(),
+            rows.len()
+        )));
+    }
+    rows.iter().map(outcome).collect()
+}
+
+/// The receipt of a command, if it was accepted.
+///
+/// # Errors
+/// The database's error.
+pub async fn receipt(pool: &PgPool, command_id: Uuid) -> Result<Option<Receipt>, BookError> {
+    let row = sqlx::query(
+        "select body_hash, position, recorded_at, answer::text as answer from book.receipts where command_id = $1",
+    )
+    .bind(command_id)
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| {
+        Ok(Receipt {
+            body_hash: row.try_get("body_hash")?,
+            position: row.try_get("position")?,
+            recorded_at: row.try_get("recorded_at")?,
+            answer: row.try_get("answer")?,
+        })
+    })
+    .transpose()
+}
+
+fn outcome(row: &sqlx::postgres::PgRow) -> Result<Outcome, BookError> {
+    let receipt = || -> Result<Receipt, BookError> {
+        Ok(Receipt {
+            body_hash: row.try_get::<Option<_>, _>("body_hash")?.unwrap_or_default(),
+            position: row.try_get("last_position")?,
+            recorded_at: row.try_get("recorded_at")?,
+            answer: row.try_get::<Option<_>, _>("answer")?.unwrap_or_default(),
+        })
+    };
+    let detail = || {
+        row.try_get::<Option<String>, _>("detail")
+            .map(Option::unwrap_or_default)
+    };
+    match row.try_get::<&str, _>("outcome")? {
+        "appended" => Ok(Outcome::Appended(receipt()?)),
+        "repeated" => Ok(Outcome::Repeated(receipt()?)),
+        "moved" => Ok(Outcome::Moved { stream: detail()? }),
+        "claimed" => Ok(Outcome::Claimed { name: detail()? }),
+        other => Err(BookError::Broken(format!("book.append answered {other}"))),
+    }
+}
+
+/// The parallel arrays of `book.append`, in its order.
+#[derive(Default)]
+struct Arguments<'a> {
+    command_ids: Vec<Uuid>,
+    tenants: Vec<Uuid>,
+    body_hashes: Vec<&'a [u8]>,
+    answers: Vec<&'a str>,
+    stream_command: Vec<i32>,
+    stream_types: Vec<&'a str>,
+    stream_ids: Vec<String>,
+    stream_expected: Vec<i64>,
+    event_command: Vec<i32>,
+    event_ids: Vec<Uuid>,
+    event_stream_types: Vec<&'a str>,
+    event_stream_ids: Vec<String>,
+    event_sequences: Vec<i64>,
+    event_types: Vec<&'a str>,
+    event_versions: Vec<&'a str>,
+    payloads: Vec<&'a str>,
+    metadatas: Vec<&'a str>,
+    claim_command: Vec<i32>,
+    claim_takes: Vec<bool>,
+    claim_names: Vec<&'a str>,
+    claim_digests: Vec<&'a [u8]>,
+    claim_types: Vec<&'a str>,
+    claim_ids: Vec<String>,
+    erased_command: Vec<i32>,
+    erased_subjects: Vec<Uuid>,
+}
+
+impl<'a> Arguments<'a> {
+    fn command(&mut self, command: i32, append: &'a Append) {
+        self.command_ids.push(append.command_id);
+        self.tenants.push(append.tenant);
+        self.body_hashes.push(&append.body_hash);
+        self.answers.push(&append.answer);
+        for seen in &append.seen {
+            self.stream_command.push(command);
+            self.stream_types.push(seen.aggregate_type);
+            self.stream_ids.push(seen.stream.to_string());
+            self.stream_expected.push(seen.sequence);
+        }
+        for event in &append.events {
+            self.event_command.push(command);
+            self.event_ids.push(event.event_id);
+            self.event_stream_types.push(event.aggregate_type);
+            self.event_stream_ids.push(event.stream.to_string());
+            self.event_sequences.push(event.sequence);
+            self.event_types.push(&event.event_type);
+            self.event_versions.push(&event.event_version);
+            self.payloads.push(&event.payload);
+            self.metadatas.push(&event.metadata);
+        }
+        for claim in &append.claims {
+            self.claim_command.push(command);
+            self.claim_takes.push(claim.takes);
+            self.claim_names.push(claim.name);
+            self.claim_digests.push(&claim.digest);
+            self.claim_types.push(claim.aggregate_type);
+            self.claim_ids.push(claim.stream.to_string());
+        }
+        for subject in &append.erased {
+            self.erased_command.push(command);
+            self.erased_subjects.push(*subject);
+        }
+    }
+
+    async fn call(self, pool: &PgPool) -> Result<Vec<sqlx::postgres::PgRow>, BookError> {
+        Ok(sqlx::query(
+            "select command, outcome, body_hash, last_position, recorded_at, answer::text as answer, detail
+             from book.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                              $20, $21, $22, $23, $24, $25)",
+        )
+        .bind(self.command_ids)
+        .bind(self.tenants)
+        .bind(self.body_hashes)
+        .bind(self.answers)
+        .bind(self.stream_command)
+        .bind(self.stream_types)
+        .bind(self.stream_ids)
+        .bind(self.stream_expected)
+        .bind(self.event_command)
+        .bind(self.event_ids)
+        .bind(self.event_stream_types)
+        .bind(self.event_stream_ids)
+        .bind(self.event_sequences)
+        .bind(self.event_types)
+        .bind(self.event_versions)
+        .bind(self.payloads)
+        .bind(self.metadatas)
+        .bind(self.claim_command)
+        .bind(self.claim_takes)
+        .bind(self.claim_names)
+        .bind(self.claim_digests)
+        .bind(self.claim_types)
+        .bind(self.claim_ids)
+        .bind(self.erased_command)
+        .bind(self.erased_subjects)
+        .fetch_all(pool)
+        .await?)
+    }
+}

@@ -1,0 +1,255 @@
+//! The group-commit appender: one task per process that writes waiting appends together.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::BookError;
+use crate::append::{self, Append, Outcome};
+
+/// Commands written in one round trip.
+pub const BATCH_COMMANDS_MAX: usize = 512;
+/// Payload and metadata bytes written in one round trip; one command may exceed it alone.
+pub const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Commands waiting to be written; more are refused as overload.
+pub const QUEUE_COMMANDS_MAX: usize = 8_192;
+/// How long a batch whose outcome is unknown is sent again, in seconds.
+const PATIENCE_SECONDS: u64 = 20;
+const RETRY_MS: u64 = 100;
+
+type Reply = oneshot::Sender<Result<Outcome, BookError>>;
+
+struct Waiting {
+    append: Append,
+    reply: Reply,
+}
+
+/// A handle on the appender's queue.
+#[derive(Debug, Clone)]
+pub struct Appender {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.append.command_id.fmt(f)
+    }
+}
+
+impl Appender {
+    /// Starts the task. It ends when every handle is dropped and the queue is written.
+    #[must_use]
+    pub fn start(pool: PgPool) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
+        tokio::spawn(run(pool, waiting));
+        Self { queue }
+    }
+
+    /// Queues the append and waits for what became of it.
+    ///
+    /// # Errors
+    /// [`BookError::Overloaded`] when the queue is full, [`BookError::Unavailable`] when the outcome
+    /// stayed unknown, or the database's error.
+    pub async fn append(&self, append: Append) -> Result<Outcome, BookError> {
+        let (reply, outcome) = oneshot::channel();
+        self.queue
+            .try_send(Waiting { append, reply })
+            .map_err(|_| BookError::Overloaded)?;
+        outcome.await.map_err(|_| BookError::Unavailable)?
+    }
+}
+
+async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
+    let mut waiting = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            match queue.recv().await {
+                Some(first) => waiting.push_back(first),
+                None => return,
+            }
+        }
+        while waiting.len() < 2 * BATCH_COMMANDS_MAX {
+            match queue.try_recv() {
+                Ok(next) => waiting.push_back(next),
+                Err(_) => break,
+            }
+        }
+        let (appends, replies) = gather(&mut waiting);
+        metrics::histogram!("daybook_append_batch_commands").record(appends.len() as f64);
+        let started = Instant::now();
+        let outcomes = write(&pool, &appends).await;
+        metrics::histogram!("daybook_append_seconds").record(started.elapsed().as_secs_f64());
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            // Whoever waited may be gone; the receipt keeps the answer.
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
+/// Takes from the front what can be written together; the rest keeps its order.
+fn gather(waiting: &mut VecDeque<Waiting>) -> (Vec<Append>, Vec<Reply>) {
+    let mut touched = Touched::default();
+    let mut bytes = 0;
+    let (mut appends, mut replies, mut later) = (Vec::new(), Vec::new(), VecDeque::new());
+    while let Some(next) = waiting.pop_front() {
+        let size = next
+            .append
+            .events
+            .iter()
+            .map(|event| event.payload.len() + event.metadata.len())
+            .sum::<usize>();
+        let room = appends.is_empty() || (appends.len() < BATCH_COMMANDS_MAX && bytes + size <= BATCH_BYTES_MAX);
+        if room && touched.admits(&next.append) {
+            bytes += size;
+            touched.add(&next.append);
+            appends.push(next.append);
+            replies.push(next.reply);
+        } else {
+            // What waits keeps its turn: nothing that touches it may overtake it.
+            touched.add(&next.append);
+            later.push_back(next);
+        }
+    }
+    *waiting = later;
+    (appends, replies)
+}
+
+/// What the commands of a batch, and those that wait before the next candidate, write and read.
+#[derive(Default)]
+struct Touched {
+    commands: HashSet<Uuid>,
+    written: HashSet<(&'static str, Uuid)>,
+    read: HashSet<(&'static str, Uuid)>,
+    claims: HashSet<(Uuid, &'static str, Vec<u8>)>,
+}
+
+impl Touched {
+    fn admits(&self, append: &Append) -> bool {
+        let streams_free = append.seen.iter().all(|seen| {
+            let stream = (seen.aggregate_type, seen.stream);
+            !(self.written.contains(&stream) || seen.writes && self.read.contains(&stream))
+        });
+        let claim_free =
+            |claim: &crate::claims::Claim| !self.claims.contains(&(append.tenant, claim.name, claim.digest.clone()));
+        streams_free && !self.commands.contains(&append.command_id) && append.claims.iter().all(claim_free)
+    }
+
+    fn add(&mut self, append: &Append) {
+        self.commands.insert(append.command_id);
+        for seen in &append.seen {
+            let set = if seen.writes { &mut self.written } else { &mut self.read };
+            set.insert((seen.aggregate_type, seen.stream));
+        }
+        self.claims.extend(
+            append
+                .claims
+                .iter()
+                .map(|claim| (append.tenant, claim.name, claim.digest.clone())),
+        );
+    }
+}
+
+/// Writes a batch, again and again while its outcome is unknown: receipts make that safe.
+async fn write(pool: &PgPool, appends: &[Append]) -> Vec<Result<Outcome, BookError>> {
+    let started = Instant::now();
+    loop {
+        match append::append(pool, appends).await {
+            Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+            Err(error) if error.is_transient() => {
+                if started.elapsed() > Duration::from_secs(PATIENCE_SECONDS) {
+                    return appends.iter().map(|_| Err(BookError::Unavailable)).collect();
+                }
+                warn!(error = %error, commands = appends.len(), "the outcome of an append is unknown; sending it again");
+                tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+            }
+            Err(error) if appends.len() == 1 => return vec![Err(error)],
+            // One command made the database fail; its neighbours must not suffer.
+            Err(_) => {
+                let mut outcomes = Vec::with_capacity(appends.len());
+                for append in appends {
+                    outcomes.push(alone(pool, append).await);
+                }
+                return outcomes;
+            }
+        }
+    }
+}
+
+async fn alone(pool: &PgPool, append: &Append) -> Result<Outcome, BookError> {
+    Box::pin(write(pool, std::slice::from_ref(append)))
+        .await
+        .pop()
+        .unwrap_or(Err(BookError::Unavailable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::append::Seen;
+
+    fn waiting(command: u128, seen: &[(u128, bool)]) -> (Waiting, oneshot::Receiver<Result<Outcome, BookError>>) {
+        let (reply, outcome) = oneshot::channel();
+        let seen = seen
+            .iter()
+            .map(|&(stream, writes)| Seen {
+                aggregate_type: "a.b",
+                stream: Uuid::from_u128(stream),
+                sequence: 0,
+                writes,
+            })
+            .collect();
+        let append = Append {
+            command_id: Uuid::from_u128(command),
+            tenant: Uuid::nil(),
+            body_hash: [0; 32],
+            answer: String::new(),
+            seen,
+            events: Vec::new(),
+            claims: Vec::new(),
+            erased: Vec::new(),
+        };
+        (Waiting { append, reply }, outcome)
+    }
+
+    fn batches(commands: Vec<Waiting>) -> Vec<Vec<u128>> {
+        let mut waiting = VecDeque::from(commands);
+        let mut batches = Vec::new();
+        while !waiting.is_empty() {
+            batches.push(
+                gather(&mut waiting)
+                    .0
+                    .iter()
+                    .map(|append| append.command_id.as_u128())
+                    .collect(),
+            );
+        }
+        batches
+    }
+
+    #[test]
+    fn readers_of_one_fact_share_a_batch() {
+        let (a, _a) = waiting(1, &[(10, true), (99, false)]);
+        let (b, _b) = waiting(2, &[(11, true), (99, false)]);
+        assert_eq!(batches(vec![a, b]), [[1, 2]]);
+    }
+
+    #[test]
+    fn a_writer_never_shares_a_batch_with_a_reader_or_writer_of_its_stream() {
+        let (a, _a) = waiting(1, &[(10, true), (99, false)]);
+        let (b, _b) = waiting(2, &[(99, true)]);
+        let (c, _c) = waiting(3, &[(99, false), (12, true)]);
+        let (d, _d) = waiting(4, &[(13, true)]);
+        assert_eq!(batches(vec![a, b, c, d]), [vec![1, 4], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn one_command_id_is_never_twice_in_a_batch() {
+        let (a, _a) = waiting(1, &[(10, true)]);
+        let (b, _b) = waiting(1, &[(11, true)]);
+        assert_eq!(batches(vec![a, b]), [[1], [1]]);
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong with the book itself, as opposed to a command being refused.
+
+use domain::DecodeError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error("metadata of an event cannot be read: {0}")]
+    Metadata(#[from] serde_json::Error),
+    #[error("the bus failed: {0}")]
+    Bus(String),
+    #[error("a key failed: {0}")]
+    Key(&'static str),
+    /// The appender's queue is full; nothing was written.
+    #[error("too many commands are waiting; try again in a moment")]
+    Overloaded,
+    /// The database did not answer in time. Whether the command was appended is unknown; its receipt tells.
+    #[error("the database does not answer; send the command again with the same Idempotency-Key")]
+    Unavailable,
+    /// An event is larger than [`crate::append::EVENT_BYTES_MAX`].
+    #[error("the event would be {bytes} bytes; at most {max} are allowed", max = crate::append::EVENT_BYTES_MAX)]
+    EventTooLarge { bytes: usize },
+    #[error("the book is broken: {0}")]
+    Broken(String),
+}
+
+impl BookError {
+    /// Whether trying the same again may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => is_transient(error),
+            Self::Bus(_) | Self::Overloaded | Self::Unavailable => true,
+            Self::Decode(_) | Self::Metadata(_) | Self::Key(_) | Self::EventTooLarge { .. } | Self::Broken(_) => false,
+        }
+    }
+}
+
+/// Whether a database error is about the server or the connection, not about what was asked.
+#[must_use]
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // Connection, transaction rollback, resources, lock not available, operator intervention.
+            code.get(..2)
+                .is_some_and(|class| ["08", "40", "53", "57"].contains(&class))
+                || code == "55P03"
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,552 @@
+//! From command to receipt: load, decide, append, and again when the race was lost.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::fact::AnyState;
+use domain::{Facts, Metadata, event};
+use postgres_es::PostgresEventRepository;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::append::{self, Append, EVENT_BYTES_MAX, NewEvent, Outcome, Receipt, Seen};
+use crate::appender::Appender;
+use crate::cache::{Cache, Loaded};
+use crate::step::{Asking, Decided};
+use crate::turns::Turns;
+use crate::{BookError, MasterKey, Step, Vault, claims, facts};
+
+pub use crate::step::Refusal;
+
+/// How often a command is decided anew after it lost a race, before the caller is told to retry.
+const RACES_MAX: usize = 20;
+/// Rounds of facts that lead to further facts: a department tree may be this deep.
+const FACT_ROUNDS_MAX: usize = 40;
+/// Streams that one command may read.
+const FACTS_MAX: usize = 4_000;
+
+/// Who sends a command, and what makes a repeat of it recognisable.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    pub tenant: Uuid,
+    pub actor: Uuid,
+    /// v5 of tenant, actor and Idempotency-Key; a fresh one when the caller gave no key.
+    pub command_id: Uuid,
+    /// Whether the caller chose the key, so that an earlier answer may exist.
+    pub repeatable: bool,
+    pub body_hash: [u8; 32],
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub reason: Option<String>,
+    pub ip: Option<String>,
+    pub traceparent: Option<String>,
+    pub at: DateTime<Utc>,
+}
+
+/// What an accepted command is answered; the same for every repeat of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Reads that name this position see what the command did.
+    pub position: i64,
+    pub recorded_at: DateTime<Utc>,
+    pub streams: Vec<StreamAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamAnswer {
+    pub aggregate_type: String,
+    pub stream: Uuid,
+    /// The stream's sequence after the command.
+    pub sequence: i64,
+    /// Names of the events, in order.
+    pub events: Vec<String>,
+}
+
+/// Why a command was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    #[error("{}", .0.detail)]
+    Refused(Refusal),
+    /// The stream belongs to another tenant, which must look as if it did not exist.
+    #[error("there is no {aggregate_type} {stream}")]
+    NotFound { aggregate_type: &'static str, stream: Uuid },
+    #[error("{name} is taken: another entry has the same value")]
+    Claimed { name: String },
+    #[error("this Idempotency-Key was used for another command or body; use a new key")]
+    KeyReused,
+    #[error("the stream is at sequence {sequence}, not at {expected}")]
+    Moved { expected: i64, sequence: i64 },
+    /// Others changed the same streams again and again; nothing was written.
+    #[error("too many others change the same data; try again")]
+    Contended,
+    #[error(transparent)]
+    Book(#[from] BookError),
+}
+
+/// The writing side of the book. Clones share one appender, one cache and one set of turns.
+#[derive(Debug, Clone)]
+pub struct Book(Arc<Inner>);
+
+struct Inner {
+    pool: PgPool,
+    repository: PostgresEventRepository,
+    vault: Vault,
+    appender: Appender,
+    cache: Cache,
+    turns: Turns,
+    committed: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Book")
+    }
+}
+
+impl Book {
+    /// A book over a pool of `daybook_writer`; starts its appender.
+    #[must_use]
+    pub fn new(pool: PgPool, master: MasterKey) -> Self {
+        Self(Arc::new(Inner {
+            // We only ever read through it; it has no snapshots and never will, see Sourced.
+            repository: PostgresEventRepository::new(pool.clone()).with_tables("book.events", "book.snapshots"),
+            vault: Vault::new(pool.clone(), master),
+            appender: Appender::start(pool.clone()),
+            cache: Cache::default(),
+            turns: Turns::default(),
+            committed: Arc::new(Notify::new()),
+            pool,
+        }))
+    }
+
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// Told after every commit of this process; the relay listens.
+    #[must_use]
+    pub fn committed(&self) -> Arc<Notify> {
+        self.0.committed.clone()
+    }
+
+    /// The state of a stream, maybe a little old; `None` when it has no events in this tenant.
+    ///
+    /// # Errors
+    /// The database's error, or an event that cannot be decoded.
+    pub async fn state<D: domain::Decider>(&self, tenant: Uuid, stream: Uuid) -> Result<Option<Arc<D>>, BookError> {
+        let fact = domain::FactRef::of::<D>(stream);
+        let loaded = self.0.facts(&[fact], false).await?.pop();
+        Ok(loaded
+            .filter(|loaded| loaded.tenant == Some(tenant))
+            .and_then(|loaded| loaded.state.downcast().ok()))
+    }
+
+    /// As [`Book::state`] for several streams of one kind, read from the book now.
+    ///
+    /// # Errors
+    /// As [`Book::state`].
+    pub async fn fresh<D: domain::Decider>(
+        &self,
+        tenant: Uuid,
+        streams: &[Uuid],
+    ) -> Result<Vec<Option<Arc<D>>>, BookError> {
+        let refs: Vec<_> = streams.iter().map(|&stream| domain::FactRef::of::<D>(stream)).collect();
+        let found = self.0.facts(&refs, true).await?.into_iter();
+        Ok(found
+            .map(|loaded| loaded.state.downcast().ok().filter(|_| loaded.tenant == Some(tenant)))
+            .collect())
+    }
+
+    /// As [`Book::state`], for the stream that a step names and with its type erased; a stream
+    /// without events has its kind's default state.
+    ///
+    /// # Errors
+    /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
+    pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<AnyState, ExecuteError> {
+        Ok(self.0.own(tenant, step, false).await?.state)
+    }
+
+    /// Carries out the steps as one: all are appended or none. Runs to its end even if the caller
+    /// stops waiting, so that a client that hangs up never leaves a transaction half done.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; nothing was written, except that after [`BookError::Unavailable`] it may have been.
+    pub async fn execute(&self, envelope: Envelope, steps: Vec<Step>) -> Result<Answer, ExecuteError> {
+        let book = self.clone();
+        match tokio::spawn(async move { book.0.execute(&envelope, &steps).await }).await {
+            Ok(answer) => answer,
+            Err(error) => Err(BookError::Broken(format!("deciding a command panicked: {error}")).into()),
+        }
+    }
+}
+
+impl Inner {
+    async fn execute(&self, envelope: &Envelope, steps: &[Step]) -> Result<Answer, ExecuteError> {
+        if let Some(answer) = self.repeated(envelope).await? {
+            return Ok(answer);
+        }
+        let _turns = self
+            .turns
+            .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())
+            .await;
+        let mut fresh = false;
+        for _ in 0..RACES_MAX {
+            let attempt = match self.attempt(envelope, steps, fresh).await {
+                // What a cache said must not refuse: look into the book, and decide again.
+                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. }) if !fresh => {
+                    fresh = true;
+                    continue;
+                }
+                attempt => attempt,
+            };
+            return match attempt {
+                Ok(Some(answer)) => Ok(answer),
+                Ok(None) => {
+                    metrics::counter!("daybook_lost_races_total").increment(1);
+                    fresh = true;
+                    continue;
+                }
+                // The refused command may be a repeat of one that was accepted a moment ago.
+                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
+                    self.repeated(envelope).await?.ok_or(error)
+                }
+                Err(error) => Err(error),
+            };
+        }
+        Err(ExecuteError::Contended)
+    }
+
+    async fn repeated(&self, envelope: &Envelope) -> Result<Option<Answer>, ExecuteError> {
+        if !envelope.repeatable {
+            return Ok(None);
+        }
+        let receipt = append::receipt(&self.pool, envelope.command_id).await?;
+        receipt.map(|receipt| same_body(envelope, &receipt)).transpose()
+    }
+
+    /// One round of load, decide and append; `None` when the race was lost.
+    async fn attempt(&self, envelope: &Envelope, steps: &[Step], fresh: bool) -> Result<Option<Answer>, ExecuteError> {
+        let mut draft = Draft::default();
+        for (index, step) in steps.iter().enumerate() {
+            let before = match draft.latest(step.aggregate_type(), step.stream) {
+                Some(loaded) => loaded,
+                None => self.own(envelope.tenant, step, fresh).await?,
+            };
+            if let Some(expected) = step.if_match.filter(|&expected| expected != before.sequence) {
+                return Err(ExecuteError::Moved {
+                    expected,
+                    sequence: before.sequence,
+                });
+            }
+            let facts = Arc::new(
+                self.all_facts(envelope.tenant, step, &before.state, &mut draft, fresh)
+                    .await?,
+            );
+            let asking = Asking {
+                stream: step.stream,
+                by: envelope.actor,
+                at: envelope.at,
+                // Several steps of one command must not draw the same ids.
+                command_id: if index == 0 {
+                    envelope.command_id
+                } else {
+                    Uuid::new_v5(&envelope.command_id, &index.to_be_bytes())
+                },
+                reason: envelope.reason.clone(),
+                facts,
+            };
+            let decided = step
+                .command
+                .decide(&before.state, asking)
+                .await?
+                .map_err(ExecuteError::Refused)?;
+            draft.add(self, envelope, step, before, decided).await?;
+        }
+        self.append(envelope, steps, draft).await
+    }
+
+    async fn append(&self, envelope: &Envelope, steps: &[Step], draft: Draft) -> Result<Option<Answer>, ExecuteError> {
+        let (streams, after, append) = draft.finish(envelope)?;
+        let erased = append.erased.clone();
+        let facts: Vec<_> = append
+            .seen
+            .iter()
+            .map(|seen| (seen.aggregate_type, seen.stream))
+            .collect();
+        match self.appender.append(append).await? {
+            Outcome::Appended(receipt) => {
+                for (aggregate_type, stream, loaded) in after {
+                    self.cache.put(aggregate_type, stream, loaded);
+                }
+                for subject in erased {
+                    self.vault.forget(subject).await;
+                    for (aggregate_type, stream) in &facts {
+                        self.cache.forget(aggregate_type, *stream);
+                    }
+                }
+                self.committed.notify_waiters();
+                Ok(Some(Answer {
+                    position: receipt.position,
+                    recorded_at: receipt.recorded_at,
+                    streams,
+                }))
+            }
+            Outcome::Repeated(receipt) => {
+                for step in steps {
+                    self.cache.forget(step.aggregate_type(), step.stream);
+                }
+                same_body(envelope, &receipt).map(Some)
+            }
+            Outcome::Moved { .. } => Ok(None),
+            Outcome::Claimed { name } => Err(ExecuteError::Claimed { name }),
+        }
+    }
+
+    /// The stream that a step is sent to.
+    async fn own(&self, tenant: Uuid, step: &Step, fresh: bool) -> Result<Loaded, ExecuteError> {
+        let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        let cached = if fresh {
+            None
+        } else {
+            self.cache.get(aggregate_type, stream)
+        };
+        let loaded = match cached {
+            Some(loaded) => loaded,
+            None => {
+                let loaded = step.command.load(&self.repository, &self.vault, stream).await?;
+                self.cache.put(aggregate_type, stream, loaded.clone());
+                loaded
+            }
+        };
+        match loaded.tenant {
+            Some(owner) if owner != tenant => Err(ExecuteError::NotFound { aggregate_type, stream }),
+            _ => Ok(loaded),
+        }
+    }
+
+    /// All facts of a step, in as many rounds as its decider asks for.
+    async fn all_facts(
+        &self,
+        tenant: Uuid,
+        step: &Step,
+        state: &AnyState,
+        draft: &mut Draft,
+        fresh: bool,
+    ) -> Result<Facts, ExecuteError> {
+        let mut facts = Facts::default();
+        let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
+        for _ in 0..FACT_ROUNDS_MAX {
+            let mut refs = step.command.reads(step.stream, state, &facts);
+            refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
+            if refs.is_empty() {
+                return Ok(facts);
+            }
+            if asked.len() > FACTS_MAX {
+                break;
+            }
+            for (fact, loaded) in refs.iter().zip(self.facts(&refs, fresh).await?) {
+                // An earlier step of the same command may have changed what this one reads.
+                let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
+                draft.read(fact.aggregate_type, fact.id, loaded.sequence);
+                if loaded.tenant == Some(tenant) {
+                    facts.insert(fact.aggregate_type, fact.id, loaded.state);
+                }
+            }
+        }
+        Err(BookError::Broken(format!("a decision wants to read more than {FACTS_MAX} streams")).into())
+    }
+
+    /// The named streams, from the cache where it has them and from the book in one query else.
+    async fn facts(&self, refs: &[domain::FactRef], fresh: bool) -> Result<Vec<Loaded>, BookError> {
+        let mut found: Vec<Option<Loaded>> = refs
+            .iter()
+            .map(|fact| {
+                if fresh {
+                    None
+                } else {
+                    self.cache.get(fact.aggregate_type, fact.id)
+                }
+            })
+            .collect();
+        let lacking: Vec<_> = refs
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| found.is_none())
+            .map(|(fact, _)| *fact)
+            .collect();
+        if !lacking.is_empty() {
+            let mut loaded = facts::load(&self.pool, &self.vault, &lacking).await?.into_iter();
+            for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+                *found = loaded.next();
+                if let Some(loaded) = found {
+                    self.cache.put(fact.aggregate_type, fact.id, loaded.clone());
+                }
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer, ExecuteError> {
+    if receipt.body_hash != envelope.body_hash {
+        return Err(ExecuteError::KeyReused);
+    }
+    let streams = serde_json::from_str(&receipt.answer).map_err(BookError::Metadata)?;
+    Ok(Answer {
+        position: receipt.position,
+        recorded_at: receipt.recorded_at,
+        streams,
+    })
+}
+
+/// What the steps of one command have decided so far.
+#[derive(Default)]
+struct Draft {
+    seen: Vec<Seen>,
+    events: Vec<NewEvent>,
+    claims: Vec<claims::Claim>,
+    erased: Vec<Uuid>,
+    streams: Vec<StreamAnswer>,
+    after: Vec<(&'static str, Uuid, Loaded)>,
+}
+
+impl Draft {
+    /// The state that an earlier step left a stream in.
+    fn latest(&self, aggregate_type: &str, stream: Uuid) -> Option<Loaded> {
+        let is_it = |after: &&(&'static str, Uuid, Loaded)| after.0 == aggregate_type && after.1 == stream;
+        self.after.iter().rev().find(is_it).map(|(_, _, loaded)| loaded.clone())
+    }
+
+    fn read(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
+        if !self
+            .seen
+            .iter()
+            .any(|seen| seen.aggregate_type == aggregate_type && seen.stream == stream)
+        {
+            self.seen.push(Seen {
+                aggregate_type,
+                stream,
+                sequence,
+                writes: false,
+            });
+        }
+    }
+
+    async fn add(
+        &mut self,
+        inner: &Inner,
+        envelope: &Envelope,
+        step: &Step,
+        before: Loaded,
+        decided: Decided,
+    ) -> Result<(), BookError> {
+        let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        self.write(aggregate_type, stream, before.sequence);
+        let mut sequence = before.sequence;
+        let mut names = Vec::with_capacity(decided.events.len());
+        for event in decided.events {
+            sequence += 1;
+            let event_id = event::event_id(aggregate_type, stream, sequence);
+            let mut payload = event.payload;
+            let sealed = match event.sealed.as_slice() {
+                [] => Default::default(),
+                fields => {
+                    inner
+                        .vault
+                        .seal(envelope.tenant, event_id, &mut payload, fields)
+                        .await?
+                }
+            };
+            let metadata = Metadata {
+                tenant_id: envelope.tenant,
+                actor: envelope.actor,
+                correlation_id: envelope.correlation_id,
+                causation_id: envelope.causation_id,
+                command_id: envelope.command_id,
+                reason: envelope.reason.clone(),
+                ip: envelope.ip.clone(),
+                traceparent: envelope.traceparent.clone(),
+                sealed,
+            };
+            let (payload, metadata) = (payload.to_string(), serde_json::to_string(&metadata)?);
+            let bytes = payload.len() + metadata.len();
+            if bytes > EVENT_BYTES_MAX {
+                return Err(BookError::EventTooLarge { bytes });
+            }
+            names.push(event.event_type.clone());
+            self.events.push(NewEvent {
+                aggregate_type,
+                stream,
+                sequence,
+                event_id,
+                event_type: event.event_type,
+                event_version: event.event_version,
+                payload,
+                metadata,
+            });
+        }
+        self.claims.extend(claims::net(
+            inner.vault.master(),
+            envelope.tenant,
+            aggregate_type,
+            stream,
+            decided.claims,
+        ));
+        self.erased.extend(decided.erased);
+        self.streams.push(StreamAnswer {
+            aggregate_type: aggregate_type.to_owned(),
+            stream,
+            sequence,
+            events: names,
+        });
+        let loaded = Loaded {
+            state: decided.after,
+            sequence,
+            tenant: before.tenant.or(Some(envelope.tenant)),
+        };
+        self.after.push((aggregate_type, stream, loaded));
+        Ok(())
+    }
+
+    /// Notes a stream as written; it may have been read as a fact by an earlier step.
+    fn write(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
+        match self
+            .seen
+            .iter_mut()
+            .find(|seen| seen.aggregate_type == aggregate_type && seen.stream == stream)
+        {
+            Some(seen) => seen.writes = true,
+            None => self.seen.push(Seen {
+                aggregate_type,
+                stream,
+                sequence,
+                writes: true,
+            }),
+        }
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "the three parts go three ways at once, to the only caller"
+    )]
+    fn finish(
+        self,
+        envelope: &Envelope,
+    ) -> Result<(Vec<StreamAnswer>, Vec<(&'static str, Uuid, Loaded)>, Append), BookError> {
+        let append = Append {
+            command_id: envelope.command_id,
+            tenant: envelope.tenant,
+            body_hash: envelope.body_hash,
+            answer: serde_json::to_string(&self.streams)?,
+            seen: self.seen,
+            events: self.events,
+            claims: self.claims,
+            erased: self.erased,
+        };
+        Ok((self.streams, self.after, append))
+    }
+}

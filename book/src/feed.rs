@@ -1,0 +1,198 @@
+//! A projector's feed: the bus while it is whole, the book whenever it is not.
+
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use domain::Recorded;
+use futures::StreamExt as _;
+use tracing::debug;
+
+use crate::bus::{self, bus_error};
+use crate::{BookError, Bus, Tail};
+
+/// How long a silent bus is believed before the book is asked, in milliseconds.
+const SILENCE_MS: u64 = 100;
+/// How long to wait before subscribing again after that failed, in milliseconds.
+const RESUBSCRIBE_MS: u64 = 500;
+/// How long subscribing may take, in seconds.
+const SUBSCRIBE_SECONDS_MAX: u64 = 2;
+/// Messages asked for at once.
+const PULL_MESSAGES: i64 = 2_000;
+
+/// Yields the events after a position, each once, in order, without a gap.
+pub struct Feed {
+    tail: Tail,
+    bus: Bus,
+    /// The last position that was yielded.
+    position: i64,
+    subscription: Option<Subscription>,
+    /// No attempt to subscribe before this.
+    subscribe_after: Instant,
+}
+
+struct Subscription {
+    messages: pull::Ordered,
+    /// Received, but its turn has not come.
+    ahead: Option<Recorded<String>>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "feed after {}", self.position)
+    }
+}
+
+impl Feed {
+    #[must_use]
+    pub fn new(tail: Tail, bus: Bus, position: i64) -> Self {
+        Self {
+            tail,
+            bus,
+            position,
+            subscription: None,
+            subscribe_after: Instant::now(),
+        }
+    }
+
+    /// Goes on after `position`, reading the book first: what the bus said was not believed.
+    pub fn rewind(&mut self, position: i64) {
+        self.position = position;
+        self.unsubscribe();
+    }
+
+    /// The next events, at most `limit`; none after a moment in which nothing happened.
+    ///
+    /// Cancel-safe: events are either yielded or come again.
+    ///
+    /// # Errors
+    /// The book's error. Whatever is wrong with the bus is made good from the book.
+    pub async fn next(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {
+        let page = match self.read_bus(limit).await {
+            Some(page) if !page.is_empty() => self.tail.opened(page).await?,
+            Some(_) => self.read_book(limit).await?,
+            None => {
+                let page = self.read_book(limit).await?;
+                if page.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(SILENCE_MS)).await;
+                    return self.read_book(limit).await;
+                }
+                if page.len() < limit {
+                    // Caught up: from here the bus is faster, if it lives.
+                    self.subscribe(page.last().map_or(self.position, |event| event.position))
+                        .await;
+                }
+                page
+            }
+        };
+        if let Some(last) = page.last() {
+            self.position = last.position;
+        }
+        Ok(page)
+    }
+
+    async fn read_book(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {
+        let page = self.tail.after(self.position, limit as i64).await?;
+        if let Some(last) = page.last() {
+            self.position = last.position;
+        } else if self.subscription.is_none() {
+            self.subscribe(self.position).await;
+        }
+        Ok(page)
+    }
+
+    /// What the bus has, contiguous with what was yielded; `None` without a subscription.
+    async fn read_bus(&mut self, limit: usize) -> Option<Vec<Recorded<String>>> {
+        let position = self.position;
+        let subscription = self.subscription.as_mut()?;
+        let silence = Duration::from_millis(SILENCE_MS);
+        let mut page: Vec<Recorded<String>> = Vec::new();
+        while page.len() < limit {
+            let expected = position + 1 + page.len() as i64;
+            let next = match subscription.ahead.take() {
+                Some(event) => Ok(Some(event)),
+                None if page.is_empty() => {
+                    match tokio::time::timeout(silence, receive(&mut subscription.messages)).await {
+                        Ok(next) => next.map(Some),
+                        Err(_) => Ok(None),
+                    }
+                }
+                None => ready(&mut subscription.messages).transpose(),
+            };
+            match next {
+                Ok(Some(event)) if event.position == expected => page.push(event),
+                Ok(Some(event)) if event.position < expected => {}
+                // A hole: the book fills it, then this one's turn comes.
+                Ok(Some(event)) => {
+                    subscription.ahead = Some(event);
+                    break;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    debug!(error = %error, "the bus failed a feed, which goes on from the book");
+                    self.unsubscribe();
+                    break;
+                }
+            }
+        }
+        Some(page)
+    }
+
+    async fn subscribe(&mut self, position: i64) {
+        if Instant::now() < self.subscribe_after || !self.bus.is_connected() {
+            return;
+        }
+        self.subscribe_after = Instant::now() + Duration::from_millis(RESUBSCRIBE_MS);
+        let attempt = subscribed(&self.tail, &self.bus, position);
+        match tokio::time::timeout(Duration::from_secs(SUBSCRIBE_SECONDS_MAX), attempt).await {
+            Ok(Ok(messages)) => self.subscription = messages.map(|messages| Subscription { messages, ahead: None }),
+            Ok(Err(error)) => debug!(error = %error, "a feed cannot subscribe"),
+            Err(_) => debug!("a feed cannot subscribe in time"),
+        }
+    }
+
+    fn unsubscribe(&mut self) {
+        self.subscription = None;
+        self.subscribe_after = Instant::now() + Duration::from_millis(RESUBSCRIBE_MS);
+    }
+}
+
+/// An ordered consumer from `position` on; `None` when the stream mirrors another book.
+async fn subscribed(tail: &Tail, bus: &Bus, position: i64) -> Result<Option<pull::Ordered>, BookError> {
+    let incarnation = bus::incarnation(tail.pool()).await?;
+    if bus.mirrored(&incarnation).await?.is_none() {
+        return Ok(None);
+    }
+    let stream = bus.jetstream.get_stream(&bus.config.stream).await.map_err(bus_error)?;
+    let consumer = stream
+        .create_consumer(pull::OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: u64::try_from(position + 1).unwrap_or(1),
+            },
+            max_batch: PULL_MESSAGES,
+            ..Default::default()
+        })
+        .await
+        .map_err(bus_error)?;
+    Ok(Some(consumer.messages().await.map_err(bus_error)?))
+}
+
+async fn receive(messages: &mut pull::Ordered) -> Result<Recorded<String>, BookError> {
+    event(messages.next().await)
+}
+
+/// What has arrived already, without waiting.
+fn ready(messages: &mut pull::Ordered) -> Option<Result<Recorded<String>, BookError>> {
+    use futures::FutureExt as _;
+    messages.next().now_or_never().map(event)
+}
+
+fn event(
+    next: Option<Result<async_nats::jetstream::Message, pull::OrderedError>>,
+) -> Result<Recorded<String>, BookError> {
+    let message = next
+        .ok_or_else(|| BookError::Bus("the subscription ended".to_owned()))?
+        .map_err(bus_error)?;
+    let sequence = message.info().map_err(bus_error)?.stream_sequence;
+    let position = i64::try_from(sequence).unwrap_or(i64::MAX);
+    bus::received(&message, position).ok_or_else(|| BookError::Bus(format!("message {sequence} is none of ours")))
+}

@@ -1,0 +1,32 @@
+//! The book: append, load, tail, fan out. It knows the shape of an aggregate, and no context.
+
+pub mod append;
+pub mod appender;
+pub mod cache;
+pub mod claims;
+pub mod error;
+pub mod execute;
+pub mod facts;
+pub mod pools;
+pub mod step;
+pub mod tail;
+pub mod turns;
+pub mod vault;
+
+pub mod bus;
+pub mod feed;
+pub mod lead;
+pub mod relay;
+pub mod retention;
+
+pub use bus::Bus;
+pub use error::{BookError, is_transient};
+pub use execute::{Answer, Book, Envelope, ExecuteError, Refusal};
+pub use feed::Feed;
+pub use pools::Pools;
+pub use step::Step;
+pub use tail::Tail;
+pub use vault::{MasterKey, Vault};
+
+/// The migrations of schema `book`. Read tables are declared, not migrated.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

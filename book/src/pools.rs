@@ -1,0 +1,71 @@
+//! One pool of connections per database role, so that a query cannot do what its kind must not.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::BookError;
+
+/// How long a caller waits for a free connection, in seconds.
+const ACQUIRE_SECONDS_MAX: u64 = 5;
+const WRITER_CONNECTIONS_MAX: u32 = 8;
+const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
+const READER_CONNECTIONS_MAX: u32 = 12;
+const OWNER_CONNECTIONS_MAX: u32 = 2;
+/// A query of a person may run this long, in milliseconds.
+const READER_STATEMENT_MS_MAX: u32 = 10_000;
+
+/// Connections as the database's owner (migrations, self-check) and as each of its three roles.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    pub owner: PgPool,
+    /// Appends to the book, through `book.append` alone.
+    pub writer: PgPool,
+    /// Owns the read tables.
+    pub projector: PgPool,
+    /// Owns nothing and sees the rows of one tenant at a time.
+    pub reader: PgPool,
+}
+
+impl Pools {
+    /// Prepares the pools without connecting: a server that is down is met at the first query.
+    #[must_use]
+    pub fn new(options: &PgConnectOptions) -> Self {
+        let options = options.clone().application_name("daybook");
+        let role =
+            |name: &str, connections| pool(connections).connect_lazy_with(options.clone().options([("role", name)]));
+        Self {
+            owner: pool(OWNER_CONNECTIONS_MAX).connect_lazy_with(options.clone()),
+            writer: role("daybook_writer", WRITER_CONNECTIONS_MAX),
+            projector: role("daybook_projector", PROJECTOR_CONNECTIONS_MAX),
+            reader: pool(READER_CONNECTIONS_MAX).connect_lazy_with(options.clone().options([
+                ("role", "daybook_reader"),
+                ("statement_timeout", &READER_STATEMENT_MS_MAX.to_string()),
+                ("default_transaction_read_only", "on"),
+            ])),
+        }
+    }
+
+    /// As [`Pools::new`], and fails when the server does not answer.
+    ///
+    /// # Errors
+    /// The first connection's error.
+    pub async fn connect(options: &PgConnectOptions) -> Result<Self, BookError> {
+        let pools = Self::new(options);
+        sqlx::query("select 1").execute(&pools.owner).await?;
+        Ok(pools)
+    }
+
+    pub async fn close(&self) {
+        for pool in [&self.reader, &self.writer, &self.projector, &self.owner] {
+            pool.close().await;
+        }
+    }
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+}

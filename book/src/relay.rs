@@ -1,0 +1,201 @@
+//! The relay: publishes the book to the bus, in order, each event under its own position.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::message::PublishMessage;
+use domain::Recorded;
+use futures::StreamExt as _;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::bus::{self, UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
+use crate::lead::{Leadership, STANDBY_MS};
+use crate::{BookError, Bus, Tail};
+
+/// Events read from the book and published at once.
+const PAGE_EVENTS: i64 = UNACKNOWLEDGED_MESSAGES_MAX as i64;
+/// How often the book is looked at without having been told of a commit, in milliseconds.
+const POLL_MS: u64 = 100;
+/// How often the leader makes sure that it still leads, in seconds.
+const LEASE_CHECK_SECONDS: u64 = 1;
+/// How many of the latest events a stream made anew begins with; older ones are read from the book.
+const REFILL_EVENTS_MAX: i64 = 100_000;
+
+/// What health and metrics show of a relay.
+#[derive(Debug, Clone, Copy)]
+pub struct RelayStatus {
+    pub leading: bool,
+    /// The last position that the bus acknowledged, as far as this relay knows.
+    pub position: i64,
+    pub last_beat: Instant,
+}
+
+#[derive(Debug)]
+pub struct Relay {
+    tail: Tail,
+    bus: Bus,
+    committed: Arc<Notify>,
+    status: watch::Sender<RelayStatus>,
+}
+
+impl Relay {
+    #[must_use]
+    pub fn new(tail: Tail, bus: Bus, committed: Arc<Notify>) -> Self {
+        let status = RelayStatus {
+            leading: false,
+            position: 0,
+            last_beat: Instant::now(),
+        };
+        Self {
+            tail,
+            bus,
+            committed,
+            status: watch::Sender::new(status),
+        }
+    }
+
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<RelayStatus> {
+        self.status.subscribe()
+    }
+
+    /// Leads or stands by until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        let lock = format!("daybook relay {}", self.bus.config.stream);
+        while !stop.is_cancelled() {
+            self.beat(false, None);
+            match Leadership::try_take(self.tail.pool(), &lock).await {
+                Ok(Some(mut leadership)) => {
+                    info!(stream = self.bus.config.stream, "the relay leads");
+                    self.lead(&mut leadership, &stop).await;
+                    leadership.release().await;
+                }
+                Ok(None) => {}
+                Err(error) => warn!(error = %error, "the relay cannot ask for leadership"),
+            }
+            pause(&stop, STANDBY_MS).await;
+        }
+    }
+
+    async fn lead(&self, leadership: &mut Leadership, stop: &CancellationToken) {
+        while !stop.is_cancelled() && leadership.holds().await {
+            if let Err(error) = self.mirror(leadership, stop).await {
+                // The bus may be down or wiped, or another relay was faster: look again where it stands.
+                warn!(error = %error, "the relay starts over");
+                self.beat(true, None);
+                pause(stop, STANDBY_MS).await;
+            }
+        }
+    }
+
+    /// Publishes page after page; returns when leadership is lost or on the way out.
+    async fn mirror(&self, leadership: &mut Leadership, stop: &CancellationToken) -> Result<(), BookError> {
+        let mut position = self.bus_position().await?;
+        let mut wakes = self.bus.wakes().await?;
+        let mut checked = Instant::now();
+        loop {
+            let committed = self.committed.notified();
+            tokio::pin!(committed);
+            // From here on no commit goes unnoticed, also while the page is being read.
+            committed.as_mut().enable();
+            let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
+            if page.is_empty() {
+                tokio::select! {
+                    () = committed => {}
+                    _ = wakes.next() => {}
+                    () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            } else {
+                position = self.publish(page, position).await?;
+                metrics::gauge!("daybook_relay_position").set(position as f64);
+            }
+            self.beat(true, Some(position));
+            if checked.elapsed() > Duration::from_secs(LEASE_CHECK_SECONDS) {
+                if !leadership.holds().await {
+                    return Ok(());
+                }
+                self.stands(position).await?;
+                checked = Instant::now();
+            }
+        }
+    }
+
+    /// Where the bus stands, after making it a mirror of this book if it is not.
+    async fn bus_position(&self) -> Result<i64, BookError> {
+        let incarnation = bus::incarnation(self.tail.pool()).await?;
+        let end = self.tail.end().await?;
+        if let Some(last) = self.bus.mirrored(&incarnation).await? {
+            let last = i64::try_from(last).unwrap_or(i64::MAX);
+            if last <= end {
+                return Ok(last);
+            }
+        }
+        let position = (end - REFILL_EVENTS_MAX).max(0);
+        info!(position, "the stream is made anew, to begin after position {position}");
+        self.bus.recreate(&incarnation, position).await?;
+        Ok(position)
+    }
+
+    /// A bus that lost its data while nobody published is noticed here.
+    async fn stands(&self, position: i64) -> Result<(), BookError> {
+        let incarnation = bus::incarnation(self.tail.pool()).await?;
+        match self.bus.mirrored(&incarnation).await? {
+            Some(last) if i64::try_from(last).is_ok_and(|last| last == position) => Ok(()),
+            last => Err(BookError::Bus(format!(
+                "the stream stands at {last:?}, not at {position}"
+            ))),
+        }
+    }
+
+    /// Publishes a page under one pipeline; the server refuses whatever would leave a gap or repeat.
+    async fn publish(&self, page: Vec<Recorded<String>>, mut position: i64) -> Result<i64, BookError> {
+        let mut acknowledgements = Vec::with_capacity(page.len());
+        for event in page {
+            let message = PublishMessage::build()
+                .headers(bus::headers(&event)?)
+                .expected_stream(&self.bus.config.stream)
+                .expected_last_sequence(u64::try_from(event.position - 1).unwrap_or(0));
+            let subject = self.bus.subject(&event);
+            let message = message.payload(event.event.into_bytes().into());
+            acknowledgements.push(
+                self.bus
+                    .jetstream
+                    .send_publish(subject, message)
+                    .await
+                    .map_err(bus_error)?,
+            );
+        }
+        for acknowledgement in acknowledgements {
+            let acknowledged = acknowledgement.await.map_err(bus_error)?;
+            position += 1;
+            if i64::try_from(acknowledged.sequence) != Ok(position) {
+                return Err(BookError::Bus(format!(
+                    "position {position} became sequence {}",
+                    acknowledged.sequence
+                )));
+            }
+        }
+        Ok(position)
+    }
+
+    fn beat(&self, leading: bool, position: Option<i64>) {
+        self.status.send_modify(|status| {
+            let position = position.unwrap_or(status.position);
+            *status = RelayStatus {
+                leading,
+                position,
+                last_beat: Instant::now(),
+            };
+        });
+    }
+}
+
+async fn pause(stop: &CancellationToken, ms: u64) {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(ms)) => {}
+        () = stop.cancelled() => {}
+    }
+}

@@ -1,0 +1,243 @@
+//! A typed command with its type erased, so that one executor serves every kind of aggregate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use cqrs_es::event_sink::EventSink;
+use cqrs_es::persist::{PersistedEventRepository as _, SerializedEvent};
+use cqrs_es::{Aggregate as _, DomainEvent as _};
+use domain::fact::AnyState;
+use domain::sourced::{Asked, Sourced};
+use domain::{ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, event};
+use postgres_es::PostgresEventRepository;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::cache::Loaded;
+use crate::{BookError, Vault, facts};
+
+/// A command for one stream.
+pub struct Step {
+    pub stream: Uuid,
+    /// The sequence that the stream must be at (`If-Match`).
+    pub if_match: Option<i64>,
+    pub(crate) command: Box<dyn AnyCommand>,
+}
+
+impl Step {
+    #[must_use]
+    pub fn of<D: Decider>(stream: Uuid, if_match: Option<i64>, command: D::Command) -> Self {
+        Self {
+            stream,
+            if_match,
+            command: Box::new(Typed::<D> {
+                command: Arc::new(command),
+            }),
+        }
+    }
+
+    #[must_use]
+    pub fn aggregate_type(&self) -> &'static str {
+        self.command.aggregate_type()
+    }
+
+    /// The department whose members may send this command to a stream in this state.
+    #[must_use]
+    pub fn department(&self, state: &AnyState) -> Option<Uuid> {
+        self.command.department(state)
+    }
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "command for {}/{}", self.aggregate_type(), self.stream)
+    }
+}
+
+/// Why a decider said no, with its type erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub aggregate_type: &'static str,
+    pub class: Class,
+    /// The rule's name in kebab case.
+    pub rule: &'static str,
+    pub field: Option<String>,
+    /// What is wrong and what would satisfy the rule.
+    pub detail: String,
+}
+
+/// What a command asks besides its own fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
+    pub stream: Uuid,
+    pub by: Uuid,
+    pub at: DateTime<Utc>,
+    pub command_id: Uuid,
+    pub reason: Option<String>,
+    pub facts: Arc<Facts>,
+}
+
+/// An accepted decision.
+pub(crate) struct Decided {
+    pub events: Vec<DecidedEvent>,
+    pub after: AnyState,
+    pub claims: Vec<ClaimChange>,
+    pub erased: Vec<Uuid>,
+}
+
+pub(crate) struct DecidedEvent {
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: Value,
+    pub sealed: Vec<(&'static str, Uuid)>,
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+pub(crate) trait AnyCommand: Send + Sync {
+    fn aggregate_type(&self) -> &'static str;
+    fn department(&self, state: &AnyState) -> Option<Uuid>;
+    fn load<'a>(
+        &'a self,
+        book: &'a PostgresEventRepository,
+        vault: &'a Vault,
+        stream: Uuid,
+    ) -> Boxed<'a, Result<Loaded, BookError>>;
+    fn reads(&self, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef>;
+    fn decide<'a>(
+        &'a self,
+        state: &'a AnyState,
+        asking: Asking,
+    ) -> Boxed<'a, Result<Result<Decided, Refusal>, BookError>>;
+}
+
+struct Typed<D: Decider> {
+    command: Arc<D::Command>,
+}
+
+/// The typed state; a state is only ever paired with the command type that loaded it.
+fn typed<D: Decider>(state: &AnyState) -> Result<&D, BookError> {
+    state
+        .downcast_ref()
+        .ok_or_else(|| BookError::Broken(format!("a cached state is no {}", D::TYPE)))
+}
+
+impl<D: Decider> AnyCommand for Typed<D> {
+    fn aggregate_type(&self) -> &'static str {
+        D::TYPE
+    }
+
+    fn department(&self, state: &AnyState) -> Option<Uuid> {
+        typed::<D>(state).ok()?.department(&self.command)
+    }
+
+    fn load<'a>(
+        &'a self,
+        book: &'a PostgresEventRepository,
+        vault: &'a Vault,
+        stream: Uuid,
+    ) -> Boxed<'a, Result<Loaded, BookError>> {
+        Box::pin(load::<D>(book, vault, stream))
+    }
+
+    fn reads(&self, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef> {
+        typed::<D>(state).map_or_else(|_| Vec::new(), |state| state.reads(stream, &self.command, facts))
+    }
+
+    fn decide<'a>(
+        &'a self,
+        state: &'a AnyState,
+        asking: Asking,
+    ) -> Boxed<'a, Result<Result<Decided, Refusal>, BookError>> {
+        Box::pin(async move {
+            let before = typed::<D>(state)?;
+            let stream = asking.stream;
+            let asked = Asked {
+                stream,
+                by: asking.by,
+                at: asking.at,
+                command_id: asking.command_id,
+                reason: asking.reason,
+                facts: asking.facts,
+                command: self.command.clone(),
+            };
+            let mut sourced = Sourced(before.clone());
+            let sink = EventSink::default();
+            if let Err(refusal) = sourced.handle(asked, &(), &sink).await {
+                return Ok(Err(erased::<D>(&refusal)));
+            }
+            decided::<D>(stream, before.clone(), sink.collect().await).map(Ok)
+        })
+    }
+}
+
+fn erased<D: Decider>(refusal: &D::Refusal) -> Refusal {
+    Refusal {
+        aggregate_type: D::TYPE,
+        class: refusal.class(),
+        rule: refusal.rule(),
+        field: refusal.field(),
+        detail: refusal.to_string(),
+    }
+}
+
+fn decided<D: Decider>(stream: Uuid, mut state: D, events: Vec<D::Event>) -> Result<Decided, BookError> {
+    let mut decided = Decided {
+        events: Vec::new(),
+        after: Arc::new(()),
+        claims: Vec::new(),
+        erased: Vec::new(),
+    };
+    for event in events {
+        decided.claims.extend(state.claims(stream, &event));
+        decided.erased.extend(D::erases(stream, &event));
+        state.evolve(&event);
+        decided.events.push(DecidedEvent {
+            event_type: event.event_type(),
+            event_version: event.event_version(),
+            payload: event::encode(&event)?,
+            sealed: event.sealed(stream),
+        });
+    }
+    decided.after = Arc::new(state);
+    Ok(decided)
+}
+
+/// Loads one stream through postgres-es and folds it through cqrs-es's aggregate.
+async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream: Uuid) -> Result<Loaded, BookError> {
+    let stored: Vec<SerializedEvent> = book
+        .get_events::<Sourced<D>>(&stream.to_string())
+        .await
+        .map_err(persistence)?;
+    let mut sourced = Sourced(D::default());
+    let mut tenant = None;
+    let sequence = stored.len() as i64;
+    for event in stored {
+        let metadata: Metadata = serde_json::from_value(event.metadata)?;
+        tenant.get_or_insert(metadata.tenant_id);
+        let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
+        let payload = facts::opened(vault, event_id, event.payload.to_string(), &metadata).await?;
+        sourced.apply(event::decode(&event.event_type, &event.event_version, &payload)?);
+    }
+    Ok(Loaded {
+        state: Arc::new(sourced.0),
+        sequence,
+        tenant,
+    })
+}
+
+fn persistence(error: cqrs_es::persist::PersistenceError) -> BookError {
+    use cqrs_es::persist::PersistenceError::{
+        ConnectionError, DeserializationError, OptimisticLockError, UnknownError,
+    };
+    let unboxed = |error: Box<dyn std::error::Error + Send + Sync>| match error.downcast::<sqlx::Error>() {
+        Ok(error) => BookError::Database(*error),
+        Err(error) => BookError::Broken(error.to_string()),
+    };
+    match error {
+        ConnectionError(error) | DeserializationError(error) | UnknownError(error) => unboxed(error),
+        OptimisticLockError => BookError::Broken("reading a stream cannot conflict".to_owned()),
+    }
+}

@@ -1,0 +1,264 @@
+//! Keys of persons: fields that tell who somebody is are sealed under a key that can be destroyed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, Mac};
+use rand::RngCore as _;
+use serde_json::Value;
+use sha2::Sha256;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::BookError;
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 12;
+const HMAC_BLOCK_BYTES: usize = 64;
+/// Keys of persons kept in memory.
+const CACHED_KEYS_MAX: u64 = 50_000;
+/// How long another process may go on reading a person whose key was destroyed, in seconds.
+const CACHED_KEY_SECONDS_MAX: u64 = 5;
+
+/// The key that wraps all others. Lives in the environment, never in the database or a log.
+#[derive(Clone)]
+pub struct MasterKey {
+    wrapping: Aes256Gcm,
+    claims: [u8; KEY_BYTES],
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey")
+    }
+}
+
+impl MasterKey {
+    /// Reads 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// When there are not exactly so many.
+    pub fn from_hex(digits: &str) -> Result<Self, BookError> {
+        let bytes: [u8; KEY_BYTES] = hex::decode(digits.trim())
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(BookError::Key("the master key must be 64 hexadecimal digits"))?;
+        let derive = |purpose: &[u8]| digest(&bytes, &[purpose]);
+        Ok(Self {
+            wrapping: Aes256Gcm::new(&derive(b"daybook wrapping key").into()),
+            claims: derive(b"daybook claim digests"),
+        })
+    }
+
+    /// What the book keeps of a claimed value: enough to compare, too little to tell.
+    #[must_use]
+    pub fn claim_digest(&self, tenant: Uuid, name: &str, value: &str) -> Vec<u8> {
+        digest(
+            &self.claims,
+            &[tenant.as_bytes(), name.as_bytes(), b"\0", value.as_bytes()],
+        )
+        .to_vec()
+    }
+}
+
+fn digest(key: &[u8; KEY_BYTES], parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    // HMAC pads a short key with zeros to the hash's block; done here, the constructor cannot fail.
+    let mut block = [0; HMAC_BLOCK_BYTES];
+    block[..KEY_BYTES].copy_from_slice(key);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// Seals and opens fields, with a short memory of keys.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    pool: PgPool,
+    master: MasterKey,
+    keys: moka::future::Cache<Uuid, Option<Key>>,
+}
+
+#[derive(Clone)]
+struct Key(Arc<Aes256Gcm>);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl Vault {
+    /// A vault that reads keys through `pool`; sealing needs one of `daybook_writer`.
+    #[must_use]
+    pub fn new(pool: PgPool, master: MasterKey) -> Self {
+        let keys = moka::future::Cache::builder()
+            .max_capacity(CACHED_KEYS_MAX)
+            .time_to_live(Duration::from_secs(CACHED_KEY_SECONDS_MAX))
+            .build();
+        Self { pool, master, keys }
+    }
+
+    #[must_use]
+    pub fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// Encrypts the named fields of an event about to be appended; says which it sealed.
+    ///
+    /// # Errors
+    /// When the database fails, or the key of a person was destroyed: what is new about an erased
+    /// person must not be written.
+    pub async fn seal(
+        &self,
+        tenant: Uuid,
+        event_id: Uuid,
+        payload: &mut Value,
+        fields: &[(&'static str, Uuid)],
+    ) -> Result<BTreeMap<String, Uuid>, BookError> {
+        let mut sealed = BTreeMap::new();
+        for (field, subject) in fields {
+            let Some(value) = payload.get_mut(*field).filter(|value| !value.is_null()) else {
+                continue;
+            };
+            let key = self.key_or_new(tenant, *subject).await?;
+            let mut nonce = [0; NONCE_BYTES];
+            rand::rng().fill_bytes(&mut nonce);
+            let plain = serde_json::to_vec(value)?;
+            let cipher = key
+                .0
+                .encrypt(
+                    Nonce::from_slice(&nonce),
+                    Payload {
+                        msg: &plain,
+                        aad: &bound_to(event_id, field),
+                    },
+                )
+                .map_err(|_| BookError::Key("a field could not be sealed"))?;
+            *value = Value::String(BASE64.encode([&nonce[..], &cipher].concat()));
+            sealed.insert((*field).to_owned(), *subject);
+        }
+        Ok(sealed)
+    }
+
+    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null.
+    ///
+    /// # Errors
+    /// When the database fails or the stored bytes are not what was sealed.
+    pub async fn open(
+        &self,
+        event_id: Uuid,
+        payload: &mut Value,
+        sealed: &BTreeMap<String, Uuid>,
+    ) -> Result<(), BookError> {
+        for (field, subject) in sealed {
+            let Some(value) = payload.get_mut(field) else { continue };
+            let Some(key) = self.key(*subject).await? else {
+                *value = Value::Null;
+                continue;
+            };
+            let bytes = value
+                .as_str()
+                .and_then(|text| BASE64.decode(text).ok())
+                .unwrap_or_default();
+            let plain = bytes
+                .split_at_checked(NONCE_BYTES)
+                .and_then(|(nonce, cipher)| {
+                    let aad = bound_to(event_id, field);
+                    key.0
+                        .decrypt(Nonce::from_slice(nonce), Payload { msg: cipher, aad: &aad })
+                        .ok()
+                })
+                .ok_or(BookError::Key(
+                    "a sealed field does not open; is the master key the one it was sealed with?",
+                ))?;
+            *value = serde_json::from_slice(&plain)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a key in this process at once, after it was destroyed.
+    pub async fn forget(&self, subject: Uuid) {
+        self.keys.invalidate(&subject).await;
+    }
+
+    async fn key(&self, subject: Uuid) -> Result<Option<Key>, BookError> {
+        if let Some(key) = self.keys.get(&subject).await {
+            return Ok(key);
+        }
+        let wrapped: Option<Option<Vec<u8>>> = sqlx::query_scalar("select wrapped from book.keys where subject = $1")
+            .bind(subject)
+            .fetch_optional(&self.pool)
+            .await?;
+        let key = wrapped
+            .flatten()
+            .map(|wrapped| self.unwrap(subject, &wrapped))
+            .transpose()?;
+        self.keys.insert(subject, key.clone()).await;
+        Ok(key)
+    }
+
+    async fn key_or_new(&self, tenant: Uuid, subject: Uuid) -> Result<Key, BookError> {
+        if let Some(key) = self.key(subject).await? {
+            return Ok(key);
+        }
+        let mut bytes = [0; KEY_BYTES];
+        rand::rng().fill_bytes(&mut bytes);
+        // Another process may have made the key meanwhile; then that one is used.
+        sqlx::query("insert into book.keys (subject, tenant_id, wrapped) values ($1, $2, $3) on conflict do nothing")
+            .bind(subject)
+            .bind(tenant)
+            .bind(self.wrap(subject, &bytes)?)
+            .execute(&self.pool)
+            .await?;
+        self.keys.invalidate(&subject).await;
+        self.key(subject).await?.ok_or(BookError::Key(
+            "this person was erased; nothing more can be recorded of them",
+        ))
+    }
+
+    fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
+        let mut nonce = [0; NONCE_BYTES];
+        rand::rng().fill_bytes(&mut nonce);
+        let cipher = self
+            .master
+            .wrapping
+            .encrypt(
+                Nonce::from_slice(&nonce),
+                Payload {
+                    msg: key,
+                    aad: subject.as_bytes(),
+                },
+            )
+            .map_err(|_| BookError::Key("a key could not be wrapped"))?;
+        Ok([&nonce[..], &cipher].concat())
+    }
+
+    fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Key, BookError> {
+        let fault = BookError::Key("a key does not unwrap; is DAYBOOK_MASTER_KEY the one this database was made with?");
+        let Some((nonce, cipher)) = wrapped.split_at_checked(NONCE_BYTES) else {
+            return Err(fault);
+        };
+        let payload = Payload {
+            msg: cipher,
+            aad: subject.as_bytes(),
+        };
+        match self.master.wrapping.decrypt(Nonce::from_slice(nonce), payload) {
+            Ok(bytes) => Aes256Gcm::new_from_slice(&bytes)
+                .map(|key| Key(Arc::new(key)))
+                .map_err(|_| fault),
+            Err(_) => Err(fault),
+        }
+    }
+}
+
+/// A sealed value opens only in the event and field that it was sealed for.
+fn bound_to(event_id: Uuid, field: &str) -> Vec<u8> {
+    [event_id.as_bytes(), field.as_bytes()].concat()
+}

@@ -1,0 +1,10 @@
+//! Integration tests: real Postgres and NATS, a database each, positions to wait for.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must stop, loudly"
+)]
+
+mod append;
+mod relay;

@@ -1,0 +1,167 @@
+//! The bus as the book's mirror: sequence = position, whatever happens to relays and to NATS.
+
+use std::time::Duration;
+
+use book::Feed;
+use domain::cloudwatcher::supplier::Supplier;
+use domain::register::{Command, Register};
+use futures::StreamExt as _;
+use tests::Ledger;
+use uuid::Uuid;
+
+async fn enter(ledger: &Ledger, suppliers: u128) {
+    let entries = (0..suppliers).map(|n| {
+        let supplier = Supplier {
+            name: format!("Acme {n}"),
+            contact_email: None,
+            contact_phone: None,
+            website: None,
+            lead_time_days: None,
+            is_preferred: false,
+        };
+        ledger.does::<Register<Supplier>>(Uuid::now_v7(), Command::Enter(supplier))
+    });
+    futures::future::join_all(entries).await;
+}
+
+async fn stream(ledger: &Ledger) -> async_nats::jetstream::stream::Stream {
+    let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+    async_nats::jetstream::new(client)
+        .get_stream(&ledger.database.name)
+        .await
+        .unwrap()
+}
+
+/// Reads from the feed until `position`; every event must follow the one before.
+async fn follow(feed: &mut Feed, from: i64, to: i64) {
+    let mut position = from;
+    let reading = async {
+        while position < to {
+            for event in feed.next(100).await.unwrap() {
+                position += 1;
+                assert_eq!(event.position, position);
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading)
+        .await
+        .expect("the feed goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_relays_mirror_the_book_once_and_the_standby_takes_over() {
+    let ledger = Ledger::open().await;
+    let (first, second) = (ledger.relay(), ledger.relay());
+    enter(&ledger, 200).await;
+    let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
+    follow(&mut feed, 0, 200).await;
+    // Aborted like a killed process: nothing is released but by the end of its connection.
+    first.abort();
+    enter(&ledger, 200).await;
+    follow(&mut feed, 200, 400).await;
+
+    let mirrored = async {
+        loop {
+            let mut stream = stream(&ledger).await;
+            if stream.info().await.unwrap().state.last_sequence == 400 {
+                return stream;
+            }
+        }
+    };
+    let stream = tokio::time::timeout(Duration::from_secs(10), mirrored)
+        .await
+        .expect("the standby mirrors the rest");
+    let mut messages = stream
+        .create_consumer(async_nats::jetstream::consumer::pull::OrderedConfig::default())
+        .await
+        .unwrap()
+        .messages()
+        .await
+        .unwrap();
+    for event in ledger.tail.after(0, 400).await.unwrap() {
+        let message = messages.next().await.unwrap().unwrap();
+        assert_eq!(message.info().unwrap().stream_sequence, event.position as u64);
+        assert_eq!(message.payload, event.event.as_bytes());
+        let id = message.headers.as_ref().unwrap().get("ce-id").unwrap().as_str();
+        assert_eq!(id, event.event_id.to_string());
+    }
+    ledger.stop.cancel();
+    second.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wiped_bus_loses_nothing_and_is_made_anew_at_the_same_positions() {
+    let ledger = Ledger::open().await;
+    let relay = ledger.relay();
+    enter(&ledger, 50).await;
+    let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
+    follow(&mut feed, 0, 50).await;
+    let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+    let _ = async_nats::jetstream::new(client)
+        .delete_stream(&ledger.database.name)
+        .await;
+    enter(&ledger, 50).await;
+    follow(&mut feed, 50, 100).await;
+    let anew = async {
+        loop {
+            let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+            let jetstream = async_nats::jetstream::new(client);
+            if let Ok(stream) = jetstream.get_stream(&ledger.database.name).await
+                && stream.cached_info().state.last_sequence == 100
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), anew)
+        .await
+        .expect("the relay makes the stream anew");
+    ledger.stop.cancel();
+    relay.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_server_refuses_what_a_zombie_relay_would_publish() {
+    let ledger = Ledger::open().await;
+    let relay = ledger.relay();
+    enter(&ledger, 10).await;
+    let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
+    follow(&mut feed, 0, 10).await;
+    let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let refused = async {
+        loop {
+            let late = async_nats::jetstream::message::PublishMessage::build()
+                .payload("late".into())
+                .expected_last_sequence(7);
+            let Ok(acknowledgement) = jetstream
+                .send_publish(format!("{}.zombie", ledger.database.name), late)
+                .await
+            else {
+                continue;
+            };
+            if let Err(error) = acknowledgement.await
+                && error.to_string().contains("wrong last")
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), refused)
+        .await
+        .expect("a guard names the wrong sequence");
+    let mut stream = stream(&ledger).await;
+    assert_eq!(stream.info().await.unwrap().state.last_sequence, 10);
+    ledger.stop.cancel();
+    relay.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_feed_without_a_bus_reads_the_book() {
+    let ledger = Ledger::over(tests::Database::create().await, "nats://127.0.0.1:1").await;
+    enter(&ledger, 25).await;
+    let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
+    follow(&mut feed, 0, 25).await;
+    enter(&ledger, 5).await;
+    follow(&mut feed, 25, 30).await;
+}

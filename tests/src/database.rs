@@ -1,0 +1,112 @@
+//! One database per test, copied from a migrated template and dropped afterwards.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection as _, Executor as _};
+use uuid::Uuid;
+
+/// A database of its own; gone when dropped.
+#[derive(Debug)]
+pub struct Database {
+    pub name: String,
+    pub options: PgConnectOptions,
+    server: PgConnectOptions,
+}
+
+impl Database {
+    /// A copy of the migrated template on the server of `DATABASE_URL`.
+    pub async fn create() -> Self {
+        Self::create_on(&crate::setting("DATABASE_URL")).await
+    }
+
+    /// As [`Database::create`], on another server.
+    pub async fn create_on(url: &str) -> Self {
+        let server = PgConnectOptions::from_str(url).expect("DATABASE_URL is an address");
+        let mut connection = PgConnection::connect_with(&server)
+            .await
+            .expect("the test server answers");
+        let template = template(&server, &mut connection).await;
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        connection
+            .execute(format!("create database {name} template {template} strategy wal_log").as_str())
+            .await
+            .expect("a test database is made");
+        let options = server.clone().database(&name);
+        Self { name, options, server }
+    }
+
+    /// The address of this database, for programs that want one.
+    pub fn url(&self) -> String {
+        let mut url = reqwest::Url::parse(&crate::setting("DATABASE_URL")).expect("DATABASE_URL is an address");
+        url.set_path(&self.name);
+        url.to_string()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let drop = async move {
+            if let Ok(mut connection) = PgConnection::connect_with(&server).await {
+                let _ = connection
+                    .execute(format!("drop database if exists {name} with (force)").as_str())
+                    .await;
+            }
+        };
+        // Dropping happens inside a runtime, which cannot be blocked on.
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), drop).await });
+        });
+        let _ = thread.join();
+    }
+}
+
+/// The template for this code's migrations and read tables; the first test that needs it makes it.
+async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> String {
+    let mut hash = Sha256::new();
+    for migration in book::MIGRATOR.iter() {
+        hash.update(&migration.checksum);
+    }
+    for context in [] as [&str; 0] {
+        hash.update(context);
+    }
+    let name = format!("daybook_template_{}", &hex::encode(hash.finalize())[..16]);
+    connection
+        .execute("select pg_advisory_lock(hashtextextended('daybook test template', 0))")
+        .await
+        .expect("lock");
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")
+            .bind(&name)
+            .fetch_one(&mut *connection)
+            .await
+            .expect("the catalog answers");
+    if !exists {
+        connection
+            .execute(format!("drop database if exists {name}").as_str())
+            .await
+            .expect("drop");
+        connection
+            .execute(format!("create database {name}").as_str())
+            .await
+            .expect("create");
+        let options = server.clone().database(&name);
+        crate::ledger::prepare(&options).await;
+        connection
+            .execute(format!("alter database {name} with is_template true allow_connections false").as_str())
+            .await
+            .expect("template");
+    }
+    connection
+        .execute("select pg_advisory_unlock(hashtextextended('daybook test template', 0))")
+        .await
+        .expect("unlock");
+    name
+}

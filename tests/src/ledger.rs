@@ -1,0 +1,98 @@
+//! The book on a database of its own, without HTTP: what tests of append, relay and projector use.
+
+use book::bus::BusConfig;
+use book::relay::Relay;
+use book::{Book, Bus, Envelope, MasterKey, Pools, Step, Tail, Vault};
+use chrono::Utc;
+use domain::Decider;
+use sqlx::postgres::PgConnectOptions;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::Database;
+
+/// The master key of every test.
+pub const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+/// What a test's stream on the bus may hold, in bytes: many tests share one server.
+const STREAM_BYTES_MAX: i64 = 32 << 20;
+
+/// Migrates a database and makes the first generation of every context.
+pub async fn prepare(options: &PgConnectOptions) {
+    let pools = Pools::connect(options).await.expect("the database answers");
+    book::MIGRATOR.run(&pools.owner).await.expect("the migrations run");
+    pools.close().await;
+}
+
+/// Everything between a command and the bus.
+#[derive(Debug)]
+pub struct Ledger {
+    pub pools: Pools,
+    pub book: Book,
+    pub tail: Tail,
+    pub bus: Bus,
+    pub tenant: Uuid,
+    pub actor: Uuid,
+    pub stop: CancellationToken,
+    // Dropped last: the pools above still hold connections to it.
+    pub database: Database,
+}
+
+impl Ledger {
+    pub async fn open() -> Self {
+        let database = Database::create().await;
+        Self::over(database, &crate::setting("NATS_URL")).await
+    }
+
+    pub async fn over(database: Database, nats_url: &str) -> Self {
+        let pools = Pools::connect(&database.options).await.expect("the database answers");
+        let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
+        let book = Book::new(pools.writer.clone(), master.clone());
+        let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
+        let mut config = BusConfig::new(nats_url, &database.name, &database.name);
+        config.stream_bytes_max = STREAM_BYTES_MAX;
+        let bus = Bus::connect(config).await.expect("the bus has an address");
+        let (tenant, actor) = (Uuid::new_v4(), Uuid::new_v4());
+        Self {
+            pools,
+            book,
+            tail,
+            bus,
+            tenant,
+            actor,
+            stop: CancellationToken::new(),
+            database,
+        }
+    }
+
+    /// An envelope with a fresh command id.
+    pub fn envelope(&self) -> Envelope {
+        let command_id = Uuid::now_v7();
+        Envelope {
+            tenant: self.tenant,
+            actor: self.actor,
+            command_id,
+            repeatable: false,
+            body_hash: [7; 32],
+            correlation_id: command_id,
+            causation_id: None,
+            reason: Some("a test wants it so".to_owned()),
+            ip: None,
+            traceparent: None,
+            at: Utc::now(),
+        }
+    }
+
+    /// Sends one command; the test fails when it is refused.
+    pub async fn does<D: Decider>(&self, stream: Uuid, command: D::Command) -> book::Answer {
+        self.book
+            .execute(self.envelope(), vec![Step::of::<D>(stream, None, command)])
+            .await
+            .expect("the command is accepted")
+    }
+
+    /// Runs a relay until the ledger stops.
+    pub fn relay(&self) -> tokio::task::JoinHandle<()> {
+        let relay = Relay::new(self.tail.clone(), self.bus.clone(), self.book.committed());
+        tokio::spawn(relay.run(self.stop.clone()))
+    }
+}

@@ -1,0 +1,18 @@
+//! What integration tests and benches stand on: a database each, real servers, positions to wait for.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a broken test set-up must stop the test, loudly"
+)]
+
+pub mod database;
+pub mod ledger;
+
+pub use database::Database;
+pub use ledger::Ledger;
+
+/// The servers that `./dev test` starts for the tests, or `./dev up` for everybody.
+pub fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests through ./dev test"))
+}
