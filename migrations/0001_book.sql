@@ -163,6 +163,8 @@ declare
     claimed        int[] := '{}';
     claimed_name   text[] := '{}';
     refused        int[];
+    -- Per command the position after its events.
+    positions      bigint[];
 begin
     -- Held until the commit is visible, so positions are contiguous and in commit order.
     perform pg_advisory_xact_lock(7236270102);
@@ -200,25 +202,30 @@ begin
         refused := refused || claimed;
     end if;
 
-    with event as (
-        select e.* from unnest(event_command, event_ids, event_stream_types, event_stream_ids, event_sequences,
-                               event_types, event_versions, payloads, metadatas)
-            with ordinality e(command, id, stream_type, stream_id, sequence, type, version, payload, metadata, ord)
+    with counted as (
+        select e.command, count(*) as events from unnest(event_command) e(command)
         where e.command <> all (refused)
-    ), inserted as (
-        insert into book.events (position, event_id, tenant_id, aggregate_type, aggregate_id, sequence,
-                                 event_type, event_version, payload, metadata, recorded_at)
-        select head + row_number() over (order by e.ord), e.id, tenants[e.command], e.stream_type, e.stream_id,
-               e.sequence, e.type, e.version, e.payload::json, e.metadata::json, written_at
-        from event e
-        order by e.ord
-    ), counted as (
-        select e.command, count(*) as events from event e group by e.command
+        group by e.command
     )
+    select array_agg(c.position order by c.ord) into positions from (
+        select c.ord, head + (sum(coalesce(n.events, 0)) over (order by c.ord))::bigint as position
+        from generate_subscripts(command_ids, 1) c(ord)
+        left join counted n on n.command = c.ord) c;
+
+    insert into book.events (position, event_id, tenant_id, aggregate_type, aggregate_id, sequence,
+                             event_type, event_version, payload, metadata, recorded_at)
+    select head + row_number() over (order by e.ord), e.id, tenants[e.command], e.stream_type, e.stream_id,
+           e.sequence, e.type, e.version, e.payload::json, e.metadata::json, written_at
+    from unnest(event_command, event_ids, event_stream_types, event_stream_ids, event_sequences,
+                event_types, event_versions, payloads, metadatas)
+        with ordinality e(command, id, stream_type, stream_id, sequence, type, version, payload, metadata, ord)
+    where e.command <> all (refused)
+    order by e.ord;
+
     insert into book.receipts (command_id, tenant_id, body_hash, position, recorded_at, answer)
-    select c.id, c.tenant, c.hash, head + (sum(coalesce(n.events, 0)) over (order by c.ord))::bigint, written_at, c.answer::json
-    from unnest(command_ids, tenants, body_hashes, answers) with ordinality c(id, tenant, hash, answer, ord)
-    left join counted n on n.command = c.ord
+    select c.id, c.tenant, c.hash, c.position, written_at, c.answer::json
+    from unnest(command_ids, tenants, body_hashes, answers, positions) with ordinality
+        c(id, tenant, hash, answer, position, ord)
     where c.ord <> all (refused);
 
     if cardinality(claim_command) > 0 then
@@ -249,13 +256,12 @@ begin
                 when c.ord = any (moved) then 'moved'
                 when c.ord = any (claimed) then 'claimed'
                 else 'appended' end,
-           case when c.ord = any (repeated) then r.body_hash end,
-           r.position, r.recorded_at,
-           case when c.ord = any (repeated) then r.answer end,
+           r.body_hash, coalesce(r.position, c.position), coalesce(r.recorded_at, written_at), r.answer,
            case when c.ord = any (moved) then moved_stream[array_position(moved, c.ord::int)]
                 when c.ord = any (claimed) then claimed_name[array_position(claimed, c.ord::int)] end
-    from unnest(command_ids) with ordinality c(id, ord)
-    left join book.receipts r on r.command_id = c.id
+    from unnest(command_ids, positions) with ordinality c(id, position, ord)
+    -- Receipts written just now are not looked up again.
+    left join book.receipts r on r.command_id = case when c.ord = any (repeated) then c.id end
     order by c.ord;
 end
 $$;

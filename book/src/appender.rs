@@ -1,10 +1,11 @@
 //! The group-commit appender: one task per process that writes waiting appends together.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -20,6 +21,10 @@ pub const QUEUE_COMMANDS_MAX: usize = 8_192;
 /// How long a batch whose outcome is unknown is sent again, in seconds.
 const PATIENCE_SECONDS: u64 = 20;
 const RETRY_MS: u64 = 100;
+
+/// Batches on their way at one time: while the database writes one, the next is made and sent.
+/// They may touch the same streams; the database's lock puts them in order and its checks decide.
+pub const BATCHES_IN_FLIGHT: usize = 2;
 
 type Reply = oneshot::Sender<Result<Outcome, BookError>>;
 
@@ -65,7 +70,9 @@ impl Appender {
 
 async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = VecDeque::new();
+    let batches = Arc::new(Semaphore::new(BATCHES_IN_FLIGHT));
     loop {
+        let Ok(turn) = batches.clone().acquire_owned().await else { return };
         if waiting.is_empty() {
             match queue.recv().await {
                 Some(first) => waiting.push_back(first),
@@ -79,14 +86,22 @@ async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
             }
         }
         let (appends, replies) = gather(&mut waiting);
-        metrics::histogram!("daybook_append_batch_commands").record(appends.len() as f64);
-        let started = Instant::now();
-        let outcomes = write(&pool, &appends).await;
-        metrics::histogram!("daybook_append_seconds").record(started.elapsed().as_secs_f64());
-        for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            // Whoever waited may be gone; the receipt keeps the answer.
-            let _ = reply.send(outcome);
-        }
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            write_and_reply(&pool, appends, replies).await;
+            drop(turn);
+        });
+    }
+}
+
+async fn write_and_reply(pool: &PgPool, appends: Vec<Append>, replies: Vec<Reply>) {
+    metrics::histogram!("daybook_append_batch_commands").record(appends.len() as f64);
+    let started = Instant::now();
+    let outcomes = write(pool, &appends).await;
+    metrics::histogram!("daybook_append_seconds").record(started.elapsed().as_secs_f64());
+    for (reply, outcome) in replies.into_iter().zip(outcomes) {
+        // Whoever waited may be gone; the receipt keeps the answer.
+        let _ = reply.send(outcome);
     }
 }
 

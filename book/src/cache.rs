@@ -33,9 +33,6 @@ impl Cache {
 
     /// Keeps the state, unless a later one is kept already.
     pub fn put(&self, aggregate_type: &'static str, stream: Uuid, loaded: Loaded) {
-        if loaded.sequence == 0 {
-            return;
-        }
         self.0
             .entry((aggregate_type, stream))
             .and_upsert_with(|kept| match kept {

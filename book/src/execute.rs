@@ -9,11 +9,12 @@ use domain::{Facts, Metadata, event};
 use postgres_es::PostgresEventRepository;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::append::{self, Append, EVENT_BYTES_MAX, NewEvent, Outcome, Receipt, Seen};
-use crate::appender::Appender;
+use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::step::{Asking, Decided};
 use crate::turns::Turns;
@@ -114,7 +115,7 @@ impl Book {
             // We only ever read through it; it has no snapshots and never will, see Sourced.
             repository: PostgresEventRepository::new(pool.clone()).with_tables("book.events", "book.snapshots"),
             vault: Vault::new(pool.clone(), master),
-            appender: Appender::start(pool.clone()),
+            appender: Appender::start(connections_of_its_own(&pool)),
             cache: Cache::default(),
             turns: Turns::default(),
             committed: Arc::new(Notify::new()),
@@ -139,7 +140,7 @@ impl Book {
     /// The database's error, or an event that cannot be decoded.
     pub async fn state<D: domain::Decider>(&self, tenant: Uuid, stream: Uuid) -> Result<Option<Arc<D>>, BookError> {
         let fact = domain::FactRef::of::<D>(stream);
-        let loaded = self.0.facts(&[fact], false).await?.pop();
+        let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
         Ok(loaded
             .filter(|loaded| loaded.tenant == Some(tenant))
             .and_then(|loaded| loaded.state.downcast().ok()))
@@ -155,10 +156,19 @@ impl Book {
         streams: &[Uuid],
     ) -> Result<Vec<Option<Arc<D>>>, BookError> {
         let refs: Vec<_> = streams.iter().map(|&stream| domain::FactRef::of::<D>(stream)).collect();
-        let found = self.0.facts(&refs, true).await?.into_iter();
+        let found = self.0.facts(&refs, Trust::Book).await?.into_iter();
         Ok(found
             .map(|loaded| loaded.state.downcast().ok().filter(|_| loaded.tenant == Some(tenant)))
             .collect())
+    }
+
+    /// As [`Book::state`], with its type erased.
+    ///
+    /// # Errors
+    /// As [`Book::state`].
+    pub async fn any_state(&self, tenant: Uuid, fact: domain::FactRef) -> Result<Option<AnyState>, BookError> {
+        let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
+        Ok(loaded.filter(|loaded| loaded.tenant == Some(tenant)).map(|loaded| loaded.state))
     }
 
     /// As [`Book::state`], for the stream that a step names and with its type erased; a stream
@@ -167,7 +177,7 @@ impl Book {
     /// # Errors
     /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
     pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<AnyState, ExecuteError> {
-        Ok(self.0.own(tenant, step, false).await?.state)
+        Ok(self.0.own(tenant, step, Trust::Cache).await?.state)
     }
 
     /// Carries out the steps as one: all are appended or none. Runs to its end even if the caller
@@ -184,6 +194,25 @@ impl Book {
     }
 }
 
+/// How far a decision may rest on something else than the book. The append checks every sequence,
+/// so trust costs at most another round; and no refusal rests on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// A stream that is not cached is taken to be new, which spares creating commands a round trip.
+    Guess,
+    Cache,
+    Book,
+}
+
+impl Trust {
+    fn less(self) -> Self {
+        match self {
+            Self::Guess => Self::Cache,
+            Self::Cache | Self::Book => Self::Book,
+        }
+    }
+}
+
 impl Inner {
     async fn execute(&self, envelope: &Envelope, steps: &[Step]) -> Result<Answer, ExecuteError> {
         if let Some(answer) = self.repeated(envelope).await? {
@@ -193,21 +222,18 @@ impl Inner {
             .turns
             .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())
             .await;
-        let mut fresh = false;
+        let mut trust = Trust::Guess;
         for _ in 0..RACES_MAX {
-            let attempt = match self.attempt(envelope, steps, fresh).await {
-                // What a cache said must not refuse: look into the book, and decide again.
-                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. }) if !fresh => {
-                    fresh = true;
-                    continue;
-                }
-                attempt => attempt,
-            };
-            return match attempt {
+            return match self.attempt(envelope, steps, trust).await {
                 Ok(Some(answer)) => Ok(answer),
                 Ok(None) => {
                     metrics::counter!("daybook_lost_races_total").increment(1);
-                    fresh = true;
+                    trust = Trust::Book;
+                    continue;
+                }
+                // Neither a guess nor a cache may refuse: look closer, and decide again.
+                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. }) if trust != Trust::Book => {
+                    trust = trust.less();
                     continue;
                 }
                 // The refused command may be a repeat of one that was accepted a moment ago.
@@ -229,12 +255,12 @@ impl Inner {
     }
 
     /// One round of load, decide and append; `None` when the race was lost.
-    async fn attempt(&self, envelope: &Envelope, steps: &[Step], fresh: bool) -> Result<Option<Answer>, ExecuteError> {
+    async fn attempt(&self, envelope: &Envelope, steps: &[Step], trust: Trust) -> Result<Option<Answer>, ExecuteError> {
         let mut draft = Draft::default();
         for (index, step) in steps.iter().enumerate() {
             let before = match draft.latest(step.aggregate_type(), step.stream) {
                 Some(loaded) => loaded,
-                None => self.own(envelope.tenant, step, fresh).await?,
+                None => self.own(envelope.tenant, step, trust).await?,
             };
             if let Some(expected) = step.if_match.filter(|&expected| expected != before.sequence) {
                 return Err(ExecuteError::Moved {
@@ -243,7 +269,7 @@ impl Inner {
                 });
             }
             let facts = Arc::new(
-                self.all_facts(envelope.tenant, step, &before.state, &mut draft, fresh)
+                self.all_facts(envelope.tenant, step, &before.state, &mut draft, trust)
                     .await?,
             );
             let asking = Asking {
@@ -307,15 +333,12 @@ impl Inner {
     }
 
     /// The stream that a step is sent to.
-    async fn own(&self, tenant: Uuid, step: &Step, fresh: bool) -> Result<Loaded, ExecuteError> {
+    async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
-        let cached = if fresh {
-            None
-        } else {
-            self.cache.get(aggregate_type, stream)
-        };
+        let cached = if trust == Trust::Book { None } else { self.cache.get(aggregate_type, stream) };
         let loaded = match cached {
             Some(loaded) => loaded,
+            None if trust == Trust::Guess => step.command.unborn(),
             None => {
                 let loaded = step.command.load(&self.repository, &self.vault, stream).await?;
                 self.cache.put(aggregate_type, stream, loaded.clone());
@@ -335,7 +358,7 @@ impl Inner {
         step: &Step,
         state: &AnyState,
         draft: &mut Draft,
-        fresh: bool,
+        trust: Trust,
     ) -> Result<Facts, ExecuteError> {
         let mut facts = Facts::default();
         let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
@@ -348,7 +371,7 @@ impl Inner {
             if asked.len() > FACTS_MAX {
                 break;
             }
-            for (fact, loaded) in refs.iter().zip(self.facts(&refs, fresh).await?) {
+            for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust).await?) {
                 // An earlier step of the same command may have changed what this one reads.
                 let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
                 draft.read(fact.aggregate_type, fact.id, loaded.sequence);
@@ -361,11 +384,11 @@ impl Inner {
     }
 
     /// The named streams, from the cache where it has them and from the book in one query else.
-    async fn facts(&self, refs: &[domain::FactRef], fresh: bool) -> Result<Vec<Loaded>, BookError> {
+    async fn facts(&self, refs: &[domain::FactRef], trust: Trust) -> Result<Vec<Loaded>, BookError> {
         let mut found: Vec<Option<Loaded>> = refs
             .iter()
             .map(|fact| {
-                if fresh {
+                if trust == Trust::Book {
                     None
                 } else {
                     self.cache.get(fact.aggregate_type, fact.id)
@@ -389,6 +412,13 @@ impl Inner {
         }
         Ok(found.into_iter().flatten().collect())
     }
+}
+
+/// The appender must not wait behind the loads of the commands that wait for it.
+fn connections_of_its_own(pool: &PgPool) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(BATCHES_IN_FLIGHT as u32)
+        .connect_lazy_with(pool.connect_options().as_ref().clone())
 }
 
 fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer, ExecuteError> {

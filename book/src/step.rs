@@ -99,6 +99,8 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) trait AnyCommand: Send + Sync {
     fn aggregate_type(&self) -> &'static str;
     fn department(&self, state: &AnyState) -> Option<Uuid>;
+    /// The state of a stream without events.
+    fn unborn(&self) -> Loaded;
     fn load<'a>(
         &'a self,
         book: &'a PostgresEventRepository,
@@ -131,6 +133,10 @@ impl<D: Decider> AnyCommand for Typed<D> {
 
     fn department(&self, state: &AnyState) -> Option<Uuid> {
         typed::<D>(state).ok()?.department(&self.command)
+    }
+
+    fn unborn(&self) -> Loaded {
+        Loaded { state: Arc::new(D::default()), sequence: 0, tenant: None }
     }
 
     fn load<'a>(

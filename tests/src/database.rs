@@ -74,8 +74,8 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> S
     for migration in book::MIGRATOR.iter() {
         hash.update(&migration.checksum);
     }
-    for context in [] as [&str; 0] {
-        hash.update(context);
+    for context in projections::CONTEXTS {
+        hash.update(context.ddl);
     }
     let name = format!("daybook_template_{}", &hex::encode(hash.finalize())[..16]);
     connection

@@ -19,7 +19,12 @@ const STREAM_BYTES_MAX: i64 = 32 << 20;
 /// Migrates a database and makes the first generation of every context.
 pub async fn prepare(options: &PgConnectOptions) {
     let pools = Pools::connect(options).await.expect("the database answers");
-    book::MIGRATOR.run(&pools.owner).await.expect("the migrations run");
+    daybook::migrate(&pools.owner).await.expect("the migrations run");
+    let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
+    let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
+    for context in projections::CONTEXTS {
+        projections::rebuild::ensure_live(&pools, &tail, context, &|_| {}).await.expect("a first generation is made");
+    }
     pools.close().await;
 }
 

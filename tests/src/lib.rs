@@ -6,11 +6,14 @@
     reason = "a broken test set-up must stop the test, loudly"
 )]
 
+pub mod bench;
 pub mod database;
 pub mod ledger;
+pub mod service;
 
 pub use database::Database;
 pub use ledger::Ledger;
+pub use service::{Client, Service};
 
 /// The servers that `./dev test` starts for the tests, or `./dev up` for everybody.
 pub fn setting(name: &str) -> String {

@@ -1,0 +1,128 @@
+//! `/v1/admin`: rebuilding contexts and un-parking streams. Permission `admin.rebuild`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use projections::{Context, park, rebuild};
+use serde::Deserialize;
+use serde_json::json;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::By;
+use crate::command::body;
+use crate::extract::Path;
+use crate::problem::{self, Problem};
+
+/// Needed for everything here. A rebuild concerns the whole installation, not one tenant.
+pub const REBUILD: &str = "admin.rebuild";
+
+fn named(name: &str) -> Result<&'static Context, Problem> {
+    let names = projections::CONTEXTS.iter().map(|context| context.name);
+    projections::context(name).ok_or_else(|| Problem::not_found(format!("context {name:?} with tables")).allowed(names))
+}
+
+/// Starts a rebuild in the background.
+///
+/// # Errors
+/// [`Problem`]; 409 when one is under way in this process.
+pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) -> Result<Response, Problem> {
+    by.require(REBUILD)?;
+    let context = named(&context)?;
+    if !app.rebuilds.begin(context) {
+        return Err(Problem::new(problem::BUSY, format!("{} is being rebuilt already", context.name)));
+    }
+    info!(context = context.name, by = %by.user, "a rebuild was asked for");
+    let running = app.clone();
+    tokio::spawn(async move {
+        let told = |progress| running.rebuilds.progress(context, progress);
+        let outcome = rebuild::rebuild(&running.pools, &running.tail, context, false, &told).await;
+        if let Err(error) = &outcome {
+            warn!(context = context.name, error = %error, "the rebuild failed; the live tables stay");
+        }
+        running.rebuilds.end(context, &outcome);
+    });
+    let mut response = (StatusCode::ACCEPTED, Json(json!({ "context": context.name, "state": "running" }))).into_response();
+    let location = HeaderValue::try_from(format!("/v1/admin/rebuild/{}", context.name)).ok();
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    Ok(response)
+}
+
+/// How far the latest rebuild is.
+///
+/// # Errors
+/// [`Problem`]; 404 when this process has not rebuilt the context.
+pub async fn progress(State(app): State<App>, by: By, Path(context): Path<String>) -> Result<Response, Problem> {
+    by.require(REBUILD)?;
+    let context = named(&context)?;
+    let rebuild = app.rebuilds.of(context);
+    let rebuild = rebuild.ok_or_else(|| Problem::not_found(format!("rebuild of {} in this process", context.name)))?;
+    Ok(Json(rebuild).into_response())
+}
+
+/// The tenant's streams that are parked, all contexts together.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn parked(State(app): State<App>, by: By) -> Result<Response, Problem> {
+    by.require(REBUILD)?;
+    let mut streams = Vec::new();
+    for &context in projections::CONTEXTS {
+        for parked in park::parked(&app.pools.projector, context).await?.into_iter().filter(|parked| parked.tenant_id == by.tenant) {
+            streams.push(json!({
+                "context": context.name,
+                "aggregate_type": parked.aggregate_type,
+                "stream": parked.aggregate_id,
+                "position": parked.position,
+                "error": parked.error,
+                "parked_at": parked.parked_at,
+            }));
+        }
+    }
+    Ok(Json(json!({ "parked": streams })).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unpark {
+    context: String,
+    /// With `stream`, the one to post again; all of the tenant's without.
+    #[serde(default)]
+    aggregate_type: Option<String>,
+    #[serde(default)]
+    stream: Option<Uuid>,
+}
+
+/// Posts the tenant's parked streams again, or one of them.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn unpark(
+    State(app): State<App>,
+    by: By,
+    headers: axum::http::HeaderMap,
+    body: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    by.require(REBUILD)?;
+    let asked: Unpark = serde_json::from_value(body::fields(&headers, &body?)?)
+        .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
+    let context = named(&asked.context)?;
+    let waiting = park::parked(&app.pools.projector, context).await?.into_iter().filter(|parked| {
+        parked.tenant_id == by.tenant
+            && asked.aggregate_type.as_ref().is_none_or(|wanted| *wanted == parked.aggregate_type)
+            && asked.stream.is_none_or(|wanted| wanted == parked.aggregate_id)
+    });
+    let (mut posted, mut still) = (Vec::new(), Vec::new());
+    for parked in waiting {
+        let stream = (parked.aggregate_type, parked.aggregate_id);
+        let outcome = park::unpark(&app.pools.projector, &app.tail, context, Some(&stream)).await?;
+        if outcome.posted.contains(&stream) {
+            posted.push(json!({ "aggregate_type": stream.0, "stream": stream.1 }));
+        } else if let Some((_, error)) = outcome.parked.iter().find(|(parked, _)| *parked == stream) {
+            still.push(json!({ "aggregate_type": stream.0, "stream": stream.1, "error": error }));
+        }
+    }
+    Ok(Json(json!({ "posted": posted, "parked": still })).into_response())
+}

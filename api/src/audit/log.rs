@@ -1,0 +1,170 @@
+//! Looks for events in the book. The book has no index but position and stream, so a search goes
+//! through it in windows and stops after so many events; the caller goes on from there. The indexed
+//! search will be a projection of its own.
+
+use std::collections::HashMap;
+
+use domain::Recorded;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::Principal;
+use crate::command::registry;
+use crate::problem::Problem;
+
+/// Events shown at once, unless asked otherwise and at most.
+pub const PAGE_EVENTS: i64 = 50;
+pub const PAGE_EVENTS_MAX: i64 = 500;
+/// Events looked at by one statement.
+pub const WINDOW_EVENTS: i64 = 5_000;
+/// Events looked at for one request.
+pub const SCANNED_EVENTS_MAX: i64 = 50_000;
+
+/// What is looked for; `None` is whatever.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub tenant: Uuid,
+    /// `cloudwatcher`.
+    pub context: Option<String>,
+    /// `order`.
+    pub aggregate: Option<String>,
+    /// `OrderDrafted`.
+    pub event_type: Option<String>,
+    pub stream: Option<Uuid>,
+    pub actor: Option<Uuid>,
+    pub correlation: Option<Uuid>,
+}
+
+/// Positions from `above` (not included) to `upto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub above: i64,
+    pub upto: i64,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// In the order of the search.
+    pub events: Vec<Recorded<String>>,
+    /// What is left to look at; `None` when nothing is.
+    pub rest: Option<Range>,
+}
+
+impl Wanted {
+    /// The stream types that can match; `None` for all.
+    fn types(&self) -> Option<Vec<String>> {
+        if self.context.is_none() && self.aggregate.is_none() && self.stream.is_none() {
+            return None;
+        }
+        let types = domain::AGGREGATE_TYPES.iter().filter(|name| {
+            let (context, aggregate) = name.split_once('.').unwrap_or_default();
+            let same = |wanted: &Option<String>, word: &str| wanted.as_deref().is_none_or(|wanted| wanted == word);
+            same(&self.context, context) && same(&self.aggregate, aggregate)
+        });
+        Some(types.map(|&name| name.to_owned()).collect())
+    }
+}
+
+/// Searches a range from its low end, or from its high end backwards.
+///
+/// # Errors
+/// The database's error.
+pub async fn search(app: &App, by: &Principal, wanted: &Wanted, mut range: Range, backwards: bool, limit: i64) -> Result<Found, Problem> {
+    // A stream has an index, so its whole range is one window.
+    let window = if wanted.stream.is_some() { i64::MAX } else { WINDOW_EVENTS };
+    let (mut events, mut scanned) = (Vec::new(), 0);
+    let mut visible = Visible::default();
+    while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
+        let size = window.min(range.upto - range.above);
+        let part = match backwards {
+            true => Range { above: range.upto - size, upto: range.upto },
+            false => Range { above: range.above, upto: range.above + size },
+        };
+        let left = limit - i64::try_from(events.len()).unwrap_or(limit);
+        let positions = positions(app, wanted, part, backwards, left).await?;
+        let full = i64::try_from(positions.len()).is_ok_and(|found| found == left);
+        let reached = positions.last().copied().filter(|_| full);
+        let mut found = app.tail.at(&positions).await?;
+        if backwards {
+            found.reverse();
+        }
+        for recorded in found {
+            if visible.shows(app, by, &recorded).await? {
+                events.push(recorded);
+            }
+        }
+        range = match (backwards, reached) {
+            (false, reached) => Range { above: reached.unwrap_or(part.upto), ..range },
+            (true, reached) => Range { upto: reached.map_or(part.above, |position| position - 1), ..range },
+        };
+        scanned = scanned.saturating_add(size);
+        if full && i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
+            break;
+        }
+    }
+    Ok(Found { events, rest: Some(range).filter(|range| range.above < range.upto) })
+}
+
+/// Positions of matching events within one window.
+async fn positions(app: &App, wanted: &Wanted, range: Range, backwards: bool, limit: i64) -> Result<Vec<i64>, Problem> {
+    const FORWARDS: &str = "select position from book.events
+        where position > $1 and position <= $2 and tenant_id = $3
+          and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
+          and ($6::text is null or event_type = $6)
+          and ($7::text is null or metadata->>'actor' = $7) and ($8::text is null or metadata->>'correlation_id' = $8)
+        order by position limit $9";
+    const BACKWARDS: &str = "select position from book.events
+        where position > $1 and position <= $2 and tenant_id = $3
+          and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
+          and ($6::text is null or event_type = $6)
+          and ($7::text is null or metadata->>'actor' = $7) and ($8::text is null or metadata->>'correlation_id' = $8)
+        order by position desc limit $9";
+    Ok(sqlx::query_scalar(if backwards { BACKWARDS } else { FORWARDS })
+        .bind(range.above)
+        .bind(range.upto)
+        .bind(wanted.tenant)
+        .bind(wanted.types())
+        .bind(wanted.stream.map(|stream| stream.to_string()))
+        .bind(&wanted.event_type)
+        .bind(wanted.actor.map(|actor| actor.to_string()))
+        .bind(wanted.correlation.map(|correlation| correlation.to_string()))
+        .bind(limit)
+        // The plan depends on whether there is a stream.
+        .persistent(false)
+        .fetch_all(app.tail.pool())
+        .await?)
+}
+
+/// Which streams somebody sees, remembered for the length of one search.
+#[derive(Debug, Default)]
+pub struct Visible(HashMap<(&'static str, Uuid), bool>);
+
+impl Visible {
+    /// Whether the principal may see the event: not when its stream belongs to a department out of
+    /// their reach.
+    ///
+    /// # Errors
+    /// What the book fails with.
+    pub async fn shows(&mut self, app: &App, by: &Principal, recorded: &Recorded<String>) -> Result<bool, Problem> {
+        if recorded.tenant_id != by.tenant {
+            return Ok(false);
+        }
+        if by.sees_all_departments() {
+            return Ok(true);
+        }
+        let Some(aggregate) = registry::by_type(&recorded.aggregate_type) else { return Ok(true) };
+        let Some(department_of) = aggregate.department else { return Ok(true) };
+        let stream = (aggregate.aggregate_type, recorded.stream);
+        if let Some(&shows) = self.0.get(&stream) {
+            return Ok(shows);
+        }
+        let state = app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await?;
+        let shows = match state.as_ref().and_then(department_of) {
+            Some(department) => app.principals.reaches(by, department).await?,
+            None => false,
+        };
+        self.0.insert(stream, shows);
+        Ok(shows)
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET /v1/streams/{context}/{aggregate}/{id}` and its state at a moment.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use domain::Recorded;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::events::{self, PAGING, Page};
+use super::log::{Visible, Wanted};
+use super::view::masked;
+use crate::app::App;
+use crate::auth::{By, Principal};
+use crate::command::registry::{self, Aggregate};
+use crate::extract::{self, Parameters, Path};
+use crate::moment::Moment;
+use crate::problem::Problem;
+
+/// The events of one stream, in order.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn list(
+    State(app): State<App>,
+    by: By,
+    Path((context, aggregate, id)): Path<(String, String, String)>,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let sight = super::sight(&by)?;
+    let (aggregate, stream) = named(&context, &aggregate, &id)?;
+    let page = Page::take(&mut parameters, false)?;
+    parameters.finish(PAGING)?;
+    let _turn = app.log_read().await?;
+    first(&app, &by, aggregate, stream).await?;
+    let wanted = Wanted {
+        tenant: by.tenant,
+        context: Some(context),
+        aggregate: Some(aggregate.name().to_owned()),
+        stream: Some(stream),
+        ..Wanted::default()
+    };
+    events::respond(&app, &by, &wanted, page, sight).await
+}
+
+/// The state that the events of a stream lead to: now, at a moment, or just before a position.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn state(
+    State(app): State<App>,
+    by: By,
+    Path((context, aggregate, id)): Path<(String, String, String)>,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let sight = super::sight(&by)?;
+    let (aggregate, stream) = named(&context, &aggregate, &id)?;
+    let at = parameters.take("at")?.map(|text| Moment::parse("at", &text)).transpose()?;
+    let before = parameters.take("before")?.map(|text| extract::position("before", &text)).transpose()?;
+    parameters.finish(["at", "before"])?;
+    let _turn = app.log_read().await?;
+    let mut upto = match at {
+        Some(moment) => moment.position(&app).await?,
+        None => i64::MAX,
+    };
+    upto = before.map_or(upto, |before| upto.min(before - 1));
+
+    let mut recorded = app.tail.stream(aggregate.aggregate_type, stream, 0).await?;
+    let Some(earliest) = recorded.first() else { return Err(none(aggregate, stream)) };
+    if !Visible::default().shows(&app, &by, earliest).await? {
+        return Err(none(aggregate, stream));
+    }
+    recorded.retain(|recorded| recorded.position <= upto);
+    let last = recorded.last().map(|recorded| (recorded.position, recorded.sequence, recorded.at));
+    let recorded: Vec<Recorded<String>> = recorded.into_iter().map(|recorded| masked(recorded, sight)).collect();
+    let state = aggregate.fold(&recorded).map_err(|error| Problem::internal(&error))?;
+    Ok(Json(json!({
+        "aggregate_type": aggregate.aggregate_type,
+        "stream": stream,
+        // Of the last event that the state includes; 0 before the first.
+        "sequence": last.map_or(0, |(_, sequence, _)| sequence),
+        "position": last.map_or(0, |(position, _, _)| position),
+        "at": last.map(|(_, _, at)| at),
+        "state": state,
+    }))
+    .into_response())
+}
+
+fn named(context: &str, aggregate: &str, id: &str) -> Result<(&'static Aggregate, Uuid), Problem> {
+    let known = registry::by_type(&format!("{context}.{aggregate}"));
+    let known = known.ok_or_else(|| {
+        let types = registry::AGGREGATES.iter().map(|known| known.aggregate_type.replace('.', "/"));
+        Problem::not_found(format!("aggregate {context}/{aggregate}")).allowed(types)
+    })?;
+    Ok((known, extract::uuid("id", id)?))
+}
+
+/// Refuses a stream that has no events, or none that the principal may see.
+async fn first(app: &App, by: &Principal, aggregate: &Aggregate, stream: Uuid) -> Result<(), Problem> {
+    let position: Option<i64> =
+        sqlx::query_scalar("select position from book.events where aggregate_type = $1 and aggregate_id = $2 and sequence = 1")
+            .bind(aggregate.aggregate_type)
+            .bind(stream.to_string())
+            .fetch_optional(app.tail.pool())
+            .await?;
+    let earliest = app.tail.at(&position.into_iter().collect::<Vec<_>>()).await?.pop();
+    let earliest = earliest.ok_or_else(|| none(aggregate, stream))?;
+    if Visible::default().shows(app, by, &earliest).await? { Ok(()) } else { Err(none(aggregate, stream)) }
+}
+
+fn none(aggregate: &Aggregate, stream: Uuid) -> Problem {
+    Problem::not_found(format!("stream {} {stream}", aggregate.aggregate_type))
+}

@@ -1,0 +1,118 @@
+//! An event as it is shown.
+
+use chrono::{DateTime, Utc};
+use domain::Recorded;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// Which parts of an event somebody may see.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    pub personal: bool,
+}
+
+/// An event with who, when and why.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    pub position: i64,
+    pub event_id: Uuid,
+    pub aggregate_type: String,
+    pub stream: Uuid,
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    pub at: DateTime<Utc>,
+    /// The user who asked for it.
+    pub by: Uuid,
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub command_id: Uuid,
+    pub reason: Option<String>,
+    /// Where the command came from; null without `personal.read`.
+    pub ip: Option<String>,
+    pub traceparent: Option<String>,
+    /// Payload fields that tell who a person is: null without `personal.read`, and once erased.
+    pub sealed: Vec<String>,
+    pub payload: Value,
+}
+
+/// The event, as far as it may be seen.
+#[must_use]
+pub fn shown(recorded: Recorded<String>, sight: Sight) -> Shown {
+    let recorded = masked(recorded, sight);
+    let metadata = recorded.metadata;
+    Shown {
+        position: recorded.position,
+        event_id: recorded.event_id,
+        aggregate_type: recorded.aggregate_type,
+        stream: recorded.stream,
+        sequence: recorded.sequence,
+        event_type: recorded.event_type,
+        event_version: recorded.event_version,
+        at: recorded.at,
+        by: metadata.actor,
+        correlation_id: metadata.correlation_id,
+        causation_id: metadata.causation_id,
+        command_id: metadata.command_id,
+        reason: metadata.reason,
+        ip: metadata.ip.filter(|_| sight.personal),
+        traceparent: metadata.traceparent,
+        sealed: metadata.sealed.into_keys().collect(),
+        payload: serde_json::from_str(&recorded.event).unwrap_or_default(),
+    }
+}
+
+/// The event with its sealed fields null, unless they may be seen.
+#[must_use]
+pub fn masked(recorded: Recorded<String>, sight: Sight) -> Recorded<String> {
+    if sight.personal || recorded.metadata.sealed.is_empty() {
+        return recorded;
+    }
+    let sealed = recorded.metadata.sealed.clone();
+    recorded.map(|payload| {
+        let mut fields: Map<String, Value> = serde_json::from_str(&payload).unwrap_or_default();
+        for (name, value) in &mut fields {
+            if sealed.contains_key(name) {
+                *value = Value::Null;
+            }
+        }
+        Value::Object(fields).to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Metadata;
+
+    fn recorded() -> Recorded<String> {
+        let person = Uuid::from_u128(1);
+        let sealed = [("email".to_owned(), person)].into();
+        Recorded {
+            position: 1,
+            event_id: Uuid::nil(),
+            tenant_id: Uuid::nil(),
+            aggregate_type: "identity.user".to_owned(),
+            stream: person,
+            sequence: 1,
+            event_type: "UserRegistered".to_owned(),
+            event_version: "1".to_owned(),
+            metadata: Metadata { sealed, ip: Some("10.0.0.1".to_owned()), ..Metadata::default() },
+            at: Utc::now(),
+            event: r#"{"email":"ada@example.com","oauth_provider":null}"#.to_owned(),
+        }
+    }
+
+    #[test]
+    fn whoever_may_not_read_personal_data_sees_that_it_is_sealed() {
+        let seen = shown(recorded(), Sight { personal: false });
+        assert_eq!(seen.payload["email"], Value::Null);
+        assert_eq!((seen.sealed, seen.ip), (vec!["email".to_owned()], None));
+    }
+
+    #[test]
+    fn whoever_may_read_personal_data_sees_it() {
+        assert_eq!(shown(recorded(), Sight { personal: true }).payload["email"], "ada@example.com");
+    }
+}

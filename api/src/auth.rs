@@ -1,0 +1,74 @@
+//! Who asks, and what they may do: the token says who, the book says what.
+
+pub mod departments;
+pub mod keys;
+pub mod principal;
+pub mod token;
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+
+use crate::app::App;
+use crate::problem::{self, Problem};
+use keys::Unverified;
+use token::{BadToken, Bearer, Verified};
+
+pub use principal::Principal;
+
+/// A request's principal, once it is authenticated and within its rate.
+#[derive(Debug, Clone)]
+pub struct By {
+    pub principal: Arc<Principal>,
+    pub bearer: Bearer,
+    /// When the token expires.
+    pub until: DateTime<Utc>,
+}
+
+impl std::ops::Deref for By {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+impl FromRequestParts<App> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Verified { bearer, until } = app.verifier.verify(bearer_token(parts)?).await.map_err(|unverified| match unverified {
+            Unverified::Bad(bad) => refused(bad),
+            Unverified::KeysUnavailable => {
+                Problem::new(problem::UNAVAILABLE, "the identity provider's keys cannot be fetched now")
+            }
+        })?;
+        let span = tracing::Span::current();
+        span.record("tenant", tracing::field::display(bearer.tenant));
+        span.record("actor", tracing::field::display(bearer.user));
+        app.rates.check(bearer)?;
+        Ok(Self { principal: app.principals.of(bearer).await?, bearer, until })
+    }
+}
+
+fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    // Of two headers, a proxy before us may have looked at the other one.
+    let (Some(header), None) = (headers.next(), headers.next()) else { return Err(refused(BadToken::Missing)) };
+    let text = header.to_str().map_err(|_| refused(BadToken::Malformed))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        Some(_) | None => Err(refused(BadToken::Missing)),
+    }
+}
+
+fn refused(bad: BadToken) -> Problem {
+    let challenge = match bad {
+        BadToken::Missing => "Bearer realm=\"daybook\"",
+        _ => "Bearer realm=\"daybook\", error=\"invalid_token\"",
+    };
+    Problem::new(problem::UNAUTHENTICATED, bad.to_string()).challenge(challenge)
+}

@@ -1,0 +1,111 @@
+//! The command line.
+
+pub mod demo;
+mod events;
+mod rebuild;
+mod token;
+mod unpark;
+
+use std::io::Write as _;
+
+use book::{Book, Pools, Tail};
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{Config, Fault, Role, migrate, serve};
+
+/// Daybook: an operations back office whose tables are posted from one append-only book.
+#[derive(Debug, Parser)]
+#[command(name = "daybook", version)]
+pub struct Cli {
+    #[command(flatten)]
+    pub config: Config,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve HTTP and run the workers, until SIGTERM or Ctrl-C
+    Serve {
+        /// What this process does
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector])]
+        roles: Vec<Role>,
+    },
+    /// Apply the book's migrations; connect as the database's owner
+    Migrate,
+    /// Build a context's tables anew beside the live ones, compare, and swap
+    Rebuild(rebuild::Rebuild),
+    /// Post parked streams again
+    Unpark(unpark::Unpark),
+    /// Load a little demo data; again, it changes nothing
+    Demo,
+    /// Print a token that is signed with DAYBOOK_JWT_SECRET
+    Token(token::Token),
+    /// Print the log, and follow it
+    Events(events::Events),
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn run(cli: Cli) -> Result<(), Fault> {
+    let Cli { config, command } = cli;
+    match command {
+        Command::Serve { roles } => {
+            let stop = CancellationToken::new();
+            stop_on_signal(stop.clone())?;
+            serve(config, roles, stop).await?.ended().await;
+            Ok(())
+        }
+        Command::Migrate => migrate(&Pools::connect(&config.database()?).await?.owner).await,
+        Command::Rebuild(rebuild) => rebuild.run(&config).await,
+        Command::Unpark(unpark) => unpark.run(&config).await,
+        Command::Demo => demo::load(&opened(&config).await?.book, config.tenant).await,
+        Command::Token(token) => token.run(&config).await,
+        Command::Events(events) => events.run(&config).await,
+    }
+}
+
+/// What commands that touch the database work with.
+struct Opened {
+    pools: Pools,
+    book: Book,
+    tail: Tail,
+}
+
+async fn opened(config: &Config) -> Result<Opened, Fault> {
+    let pools = Pools::connect(&config.database()?).await?;
+    migrate::check(&pools.owner).await?;
+    let book = Book::new(pools.writer.clone(), config.master()?);
+    let tail = Tail::new(pools.projector.clone(), book.vault().clone());
+    Ok(Opened { pools, book, tail })
+}
+
+/// Writes a line to standard output; the log goes to standard error.
+fn say(line: &str) -> Result<(), Fault> {
+    writeln!(std::io::stdout().lock(), "{line}").map_err(Fault::io("standard output is closed"))
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), Fault> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Fault::io("signals cannot be received"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::io("signals cannot be received"))?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping; requests under way may end");
+        stop.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Asked twice: whoever asks does not want to wait.
+        std::process::exit(130);
+    });
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! `daybook events [--follow] [--after N] [--context C] [--type T] [--stream ID] [--json]`
+
+use std::time::Duration;
+
+use clap::Args;
+use domain::Recorded;
+use uuid::Uuid;
+
+use super::{opened, say};
+use crate::audit::view::{Sight, masked, shown};
+use crate::{Config, Fault};
+
+const PAGE_EVENTS: i64 = 1_000;
+const POLL_MS: u64 = 200;
+
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Go on as the log grows
+    #[arg(long, short)]
+    follow: bool,
+    /// Begin after this position; at the end when following, at the beginning else
+    #[arg(long)]
+    after: Option<i64>,
+    /// Only streams of this context
+    #[arg(long)]
+    context: Option<String>,
+    /// Only events of this type, such as OrderDrafted
+    #[arg(long = "type")]
+    event_type: Option<String>,
+    /// Only this stream
+    #[arg(long)]
+    stream: Option<Uuid>,
+    /// Only this tenant
+    #[arg(long = "only-tenant")]
+    only_tenant: Option<Uuid>,
+    /// Show what tells who people are; null without
+    #[arg(long)]
+    personal: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Events {
+    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
+        let opened = opened(config).await?;
+        let mut position = match self.after {
+            Some(position) => position,
+            None if self.follow => opened.tail.end().await?,
+            None => 0,
+        };
+        loop {
+            let page = if self.personal {
+                opened.tail.after(position, PAGE_EVENTS).await
+            } else {
+                opened.tail.sealed_after(position, PAGE_EVENTS).await
+            };
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if self.follow && error.is_transient() => {
+                    tracing::warn!(error = %error, "the book does not answer; trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let read = page.len();
+            for recorded in page {
+                position = recorded.position;
+                if self.wants(&recorded) {
+                    say(&self.line(recorded)?)?;
+                }
+            }
+            if read == 0 && !self.follow {
+                return Ok(());
+            }
+            if read == 0 {
+                tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
+            }
+        }
+    }
+
+    fn wants(&self, recorded: &Recorded<String>) -> bool {
+        let context = recorded.aggregate_type.split_once('.').map_or("", |(context, _)| context);
+        self.context.as_deref().is_none_or(|wanted| wanted == context)
+            && self.event_type.as_deref().is_none_or(|wanted| wanted == recorded.event_type)
+            && self.stream.is_none_or(|wanted| wanted == recorded.stream)
+            && self.only_tenant.is_none_or(|wanted| wanted == recorded.tenant_id)
+    }
+
+    fn line(&self, recorded: Recorded<String>) -> Result<String, Fault> {
+        let sight = Sight { personal: self.personal };
+        if self.json {
+            return serde_json::to_string(&shown(recorded, sight)).map_err(|error| Fault::Refused(error.to_string()));
+        }
+        let recorded = masked(recorded, sight);
+        let reason = recorded.metadata.reason.as_deref().map_or(String::new(), |reason| format!(" because {reason:?}"));
+        Ok(format!(
+            "{:>8}  {}  {}/{} #{}  {}  by {}{reason}  {}",
+            recorded.position,
+            recorded.at.format("%Y-%m-%d %H:%M:%S%.3f"),
+            recorded.aggregate_type,
+            recorded.stream,
+            recorded.sequence,
+            recorded.event_type,
+            recorded.metadata.actor,
+            recorded.event
+        ))
+    }
+}

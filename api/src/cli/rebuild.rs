@@ -1,0 +1,112 @@
+//! `daybook rebuild <context>|--all [--rollback] [--force]`
+
+use std::io::{IsTerminal as _, Write as _};
+
+use book::Tail;
+use clap::Args;
+use projections::Context;
+use projections::rebuild::{self, Progress, RebuildError, Report};
+
+use super::{opened, say};
+use crate::rebuilds::phase;
+use crate::{Config, Fault};
+
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// The context to rebuild
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    context: Option<String>,
+    /// Rebuild every context
+    #[arg(long)]
+    all: bool,
+    /// Swap the generation that was live before back in
+    #[arg(long)]
+    rollback: bool,
+    /// Swap even if the same code gave other rows
+    #[arg(long, conflicts_with = "rollback")]
+    force: bool,
+}
+
+impl Rebuild {
+    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
+        let contexts: Vec<&'static Context> = match &self.context {
+            Some(name) => vec![named(name)?],
+            None => projections::CONTEXTS.to_vec(),
+        };
+        let opened = opened(config).await?;
+        let mut differing = Vec::new();
+        for context in contexts {
+            if self.rollback {
+                let generation = rebuild::rollback(&opened.pools, &opened.tail, context).await.map_err(failed)?;
+                say(&format!("{}: generation {} is live again, at position {}", context.name, generation.number, generation.position))?;
+                continue;
+            }
+            match self.rebuild(&opened.pools, &opened.tail, context).await {
+                Ok(report) => table(&report, true)?,
+                Err(RebuildError::Differs { report, .. }) => {
+                    table(&report, false)?;
+                    differing.push(context.name);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        if differing.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::Refused(format!("not swapped, because the same code gave other rows: {}", differing.join(", "))))
+    }
+
+    async fn rebuild(&self, pools: &book::Pools, tail: &Tail, context: &'static Context) -> Result<Report, RebuildError> {
+        let shown = std::io::stderr().is_terminal();
+        let told = move |progress: Progress| {
+            let Progress { position, target, seconds, .. } = progress;
+            let start = if shown { "\r\x1b[K" } else { "" };
+            let end = if shown { "" } else { "\n" };
+            // Progress that nobody can read is no reason to stop.
+            let _ = write!(std::io::stderr(), "{start}{}: {} {position}/{target}, {seconds:.1} s{end}", context.name, phase(progress.phase));
+        };
+        let outcome = rebuild::rebuild(pools, tail, context, self.force, &told).await;
+        if shown {
+            let _ = writeln!(std::io::stderr());
+        }
+        outcome
+    }
+}
+
+pub fn named(name: &str) -> Result<&'static Context, Fault> {
+    projections::context(name).ok_or_else(|| {
+        let names: Vec<_> = projections::CONTEXTS.iter().map(|context| context.name).collect();
+        Fault::Refused(format!("there is no context {name}; there are {}", names.join(", ")))
+    })
+}
+
+fn failed(error: RebuildError) -> Fault {
+    Fault::Refused(error.to_string())
+}
+
+fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
+    let width = report.rows.iter().map(|(table, _)| table.len()).max().unwrap_or(0).max(5);
+    say(&format!("{:width$}  {:>12}  {:>10}", "table", "rows", "differing"))?;
+    for (table, rows) in &report.rows {
+        let difference = report.differences.iter().find(|difference| difference.table == *table);
+        let differing = match difference {
+            _ if !report.compared => "-".to_owned(),
+            Some(difference) => difference.differing.to_string(),
+            None => "0".to_owned(),
+        };
+        say(&format!("{table:width$}  {rows:>12}  {differing:>10}"))?;
+    }
+    for difference in &report.differences {
+        for example in &difference.examples {
+            let side = |row: &Option<String>| row.clone().unwrap_or_else(|| "(no row)".to_owned());
+            say(&format!("{} {}:\n  live {}\n  new  {}", difference.table, example.key, side(&example.live), side(&example.new)))?;
+        }
+    }
+    let per_second = report.events as f64 / report.total_seconds.max(f64::EPSILON);
+    let swap_ms = report.swap_seconds * 1_000.0;
+    let end = if swapped { format!("swapped in {swap_ms:.1} ms; generation {} is live", report.generation) } else { "not swapped".to_owned() };
+    say(&format!(
+        "{}: {} events to position {} in {:.2} s ({per_second:.0}/s: load {:.2} s, index {:.2} s, compare {:.2} s), {} parked; {end}",
+        report.context, report.events, report.position, report.total_seconds, report.load_seconds, report.index_seconds, report.compare_seconds, report.parked
+    ))
+}

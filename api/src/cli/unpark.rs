@@ -1,0 +1,43 @@
+//! `daybook unpark <context> [aggregate/id]`
+
+use clap::Args;
+use projections::park;
+use uuid::Uuid;
+
+use super::rebuild::named;
+use super::{opened, say};
+use crate::{Config, Fault};
+
+#[derive(Debug, Args)]
+pub struct Unpark {
+    /// The context whose streams are parked
+    context: String,
+    /// One stream, such as `cloudwatcher.order/0190...`; all without
+    stream: Option<String>,
+}
+
+impl Unpark {
+    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
+        let context = named(&self.context)?;
+        let stream = self.stream.as_deref().map(parsed).transpose()?;
+        let opened = opened(config).await?;
+        for parked in park::parked(&opened.pools.projector, context).await? {
+            let position = parked.position;
+            say(&format!("parked {}/{} at position {position}: {}", parked.aggregate_type, parked.aggregate_id, parked.error))?;
+        }
+        let outcome = park::unpark(&opened.pools.projector, &opened.tail, context, stream.as_ref()).await;
+        let outcome = outcome.map_err(|error| Fault::Refused(error.to_string()))?;
+        for (aggregate_type, id) in &outcome.posted {
+            say(&format!("posted {aggregate_type}/{id}"))?;
+        }
+        for ((aggregate_type, id), error) in &outcome.parked {
+            say(&format!("still parked {aggregate_type}/{id}: {error}"))?;
+        }
+        say(&format!("{} posted, {} still parked", outcome.posted.len(), outcome.parked.len()))
+    }
+}
+
+fn parsed(text: &str) -> Result<(String, Uuid), Fault> {
+    let known = text.split_once('/').and_then(|(aggregate_type, id)| Some((aggregate_type.to_owned(), id.parse().ok()?)));
+    known.ok_or_else(|| Fault::Refused(format!("{text} is no stream; write cloudwatcher.order/<uuid>")))
+}

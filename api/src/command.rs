@@ -1,0 +1,252 @@
+//! `POST /v1/{context}/{aggregates}/{id}/{command}` and `POST /v1/{context}/{aggregates}`.
+
+pub mod body;
+pub mod headers;
+pub mod registry;
+
+use std::net::SocketAddr;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use book::{Answer, Envelope, ExecuteError, Refusal, Step};
+use chrono::Utc;
+use domain::fact::AnyState;
+use domain::{Class, canonical};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{By, Principal};
+use crate::extract::{self, Path, POSITION};
+use crate::problem::{self, Problem};
+use headers::Asked;
+use registry::Aggregate;
+
+/// What an accepted command is answered.
+#[derive(Debug, Serialize)]
+struct Accepted<'a> {
+    stream: Uuid,
+    sequence: i64,
+    position: i64,
+    events: &'a [String],
+}
+
+/// Commands the aggregate that the URL names.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn send(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((context, plural, id, command)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let aggregate = aggregate(&context, &plural)?;
+    let stream = extract::uuid("id", &id)?;
+    let asked = Asked::read(&headers)?;
+    let order = Order { aggregate, stream, addressed: Some(stream), command: &command, asked, peer };
+    order.give(&app, &by, body::fields(&headers, &body?)?).await
+}
+
+/// Makes a new aggregate under an id that the server chooses.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn create(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((context, plural)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let aggregate = aggregate(&context, &plural)?;
+    let asked = Asked::read(&headers)?;
+    // A repeat with the same key must find the stream that the first attempt made.
+    let stream = match &asked.key {
+        Some(key) => Uuid::new_v5(&command_id(&by, key), b"stream"),
+        None => Uuid::now_v7(),
+    };
+    let order = Order { aggregate, stream, addressed: None, command: aggregate.creates, asked, peer };
+    let mut response = order.give(&app, &by, body::fields(&headers, &body?)?).await?;
+    let location = format!("/v1/{context}/{plural}/{stream}");
+    response.headers_mut().extend(HeaderValue::try_from(location).ok().map(|location| (header::LOCATION, location)));
+    Ok(response)
+}
+
+fn aggregate(context: &str, plural: &str) -> Result<&'static Aggregate, Problem> {
+    registry::by_url(context, plural).ok_or_else(|| {
+        let known = registry::AGGREGATES.iter().filter(|aggregate| aggregate.context() == context);
+        Problem::not_found(format!("aggregate {context}/{plural} that takes commands")).allowed(known.map(|aggregate| aggregate.plural))
+    })
+}
+
+/// The same id for every repeat of a command by the same user under the same key.
+fn command_id(by: &Principal, key: &str) -> Uuid {
+    Uuid::new_v5(&by.tenant, &[by.user.as_bytes(), key.as_bytes()].concat())
+}
+
+/// A command as it was asked for.
+struct Order<'a> {
+    aggregate: &'static Aggregate,
+    stream: Uuid,
+    /// The id in the URL; absent when the server chose it.
+    addressed: Option<Uuid>,
+    command: &'a str,
+    asked: Asked,
+    peer: SocketAddr,
+}
+
+impl Order<'_> {
+    async fn give(self, app: &App, by: &By, fields: Value) -> Result<Response, Problem> {
+        let known = self.aggregate.commands();
+        if !known.iter().any(|(name, _)| name == self.command) {
+            let detail = format!("{} has no command {}", self.aggregate.aggregate_type, self.command);
+            return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
+        }
+        by.require(&format!("{}.{}", self.aggregate.aggregate_type, self.command))?;
+        let envelope = self.envelope(by, &fields);
+        let span = tracing::Span::current();
+        span.record("command_id", tracing::field::display(envelope.command_id));
+        span.record("correlation_id", tracing::field::display(envelope.correlation_id));
+
+        let answer = self.execute(app, by, &envelope, &fields).await?;
+        if self.aggregate.context() == "identity" {
+            app.principals.forget();
+        }
+        Ok(accepted(&answer))
+    }
+
+    fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
+        let command_id = self.asked.key.as_ref().map_or_else(Uuid::now_v7, |key| command_id(by, key));
+        // The reason is not part of it: whoever repeats a command may word it anew.
+        let canonical = canonical::text(&json!([
+            self.aggregate.aggregate_type,
+            self.addressed,
+            self.command,
+            fields,
+            self.asked.if_match
+        ]));
+        Envelope {
+            tenant: by.tenant,
+            actor: by.user,
+            command_id,
+            repeatable: self.asked.key.is_some(),
+            body_hash: Sha256::digest(canonical).into(),
+            correlation_id: command_id,
+            causation_id: None,
+            reason: self.asked.reason.clone(),
+            ip: Some(self.peer.ip().to_canonical().to_string()),
+            traceparent: self.asked.traceparent.clone(),
+            at: Utc::now(),
+        }
+    }
+
+    async fn execute(&self, app: &App, by: &By, envelope: &Envelope, fields: &Value) -> Result<Answer, Problem> {
+        let mut step = self.step(self.asked.if_match, fields)?;
+        let state = app.book.step_state(by.tenant, &step).await.map_err(|error| self.told(error))?;
+        let unborn = self.scope(app, by, &step, &state, fields).await?;
+        // The scope of a stream without events says nothing of the one that it may become in the
+        // meantime: then the command must not be carried out.
+        let guarded = unborn && self.asked.if_match.is_none();
+        if guarded {
+            step.if_match = Some(0);
+        }
+        match app.book.execute(envelope.clone(), vec![step]).await {
+            Err(ExecuteError::Moved { .. }) if guarded => {
+                let step = self.step(None, fields)?;
+                let state = app.book.step_state(by.tenant, &step).await.map_err(|error| self.told(error))?;
+                self.scope(app, by, &step, &state, fields).await?;
+                app.book.execute(envelope.clone(), vec![step]).await
+            }
+            outcome => outcome,
+        }
+        .map_err(|error| self.told(error))
+    }
+
+    /// Refuses what lies outside the principal's departments. Returns whether the stream is of a
+    /// kind that belongs to a department and does not belong to any yet.
+    async fn scope(&self, app: &App, by: &By, step: &Step, state: &AnyState, fields: &Value) -> Result<bool, Problem> {
+        let Some(department_of) = self.aggregate.department else { return Ok(false) };
+        if by.sees_all_departments() {
+            return Ok(false);
+        }
+        let own = department_of(state);
+        if let Some(department) = own
+            && !app.principals.reaches(by, department).await?
+        {
+            return Err(self.not_found());
+        }
+        if let Some(department) = step.department(state)
+            && !app.principals.reaches(by, department).await?
+        {
+            let detail = format!("department {department} is not one of yours, nor below one of them");
+            return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
+        }
+        self.scope_of_source(app, by, state, fields).await?;
+        Ok(own.is_none())
+    }
+
+    /// A stream to copy from that is out of reach is refused as one that does not exist.
+    async fn scope_of_source(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
+        let (Some(source_of), Some(department_of)) = (self.aggregate.source, self.aggregate.department) else { return Ok(()) };
+        let Some(source) = source_of(self.command, fields) else { return Ok(()) };
+        let Some(source) = app.book.any_state(by.tenant, self.aggregate.fact(source)).await? else { return Ok(()) };
+        let Some(department) = department_of(&source) else { return Ok(()) };
+        if app.principals.reaches(by, department).await? {
+            return Ok(());
+        }
+        let refusal = self.aggregate.refusal_without_facts(self.stream, state, self.command, fields.clone());
+        Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)))
+    }
+
+    fn step(&self, if_match: Option<i64>, fields: &Value) -> Result<Step, Problem> {
+        self.aggregate.parse(self.stream, if_match, self.command, fields.clone()).map_err(|unparsed| {
+            let path = unparsed.path().to_string();
+            let field = path.strip_prefix(self.command).unwrap_or(&path).trim_start_matches('.');
+            let detail = unparsed.inner().to_string();
+            let problem = Problem::new(problem::BAD_VALUE, detail);
+            if field.is_empty() || field == "?" { problem } else { problem.field(field) }
+        })
+    }
+
+    fn told(&self, error: ExecuteError) -> Problem {
+        match error {
+            ExecuteError::Refused(refusal) => self.refused(refusal),
+            ExecuteError::NotFound { .. } => self.not_found(),
+            // A stream without events; one that the caller may not know of is told in the same words.
+            ExecuteError::Moved { sequence: 0, .. } => self.not_found(),
+            error => error.into(),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Problem {
+        match refusal.class {
+            Class::Missing => self.not_found(),
+            Class::Forbidden | Class::Refused => refusal.into(),
+        }
+    }
+
+    /// The same answer for a stream that does not exist, is another tenant's, or is out of reach.
+    fn not_found(&self) -> Problem {
+        Problem::not_found(format!("{} {}; send it `{}` first", self.aggregate.aggregate_type, self.stream, self.aggregate.creates))
+    }
+}
+
+fn accepted(answer: &Answer) -> Response {
+    let Some(stream) = answer.streams.first() else {
+        return Problem::internal(&"a receipt names no stream").into_response();
+    };
+    let body = Accepted { stream: stream.stream, sequence: stream.sequence, position: answer.position, events: &stream.events };
+    let mut response = (StatusCode::OK, axum::Json(body)).into_response();
+    let etag = HeaderValue::try_from(format!("\"{}\"", stream.sequence)).ok();
+    response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
+    response.headers_mut().insert(POSITION, HeaderValue::from(answer.position));
+    response
+}

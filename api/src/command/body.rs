@@ -1,0 +1,130 @@
+//! The body of a command: one JSON object, read strictly.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, header};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::problem::{self, Problem};
+
+/// Size of a body.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// The fields of a command; none when there is no body.
+///
+/// # Errors
+/// 415 when the body is not said to be JSON, 400 when it is not an object in JSON.
+pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+    if body.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    if !is_json(headers) {
+        return Err(Problem::new(problem::MEDIA_TYPE, "send the command's fields as Content-Type: application/json"));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Strict(object @ Value::Object(_))) => Ok(object),
+        Ok(Strict(_)) => Err(Problem::new(problem::MALFORMED, "the body must be a JSON object with the command's fields")),
+        Err(error) => Err(Problem::new(problem::MALFORMED, format!("the body is not good JSON: {error}"))),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    // JSON between systems is UTF-8; a body that claims another encoding would be misread.
+    let utf8 = |parameter: &str| !parameter.to_ascii_lowercase().starts_with("charset=") || parameter[8..].trim_matches('"').eq_ignore_ascii_case("utf-8");
+    named && parts.all(utf8)
+}
+
+/// A JSON value in which no object names a field twice: which of the two was meant, nobody can tell.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is out of range"))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if fields.contains_key(&name) {
+                return Err(de::Error::custom(format!("the field {name:?} is there twice")));
+            }
+            fields.insert(name, value);
+        }
+        Ok(Value::Object(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{HeaderValue, StatusCode};
+    use serde_json::json;
+
+    fn json_headers(content_type: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
+    }
+
+    #[test]
+    fn no_body_is_no_fields() {
+        assert_eq!(fields(&HeaderMap::new(), b"").unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_body_must_say_that_it_is_json() {
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+            assert!(fields(&json_headers(good), b"{}").is_ok(), "{good}");
+        }
+        for bad in ["text/plain", "application/json; charset=latin1", "application/x-www-form-urlencoded", ""] {
+            assert_eq!(fields(&json_headers(bad), b"{}").unwrap_err().status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_or_names_a_field_twice_is_malformed() {
+        let deep = "[".repeat(100_000);
+        for bad in ["[]", "null", "1", "{", "{\"a\":1,\"a\":1}", "{\"x\":{\"a\":1,\"a\":2}}", "{\"a\":\"\\ud800\"}", "{}{}", "{\"a\":1e999}", &deep] {
+            assert_eq!(fields(&json_headers("application/json"), bad.as_bytes()).unwrap_err().status, StatusCode::BAD_REQUEST, "{bad:.20}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Which aggregates are served, under which word of the URL.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use book::{Refusal, Step};
+use chrono::Utc;
+use domain::cloudwatcher::order::{self, Order};
+use domain::cloudwatcher::part::Part;
+use domain::cloudwatcher::part_supplier::PartSupplier;
+use domain::cloudwatcher::part_variant::PartVariant;
+use domain::cloudwatcher::request::DeviceRequest;
+use domain::cloudwatcher::supplier::Supplier;
+use domain::fact::AnyState;
+use domain::identity::department::Department;
+use domain::identity::role::Role;
+use domain::identity::user::User;
+use domain::register::Register;
+use domain::{DecodeError, Decider, Facts, Ids, Recorded, Refuse as _, Request, SYSTEM, event};
+use schemars::Schema;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// Why a body is no such command.
+pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
+
+/// One kind of aggregate with its command's type erased.
+pub struct Aggregate {
+    /// The last word of its URL: `orders`.
+    pub plural: &'static str,
+    /// `cloudwatcher.order`.
+    pub aggregate_type: &'static str,
+    /// The command that makes a new one.
+    pub creates: &'static str,
+    /// Whether and to which department a stream belongs, by its state; a stream never changes it.
+    pub department: Option<fn(&AnyState) -> Option<Uuid>>,
+    /// Another stream of the kind that a command copies from, so that its department counts too.
+    pub source: Option<fn(&str, &Value) -> Option<Uuid>>,
+    schema: fn() -> Schema,
+    parse: fn(Uuid, Option<i64>, Value) -> Result<Step, Unparsed>,
+    fold: fn(&[Recorded<String>]) -> Result<Value, DecodeError>,
+    refusal: fn(Uuid, &AnyState, Value) -> Option<Refusal>,
+    fact: fn(Uuid) -> domain::FactRef,
+}
+
+/// Every aggregate that is served; a test compares it with `domain::AGGREGATE_TYPES`.
+pub const AGGREGATES: &[Aggregate] = &[
+    Aggregate::of::<User>("users"),
+    Aggregate::of::<Role>("roles"),
+    Aggregate::of::<Register<Department>>("departments"),
+    Aggregate::of::<Register<Supplier>>("suppliers"),
+    Aggregate::of::<Register<Part>>("parts"),
+    Aggregate::of::<Register<PartVariant>>("part-variants"),
+    Aggregate::of::<Register<PartSupplier>>("part-suppliers"),
+    Aggregate::of::<DeviceRequest>("requests"),
+    Aggregate { department: Some(order_department), source: Some(order_source), ..Aggregate::of::<Order>("orders") },
+];
+
+fn order_department(state: &AnyState) -> Option<Uuid> {
+    state.downcast_ref::<Order>()?.department_id()
+}
+
+fn order_source(command: &str, body: &Value) -> Option<Uuid> {
+    let tagged = Value::Object(Map::from_iter([(command.to_owned(), body.clone())]));
+    match serde_json::from_value(tagged).ok()? {
+        order::Command::Duplicate { of, .. } => Some(of),
+        order::Command::Draft { .. }
+        | order::Command::AddItem(_)
+        | order::Command::ChangeItem { .. }
+        | order::Command::RemoveItem { .. }
+        | order::Command::Submit {}
+        | order::Command::Cancel {} => None,
+    }
+}
+
+/// The kind that a URL means, also when it spells the word as its table does.
+#[must_use]
+pub fn by_url(context: &str, plural: &str) -> Option<&'static Aggregate> {
+    let plural = plural.replace('_', "-");
+    AGGREGATES.iter().find(|aggregate| aggregate.context() == context && aggregate.plural == plural)
+}
+
+/// The kind of a stored name.
+#[must_use]
+pub fn by_type(aggregate_type: &str) -> Option<&'static Aggregate> {
+    AGGREGATES.iter().find(|aggregate| aggregate.aggregate_type == aggregate_type)
+}
+
+impl Aggregate {
+    const fn of<D: Decider>(plural: &'static str) -> Self {
+        Self {
+            plural,
+            aggregate_type: D::TYPE,
+            creates: D::CREATES,
+            department: None,
+            source: None,
+            schema: schema::<D>,
+            parse: parse::<D>,
+            fold: fold::<D>,
+            refusal: refusal::<D>,
+            fact: domain::FactRef::of::<D>,
+        }
+    }
+
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.aggregate_type.split_once('.').map_or("", |(context, _)| context)
+    }
+
+    /// The aggregate's own word: `order`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.aggregate_type.split_once('.').map_or(self.aggregate_type, |(_, name)| name)
+    }
+
+    /// The commands' names with the JSON schema of their bodies, in the order of their declaration.
+    #[must_use]
+    pub fn commands(&self) -> &'static [(String, Value)] {
+        static ALL: OnceLock<BTreeMap<&'static str, Vec<(String, Value)>>> = OnceLock::new();
+        let all = ALL.get_or_init(|| {
+            AGGREGATES.iter().map(|aggregate| (aggregate.aggregate_type, variants((aggregate.schema)()))).collect()
+        });
+        all.get(self.aggregate_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// A step from a command's name and the fields of its body.
+    ///
+    /// # Errors
+    /// The path to what is wrong in the body.
+    pub fn parse(&self, stream: Uuid, if_match: Option<i64>, command: &str, body: Value) -> Result<Step, Unparsed> {
+        (self.parse)(stream, if_match, tagged(command, body))
+    }
+
+    /// What the decider would refuse if none of the streams that it reads existed.
+    #[must_use]
+    pub fn refusal_without_facts(&self, stream: Uuid, state: &AnyState, command: &str, body: Value) -> Option<Refusal> {
+        (self.refusal)(stream, state, tagged(command, body))
+    }
+
+    /// The state that the events of one stream lead to, as JSON.
+    ///
+    /// # Errors
+    /// When an event cannot be read.
+    pub fn fold(&self, events: &[Recorded<String>]) -> Result<Value, DecodeError> {
+        (self.fold)(events)
+    }
+
+    /// The stream as something that the book can load.
+    #[must_use]
+    pub fn fact(&self, stream: Uuid) -> domain::FactRef {
+        (self.fact)(stream)
+    }
+}
+
+impl std::fmt::Debug for Aggregate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.aggregate_type)
+    }
+}
+
+fn tagged(command: &str, body: Value) -> Value {
+    Value::Object(Map::from_iter([(command.to_owned(), body)]))
+}
+
+fn schema<D: Decider>() -> Schema {
+    // Subschemas in place: OpenAPI has no other place for definitions of one schema.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<D::Command>()
+}
+
+/// The variants of an externally tagged enum, from its schema.
+fn variants(schema: Schema) -> Vec<(String, Value)> {
+    let mut variants = Vec::new();
+    for variant in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+        let doc = variant.get("description").cloned();
+        for (name, body) in variant.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let mut body = body.clone();
+            if let (Some(body), Some(doc)) = (body.as_object_mut(), doc.clone()) {
+                body.insert("description".to_owned(), doc);
+            }
+            variants.push((name.clone(), body));
+        }
+    }
+    variants
+}
+
+fn parse<D: Decider>(stream: Uuid, if_match: Option<i64>, tagged: Value) -> Result<Step, Unparsed> {
+    let command: D::Command = serde_path_to_error::deserialize(tagged)?;
+    Ok(Step::of::<D>(stream, if_match, command))
+}
+
+fn fold<D: Decider>(events: &[Recorded<String>]) -> Result<Value, DecodeError> {
+    let mut state = D::default();
+    for recorded in events {
+        state.evolve(&event::decode(&recorded.event_type, &recorded.event_version, &recorded.event)?);
+    }
+    serde_json::to_value(state)
+        .map_err(|error| DecodeError::Fields { event_type: D::TYPE.to_owned(), detail: error.to_string() })
+}
+
+fn refusal<D: Decider>(stream: Uuid, state: &AnyState, tagged: Value) -> Option<Refusal> {
+    let command: D::Command = serde_json::from_value(tagged).ok()?;
+    let request = Request {
+        stream,
+        by: SYSTEM,
+        at: Utc::now(),
+        ids: Ids::new(stream),
+        reason: None,
+        facts: &Facts::default(),
+        command: &command,
+    };
+    let refusal = state.downcast_ref::<D>()?.decide(&request).err()?;
+    Some(Refusal {
+        aggregate_type: D::TYPE,
+        class: refusal.class(),
+        rule: refusal.rule(),
+        field: refusal.field(),
+        detail: refusal.to_string(),
+    })
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_aggregate_of_the_domain_is_served() {
+        let mut served: Vec<_> = AGGREGATES.iter().map(|aggregate| aggregate.aggregate_type).collect();
+        let mut known = domain::AGGREGATE_TYPES.to_vec();
+        served.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(served, known);
+    }
+
+    #[test]
+    fn every_aggregate_lists_its_commands_and_the_one_that_creates() {
+        for aggregate in AGGREGATES {
+            let commands: Vec<_> = aggregate.commands().iter().map(|(name, _)| name.as_str()).collect();
+            assert!(commands.contains(&aggregate.creates), "{aggregate:?}: {commands:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_its_path() {
+        let orders = by_url("cloudwatcher", "orders").unwrap();
+        let item = json!({"part_id": Uuid::nil(), "supplier_id": Uuid::nil(), "quantity": 1, "unit_price": "1", "colour": 7});
+        let body = json!({"department_id": Uuid::nil(), "currency": "EUR", "items": [item]});
+        let error = orders.parse(Uuid::nil(), None, "draft", body).unwrap_err();
+        assert_eq!(error.path().to_string(), "draft.items[0].colour");
+    }
+
+    #[test]
+    fn a_duplicate_names_the_order_that_it_copies() {
+        let of = Uuid::from_u128(7);
+        assert_eq!(order_source("duplicate", &json!({"of": of})), Some(of));
+        assert_eq!(order_source("submit", &json!({})), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! Settings, from the environment or the command line.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `DATABASE_URL` | Postgres, as the database's owner | |
+//! | `NATS_URL` | NATS server | |
+//! | `DAYBOOK_LISTEN` | address to serve on; port 0 takes a free one | `127.0.0.1:8080` |
+//! | `DAYBOOK_MASTER_KEY` | 64 hex digits; wraps the keys of persons | |
+//! | `DAYBOOK_JWT_SECRET` | secret of HS256 tokens, at least 32 bytes; or | |
+//! | `DAYBOOK_JWKS_URL` | where the public keys of tokens are (RS256, ES256, EdDSA) | |
+//! | `DAYBOOK_JWT_ISSUER` | the `iss` that tokens must have | |
+//! | `DAYBOOK_JWT_AUDIENCE` | the `aud` that tokens must have | |
+//! | `DAYBOOK_NATS_STREAM` | JetStream stream | `DAYBOOK` |
+//! | `DAYBOOK_NATS_PREFIX` | first word of every subject | `daybook` |
+//! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
+//! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
+//! | `DAYBOOK_TENANT` | tenant of `demo` and `token` | see [`DEMO_TENANT`] |
+//! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged; for tests | |
+//! | `RUST_LOG` | what is logged, as for tracing's `EnvFilter` | `info` |
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use book::MasterKey;
+use book::bus::BusConfig;
+use clap::{Args, ValueEnum};
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use crate::Fault;
+
+/// The tenant of `demo` and `token` when none is named.
+pub const DEMO_TENANT: Uuid = Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_0000_0002);
+
+/// All settings. A command asks for those that it needs, so that `migrate` wants no token secret.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Postgres, as the database's owner
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<Secret>,
+    /// NATS server
+    #[arg(long, env = "NATS_URL", hide_env_values = true, global = true)]
+    pub nats_url: Option<Secret>,
+    /// Address to serve on; port 0 takes a free one
+    #[arg(long, env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080", global = true)]
+    pub listen: SocketAddr,
+    /// 64 hexadecimal digits that wrap the keys of persons
+    #[arg(long, env = "DAYBOOK_MASTER_KEY", hide_env_values = true, global = true)]
+    pub master_key: Option<Secret>,
+    /// Secret of HS256 tokens, at least 32 bytes
+    #[arg(long, env = "DAYBOOK_JWT_SECRET", hide_env_values = true, global = true)]
+    pub jwt_secret: Option<Secret>,
+    /// Where the public keys of tokens are; instead of a secret
+    #[arg(long, env = "DAYBOOK_JWKS_URL", conflicts_with = "jwt_secret", global = true)]
+    pub jwks_url: Option<String>,
+    /// The `iss` that tokens must have
+    #[arg(long, env = "DAYBOOK_JWT_ISSUER", global = true)]
+    pub jwt_issuer: Option<String>,
+    /// The `aud` that tokens must have
+    #[arg(long, env = "DAYBOOK_JWT_AUDIENCE", global = true)]
+    pub jwt_audience: Option<String>,
+    /// JetStream stream that mirrors the book
+    #[arg(long, env = "DAYBOOK_NATS_STREAM", default_value = "DAYBOOK", global = true)]
+    pub nats_stream: String,
+    /// First word of every NATS subject
+    #[arg(long, env = "DAYBOOK_NATS_PREFIX", default_value = "daybook", global = true)]
+    pub nats_prefix: String,
+    /// Requests a second of one user; twice as many at once
+    #[arg(long, env = "DAYBOOK_RATE_PER_SECOND", default_value = "2000", global = true)]
+    pub rate_per_second: NonZeroU32,
+    /// How the log is written
+    #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+    /// Tenant of `demo` and `token`
+    #[arg(long, env = "DAYBOOK_TENANT", default_value_t = DEMO_TENANT, global = true)]
+    pub tenant: Uuid,
+    /// Start on a Postgres that may lose what it acknowledged; for tests
+    #[arg(long, env = "DAYBOOK_UNSAFE_SETTINGS", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    pub unsafe_settings: bool,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A setting that no log, error or `Debug` may show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self(value.to_owned()))
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+}
+
+impl Config {
+    /// How to connect to Postgres.
+    ///
+    /// # Errors
+    /// When `DATABASE_URL` is missing or is no Postgres URL.
+    pub fn database(&self) -> Result<PgConnectOptions, Fault> {
+        let url = needed(self.database_url.as_ref(), "DATABASE_URL")?;
+        // The parser's message may repeat the URL, password included.
+        PgConnectOptions::from_str(url.reveal()).map_err(|_| Fault::setting("DATABASE_URL is no Postgres URL"))
+    }
+
+    /// How to connect to NATS.
+    ///
+    /// # Errors
+    /// When `NATS_URL` is missing.
+    pub fn bus(&self) -> Result<BusConfig, Fault> {
+        let url = needed(self.nats_url.as_ref(), "NATS_URL")?;
+        Ok(BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix))
+    }
+
+    /// The key that wraps the keys of persons.
+    ///
+    /// # Errors
+    /// When `DAYBOOK_MASTER_KEY` is missing or malformed.
+    pub fn master(&self) -> Result<MasterKey, Fault> {
+        let digits = needed(self.master_key.as_ref(), "DAYBOOK_MASTER_KEY")?;
+        MasterKey::from_hex(digits.reveal())
+            .map_err(|_| Fault::setting("DAYBOOK_MASTER_KEY must be 64 hexadecimal digits"))
+    }
+}
+
+/// A setting that a command cannot do without.
+///
+/// # Errors
+/// When it is missing or empty; the message names the variable.
+pub(crate) fn needed<'a, T: Setting>(value: Option<&'a T>, variable: &str) -> Result<&'a T, Fault> {
+    value.filter(|value| !value.is_blank()).ok_or_else(|| Fault::setting(format!("{variable} must be set")))
+}
+
+pub(crate) trait Setting {
+    fn is_blank(&self) -> bool;
+}
+
+impl Setting for Secret {
+    fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl Setting for String {
+    fn is_blank(&self) -> bool {
+        self.trim().is_empty()
+    }
+}

@@ -1,0 +1,196 @@
+//! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::Serialize;
+use sqlx::Row as _;
+
+use crate::app::App;
+use crate::problem::{self, Problem};
+
+/// How long a worker may be silent, in seconds: longer than its slowest page.
+const SILENCE_SECONDS_MAX: u64 = 65;
+/// How old the first event may be that a context has not posted, in seconds.
+const LAG_SECONDS_MAX: f64 = 10.0;
+/// How long Postgres may take to answer the questions of a health check, in seconds.
+const ANSWER_SECONDS_MAX: u64 = 3;
+
+/// What `/health/ready` says.
+#[derive(Debug, Serialize)]
+struct Ready {
+    ready: bool,
+    /// What keeps it from being ready, in words.
+    problems: Vec<String>,
+    /// What does not work and is done without: NATS is a cache of the book.
+    degraded: Vec<String>,
+    postgres: bool,
+    nats: bool,
+    /// The last position of the book.
+    book: Option<i64>,
+    contexts: BTreeMap<String, Posting>,
+    workers: BTreeMap<String, Worker>,
+}
+
+/// How far a context is posted, whoever posts it.
+#[derive(Debug, Serialize)]
+struct Posting {
+    position: i64,
+    lag_events: i64,
+    /// The age of the first event that is not posted.
+    lag_seconds: f64,
+}
+
+/// A worker of this process.
+#[derive(Debug, Serialize)]
+struct Worker {
+    leading: bool,
+    position: i64,
+    seconds_since_beat: f64,
+}
+
+/// The process runs.
+pub async fn live() -> Response {
+    Json(serde_json::json!({ "live": true })).into_response()
+}
+
+/// The process does what it is for.
+pub async fn ready(State(app): State<App>) -> Response {
+    let ready = look(&app).await;
+    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = (status, Json(ready)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn look(app: &App) -> Ready {
+    let mut ready = Ready {
+        ready: false,
+        problems: Vec::new(),
+        degraded: Vec::new(),
+        postgres: true,
+        nats: app.workers.bus.is_connected(),
+        book: None,
+        contexts: BTreeMap::new(),
+        workers: workers(app),
+    };
+    let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+    match tokio::time::timeout(limit, postings(app)).await {
+        Ok(Ok((end, contexts))) => {
+            ready.book = Some(end);
+            ready.contexts = contexts;
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(error = %error, "the health check cannot read the checkpoints");
+            ready.postgres = false;
+            ready.problems.push("Postgres does not answer".to_owned());
+        }
+        Err(_) => {
+            ready.postgres = false;
+            ready.problems.push(format!("Postgres has not answered within {ANSWER_SECONDS_MAX} s"));
+        }
+    }
+    for context in projections::CONTEXTS.iter().filter(|_| ready.postgres) {
+        match ready.contexts.get(context.name) {
+            None => ready.problems.push(format!("{} has no tables yet", context.name)),
+            Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
+                ready.problems.push(format!("{} is {:.0} s behind the book", context.name, posting.lag_seconds));
+            }
+            Some(_) => {}
+        }
+    }
+    for (name, worker) in &ready.workers {
+        if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
+            let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
+            // Without NATS the relay has nothing to say.
+            if name == "relay" && !ready.nats { ready.degraded.push(words) } else { ready.problems.push(words) }
+        }
+    }
+    if !ready.nats {
+        ready.degraded.push("NATS is not connected; projectors read the book instead".to_owned());
+    }
+    if app.stop.is_cancelled() {
+        ready.problems.push("the process is stopping".to_owned());
+    }
+    ready.ready = ready.problems.is_empty();
+    ready
+}
+
+async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::Error> {
+    let rows = sqlx::query(
+        "select g.context, g.position, book.last_position() as last,
+                (select e.recorded_at from book.events e where e.position = g.position + 1) as waiting_since
+         from (values (1)) as one(n) left join book.generations g on g.state = 'live'",
+    )
+    .fetch_all(&app.pools.projector)
+    .await?;
+    let (mut end, mut contexts) = (0, BTreeMap::new());
+    for row in rows {
+        end = row.try_get("last")?;
+        let Some(context) = row.try_get::<Option<String>, _>("context")? else { continue };
+        let position: i64 = row.try_get("position")?;
+        let waiting_since: Option<DateTime<Utc>> = row.try_get("waiting_since")?;
+        let waits = waiting_since.map(|since| (Utc::now() - since).as_seconds_f64().max(0.0));
+        contexts.insert(context, Posting { position, lag_events: end - position, lag_seconds: waits.unwrap_or(0.0) });
+    }
+    Ok((end, contexts))
+}
+
+fn workers(app: &App) -> BTreeMap<String, Worker> {
+    let mut workers = BTreeMap::new();
+    if let Some(relay) = &app.workers.relay {
+        let status = *relay.borrow();
+        let seconds_since_beat = status.last_beat.elapsed().as_secs_f64();
+        workers.insert("relay".to_owned(), Worker { leading: status.leading, position: status.position, seconds_since_beat });
+    }
+    for (context, projector) in &app.workers.projectors {
+        let status = *projector.borrow();
+        let seconds_since_beat = status.last_beat.elapsed().as_secs_f64();
+        let worker = Worker { leading: status.leading, position: status.position, seconds_since_beat };
+        workers.insert(format!("projector {}", context.name), worker);
+    }
+    workers
+}
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Buckets of everything that is measured in seconds.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Buckets of the commands in one append.
+const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// Makes the process's metrics collectable. All services of one process share them.
+pub fn record_metrics() {
+    RECORDER.get_or_init(|| {
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), &COMMANDS))
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|error| tracing::warn!(error = %error, "there will be no metrics"))
+            .ok()
+    });
+}
+
+/// The metrics in Prometheus' text form.
+///
+/// # Errors
+/// 503 when there are none.
+pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let recorder = RECORDER.get().and_then(Option::as_ref);
+    let recorder = recorder.ok_or_else(|| Problem::new(problem::UNAVAILABLE, "this process has no metrics"))?;
+    metrics::gauge!("daybook_book_position").set(*app.end.borrow() as f64);
+    metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
+    for (pool, name) in [(&app.pools.writer, "writer"), (&app.pools.projector, "projector"), (&app.pools.reader, "reader")] {
+        metrics::gauge!("daybook_pool_connections", "pool" => name).set(f64::from(pool.size()));
+        metrics::gauge!("daybook_pool_idle", "pool" => name).set(pool.num_idle() as f64);
+    }
+    recorder.run_upkeep();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response())
+}

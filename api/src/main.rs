@@ -1,0 +1,43 @@
+//! `daybook`: see `daybook help` and [`daybook::config`].
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use daybook::cli::{self, Cli};
+use daybook::config::LogFormat;
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged when `RUST_LOG` does not say.
+const LOGGED: &str = "info,sqlx=warn,async_nats=warn";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.config.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(error = %error, "the runtime cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(cli::run(cli));
+    // Whatever is still waiting on something must not hold the process up.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            error!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}

@@ -1,0 +1,156 @@
+//! The operations of tables, and the schemas of their rows.
+
+use projections::table::{Column, Kind, Table};
+use serde_json::{Map, Value, json};
+
+use super::Paths;
+use super::parts::{answer, answers, in_path, in_query, parameter, position};
+use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
+
+pub fn add(paths: &mut Paths) {
+    for table in all() {
+        let base = format!("/v1/{}/{}", table.context, table.name);
+        paths.add(&base, "get", list(table));
+        paths.add(&format!("{base}/{{key}}"), "get", row(table));
+        paths.add(&format!("{base}/{{key}}/history"), "get", history(table));
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static Table> {
+    projections::CONTEXTS.iter().flat_map(|context| context.tables.iter().map(|projection| projection.table()))
+}
+
+fn name(table: &Table) -> String {
+    format!("{}.{}", table.context, table.name)
+}
+
+/// The schema of each table's rows, by `context.table`.
+pub fn schemas() -> Map<String, Value> {
+    all().map(|table| (name(table), schema(table))).collect()
+}
+
+fn schema(table: &'static Table) -> Value {
+    let properties: Map<String, Value> = table.shown().map(|column| (column.name.to_owned(), property(table, column))).collect();
+    json!({ "type": "object", "description": table.doc, "properties": properties })
+}
+
+fn property(table: &Table, column: &Column) -> Value {
+    let (kind, format) = match column.kind {
+        Kind::Uuid => ("string", Some("uuid")),
+        Kind::Text | Kind::Inet => ("string", None),
+        Kind::Integer => ("integer", Some("int32")),
+        Kind::Bigint => ("integer", Some("int64")),
+        Kind::Boolean => ("boolean", None),
+        Kind::Decimal => ("string", Some("decimal")),
+        Kind::Timestamp => ("string", Some("date-time")),
+        Kind::Date => ("string", Some("date")),
+        Kind::Json => return json!({ "description": column.doc }),
+    };
+    let masked = table.masked.contains(&column.name);
+    let mut property = json!({ "type": kind, "description": column.doc });
+    if column.nullable || masked {
+        property["type"] = json!([kind, "null"]);
+    }
+    if let Some(format) = format {
+        property["format"] = format.into();
+    }
+    if masked {
+        property["description"] = format!("{} Null without the permission `{}.unmasked`.", column.doc, name(table)).into();
+    }
+    property
+}
+
+fn list(table: &'static Table) -> Value {
+    let mut parameters: Vec<Value> = filter::findable(table)
+        .map(|column| {
+            let words = filter::operators(column).join("`, `");
+            in_query(column.name, &format!("Filter: `{words}`; a bare value means `eq.`."), json!({ "type": "string" }))
+        })
+        .collect();
+    let orders: Vec<String> =
+        filter::orderable(table).flat_map(|column| [format!("{}.asc", column.name), format!("{}.desc", column.name)]).collect();
+    let mut order = json!({ "type": "string", "enum": orders });
+    let default = Order::by_default(table);
+    if default.column.is_some() {
+        order["default"] = default.to_string().into();
+    }
+    parameters.extend([
+        in_query("order", "The column to order by; the key decides between equals.", order),
+        in_query("limit", "Rows of a page.", json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS })),
+        in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
+        select(),
+        in_query("Daybook-After", "As the header of this name.", position()),
+        parameter("After"),
+        parameter("RequestId"),
+    ]);
+    let page = json!({
+        "type": "object",
+        "required": ["rows", "next"],
+        "properties": {
+            "rows": { "type": "array", "items": reference(table) },
+            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
+        },
+    });
+    json!({
+        "operationId": format!("{}.list", name(table)),
+        "tags": [table.context],
+        "summary": table.doc,
+        "description": format!(
+            "Permission `{}.read`. A filter is `column=operator.value`; a column may have several. At most {FILTERS_MAX} filters, \
+             {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them.",
+            name(table)
+        ),
+        "parameters": parameters,
+        "responses": answers(vec![("200", answer("A page of rows.", page))], &[400]),
+    })
+}
+
+fn row(table: &'static Table) -> Value {
+    json!({
+        "operationId": format!("{}.get", name(table)),
+        "tags": [table.context],
+        "summary": format!("One row. {}", table.doc),
+        "description": format!("Permission `{}.read`.", name(table)),
+        "parameters": [
+            key(table),
+            select(),
+            in_query("at", "The row as it was at this position or time.", json!({ "type": "string" })),
+            in_query("Daybook-After", "As the header of this name.", position()),
+            parameter("After"),
+            parameter("RequestId"),
+        ],
+        "responses": answers(vec![("200", answer("The row.", reference(table)))], &[400, 404]),
+    })
+}
+
+fn history(table: &'static Table) -> Value {
+    let changes = json!({
+        "type": "object",
+        "properties": { "changes": { "type": "array", "items": { "$ref": "#/components/schemas/RowChange" } } },
+    });
+    json!({
+        "operationId": format!("{}.history", name(table)),
+        "tags": [table.context],
+        "summary": "Which event put each value into the row, from the first one on. Rows that are gone have a history, too.",
+        "description": format!("Permission `{}.read`.", name(table)),
+        "parameters": [key(table), in_query("Daybook-After", "As the header of this name.", position()), parameter("After"), parameter("RequestId")],
+        "responses": answers(vec![("200", answer("What happened to the row.", changes))], &[400, 404]),
+    })
+}
+
+fn key(table: &'static Table) -> Value {
+    let schema = match table.key {
+        [only] => table.column(only).map(|column| property(table, column)).unwrap_or_default(),
+        _ => json!({ "type": "string" }),
+    };
+    let several = if table.key.len() > 1 { "; its parts are joined by %2F" } else { "" };
+    in_path("key", &format!("{}{several}", table.key.join("/")), schema)
+}
+
+fn select() -> Value {
+    in_query("select", "Only these columns, parted by commas.", json!({ "type": "string" }))
+}
+
+fn reference(table: &Table) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{}", name(table)) })
+}

@@ -1,0 +1,322 @@
+//! Every "no" that a client can get, as `application/problem+json` (RFC 9457).
+//!
+//! `type` is stable: `/problems/{name}` for the general ones, which are all in [`TABLE`], and
+//! `/problems/{context}.{aggregate}/{rule}` for what a domain rule refuses.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use book::{BookError, ExecuteError, Refusal};
+use domain::Class;
+use serde::Serialize;
+use tracing::error;
+
+/// One kind of general problem.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    pub name: &'static str,
+    pub status: StatusCode,
+    pub title: &'static str,
+}
+
+macro_rules! problems {
+    ($($constant:ident $name:literal $status:ident $title:literal;)+) => {
+        $(pub const $constant: &Kind = &Kind { name: $name, status: StatusCode::$status, title: $title };)+
+        /// Every general problem.
+        pub const TABLE: &[&Kind] = &[$($constant),+];
+    };
+}
+
+problems! {
+    MALFORMED "malformed" BAD_REQUEST "The request cannot be read";
+    UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "There is no such parameter";
+    BAD_VALUE "bad-value" BAD_REQUEST "A value is not of the form it must have";
+    UNAUTHENTICATED "unauthenticated" UNAUTHORIZED "A valid token is needed";
+    FORBIDDEN "forbidden" FORBIDDEN "A permission is missing";
+    NOT_REGISTERED "not-registered" FORBIDDEN "The token names no registered user";
+    INACTIVE "inactive" FORBIDDEN "The user is not active";
+    FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours";
+    NOT_FOUND "not-found" NOT_FOUND "There is no such thing";
+    UNKNOWN_COMMAND "unknown-command" NOT_FOUND "There is no such command";
+    METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here";
+    CLAIMED "claimed" CONFLICT "A value is taken";
+    KEY_REUSED "key-reused" CONFLICT "The Idempotency-Key was used for something else";
+    BUSY "busy" CONFLICT "It is under way already";
+    MOVED "moved" PRECONDITION_FAILED "The stream has moved";
+    TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large";
+    MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not JSON";
+    TOO_MANY "too-many-requests" TOO_MANY_REQUESTS "Too many requests";
+    INTERNAL "internal" INTERNAL_SERVER_ERROR "Daybook failed";
+    UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Daybook cannot answer now";
+    OVERLOADED "overloaded" SERVICE_UNAVAILABLE "Too much is under way";
+    NOT_YET_POSTED "not-yet-posted" SERVICE_UNAVAILABLE "The tables have not reached the position";
+}
+
+/// How long a client waits before it tries again, when Daybook cannot tell better, in seconds.
+const RETRY_SECONDS: u64 = 1;
+
+/// A problem on its way to a client.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub status: StatusCode,
+    body: Box<Body>,
+    retry_after_seconds: Option<u64>,
+    challenge: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Body {
+    r#type: Cow<'static, str>,
+    title: Cow<'static, str>,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allowed: Vec<String>,
+    /// Of a stream that moved: where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self::with_type(Cow::Owned(format!("/problems/{}", kind.name)), Cow::Borrowed(kind.title), kind.status, detail.into())
+    }
+
+    fn with_type(r#type: Cow<'static, str>, title: Cow<'static, str>, status: StatusCode, detail: String) -> Self {
+        let body = Body {
+            r#type,
+            title,
+            status: status.as_u16(),
+            detail,
+            rule: None,
+            field: None,
+            permission: None,
+            claim: None,
+            allowed: Vec::new(),
+            sequence: None,
+            instance: None,
+            request_id: None,
+        };
+        let retry_after_seconds = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS);
+        Self { status, body: Box::new(body), retry_after_seconds, challenge: None }
+    }
+
+    /// A value of the request that is not of the form it must have; `field` says where it is.
+    #[must_use]
+    pub fn bad_value(field: &str, detail: impl Into<String>) -> Self {
+        Self::new(BAD_VALUE, detail).field(field)
+    }
+
+    /// There is no such thing, or none that the caller may know of.
+    #[must_use]
+    pub fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::new(NOT_FOUND, format!("there is no {what}"))
+    }
+
+    #[must_use]
+    pub fn missing_permission(permission: &str) -> Self {
+        let mut problem = Self::new(FORBIDDEN, format!("this needs the permission {permission}, which none of your roles grants"));
+        problem.body.permission = Some(permission.to_owned());
+        problem
+    }
+
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.body.field = Some(field.into());
+        self
+    }
+
+    #[must_use]
+    pub fn allowed<S: Into<String>>(mut self, allowed: impl IntoIterator<Item = S>) -> Self {
+        self.body.allowed = allowed.into_iter().map(Into::into).collect();
+        self
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Sets `WWW-Authenticate`.
+    #[must_use]
+    pub fn challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// Says which request it answers.
+    #[must_use]
+    pub fn of_request(mut self, path: &str, request_id: Option<&str>) -> Self {
+        self.body.instance = Some(path.to_owned());
+        self.body.request_id = request_id.map(str::to_owned);
+        self
+    }
+
+    /// A failure of ours. The client learns that it happened; the log learns what.
+    #[must_use]
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
+        error!(error = %error, "a request failed");
+        Self::new(INTERNAL, "something went wrong inside Daybook; the log names it under this request_id")
+    }
+
+    /// For an error answer that something else than our own code made (axum, a layer).
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        let kind = TABLE.iter().find(|kind| kind.status == status).copied();
+        match kind {
+            Some(kind) => Self::new(kind, kind.title.to_lowercase()),
+            None if status.is_client_error() => {
+                let mut problem = Self::new(MALFORMED, status.canonical_reason().unwrap_or("the request is refused"));
+                problem.status = status;
+                problem.body.status = status.as_u16();
+                problem
+            }
+            None => Self::new(INTERNAL, INTERNAL.title),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let json = serde_json::to_string(&self.body).unwrap_or_default();
+        let mut response = (self.status, json).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        // The outermost layer writes the body again, with the request's id.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.class {
+            Class::Missing => StatusCode::NOT_FOUND,
+            Class::Forbidden => StatusCode::FORBIDDEN,
+            Class::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let r#type = format!("/problems/{}/{}", refusal.aggregate_type, refusal.rule);
+        let mut problem = Self::with_type(r#type.into(), "A rule forbids it".into(), status, refusal.detail);
+        problem.body.rule = Some(refusal.rule);
+        problem.body.field = refusal.field;
+        problem
+    }
+}
+
+impl From<ExecuteError> for Problem {
+    fn from(error: ExecuteError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ExecuteError::Refused(refusal) => refusal.into(),
+            ExecuteError::NotFound { .. } => Self::new(NOT_FOUND, detail),
+            ExecuteError::Claimed { name } => {
+                let mut problem = Self::new(CLAIMED, detail);
+                problem.body.claim = Some(name);
+                problem
+            }
+            ExecuteError::KeyReused => Self::new(KEY_REUSED, detail).field("Idempotency-Key"),
+            ExecuteError::Moved { sequence, .. } => {
+                let mut problem = Self::new(MOVED, detail).field("If-Match");
+                problem.body.sequence = Some(sequence);
+                problem
+            }
+            ExecuteError::Contended => Self::new(OVERLOADED, detail),
+            ExecuteError::Book(error) => error.into(),
+        }
+    }
+}
+
+impl From<BookError> for Problem {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::EventTooLarge { .. } => Self::new(TOO_LARGE, error.to_string()),
+            BookError::Overloaded => Self::new(OVERLOADED, error.to_string()),
+            BookError::Unavailable => Self::new(UNAVAILABLE, error.to_string()),
+            BookError::Database(error) => error.into(),
+            BookError::Bus(_) => unavailable(&error),
+            BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        if book::is_transient(&error) { unavailable(&error) } else { Self::internal(&error) }
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Problem {
+    tracing::warn!(error = %error, "a server that a request needs does not answer");
+    Problem::new(UNAVAILABLE, "a server that Daybook needs does not answer; try again in a moment")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_problem_has_a_name_of_its_own_and_an_error_status() {
+        let names: HashSet<_> = TABLE.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        for kind in TABLE {
+            assert!(kind.status.is_client_error() || kind.status.is_server_error(), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn whoever_must_wait_is_told_how_long() {
+        for kind in TABLE.iter().filter(|kind| kind.status == StatusCode::SERVICE_UNAVAILABLE) {
+            assert!(Problem::new(kind, "").into_response().headers().contains_key(header::RETRY_AFTER), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_its_rule_in_the_type() {
+        let refusal = Refusal {
+            aggregate_type: "cloudwatcher.order",
+            class: Class::Refused,
+            rule: "not-a-draft",
+            field: None,
+            detail: "only a draft changes".to_owned(),
+        };
+        let problem = Problem::from(refusal);
+        assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(problem.body.r#type, "/problems/cloudwatcher.order/not-a-draft");
+    }
+
+    #[test]
+    fn a_failure_of_ours_tells_a_client_nothing_of_its_cause() {
+        let problem = Problem::internal(&"password=hunter2");
+        assert!(!serde_json::to_string(&problem.body).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn an_answer_of_any_other_origin_gets_a_problem_of_its_status() {
+        assert_eq!(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).body.r#type, "/problems/too-large");
+        assert_eq!(Problem::of_status(StatusCode::URI_TOO_LONG).status, StatusCode::URI_TOO_LONG);
+        assert_eq!(Problem::of_status(StatusCode::BAD_GATEWAY).status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

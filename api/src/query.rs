@@ -1,0 +1,229 @@
+//! `GET /v1/{context}/{table}` and what lies below: rows, one row, a row in the past, its history.
+
+pub mod cursor;
+pub mod filter;
+pub mod past;
+pub mod read;
+pub mod sql;
+pub mod value;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use projections::Context;
+use projections::table::Table;
+use sqlx::Row as _;
+
+use crate::app::App;
+use crate::auth::{By, Principal};
+use crate::extract::{self, POSITION, Parameters, Path, unknown_parameter};
+use crate::problem::{self, Problem};
+use cursor::Cursor;
+use filter::Query;
+use sql::Sight;
+use value::Value;
+
+/// How long a read waits for a position to be posted, in seconds.
+pub const POSTED_SECONDS_MAX: u64 = 5;
+
+/// The table of this name, as another table of its context means it.
+#[must_use]
+pub fn table(context: &str, name: &str) -> Option<&'static Table> {
+    let context = projections::CONTEXTS.iter().find(|known| known.name == context)?;
+    context.table(name).map(|projection| projection.table())
+}
+
+/// A table that is being read, with its context.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    pub context: &'static Context,
+    pub table: &'static Table,
+}
+
+impl Source {
+    /// The table that a URL means.
+    ///
+    /// # Errors
+    /// 404 that lists those that there are.
+    pub fn of(context: &str, name: &str) -> Result<Self, Problem> {
+        let known = projections::CONTEXTS.iter().copied();
+        let Some(context) = known.clone().find(|known| known.name == context) else {
+            return Err(Problem::not_found(format!("context {context:?} with tables")).allowed(known.map(|context| context.name)));
+        };
+        // `part-variants` takes commands and `part_variants` is their table: the URL takes both.
+        let name = &name.replace('-', "_");
+        let names = context.tables.iter().map(|projection| projection.table().name);
+        context.table(name).map(|projection| Self { context, table: projection.table() }).ok_or_else(|| {
+            Problem::not_found(format!("table {name:?} in {}", context.name)).allowed(names)
+        })
+    }
+
+    /// What the principal may see of it.
+    ///
+    /// # Errors
+    /// 403 when they may not read it at all.
+    pub fn sight(&self, by: &Principal) -> Result<Sight, Problem> {
+        let Table { context, name, .. } = self.table;
+        by.require(&format!("{context}.{name}.read"))?;
+        Ok(Sight {
+            tenant: by.tenant,
+            departments: (!by.sees_all_departments()).then(|| by.departments.clone()),
+            unmasked: self.table.masked.is_empty() || by.permits(&self.unmasked()),
+        })
+    }
+
+    fn unmasked(&self) -> String {
+        format!("{}.{}.unmasked", self.table.context, self.table.name)
+    }
+
+    /// Waits until the context is posted up to where the request says.
+    ///
+    /// # Errors
+    /// 503 when it takes too long.
+    pub async fn wait(&self, app: &App, after: Option<i64>) -> Result<(), Problem> {
+        let Some(position) = after else { return Ok(()) };
+        let timeout = Duration::from_secs(POSTED_SECONDS_MAX);
+        if app.posted.wait(self.context, position, timeout).await? {
+            return Ok(());
+        }
+        let detail = format!("{} has not posted position {position} within {POSTED_SECONDS_MAX} s", self.context.name);
+        Err(Problem::new(problem::NOT_YET_POSTED, detail))
+    }
+
+    /// The values of a key as it stands in the URL; those of several columns are parted by slashes.
+    ///
+    /// # Errors
+    /// 400, naming the column.
+    pub fn key(&self, text: &str) -> Result<Vec<Value>, Problem> {
+        let parts: Vec<&str> = text.splitn(self.table.key.len(), '/').collect();
+        if parts.len() != self.table.key.len() {
+            let detail = format!("the key of {} is {}", self.table.name, self.table.key.join("/"));
+            return Err(Problem::bad_value("key", detail));
+        }
+        let columns = self.table.key.iter().filter_map(|name| self.table.column(name));
+        columns.zip(parts).map(|(column, part)| Value::parse(column, part)).collect()
+    }
+}
+
+/// A page of rows.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn list(
+    State(app): State<App>,
+    by: By,
+    Path((context, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let source = Source::of(&context, &name)?;
+    let sight = source.sight(&by)?;
+    let after = extract::after(&headers, &mut parameters)?;
+    let query = Query::parse(source.table, parameters)?;
+    if !sight.unmasked && query.asked_by().any(|column| source.table.masked.contains(&column)) {
+        // Whoever may filter by what they cannot see, can see it.
+        return Err(Problem::missing_permission(&source.unmasked()));
+    }
+    source.wait(&app, after).await?;
+    let posted = app.posted.position(source.context);
+
+    let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
+    let found = read::rows(&app.pools.reader, by.tenant, move || sql::page(source.table, &query, &sight)).await?;
+    let mut json = String::from("{\"rows\":[");
+    for (index, row) in found.iter().take(limit).enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        json.push_str(row.try_get("row")?);
+    }
+    json.push_str("],\"next\":");
+    match found.get(limit).and(found.get(limit.saturating_sub(1))) {
+        Some(last) => {
+            let next = Cursor::write(order, last.try_get("place")?);
+            json.push_str(&serde_json::Value::from(next).to_string());
+        }
+        None => json.push_str("null"),
+    }
+    json.push('}');
+    Ok(answer(json, posted))
+}
+
+/// One row: as it stands, or with `?at=` as it stood.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn row(
+    State(app): State<App>,
+    by: By,
+    Path((context, name, key)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let source = Source::of(&context, &name)?;
+    let sight = source.sight(&by)?;
+    let values = source.key(&key)?;
+    let key = key_text(&values);
+    let after = extract::after(&headers, &mut parameters)?;
+    let columns = filter::columns(source.table, parameters.take("select")?)?;
+    let at = parameters.take("at")?;
+    parameters.finish(["select", "at", "Daybook-After"])?;
+    source.wait(&app, after).await?;
+    if let Some(at) = at {
+        return past::row_at(&app, &by, source, &sight, &key, &columns, &at).await;
+    }
+    let posted = app.posted.position(source.context);
+    let found = read::rows(&app.pools.reader, by.tenant, move || sql::row(source.table, &columns, &values, &sight)).await?;
+    match found.first() {
+        Some(row) => Ok(answer(row.try_get("row")?, posted)),
+        None => Err(no_row(source, &key)),
+    }
+}
+
+/// What lies below a row: `history`.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn below(
+    State(app): State<App>,
+    by: By,
+    Path((context, name, key, word)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    if word != "history" {
+        return Err(Problem::not_found(format!("{word:?} of a row")).allowed(["history"]));
+    }
+    let source = Source::of(&context, &name)?;
+    let sight = source.sight(&by)?;
+    let key = key_text(&source.key(&key)?);
+    let after = extract::after(&headers, &mut parameters)?;
+    if let Some((parameter, _)) = parameters.0.first() {
+        return Err(unknown_parameter(parameter, ["Daybook-After"]));
+    }
+    source.wait(&app, after).await?;
+    past::history(&app, &by, source, &sight, &key).await
+}
+
+fn key_text(values: &[Value]) -> String {
+    values.iter().map(Value::text).collect::<Vec<_>>().join("/")
+}
+
+/// The same words for a row that does not exist and for one that is out of sight.
+#[must_use]
+pub fn no_row(source: Source, key: &str) -> Problem {
+    Problem::not_found(format!("row {key} in {}.{}", source.table.context, source.table.name))
+}
+
+/// JSON with the position that it stands for, if that is known.
+#[must_use]
+pub fn answer(json: String, posted: i64) -> Response {
+    let mut response = Body::from(json).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if posted > 0 {
+        response.headers_mut().insert(POSITION, HeaderValue::from(posted));
+    }
+    response
+}

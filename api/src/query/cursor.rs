@@ -1,0 +1,55 @@
+//! Where a page ended: the last row's place in the order.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use projections::table::{Column, Table};
+use serde::{Deserialize, Serialize};
+
+use super::filter::Order;
+use super::value::Value;
+use crate::problem::Problem;
+
+/// Length of a cursor; the longest text column that can be ordered by fits.
+const CURSOR_BYTES_MAX: usize = 8_192;
+
+/// The values of the last row in the columns of the order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cursor(pub Vec<Value>);
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    order: String,
+    at: Vec<String>,
+}
+
+/// The columns that an order compares: the one that is asked for, then the key.
+pub fn compared(table: &'static Table, order: Order) -> impl Iterator<Item = &'static Column> {
+    let first = order.column.and_then(|name| table.column(name));
+    first.into_iter().chain(table.key.iter().filter_map(|name| table.column(name)))
+}
+
+impl Cursor {
+    /// # Errors
+    /// 400 when this is no cursor of this table and order.
+    pub fn parse(table: &'static Table, order: Order, text: &str) -> Result<Self, Problem> {
+        let bad = || Problem::bad_value("after", "after must be the `next` of a page of the same table and order");
+        if text.len() > CURSOR_BYTES_MAX {
+            return Err(bad());
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
+        let written: Written = serde_json::from_slice(&bytes).map_err(|_| bad())?;
+        let columns: Vec<_> = compared(table, order).collect();
+        if written.order != order.to_string() || written.at.len() != columns.len() {
+            return Err(bad());
+        }
+        let values = columns.iter().zip(&written.at).map(|(column, text)| Value::parse(column, text));
+        values.collect::<Result<_, _>>().map(Self).map_err(|_| bad())
+    }
+
+    /// The cursor of a row, from the texts of its compared columns.
+    #[must_use]
+    pub fn write(order: Order, at: Vec<String>) -> String {
+        let written = Written { order: order.to_string(), at };
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&written).unwrap_or_default())
+    }
+}

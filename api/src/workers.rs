@@ -1,0 +1,129 @@
+//! The workers of this process: the relay, the projectors, and the watch on the book's end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use book::relay::{Relay, RelayStatus};
+use book::{Book, Bus, Pools, Tail};
+use projections::projector::Status;
+use projections::rebuild::{self, RebuildError};
+use projections::{Context, Posted, Projector};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::Fault;
+
+/// What a process does; one can do all, several can share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Serves HTTP. Health and metrics are served without it, too.
+    Api,
+    /// Publishes the book to NATS.
+    Relay,
+    /// Posts the read tables.
+    Projector,
+}
+
+/// How often the end of the book is looked at without having been told of a commit, in milliseconds.
+const END_POLL_MS: u64 = 200;
+/// How long a look at the end holds off the next one, in milliseconds.
+const END_PAUSE_MS: u64 = 3;
+/// Between attempts to prepare a context's tables, in seconds.
+const PREPARE_SECONDS: u64 = 2;
+
+/// How the workers of this process do, for health checks.
+#[derive(Debug)]
+pub struct Workers {
+    pub bus: Bus,
+    pub relay: Option<watch::Receiver<RelayStatus>>,
+    pub projectors: Vec<(&'static Context, watch::Receiver<Status>)>,
+}
+
+/// What the workers need.
+#[derive(Debug)]
+pub struct Means<'a> {
+    pub pools: &'a Pools,
+    pub book: &'a Book,
+    pub tail: &'a Tail,
+    pub posted: &'a Posted,
+    pub bus: Bus,
+    pub tasks: &'a mut JoinSet<()>,
+    pub stop: &'a CancellationToken,
+}
+
+/// Starts the workers of these roles.
+///
+/// # Errors
+/// When a projector cannot be made, which is a defect of this program.
+pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
+    let Means { pools, book, tail, posted, bus, tasks, stop } = means;
+    let mut workers = Workers { bus: bus.clone(), relay: None, projectors: Vec::new() };
+    if roles.contains(&Role::Api) {
+        tasks.spawn(bus.clone().announce(book.committed(), stop.clone()));
+        tasks.spawn(book::retention::sweep_receipts(pools.writer.clone(), stop.clone()));
+    }
+    if roles.contains(&Role::Relay) {
+        let relay = Relay::new(tail.clone(), bus.clone(), book.committed());
+        workers.relay = Some(relay.status());
+        tasks.spawn(relay.run(stop.clone()));
+    }
+    if roles.contains(&Role::Projector) {
+        for &context in projections::CONTEXTS {
+            let projector = Projector::new(context, pools.clone(), tail.clone(), bus.clone(), posted.clone())
+                .map_err(|error| Fault::Refused(error.to_string()))?;
+            workers.projectors.push((context, projector.status()));
+            tasks.spawn(post(context, projector, pools.clone(), tail.clone(), stop.clone()));
+        }
+    }
+    Ok(workers)
+}
+
+/// Makes sure that the context's tables are those of this program, then posts into them.
+async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
+    let name = context.name;
+    loop {
+        let told = |progress: rebuild::Progress| info!(context = name, ?progress, "rebuilding");
+        let prepared = tokio::select! {
+            prepared = rebuild::ensure_live(&pools, &tail, context, &told) => prepared,
+            () = stop.cancelled() => return,
+        };
+        match prepared {
+            Ok(None) => break,
+            Ok(Some(report)) => {
+                info!(context = name, generation = report.generation, seconds = report.total_seconds, "the tables are those of this program now");
+                break;
+            }
+            Err(RebuildError::Busy { .. }) => info!(context = name, "another process prepares the tables"),
+            Err(error) => error!(context = name, error = %error, "the tables could not be prepared; trying again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(PREPARE_SECONDS)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+    projector.run(stop).await;
+}
+
+/// Keeps `end` at the last position of the book: told of commits here, and polling for those elsewhere.
+pub async fn watch_end(tail: Tail, committed: Arc<Notify>, end: watch::Sender<i64>, stop: CancellationToken) {
+    loop {
+        let told = committed.notified();
+        tokio::pin!(told);
+        told.as_mut().enable();
+        match tail.end().await {
+            Ok(last) => {
+                end.send_if_modified(|end| std::mem::replace(end, last) != last);
+            }
+            Err(error) => warn!(error = %error, "the end of the book cannot be read"),
+        }
+        // Commits matter only to those who follow the log; the service itself holds one receiver.
+        let followed = end.receiver_count() > 1;
+        tokio::select! {
+            () = told, if followed => tokio::time::sleep(Duration::from_millis(END_PAUSE_MS)).await,
+            () = tokio::time::sleep(Duration::from_millis(END_POLL_MS)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Device requests, parts and orders (document 001_eec75370b5eea864, schema `cloudwatcher`).
+
+pub mod currency;
+pub mod order;
+pub mod part;
+pub mod part_supplier;
+pub mod part_variant;
+pub mod request;
+pub mod supplier;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where an order stands, in the document's words.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum OrderStatus {
+    Draft,
+    PendingApproval,
+    Approved,
+    Ordered,
+    Received,
+    Cancelled,
+}
+
+/// What an order is for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum OrderType {
+    /// Parts are bought from suppliers.
+    #[default]
+    Purchase,
+}

@@ -1,0 +1,112 @@
+//! The shape of every aggregate: state, command, event, decide, evolve.
+
+use std::cell::Cell;
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{Event, FactRef, Facts, Refuse};
+
+/// One kind of stream. `evolve` folds the past into a state, `decide` says what happens next.
+pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The stored name of the kind, `context.aggregate`. Stored for ever.
+    const TYPE: &'static str;
+    /// The command that `POST /v1/{context}/{aggregates}` without an id means, in kebab case.
+    const CREATES: &'static str;
+
+    type Command: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
+    type Event: Event;
+    type Refusal: Refuse;
+
+    /// What happens when this command meets this state; no events means "already so".
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    fn decide(&self, request: &Request<'_, Self::Command>) -> Result<Vec<Self::Event>, Self::Refusal>;
+
+    /// The state after `event`. Never fails: what is in the book has happened.
+    fn evolve(&mut self, event: &Self::Event);
+
+    /// The other streams that `decide` will read. Asked again with what it named so far, until it
+    /// names nothing new, so that one fact may lead to another (a department to its parent).
+    fn reads(&self, _stream: Uuid, _command: &Self::Command, _facts: &Facts) -> Vec<FactRef> {
+        Vec::new()
+    }
+
+    /// Unique values that `event` takes or gives back; `self` is the state before it.
+    fn claims(&self, _stream: Uuid, _event: &Self::Event) -> Vec<ClaimChange> {
+        Vec::new()
+    }
+
+    /// The person whose key the event destroys.
+    fn erases(_stream: Uuid, _event: &Self::Event) -> Option<Uuid> {
+        None
+    }
+
+    /// The department whose members may send this command; `None` leaves it to permissions alone.
+    fn department(&self, _command: &Self::Command) -> Option<Uuid> {
+        None
+    }
+}
+
+/// A command with all that its decision may depend on.
+#[derive(Debug)]
+pub struct Request<'a, C> {
+    /// The stream that the command is sent to.
+    pub stream: Uuid,
+    /// The user who asks, or [`crate::SYSTEM`].
+    pub by: Uuid,
+    /// The time of asking, UTC.
+    pub at: DateTime<Utc>,
+    /// New ids, the same ones however often the command is decided.
+    pub ids: Ids,
+    /// Why, in the words of the one who asks (`Daybook-Reason`).
+    pub reason: Option<&'a str>,
+    pub facts: &'a Facts,
+    pub command: &'a C,
+}
+
+/// Ids for rows that a command creates, derived from the command's own id.
+#[derive(Debug)]
+pub struct Ids {
+    seed: Uuid,
+    drawn: Cell<u32>,
+}
+
+impl Ids {
+    #[must_use]
+    pub fn new(seed: Uuid) -> Self {
+        Self {
+            seed,
+            drawn: Cell::new(0),
+        }
+    }
+
+    /// The next id; deciding again from the same command draws the same ids in the same order.
+    pub fn draw(&self) -> Uuid {
+        let n = self.drawn.get();
+        self.drawn.set(n + 1);
+        Uuid::new_v5(&self.seed, &n.to_be_bytes())
+    }
+}
+
+/// A unique value taken or given back by an event. The book keeps only an HMAC of the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimChange {
+    Take { name: &'static str, value: String },
+    Release { name: &'static str, value: String },
+}
+
+impl ClaimChange {
+    /// The changes that lead from one set of claims to another: only what differs moves.
+    pub fn between(before: Vec<(&'static str, String)>, after: Vec<(&'static str, String)>) -> Vec<Self> {
+        let gone = before.iter().filter(|claim| !after.contains(claim)).cloned();
+        let taken = after.iter().filter(|claim| !before.contains(claim)).cloned();
+        gone.map(|(name, value)| Self::Release { name, value })
+            .chain(taken.map(|(name, value)| Self::Take { name, value }))
+            .collect()
+    }
+}

@@ -1,0 +1,169 @@
+//! Events as they are stored: names, versions, metadata, and the way back.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// An event of one aggregate. The stored name is the variant's name, the payload its fields.
+pub trait Event: DomainEvent + 'static {
+    /// Fields that tell who a person is, as (field, person): encrypted in the book under the
+    /// person's own key. Top-level fields only.
+    fn sealed(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        Vec::new()
+    }
+
+    /// Turns a stored event of an earlier version into today's name and payload.
+    ///
+    /// # Errors
+    /// [`DecodeError::Version`] when the version is not known, which is so for all but "1" here.
+    fn upcast(event_type: &str, version: &str, _payload: &str) -> Result<(String, String), DecodeError> {
+        Err(DecodeError::Version {
+            event_type: event_type.to_owned(),
+            version: version.to_owned(),
+        })
+    }
+}
+
+/// The version under which events are stored today, unless their aggregate says otherwise.
+pub const EVENT_VERSION: &str = "1";
+
+/// Implements the stored name (the variant's) and version for an event enum that derives
+/// `strum::IntoStaticStr`.
+#[macro_export]
+macro_rules! stored_by_variant {
+    ($event:ty) => {
+        impl cqrs_es::DomainEvent for $event {
+            fn event_type(&self) -> String {
+                <&'static str>::from(self).to_owned()
+            }
+            fn event_version(&self) -> String {
+                $crate::event::EVENT_VERSION.to_owned()
+            }
+        }
+    };
+}
+
+/// A stored event that this program cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("event {event_type} has version {version}, which this program does not know; run a newer Daybook")]
+    Version { event_type: String, version: String },
+    #[error("event {event_type} does not have the fields it should: {detail}")]
+    Fields { event_type: String, detail: String },
+    #[error("a sealed field could not be opened: {0}")]
+    Sealed(String),
+}
+
+/// Splits an event into its stored payload.
+///
+/// # Errors
+/// When the event cannot be written as JSON (a map with keys that are no strings, say).
+pub fn encode<E: Event>(event: &E) -> Result<Value, DecodeError> {
+    let fields = |detail: String| DecodeError::Fields {
+        event_type: event.event_type(),
+        detail,
+    };
+    match serde_json::to_value(event).map_err(|error| fields(error.to_string()))? {
+        Value::Object(tagged) => tagged
+            .into_iter()
+            .next()
+            .map(|(_, payload)| payload)
+            .ok_or_else(|| fields("the event has no variant".to_owned())),
+        _ => Err(fields(
+            "an event variant without fields must be written with {}".to_owned(),
+        )),
+    }
+}
+
+/// Reads an event back from its stored name, version and payload.
+///
+/// # Errors
+/// [`DecodeError`] when the name, the version or a field is unknown.
+pub fn decode<E: Event>(event_type: &str, version: &str, payload: &str) -> Result<E, DecodeError> {
+    let tagged = if version == EVENT_VERSION {
+        format!("{{\"{event_type}\":{payload}}}")
+    } else {
+        let (event_type, payload) = E::upcast(event_type, version, payload)?;
+        format!("{{\"{event_type}\":{payload}}}")
+    };
+    serde_json::from_str(&tagged).map_err(|error| DecodeError::Fields {
+        event_type: event_type.to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+/// Who, why and from where: kept with every event.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Also a column of the book; here because a stream is loaded without that column.
+    #[serde(default)]
+    pub tenant_id: Uuid,
+    /// The user who asked, or [`crate::SYSTEM`].
+    pub actor: Uuid,
+    /// The first command of a chain of causes; equal for all that followed from it.
+    pub correlation_id: Uuid,
+    /// The event or timer that caused the command; absent when a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<Uuid>,
+    pub command_id: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// The W3C trace context of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Which payload fields are sealed, and under whose key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sealed: BTreeMap<String, Uuid>,
+}
+
+/// An event with its place in the book. `E` is the decoded event, or the payload's JSON text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded<E> {
+    /// Place in the whole book: 1, 2, 3, ... without gaps.
+    pub position: i64,
+    /// v5 of stream and sequence.
+    pub event_id: Uuid,
+    pub tenant_id: Uuid,
+    pub aggregate_type: String,
+    pub stream: Uuid,
+    /// Place in the stream, from 1.
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    pub metadata: Metadata,
+    /// When the book wrote it, UTC; never goes backwards along positions.
+    pub at: DateTime<Utc>,
+    pub event: E,
+}
+
+impl<E> Recorded<E> {
+    /// The same place in the book with another view of the event.
+    pub fn map<F>(self, event: impl FnOnce(E) -> F) -> Recorded<F> {
+        Recorded {
+            position: self.position,
+            event_id: self.event_id,
+            tenant_id: self.tenant_id,
+            aggregate_type: self.aggregate_type,
+            stream: self.stream,
+            sequence: self.sequence,
+            event_type: self.event_type,
+            event_version: self.event_version,
+            metadata: self.metadata,
+            at: self.at,
+            event: event(self.event),
+        }
+    }
+}
+
+/// The id of an event, from the name of its stream and its place there.
+#[must_use]
+pub fn event_id(aggregate_type: &str, stream: Uuid, sequence: i64) -> Uuid {
+    Uuid::new_v5(&stream, format!("{aggregate_type}/{sequence}").as_bytes())
+}

@@ -1,0 +1,71 @@
+//! Facts: the states of other streams that a decision reads.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{Decider, DecodeError, event};
+
+/// A state of any kind, shared and immutable.
+pub type AnyState = Arc<dyn Any + Send + Sync>;
+
+/// Folds stored events (name, version, payload) into a state of one kind.
+pub type Fold = fn(&mut dyn Iterator<Item = (&str, &str, &str)>) -> Result<AnyState, DecodeError>;
+
+/// The name of a stream whose state a decision wants to read.
+#[derive(Debug, Clone, Copy)]
+pub struct FactRef {
+    pub aggregate_type: &'static str,
+    pub id: Uuid,
+    pub fold: Fold,
+}
+
+impl FactRef {
+    #[must_use]
+    pub fn of<D: Decider>(id: Uuid) -> Self {
+        Self {
+            aggregate_type: D::TYPE,
+            id,
+            fold: fold::<D>,
+        }
+    }
+}
+
+fn fold<D: Decider>(stored: &mut dyn Iterator<Item = (&str, &str, &str)>) -> Result<AnyState, DecodeError> {
+    let mut state = D::default();
+    for (event_type, version, payload) in stored {
+        state.evolve(&event::decode(event_type, version, payload)?);
+    }
+    Ok(Arc::new(state))
+}
+
+/// The facts of one decision. A stream without events, or of another tenant, is absent.
+#[derive(Debug, Default)]
+pub struct Facts(HashMap<(&'static str, Uuid), AnyState>);
+
+impl Facts {
+    #[must_use]
+    pub fn get<D: Decider>(&self, id: Uuid) -> Option<&D> {
+        self.0.get(&(D::TYPE, id))?.downcast_ref()
+    }
+
+    pub fn insert(&mut self, aggregate_type: &'static str, id: Uuid, state: AnyState) {
+        self.0.insert((aggregate_type, id), state);
+    }
+
+    /// For given/when/then tests: the fact as a typed state.
+    #[must_use]
+    pub fn with<D: Decider>(mut self, id: Uuid, state: D) -> Self {
+        self.insert(D::TYPE, id, Arc::new(state));
+        self
+    }
+
+    /// For given/when/then tests: of these facts only the named ones, as the book would load them.
+    #[cfg(test)]
+    pub(crate) fn only(&self, named: &[FactRef]) -> Self {
+        let keys = named.iter().map(|named| (named.aggregate_type, named.id));
+        Self(keys.filter_map(|key| Some((key, self.0.get(&key)?.clone()))).collect())
+    }
+}

@@ -1,0 +1,162 @@
+//! Given the past, when a command comes, then these events happen: tests of decisions, without a store.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request};
+
+/// The stream under test.
+pub(crate) const STREAM: Uuid = Uuid::from_u128(0x5);
+/// Who asks.
+pub(crate) const BY: Uuid = Uuid::from_u128(0xb);
+
+const COMMAND: Uuid = Uuid::from_u128(0xc);
+/// Rounds of asking for facts after which a decider is taken to ask for ever.
+const ROUNDS_MAX: usize = 100;
+
+/// The past of the stream under test.
+pub(crate) fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
+    Given {
+        state: state(events),
+        facts: Facts::default(),
+        reason: None,
+    }
+}
+
+/// The state that events lead to.
+pub(crate) fn state<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> D {
+    let mut state = D::default();
+    for event in events {
+        state.evolve(&event);
+    }
+    state
+}
+
+/// The id that the command under test draws as its `n`th, from 0.
+pub(crate) fn drawn(n: usize) -> Uuid {
+    let ids = Ids::new(COMMAND);
+    (0..n).for_each(|_| _ = ids.draw());
+    ids.draw()
+}
+
+/// A text of `chars` characters that take two bytes each.
+pub(crate) fn long(chars: usize) -> String {
+    "é".repeat(chars)
+}
+
+pub(crate) struct Given<D> {
+    state: D,
+    facts: Facts,
+    reason: Option<&'static str>,
+}
+
+impl<D: Decider> Given<D> {
+    /// All that the book knows; the decision sees only what it says it reads.
+    pub(crate) fn with_facts(mut self, facts: Facts) -> Self {
+        self.facts = facts;
+        self
+    }
+
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn when(self, command: D::Command) -> When<D> {
+        let facts = read(&self.state, &command, &self.facts);
+        let outcome = self.state.decide(&Request {
+            stream: STREAM,
+            by: BY,
+            at: DateTime::<Utc>::UNIX_EPOCH,
+            ids: Ids::new(COMMAND),
+            reason: self.reason,
+            facts: &facts,
+            command: &command,
+        });
+        When {
+            before: self.state,
+            outcome,
+        }
+    }
+}
+
+fn read<D: Decider>(state: &D, command: &D::Command, known: &Facts) -> Facts {
+    let mut named: Vec<FactRef> = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        let facts = known.only(&named);
+        let next = state.reads(STREAM, command, &facts);
+        assert!(
+            next.iter()
+                .all(|read| (read.aggregate_type, read.id) != (D::TYPE, STREAM)),
+            "a decision reads its own stream as a fact"
+        );
+        if next.len() == named.len() {
+            return facts;
+        }
+        named = next;
+    }
+    panic!("{} asks for ever more facts", D::TYPE)
+}
+
+pub(crate) struct When<D: Decider> {
+    before: D,
+    outcome: Result<Vec<D::Event>, D::Refusal>,
+}
+
+impl<D: Decider + Debug> When<D> {
+    #[track_caller]
+    pub(crate) fn then(self, events: impl IntoIterator<Item = D::Event>) -> Then<D> {
+        let events: Vec<D::Event> = events.into_iter().collect();
+        assert_eq!(self.outcome.as_ref(), Ok(&events));
+        Then {
+            before: self.before,
+            events,
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(self, refusal: D::Refusal) {
+        assert_eq!(self.outcome, Err(refusal));
+    }
+
+    /// What happened, for a test that looks at part of it.
+    #[track_caller]
+    pub(crate) fn events(self) -> Vec<D::Event> {
+        self.outcome.unwrap()
+    }
+}
+
+pub(crate) struct Then<D: Decider> {
+    before: D,
+    events: Vec<D::Event>,
+}
+
+impl<D: Decider> Then<D> {
+    #[track_caller]
+    pub(crate) fn claims(self, changes: impl IntoIterator<Item = ClaimChange>) {
+        let mut state = self.before;
+        let mut changed = Vec::new();
+        for event in &self.events {
+            changed.extend(state.claims(STREAM, event));
+            state.evolve(event);
+        }
+        assert_eq!(changed, changes.into_iter().collect::<Vec<_>>());
+    }
+}
+
+pub(crate) fn takes(name: &'static str, value: impl Into<String>) -> ClaimChange {
+    ClaimChange::Take {
+        name,
+        value: value.into(),
+    }
+}
+
+pub(crate) fn releases(name: &'static str, value: impl Into<String>) -> ClaimChange {
+    ClaimChange::Release {
+        name,
+        value: value.into(),
+    }
+}

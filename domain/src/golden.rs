@@ -1,0 +1,193 @@
+//! What the book holds for ever is pinned to files: one stored event per variant, and one history
+//! that meets every variant. `UPDATE_GOLDEN=1 cargo test -p domain` writes the events that are
+//! missing, never over one that is there, and the history anew.
+
+mod history;
+mod ledger;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use strum::VariantNames;
+
+use crate::cloudwatcher::order::{self, Order};
+use crate::cloudwatcher::part::Part;
+use crate::cloudwatcher::part_supplier::PartSupplier;
+use crate::cloudwatcher::part_variant::PartVariant;
+use crate::cloudwatcher::request::{self, DeviceRequest};
+use crate::cloudwatcher::supplier::Supplier;
+use crate::identity::department::Department;
+use crate::identity::role::{self, Role};
+use crate::identity::user::{self, User};
+use crate::register::{Kind, Register};
+use crate::{AGGREGATE_TYPES, AnyEvent, Decider, event};
+
+/// A kind of stream with the names of its events, and the way through decode and encode.
+struct Stored {
+    aggregate_type: &'static str,
+    event_types: Vec<&'static str>,
+    again: fn(&str, &str, &str) -> Value,
+}
+
+fn stored<D: Decider>(event_types: &[&'static str]) -> Stored {
+    Stored {
+        aggregate_type: D::TYPE,
+        event_types: event_types.to_vec(),
+        again: |event_type, version, payload| {
+            event::encode(&event::decode::<D::Event>(event_type, version, payload).unwrap()).unwrap()
+        },
+    }
+}
+
+fn register<K: Kind>() -> Stored {
+    stored::<Register<K>>(&[K::ENTERED, K::AMENDED, K::STRUCK])
+}
+
+fn all() -> Vec<Stored> {
+    vec![
+        stored::<User>(user::Event::VARIANTS),
+        stored::<Role>(role::Event::VARIANTS),
+        register::<Department>(),
+        register::<Supplier>(),
+        register::<Part>(),
+        register::<PartVariant>(),
+        register::<PartSupplier>(),
+        stored::<DeviceRequest>(request::Event::VARIANTS),
+        stored::<Order>(order::Event::VARIANTS),
+    ]
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+fn updating() -> bool {
+    std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap() + "\n"
+}
+
+/// The file of an event and what it holds; absent ones are made from the golden history on request.
+fn golden(aggregate_type: &str, event_type: &str) -> Value {
+    let path = folder().join(format!("{aggregate_type}.{event_type}.v{}.json", event::EVENT_VERSION));
+    if updating() && !path.exists() {
+        let history = history::written();
+        let first = history
+            .iter()
+            .find(|stored| stored["aggregate_type"] == aggregate_type && stored["event_type"] == event_type);
+        let first = first.unwrap_or_else(|| panic!("the golden history has no {aggregate_type} {event_type}"));
+        let kept = ["aggregate_type", "stream", "event_type", "event_version", "payload"];
+        let kept: serde_json::Map<_, _> = kept.iter().map(|&key| (key.to_owned(), first[key].clone())).collect();
+        fs::write(&path, pretty(&Value::Object(kept))).unwrap();
+    }
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_GOLDEN=1 writes missing files", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn the_golden_kinds_are_the_kinds_of_the_book() {
+    let kinds: Vec<&str> = all().iter().map(|stored| stored.aggregate_type).collect();
+    assert_eq!(kinds, AGGREGATE_TYPES);
+}
+
+#[test]
+fn every_event_ever_stored_reads_and_writes_as_it_did() {
+    for Stored {
+        aggregate_type,
+        event_types,
+        again,
+    } in all()
+    {
+        for event_type in event_types {
+            let golden = golden(aggregate_type, event_type);
+            let version = golden["event_version"].as_str().unwrap();
+            assert_eq!(golden["aggregate_type"], aggregate_type);
+            assert_eq!(golden["event_type"], event_type);
+            let payload = golden["payload"].to_string();
+            assert!(
+                AnyEvent::decode(aggregate_type, event_type, version, &payload)
+                    .unwrap()
+                    .is_some()
+            );
+            assert_eq!(
+                again(event_type, version, &payload),
+                golden["payload"],
+                "{aggregate_type} {event_type}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_golden_event_is_still_one_of_the_book() {
+    let known: BTreeSet<String> = all()
+        .iter()
+        .flat_map(|stored| {
+            stored
+                .event_types
+                .iter()
+                .map(move |name| format!("{}.{name}.v", stored.aggregate_type))
+        })
+        .collect();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_known = known.iter().any(|stem| name.starts_with(stem));
+        assert!(
+            is_known || name == "history.json",
+            "{name} names no event; stored names are not renamed"
+        );
+    }
+}
+
+#[test]
+fn the_history_is_what_the_deciders_make_of_it() {
+    let written = Value::Array(history::written());
+    let path = folder().join("history.json");
+    if updating() {
+        fs::write(&path, pretty(&written)).unwrap();
+    }
+    let golden: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let (written, golden) = (pretty(&written), pretty(&golden));
+    assert!(
+        written == golden,
+        "golden/history.json differs; UPDATE_GOLDEN=1 writes it anew, as a decision"
+    );
+}
+
+#[test]
+fn the_history_meets_every_event() {
+    let met: BTreeSet<(String, String)> = history::written()
+        .iter()
+        .map(|stored| (text(&stored["aggregate_type"]), text(&stored["event_type"])))
+        .collect();
+    for stored in all() {
+        for event_type in stored.event_types {
+            let event = (stored.aggregate_type.to_owned(), event_type.to_owned());
+            assert!(met.contains(&event), "the golden history has no {event:?}");
+        }
+    }
+}
+
+#[test]
+fn positions_sequences_and_times_of_the_history_run_without_gaps() {
+    let mut sequences = std::collections::BTreeMap::new();
+    let mut last = String::new();
+    for (n, stored) in (1..).zip(history::written()) {
+        assert_eq!(stored["position"], json!(n));
+        let sequence = sequences.entry(stored["stream"].to_string()).or_insert(0);
+        *sequence += 1;
+        assert_eq!(stored["sequence"], json!(*sequence));
+        let at = text(&stored["recorded_at"]);
+        assert!(last < at, "{at}");
+        last = at;
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}

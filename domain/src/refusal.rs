@@ -1,0 +1,23 @@
+//! Why a command is refused, as a value.
+
+use std::fmt::Debug;
+
+/// What kind of "no" a refusal is; the API turns it into a status in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The stream has no events yet, so there is nothing to command.
+    Missing,
+    /// A rule forbids it: for this actor, not at all.
+    Forbidden,
+    /// A rule forbids it in the present state or with these values.
+    Refused,
+}
+
+/// A refusal of one aggregate. Its `Display` says what is wrong and what would satisfy the rule.
+pub trait Refuse: std::error::Error + Clone + PartialEq + Send + Sync + 'static {
+    fn class(&self) -> Class;
+    /// The rule's stable name in kebab case; part of the problem `type` and so of the API.
+    fn rule(&self) -> &'static str;
+    /// The command's field at fault, as a JSON path (`items[2].quantity`).
+    fn field(&self) -> Option<String>;
+}

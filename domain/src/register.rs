@@ -1,0 +1,245 @@
+//! Reference data: one mechanism for everything that is entered, amended and struck.
+//!
+//! Rule of promotion: the day a rule depends on earlier state beyond "entered or struck", the
+//! kind leaves the register and becomes an aggregate of its own.
+
+use std::fmt::Debug;
+
+use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::text::Unfit;
+use crate::{ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
+
+/// A kind of reference data: a plain struct whose fields are its row's columns.
+pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The stored name of the kind, `context.aggregate`.
+    const TYPE: &'static str;
+    /// What people call one of them, in refusals: "supplier".
+    const NOUN: &'static str;
+    // Stored for ever. Do not rename.
+    const ENTERED: &'static str;
+    const AMENDED: &'static str;
+    const STRUCK: &'static str;
+
+    /// Whether a struck entry's row stays (marked as not in use) and keeps holding its unique values.
+    /// When the row goes, the values are free again.
+    const STRUCK_STAYS: bool = true;
+
+    /// Whether every field fits its column.
+    ///
+    /// # Errors
+    /// The field and what is wrong with it.
+    fn check(&self) -> Result<(), (&'static str, Unfit)>;
+
+    /// Streams that an entry refers to.
+    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+        Vec::new()
+    }
+
+    /// Whether what the entry refers to exists and is in use.
+    ///
+    /// # Errors
+    /// The field and what is wrong with what it names.
+    fn judge(&self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
+    /// Unique values of an entry, as (claim, value).
+    fn claims(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+/// The life of one entry of kind `K`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Register<K> {
+    #[default]
+    Unborn,
+    Entered(K),
+    Struck(K),
+}
+
+impl<K> Register<K> {
+    /// The entry if it is in use: entered and not struck.
+    pub fn active(&self) -> Option<&K> {
+        match self {
+            Self::Entered(entry) => Some(entry),
+            Self::Unborn | Self::Struck(_) => None,
+        }
+    }
+}
+
+/// What can be asked of an entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command<K> {
+    /// Takes the entry into use; also again after it was struck.
+    Enter(K),
+    /// Replaces every field of the entry.
+    Amend(K),
+    /// Takes the entry out of use. What refers to it stays; new references are refused.
+    Strike {},
+}
+
+/// What happened to an entry. CRUD in the form of events, openly: reference data has no more to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change<K> {
+    Entered(K),
+    Amended(K),
+    Struck {},
+}
+
+/// Why an entry was not changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no such {noun}; enter it first")]
+    NotEntered { noun: &'static str },
+    #[error("this {noun} is entered already; amend it instead")]
+    AlreadyEntered { noun: &'static str },
+    #[error("this {noun} is struck; enter it again before you amend it")]
+    Struck { noun: &'static str },
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
+    #[error("{detail}")]
+    Reference { field: &'static str, detail: String },
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotEntered { .. } => Class::Missing,
+            Self::AlreadyEntered { .. } | Self::Struck { .. } | Self::Unfit { .. } | Self::Reference { .. } => {
+                Class::Refused
+            }
+        }
+    }
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::NotEntered { .. } => "not-entered",
+            Self::AlreadyEntered { .. } => "already-entered",
+            Self::Struck { .. } => "struck",
+            Self::Unfit { .. } => "unfit",
+            Self::Reference { .. } => "reference",
+        }
+    }
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
+            Self::NotEntered { .. } | Self::AlreadyEntered { .. } | Self::Struck { .. } => None,
+        }
+    }
+}
+
+impl<K: Kind> Decider for Register<K> {
+    const TYPE: &'static str = K::TYPE;
+    const CREATES: &'static str = "enter";
+    type Command = Command<K>;
+    type Event = Change<K>;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command<K>>) -> Result<Vec<Change<K>>, Refusal> {
+        let noun = K::NOUN;
+        Ok(match (self, request.command) {
+            (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
+            (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
+
+            (Self::Unborn, Command::Amend(_) | Command::Strike {}) => return Err(Refusal::NotEntered { noun }),
+            (Self::Struck(_), Command::Amend(_)) => return Err(Refusal::Struck { noun }),
+            (Self::Entered(now), Command::Amend(entry)) if now == entry => Vec::new(),
+            (Self::Entered(_), Command::Amend(entry)) => vec![Change::Amended(judged(entry, request)?)],
+
+            (Self::Entered(_), Command::Strike {}) => vec![Change::Struck {}],
+            (Self::Struck(_), Command::Strike {}) => Vec::new(),
+        })
+    }
+
+    fn evolve(&mut self, event: &Change<K>) {
+        *self = match (std::mem::take(self), event) {
+            (_, Change::Entered(entry) | Change::Amended(entry)) => Self::Entered(entry.clone()),
+            (Self::Entered(entry) | Self::Struck(entry), Change::Struck {}) => Self::Struck(entry),
+            (Self::Unborn, Change::Struck {}) => Self::Unborn,
+        };
+    }
+
+    fn reads(&self, stream: Uuid, command: &Command<K>, facts: &Facts) -> Vec<FactRef> {
+        match command {
+            Command::Enter(entry) | Command::Amend(entry) => entry.reads(stream, facts),
+            Command::Strike {} => Vec::new(),
+        }
+    }
+
+    fn claims(&self, _stream: Uuid, event: &Change<K>) -> Vec<ClaimChange> {
+        let before = match self {
+            Self::Entered(entry) => entry.claims(),
+            Self::Struck(entry) if K::STRUCK_STAYS => entry.claims(),
+            Self::Unborn | Self::Struck(_) => Vec::new(),
+        };
+        let after = match event {
+            Change::Entered(entry) | Change::Amended(entry) => entry.claims(),
+            Change::Struck {} if K::STRUCK_STAYS => return Vec::new(),
+            Change::Struck {} => Vec::new(),
+        };
+        ClaimChange::between(before, after)
+    }
+}
+
+fn judged<K: Kind>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Refusal> {
+    entry
+        .check()
+        .map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
+    entry
+        .judge(request.stream, request.facts)
+        .map_err(|(field, detail)| Refusal::Reference { field, detail })?;
+    Ok(entry.clone())
+}
+
+impl<K: Kind> Event for Change<K> {}
+
+impl<K: Kind> DomainEvent for Change<K> {
+    fn event_type(&self) -> String {
+        match self {
+            Self::Entered(_) => K::ENTERED,
+            Self::Amended(_) => K::AMENDED,
+            Self::Struck {} => K::STRUCK,
+        }
+        .to_owned()
+    }
+    fn event_version(&self) -> String {
+        crate::event::EVENT_VERSION.to_owned()
+    }
+}
+
+// Written by hand because the tag is the kind's own name for the event, not the variant's.
+impl<K: Kind> Serialize for Change<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tagged = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::Entered(entry) => tagged.serialize_entry(K::ENTERED, entry)?,
+            Self::Amended(entry) => tagged.serialize_entry(K::AMENDED, entry)?,
+            Self::Struck {} => tagged.serialize_entry(K::STRUCK, &Value::Object(serde_json::Map::new()))?,
+        }
+        tagged.end()
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Change<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tagged = serde_json::Map::deserialize(deserializer)?;
+        let (name, payload) = tagged
+            .into_iter()
+            .next()
+            .ok_or_else(|| D::Error::custom("an event has a name"))?;
+        let entry = |payload| serde_json::from_value(payload).map_err(D::Error::custom);
+        match name.as_str() {
+            name if name == K::ENTERED => Ok(Self::Entered(entry(payload)?)),
+            name if name == K::AMENDED => Ok(Self::Amended(entry(payload)?)),
+            name if name == K::STRUCK => Ok(Self::Struck {}),
+            name => Err(D::Error::custom(format!("{} has no event {name}", K::TYPE))),
+        }
+    }
+}

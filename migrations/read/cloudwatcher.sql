@@ -1,0 +1,289 @@
+-- The read tables of context cloudwatcher, declared whole (document 001_eec75370b5eea864).
+--
+-- Executed with search_path set to a generation's schema. Tables and their primary keys come first;
+-- everything after them (unique constraints, foreign keys, indexes) is made after loading when a
+-- generation is rebuilt. The engine adds `changes`, row-level security and grants to each table.
+--
+-- No column has a default: every value comes from an event.
+--
+-- Indexes: a column that names a row leads its index by itself, since a uuid is selective and the
+-- foreign keys look it up; words, flags and times are preceded by tenant_id, which row-level security
+-- always asks for. (.., created_at, id) serves keyset pages. updated_at is in no index, so that most
+-- updates stay on their page.
+
+create table users (
+    tenant_id      uuid         not null,
+    id             uuid         primary key,
+    email          varchar(255) not null,
+    name           varchar(255) not null,
+    oauth_provider varchar(50),
+    oauth_id       varchar(255),
+    is_active      boolean      not null,
+    last_login     timestamptz,
+    created_at     timestamptz  not null,
+    updated_at     timestamptz  not null
+);
+
+create table roles (
+    tenant_id   uuid         not null,
+    id          uuid         primary key,
+    name        varchar(100) not null,
+    description text,
+    is_active   boolean      not null,
+    created_at  timestamptz  not null,
+    updated_at  timestamptz  not null
+);
+
+create table departments (
+    tenant_id   uuid         not null,
+    id          uuid         primary key,
+    name        varchar(255) not null,
+    parent_id   uuid,
+    description text,
+    manager_id  uuid,
+    is_active   boolean      not null,
+    created_at  timestamptz  not null,
+    updated_at  timestamptz  not null
+);
+
+create table user_roles (
+    tenant_id   uuid        not null,
+    id          uuid        primary key,
+    user_id     uuid        not null,
+    role_id     uuid        not null,
+    assigned_at timestamptz not null,
+    assigned_by uuid
+);
+
+create table user_departments (
+    tenant_id   uuid        not null,
+    id          uuid        primary key,
+    user_id     uuid        not null,
+    dept_id     uuid        not null,
+    assigned_at timestamptz not null
+);
+
+create table role_permissions (
+    tenant_id  uuid         not null,
+    id         uuid         primary key,
+    role_id    uuid         not null,
+    permission varchar(100) not null,
+    created_at timestamptz  not null
+);
+
+create table requests (
+    tenant_id    uuid        not null,
+    id           uuid        primary key,
+    device_id    varchar(50) not null,
+    request_type varchar(50) not null,
+    status       varchar(50) not null,
+    payload_hash varchar(64) not null,
+    created_by   uuid,
+    created_at   timestamptz not null,
+    updated_at   timestamptz not null
+) with (fillfactor = 90);
+
+create table suppliers (
+    tenant_id      uuid         not null,
+    id             uuid         primary key,
+    name           varchar(255) not null,
+    contact_email  varchar(255),
+    contact_phone  varchar(20),
+    website        varchar(255),
+    lead_time_days integer,
+    is_preferred   boolean      not null,
+    is_active      boolean      not null,
+    created_at     timestamptz  not null,
+    updated_at     timestamptz  not null
+);
+
+create table parts (
+    tenant_id       uuid         not null,
+    id              uuid         primary key,
+    part_code       varchar(50)  not null,
+    name            varchar(255) not null,
+    description     text,
+    category        varchar(100),
+    unit_of_measure varchar(20)  not null,
+    is_active       boolean      not null,
+    created_at      timestamptz  not null,
+    updated_at      timestamptz  not null
+);
+
+create table part_variants (
+    tenant_id     uuid         not null,
+    id            uuid         primary key,
+    part_id       uuid         not null,
+    variant_code  varchar(50)  not null,
+    variant_name  varchar(255),
+    attributes    jsonb,
+    cost_per_unit decimal(10, 2),
+    retail_price  decimal(10, 2),
+    is_available  boolean      not null,
+    created_at    timestamptz  not null,
+    updated_at    timestamptz  not null
+);
+
+create table part_suppliers (
+    tenant_id         uuid        not null,
+    id                uuid        primary key,
+    part_id           uuid        not null,
+    variant_id        uuid,
+    supplier_id       uuid        not null,
+    sku               varchar(100),
+    supplier_cost     decimal(10, 2),
+    lead_time_days    integer,
+    minimum_order_qty integer     not null,
+    is_preferred      boolean     not null,
+    created_at        timestamptz not null,
+    updated_at        timestamptz not null
+);
+
+create table orders (
+    tenant_id     uuid        not null,
+    id            uuid        primary key,
+    request_id    uuid,
+    order_type    varchar(50) not null,
+    status        varchar(50) not null,
+    department_id uuid        not null,
+    currency      varchar(3)  not null,
+    total         decimal(15, 2),
+    revision      integer     not null,
+    note          text,
+    duplicate_of  uuid,
+    created_by    uuid        not null,
+    approved_by   uuid,
+    created_at    timestamptz not null,
+    approved_at   timestamptz,
+    updated_at    timestamptz not null
+) with (fillfactor = 80);
+
+create table order_items (
+    tenant_id              uuid           not null,
+    id                     uuid           primary key,
+    order_id               uuid           not null,
+    part_id                uuid           not null,
+    variant_id             uuid,
+    supplier_id            uuid           not null,
+    quantity_ordered       integer        not null,
+    quantity_received      integer        not null,
+    unit_price             decimal(10, 2) not null,
+    total_price            decimal(12, 2) not null generated always as (quantity_ordered * unit_price) stored,
+    expected_delivery_date date,
+    created_at             timestamptz    not null
+) with (fillfactor = 90);
+
+create table order_history (
+    tenant_id         uuid         not null,
+    id                uuid         primary key,
+    order_id          uuid         not null,
+    event_type        varchar(100) not null,
+    event_description text         not null,
+    user_id           uuid,
+    metadata          jsonb        not null,
+    created_at        timestamptz  not null
+);
+
+-- Unique in the tenant. A constraint that is led by the id of a row is so by itself, because ids are
+-- unique over tenants. Deferred, so that values may change hands within a page.
+alter table users add constraint users_email unique (tenant_id, email) deferrable initially deferred;
+alter table users add constraint users_oauth_id unique (tenant_id, oauth_id) deferrable initially deferred;
+alter table roles add constraint roles_name unique (tenant_id, name) deferrable initially deferred;
+alter table user_roles add constraint user_roles_user_id_role_id unique (user_id, role_id) deferrable initially deferred;
+alter table user_departments add constraint user_departments_user_id_dept_id unique (user_id, dept_id) deferrable initially deferred;
+alter table role_permissions add constraint role_permissions_role_id_permission unique (role_id, permission) deferrable initially deferred;
+alter table parts add constraint parts_part_code unique (tenant_id, part_code) deferrable initially deferred;
+alter table part_variants add constraint part_variants_part_id_variant_code unique (part_id, variant_code) deferrable initially deferred;
+-- A missing variant is one value: an offer for the part itself.
+alter table part_suppliers add constraint part_suppliers_part_id_variant_id_supplier_id unique nulls not distinct (part_id, variant_id, supplier_id) deferrable initially deferred;
+alter table orders add constraint orders_request_id unique (request_id) deferrable initially deferred;
+
+create index users_is_active on users (tenant_id, is_active, created_at, id);
+create index users_name on users (tenant_id, name);
+create index users_created_at on users (tenant_id, created_at, id);
+
+create index roles_created_at on roles (tenant_id, created_at, id);
+
+create index departments_name on departments (tenant_id, name);
+create index departments_parent_id on departments (parent_id);
+create index departments_manager_id on departments (manager_id);
+create index departments_created_at on departments (tenant_id, created_at, id);
+
+create index user_roles_role_id on user_roles (role_id);
+create index user_roles_assigned_by on user_roles (assigned_by);
+create index user_roles_assigned_at on user_roles (tenant_id, assigned_at, id);
+
+create index user_departments_dept_id on user_departments (dept_id);
+create index user_departments_assigned_at on user_departments (tenant_id, assigned_at, id);
+
+create index role_permissions_permission on role_permissions (tenant_id, permission);
+create index role_permissions_created_at on role_permissions (tenant_id, created_at, id);
+
+-- Query pattern 1 of the document: a device's pending requests, newest first.
+create index requests_device_id on requests (tenant_id, device_id, status, created_at, id);
+create index requests_status on requests (tenant_id, status, created_at, id);
+create index requests_request_type on requests (tenant_id, request_type, created_at, id);
+create index requests_created_at on requests (tenant_id, created_at, id);
+create index requests_payload_hash on requests (tenant_id, payload_hash);
+create index requests_created_by on requests (created_by);
+
+create index suppliers_name on suppliers (tenant_id, name);
+create index suppliers_is_preferred on suppliers (tenant_id, is_preferred, created_at, id);
+create index suppliers_is_active on suppliers (tenant_id, is_active, created_at, id);
+create index suppliers_created_at on suppliers (tenant_id, created_at, id);
+
+create index parts_name on parts (tenant_id, name);
+create index parts_category on parts (tenant_id, category, created_at, id);
+create index parts_is_active on parts (tenant_id, is_active, created_at, id);
+create index parts_created_at on parts (tenant_id, created_at, id);
+
+create index part_variants_variant_code on part_variants (tenant_id, variant_code);
+create index part_variants_is_available on part_variants (tenant_id, is_available, created_at, id);
+create index part_variants_created_at on part_variants (tenant_id, created_at, id);
+
+create index part_suppliers_supplier_id on part_suppliers (supplier_id);
+create index part_suppliers_variant_id on part_suppliers (variant_id);
+create index part_suppliers_sku on part_suppliers (tenant_id, sku);
+create index part_suppliers_is_preferred on part_suppliers (tenant_id, is_preferred, created_at, id);
+create index part_suppliers_created_at on part_suppliers (tenant_id, created_at, id);
+
+create index orders_status on orders (tenant_id, status, created_at, id);
+create index orders_department_id on orders (department_id, created_at, id);
+create index orders_created_by on orders (created_by, created_at, id);
+create index orders_created_at on orders (tenant_id, created_at, id);
+
+create index order_items_order_id on order_items (order_id, created_at, id);
+create index order_items_part_id on order_items (part_id, created_at, id);
+create index order_items_supplier_id on order_items (supplier_id, created_at, id);
+create index order_items_created_at on order_items (tenant_id, created_at, id);
+
+create index order_history_order_id on order_history (order_id, created_at, id);
+create index order_history_event_type on order_history (tenant_id, event_type, created_at, id);
+create index order_history_created_at on order_history (tenant_id, created_at, id);
+
+-- Deferred, so that a page may post children before their parents. Folds delete their own children;
+-- the document's cascades are declared and never fire.
+alter table departments add constraint departments_parent foreign key (parent_id) references departments deferrable initially deferred;
+alter table departments add constraint departments_manager foreign key (manager_id) references users deferrable initially deferred;
+alter table user_roles add constraint user_roles_user foreign key (user_id) references users on delete cascade deferrable initially deferred;
+alter table user_roles add constraint user_roles_role foreign key (role_id) references roles on delete cascade deferrable initially deferred;
+alter table user_roles add constraint user_roles_assigned_by_user foreign key (assigned_by) references users deferrable initially deferred;
+alter table user_departments add constraint user_departments_user foreign key (user_id) references users on delete cascade deferrable initially deferred;
+alter table user_departments add constraint user_departments_department foreign key (dept_id) references departments on delete cascade deferrable initially deferred;
+alter table role_permissions add constraint role_permissions_role foreign key (role_id) references roles on delete cascade deferrable initially deferred;
+alter table requests add constraint requests_created_by_user foreign key (created_by) references users deferrable initially deferred;
+alter table part_variants add constraint part_variants_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
+alter table part_suppliers add constraint part_suppliers_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
+alter table part_suppliers add constraint part_suppliers_variant foreign key (variant_id) references part_variants on delete cascade deferrable initially deferred;
+alter table part_suppliers add constraint part_suppliers_supplier foreign key (supplier_id) references suppliers on delete cascade deferrable initially deferred;
+alter table orders add constraint orders_request foreign key (request_id) references requests deferrable initially deferred;
+alter table orders add constraint orders_department foreign key (department_id) references departments deferrable initially deferred;
+alter table orders add constraint orders_duplicate_of_order foreign key (duplicate_of) references orders deferrable initially deferred;
+alter table orders add constraint orders_created_by_user foreign key (created_by) references users deferrable initially deferred;
+alter table orders add constraint orders_approved_by_user foreign key (approved_by) references users deferrable initially deferred;
+alter table order_items add constraint order_items_order foreign key (order_id) references orders on delete cascade deferrable initially deferred;
+alter table order_items add constraint order_items_part foreign key (part_id) references parts deferrable initially deferred;
+alter table order_items add constraint order_items_variant foreign key (variant_id) references part_variants deferrable initially deferred;
+alter table order_items add constraint order_items_supplier foreign key (supplier_id) references suppliers deferrable initially deferred;
+alter table order_history add constraint order_history_order foreign key (order_id) references orders on delete cascade deferrable initially deferred;
+alter table order_history add constraint order_history_user foreign key (user_id) references users deferrable initially deferred;

@@ -1,0 +1,260 @@
+//! Cells: the Rust types that one column can hold, and keys made of them.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use rust_decimal::Decimal;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde_json::Value;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow};
+use sqlx::{Arguments as _, Postgres, Row as _};
+use uuid::Uuid;
+
+use crate::table::Kind;
+
+/// A Rust type stored in one Postgres column.
+pub trait Cell: Sized {
+    const KIND: Kind;
+    const NULLABLE: bool = false;
+
+    /// Adds one array argument with these cells.
+    ///
+    /// # Errors
+    /// When a value cannot be written in Postgres' form.
+    fn bind<'a>(
+        cells: impl Iterator<Item = Option<&'a Self>>,
+        arguments: &mut PgArguments,
+    ) -> Result<(), BoxDynError>
+    where
+        Self: 'a;
+
+    /// Appends the cell in Postgres' binary form.
+    ///
+    /// # Errors
+    /// When the value cannot be written in Postgres' form.
+    fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError>;
+
+    /// The cell at an index of a row; `None` for null.
+    ///
+    /// # Errors
+    /// When the column is missing or holds something else.
+    fn find(row: &PgRow, index: usize) -> sqlx::Result<Option<Self>>;
+
+    /// As [`Cell::find`], for a column that is not null.
+    ///
+    /// # Errors
+    /// As [`Cell::find`], and for null.
+    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
+        Self::find(row, index)?.ok_or_else(|| decode_error(index, "null in a column that is not null".into()))
+    }
+
+    /// The canonical form: equal cells give equal values, loaded or folded.
+    fn json(&self) -> Value;
+}
+
+/// Names the column that could not be read.
+#[must_use]
+pub fn decode_error(index: usize, source: BoxDynError) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: index.to_string(), source }
+}
+
+macro_rules! cells {
+    ($($cell:ty = $kind:ident, $json:expr;)+) => {$(
+        impl Cell for $cell {
+            const KIND: Kind = Kind::$kind;
+            fn bind<'a>(
+                cells: impl Iterator<Item = Option<&'a Self>>,
+                arguments: &mut PgArguments,
+            ) -> Result<(), BoxDynError> {
+                arguments.add(cells.map(|cell| cell.copied()).collect::<Vec<Option<$cell>>>())
+            }
+            fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                sqlx::Encode::<Postgres>::encode_by_ref(self, out)
+            }
+            fn find(row: &PgRow, index: usize) -> sqlx::Result<Option<Self>> {
+                row.try_get(index)
+            }
+            fn json(&self) -> Value {
+                let json: fn(&$cell) -> Value = $json;
+                json(self)
+            }
+        }
+    )+};
+}
+
+cells! {
+    Uuid = Uuid, |id| Value::String(id.to_string());
+    i32 = Integer, |number| (*number).into();
+    i64 = Bigint, |number| (*number).into();
+    bool = Boolean, |flag| (*flag).into();
+    Decimal = Decimal, |amount| Value::String(canonical(*amount).to_string());
+    DateTime<Utc> = Timestamp, |time| Value::String(time.to_rfc3339_opts(SecondsFormat::Micros, true));
+    NaiveDate = Date, |date| Value::String(date.to_string());
+}
+
+/// Without trailing zeros, but with two decimals at least: 12.5 and 12.500 are both 12.50.
+fn canonical(amount: Decimal) -> Decimal {
+    let mut amount = amount.normalize();
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount
+}
+
+impl Cell for String {
+    const KIND: Kind = Kind::Text;
+    fn bind<'a>(
+        cells: impl Iterator<Item = Option<&'a Self>>,
+        arguments: &mut PgArguments,
+    ) -> Result<(), BoxDynError> {
+        arguments.add(cells.map(|cell| cell.map(String::as_str)).collect::<Vec<Option<&str>>>())
+    }
+    fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        sqlx::Encode::<Postgres>::encode_by_ref(self, out)
+    }
+    fn find(row: &PgRow, index: usize) -> sqlx::Result<Option<Self>> {
+        row.try_get(index)
+    }
+    fn json(&self) -> Value {
+        Value::String(self.clone())
+    }
+}
+
+impl Cell for Value {
+    const KIND: Kind = Kind::Json;
+    fn bind<'a>(
+        cells: impl Iterator<Item = Option<&'a Self>>,
+        arguments: &mut PgArguments,
+    ) -> Result<(), BoxDynError> {
+        arguments.add(cells.map(|cell| cell.map(Value::to_string)).collect::<Vec<Option<String>>>())
+    }
+    fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        // The one version of jsonb's binary form, then its text.
+        out.push(1);
+        out.extend_from_slice(self.to_string().as_bytes());
+        Ok(IsNull::No)
+    }
+    fn find(row: &PgRow, index: usize) -> sqlx::Result<Option<Self>> {
+        row.try_get(index)
+    }
+    fn json(&self) -> Value {
+        self.clone()
+    }
+}
+
+impl<C: Cell> Cell for Option<C> {
+    const KIND: Kind = C::KIND;
+    const NULLABLE: bool = true;
+    fn bind<'a>(
+        cells: impl Iterator<Item = Option<&'a Self>>,
+        arguments: &mut PgArguments,
+    ) -> Result<(), BoxDynError>
+    where
+        C: 'a,
+    {
+        C::bind(cells.map(|cell| cell.and_then(Option::as_ref)), arguments)
+    }
+    fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        self.as_ref().map_or(Ok(IsNull::Yes), |cell| cell.encode(out))
+    }
+    fn find(row: &PgRow, index: usize) -> sqlx::Result<Option<Self>> {
+        C::find(row, index).map(Some)
+    }
+    fn json(&self) -> Value {
+        self.as_ref().map_or(Value::Null, C::json)
+    }
+}
+
+/// Stores an enum whose values are words: `Into<&'static str>` writes them, `Deserialize` reads them.
+#[macro_export]
+macro_rules! word_cell {
+    ($($word:ty),+ $(,)?) => {$(
+        impl $crate::cell::Cell for $word {
+            const KIND: $crate::table::Kind = $crate::table::Kind::Text;
+            fn bind<'a>(
+                cells: impl Iterator<Item = Option<&'a Self>>,
+                arguments: &mut sqlx::postgres::PgArguments,
+            ) -> Result<(), sqlx::error::BoxDynError> {
+                let words: Vec<Option<&'static str>> = cells.map(|cell| cell.map(Into::into)).collect();
+                sqlx::Arguments::add(arguments, words)
+            }
+            fn encode(
+                &self,
+                out: &mut sqlx::postgres::PgArgumentBuffer,
+            ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+                sqlx::Encode::<sqlx::Postgres>::encode(<&'static str>::from(self), out)
+            }
+            fn find(row: &sqlx::postgres::PgRow, index: usize) -> sqlx::Result<Option<Self>> {
+                let word: Option<&str> = sqlx::Row::try_get(row, index)?;
+                word.map(|word| $crate::cell::word(word, index)).transpose()
+            }
+            fn json(&self) -> serde_json::Value {
+                <&'static str>::from(self).into()
+            }
+        }
+    )+};
+}
+
+/// The value that a word stands for.
+///
+/// # Errors
+/// When it stands for none.
+pub fn word<W: DeserializeOwned>(word: &str, index: usize) -> sqlx::Result<W> {
+    let deserializer: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+    W::deserialize(deserializer).map_err(|error| decode_error(index, Box::new(error)))
+}
+
+/// The primary key of a row: one cell, or up to three.
+pub trait Key: Ord + Clone + Debug + Send + Sync + 'static {
+    /// Adds one array argument per column of the key.
+    ///
+    /// # Errors
+    /// As [`Cell::bind`].
+    fn bind(keys: &[&Self], arguments: &mut PgArguments) -> Result<(), BoxDynError>;
+
+    /// As it stands in a URL; several columns are parted by slashes.
+    fn text(&self) -> String;
+
+    /// The key that [`Key::text`] wrote; `None` when it is none.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+macro_rules! keys {
+    ($($cell:ty),+) => {$(
+        impl Key for $cell {
+            fn bind(keys: &[&Self], arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+                <$cell as Cell>::bind(keys.iter().map(|key| Some(*key)), arguments)
+            }
+            fn text(&self) -> String {
+                self.to_string()
+            }
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )+};
+}
+keys!(Uuid, i32, i64, NaiveDate, String);
+
+macro_rules! composite_keys {
+    ($($cell:ident . $at:tt),+; $last:ident . $last_at:tt) => {
+        impl<$($cell: Key + Cell,)+ $last: Key + Cell> Key for ($($cell,)+ $last) {
+            fn bind(keys: &[&Self], arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+                $(<$cell as Cell>::bind(keys.iter().map(|key| Some(&key.$at)), arguments)?;)+
+                <$last as Cell>::bind(keys.iter().map(|key| Some(&key.$last_at)), arguments)
+            }
+            fn text(&self) -> String {
+                [$(self.$at.text(),)+ self.$last_at.text()].join("/")
+            }
+            fn parse(text: &str) -> Option<Self> {
+                let mut parts = text.splitn($last_at + 1, '/');
+                Some(($(<$cell as Key>::parse(parts.next()?)?,)+ <$last as Key>::parse(parts.next()?)?))
+            }
+        }
+    };
+}
+composite_keys!(A.0; B.1);
+composite_keys!(A.0, B.1; C.2);

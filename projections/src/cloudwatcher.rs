@@ -1,0 +1,52 @@
+//! Context `cloudwatcher`: document 001_eec75370b5eea864 as read tables.
+
+pub mod departments;
+pub mod roles;
+pub mod users;
+
+pub mod parts;
+pub mod requests;
+pub mod suppliers;
+
+pub mod order_history;
+pub mod orders;
+
+use crate::context::Context;
+use crate::projection::{Projection, of};
+
+/// Posted from the shared identity and from the context's own aggregates.
+pub static CONTEXT: Context = Context {
+    name: "cloudwatcher",
+    ddl: include_str!("../../migrations/read/cloudwatcher.sql"),
+    reads: &[
+        "identity.user",
+        "identity.role",
+        "identity.department",
+        "cloudwatcher.supplier",
+        "cloudwatcher.part",
+        "cloudwatcher.part-variant",
+        "cloudwatcher.part-supplier",
+        "cloudwatcher.request",
+        "cloudwatcher.order",
+    ],
+    tables: TABLES,
+    images: false,
+};
+
+/// Parents before their children.
+static TABLES: &[&dyn Projection] = &[
+    &of::<users::UserRow>(),
+    &of::<roles::RoleRow>(),
+    &of::<departments::DepartmentRow>(),
+    &of::<users::UserRoleRow>(),
+    &of::<users::UserDepartmentRow>(),
+    &of::<roles::RolePermissionRow>(),
+    &of::<suppliers::SupplierRow>(),
+    &of::<parts::PartRow>(),
+    &of::<parts::PartVariantRow>(),
+    &of::<suppliers::PartSupplierRow>(),
+    &of::<requests::RequestRow>(),
+    &of::<orders::OrderRow>(),
+    &of::<orders::OrderItemRow>(),
+    &of::<order_history::OrderHistoryRow>(),
+];

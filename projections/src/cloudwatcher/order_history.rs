@@ -1,0 +1,127 @@
+//! What happened to orders, in words.
+
+use chrono::{DateTime, Utc};
+use domain::cloudwatcher::order::{Event, Item, Terms};
+use domain::{AnyEvent, Recorded};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::fold::{FoldError, Project, actor};
+use crate::row;
+use crate::table::Scope;
+
+row! {
+    /// One thing that happened to an order.
+    OrderHistoryRow = cloudwatcher.order_history
+    key {
+        /// The event's id.
+        id: Uuid,
+    }
+    columns {
+        /// The order.
+        order_id: Uuid,
+        /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `submitted`, `cancelled`.
+        event_type: String,
+        /// The same in a sentence.
+        event_description: String,
+        /// The user who did it; null when Daybook itself did.
+        user_id: Option<Uuid>,
+        /// What changed, and the reason if one was given.
+        metadata: Value,
+        /// When it happened.
+        created_at: DateTime<Utc>,
+    }
+    generated {}
+    find { id, order_id, event_type, created_at }
+    scope { Scope::Through { column: "order_id", parent: "orders" } }
+    masked {}
+}
+
+impl Project for OrderHistoryRow {
+    const APPENDS: bool = true;
+
+    fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+        match &recorded.event {
+            AnyEvent::Order(_) => vec![recorded.event_id],
+            _ => Vec::new(),
+        }
+    }
+
+    fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+        let AnyEvent::Order(event) = &recorded.event else { return Ok(row) };
+        let (event_type, event_description, mut metadata) = told(event);
+        if let (Some(reason), Value::Object(metadata)) = (&recorded.metadata.reason, &mut metadata) {
+            metadata.insert("reason".to_owned(), reason.as_str().into());
+        }
+        Ok(Some(Self {
+            tenant_id: recorded.tenant_id,
+            id,
+            order_id: recorded.stream,
+            event_type: event_type.to_owned(),
+            event_description,
+            user_id: actor(recorded),
+            metadata,
+            created_at: recorded.at,
+        }))
+    }
+}
+
+/// The document's word for an event, a sentence, and what changed.
+fn told(event: &Event) -> (&'static str, String, Value) {
+    match event {
+        Event::OrderDrafted { order_type, department_id, currency, request_id, note: _, duplicate_of, items } => {
+            let items = items.len();
+            let description = match duplicate_of {
+                Some(of) => format!("Drafted with {} as a copy of order {of}", counted(items)),
+                None => format!("Drafted with {}", counted(items)),
+            };
+            let metadata = json!({
+                "order_type": order_type, "department_id": department_id, "currency": currency,
+                "request_id": request_id, "duplicate_of": duplicate_of, "items": items,
+            });
+            ("created", description, metadata)
+        }
+        Event::OrderItemAdded { item } => {
+            let description = format!("Added {} of part {} at {}", item.quantity, item.part_id, item.unit_price);
+            ("item-added", description, json!({ "item": item }))
+        }
+        Event::OrderItemChanged { item, was } => changed(item, was),
+        Event::OrderItemRemoved { item_id } => {
+            ("item-removed", "Removed an item".to_owned(), json!({ "item_id": item_id }))
+        }
+        Event::OrderSubmitted { revision, items, total, content_hash } => {
+            let items = items.len();
+            let description = format!("Submitted for approval: {}, {total} in total", counted(items));
+            let metadata =
+                json!({ "revision": revision, "items": items, "total": total, "content_hash": content_hash });
+            ("submitted", description, metadata)
+        }
+        Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
+    }
+}
+
+fn counted(items: usize) -> String {
+    if items == 1 { "1 item".to_owned() } else { format!("{items} items") }
+}
+
+fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
+    let now = item.terms();
+    let mut words = Vec::new();
+    let mut changed = serde_json::Map::new();
+    let mut compare = |name: &str, word: &str, old: Value, new: Value, told: String| {
+        if old != new {
+            words.push(format!("{word} {told}"));
+            changed.insert(name.to_owned(), json!({ "old": old, "new": new }));
+        }
+    };
+    let told = format!("from {} to {}", was.quantity, now.quantity);
+    compare("quantity", "quantity", json!(was.quantity), json!(now.quantity), told);
+    let told = format!("from {} to {}", was.unit_price, now.unit_price);
+    compare("unit_price", "unit price", json!(was.unit_price), json!(now.unit_price), told);
+    let date = |date: Option<chrono::NaiveDate>| date.map_or_else(|| "none".to_owned(), |date| date.to_string());
+    let told = format!("from {} to {}", date(was.expected_delivery_date), date(now.expected_delivery_date));
+    let (old, new) = (json!(was.expected_delivery_date), json!(now.expected_delivery_date));
+    compare("expected_delivery_date", "expected delivery", old, new, told);
+    let description = format!("Changed an item: {}", words.join(", "));
+    ("item-changed", description, json!({ "item_id": item.item_id, "part_id": item.part_id, "changed": changed }))
+}

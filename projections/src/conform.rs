@@ -1,0 +1,182 @@
+//! Conformance: the declared tables against what Postgres says it has.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{FromRow, Row as _};
+
+use crate::context::Context;
+use crate::sql;
+use crate::table::{Kind, Table};
+
+/// The role that owns every schema of read tables.
+const OWNER: &str = "daybook_projector";
+
+/// Every way in which the tables of a schema differ from the declared ones, as sentences; none when
+/// they conform.
+///
+/// # Errors
+/// The database's error.
+pub async fn differences(
+    connection: &mut PgConnection,
+    context: &Context,
+    schema: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    let mut found = Vec::new();
+    let relations = relations(connection, schema).await?;
+    for projection in context.tables {
+        let table = projection.table();
+        if table.context != context.name {
+            found.push(format!("{} is declared in context {}", table.name, table.context));
+        }
+        match relations.iter().find(|relation| relation.name == table.name) {
+            None => found.push(format!("{} is missing in schema {schema}", table.name)),
+            Some(relation) => {
+                found.extend(secured(relation));
+                found.extend(columns(connection, schema, table).await?);
+                found.extend(keys(connection, schema, table).await?);
+                found.extend(declared_names(table));
+            }
+        }
+    }
+    for relation in &relations {
+        if relation.name == sql::CHANGES {
+            found.extend(secured(relation));
+        } else if context.table(&relation.name).is_none() {
+            found.push(format!("{} has no fold", relation.name));
+        }
+    }
+    Ok(found)
+}
+
+#[derive(FromRow)]
+struct Relation {
+    name: String,
+    owner: String,
+    row_security: bool,
+    policies: i64,
+    readable: bool,
+}
+
+async fn relations(connection: &mut PgConnection, schema: &str) -> Result<Vec<Relation>, sqlx::Error> {
+    sqlx::query_as(
+        "select c.relname::text as name, pg_get_userbyid(c.relowner)::text as owner, c.relrowsecurity as row_security,
+                (select count(*) from pg_policy p where p.polrelid = c.oid) as policies,
+                has_table_privilege('daybook_reader', c.oid, 'select') as readable
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = $1 and c.relkind in ('r', 'p', 'm', 'v') order by 1",
+    )
+    .bind(schema)
+    .fetch_all(connection)
+    .await
+}
+
+fn secured(relation: &Relation) -> Vec<String> {
+    let Relation { name, owner, row_security, policies, readable } = relation;
+    let mut found = Vec::new();
+    if owner != OWNER {
+        found.push(format!("{name} belongs to {owner}, not to {OWNER}"));
+    }
+    if !row_security || *policies != 1 {
+        found.push(format!("{name} does not keep tenants apart: row-level security is off or not one policy"));
+    }
+    if !readable {
+        found.push(format!("{name} cannot be read by daybook_reader"));
+    }
+    found
+}
+
+/// Names that the declaration itself uses and does not have.
+fn declared_names(table: &Table) -> Vec<String> {
+    let used = table.key.iter().chain(table.find).chain(table.masked);
+    used.filter(|name| table.column(name).is_none())
+        .map(|name| format!("{} declares no column {name}, which its key, find or masked names", table.name))
+        .collect()
+}
+
+#[derive(FromRow)]
+struct ColumnInPostgres {
+    name: String,
+    type_name: String,
+    nullable: bool,
+    generated: bool,
+}
+
+async fn columns(connection: &mut PgConnection, schema: &str, table: &Table) -> Result<Vec<String>, sqlx::Error> {
+    let present: Vec<ColumnInPostgres> = sqlx::query_as(
+        "select a.attname::text as name, t.typname::text as type_name, not a.attnotnull as nullable,
+                a.attgenerated <> '' as generated
+         from pg_attribute a join pg_type t on t.oid = a.atttypid
+         where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped",
+    )
+    .bind(sql::name(schema, table.name))
+    .fetch_all(connection)
+    .await?;
+    let mut found = Vec::new();
+    for column in table.columns {
+        let name = format!("{}.{}", table.name, column.name);
+        let Some(here) = present.iter().find(|here| here.name == column.name) else {
+            found.push(format!("{name} is missing"));
+            continue;
+        };
+        if !types(column.kind).contains(&here.type_name.as_str()) {
+            found.push(format!("{name} is {}, declared as {:?}", here.type_name, column.kind));
+        }
+        if here.nullable != column.nullable {
+            let says = |nullable| if nullable { "nullable" } else { "not null" };
+            found.push(format!("{name} is {}, declared as {}", says(here.nullable), says(column.nullable)));
+        }
+        if here.generated != column.generated {
+            found.push(format!("{name} is generated by one of Postgres and the declaration only"));
+        }
+    }
+    let undeclared = present.iter().filter(|here| table.column(&here.name).is_none());
+    found.extend(undeclared.map(|here| format!("{}.{} is not declared", table.name, here.name)));
+    Ok(found)
+}
+
+/// The Postgres types that hold a kind.
+fn types(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Uuid => &["uuid"],
+        Kind::Text => &["text", "varchar", "bpchar"],
+        Kind::Integer => &["int4"],
+        Kind::Bigint => &["int8"],
+        Kind::Boolean => &["bool"],
+        Kind::Decimal => &["numeric"],
+        Kind::Timestamp => &["timestamptz"],
+        Kind::Date => &["date"],
+        Kind::Json => &["jsonb", "json"],
+        Kind::Inet => &["inet"],
+    }
+}
+
+/// The primary key, and an index led by each findable column, after the tenant perhaps.
+async fn keys(connection: &mut PgConnection, schema: &str, table: &Table) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select i.indisprimary,
+                array(select coalesce(a.attname::text, '') from unnest(i.indkey::int2[]) with ordinality k(number, place)
+                      left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number order by k.place)
+         from pg_index i where i.indrelid = to_regclass($1) and i.indpred is null",
+    )
+    .bind(sql::name(schema, table.name))
+    .fetch_all(connection)
+    .await?;
+    let mut indexes: Vec<Vec<String>> = Vec::new();
+    let mut found = Vec::new();
+    for row in &rows {
+        let columns: Vec<String> = row.try_get(1)?;
+        if row.try_get(0)? && columns != table.key {
+            found.push(format!("{} has the key {columns:?}, declared as {:?}", table.name, table.key));
+        }
+        indexes.push(columns);
+    }
+    for find in table.find {
+        let leads = |index: &Vec<String>| {
+            let mut columns = index.iter().skip_while(|column| *column == "tenant_id");
+            columns.next().is_some_and(|column| column == find)
+        };
+        if !indexes.iter().any(leads) {
+            found.push(format!("{}.{find} is findable and leads no index", table.name));
+        }
+    }
+    Ok(found)
+}

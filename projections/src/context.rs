@@ -1,0 +1,70 @@
+//! A bounded context as the read side sees it: its tables, and the streams that they are posted from.
+
+use domain::{AnyEvent, DecodeError, Recorded};
+use sha2::{Digest as _, Sha256};
+
+use crate::projection::Projection;
+
+/// One document: one schema, one URL prefix, one projector.
+pub struct Context {
+    /// The name in URLs, which is also the schema of the live generation.
+    pub name: &'static str,
+    /// `migrations/read/<name>.sql`: every table, declared whole.
+    pub ddl: &'static str,
+    /// The stream types whose events it posts.
+    pub reads: &'static [&'static str],
+    pub tables: &'static [&'static dyn Projection],
+    /// Whether changes carry the rows' canonical forms, for a context that keeps an audit table.
+    pub images: bool,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Context").field(&self.name).finish()
+    }
+}
+
+impl Context {
+    /// The projection of the table of this name.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&'static dyn Projection> {
+        self.tables.iter().copied().find(|projection| projection.table().name == name)
+    }
+
+    /// The event decoded; `None` when the context does not post its kind of stream.
+    ///
+    /// # Errors
+    /// When this program cannot read the event.
+    pub fn decode(&self, recorded: &Recorded<String>) -> Result<Option<AnyEvent>, DecodeError> {
+        if !self.reads.contains(&recorded.aggregate_type.as_str()) {
+            return Ok(None);
+        }
+        AnyEvent::decode(&recorded.aggregate_type, &recorded.event_type, &recorded.event_version, &recorded.event)
+    }
+
+    /// The statements of the DDL: those to execute before rows are loaded, and those after.
+    #[must_use]
+    pub fn statements(&self) -> (Vec<String>, Vec<String>) {
+        let lines = self.ddl.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+        let statements = text.split(";\n").map(|statement| statement.trim().to_owned());
+        statements.filter(|statement| !statement.is_empty()).partition(|statement| !comes_after_loading(statement))
+    }
+
+    /// Changes when the tables would come out differently: SHA-256 of the DDL and of what the golden
+    /// history folds to.
+    ///
+    /// # Errors
+    /// When the golden history cannot be folded, which is a defect of this program.
+    pub fn fingerprint(&self) -> Result<String, String> {
+        let mut hash = Sha256::new();
+        hash.update(self.ddl);
+        hash.update(crate::golden::folded(self)?);
+        Ok(hex::encode(hash.finalize()))
+    }
+}
+
+fn comes_after_loading(statement: &str) -> bool {
+    let statement = statement.to_ascii_lowercase();
+    ["create index", "create unique index", "alter table"].iter().any(|start| statement.starts_with(start))
+}

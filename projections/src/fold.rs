@@ -1,0 +1,129 @@
+//! Folds: how events become rows. Pure.
+
+use std::collections::BTreeMap;
+
+use domain::{AnyEvent, Recorded};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::cell::Key as _;
+use crate::row::Row;
+
+/// How recorded events become the rows of one table: all that a new table has to write.
+pub trait Project: Row {
+    /// Whether each row is written by one stream only, so that a stream's first event cannot meet a
+    /// row that is there already. It saves looking for one.
+    const OWNED: bool = true;
+    /// Whether every event writes rows of its own, which nothing touches again.
+    const APPENDS: bool = false;
+
+    /// The keys of the rows that this event touches; none means "not mine".
+    fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Self::Key>;
+
+    /// The row after the event; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When the row that the event changes is not there, or cannot be made from the event.
+    fn fold(
+        row: Option<Self>,
+        key: &Self::Key,
+        recorded: &Recorded<AnyEvent>,
+    ) -> Result<Option<Self>, FoldError>;
+}
+
+/// Why an event could not be folded into a row. It parks the event's stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    #[error("{table} has no row that the event could change")]
+    MissingRow { table: &'static str },
+    #[error("{table}.{column} names a user, and nobody but Daybook itself asked for the event")]
+    NoUser { table: &'static str, column: &'static str },
+    #[error("{table}.{column}: {detail}")]
+    Unfit { table: &'static str, column: &'static str, detail: String },
+}
+
+/// The row that an event changes.
+///
+/// # Errors
+/// [`FoldError::MissingRow`] when it is not there.
+pub fn existing<R: Row>(row: Option<R>) -> Result<R, FoldError> {
+    row.ok_or(FoldError::MissingRow { table: R::TABLE.name })
+}
+
+/// The user who asked for the event; `None` when Daybook itself did, which is no user.
+#[must_use]
+pub fn actor(recorded: &Recorded<AnyEvent>) -> Option<Uuid> {
+    let actor = recorded.metadata.actor;
+    (actor != domain::SYSTEM).then_some(actor)
+}
+
+/// A row that a page touches.
+#[derive(Debug)]
+pub struct Slot<R> {
+    /// Whether the table has the row.
+    pub stored: bool,
+    /// The row as folded so far.
+    pub row: Option<R>,
+}
+
+/// One event's touch of one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub tenant_id: Uuid,
+    pub table: &'static str,
+    pub key: String,
+    pub position: i64,
+    /// The row before and after in canonical form, for contexts that keep an audit table.
+    pub images: Option<Images>,
+}
+
+/// A row's canonical form before and after an event; `None` when there was, or is, no row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Images {
+    pub before: Option<Map<String, Value>>,
+    pub after: Option<Map<String, Value>>,
+}
+
+/// An event that could not be folded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {position} cannot be posted into {table} (key {key}): {source}")]
+pub struct Unfolded {
+    pub position: i64,
+    pub table: &'static str,
+    pub key: String,
+    pub source: FoldError,
+}
+
+/// Folds events in order into the rows that they touch. Rows not in `slots` are not in the table.
+///
+/// # Errors
+/// The first event that cannot be folded.
+pub fn fold<'a, R: Project>(
+    slots: &mut BTreeMap<R::Key, Slot<R>>,
+    touches: impl Iterator<Item = (&'a Recorded<AnyEvent>, R::Key)>,
+    images: bool,
+) -> Result<Vec<Change>, Unfolded> {
+    let mut changes = Vec::new();
+    for (recorded, key) in touches {
+        let slot = slots.entry(key.clone()).or_insert(Slot { stored: false, row: None });
+        let before = slot.row.take();
+        let was_there = before.is_some();
+        let image_before = before.as_ref().filter(|_| images).map(Row::json);
+        slot.row = R::fold(before, &key, recorded).map_err(|source| Unfolded {
+            position: recorded.position,
+            table: R::TABLE.name,
+            key: key.text(),
+            source,
+        })?;
+        if was_there || slot.row.is_some() {
+            changes.push(Change {
+                tenant_id: recorded.tenant_id,
+                table: R::TABLE.name,
+                key: key.text(),
+                position: recorded.position,
+                images: images.then(|| Images { before: image_before, after: slot.row.as_ref().map(Row::json) }),
+            });
+        }
+    }
+    Ok(changes)
+}

@@ -1,0 +1,214 @@
+//! Generations: built sets of a context's tables, one schema each, one of them live.
+
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Connection as _, Executor as _, Row as _};
+
+use crate::context::Context;
+use crate::error::PostError;
+use crate::sql;
+
+/// What a generation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Being rebuilt; nobody reads it.
+    Building,
+    /// Read by everybody and posted by the projector. Its schema is called like the context.
+    Live,
+    /// Was live before; kept for a rollback.
+    Retired,
+}
+
+impl State {
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Live => "live",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// One row of `book.generations`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    pub number: i64,
+    pub schema: String,
+    pub state: State,
+    /// The checkpoint: the last position of the book that was posted.
+    pub position: i64,
+    /// What [`Context::fingerprint`] was when it was made.
+    pub fingerprint: String,
+}
+
+impl Generation {
+    /// The generation in this state; the latest, when there are several.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn find(
+        connection: &mut PgConnection,
+        context: &Context,
+        state: State,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        Self::select(connection, context, state, "").await
+    }
+
+    /// As [`Generation::find`], and nobody moves its checkpoint until the transaction ends.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn lock(
+        connection: &mut PgConnection,
+        context: &Context,
+        state: State,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        Self::select(connection, context, state, "for update").await
+    }
+
+    async fn select(
+        connection: &mut PgConnection,
+        context: &Context,
+        state: State,
+        lock: &str,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let found = sqlx::query(&format!(
+            "select generation, schema_name, position, fingerprint from book.generations
+             where context = $1 and state = $2 order by generation desc limit 1 {lock}"
+        ))
+        .bind(context.name)
+        .bind(state.word())
+        .fetch_optional(connection)
+        .await?;
+        let Some(row) = found else { return Ok(None) };
+        Ok(Some(Self {
+            number: row.try_get("generation")?,
+            schema: row.try_get("schema_name")?,
+            state,
+            position: row.try_get("position")?,
+            fingerprint: row.try_get("fingerprint")?,
+        }))
+    }
+
+    /// Makes an empty generation whose tables have their primary keys only; see [`finish`].
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn create(
+        connection: &mut PgConnection,
+        context: &Context,
+        state: State,
+        fingerprint: String,
+    ) -> Result<Self, sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        let number: i64 =
+            sqlx::query_scalar("select coalesce(max(generation), 0) + 1 from book.generations where context = $1")
+                .bind(context.name)
+                .fetch_one(&mut *transaction)
+                .await?;
+        let schema = match state {
+            State::Live => context.name.to_owned(),
+            State::Building | State::Retired => schema_aside(context, number),
+        };
+        create_tables(&mut transaction, context, &schema).await?;
+        sqlx::query(
+            "insert into book.generations (context, generation, schema_name, state, position, fingerprint)
+             values ($1, $2, $3, $4, 0, $5)",
+        )
+        .bind(context.name)
+        .bind(number)
+        .bind(&schema)
+        .bind(state.word())
+        .bind(&fingerprint)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Self { number, schema, state, position: 0, fingerprint })
+    }
+
+    /// Removes the generation with its tables and what it parked.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn drop(self, connection: &mut PgConnection, context: &Context) -> Result<(), sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        execute(&mut transaction, &format!("drop schema if exists \"{}\" cascade", self.schema)).await?;
+        for table in ["book.parked", "book.generations"] {
+            sqlx::query(&format!("delete from {table} where context = $1 and generation = $2"))
+                .bind(context.name)
+                .bind(self.number)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await
+    }
+}
+
+/// The schema of a generation that is not live.
+#[must_use]
+pub fn schema_aside(context: &Context, number: i64) -> String {
+    format!("{}_g{number}", context.name)
+}
+
+/// A connection of its own for posting. It waits for no disk, since what a crash takes is posted
+/// again from the book, and never scans a table because that was empty when a plan was made.
+///
+/// # Errors
+/// The database's error.
+pub async fn posting_connection(pool: &PgPool) -> Result<PgConnection, PostError> {
+    let mut connection = pool.acquire().await?.detach();
+    execute(&mut connection, "set synchronous_commit = off; set enable_seqscan = off; set jit = off").await?;
+    Ok(connection)
+}
+
+async fn create_tables(connection: &mut PgConnection, context: &Context, schema: &str) -> Result<(), sqlx::Error> {
+    execute(connection, &format!("create schema \"{schema}\"")).await?;
+    execute(connection, &format!("grant usage on schema \"{schema}\" to daybook_reader")).await?;
+    execute(connection, &format!("set local search_path = \"{schema}\", public")).await?;
+    for statement in context.statements().0 {
+        execute(connection, &statement).await?;
+    }
+    execute(connection, sql::CHANGES_TABLE).await?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class where relnamespace = $1::text::regnamespace and relkind in ('r', 'p')",
+    )
+    .bind(schema)
+    .fetch_all(&mut *connection)
+    .await?;
+    for table in tables {
+        let table = sql::name(schema, &table);
+        execute(connection, &format!("alter table {table} enable row level security")).await?;
+        execute(connection, &format!("create policy tenant on {table} {}", sql::TENANT_POLICY)).await?;
+        execute(connection, &format!("grant select on {table} to daybook_reader")).await?;
+    }
+    Ok(())
+}
+
+/// What is executed in this schema once rows are loaded: unique constraints, indexes, foreign keys.
+#[must_use]
+pub fn finishing(context: &Context) -> Vec<String> {
+    let mut statements = context.statements().1;
+    statements.push(sql::CHANGES_INDEX.to_owned());
+    statements
+}
+
+/// Executes all of [`finishing`].
+///
+/// # Errors
+/// The database's error, also for rows that break a constraint.
+pub async fn finish(connection: &mut PgConnection, context: &Context, schema: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    execute(&mut transaction, &format!("set local search_path = \"{schema}\", public")).await?;
+    for statement in finishing(context) {
+        execute(&mut transaction, &statement).await?;
+    }
+    transaction.commit().await
+}
+
+/// Executes statements that are written here or in the DDL, without preparing them.
+///
+/// # Errors
+/// The database's error.
+pub async fn execute(connection: &mut PgConnection, statements: &str) -> Result<(), sqlx::Error> {
+    connection.execute(statements).await.map(|_| ())
+}

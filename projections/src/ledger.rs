@@ -1,0 +1,216 @@
+//! A generation opened for posting: its statements, its checkpoint, its parked streams.
+
+use std::collections::HashSet;
+
+use domain::{AnyEvent, Recorded};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
+use tracing::error;
+
+use crate::context::Context;
+use crate::copy;
+use crate::error::PostError;
+use crate::fold::Change;
+use crate::generation::{Generation, execute};
+use crate::page::{Page, Parked, Parking};
+use crate::sql::{self, Statements};
+
+/// Posts pages into one generation, each in one transaction with its checkpoint.
+#[derive(Debug)]
+pub struct Ledger {
+    pub context: &'static Context,
+    pub generation: Generation,
+    /// As last read; another process may have taken streams out of it.
+    pub parked: Parked,
+    statements: Vec<Statements>,
+    insert_changes: String,
+    copy_changes: String,
+}
+
+impl Ledger {
+    /// # Errors
+    /// The database's error.
+    pub async fn open(
+        connection: &mut PgConnection,
+        context: &'static Context,
+        generation: Generation,
+    ) -> Result<Self, sqlx::Error> {
+        let schema = &generation.schema;
+        let parked = parked(connection, context, generation.number).await?;
+        let statements =
+            context.tables.iter().map(|projection| Statements::new(schema, projection.table())).collect();
+        let insert_changes = sql::insert_changes(schema);
+        let copy_changes = sql::copy_changes(schema);
+        Ok(Self { context, generation, parked, statements, insert_changes, copy_changes })
+    }
+
+    /// Posts the events up to position `to`, which follow the checkpoint. A page that fails is halved
+    /// down to the event, whose stream is parked; the others go on.
+    ///
+    /// # Errors
+    /// What may pass when tried again, with nothing written beyond the checkpoint.
+    pub async fn post(
+        &mut self,
+        connection: &mut PgConnection,
+        to: i64,
+        recorded: Vec<Recorded<String>>,
+    ) -> Result<(), PostError> {
+        let mut pages = vec![Page::decode(self.context, to, recorded)];
+        while let Some(page) = pages.pop() {
+            match self.post_page(connection, &page).await {
+                Ok(()) => {}
+                Err(failed) if failed.is_transient() || page.events.is_empty() => return Err(failed),
+                Err(failed) if page.events.len() == 1 => pages.push(page.parked(&failed.to_string())),
+                Err(_) => {
+                    let (earlier, later) = page.halves();
+                    pages.extend([later, earlier]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Parks a stream instead of posting its event, which is the next one.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn skip(&mut self, connection: &mut PgConnection, parking: Parking) -> Result<(), PostError> {
+        let is_read = self.context.reads.contains(&parking.stream.0.as_str());
+        let to = parking.position;
+        let parks = if is_read { vec![parking] } else { Vec::new() };
+        self.post_page(connection, &Page { to, events: Vec::new(), parks }).await
+    }
+
+    /// Posts a page or fails as a whole.
+    pub(crate) async fn post_page(&mut self, connection: &mut PgConnection, page: &Page) -> Result<(), PostError> {
+        let mut transaction = connection.begin().await?;
+        let parked = self.write_page(&mut transaction, page).await?;
+        transaction.commit().await?;
+        self.written(page, parked);
+        Ok(())
+    }
+
+    /// Writes a page with its checkpoint, within a transaction; the streams that are parked then.
+    pub(crate) async fn write_page(&self, connection: &mut PgConnection, page: &Page) -> Result<Parked, PostError> {
+        // First, because it locks the checkpoint: neither a swap nor an unpark comes between.
+        self.advance(connection, page.to).await?;
+        let mut parked = match self.parked.is_empty() {
+            true => Parked::new(),
+            false => parked(connection, self.context, self.generation.number).await?,
+        };
+        self.write(connection, &page.posted(&parked)).await?;
+        for parking in &page.parks {
+            if parked.insert(parking.stream.clone()) {
+                park(connection, self.context, self.generation.number, parking).await?;
+            }
+        }
+        execute(connection, "set constraints all immediate").await?;
+        Ok(parked)
+    }
+
+    /// After the commit of [`Ledger::write_page`].
+    pub(crate) fn written(&mut self, page: &Page, parked: Parked) {
+        for Parking { stream: (aggregate_type, id), position, error, .. } in &page.parks {
+            let context = self.context.name;
+            error!(context, aggregate_type, %id, position, error, "parked a stream that cannot be posted");
+        }
+        self.generation.position = page.to;
+        self.parked = parked;
+    }
+
+    /// Moves the checkpoint, if it still is where this ledger knows it to be.
+    async fn advance(&self, connection: &mut PgConnection, to: i64) -> Result<(), PostError> {
+        let moved = sqlx::query(
+            "update book.generations set position = $1
+             where context = $2 and generation = $3 and state = $4 and position = $5",
+        )
+        .bind(to)
+        .bind(self.context.name)
+        .bind(self.generation.number)
+        .bind(self.generation.state.word())
+        .bind(self.generation.position)
+        .execute(connection)
+        .await?;
+        if moved.rows_affected() == 1 { Ok(()) } else { Err(PostError::Moved) }
+    }
+
+    /// Folds events into every table that they touch and notes the changes, without the checkpoint.
+    ///
+    /// # Errors
+    /// The event that cannot be folded, or the database's error.
+    pub async fn write(
+        &self,
+        connection: &mut PgConnection,
+        events: &[Recorded<AnyEvent>],
+    ) -> Result<(), PostError> {
+        let mut changes = Vec::new();
+        for (projection, statements) in self.context.tables.iter().zip(&self.statements) {
+            changes.extend(projection.post(connection, statements, events, self.context.images).await?);
+        }
+        self.write_changes(connection, &changes).await
+    }
+
+    async fn write_changes(&self, connection: &mut PgConnection, changes: &[Change]) -> Result<(), PostError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let failed = |source| PostError::Sql { table: sql::CHANGES, source };
+        if changes.len() >= copy::ROWS_MIN {
+            let buffer = copied(changes).map_err(|error| failed(sqlx::Error::Encode(error)))?;
+            return buffer.send(connection, &self.copy_changes).await.map_err(failed);
+        }
+        sqlx::query(&self.insert_changes)
+            .bind(changes.iter().map(|change| change.tenant_id).collect::<Vec<_>>())
+            .bind(changes.iter().map(|change| change.table).collect::<Vec<_>>())
+            .bind(changes.iter().map(|change| change.key.as_str()).collect::<Vec<_>>())
+            .bind(changes.iter().map(|change| change.position).collect::<Vec<_>>())
+            .execute(connection)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+}
+
+fn copied(changes: &[Change]) -> Result<copy::Buffer, BoxDynError> {
+    let mut buffer = copy::Buffer::default();
+    for change in changes {
+        buffer.row(4);
+        buffer.cell(&change.tenant_id)?;
+        buffer.text(change.table)?;
+        buffer.cell(&change.key)?;
+        buffer.cell(&change.position)?;
+    }
+    Ok(buffer)
+}
+
+async fn parked(connection: &mut PgConnection, context: &Context, generation: i64) -> Result<Parked, sqlx::Error> {
+    let rows = sqlx::query("select aggregate_type, aggregate_id from book.parked where context = $1 and generation = $2")
+        .bind(context.name)
+        .bind(generation)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<HashSet<_>, _>>()
+}
+
+async fn park(
+    connection: &mut PgConnection,
+    context: &Context,
+    generation: i64,
+    parking: &Parking,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into book.parked (context, generation, aggregate_type, aggregate_id, tenant_id, position, error)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+    )
+    .bind(context.name)
+    .bind(generation)
+    .bind(&parking.stream.0)
+    .bind(parking.stream.1)
+    .bind(parking.tenant_id)
+    .bind(parking.position)
+    .bind(&parking.error)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}

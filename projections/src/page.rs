@@ -1,0 +1,93 @@
+//! Pages: contiguous events on their way into the tables, and what could not be read of them.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use domain::{AnyEvent, Recorded};
+use uuid::Uuid;
+
+use crate::context::Context;
+
+/// A stream: its type and its id.
+pub type Stream = (String, Uuid);
+
+/// The streams that a generation does not post, each from its first failing event on.
+pub type Parked = HashSet<Stream>;
+
+/// A stream that is to be parked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parking {
+    pub stream: Stream,
+    pub tenant_id: Uuid,
+    /// The first event that is not posted.
+    pub position: i64,
+    pub error: String,
+}
+
+impl Parking {
+    fn of<E>(recorded: &Recorded<E>, error: String) -> Self {
+        Self {
+            stream: (recorded.aggregate_type.clone(), recorded.stream),
+            tenant_id: recorded.tenant_id,
+            position: recorded.position,
+            error,
+        }
+    }
+}
+
+/// Events up to a position, decoded; those that the context does not read are left out.
+#[derive(Debug)]
+pub struct Page {
+    /// The checkpoint after the page.
+    pub to: i64,
+    pub events: Vec<Recorded<AnyEvent>>,
+    pub parks: Vec<Parking>,
+}
+
+impl Page {
+    /// Decodes events that follow each other up to `to`. What cannot be decoded is to be parked.
+    #[must_use]
+    pub fn decode(context: &Context, to: i64, recorded: Vec<Recorded<String>>) -> Self {
+        let mut page = Self { to, events: Vec::with_capacity(recorded.len()), parks: Vec::new() };
+        for recorded in recorded {
+            match context.decode(&recorded) {
+                Ok(Some(event)) => page.events.push(recorded.map(|_| event)),
+                Ok(None) => {}
+                Err(error) => page.parks.push(Parking::of(&recorded, error.to_string())),
+            }
+        }
+        page
+    }
+
+    /// The events that are to be posted: those of no parked stream.
+    #[must_use]
+    pub fn posted(&self, parked: &Parked) -> Cow<'_, [Recorded<AnyEvent>]> {
+        if parked.is_empty() && self.parks.is_empty() {
+            return Cow::Borrowed(&self.events);
+        }
+        let is_posted = |recorded: &&Recorded<AnyEvent>| {
+            let stream = (recorded.aggregate_type.clone(), recorded.stream);
+            let parks_before =
+                self.parks.iter().any(|parking| parking.stream == stream && parking.position < recorded.position);
+            !parked.contains(&stream) && !parks_before
+        };
+        Cow::Owned(self.events.iter().filter(is_posted).cloned().collect())
+    }
+
+    /// The two halves of a page of at least two events.
+    #[must_use]
+    pub fn halves(mut self) -> (Self, Self) {
+        let later = self.events.split_off(self.events.len() / 2);
+        let to = later.first().map_or(self.to, |recorded| recorded.position - 1);
+        let (parks, later_parks) = self.parks.into_iter().partition(|parking| parking.position <= to);
+        (Self { to, events: self.events, parks }, Self { to: self.to, events: later, parks: later_parks })
+    }
+
+    /// The page with its streams parked instead of its events posted.
+    #[must_use]
+    pub fn parked(mut self, error: &str) -> Self {
+        let parks = self.events.drain(..).map(|recorded| Parking::of(&recorded, error.to_owned()));
+        self.parks.extend(parks);
+        self
+    }
+}

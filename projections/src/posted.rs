@@ -1,0 +1,104 @@
+//! How far each context is posted, for those who wait to read their own writes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::PgPool;
+use tokio::sync::{Mutex, watch};
+
+use crate::context::Context;
+
+/// How often the checkpoint is read while another process posts, in milliseconds.
+const POLL_MS: u64 = 5;
+
+/// The checkpoints as this process knows them. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Posted(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: PgPool,
+    contexts: BTreeMap<&'static str, Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    position: watch::Sender<i64>,
+    /// Whether this process posts the context, so that nothing needs to be asked.
+    here: AtomicBool,
+    /// One of those who wait asks for all of them.
+    polling: Mutex<()>,
+}
+
+impl Posted {
+    /// `pool` runs as daybook_projector.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        let progress = || Progress {
+            position: watch::Sender::new(0),
+            here: AtomicBool::new(false),
+            polling: Mutex::new(()),
+        };
+        let contexts = crate::CONTEXTS.iter().map(|context| (context.name, progress())).collect();
+        Self(Arc::new(Inner { pool, contexts }))
+    }
+
+    /// Waits until the context is posted up to `position`; `false` when `timeout` came first.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn wait(&self, context: &Context, position: i64, timeout: Duration) -> Result<bool, sqlx::Error> {
+        let Some(progress) = self.0.contexts.get(context.name) else { return Ok(false) };
+        let mut seen = progress.position.subscribe();
+        let waiting = async {
+            while *seen.borrow_and_update() < position {
+                if progress.here.load(Ordering::Relaxed) {
+                    // Looks up once in a while: the lead may pass to another process meanwhile.
+                    let _ = tokio::time::timeout(Duration::from_millis(20 * POLL_MS), seen.changed()).await;
+                } else {
+                    self.poll(context, progress).await?;
+                    let _ = tokio::time::timeout(Duration::from_millis(POLL_MS), seen.changed()).await;
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(timeout, waiting).await {
+            Ok(outcome) => outcome.map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The last position that is known to be posted.
+    #[must_use]
+    pub fn position(&self, context: &Context) -> i64 {
+        self.0.contexts.get(context.name).map_or(0, |progress| *progress.position.borrow())
+    }
+
+    /// Told by the projector of this process.
+    pub(crate) fn advanced(&self, context: &Context, position: i64) {
+        if let Some(progress) = self.0.contexts.get(context.name) {
+            progress.here.store(true, Ordering::Relaxed);
+            progress.position.send_replace(position);
+        }
+    }
+
+    /// Another process may post from now on.
+    pub(crate) fn stood_down(&self, context: &Context) {
+        if let Some(progress) = self.0.contexts.get(context.name) {
+            progress.here.store(false, Ordering::Relaxed);
+        }
+    }
+
+    async fn poll(&self, context: &Context, progress: &Progress) -> Result<(), sqlx::Error> {
+        let Ok(_alone) = progress.polling.try_lock() else { return Ok(()) };
+        let position: Option<i64> =
+            sqlx::query_scalar("select position from book.generations where context = $1 and state = 'live'")
+                .bind(context.name)
+                .fetch_optional(&self.0.pool)
+                .await?;
+        progress.position.send_replace(position.unwrap_or(0));
+        Ok(())
+    }
+}

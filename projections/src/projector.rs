@@ -1,0 +1,251 @@
+//! The projector: the worker that posts one context's tables, event by event, for ever.
+
+use std::time::{Duration, Instant};
+
+use book::lead::{Leadership, STANDBY_MS};
+use book::{Bus, Feed, Pools, Tail};
+use domain::Recorded;
+use sqlx::postgres::PgConnection;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::context::Context;
+use crate::error::PostError;
+use crate::generation::{Generation, State, posting_connection};
+use crate::ledger::Ledger;
+use crate::page::Parking;
+use crate::posted::Posted;
+
+/// Events posted in one transaction.
+pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// How long one page may take before its connection is given up, in seconds.
+const PAGE_SECONDS_MAX: u64 = 60;
+/// Between attempts while something keeps failing, in milliseconds.
+const BACKOFF_MS_MIN: u64 = 250;
+const BACKOFF_MS_MAX: u64 = 5_000;
+/// Between looks at the lock and at the end of the book, in milliseconds.
+const BEAT_MS: u64 = 1_000;
+
+/// What a projector says of itself, for health checks.
+#[derive(Debug, Clone, Copy)]
+pub struct Status {
+    /// Whether it holds the lead; a standby does not.
+    pub leading: bool,
+    /// Its checkpoint when it last looked; 0 before it ever led.
+    pub position: i64,
+    /// How many events of the book came after, when it last looked.
+    pub lag: i64,
+    /// Streams that it does not post.
+    pub parked: usize,
+    /// When it last got through its loop.
+    pub last_beat: Instant,
+}
+
+/// The worker of one context. Of all that run, one leads.
+pub struct Projector {
+    context: &'static Context,
+    fingerprint: String,
+    pools: Pools,
+    tail: Tail,
+    bus: Bus,
+    posted: Posted,
+    page_events: usize,
+    status: watch::Sender<Status>,
+    backoff: Duration,
+}
+
+impl Projector {
+    /// # Errors
+    /// When the context's fingerprint cannot be computed, which is a defect of this program.
+    pub fn new(
+        context: &'static Context,
+        pools: Pools,
+        tail: Tail,
+        bus: Bus,
+        posted: Posted,
+    ) -> Result<Self, PostError> {
+        let fingerprint = context.fingerprint().map_err(PostError::Golden)?;
+        let status =
+            Status { leading: false, position: 0, lag: 0, parked: 0, last_beat: Instant::now() };
+        Ok(Self {
+            context,
+            fingerprint,
+            pools,
+            tail,
+            bus,
+            posted,
+            page_events: PAGE_EVENTS_MAX,
+            status: watch::Sender::new(status),
+            backoff: Duration::from_millis(BACKOFF_MS_MIN),
+        })
+    }
+
+    /// Posts at most so many events in one transaction; the tables come out the same.
+    #[must_use]
+    pub fn page_events(mut self, page_events: usize) -> Self {
+        self.page_events = page_events.clamp(1, PAGE_EVENTS_MAX);
+        self
+    }
+
+    /// What the projector says of itself from now on.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Leads or stands by until `stop`. The page that is being posted then is finished.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let outcome = self.lead(&stop).await;
+            self.posted.stood_down(self.context);
+            self.beat(|status| status.leading = false);
+            if let Err(error) = outcome {
+                let context = self.context.name;
+                warn!(context, %error, wait = ?self.backoff, "the projector failed and will try again");
+                metrics::counter!("daybook_projector_failures", "context" => context).increment(1);
+                let _ = tokio::time::timeout(self.backoff, stop.cancelled()).await;
+                self.backoff = (self.backoff * 2).min(Duration::from_millis(BACKOFF_MS_MAX));
+            }
+        }
+    }
+
+    async fn lead(&mut self, stop: &CancellationToken) -> Result<(), PostError> {
+        let Some(mut leadership) = self.elected(stop).await? else { return Ok(()) };
+        // If this fails, dropping the leadership's connection gives the lead up.
+        self.work(&mut leadership, stop).await?;
+        leadership.release().await;
+        Ok(())
+    }
+
+    /// Stands by until the lead is free.
+    async fn elected(&mut self, stop: &CancellationToken) -> Result<Option<Leadership>, PostError> {
+        let name = format!("daybook projector {}", self.context.name);
+        while !stop.is_cancelled() {
+            if let Some(leadership) = Leadership::try_take(&self.pools.projector, &name).await? {
+                info!(context = self.context.name, "the projector leads");
+                return Ok(Some(leadership));
+            }
+            self.beat(|status| status.leading = false);
+            let _ = tokio::time::timeout(Duration::from_millis(STANDBY_MS), stop.cancelled()).await;
+        }
+        Ok(None)
+    }
+
+    async fn work(&mut self, leadership: &mut Leadership, stop: &CancellationToken) -> Result<(), PostError> {
+        let mut connection = posting_connection(&self.pools.projector).await?;
+        let mut ledger = self.open(&mut connection).await?;
+        let mut feed = Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position);
+        let mut looked = Instant::now();
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                next = feed.next(self.page_events) => next,
+            };
+            let posting = match next {
+                Ok(recorded) if recorded.is_empty() => Ok(()),
+                Ok(recorded) => self.post(&mut connection, &mut ledger, recorded).await,
+                Err(error) if error.is_transient() => return Err(error.into()),
+                // An event in the page cannot be read at all: past it one by one.
+                Err(_) => {
+                    let posting = self.step(&mut connection, &mut ledger).await;
+                    feed.rewind(ledger.generation.position);
+                    posting
+                }
+            };
+            match posting {
+                Ok(()) => self.backoff = Duration::from_millis(BACKOFF_MS_MIN),
+                Err(PostError::Moved) => {
+                    ledger = self.open(&mut connection).await?;
+                    feed.rewind(ledger.generation.position);
+                }
+                Err(error) => return Err(error),
+            }
+            self.advanced(&ledger);
+            if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
+                looked = Instant::now();
+                self.look(leadership, &ledger).await?;
+            }
+        }
+    }
+
+    /// The live generation, if this program's folds made it.
+    async fn open(&self, connection: &mut PgConnection) -> Result<Ledger, PostError> {
+        let context = self.context.name;
+        let live = Generation::find(connection, self.context, State::Live).await?;
+        let live = live.ok_or(PostError::NoGeneration { context })?;
+        if live.fingerprint != self.fingerprint {
+            return Err(PostError::OtherVersion { context, generation: live.number });
+        }
+        let ledger = Ledger::open(connection, self.context, live).await?;
+        self.advanced(&ledger);
+        Ok(ledger)
+    }
+
+    async fn post(
+        &self,
+        connection: &mut PgConnection,
+        ledger: &mut Ledger,
+        recorded: Vec<Recorded<String>>,
+    ) -> Result<(), PostError> {
+        let (started, context, events) = (Instant::now(), self.context.name, recorded.len());
+        let Some(to) = recorded.last().map(|recorded| recorded.position) else { return Ok(()) };
+        let limit = Duration::from_secs(PAGE_SECONDS_MAX);
+        tokio::time::timeout(limit, ledger.post(connection, to, recorded))
+            .await
+            .map_err(|_| PostError::TooSlow { seconds: PAGE_SECONDS_MAX })??;
+        metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
+        metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
+        Ok(())
+    }
+
+    /// Posts the next event alone; parks its stream when the book itself cannot read it.
+    async fn step(&self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
+        let position = ledger.generation.position + 1;
+        let error = match self.tail.after(position - 1, 1).await {
+            Ok(recorded) => return self.post(connection, ledger, recorded).await,
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(error) => error,
+        };
+        let (aggregate_type, id, tenant_id): (String, String, uuid::Uuid) =
+            sqlx::query_as("select aggregate_type, aggregate_id, tenant_id from book.events where position = $1")
+                .bind(position)
+                .fetch_one(&mut *connection)
+                .await?;
+        let id = id.parse().unwrap_or_default();
+        let stream = (aggregate_type, id);
+        ledger.skip(connection, Parking { stream, tenant_id, position, error: error.to_string() }).await
+    }
+
+    /// Whether the lead is still held, and how far behind the book it is.
+    async fn look(&self, leadership: &mut Leadership, ledger: &Ledger) -> Result<(), PostError> {
+        let context = self.context.name;
+        if !leadership.holds().await {
+            return Err(PostError::LeadLost { context });
+        }
+        let lag = (self.tail.end().await? - ledger.generation.position).max(0);
+        metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
+        metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked.len() as f64);
+        self.beat(|status| status.lag = lag);
+        Ok(())
+    }
+
+    fn advanced(&self, ledger: &Ledger) {
+        let position = ledger.generation.position;
+        self.posted.advanced(self.context, position);
+        metrics::gauge!("daybook_projector_position", "context" => self.context.name).set(position as f64);
+        self.beat(|status| {
+            status.leading = true;
+            status.position = position;
+            status.parked = ledger.parked.len();
+        });
+    }
+
+    fn beat(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(|status| {
+            status.last_beat = Instant::now();
+            change(status);
+        });
+    }
+}

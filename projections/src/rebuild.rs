@@ -1,0 +1,259 @@
+//! Rebuilding: a context's tables are posted again beside the live ones, compared, and swapped in.
+//! Appends never wait for it and reads never fail.
+
+mod compare;
+mod load;
+mod swap;
+
+use std::time::{Duration, Instant};
+
+use book::lead::{Leadership, STANDBY_MS};
+use book::{Pools, Tail};
+use sqlx::postgres::PgConnection;
+use tracing::{info, warn};
+
+pub use compare::{Difference, RowDifference};
+
+use crate::context::Context;
+use crate::error::PostError;
+use crate::generation::{self, Generation, State, posting_connection};
+use crate::ledger::Ledger;
+
+/// A first generation of a book with more events than this is loaded, not posted.
+const POSTED_EVENTS_MAX: i64 = 50_000;
+
+/// How far a rebuild is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    pub phase: Phase,
+    /// The last position that is in the new tables.
+    pub position: i64,
+    /// Where the phase will end.
+    pub target: i64,
+    /// Since the rebuild began.
+    pub seconds: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Events are folded into tables that have no indexes yet.
+    Loading,
+    /// Constraints and indexes are made.
+    Indexing,
+    /// The new tables are compared with the live ones at the same position.
+    Comparing,
+    /// The last events are posted and the schemas renamed.
+    Swapping,
+}
+
+/// Told now and then how far it is.
+pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// What a rebuild did.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub context: &'static str,
+    /// The generation that is live now.
+    pub generation: i64,
+    /// Where the old and the new tables were compared.
+    pub position: i64,
+    /// Events that were read and posted until then.
+    pub events: i64,
+    /// Rows per table of the new generation, `changes` included.
+    pub rows: Vec<(String, i64)>,
+    /// Tables in which the new generation differs from the old one; none when all are equal.
+    pub differences: Vec<Difference>,
+    /// `false` when there was nothing to compare with.
+    pub compared: bool,
+    /// Whether the code that folds was the same for both.
+    pub same_code: bool,
+    /// Streams that the new generation does not post.
+    pub parked: usize,
+    pub load_seconds: f64,
+    pub index_seconds: f64,
+    pub compare_seconds: f64,
+    /// How long the checkpoint was locked.
+    pub swap_seconds: f64,
+    pub total_seconds: f64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    #[error("{context} is being rebuilt already")]
+    Busy { context: &'static str },
+    #[error("{context} was rebuilt by the same code and differs in {} tables; it was not swapped", report.differences.len())]
+    Differs { context: &'static str, report: Box<Report> },
+    #[error("{context} has no earlier generation to go back to")]
+    NothingRetired { context: &'static str },
+    #[error(transparent)]
+    Post(#[from] PostError),
+}
+
+impl From<sqlx::Error> for RebuildError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Post(error.into())
+    }
+}
+
+/// Rebuilds a context and swaps. When the same code gives other rows, it refuses to, unless forced.
+///
+/// # Errors
+/// [`RebuildError`]; the live generation stays as it is.
+pub async fn rebuild(
+    pools: &Pools,
+    tail: &Tail,
+    context: &'static Context,
+    force: bool,
+    on_progress: OnProgress<'_>,
+) -> Result<Report, RebuildError> {
+    let lock = Leadership::try_take(&pools.projector, &lock_name(context)).await.map_err(PostError::from)?;
+    let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
+    let report = rebuild_locked(&Work { pools, tail, context, on_progress, started: Instant::now() }, force, true).await;
+    lock.release().await;
+    report
+}
+
+/// Called at start: makes the first generation, and rebuilds when the live one was made by other code.
+///
+/// # Errors
+/// [`RebuildError`], except that it waits when another process rebuilds.
+pub async fn ensure_live(
+    pools: &Pools,
+    tail: &Tail,
+    context: &'static Context,
+    on_progress: OnProgress<'_>,
+) -> Result<Option<Report>, RebuildError> {
+    let lock = loop {
+        match Leadership::try_take(&pools.projector, &lock_name(context)).await.map_err(PostError::from)? {
+            Some(lock) => break lock,
+            None => tokio::time::sleep(Duration::from_millis(STANDBY_MS)).await,
+        }
+    };
+    let work = Work { pools, tail, context, on_progress, started: Instant::now() };
+    let outcome = ensure_live_locked(&work).await;
+    lock.release().await;
+    outcome
+}
+
+/// Swaps the generation that was live before back in, once it has caught up.
+///
+/// # Errors
+/// [`RebuildError`], also when the earlier generation was made by other code.
+pub async fn rollback(pools: &Pools, tail: &Tail, context: &'static Context) -> Result<Generation, RebuildError> {
+    let lock = Leadership::try_take(&pools.projector, &lock_name(context)).await.map_err(PostError::from)?;
+    let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
+    let work = Work { pools, tail, context, on_progress: &|_| {}, started: Instant::now() };
+    let outcome = rollback_locked(&work).await;
+    lock.release().await;
+    outcome
+}
+
+/// One rebuild at a time per context.
+fn lock_name(context: &Context) -> String {
+    format!("daybook rebuild {}", context.name)
+}
+
+struct Work<'a> {
+    pools: &'a Pools,
+    tail: &'a Tail,
+    context: &'static Context,
+    on_progress: OnProgress<'a>,
+    started: Instant,
+}
+
+impl Work<'_> {
+    fn told(&self, phase: Phase, position: i64, target: i64) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        (self.on_progress)(Progress { phase, position, target, seconds });
+    }
+
+    fn fingerprint(&self) -> Result<String, PostError> {
+        self.context.fingerprint().map_err(PostError::Golden)
+    }
+
+    async fn live(&self, connection: &mut PgConnection) -> Result<Generation, PostError> {
+        let live = Generation::find(connection, self.context, State::Live).await?;
+        live.ok_or(PostError::NoGeneration { context: self.context.name })
+    }
+}
+
+async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildError> {
+    let mut connection = posting_connection(&work.pools.projector).await?;
+    let fingerprint = work.fingerprint()?;
+    let Some(live) = Generation::find(&mut connection, work.context, State::Live).await? else {
+        let first = Generation::create(&mut connection, work.context, State::Live, fingerprint).await?;
+        generation::finish(&mut connection, work.context, &first.schema).await?;
+        info!(context = work.context.name, "made the first generation");
+        let events = work.tail.end().await.map_err(PostError::from)?;
+        if events <= POSTED_EVENTS_MAX {
+            return Ok(None);
+        }
+        return rebuild_locked(work, true, false).await.map(Some);
+    };
+    if live.fingerprint == fingerprint {
+        return Ok(None);
+    }
+    let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
+    if retired.is_some_and(|retired| retired.fingerprint == fingerprint) {
+        info!(context = work.context.name, "this code made the generation that was live before; going back to it");
+        rollback_locked(work).await?;
+        return Ok(None);
+    }
+    info!(context = work.context.name, "the code that folds has changed; rebuilding");
+    rebuild_locked(work, true, true).await.map(Some)
+}
+
+async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
+    let context = work.context.name;
+    let mut connection = posting_connection(&work.pools.projector).await?;
+    let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
+    let retired = retired.ok_or(RebuildError::NothingRetired { context })?;
+    if retired.fingerprint != work.fingerprint()? {
+        return Err(PostError::OtherVersion { context, generation: retired.number }.into());
+    }
+    let mut ledger = Ledger::open(&mut connection, work.context, retired).await?;
+    swap::swap(work, &mut connection, &mut ledger).await?;
+    info!(context, generation = ledger.generation.number, "went back to an earlier generation");
+    Ok(ledger.generation)
+}
+
+async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<Report, RebuildError> {
+    let context = work.context.name;
+    let mut connection = posting_connection(&work.pools.projector).await?;
+    // A rebuild that died left it.
+    while let Some(abandoned) = Generation::find(&mut connection, work.context, State::Building).await? {
+        abandoned.drop(&mut connection, work.context).await?;
+    }
+    let live = work.live(&mut connection).await?;
+    let same_code = live.fingerprint == work.fingerprint()?;
+
+    let (mut ledger, loaded) = load::load(work, &mut connection, compare).await?;
+    let comparing = Instant::now();
+    let compared = compare::compare(work, &mut connection, &mut ledger, compare).await?;
+    let position = ledger.generation.position;
+    let mut report = Report {
+        context,
+        generation: ledger.generation.number,
+        position,
+        events: position,
+        rows: compared.rows,
+        differences: compared.differences,
+        compared: compare,
+        same_code,
+        parked: ledger.parked.len(),
+        load_seconds: loaded.load_seconds,
+        index_seconds: loaded.index_seconds,
+        compare_seconds: comparing.elapsed().as_secs_f64(),
+        swap_seconds: 0.0,
+        total_seconds: 0.0,
+    };
+    if !report.differences.is_empty() && same_code && !force {
+        let tables = report.differences.len();
+        warn!(context, tables, "the rebuilt tables differ from the live ones; they were not swapped");
+        return Err(RebuildError::Differs { context, report: Box::new(report) });
+    }
+    report.swap_seconds = swap::swap(work, &mut connection, &mut ledger).await?;
+    report.total_seconds = work.started.elapsed().as_secs_f64();
+    info!(context, generation = report.generation, position, seconds = report.total_seconds, "rebuilt and swapped");
+    Ok(report)
+}

@@ -1,0 +1,246 @@
+//! Loading: one pass over the book into tables that have primary keys only, then everything else.
+
+use std::time::Instant;
+
+use sqlx::postgres::PgConnection;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use super::{Phase, Work};
+use crate::error::PostError;
+use crate::generation::{self, Generation, State, execute, posting_connection};
+use crate::ledger::Ledger;
+use crate::page::{Page, Parked};
+use crate::park;
+use crate::sql;
+
+/// Events folded at once. More makes fewer statements, and fewer rows that are written twice.
+const WINDOW_EVENTS_MAX: i64 = 10_000;
+/// Stored bytes of events folded at once; in memory they take several times as much.
+const WINDOW_BYTES_MAX: i64 = 6 << 20;
+/// Connections that make indexes at one time.
+const INDEXING_CONNECTIONS: usize = 2;
+
+pub(super) struct Loaded {
+    pub load_seconds: f64,
+    pub index_seconds: f64,
+}
+
+/// A new generation, posted up to the live one's checkpoint (or to the end of the book, when it is
+/// not to be compared).
+pub(super) async fn load(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    compare: bool,
+) -> Result<(Ledger, Loaded), PostError> {
+    let live = work.live(connection).await?;
+    let live_parked = Ledger::open(connection, work.context, live.clone()).await?.parked;
+    if live_parked.is_empty() {
+        match load_fast(work, connection, compare).await {
+            Err(failed) if !failed.is_transient() => {
+                warn!(context = work.context.name, error = %failed, "an event does not fit; loading with all constraints");
+                if let Some(failed) = Generation::find(connection, work.context, State::Building).await? {
+                    failed.drop(connection, work.context).await?;
+                }
+            }
+            loaded => return loaded,
+        }
+    }
+    let same_code = live.fingerprint == work.fingerprint()?;
+    let kept = if same_code { live_parked } else { Parked::new() };
+    load_with_care(work, connection, compare, &kept).await
+}
+
+/// Nothing is expected to fail: windows are large, and constraints are checked at the end.
+async fn load_fast(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    compare: bool,
+) -> Result<(Ledger, Loaded), PostError> {
+    let started = Instant::now();
+    let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
+    let appended = without_keys(work, connection, &new.schema).await?;
+    let mut ledger = Ledger::open(connection, work.context, new).await?;
+    loop {
+        let target = target(work, connection, compare).await?;
+        if ledger.generation.position >= target {
+            break;
+        }
+        load_windows(work, connection, &mut ledger, target).await?;
+    }
+    let load_seconds = started.elapsed().as_secs_f64();
+
+    let started = Instant::now();
+    let position = ledger.generation.position;
+    work.told(Phase::Indexing, position, position);
+    index(work, &ledger.generation.schema, appended).await?;
+    analyze(connection, work, &ledger.generation.schema).await?;
+    Ok((ledger, Loaded { load_seconds, index_seconds: started.elapsed().as_secs_f64() }))
+}
+
+/// As the projector posts, page by page under all constraints, so that what the live generation could
+/// not post is parked here too. Streams that were parked only for a while are posted at the end.
+async fn load_with_care(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    compare: bool,
+    kept: &Parked,
+) -> Result<(Ledger, Loaded), PostError> {
+    let started = Instant::now();
+    let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
+    generation::finish(connection, work.context, &new.schema).await?;
+    let mut ledger = Ledger::open(connection, work.context, new).await?;
+    loop {
+        let target = target(work, connection, compare).await?;
+        if ledger.generation.position >= target {
+            break;
+        }
+        post_until(work, connection, &mut ledger, target, Phase::Loading).await?;
+    }
+    park::unpark_all(connection, work.tail, &ledger, None, kept).await?;
+    analyze(connection, work, &ledger.generation.schema).await?;
+    let generation = ledger.generation.clone();
+    let ledger = Ledger::open(connection, work.context, generation).await?;
+    Ok((ledger, Loaded { load_seconds: started.elapsed().as_secs_f64(), index_seconds: 0.0 }))
+}
+
+async fn target(work: &Work<'_>, connection: &mut PgConnection, compare: bool) -> Result<i64, PostError> {
+    if compare { Ok(work.live(connection).await?.position) } else { Ok(work.tail.end().await?) }
+}
+
+/// While one window is written, the next one is read and decoded.
+async fn load_windows(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    ledger: &mut Ledger,
+    target: i64,
+) -> Result<(), PostError> {
+    let (sender, mut windows) = mpsc::channel(1);
+    let (tail, context, from) = (work.tail.clone(), work.context, ledger.generation.position);
+    let reading = async move {
+        let mut position = from;
+        while position < target {
+            let limit = window_events(&tail, position, target).await?;
+            let recorded = tail.after(position, limit).await?;
+            let Some(last) = recorded.last() else { break };
+            position = last.position;
+            let page = tokio::task::spawn_blocking(move || Page::decode(context, position, recorded));
+            let page = page.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+            if sender.send(page).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        Ok::<(), PostError>(())
+    };
+    let writing = async {
+        while let Some(page) = windows.recv().await {
+            if let Some(unreadable) = page.parks.first() {
+                let (position, error) = (unreadable.position, unreadable.error.clone());
+                return Err(PostError::Unreadable { position, error });
+            }
+            ledger.post_page(connection, &page).await?;
+            work.told(Phase::Loading, page.to, target);
+        }
+        Ok(())
+    };
+    tokio::try_join!(reading, writing).map(|_| ())
+}
+
+/// How many events after `position` make one window.
+async fn window_events(tail: &book::Tail, position: i64, target: i64) -> Result<i64, PostError> {
+    let mut events = WINDOW_EVENTS_MAX.min(target - position);
+    while events > 1 && stored_bytes(tail, position, position + events).await? > WINDOW_BYTES_MAX {
+        events /= 2;
+    }
+    Ok(events)
+}
+
+/// Stored sizes are known without reading the values.
+async fn stored_bytes(tail: &book::Tail, after: i64, until: i64) -> Result<i64, PostError> {
+    let bytes = sqlx::query_scalar(
+        "select coalesce(sum(pg_column_size(payload)), 0) from book.events where position > $1 and position <= $2",
+    );
+    Ok(bytes.bind(after).bind(until).fetch_one(tail.pool()).await?)
+}
+
+/// Posts pages as the projector does until `target`.
+pub(super) async fn post_until(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    ledger: &mut Ledger,
+    target: i64,
+    phase: Phase,
+) -> Result<(), PostError> {
+    while ledger.generation.position < target {
+        let position = ledger.generation.position;
+        let limit = (target - position).min(crate::projector::PAGE_EVENTS_MAX as i64);
+        let recorded = work.tail.after(position, limit).await?;
+        let Some(to) = recorded.last().map(|recorded| recorded.position) else { return Ok(()) };
+        ledger.post(connection, to, recorded).await?;
+        work.told(phase, to, target);
+    }
+    Ok(())
+}
+
+/// Takes the primary keys of tables to which rows are only appended, which nothing looks up while they
+/// are loaded. Returns the statements that bring them back.
+async fn without_keys(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    schema: &str,
+) -> Result<Vec<String>, PostError> {
+    let mut statements = Vec::new();
+    for table in work.context.tables.iter().filter(|projection| projection.appends()).map(|projection| projection.table()) {
+        let name = sql::name(schema, table.name);
+        let key: String = sqlx::query_scalar(
+            "select conname::text from pg_constraint where conrelid = to_regclass($1) and contype = 'p'",
+        )
+        .bind(&name)
+        .fetch_one(&mut *connection)
+        .await?;
+        execute(connection, &format!("alter table {name} drop constraint \"{key}\"")).await?;
+        statements.push(format!("alter table {name} add constraint \"{key}\" primary key ({})", table.key.join(", ")));
+    }
+    Ok(statements)
+}
+
+/// Keys, unique constraints and indexes on several connections at once; then foreign keys.
+async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>) -> Result<(), PostError> {
+    let statements = generation::finishing(work.context);
+    let (foreign_keys, others): (Vec<_>, Vec<_>) =
+        statements.into_iter().partition(|statement| statement.contains("foreign key"));
+    let queue = std::sync::Mutex::new(keys.into_iter().chain(others));
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let worker = || async {
+        let mut connection = indexing_connection(work, schema).await?;
+        while let Some(statement) = next() {
+            execute(&mut connection, &statement).await?;
+        }
+        Ok::<_, PostError>(connection)
+    };
+    let workers = (0..INDEXING_CONNECTIONS).map(|_| worker());
+    let mut connections = futures::future::try_join_all(workers).await?;
+    // One after the other, because each locks two tables.
+    if let Some(connection) = connections.first_mut() {
+        for statement in foreign_keys {
+            execute(connection, &statement).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnection, PostError> {
+    let mut connection = posting_connection(&work.pools.projector).await?;
+    let settings = format!(
+        "set search_path = \"{schema}\", public; set maintenance_work_mem = '256MB'; set enable_seqscan = on"
+    );
+    execute(&mut connection, &settings).await?;
+    Ok(connection)
+}
+
+async fn analyze(connection: &mut PgConnection, work: &Work<'_>, schema: &str) -> Result<(), PostError> {
+    let tables = work.context.tables.iter().map(|projection| projection.table().name).chain([sql::CHANGES]);
+    let names: Vec<String> = tables.map(|table| sql::name(schema, table)).collect();
+    Ok(execute(connection, &format!("analyze {}", names.join(", "))).await?)
+}

@@ -1,0 +1,131 @@
+//! Swapping: the last events, two renames, one commit.
+
+use std::time::Instant;
+
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use tracing::warn;
+
+use super::{Phase, Work, load};
+use crate::error::PostError;
+use crate::generation::{Generation, State, execute, schema_aside};
+use crate::ledger::Ledger;
+use crate::page::Page;
+
+/// Events that are posted while the checkpoint is locked; with more to post, it waits for another turn.
+const LAST_EVENTS_MAX: i64 = 200;
+
+/// Makes the ledger's generation the live one; the one before is retired, and the one before that
+/// dropped. Returns for how many seconds the checkpoint was locked.
+pub(super) async fn swap(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    ledger: &mut Ledger,
+) -> Result<f64, PostError> {
+    let seconds = loop {
+        let end = work.tail.end().await?.max(work.live(connection).await?.position);
+        load::post_until(work, connection, ledger, end, Phase::Swapping).await?;
+        if let Some(seconds) = try_swap(work, connection, ledger).await? {
+            break seconds;
+        }
+    };
+    // A reader in the middle of a long query may still hold it; then the next swap drops it.
+    if let Err(error) = drop_older(connection, work, ledger.generation.number).await {
+        warn!(context = work.context.name, %error, "an old generation could not be dropped yet");
+    }
+    Ok(seconds)
+}
+
+/// `None` when the live generation got too far ahead in the meantime.
+async fn try_swap(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    ledger: &mut Ledger,
+) -> Result<Option<f64>, PostError> {
+    let mut transaction = connection.begin().await?;
+    execute(&mut transaction, "set local synchronous_commit = on; set local lock_timeout = '10s'").await?;
+    let locked = Instant::now();
+    let live = Generation::lock(&mut transaction, work.context, State::Live).await?;
+    let live = live.ok_or(PostError::NoGeneration { context: work.context.name })?;
+    let missing = live.position - ledger.generation.position;
+    if missing > LAST_EVENTS_MAX {
+        return Ok(None);
+    }
+    let mut last = None;
+    if missing > 0 {
+        let recorded = work.tail.after(ledger.generation.position, missing).await?;
+        let page = Page::decode(work.context, live.position, recorded);
+        match ledger.write_page(&mut transaction, &page).await {
+            Ok(parked) => last = Some((page, parked)),
+            // Posted outside of the swap, where what does not fit is parked.
+            Err(failed) if !failed.is_transient() => return Ok(None),
+            Err(failed) => return Err(failed),
+        }
+    }
+    let aside = schema_aside(work.context, live.number);
+    rename(&mut transaction, &live.schema, &aside).await?;
+    rename(&mut transaction, &ledger.generation.schema, work.context.name).await?;
+    retire(&mut transaction, work, live.number, &aside).await?;
+    enliven(&mut transaction, work, ledger.generation.number).await?;
+    transaction.commit().await?;
+
+    let seconds = locked.elapsed().as_secs_f64();
+    if let Some((page, parked)) = last {
+        ledger.written(&page, parked);
+    }
+    ledger.generation.state = State::Live;
+    ledger.generation.schema = work.context.name.to_owned();
+    Ok(Some(seconds))
+}
+
+async fn rename(connection: &mut PgConnection, from: &str, to: &str) -> Result<(), sqlx::Error> {
+    execute(connection, &format!("alter schema \"{from}\" rename to \"{to}\"")).await
+}
+
+async fn retire(connection: &mut PgConnection, work: &Work<'_>, number: i64, schema: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("update book.generations set state = 'retired', schema_name = $3 where context = $1 and generation = $2")
+        .bind(work.context.name)
+        .bind(number)
+        .bind(schema)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+async fn enliven(connection: &mut PgConnection, work: &Work<'_>, number: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update book.generations set state = 'live', schema_name = $1, swapped_at = clock_timestamp()
+         where context = $1 and generation = $2",
+    )
+    .bind(work.context.name)
+    .bind(number)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// Drops every retired generation but the one that was live until now.
+async fn drop_older(connection: &mut PgConnection, work: &Work<'_>, live: i64) -> Result<(), sqlx::Error> {
+    execute(connection, "set lock_timeout = '10s'").await?;
+    let kept: Option<i64> = sqlx::query_scalar(
+        "select generation from book.generations where context = $1 and state = 'retired' and generation <> $2
+         order by coalesce(swapped_at, created_at) desc, generation desc limit 1",
+    )
+    .bind(work.context.name)
+    .bind(live)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let older: Vec<(i64, String, i64, String)> = sqlx::query_as(
+        "select generation, schema_name, position, fingerprint from book.generations
+         where context = $1 and state = 'retired' and generation is distinct from $2",
+    )
+    .bind(work.context.name)
+    .bind(kept)
+    .fetch_all(&mut *connection)
+    .await?;
+    for (number, schema, position, fingerprint) in older {
+        let generation = Generation { number, schema, state: State::Retired, position, fingerprint };
+        generation.drop(connection, work.context).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What a read table is: plain data from which SQL, queries, OpenAPI and conformance are written.
+
+/// A read table. One value of this type per table, written by `row!`.
+#[derive(Debug)]
+pub struct Table {
+    /// The context, which is also the schema of the live generation.
+    pub context: &'static str,
+    pub name: &'static str,
+    /// What a row is, in a sentence or two, for OpenAPI.
+    pub doc: &'static str,
+    /// The primary key's columns.
+    pub key: &'static [&'static str],
+    pub columns: &'static [Column],
+    /// Columns a client may filter and sort by; conformance demands an index for each.
+    pub find: &'static [&'static str],
+    /// Which rows of the tenant somebody may see.
+    pub scope: Scope,
+    /// Columns shown as null to those without the permission `{context}.{table}.unmasked`.
+    pub masked: &'static [&'static str],
+}
+
+/// One column of a read table.
+#[derive(Debug)]
+pub struct Column {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub nullable: bool,
+    /// Computed by Postgres from other columns of the row; never written.
+    pub generated: bool,
+    /// Never shown: the tenant, which whoever asks knows already.
+    pub hidden: bool,
+    /// Meaning and unit, for OpenAPI.
+    pub doc: &'static str,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Uuid,
+    Text,
+    Integer,
+    Bigint,
+    Boolean,
+    Decimal,
+    Timestamp,
+    Date,
+    Json,
+    Inet,
+}
+
+/// Which rows of a tenant a person may see, besides holding the table's read permission.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope {
+    /// All of the tenant's rows.
+    Tenant,
+    /// Rows whose department column lies in the subtree of one of the person's departments.
+    Department(&'static str),
+    /// Rows whose `column` names a row of `parent` (by its one key column) that the person may see.
+    Through { column: &'static str, parent: &'static str },
+}
+
+impl Table {
+    /// The column of this name, hidden ones too.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The columns that clients may see.
+    pub fn shown(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().filter(|column| !column.hidden)
+    }
+
+    /// The columns that folds write, in the order in which rows bind and read them.
+    pub fn written(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().filter(|column| !column.generated)
+    }
+}
+
+impl Kind {
+    /// The type under which a value of this kind is sent; arrays of it are flattened by `unnest`.
+    #[must_use]
+    pub fn sent_as(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::Integer => "int4",
+            Self::Bigint => "int8",
+            Self::Boolean => "bool",
+            Self::Decimal => "numeric",
+            Self::Timestamp => "timestamptz",
+            Self::Date => "date",
+            // unnest would flatten nested arrays and Postgres parses json itself, so these go as text.
+            Self::Text | Self::Json | Self::Inet => "text",
+        }
+    }
+
+    /// What a sent value is cast to before it is stored, where Postgres would not do it by itself.
+    #[must_use]
+    pub fn stored_as(self) -> Option<&'static str> {
+        match self {
+            Self::Json => Some("jsonb"),
+            Self::Inet => Some("inet"),
+            Self::Uuid | Self::Integer | Self::Bigint | Self::Boolean | Self::Decimal | Self::Timestamp => None,
+            Self::Date | Self::Text => None,
+        }
+    }
+}

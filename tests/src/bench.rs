@@ -1,0 +1,37 @@
+//! The figures of DESIGN.md 9, each measured against its baseline in the same run.
+
+pub mod append;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::Serialize;
+
+/// One measured figure.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    pub name: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+    /// The same measure of what the figure is compared with.
+    pub baseline: Option<f64>,
+    pub ratio: Option<f64>,
+}
+
+impl Figure {
+    pub fn alone(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self { name, value, unit, baseline: None, ratio: None }
+    }
+
+    pub fn against(name: &'static str, value: f64, unit: &'static str, baseline: f64) -> Self {
+        Self { name, value, unit, baseline: Some(baseline), ratio: Some(value / baseline) }
+    }
+}
+
+/// Figures that are measured together.
+pub struct Group {
+    pub figures: &'static [&'static str],
+    pub run: fn() -> Pin<Box<dyn Future<Output = Vec<Figure>>>>,
+}
+
+pub const GROUPS: &[Group] = &[Group { figures: &["append.256", "append.stock.64"], run: || Box::pin(append::run()) }];

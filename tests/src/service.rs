@@ -1,0 +1,260 @@
+//! Daybook as a client sees it: HTTP, with workers, over a database of its own.
+
+use std::time::Duration;
+
+use clap::Parser;
+use daybook::{Config, Role, Running};
+use jsonwebtoken::{EncodingKey, Header, encode};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::Database;
+use crate::ledger::MASTER_KEY;
+
+pub const SECRET: &str = "a secret of tests, and of tests alone: 0123456789";
+pub const ISSUER: &str = "daybook-tests";
+pub const AUDIENCE: &str = "daybook";
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// A running service and the tenant whose people the test plays.
+#[derive(Debug)]
+pub struct Service {
+    pub url: String,
+    pub tenant: Uuid,
+    /// An administrator: permission `*`.
+    pub admin: Client,
+    stop: CancellationToken,
+    running: Option<Running>,
+    pub database: Database,
+}
+
+impl Service {
+    /// All roles in this process.
+    pub async fn start() -> Self {
+        Self::over(Database::create().await, vec![Role::Api, Role::Relay, Role::Projector]).await
+    }
+
+    pub async fn over(database: Database, roles: Vec<Role>) -> Self {
+        let config = config(&database.url(), &database.name);
+        let stop = CancellationToken::new();
+        let running = daybook::serve(config, roles, stop.clone()).await.expect("the service starts");
+        let url = format!("http://{}", running.address);
+        let tenant = Uuid::new_v4();
+        let admin = administrator(&database, &url, tenant).await;
+        Self { url, tenant, admin, stop, running: Some(running), database }
+    }
+
+    /// Another process over the same database and bus.
+    pub async fn beside(&self, roles: Vec<Role>) -> (Running, String, CancellationToken) {
+        let stop = CancellationToken::new();
+        let config = config(&self.database.url(), &self.database.name);
+        let running = daybook::serve(config, roles, stop.clone()).await.expect("the second service starts");
+        let url = format!("http://{}", running.address);
+        (running, url, stop)
+    }
+
+    /// A new user of the tenant with these permissions, in these departments.
+    pub async fn person(&self, permissions: &[&str], departments: &[Uuid]) -> Client {
+        person(&self.admin, self.tenant, permissions, departments).await
+    }
+
+    pub async fn end(mut self) {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            running.ended().await;
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The settings of a test's service.
+pub fn config(database_url: &str, stream: &str) -> Config {
+    let nats = crate::setting("NATS_URL");
+    let arguments = [
+        "daybook",
+        "--database-url",
+        database_url,
+        "--nats-url",
+        &nats,
+        "--listen",
+        "127.0.0.1:0",
+        "--master-key",
+        MASTER_KEY,
+        "--jwt-secret",
+        SECRET,
+        "--jwt-issuer",
+        ISSUER,
+        "--jwt-audience",
+        AUDIENCE,
+        "--nats-stream",
+        stream,
+        "--nats-prefix",
+        stream,
+        "--rate-per-second",
+        "1000000",
+    ];
+    Settings::parse_from(arguments).config
+}
+
+/// One person at the API.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub url: String,
+    pub user: Uuid,
+    pub tenant: Uuid,
+    pub token: String,
+    http: reqwest::Client,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The JSON of an answer that must be 200.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        self.json()
+    }
+
+    /// The problem of an answer that must have this status.
+    #[track_caller]
+    pub fn problem(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        let content_type = self.headers.get("content-type").and_then(|value| value.to_str().ok());
+        assert_eq!(content_type, Some("application/problem+json"), "{}", self.text);
+        let problem = self.json();
+        assert!(problem["type"].is_string() && problem["detail"].is_string(), "{problem}");
+        problem
+    }
+
+    pub fn position(&self) -> i64 {
+        self.json()["position"].as_i64().expect("an answer names its position")
+    }
+}
+
+impl Client {
+    pub fn new(url: &str, tenant: Uuid, user: Uuid) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .tls_certs_only([])
+            .build()
+            .expect("a client");
+        Self { url: url.to_owned(), user, tenant, token: token(&claims(tenant, user)), http }
+    }
+
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
+        let response = request.send().await.expect("the service answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Reply { status, headers, text: response.text().await.expect("the answer ends") }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Reads what a command at `position` has done.
+    pub async fn get_after(&self, path: &str, position: i64) -> Reply {
+        self.send(self.request(Method::GET, path).header("Daybook-After", position)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+}
+
+pub fn claims(tenant: Uuid, user: Uuid) -> Value {
+    let now = chrono::Utc::now().timestamp();
+    json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": user, "tenant": tenant, "nbf": now - 5, "iat": now, "exp": now + 3_600,
+    })
+}
+
+pub fn token(claims: &Value) -> String {
+    encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("a token")
+}
+
+/// The first administrator cannot be registered over HTTP: nobody may yet. As on a new installation,
+/// the book is written directly.
+async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Client {
+    use book::{Book, Envelope, MasterKey, Pools, Step};
+    use domain::identity::{role, user};
+
+    let pools = Pools::connect(&database.options).await.expect("the database answers");
+    let book = Book::new(pools.writer.clone(), MasterKey::from_hex(MASTER_KEY).expect("a key"));
+    let (admin, role) = (Uuid::now_v7(), Uuid::now_v7());
+    let define = serde_json::from_value(json!({"define": {"name": "admin", "permissions": ["*"]}})).expect("define");
+    let register = json!({"register": {"name": "Ada", "email": format!("ada@{}.example", tenant.simple())}});
+    let register = serde_json::from_value(register).expect("register");
+    let assign = serde_json::from_value(json!({"assign-role": {"role_id": role}})).expect("assign");
+    let steps = vec![
+        Step::of::<role::Role>(role, None, define),
+        Step::of::<user::User>(admin, None, register),
+        Step::of::<user::User>(admin, None, assign),
+    ];
+    let command_id = Uuid::now_v7();
+    let envelope = Envelope {
+        tenant,
+        actor: domain::SYSTEM,
+        command_id,
+        repeatable: false,
+        body_hash: [0; 32],
+        correlation_id: command_id,
+        causation_id: None,
+        reason: None,
+        ip: None,
+        traceparent: None,
+        at: chrono::Utc::now(),
+    };
+    book.execute(envelope, steps).await.expect("the administrator is registered");
+    pools.close().await;
+    Client::new(url, tenant, admin)
+}
+
+async fn person(admin: &Client, tenant: Uuid, permissions: &[&str], departments: &[Uuid]) -> Client {
+    let (user, role) = (Uuid::now_v7(), Uuid::now_v7());
+    let role_body = json!({"name": role.simple().to_string(), "permissions": permissions});
+    admin.post(&format!("/v1/identity/roles/{role}/define"), &role_body).await.ok();
+    let user_body = json!({"name": "Somebody", "email": format!("{}@example.com", user.simple())});
+    admin.post(&format!("/v1/identity/users/{user}/register"), &user_body).await.ok();
+    admin.post(&format!("/v1/identity/users/{user}/assign-role"), &json!({"role_id": role})).await.ok();
+    for department in departments {
+        let body = json!({"department_id": department});
+        admin.post(&format!("/v1/identity/users/{user}/join-department"), &body).await.ok();
+    }
+    Client::new(&admin.url, tenant, user)
+}
