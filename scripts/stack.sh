@@ -291,11 +291,21 @@ reset() {
     rm -rf "$state/secrets" "$state/address" "$state/daybook.log" "$state/logs"
 }
 
-print_stack_env() {
-    local token
+# The settings that the running daybook has.
+use_stack() {
     require_stack || return
     use_settings "$state"
     export DATABASE_URL=$stack_database_url NATS_URL=$stack_nats_url DAYBOOK_LISTEN=$stack_address
+}
+
+stack_daybook() {
+    use_stack || return
+    "$stack_program" "$@"
+}
+
+print_stack_env() {
+    local token
+    use_stack || return
     token=$("$stack_program" token --admin) || fail "no token could be made" || return
     export_line DAYBOOK_URL "http://$stack_address"
     export_line DAYBOOK_TOKEN "$token"

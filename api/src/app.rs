@@ -38,6 +38,8 @@ pub struct Parts {
     pub rates: Rates,
     pub rebuilds: Rebuilds,
     pub workers: Workers,
+    /// The last position of the book when this process started.
+    pub began: i64,
     /// The last position of the book, as it grows.
     pub end: watch::Receiver<i64>,
     pub requests: Semaphore,

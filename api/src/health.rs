@@ -100,6 +100,9 @@ async fn look(app: &App) -> Ready {
     for context in projections::CONTEXTS.iter().filter(|_| ready.postgres) {
         match ready.contexts.get(context.name) {
             None => ready.problems.push(format!("{} has no tables yet", context.name)),
+            Some(posting) if posting.position < app.began => {
+                ready.problems.push(format!("{} has not posted what was in the book when this process started", context.name));
+            }
             Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
                 ready.problems.push(format!("{} is {:.0} s behind the book", context.name, posting.lag_seconds));
             }

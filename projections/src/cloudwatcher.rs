@@ -11,6 +11,11 @@ pub mod suppliers;
 pub mod order_history;
 pub mod orders;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use crate::context::Context;
 use crate::projection::{Projection, of};
 

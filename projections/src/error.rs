@@ -1,6 +1,7 @@
 //! What can go wrong when a page is posted.
 
 use book::BookError;
+use sqlx::postgres::PgDatabaseError;
 
 use crate::fold::Unfolded;
 
@@ -47,15 +48,15 @@ impl PostError {
     }
 }
 
-/// A database error with the detail that names the row: "Key (part_id)=(..) is not present in table parts".
+/// A database error; for a missing parent with the detail that names it. The details of other errors
+/// quote whole rows, and what is personal in them must not be kept with a parked stream or in a log.
 fn told(error: &sqlx::Error) -> String {
     let sqlx::Error::Database(database) = error else { return error.to_string() };
-    let Some(postgres) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() else {
-        return error.to_string();
-    };
-    let waits = if postgres.code() == "23503" { "it needs a row that is not there: " } else { "" };
-    match postgres.detail() {
-        Some(detail) => format!("{waits}{} ({detail})", postgres.message()),
-        None => format!("{waits}{}", postgres.message()),
+    let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() else { return error.to_string() };
+    match postgres.detail().filter(|_| postgres.code() == FOREIGN_KEY_VIOLATION) {
+        Some(detail) => format!("it needs a row that is not there: {} ({detail})", postgres.message()),
+        None => postgres.message().to_owned(),
     }
 }
+
+const FOREIGN_KEY_VIOLATION: &str = "23503";

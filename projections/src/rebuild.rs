@@ -18,6 +18,8 @@ use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, posting_connection};
 use crate::ledger::Ledger;
+use crate::page::Parked;
+use crate::park;
 
 /// A first generation of a book with more events than this is loaded, not posted.
 const POSTED_EVENTS_MAX: i64 = 50_000;
@@ -212,6 +214,8 @@ async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
         return Err(PostError::OtherVersion { context, generation: retired.number }.into());
     }
     let mut ledger = Ledger::open(&mut connection, work.context, retired).await?;
+    // What was parked when it was live may have been un-parked in its successor.
+    park::unpark_all(&mut connection, work.tail, &ledger, None, &Parked::new()).await?;
     swap::swap(work, &mut connection, &mut ledger).await?;
     info!(context, generation = ledger.generation.number, "went back to an earlier generation");
     Ok(ledger.generation)

@@ -7,4 +7,8 @@
 )]
 
 mod append;
+mod faults;
+mod http;
+mod projector;
+mod readme;
 mod relay;

@@ -1,6 +1,8 @@
 //! The figures of DESIGN.md 9, each measured against its baseline in the same run.
 
 pub mod append;
+pub mod http;
+pub mod tables;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -34,4 +36,11 @@ pub struct Group {
     pub run: fn() -> Pin<Box<dyn Future<Output = Vec<Figure>>>>,
 }
 
-pub const GROUPS: &[Group] = &[Group { figures: &["append.256", "append.stock.64"], run: || Box::pin(append::run()) }];
+pub const GROUPS: &[Group] = &[
+    Group { figures: &["append.256", "append.stock.64"], run: || Box::pin(append::run()) },
+    Group {
+        figures: &["http.command.p50", "http.command.64", "freshness.p50", "freshness.p99", "memory.peak"],
+        run: || Box::pin(http::run()),
+    },
+    Group { figures: &["project.orders", "rebuild.cloudwatcher"], run: || Box::pin(tables::run()) },
+];

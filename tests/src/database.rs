@@ -14,6 +14,7 @@ pub struct Database {
     pub name: String,
     pub options: PgConnectOptions,
     server: PgConnectOptions,
+    server_url: String,
 }
 
 impl Database {
@@ -34,13 +35,18 @@ impl Database {
             .execute(format!("create database {name} template {template} strategy wal_log").as_str())
             .await
             .expect("a test database is made");
+        // Privileges on a database are not copied with it.
+        connection
+            .execute(format!("grant create on database {name} to daybook_projector").as_str())
+            .await
+            .expect("a grant");
         let options = server.clone().database(&name);
-        Self { name, options, server }
+        Self { name, options, server, server_url: url.to_owned() }
     }
 
     /// The address of this database, for programs that want one.
     pub fn url(&self) -> String {
-        let mut url = reqwest::Url::parse(&crate::setting("DATABASE_URL")).expect("DATABASE_URL is an address");
+        let mut url = reqwest::Url::parse(&self.server_url).expect("DATABASE_URL is an address");
         url.set_path(&self.name);
         url.to_string()
     }

@@ -9,6 +9,7 @@
 pub mod bench;
 pub mod database;
 pub mod ledger;
+pub mod process;
 pub mod service;
 
 pub use database::Database;

@@ -65,6 +65,11 @@ impl Service {
         person(&self.admin, self.tenant, permissions, departments).await
     }
 
+    /// The administrator of another tenant of the same service.
+    pub async fn start_tenant(service: &Self) -> Client {
+        administrator(&service.database, &service.url, Uuid::new_v4()).await
+    }
+
     pub async fn end(mut self) {
         self.stop.cancel();
         if let Some(running) = self.running.take() {
@@ -156,12 +161,7 @@ impl Reply {
 
 impl Client {
     pub fn new(url: &str, tenant: Uuid, user: Uuid) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .tls_certs_only([])
-            .build()
-            .expect("a client");
+        let http = http();
         Self { url: url.to_owned(), user, tenant, token: token(&claims(tenant, user)), http }
     }
 
@@ -197,6 +197,13 @@ impl Client {
     }
 }
 
+/// A client of HTTP without certificates: the service is on this machine.
+pub fn http() -> reqwest::Client {
+    // The service in this process may have chosen the provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_secs(30)).tls_certs_only([]).build().expect("a client")
+}
+
 pub fn claims(tenant: Uuid, user: Uuid) -> Value {
     let now = chrono::Utc::now().timestamp();
     json!({
@@ -210,7 +217,7 @@ pub fn token(claims: &Value) -> String {
 
 /// The first administrator cannot be registered over HTTP: nobody may yet. As on a new installation,
 /// the book is written directly.
-async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Client {
+pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Client {
     use book::{Book, Envelope, MasterKey, Pools, Step};
     use domain::identity::{role, user};
 

@@ -29,7 +29,12 @@ where
         }
     };
     let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
-    read.map_err(|error| if took_too_long(&error) { too_slow() } else { error.into() })
+    read.map_err(|error| match code(&error).as_deref() {
+        Some("57014") => Problem::new(problem::OVERLOADED, "the query took too long; ask for less, or by another column"),
+        // Before a projector made the first generation.
+        Some("42P01" | "3F000") => Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet"),
+        _ => error.into(),
+    })
 }
 
 async fn once(pool: &PgPool, tenant: Uuid, mut query: QueryBuilder<'static, Postgres>) -> Result<Vec<PgRow>, sqlx::Error> {
@@ -50,14 +55,6 @@ fn met_a_swap(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| ["0A000", "42P01", "3F000", "XX000"].contains(&code.as_str()))
 }
 
-fn took_too_long(error: &sqlx::Error) -> bool {
-    code(error).is_some_and(|code| code == "57014")
-}
-
 fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
-}
-
-fn too_slow() -> Problem {
-    Problem::new(problem::OVERLOADED, "the query took too long; ask for less, or by another column")
 }

@@ -1,0 +1,57 @@
+//! Whatever people do, the rows satisfy what the tables demand.
+
+mod demands;
+mod past;
+mod wish;
+
+use domain::{AnyEvent, Recorded, Sealed, identity};
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::CONTEXT;
+use demands::Demands;
+use past::Past;
+use wish::Wish;
+
+proptest! {
+    #[test]
+    fn any_valid_history_folds_to_rows_that_the_tables_accept(wishes in prop::collection::vec(any::<Wish>(), 0..120)) {
+        let past = Past::of(wishes);
+        let demands = Demands::of(CONTEXT.ddl);
+        // Between events too, because a page may end anywhere.
+        for end in (1..past.events.len()).step_by(7).chain([past.events.len()]) {
+            prop_assert_eq!(demands.broken(&tables(&past.events[..end])), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_rebuild_after_erasures_gives_the_rows_that_were_posted_live(wishes in prop::collection::vec(any::<Wish>(), 0..120)) {
+        let past = Past::of(wishes);
+        let rebuilt: Vec<_> = past.events.iter().cloned().map(|recorded| erased(recorded, &past)).collect();
+        prop_assert_eq!(tables(&past.events), tables(&rebuilt));
+    }
+}
+
+/// The rows of every table.
+fn tables(events: &[Recorded<AnyEvent>]) -> Vec<(&'static str, Vec<Map<String, Value>>)> {
+    CONTEXT.tables.iter().map(|projection| (projection.table().name, projection.folded(events).unwrap())).collect()
+}
+
+/// The event as it reads once the keys of erased people are destroyed.
+fn erased(mut recorded: Recorded<AnyEvent>, past: &Past) -> Recorded<AnyEvent> {
+    use identity::user::Event;
+    if let AnyEvent::User(event) = &mut recorded.event
+        && past.is_erased(recorded.stream)
+    {
+        match event {
+            Event::UserRegistered { email, name, oauth_id, .. } => {
+                (*email, *name) = (Sealed::Erased, Sealed::Erased);
+                *oauth_id = oauth_id.as_ref().map(|_| Sealed::Erased);
+            }
+            Event::UserRenamed { name } => *name = Sealed::Erased,
+            Event::UserEmailChanged { email } => *email = Sealed::Erased,
+            _ => {}
+        }
+    }
+    recorded
+}

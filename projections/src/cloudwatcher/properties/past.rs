@@ -1,0 +1,178 @@
+//! A valid past: random wishes go through the real decisions; what is refused does not happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::cloudwatcher::order::Order;
+use domain::cloudwatcher::part::Part;
+use domain::cloudwatcher::part_supplier::PartSupplier;
+use domain::cloudwatcher::part_variant::PartVariant;
+use domain::cloudwatcher::request::DeviceRequest;
+use domain::cloudwatcher::supplier::Supplier;
+use domain::identity::department::Department;
+use domain::identity::role::Role;
+use domain::identity::user::{Event as UserEvent, User};
+use domain::register::Register;
+use domain::{AnyEvent, ClaimChange, Decider, FactRef, Facts, Ids, Metadata, Recorded, Request, event};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::wish::{Kind, Wish, id};
+
+const TENANT: Uuid = Uuid::from_u128(0x7e);
+/// Who asks for everything; never erased.
+const BUYER: Uuid = Uuid::from_u128(0xb0);
+
+type Stored = (String, String, String);
+
+/// What happened, and what a decision needs to know of it.
+pub(super) struct Past {
+    pub events: Vec<Recorded<AnyEvent>>,
+    streams: BTreeMap<(&'static str, Uuid), Vec<Stored>>,
+    claims: BTreeMap<(&'static str, String), Uuid>,
+    erased: BTreeSet<Uuid>,
+    commands: u32,
+}
+
+impl Past {
+    pub(super) fn of(wishes: Vec<Wish>) -> Self {
+        let mut past = Self {
+            events: Vec::new(),
+            streams: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            erased: BTreeSet::new(),
+            commands: 0,
+        };
+        past.ask::<User>(BUYER, json!({"register": {"email": "buyer@example.com", "name": "Buyer"}}));
+        // One of each, so that most wishes refer to something.
+        for kind in Kind::ALL {
+            past.grant(Wish { what: kind as u8, which: 0, first: 0, second: 0, choice: 0, long: false });
+        }
+        wishes.into_iter().for_each(|wish| past.grant(wish));
+        past
+    }
+
+    pub(super) fn is_erased(&self, user: Uuid) -> bool {
+        self.erased.contains(&user)
+    }
+
+    fn grant(&mut self, wish: Wish) {
+        let (kind, stream) = (wish.kind(), id(wish.kind(), wish.which));
+        match kind {
+            Kind::Department => self.ask::<Register<Department>>(stream, wish.department()),
+            Kind::Role => self.ask::<Role>(stream, wish.role()),
+            Kind::User => self.ask::<User>(stream, wish.user()),
+            Kind::Supplier => self.ask::<Register<Supplier>>(stream, wish.supplier()),
+            Kind::Part => self.ask::<Register<Part>>(stream, wish.part()),
+            Kind::PartVariant => self.ask::<Register<PartVariant>>(stream, wish.part_variant()),
+            Kind::PartSupplier => self.ask::<Register<PartSupplier>>(stream, wish.part_supplier()),
+            Kind::Request => self.ask::<DeviceRequest>(stream, wish.request()),
+            Kind::Order => {
+                let order = self.state::<Order>(stream);
+                let items = order.content().map_or_else(Vec::new, |content| content.items.clone());
+                let item = items.get(usize::from(wish.first)).map_or(Uuid::nil(), |item| item.item_id);
+                self.ask::<Order>(stream, wish.order(item));
+            }
+        }
+    }
+
+    /// Lets the command happen, if the rules and the claims allow.
+    fn ask<D: Decider>(&mut self, stream: Uuid, command: Value) {
+        self.commands += 1;
+        let command: D::Command = serde_json::from_value(command.clone()).unwrap_or_else(|e| panic!("{command}: {e}"));
+        let mut state = self.state::<D>(stream);
+        let facts = self.facts(&state, stream, &command);
+        let request = Request {
+            stream,
+            by: BUYER,
+            at: DateTime::<Utc>::UNIX_EPOCH,
+            ids: Ids::new(Uuid::new_v5(&TENANT, &self.commands.to_be_bytes())),
+            reason: Some("because"),
+            facts: &facts,
+            command: &command,
+        };
+        let Ok(events) = state.decide(&request) else { return };
+        for event in events {
+            let changes = state.claims(stream, &event);
+            if !self.claimed(stream, changes) {
+                return;
+            }
+            state.evolve(&event);
+            self.append::<D>(stream, &event);
+        }
+    }
+
+    fn state<D: Decider>(&self, stream: Uuid) -> D {
+        let mut state = D::default();
+        for (event_type, version, payload) in self.streams.get(&(D::TYPE, stream)).into_iter().flatten() {
+            state.evolve(&event::decode(event_type, version, payload).unwrap());
+        }
+        state
+    }
+
+    fn facts<D: Decider>(&self, state: &D, stream: Uuid, command: &D::Command) -> Facts {
+        let mut facts = Facts::default();
+        let mut named = 0;
+        loop {
+            let reads = state.reads(stream, command, &facts);
+            if reads.len() == named {
+                return facts;
+            }
+            named = reads.len();
+            for FactRef { aggregate_type, id, fold } in reads {
+                if let Some(events) = self.streams.get(&(aggregate_type, id)) {
+                    let mut events = events.iter().map(|(name, version, payload)| {
+                        (name.as_str(), version.as_str(), payload.as_str())
+                    });
+                    facts.insert(aggregate_type, id, fold(&mut events).unwrap());
+                }
+            }
+        }
+    }
+
+    /// Whether nobody else holds what is to be taken.
+    fn claimed(&mut self, stream: Uuid, changes: Vec<ClaimChange>) -> bool {
+        let taken = |change: &ClaimChange| match change {
+            ClaimChange::Take { name, value } => {
+                self.claims.get(&(*name, value.clone())).is_some_and(|holder| *holder != stream)
+            }
+            ClaimChange::Release { .. } => false,
+        };
+        if changes.iter().any(taken) {
+            return false;
+        }
+        for change in changes {
+            match change {
+                ClaimChange::Take { name, value } => _ = self.claims.insert((name, value), stream),
+                ClaimChange::Release { name, value } => _ = self.claims.remove(&(name, value)),
+            }
+        }
+        true
+    }
+
+    fn append<D: Decider>(&mut self, stream: Uuid, event: &D::Event) {
+        use domain::event::{EVENT_VERSION, encode};
+        let position = i64::try_from(self.events.len()).unwrap() + 1;
+        let (event_type, payload) = (cqrs_es::DomainEvent::event_type(event), encode(event).unwrap().to_string());
+        let decoded = AnyEvent::decode(D::TYPE, &event_type, EVENT_VERSION, &payload).unwrap().unwrap();
+        if matches!(decoded, AnyEvent::User(UserEvent::UserErased { .. })) {
+            self.erased.insert(stream);
+        }
+        let stored = self.streams.entry((D::TYPE, stream)).or_default();
+        stored.push((event_type.clone(), EVENT_VERSION.to_owned(), payload));
+        let sequence = i64::try_from(stored.len()).unwrap();
+        self.events.push(Recorded {
+            position,
+            event_id: event::event_id(D::TYPE, stream, sequence),
+            tenant_id: TENANT,
+            aggregate_type: D::TYPE.to_owned(),
+            stream,
+            sequence,
+            event_type,
+            event_version: EVENT_VERSION.to_owned(),
+            metadata: Metadata { tenant_id: TENANT, actor: BUYER, reason: Some("because".to_owned()), ..Metadata::default() },
+            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(position),
+            event: decoded,
+        });
+    }
+}

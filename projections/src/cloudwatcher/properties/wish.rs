@@ -1,0 +1,190 @@
+//! What somebody wants, as numbers that choose among everything that can be asked.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The kind of stream.
+    pub what: u8,
+    /// Which stream of the kind.
+    pub which: u8,
+    /// What the command refers to.
+    pub first: u8,
+    pub second: u8,
+    /// Which command.
+    pub choice: u8,
+    /// Whether texts are as long as they may be.
+    pub long: bool,
+}
+
+/// In an order in which each may refer to those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Department,
+    Role,
+    User,
+    Supplier,
+    Part,
+    PartVariant,
+    PartSupplier,
+    Request,
+    Order,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Department,
+        Self::Role,
+        Self::User,
+        Self::Supplier,
+        Self::Part,
+        Self::PartVariant,
+        Self::PartSupplier,
+        Self::Request,
+        Self::Order,
+    ];
+}
+
+/// The stream of this kind and number.
+pub(crate) fn id(kind: Kind, which: u8) -> Uuid {
+    Uuid::from_u128((kind as u128 + 1) << 8 | u128::from(which))
+}
+
+impl Arbitrary for Wish {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Self>;
+    fn arbitrary_with((): ()) -> Self::Strategy {
+        // Orders as often as everything else together, since they refer to everything.
+        let what = prop_oneof![0..9_u8, Just(Kind::Order as u8)];
+        (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, any::<bool>())
+            .prop_map(|(what, which, first, second, choice, long)| Self { what, which, first, second, choice, long })
+            .boxed()
+    }
+}
+
+impl Wish {
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::ALL[usize::from(self.what)]
+    }
+
+    /// A text that fits the column exactly, in letters of two bytes; or a short one.
+    fn text(&self, chars: usize) -> String {
+        if self.long { "é".repeat(chars) } else { format!("text {}", self.second) }
+    }
+
+    fn email(&self) -> String {
+        let name = if self.long { "é".repeat(240) } else { "name".to_owned() };
+        format!("{name}@{}.example", self.second)
+    }
+
+    fn price(&self) -> &'static str {
+        if self.long { "99999999.99" } else { "0.10" }
+    }
+
+    /// First enter, then anything.
+    fn register(&self, entry: Value) -> Value {
+        match self.choice % 5 {
+            0 | 1 => json!({ "enter": entry }),
+            2 | 3 => json!({ "amend": entry }),
+            _ => json!({ "strike": {} }),
+        }
+    }
+
+    pub(crate) fn department(&self) -> Value {
+        let parent = (self.first > 0).then(|| id(Kind::Department, self.first));
+        let manager = (self.second > 0).then(|| id(Kind::User, self.second));
+        self.register(json!({
+            "name": self.text(255), "parent_id": parent, "description": self.text(4_000), "manager_id": manager,
+        }))
+    }
+
+    pub(crate) fn role(&self) -> Value {
+        let permission = if self.long { "a".repeat(100) } else { format!("cloudwatcher.order.{}", ["add", "cancel", "*"][usize::from(self.first)]) };
+        match self.choice % 6 {
+            0 | 1 => json!({ "define": { "name": self.text(100), "permissions": [permission] } }),
+            2 => json!({ "describe": { "name": self.text(100), "description": self.text(4_000) } }),
+            3 => json!({ "grant": { "permission": permission } }),
+            4 => json!({ "revoke": { "permission": permission } }),
+            _ => json!({ "retire": {} }),
+        }
+    }
+
+    pub(crate) fn user(&self) -> Value {
+        let (role, department) = (id(Kind::Role, self.first), id(Kind::Department, self.first));
+        match self.choice {
+            0..3 => json!({ "register": {
+                "email": self.email(), "name": self.text(255), "oauth_provider": self.text(50), "oauth_id": self.text(255),
+            } }),
+            3 => json!({ "rename": { "name": self.text(255) } }),
+            4 => json!({ "change-email": { "email": self.email() } }),
+            5 | 6 => json!({ "assign-role": { "role_id": role } }),
+            7 => json!({ "unassign-role": { "role_id": role } }),
+            8 | 9 => json!({ "join-department": { "department_id": department } }),
+            10 => json!({ "leave-department": { "department_id": department } }),
+            11 => json!({ "deactivate": {} }),
+            12 => json!({ "reactivate": {} }),
+            13 | 14 => json!({ "sign-in": {} }),
+            _ => json!({ "erase": {} }),
+        }
+    }
+
+    pub(crate) fn supplier(&self) -> Value {
+        self.register(json!({
+            "name": self.text(255), "contact_email": self.email(), "contact_phone": self.text(20),
+            "website": self.text(255), "lead_time_days": 3_650, "is_preferred": self.long,
+        }))
+    }
+
+    pub(crate) fn part(&self) -> Value {
+        self.register(json!({
+            "part_code": self.text(50), "name": self.text(255), "description": self.text(4_000),
+            "category": self.text(100), "unit_of_measure": self.text(20),
+        }))
+    }
+
+    pub(crate) fn part_variant(&self) -> Value {
+        self.register(json!({
+            "part_id": id(Kind::Part, self.first), "variant_code": self.text(50), "variant_name": self.text(255),
+            "attributes": { "colour": self.text(20) }, "cost_per_unit": self.price(), "retail_price": self.price(),
+        }))
+    }
+
+    pub(crate) fn part_supplier(&self) -> Value {
+        self.register(json!({
+            "part_id": id(Kind::Part, self.first), "variant_id": self.variant(),
+            "supplier_id": id(Kind::Supplier, self.second), "sku": self.text(100), "supplier_cost": self.price(),
+        }))
+    }
+
+    fn variant(&self) -> Option<Uuid> {
+        self.long.then(|| id(Kind::PartVariant, self.second))
+    }
+
+    pub(crate) fn request(&self) -> Value {
+        json!({ "receive": {
+            "device_id": self.text(50), "request_type": self.text(50), "payload": { "n": self.first },
+        } })
+    }
+
+    pub(crate) fn order(&self, item_id: Uuid) -> Value {
+        let item = json!({
+            "part_id": id(Kind::Part, self.first), "variant_id": self.variant(),
+            "supplier_id": id(Kind::Supplier, self.second), "quantity": if self.long { 99 } else { i32::MAX },
+            "unit_price": self.price(), "expected_delivery_date": "9999-12-31",
+        });
+        match self.choice {
+            0..4 => json!({ "draft": {
+                "department_id": id(Kind::Department, self.second), "currency": "EUR", "note": self.text(2_000),
+                "request_id": self.long.then(|| id(Kind::Request, self.first)), "items": [item, item],
+            } }),
+            4 | 5 => json!({ "duplicate": { "of": id(Kind::Order, self.second), "note": self.text(2_000) } }),
+            6..8 => json!({ "add-item": item }),
+            8..11 => json!({ "change-item": { "item_id": item_id, "quantity": 7, "unit_price": self.price() } }),
+            11 | 12 => json!({ "remove-item": { "item_id": item_id } }),
+            13 => json!({ "submit": {} }),
+            _ => json!({ "cancel": {} }),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Folds: the past in, rows out.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::cloudwatcher::order::{Event as Order, Item, Terms};
+use domain::cloudwatcher::supplier::Supplier;
+use domain::cloudwatcher::{OrderStatus, OrderType};
+use domain::identity::user::Event as User;
+use domain::register::Change;
+use domain::{AnyEvent, Metadata, Recorded, SYSTEM, Sealed};
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::order_history::OrderHistoryRow;
+use super::orders::{OrderItemRow, OrderRow};
+use super::suppliers::SupplierRow;
+use super::users::{UserRoleRow, UserRow};
+use crate::fold::{FoldError, Project};
+use crate::row::Row as _;
+
+const STREAM: Uuid = Uuid::from_u128(0x5);
+const BUYER: Uuid = Uuid::from_u128(0xb);
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(second)
+}
+
+fn recorded(by: Uuid, sequence: i64, event: AnyEvent) -> Recorded<AnyEvent> {
+    Recorded {
+        position: sequence,
+        event_id: Uuid::from_u128(u128::try_from(sequence).unwrap()),
+        tenant_id: Uuid::from_u128(0x7),
+        aggregate_type: String::new(),
+        stream: STREAM,
+        sequence,
+        event_type: String::new(),
+        event_version: "1".to_owned(),
+        metadata: Metadata { actor: by, ..Metadata::default() },
+        at: at(sequence),
+        event,
+    }
+}
+
+/// The row of `key` after these events, one second apart.
+fn folded<R: Project>(by: Uuid, key: &R::Key, events: Vec<AnyEvent>) -> Result<Option<R>, FoldError> {
+    let mut row = None;
+    for (event, sequence) in events.into_iter().zip(1..) {
+        let recorded = recorded(by, sequence, event);
+        if R::keys(&recorded).contains(key) {
+            row = R::fold(row, key, &recorded)?;
+        }
+    }
+    Ok(row)
+}
+
+fn item(id: u128) -> Item {
+    Item {
+        item_id: Uuid::from_u128(id),
+        part_id: Uuid::from_u128(0x70),
+        variant_id: None,
+        supplier_id: Uuid::from_u128(0x50),
+        quantity: 3,
+        unit_price: Decimal::new(250, 2),
+        expected_delivery_date: None,
+    }
+}
+
+fn drafted() -> AnyEvent {
+    AnyEvent::Order(Order::OrderDrafted {
+        order_type: OrderType::Purchase,
+        department_id: Uuid::from_u128(0xd),
+        currency: "EUR".to_owned(),
+        request_id: Some(Uuid::from_u128(0x4)),
+        note: None,
+        duplicate_of: None,
+        items: vec![item(1), item(2)],
+    })
+}
+
+fn submitted() -> AnyEvent {
+    let items = vec![item(1), item(2)];
+    AnyEvent::Order(Order::OrderSubmitted { revision: 1, items, total: Decimal::new(1500, 2), content_hash: String::new() })
+}
+
+#[test]
+fn a_submitted_order_waits_for_approval_with_its_total() {
+    let order = folded::<OrderRow>(BUYER, &STREAM, vec![drafted(), submitted()]).unwrap().unwrap();
+    assert_eq!((order.status, order.total), (OrderStatus::PendingApproval, Some(Decimal::new(1500, 2))));
+    assert_eq!((order.created_by, order.created_at, order.updated_at), (BUYER, at(1), at(2)));
+}
+
+#[test]
+fn a_cancelled_order_gives_its_request_back() {
+    let events = vec![drafted(), AnyEvent::Order(Order::OrderCancelled {})];
+    let order = folded::<OrderRow>(BUYER, &STREAM, events).unwrap().unwrap();
+    assert_eq!((order.status, order.request_id), (OrderStatus::Cancelled, None));
+}
+
+#[test]
+fn changing_an_order_that_is_not_there_is_an_error() {
+    let missing = folded::<OrderRow>(BUYER, &STREAM, vec![submitted()]);
+    assert_eq!(missing, Err(FoldError::MissingRow { table: "orders" }));
+}
+
+#[test]
+fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
+    let nobody = folded::<OrderRow>(SYSTEM, &STREAM, vec![drafted()]);
+    assert_eq!(nobody, Err(FoldError::NoUser { table: "orders", column: "created_by" }));
+}
+
+#[test]
+fn a_changed_item_keeps_when_it_was_added() {
+    let changed = Item { quantity: 5, ..item(1) };
+    let was = Terms { quantity: 3, unit_price: Decimal::new(250, 2), expected_delivery_date: None };
+    let events = vec![drafted(), AnyEvent::Order(Order::OrderItemChanged { item: changed, was })];
+    let item = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events).unwrap().unwrap();
+    assert_eq!((item.quantity_ordered, item.created_at), (5, at(1)));
+    assert_eq!(item.json()["total_price"], json!("12.50"));
+}
+
+#[test]
+fn a_removed_item_is_gone() {
+    let item_id = Uuid::from_u128(2);
+    let events = vec![drafted(), AnyEvent::Order(Order::OrderItemRemoved { item_id })];
+    assert_eq!(folded::<OrderItemRow>(BUYER, &item_id, events), Ok(None));
+}
+
+#[test]
+fn history_tells_what_changed_in_an_item() {
+    let changed = Item { quantity: 5, ..item(1) };
+    let was = Terms { quantity: 3, unit_price: Decimal::new(250, 2), expected_delivery_date: None };
+    let event = recorded(BUYER, 9, AnyEvent::Order(Order::OrderItemChanged { item: changed, was }));
+    let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+    assert_eq!((row.id, row.event_type.as_str()), (event.event_id, "item-changed"));
+    assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");
+    assert_eq!(row.metadata["changed"], json!({ "quantity": { "old": 3, "new": 5 } }));
+}
+
+#[test]
+fn history_carries_the_reason_and_no_user_when_daybook_acted() {
+    let mut event = recorded(SYSTEM, 9, AnyEvent::Order(Order::OrderCancelled {}));
+    event.metadata.reason = Some("too late".to_owned());
+    let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+    assert_eq!((row.event_type.as_str(), row.user_id), ("cancelled", None));
+    assert_eq!(row.metadata, json!({ "reason": "too late" }));
+}
+
+#[test]
+fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
+    let events = |email: Sealed<String>, name: Sealed<String>, oauth_id: Sealed<String>| {
+        let oauth_id = Some(oauth_id);
+        vec![
+            AnyEvent::User(User::UserRegistered { email, name: name.clone(), oauth_provider: Some("google".to_owned()), oauth_id }),
+            AnyEvent::User(User::UserSignedIn {}),
+            AnyEvent::User(User::UserRenamed { name }),
+            AnyEvent::User(User::UserErased { unassigned: Vec::new(), left: Vec::new() }),
+        ]
+    };
+    let open = |text: &str| Sealed::Open(text.to_owned());
+    let live = folded::<UserRow>(BUYER, &STREAM, events(open("ada@example.com"), open("Ada"), open("42"))).unwrap();
+    let rebuilt = folded::<UserRow>(BUYER, &STREAM, events(Sealed::Erased, Sealed::Erased, Sealed::Erased)).unwrap();
+    assert_eq!(live, rebuilt);
+    assert_eq!(live.unwrap().email, format!("erased-{STREAM}@invalid"));
+}
+
+#[test]
+fn erasing_a_user_takes_their_roles() {
+    let (assignment_id, role_id) = (Uuid::from_u128(0xa), Uuid::from_u128(0xe));
+    let assigned = AnyEvent::User(User::UserRoleAssigned { assignment_id, role_id });
+    let row = folded::<UserRoleRow>(SYSTEM, &assignment_id, vec![assigned.clone()]).unwrap().unwrap();
+    assert_eq!((row.user_id, row.assigned_by), (STREAM, None));
+    let erased = AnyEvent::User(User::UserErased { unassigned: vec![assignment_id], left: Vec::new() });
+    assert_eq!(folded::<UserRoleRow>(BUYER, &assignment_id, vec![assigned, erased]), Ok(None));
+}
+
+#[test]
+fn a_struck_supplier_stays_and_comes_back_when_entered_again() {
+    let supplier = Supplier {
+        name: "Bolts".to_owned(),
+        contact_email: None,
+        contact_phone: None,
+        website: None,
+        lead_time_days: None,
+        is_preferred: false,
+    };
+    let entered = || AnyEvent::Supplier(Change::Entered(supplier.clone()));
+    let struck = || AnyEvent::Supplier(Change::Struck {});
+    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck()]).unwrap().unwrap();
+    assert!(!row.is_active);
+    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck(), entered()]).unwrap().unwrap();
+    assert_eq!((row.is_active, row.created_at, row.updated_at), (true, at(1), at(3)));
+}
