@@ -13,6 +13,8 @@ type Rows<'a> = [(&'static str, Vec<Map<String, Value>>)];
 pub(super) struct Demands {
     /// Characters that a column holds, by table and column.
     chars: BTreeMap<(String, String), usize>,
+    /// What an amount must stay below, and its decimals.
+    amounts: BTreeMap<(String, String), (Decimal, usize)>,
     unique: Vec<Unique>,
     references: Vec<Reference>,
 }
@@ -31,7 +33,8 @@ struct Reference {
 
 impl Demands {
     pub(super) fn of(ddl: &str) -> Self {
-        let mut demands = Self { chars: BTreeMap::new(), unique: Vec::new(), references: Vec::new() };
+        let mut demands =
+            Self { chars: BTreeMap::new(), amounts: BTreeMap::new(), unique: Vec::new(), references: Vec::new() };
         let mut table = String::new();
         for line in ddl.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -40,6 +43,11 @@ impl Demands {
             } else if let Some((_, chars)) = line.split_once("varchar(") {
                 let chars = chars.split(')').next().unwrap().parse().unwrap();
                 demands.chars.insert((table.clone(), words[0].to_owned()), chars);
+            } else if line.contains(" decimal(") {
+                let limits: Vec<u32> = listed(line).iter().map(|limit| limit.parse().unwrap()).collect();
+                let below = Decimal::from(10_i64.pow(limits[0] - limits[1]));
+                let decimals = usize::try_from(limits[1]).unwrap();
+                demands.amounts.insert((table.clone(), words[0].to_owned()), (below, decimals));
             } else if let ["alter", "table", name, "add", "constraint", _, "unique", ..] = words.as_slice() {
                 let columns = listed(line).into_iter().filter(|column| column != "tenant_id").collect();
                 let nulls_distinct = !line.contains("nulls not distinct");
@@ -81,10 +89,9 @@ impl Demands {
                 let max = self.chars.get(&(table.to_owned(), column.to_owned()));
                 text.contains('\0') || max.is_some_and(|max| text.chars().count() > *max)
             }
-            // The smallest decimal columns have eight digits before the point, totals ten and more.
             (Kind::Decimal, Value::String(amount)) => {
-                let below = Decimal::from(if column.contains("total") { 10_000_000_000_i64 } else { 100_000_000 });
-                amount.parse::<Decimal>().unwrap() >= below || amount.split_once('.').unwrap().1.len() != 2
+                let (below, decimals) = self.amounts[&(table.to_owned(), column.to_owned())];
+                amount.parse::<Decimal>().unwrap() >= below || amount.split_once('.').unwrap().1.len() > decimals
             }
             (_, _) => false,
         };
