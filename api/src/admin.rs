@@ -32,7 +32,10 @@ pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) 
     by.require(REBUILD)?;
     let context = named(&context)?;
     if !app.rebuilds.begin(context) {
-        return Err(Problem::new(problem::BUSY, format!("{} is being rebuilt already", context.name)));
+        return Err(Problem::new(
+            problem::BUSY,
+            format!("{} is being rebuilt already", context.name),
+        ));
     }
     info!(context = context.name, by = %by.user, "a rebuild was asked for");
     let running = app.clone();
@@ -44,9 +47,15 @@ pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) 
         }
         running.rebuilds.end(context, &outcome);
     });
-    let mut response = (StatusCode::ACCEPTED, Json(json!({ "context": context.name, "state": "running" }))).into_response();
+    let mut response = (
+        StatusCode::ACCEPTED,
+        Json(json!({ "context": context.name, "state": "running" })),
+    )
+        .into_response();
     let location = HeaderValue::try_from(format!("/v1/admin/rebuild/{}", context.name)).ok();
-    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    response
+        .headers_mut()
+        .extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
 }
 
@@ -70,7 +79,11 @@ pub async fn parked(State(app): State<App>, by: By) -> Result<Response, Problem>
     by.require(REBUILD)?;
     let mut streams = Vec::new();
     for &context in projections::CONTEXTS {
-        for parked in park::parked(&app.pools.projector, context).await?.into_iter().filter(|parked| parked.tenant_id == by.tenant) {
+        for parked in park::parked(&app.pools.projector, context)
+            .await?
+            .into_iter()
+            .filter(|parked| parked.tenant_id == by.tenant)
+        {
             streams.push(json!({
                 "context": context.name,
                 "aggregate_type": parked.aggregate_type,
@@ -109,11 +122,17 @@ pub async fn unpark(
     let asked: Unpark = serde_json::from_value(body::fields(&headers, &body?)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
     let context = named(&asked.context)?;
-    let waiting = park::parked(&app.pools.projector, context).await?.into_iter().filter(|parked| {
-        parked.tenant_id == by.tenant
-            && asked.aggregate_type.as_ref().is_none_or(|wanted| *wanted == parked.aggregate_type)
-            && asked.stream.is_none_or(|wanted| wanted == parked.aggregate_id)
-    });
+    let waiting = park::parked(&app.pools.projector, context)
+        .await?
+        .into_iter()
+        .filter(|parked| {
+            parked.tenant_id == by.tenant
+                && asked
+                    .aggregate_type
+                    .as_ref()
+                    .is_none_or(|wanted| *wanted == parked.aggregate_type)
+                && asked.stream.is_none_or(|wanted| wanted == parked.aggregate_id)
+        });
     let (mut posted, mut still) = (Vec::new(), Vec::new());
     for parked in waiting {
         let stream = (parked.aggregate_type, parked.aggregate_id);

@@ -25,5 +25,7 @@ pub const PERSONAL: &str = "personal.read";
 /// 403 without `audit.read`.
 pub fn sight(by: &Principal) -> Result<view::Sight, Problem> {
     by.require(READ)?;
-    Ok(view::Sight { personal: by.permits(PERSONAL) })
+    Ok(view::Sight {
+        personal: by.permits(PERSONAL),
+    })
 }

@@ -40,24 +40,35 @@ impl FromRequestParts<App> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Verified { bearer, until } = app.verifier.verify(bearer_token(parts)?).await.map_err(|unverified| match unverified {
-            Unverified::Bad(bad) => refused(bad),
-            Unverified::KeysUnavailable => {
-                Problem::new(problem::UNAVAILABLE, "the identity provider's keys cannot be fetched now")
-            }
-        })?;
+        let Verified { bearer, until } =
+            app.verifier
+                .verify(bearer_token(parts)?)
+                .await
+                .map_err(|unverified| match unverified {
+                    Unverified::Bad(bad) => refused(bad),
+                    Unverified::KeysUnavailable => Problem::new(
+                        problem::UNAVAILABLE,
+                        "the identity provider's keys cannot be fetched now",
+                    ),
+                })?;
         let span = tracing::Span::current();
         span.record("tenant", tracing::field::display(bearer.tenant));
         span.record("actor", tracing::field::display(bearer.user));
         app.rates.check(bearer)?;
-        Ok(Self { principal: app.principals.of(bearer).await?, bearer, until })
+        Ok(Self {
+            principal: app.principals.of(bearer).await?,
+            bearer,
+            until,
+        })
     }
 }
 
 fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
     // Of two headers, a proxy before us may have looked at the other one.
-    let (Some(header), None) = (headers.next(), headers.next()) else { return Err(refused(BadToken::Missing)) };
+    let (Some(header), None) = (headers.next(), headers.next()) else {
+        return Err(refused(BadToken::Missing));
+    };
     let text = header.to_str().map_err(|_| refused(BadToken::Malformed))?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),

@@ -26,7 +26,9 @@ pub async fn database(pools: &Pools, config: &Config, stop: &CancellationToken) 
     let started = Instant::now();
     loop {
         match checked(pools, config).await {
-            Err(Fault::Database(error)) if is_transient(&error) && started.elapsed() < Duration::from_secs(PATIENCE_SECONDS) => {
+            Err(Fault::Database(error))
+                if is_transient(&error) && started.elapsed() < Duration::from_secs(PATIENCE_SECONDS) =>
+            {
                 warn!(error = %error, "Postgres does not answer yet");
             }
             outcome => return outcome,
@@ -47,16 +49,30 @@ async fn checked(pools: &Pools, config: &Config) -> Result<(), Fault> {
     }
     let listed = unsafe_ones.join(", ");
     if config.unsafe_settings {
-        warn!(settings = listed, "Postgres may forget what it acknowledged; DAYBOOK_UNSAFE_SETTINGS allows it");
+        warn!(
+            settings = listed,
+            "Postgres may forget what it acknowledged; DAYBOOK_UNSAFE_SETTINGS allows it"
+        );
         return Ok(());
     }
-    Err(Fault::Refused(format!("Postgres may forget what it acknowledged: {listed}. Turn them on, or set DAYBOOK_UNSAFE_SETTINGS=1 for a test")))
+    Err(Fault::Refused(format!(
+        "Postgres may forget what it acknowledged: {listed}. Turn them on, or set DAYBOOK_UNSAFE_SETTINGS=1 for a test"
+    )))
 }
 
 async fn unsafe_settings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
-    let rows = sqlx::query("select name, setting from pg_settings where name = any($1) and setting = 'off' order by name")
-        .bind(MUST_NOT_BE_OFF.as_slice())
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(|row| Ok(format!("{}={}", row.try_get::<&str, _>("name")?, row.try_get::<&str, _>("setting")?))).collect()
+    let rows =
+        sqlx::query("select name, setting from pg_settings where name = any($1) and setting = 'off' order by name")
+            .bind(MUST_NOT_BE_OFF.as_slice())
+            .fetch_all(pool)
+            .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(format!(
+                "{}={}",
+                row.try_get::<&str, _>("name")?,
+                row.try_get::<&str, _>("setting")?
+            ))
+        })
+        .collect()
 }

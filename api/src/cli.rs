@@ -28,6 +28,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve HTTP and run the workers, until SIGTERM or Ctrl-C
+    #[command(override_usage = "daybook serve [--roles <ROLES>]")]
     Serve {
         /// What this process does
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector])]
@@ -36,14 +37,22 @@ pub enum Command {
     /// Apply the book's migrations; connect as the database's owner
     Migrate,
     /// Build a context's tables anew beside the live ones, compare, and swap
+    #[command(
+        override_usage = "daybook rebuild <CONTEXT> [--rollback | --force]\n       daybook rebuild --all [--rollback | --force]"
+    )]
     Rebuild(rebuild::Rebuild),
     /// Post parked streams again
+    #[command(override_usage = "daybook unpark <CONTEXT> [AGGREGATE/ID]")]
     Unpark(unpark::Unpark),
     /// Load a little demo data; again, it changes nothing
     Demo,
     /// Print a token that is signed with DAYBOOK_JWT_SECRET
+    #[command(
+        override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]"
+    )]
     Token(token::Token),
     /// Print the log, and follow it
+    #[command(override_usage = "daybook events [OPTIONS]")]
     Events(events::Events),
 }
 

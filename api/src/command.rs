@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{By, Principal};
-use crate::extract::{self, Path, POSITION};
+use crate::extract::{self, POSITION, Path};
 use crate::problem::{self, Problem};
 use headers::Asked;
 use registry::Aggregate;
@@ -50,7 +50,14 @@ pub async fn send(
     let aggregate = aggregate(&context, &plural)?;
     let stream = extract::uuid("id", &id)?;
     let asked = Asked::read(&headers)?;
-    let order = Order { aggregate, stream, addressed: Some(stream), command: &command, asked, peer };
+    let order = Order {
+        aggregate,
+        stream,
+        addressed: Some(stream),
+        command: &command,
+        asked,
+        peer,
+    };
     order.give(&app, &by, body::fields(&headers, &body?)?).await
 }
 
@@ -73,17 +80,31 @@ pub async fn create(
         Some(key) => Uuid::new_v5(&command_id(&by, key), b"stream"),
         None => Uuid::now_v7(),
     };
-    let order = Order { aggregate, stream, addressed: None, command: aggregate.creates, asked, peer };
+    let order = Order {
+        aggregate,
+        stream,
+        addressed: None,
+        command: aggregate.creates,
+        asked,
+        peer,
+    };
     let mut response = order.give(&app, &by, body::fields(&headers, &body?)?).await?;
     let location = format!("/v1/{context}/{plural}/{stream}");
-    response.headers_mut().extend(HeaderValue::try_from(location).ok().map(|location| (header::LOCATION, location)));
+    response.headers_mut().extend(
+        HeaderValue::try_from(location)
+            .ok()
+            .map(|location| (header::LOCATION, location)),
+    );
     Ok(response)
 }
 
 fn aggregate(context: &str, plural: &str) -> Result<&'static Aggregate, Problem> {
     registry::by_url(context, plural).ok_or_else(|| {
-        let known = registry::AGGREGATES.iter().filter(|aggregate| aggregate.context() == context);
-        Problem::not_found(format!("aggregate {context}/{plural} that takes commands")).allowed(known.map(|aggregate| aggregate.plural))
+        let known = registry::AGGREGATES
+            .iter()
+            .filter(|aggregate| aggregate.context() == context);
+        Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
+            .allowed(known.map(|aggregate| aggregate.plural))
     })
 }
 
@@ -124,7 +145,11 @@ impl Order<'_> {
     }
 
     fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
-        let command_id = self.asked.key.as_ref().map_or_else(Uuid::now_v7, |key| command_id(by, key));
+        let command_id = self
+            .asked
+            .key
+            .as_ref()
+            .map_or_else(Uuid::now_v7, |key| command_id(by, key));
         // The reason is not part of it: whoever repeats a command may word it anew.
         let canonical = canonical::text(&json!([
             self.aggregate.aggregate_type,
@@ -150,7 +175,11 @@ impl Order<'_> {
 
     async fn execute(&self, app: &App, by: &By, envelope: &Envelope, fields: &Value) -> Result<Answer, Problem> {
         let mut step = self.step(self.asked.if_match, fields)?;
-        let state = app.book.step_state(by.tenant, &step).await.map_err(|error| self.told(error))?;
+        let state = app
+            .book
+            .step_state(by.tenant, &step)
+            .await
+            .map_err(|error| self.told(error))?;
         let unborn = self.scope(app, by, &step, &state, fields).await?;
         // The scope of a stream without events says nothing of the one that it may become in the
         // meantime: then the command must not be carried out.
@@ -161,7 +190,11 @@ impl Order<'_> {
         match app.book.execute(envelope.clone(), vec![step]).await {
             Err(ExecuteError::Moved { .. }) if guarded => {
                 let step = self.step(None, fields)?;
-                let state = app.book.step_state(by.tenant, &step).await.map_err(|error| self.told(error))?;
+                let state = app
+                    .book
+                    .step_state(by.tenant, &step)
+                    .await
+                    .map_err(|error| self.told(error))?;
                 self.scope(app, by, &step, &state, fields).await?;
                 app.book.execute(envelope.clone(), vec![step]).await
             }
@@ -173,7 +206,9 @@ impl Order<'_> {
     /// Refuses what lies outside the principal's departments. Returns whether the stream is of a
     /// kind that belongs to a department and does not belong to any yet.
     async fn scope(&self, app: &App, by: &By, step: &Step, state: &AnyState, fields: &Value) -> Result<bool, Problem> {
-        let Some(department_of) = self.aggregate.department else { return Ok(false) };
+        let Some(department_of) = self.aggregate.department else {
+            return Ok(false);
+        };
         if by.sees_all_departments() {
             return Ok(false);
         }
@@ -195,25 +230,41 @@ impl Order<'_> {
 
     /// A stream to copy from that is out of reach is refused as one that does not exist.
     async fn scope_of_source(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
-        let (Some(source_of), Some(department_of)) = (self.aggregate.source, self.aggregate.department) else { return Ok(()) };
-        let Some(source) = source_of(self.command, fields) else { return Ok(()) };
-        let Some(source) = app.book.any_state(by.tenant, self.aggregate.fact(source)).await? else { return Ok(()) };
-        let Some(department) = department_of(&source) else { return Ok(()) };
+        let (Some(source_of), Some(department_of)) = (self.aggregate.source, self.aggregate.department) else {
+            return Ok(());
+        };
+        let Some(source) = source_of(self.command, fields) else {
+            return Ok(());
+        };
+        let Some(source) = app.book.any_state(by.tenant, self.aggregate.fact(source)).await? else {
+            return Ok(());
+        };
+        let Some(department) = department_of(&source) else {
+            return Ok(());
+        };
         if app.principals.reaches(by, department).await? {
             return Ok(());
         }
-        let refusal = self.aggregate.refusal_without_facts(self.stream, state, self.command, fields.clone());
+        let refusal = self
+            .aggregate
+            .refusal_without_facts(self.stream, state, self.command, fields.clone());
         Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)))
     }
 
     fn step(&self, if_match: Option<i64>, fields: &Value) -> Result<Step, Problem> {
-        self.aggregate.parse(self.stream, if_match, self.command, fields.clone()).map_err(|unparsed| {
-            let path = unparsed.path().to_string();
-            let field = path.strip_prefix(self.command).unwrap_or(&path).trim_start_matches('.');
-            let detail = unparsed.inner().to_string();
-            let problem = Problem::new(problem::BAD_VALUE, detail);
-            if field.is_empty() || field == "?" { problem } else { problem.field(field) }
-        })
+        self.aggregate
+            .parse(self.stream, if_match, self.command, fields.clone())
+            .map_err(|unparsed| {
+                let path = unparsed.path().to_string();
+                let field = path.strip_prefix(self.command).unwrap_or(&path).trim_start_matches('.');
+                let detail = unparsed.inner().to_string();
+                let problem = Problem::new(problem::BAD_VALUE, detail);
+                if field.is_empty() || field == "?" {
+                    problem
+                } else {
+                    problem.field(field)
+                }
+            })
     }
 
     fn told(&self, error: ExecuteError) -> Problem {
@@ -235,7 +286,10 @@ impl Order<'_> {
 
     /// The same answer for a stream that does not exist, is another tenant's, or is out of reach.
     fn not_found(&self) -> Problem {
-        Problem::not_found(format!("{} {}; send it `{}` first", self.aggregate.aggregate_type, self.stream, self.aggregate.creates))
+        Problem::not_found(format!(
+            "{} {}; send it `{}` first",
+            self.aggregate.aggregate_type, self.stream, self.aggregate.creates
+        ))
     }
 }
 
@@ -243,10 +297,17 @@ fn accepted(answer: &Answer) -> Response {
     let Some(stream) = answer.streams.first() else {
         return Problem::internal(&"a receipt names no stream").into_response();
     };
-    let body = Accepted { stream: stream.stream, sequence: stream.sequence, position: answer.position, events: &stream.events };
+    let body = Accepted {
+        stream: stream.stream,
+        sequence: stream.sequence,
+        position: answer.position,
+        events: &stream.events,
+    };
     let mut response = (StatusCode::OK, axum::Json(body)).into_response();
     let etag = HeaderValue::try_from(format!("\"{}\"", stream.sequence)).ok();
     response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
-    response.headers_mut().insert(POSITION, HeaderValue::from(answer.position));
+    response
+        .headers_mut()
+        .insert(POSITION, HeaderValue::from(answer.position));
     response
 }

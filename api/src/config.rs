@@ -155,7 +155,9 @@ impl Config {
 /// # Errors
 /// When it is missing or empty; the message names the variable.
 pub(crate) fn needed<'a, T: Setting>(value: Option<&'a T>, variable: &str) -> Result<&'a T, Fault> {
-    value.filter(|value| !value.is_blank()).ok_or_else(|| Fault::setting(format!("{variable} must be set")))
+    value
+        .filter(|value| !value.is_blank())
+        .ok_or_else(|| Fault::setting(format!("{variable} must be set")))
 }
 
 pub(crate) trait Setting {

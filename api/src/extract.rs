@@ -1,7 +1,7 @@
 //! What handlers take from a request, with rejections as problems.
 
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::FromRequestParts;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use uuid::Uuid;
@@ -32,9 +32,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let axum::extract::Query(pairs) =
-            <axum::extract::Query<Vec<(String, String)>> as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+            <axum::extract::Query<Vec<(String, String)>> as FromRequestParts<S>>::from_request_parts(parts, state)
+                .await?;
         if pairs.len() > PARAMETERS_MAX {
-            return Err(Problem::new(problem::MALFORMED, format!("there are more than {PARAMETERS_MAX} parameters")));
+            return Err(Problem::new(
+                problem::MALFORMED,
+                format!("there are more than {PARAMETERS_MAX} parameters"),
+            ));
         }
         Ok(Self(pairs))
     }
@@ -46,7 +50,9 @@ impl Parameters {
     /// # Errors
     /// 400 when it is there twice.
     pub fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let Some(at) = self.0.iter().position(|(parameter, _)| parameter == name) else { return Ok(None) };
+        let Some(at) = self.0.iter().position(|(parameter, _)| parameter == name) else {
+            return Ok(None);
+        };
         let (_, value) = self.0.remove(at);
         if self.0.iter().any(|(parameter, _)| parameter == name) {
             return Err(Problem::bad_value(name, format!("{name} is given twice")));
@@ -60,7 +66,9 @@ impl Parameters {
     /// 400 when it is there twice or is not of the form that `form` describes.
     pub fn parse<T: std::str::FromStr>(&mut self, name: &str, form: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.take(name)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| Problem::bad_value(name, format!("{name} must be {form}")))
+        text.parse()
+            .map(Some)
+            .map_err(|_| Problem::bad_value(name, format!("{name} must be {form}")))
     }
 
     /// # Errors
@@ -75,7 +83,12 @@ impl Parameters {
 
 /// 400 that lists the parameters that there are.
 pub fn unknown_parameter<S: Into<String>>(name: &str, known: impl IntoIterator<Item = S>) -> Problem {
-    Problem::new(problem::UNKNOWN_PARAMETER, format!("there is no parameter {name:?} here")).field(name).allowed(known)
+    Problem::new(
+        problem::UNKNOWN_PARAMETER,
+        format!("there is no parameter {name:?} here"),
+    )
+    .field(name)
+    .allowed(known)
 }
 
 /// An id in its one textual form, so that every thing has one address.
@@ -86,7 +99,12 @@ pub fn uuid(name: &str, text: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(text)
         .ok()
         .filter(|id| !id.is_nil() && id.to_string() == text)
-        .ok_or_else(|| Problem::bad_value(name, format!("{name} must be a uuid such as 0190a3c4-7f00-7000-8000-1234567890ab, in lower case")))
+        .ok_or_else(|| {
+            Problem::bad_value(
+                name,
+                format!("{name} must be a uuid such as 0190a3c4-7f00-7000-8000-1234567890ab, in lower case"),
+            )
+        })
 }
 
 /// The position that a read must have seen: header or parameter `Daybook-After`.
@@ -96,7 +114,9 @@ pub fn uuid(name: &str, text: &str) -> Result<Uuid, Problem> {
 pub fn after(headers: &HeaderMap, parameters: &mut Parameters) -> Result<Option<i64>, Problem> {
     let parameter = parameters.take("Daybook-After")?;
     let header = only(headers, &AFTER)?.map(|value| String::from_utf8_lossy(value).into_owned());
-    let Some(text) = header.or(parameter) else { return Ok(None) };
+    let Some(text) = header.or(parameter) else {
+        return Ok(None);
+    };
     position("Daybook-After", &text).map(Some)
 }
 
@@ -127,9 +147,10 @@ impl From<QueryRejection> for Problem {
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(problem::TOO_LARGE, format!("the body is larger than {BODY_BYTES_MAX} bytes"))
-            }
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                problem::TOO_LARGE,
+                format!("the body is larger than {BODY_BYTES_MAX} bytes"),
+            ),
             _ => Self::new(problem::MALFORMED, rejection.body_text()),
         }
     }

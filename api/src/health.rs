@@ -64,9 +64,15 @@ pub async fn live() -> Response {
 /// The process does what it is for.
 pub async fn ready(State(app): State<App>) -> Response {
     let ready = look(&app).await;
-    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let mut response = (status, Json(ready)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     response
 }
 
@@ -94,17 +100,25 @@ async fn look(app: &App) -> Ready {
         }
         Err(_) => {
             ready.postgres = false;
-            ready.problems.push(format!("Postgres has not answered within {ANSWER_SECONDS_MAX} s"));
+            ready
+                .problems
+                .push(format!("Postgres has not answered within {ANSWER_SECONDS_MAX} s"));
         }
     }
     for context in projections::CONTEXTS.iter().filter(|_| ready.postgres) {
         match ready.contexts.get(context.name) {
             None => ready.problems.push(format!("{} has no tables yet", context.name)),
             Some(posting) if posting.position < app.began => {
-                ready.problems.push(format!("{} has not posted what was in the book when this process started", context.name));
+                ready.problems.push(format!(
+                    "{} has not posted what was in the book when this process started",
+                    context.name
+                ));
             }
             Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
-                ready.problems.push(format!("{} is {:.0} s behind the book", context.name, posting.lag_seconds));
+                ready.problems.push(format!(
+                    "{} is {:.0} s behind the book",
+                    context.name, posting.lag_seconds
+                ));
             }
             Some(_) => {}
         }
@@ -113,11 +127,17 @@ async fn look(app: &App) -> Ready {
         if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
             let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
             // Without NATS the relay has nothing to say.
-            if name == "relay" && !ready.nats { ready.degraded.push(words) } else { ready.problems.push(words) }
+            if name == "relay" && !ready.nats {
+                ready.degraded.push(words)
+            } else {
+                ready.problems.push(words)
+            }
         }
     }
     if !ready.nats {
-        ready.degraded.push("NATS is not connected; projectors read the book instead".to_owned());
+        ready
+            .degraded
+            .push("NATS is not connected; projectors read the book instead".to_owned());
     }
     if app.stop.is_cancelled() {
         ready.problems.push("the process is stopping".to_owned());
@@ -137,11 +157,20 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::E
     let (mut end, mut contexts) = (0, BTreeMap::new());
     for row in rows {
         end = row.try_get("last")?;
-        let Some(context) = row.try_get::<Option<String>, _>("context")? else { continue };
+        let Some(context) = row.try_get::<Option<String>, _>("context")? else {
+            continue;
+        };
         let position: i64 = row.try_get("position")?;
         let waiting_since: Option<DateTime<Utc>> = row.try_get("waiting_since")?;
         let waits = waiting_since.map(|since| (Utc::now() - since).as_seconds_f64().max(0.0));
-        contexts.insert(context, Posting { position, lag_events: end - position, lag_seconds: waits.unwrap_or(0.0) });
+        contexts.insert(
+            context,
+            Posting {
+                position,
+                lag_events: end - position,
+                lag_seconds: waits.unwrap_or(0.0),
+            },
+        );
     }
     Ok((end, contexts))
 }
@@ -151,12 +180,23 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
     if let Some(relay) = &app.workers.relay {
         let status = *relay.borrow();
         let seconds_since_beat = status.last_beat.elapsed().as_secs_f64();
-        workers.insert("relay".to_owned(), Worker { leading: status.leading, position: status.position, seconds_since_beat });
+        workers.insert(
+            "relay".to_owned(),
+            Worker {
+                leading: status.leading,
+                position: status.position,
+                seconds_since_beat,
+            },
+        );
     }
     for (context, projector) in &app.workers.projectors {
         let status = *projector.borrow();
         let seconds_since_beat = status.last_beat.elapsed().as_secs_f64();
-        let worker = Worker { leading: status.leading, position: status.position, seconds_since_beat };
+        let worker = Worker {
+            leading: status.leading,
+            position: status.position,
+            seconds_since_beat,
+        };
         workers.insert(format!("projector {}", context.name), worker);
     }
     workers
@@ -165,7 +205,9 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Buckets of everything that is measured in seconds.
-const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 /// Buckets of the commands in one append.
 const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
@@ -190,10 +232,18 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let recorder = recorder.ok_or_else(|| Problem::new(problem::UNAVAILABLE, "this process has no metrics"))?;
     metrics::gauge!("daybook_book_position").set(*app.end.borrow() as f64);
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
-    for (pool, name) in [(&app.pools.writer, "writer"), (&app.pools.projector, "projector"), (&app.pools.reader, "reader")] {
+    for (pool, name) in [
+        (&app.pools.writer, "writer"),
+        (&app.pools.projector, "projector"),
+        (&app.pools.reader, "reader"),
+    ] {
         metrics::gauge!("daybook_pool_connections", "pool" => name).set(f64::from(pool.size()));
         metrics::gauge!("daybook_pool_idle", "pool" => name).set(pool.num_idle() as f64);
     }
     recorder.run_upkeep();
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        recorder.render(),
+    )
+        .into_response())
 }

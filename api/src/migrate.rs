@@ -27,13 +27,19 @@ pub async fn check(owner: &PgPool) -> Result<(), Fault> {
             .fetch_one(owner)
             .await?;
     let applied: i64 = match noted {
-        true => sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success").fetch_one(owner).await?,
+        true => {
+            sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
+                .fetch_one(owner)
+                .await?
+        }
         // Applied by hand: then it is for that hand to have applied all.
         false if book => known,
         false => 0,
     };
     if applied < known {
-        return Err(Fault::Refused(format!("the database is at migration {applied}, this program needs {known}; run `daybook migrate`")));
+        return Err(Fault::Refused(format!(
+            "the database is at migration {applied}, this program needs {known}; run `daybook migrate`"
+        )));
     }
     if applied > known {
         warn!(applied, known, "the database was migrated by a newer program");

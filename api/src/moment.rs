@@ -23,7 +23,10 @@ impl Moment {
             return extract::position(name, text).map(Self::Position);
         }
         value::time(text).map(Self::Time).ok_or_else(|| {
-            Problem::bad_value(name, format!("{name} must be a position such as 17 or a time such as 2026-01-31T08:00:00Z"))
+            Problem::bad_value(
+                name,
+                format!("{name} must be a position such as 17 or a time such as 2026-01-31T08:00:00Z"),
+            )
         })
     }
 
@@ -46,7 +49,10 @@ mod tests {
     #[test]
     fn digits_are_a_position_and_the_rest_a_time() {
         assert_eq!(Moment::parse("at", "17").unwrap(), Moment::Position(17));
-        assert!(matches!(Moment::parse("at", "2026-01-31T08:00:00+01:00").unwrap(), Moment::Time(_)));
+        assert!(matches!(
+            Moment::parse("at", "2026-01-31T08:00:00+01:00").unwrap(),
+            Moment::Time(_)
+        ));
         for bad in ["", "-1", "17.5", "yesterday", "99999999999999999999"] {
             assert!(Moment::parse("at", bad).is_err(), "{bad}");
         }

@@ -28,7 +28,9 @@ pub async fn serve() -> Response {
 
 /// The rendered page, from assets within the program.
 pub fn docs() -> Router<App> {
-    SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(ADDRESS)).into()
+    SwaggerUi::new("/docs")
+        .config(utoipa_swagger_ui::Config::from(ADDRESS))
+        .into()
 }
 
 /// The whole document.
@@ -66,12 +68,20 @@ struct Paths {
 impl Paths {
     /// Adds an operation; its `tags` become the document's.
     fn add(&mut self, path: &str, method: &str, operation: Value) {
-        for tag in operation["tags"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for tag in operation["tags"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             if !self.tags.iter().any(|known| known == tag) {
                 self.tags.push(tag.to_owned());
             }
         }
-        let path = self.paths.entry(path.to_owned()).or_insert_with(|| Value::Object(Map::new()));
+        let path = self
+            .paths
+            .entry(path.to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
         if let Some(methods) = path.as_object_mut() {
             methods.insert(method.to_owned(), operation);
         }

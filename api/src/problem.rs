@@ -93,7 +93,12 @@ struct Body {
 impl Problem {
     #[must_use]
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self::with_type(Cow::Owned(format!("/problems/{}", kind.name)), Cow::Borrowed(kind.title), kind.status, detail.into())
+        Self::with_type(
+            Cow::Owned(format!("/problems/{}", kind.name)),
+            Cow::Borrowed(kind.title),
+            kind.status,
+            detail.into(),
+        )
     }
 
     fn with_type(r#type: Cow<'static, str>, title: Cow<'static, str>, status: StatusCode, detail: String) -> Self {
@@ -112,7 +117,12 @@ impl Problem {
             request_id: None,
         };
         let retry_after_seconds = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS);
-        Self { status, body: Box::new(body), retry_after_seconds, challenge: None }
+        Self {
+            status,
+            body: Box::new(body),
+            retry_after_seconds,
+            challenge: None,
+        }
     }
 
     /// A value of the request that is not of the form it must have; `field` says where it is.
@@ -129,7 +139,10 @@ impl Problem {
 
     #[must_use]
     pub fn missing_permission(permission: &str) -> Self {
-        let mut problem = Self::new(FORBIDDEN, format!("this needs the permission {permission}, which none of your roles grants"));
+        let mut problem = Self::new(
+            FORBIDDEN,
+            format!("this needs the permission {permission}, which none of your roles grants"),
+        );
         problem.body.permission = Some(permission.to_owned());
         problem
     }
@@ -171,7 +184,10 @@ impl Problem {
     #[must_use]
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         error!(error = %error, "a request failed");
-        Self::new(INTERNAL, "something went wrong inside Daybook; the log names it under this request_id")
+        Self::new(
+            INTERNAL,
+            "something went wrong inside Daybook; the log names it under this request_id",
+        )
     }
 
     /// For an error answer that something else than our own code made (axum, a layer).
@@ -196,7 +212,10 @@ impl IntoResponse for Problem {
         let json = serde_json::to_string(&self.body).unwrap_or_default();
         let mut response = (self.status, json).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -256,20 +275,29 @@ impl From<BookError> for Problem {
             BookError::Unavailable => Self::new(UNAVAILABLE, error.to_string()),
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
-            BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => Self::internal(&error),
+            BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
-        if book::is_transient(&error) { unavailable(&error) } else { Self::internal(&error) }
+        if book::is_transient(&error) {
+            unavailable(&error)
+        } else {
+            Self::internal(&error)
+        }
     }
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     tracing::warn!(error = %error, "a server that a request needs does not answer");
-    Problem::new(UNAVAILABLE, "a server that Daybook needs does not answer; try again in a moment")
+    Problem::new(
+        UNAVAILABLE,
+        "a server that Daybook needs does not answer; try again in a moment",
+    )
 }
 
 #[cfg(test)]
@@ -282,14 +310,28 @@ mod tests {
         let names: HashSet<_> = TABLE.iter().map(|kind| kind.name).collect();
         assert_eq!(names.len(), TABLE.len());
         for kind in TABLE {
-            assert!(kind.status.is_client_error() || kind.status.is_server_error(), "{}", kind.name);
+            assert!(
+                kind.status.is_client_error() || kind.status.is_server_error(),
+                "{}",
+                kind.name
+            );
         }
     }
 
     #[test]
     fn whoever_must_wait_is_told_how_long() {
-        for kind in TABLE.iter().filter(|kind| kind.status == StatusCode::SERVICE_UNAVAILABLE) {
-            assert!(Problem::new(kind, "").into_response().headers().contains_key(header::RETRY_AFTER), "{}", kind.name);
+        for kind in TABLE
+            .iter()
+            .filter(|kind| kind.status == StatusCode::SERVICE_UNAVAILABLE)
+        {
+            assert!(
+                Problem::new(kind, "")
+                    .into_response()
+                    .headers()
+                    .contains_key(header::RETRY_AFTER),
+                "{}",
+                kind.name
+            );
         }
     }
 
@@ -315,8 +357,17 @@ mod tests {
 
     #[test]
     fn an_answer_of_any_other_origin_gets_a_problem_of_its_status() {
-        assert_eq!(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).body.r#type, "/problems/too-large");
-        assert_eq!(Problem::of_status(StatusCode::URI_TOO_LONG).status, StatusCode::URI_TOO_LONG);
-        assert_eq!(Problem::of_status(StatusCode::BAD_GATEWAY).status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).body.r#type,
+            "/problems/too-large"
+        );
+        assert_eq!(
+            Problem::of_status(StatusCode::URI_TOO_LONG).status,
+            StatusCode::URI_TOO_LONG
+        );
+        assert_eq!(
+            Problem::of_status(StatusCode::BAD_GATEWAY).status,
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
     }
 }

@@ -51,14 +51,19 @@ impl Source {
     pub fn of(context: &str, name: &str) -> Result<Self, Problem> {
         let known = projections::CONTEXTS.iter().copied();
         let Some(context) = known.clone().find(|known| known.name == context) else {
-            return Err(Problem::not_found(format!("context {context:?} with tables")).allowed(known.map(|context| context.name)));
+            return Err(Problem::not_found(format!("context {context:?} with tables"))
+                .allowed(known.map(|context| context.name)));
         };
         // `part-variants` takes commands and `part_variants` is their table: the URL takes both.
         let name = &name.replace('-', "_");
         let names = context.tables.iter().map(|projection| projection.table().name);
-        context.table(name).map(|projection| Self { context, table: projection.table() }).ok_or_else(|| {
-            Problem::not_found(format!("table {name:?} in {}", context.name)).allowed(names)
-        })
+        context
+            .table(name)
+            .map(|projection| Self {
+                context,
+                table: projection.table(),
+            })
+            .ok_or_else(|| Problem::not_found(format!("table {name:?} in {}", context.name)).allowed(names))
     }
 
     /// What the principal may see of it.
@@ -89,7 +94,10 @@ impl Source {
         if app.posted.wait(self.context, position, timeout).await? {
             return Ok(());
         }
-        let detail = format!("{} has not posted position {position} within {POSTED_SECONDS_MAX} s", self.context.name);
+        let detail = format!(
+            "{} has not posted position {position} within {POSTED_SECONDS_MAX} s",
+            self.context.name
+        );
         Err(Problem::new(problem::NOT_YET_POSTED, detail))
     }
 
@@ -104,7 +112,10 @@ impl Source {
             return Err(Problem::bad_value("key", detail));
         }
         let columns = self.table.key.iter().filter_map(|name| self.table.column(name));
-        columns.zip(parts).map(|(column, part)| Value::parse(column, part)).collect()
+        columns
+            .zip(parts)
+            .map(|(column, part)| Value::parse(column, part))
+            .collect()
     }
 }
 
@@ -131,7 +142,10 @@ pub async fn list(
     let posted = app.posted.position(source.context);
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
-    let found = read::rows(&app.pools.reader, by.tenant, move || sql::page(source.table, &query, &sight)).await?;
+    let found = read::rows(&app.pools.reader, by.tenant, move || {
+        sql::page(source.table, &query, &sight)
+    })
+    .await?;
     let mut json = String::from("{\"rows\":[");
     for (index, row) in found.iter().take(limit).enumerate() {
         if index > 0 {
@@ -175,7 +189,10 @@ pub async fn row(
         return past::row_at(&app, &by, source, &sight, &key, &columns, &at).await;
     }
     let posted = app.posted.position(source.context);
-    let found = read::rows(&app.pools.reader, by.tenant, move || sql::row(source.table, &columns, &values, &sight)).await?;
+    let found = read::rows(&app.pools.reader, by.tenant, move || {
+        sql::row(source.table, &columns, &values, &sight)
+    })
+    .await?;
     match found.first() {
         Some(row) => Ok(answer(row.try_get("row")?, posted)),
         None => Err(no_row(source, &key)),
@@ -221,7 +238,9 @@ pub fn no_row(source: Source, key: &str) -> Problem {
 #[must_use]
 pub fn answer(json: String, posted: i64) -> Response {
     let mut response = Body::from(json).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if posted > 0 {
         response.headers_mut().insert(POSITION, HeaderValue::from(posted));
     }

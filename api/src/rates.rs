@@ -24,15 +24,25 @@ impl Rates {
     #[must_use]
     pub fn new(per_second: NonZeroU32) -> Self {
         let burst = per_second.saturating_add(per_second.get());
-        Self { limiter: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)), per_second }
+        Self {
+            limiter: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
+            per_second,
+        }
     }
 
     /// # Errors
     /// 429, with the time to wait.
     pub fn check(&self, bearer: Bearer) -> Result<(), Problem> {
         self.limiter.check_key(&bearer).map_err(|until| {
-            let seconds = until.wait_time_from(DefaultClock::default().now()).as_secs_f64().ceil().max(1.0);
-            let detail = format!("you may send {} requests a second; wait before the next one", self.per_second);
+            let seconds = until
+                .wait_time_from(DefaultClock::default().now())
+                .as_secs_f64()
+                .ceil()
+                .max(1.0);
+            let detail = format!(
+                "you may send {} requests a second; wait before the next one",
+                self.per_second
+            );
             Problem::new(problem::TOO_MANY, detail).retry_after(seconds as u64)
         })
     }
@@ -62,8 +72,14 @@ mod tests {
     #[test]
     fn twice_the_rate_passes_at_once_and_no_more() {
         let rates = Rates::new(NonZeroU32::new(5).unwrap());
-        let bearer = Bearer { tenant: Uuid::from_u128(1), user: Uuid::from_u128(2) };
-        let other = Bearer { user: Uuid::from_u128(3), ..bearer };
+        let bearer = Bearer {
+            tenant: Uuid::from_u128(1),
+            user: Uuid::from_u128(2),
+        };
+        let other = Bearer {
+            user: Uuid::from_u128(3),
+            ..bearer
+        };
         assert_eq!((0..20).filter(|_| rates.check(bearer).is_ok()).count(), 10);
         assert!(rates.check(other).is_ok());
     }

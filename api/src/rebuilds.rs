@@ -62,7 +62,10 @@ impl Rebuilds {
     #[must_use]
     pub fn begin(&self, context: &'static Context) -> bool {
         let mut rebuilds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if rebuilds.get(context.name).is_some_and(|rebuild| rebuild.state == State::Running) {
+        if rebuilds
+            .get(context.name)
+            .is_some_and(|rebuild| rebuild.state == State::Running)
+        {
             return false;
         }
         let rebuild = Rebuild {
@@ -108,7 +111,11 @@ impl Rebuilds {
     /// The latest rebuild of a context, if there was one.
     #[must_use]
     pub fn of(&self, context: &'static Context) -> Option<Rebuild> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(context.name).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(context.name)
+            .cloned()
     }
 
     fn change(&self, context: &'static Context, change: impl FnOnce(&mut Rebuild)) {
@@ -132,9 +139,17 @@ pub fn phase(phase: Phase) -> &'static str {
 
 fn summary(report: &Report) -> Summary {
     let differing = |table: &str| {
-        report.differences.iter().find(|difference| difference.table == table).map_or(0, |difference| difference.differing)
+        report
+            .differences
+            .iter()
+            .find(|difference| difference.table == table)
+            .map_or(0, |difference| difference.differing)
     };
-    let tables = report.rows.iter().map(|(table, rows)| TableSummary { table: table.clone(), rows: *rows, differing: differing(table) });
+    let tables = report.rows.iter().map(|(table, rows)| TableSummary {
+        table: table.clone(),
+        rows: *rows,
+        differing: differing(table),
+    });
     Summary {
         generation: report.generation,
         position: report.position,

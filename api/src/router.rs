@@ -47,7 +47,9 @@ pub fn router(app: App, roles: &[Role]) -> Router {
 }
 
 fn api() -> Router<App> {
-    routes().into_iter().fold(openapi::docs(), |router, (path, methods)| router.route(path, methods))
+    routes()
+        .into_iter()
+        .fold(openapi::docs(), |router, (path, methods)| router.route(path, methods))
 }
 
 /// The routes of the API. A test finds each of them in the OpenAPI document.
@@ -55,12 +57,18 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
         ("/v1/{context}/{name}", get(query::list).post(command::create)),
         ("/v1/{context}/{name}/{id}", get(query::row)),
-        ("/v1/{context}/{name}/{id}/{word}", get(query::below).post(command::send)),
+        (
+            "/v1/{context}/{name}/{id}/{word}",
+            get(query::below).post(command::send),
+        ),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
         ("/v1/events/{position}", get(audit::events::one)),
         ("/v1/streams/{context}/{aggregate}/{id}", get(audit::stream::list)),
-        ("/v1/streams/{context}/{aggregate}/{id}/state", get(audit::stream::state)),
+        (
+            "/v1/streams/{context}/{aggregate}/{id}/state",
+            get(audit::stream::state),
+        ),
         ("/v1/commands/{command_id}/tree", get(audit::causes::tree)),
         ("/v1/admin/rebuild/{context}", post(admin::start).get(admin::progress)),
         ("/v1/admin/parked", get(admin::parked)),
@@ -70,7 +78,10 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
 }
 
 async fn no_route(request: Request) -> Problem {
-    Problem::not_found(format!("route {}; /v1/openapi.json lists those that there are", request.uri().path()))
+    Problem::not_found(format!(
+        "route {}; /v1/openapi.json lists those that there are",
+        request.uri().path()
+    ))
 }
 
 async fn no_method(request: Request) -> Problem {
@@ -79,6 +90,14 @@ async fn no_method(request: Request) -> Problem {
 
 /// Sheds load rather than queueing it, and ends what takes too long.
 async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+    if content_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        // Said at once: nobody should have to send it first.
+        return Problem::new(
+            problem::TOO_LARGE,
+            format!("the body is larger than {BODY_BYTES_MAX} bytes"),
+        )
+        .into_response();
+    }
     let Ok(_turn) = app.requests.try_acquire() else {
         return Problem::new(problem::OVERLOADED, "too many requests are under way").into_response();
     };
@@ -86,7 +105,9 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
         Ok(response) => response,
         // A command goes on without its client, so a repeat with the same key will get its answer.
         Err(_) => {
-            let detail = format!("the request took longer than {REQUEST_SECONDS_MAX} s; repeat a command with the same Idempotency-Key");
+            let detail = format!(
+                "the request took longer than {REQUEST_SECONDS_MAX} s; repeat a command with the same Idempotency-Key"
+            );
             Problem::new(problem::UNAVAILABLE, detail).into_response()
         }
     }
@@ -98,7 +119,10 @@ async fn observed(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)".to_owned(), |route| route.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("(none)".to_owned(), |route| route.as_str().to_owned());
     let span = info_span!(
         "request",
         id,
@@ -109,7 +133,10 @@ async fn observed(request: Request, next: Next) -> Response {
         command_id = field::Empty,
         correlation_id = field::Empty
     );
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let handled = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
     let _entered = span.enter();
     let mut response = handled.unwrap_or_else(|panic| Problem::internal(&panicked(&*panic)).into_response());
     if response.status().is_client_error() || response.status().is_server_error() {
@@ -118,18 +145,29 @@ async fn observed(request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, seconds) = (response.status(), started.elapsed().as_secs_f64());
     debug!(status = status.as_u16(), seconds, "answered");
-    let labels = [("method", method.to_string()), ("route", route), ("status", status.as_str().to_owned())];
+    let labels = [
+        ("method", method.to_string()),
+        ("route", route),
+        ("status", status.as_str().to_owned()),
+    ];
     metrics::histogram!("daybook_http_seconds", &labels).record(seconds);
     response
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The caller's id for the request, if it is one to keep; a new one else.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let kept = given.filter(|id| (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
+    let kept = given
+        .filter(|id| (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
     kept.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 

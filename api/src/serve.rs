@@ -73,7 +73,9 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
     let master = config.master()?;
     check::database(&pools, &config, &stop).await?;
     let bus = Bus::connect(config.bus()?).await?;
-    let listener = TcpListener::bind(config.listen).await.map_err(Fault::io(format!("cannot listen on {}", config.listen)))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(Fault::io(format!("cannot listen on {}", config.listen)))?;
     let address = listener.local_addr().map_err(Fault::io("the address is unknown"))?;
 
     let book = Book::new(pools.writer.clone(), master);
@@ -82,7 +84,15 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
     let mut tasks = JoinSet::new();
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
-    let means = Means { pools: &pools, book: &book, tail: &tail, posted: &posted, bus, tasks: &mut tasks, stop: &drained };
+    let means = Means {
+        pools: &pools,
+        book: &book,
+        tail: &tail,
+        posted: &posted,
+        bus,
+        tasks: &mut tasks,
+        stop: &drained,
+    };
     let workers = workers::start(&roles, means)?;
     let end = watch::Sender::new(0);
     let app = App::new(Parts {
@@ -125,7 +135,10 @@ async fn run(
     accept(listener, router, stop).await;
     drained.cancel();
     let ended = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(Duration::from_secs(WORKERS_SECONDS_MAX), ended).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(WORKERS_SECONDS_MAX), ended)
+        .await
+        .is_err()
+    {
         warn!("some workers did not end in time");
     }
     let _ = tokio::time::timeout(Duration::from_secs(WORKERS_SECONDS_MAX), pools.close()).await;
@@ -163,7 +176,10 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
         });
     }
     drop(listener);
-    if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), graceful.shutdown())
+        .await
+        .is_err()
+    {
         warn!("some requests did not end in time");
     }
 }
@@ -172,7 +188,11 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-) -> http1::Connection<TokioIo<TcpStream>, impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = std::convert::Infallible, Future: Send> + Send> {
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = std::convert::Infallible, Future: Send>
+    + Send,
+> {
     // Answers are small and written whole: waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: Request<Incoming>| {

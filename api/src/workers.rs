@@ -9,8 +9,8 @@ use projections::projector::Status;
 use projections::rebuild::{self, RebuildError};
 use projections::{Context, Posted, Projector};
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::Fault;
@@ -58,8 +58,20 @@ pub struct Means<'a> {
 /// # Errors
 /// When a projector cannot be made, which is a defect of this program.
 pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
-    let Means { pools, book, tail, posted, bus, tasks, stop } = means;
-    let mut workers = Workers { bus: bus.clone(), relay: None, projectors: Vec::new() };
+    let Means {
+        pools,
+        book,
+        tail,
+        posted,
+        bus,
+        tasks,
+        stop,
+    } = means;
+    let mut workers = Workers {
+        bus: bus.clone(),
+        relay: None,
+        projectors: Vec::new(),
+    };
     if roles.contains(&Role::Api) {
         tasks.spawn(bus.clone().announce(book.committed(), stop.clone()));
         tasks.spawn(book::retention::sweep_receipts(pools.writer.clone(), stop.clone()));
@@ -92,7 +104,12 @@ async fn post(context: &'static Context, projector: Projector, pools: Pools, tai
         match prepared {
             Ok(None) => break,
             Ok(Some(report)) => {
-                info!(context = name, generation = report.generation, seconds = report.total_seconds, "the tables are those of this program now");
+                info!(
+                    context = name,
+                    generation = report.generation,
+                    seconds = report.total_seconds,
+                    "the tables are those of this program now"
+                );
                 break;
             }
             Err(RebuildError::Busy { .. }) => info!(context = name, "another process prepares the tables"),

@@ -72,7 +72,9 @@ async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = VecDeque::new();
     let batches = Arc::new(Semaphore::new(BATCHES_IN_FLIGHT));
     loop {
-        let Ok(turn) = batches.clone().acquire_owned().await else { return };
+        let Ok(turn) = batches.clone().acquire_owned().await else {
+            return;
+        };
         if waiting.is_empty() {
             match queue.recv().await {
                 Some(first) => waiting.push_back(first),

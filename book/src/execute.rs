@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::Facts;
 use domain::fact::AnyState;
-use domain::{Facts, Metadata, event};
 use postgres_es::PostgresEventRepository;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -13,12 +13,13 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::append::{self, Append, EVENT_BYTES_MAX, NewEvent, Outcome, Receipt, Seen};
+use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
-use crate::step::{Asking, Decided};
+use crate::draft::Draft;
+use crate::step::Asking;
 use crate::turns::Turns;
-use crate::{BookError, MasterKey, Step, Vault, claims, facts};
+use crate::{BookError, MasterKey, Step, Vault, facts};
 
 pub use crate::step::Refusal;
 
@@ -168,7 +169,9 @@ impl Book {
     /// As [`Book::state`].
     pub async fn any_state(&self, tenant: Uuid, fact: domain::FactRef) -> Result<Option<AnyState>, BookError> {
         let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
-        Ok(loaded.filter(|loaded| loaded.tenant == Some(tenant)).map(|loaded| loaded.state))
+        Ok(loaded
+            .filter(|loaded| loaded.tenant == Some(tenant))
+            .map(|loaded| loaded.state))
     }
 
     /// As [`Book::state`], for the stream that a step names and with its type erased; a stream
@@ -290,7 +293,7 @@ impl Inner {
                 .decide(&before.state, asking)
                 .await?
                 .map_err(ExecuteError::Refused)?;
-            draft.add(self, envelope, step, before, decided).await?;
+            draft.add(&self.vault, envelope, step, before, decided).await?;
         }
         self.append(envelope, steps, draft).await
     }
@@ -335,7 +338,11 @@ impl Inner {
     /// The stream that a step is sent to.
     async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
-        let cached = if trust == Trust::Book { None } else { self.cache.get(aggregate_type, stream) };
+        let cached = if trust == Trust::Book {
+            None
+        } else {
+            self.cache.get(aggregate_type, stream)
+        };
         let loaded = match cached {
             Some(loaded) => loaded,
             None if trust == Trust::Guess => step.command.unborn(),
@@ -431,152 +438,4 @@ fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer, ExecuteEr
         recorded_at: receipt.recorded_at,
         streams,
     })
-}
-
-/// What the steps of one command have decided so far.
-#[derive(Default)]
-struct Draft {
-    seen: Vec<Seen>,
-    events: Vec<NewEvent>,
-    claims: Vec<claims::Claim>,
-    erased: Vec<Uuid>,
-    streams: Vec<StreamAnswer>,
-    after: Vec<(&'static str, Uuid, Loaded)>,
-}
-
-impl Draft {
-    /// The state that an earlier step left a stream in.
-    fn latest(&self, aggregate_type: &str, stream: Uuid) -> Option<Loaded> {
-        let is_it = |after: &&(&'static str, Uuid, Loaded)| after.0 == aggregate_type && after.1 == stream;
-        self.after.iter().rev().find(is_it).map(|(_, _, loaded)| loaded.clone())
-    }
-
-    fn read(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
-        if !self
-            .seen
-            .iter()
-            .any(|seen| seen.aggregate_type == aggregate_type && seen.stream == stream)
-        {
-            self.seen.push(Seen {
-                aggregate_type,
-                stream,
-                sequence,
-                writes: false,
-            });
-        }
-    }
-
-    async fn add(
-        &mut self,
-        inner: &Inner,
-        envelope: &Envelope,
-        step: &Step,
-        before: Loaded,
-        decided: Decided,
-    ) -> Result<(), BookError> {
-        let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
-        self.write(aggregate_type, stream, before.sequence);
-        let mut sequence = before.sequence;
-        let mut names = Vec::with_capacity(decided.events.len());
-        for event in decided.events {
-            sequence += 1;
-            let event_id = event::event_id(aggregate_type, stream, sequence);
-            let mut payload = event.payload;
-            let sealed = match event.sealed.as_slice() {
-                [] => Default::default(),
-                fields => {
-                    inner
-                        .vault
-                        .seal(envelope.tenant, event_id, &mut payload, fields)
-                        .await?
-                }
-            };
-            let metadata = Metadata {
-                tenant_id: envelope.tenant,
-                actor: envelope.actor,
-                correlation_id: envelope.correlation_id,
-                causation_id: envelope.causation_id,
-                command_id: envelope.command_id,
-                reason: envelope.reason.clone(),
-                ip: envelope.ip.clone(),
-                traceparent: envelope.traceparent.clone(),
-                sealed,
-            };
-            let (payload, metadata) = (payload.to_string(), serde_json::to_string(&metadata)?);
-            let bytes = payload.len() + metadata.len();
-            if bytes > EVENT_BYTES_MAX {
-                return Err(BookError::EventTooLarge { bytes });
-            }
-            names.push(event.event_type.clone());
-            self.events.push(NewEvent {
-                aggregate_type,
-                stream,
-                sequence,
-                event_id,
-                event_type: event.event_type,
-                event_version: event.event_version,
-                payload,
-                metadata,
-            });
-        }
-        self.claims.extend(claims::net(
-            inner.vault.master(),
-            envelope.tenant,
-            aggregate_type,
-            stream,
-            decided.claims,
-        ));
-        self.erased.extend(decided.erased);
-        self.streams.push(StreamAnswer {
-            aggregate_type: aggregate_type.to_owned(),
-            stream,
-            sequence,
-            events: names,
-        });
-        let loaded = Loaded {
-            state: decided.after,
-            sequence,
-            tenant: before.tenant.or(Some(envelope.tenant)),
-        };
-        self.after.push((aggregate_type, stream, loaded));
-        Ok(())
-    }
-
-    /// Notes a stream as written; it may have been read as a fact by an earlier step.
-    fn write(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
-        match self
-            .seen
-            .iter_mut()
-            .find(|seen| seen.aggregate_type == aggregate_type && seen.stream == stream)
-        {
-            Some(seen) => seen.writes = true,
-            None => self.seen.push(Seen {
-                aggregate_type,
-                stream,
-                sequence,
-                writes: true,
-            }),
-        }
-    }
-
-    #[expect(
-        clippy::type_complexity,
-        reason = "the three parts go three ways at once, to the only caller"
-    )]
-    fn finish(
-        self,
-        envelope: &Envelope,
-    ) -> Result<(Vec<StreamAnswer>, Vec<(&'static str, Uuid, Loaded)>, Append), BookError> {
-        let append = Append {
-            command_id: envelope.command_id,
-            tenant: envelope.tenant,
-            body_hash: envelope.body_hash,
-            answer: serde_json::to_string(&self.streams)?,
-            seen: self.seen,
-            events: self.events,
-            claims: self.claims,
-            erased: self.erased,
-        };
-        Ok((self.streams, self.after, append))
-    }
 }

@@ -4,6 +4,7 @@ pub mod append;
 pub mod appender;
 pub mod cache;
 pub mod claims;
+mod draft;
 pub mod error;
 pub mod execute;
 pub mod facts;

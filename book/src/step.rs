@@ -12,7 +12,6 @@ use domain::fact::AnyState;
 use domain::sourced::{Asked, Sourced};
 use domain::{ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, event};
 use postgres_es::PostgresEventRepository;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::cache::Loaded;
@@ -90,7 +89,8 @@ pub(crate) struct Decided {
 pub(crate) struct DecidedEvent {
     pub event_type: String,
     pub event_version: String,
-    pub payload: Value,
+    /// JSON text, not yet sealed.
+    pub payload: String,
     pub sealed: Vec<(&'static str, Uuid)>,
 }
 
@@ -136,7 +136,11 @@ impl<D: Decider> AnyCommand for Typed<D> {
     }
 
     fn unborn(&self) -> Loaded {
-        Loaded { state: Arc::new(D::default()), sequence: 0, tenant: None }
+        Loaded {
+            state: Arc::new(D::default()),
+            sequence: 0,
+            tenant: None,
+        }
     }
 
     fn load<'a>(

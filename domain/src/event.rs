@@ -6,7 +6,6 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 /// An event of one aggregate. The stored name is the variant's name, the payload its fields.
@@ -59,25 +58,24 @@ pub enum DecodeError {
     Sealed(String),
 }
 
-/// Splits an event into its stored payload.
+/// An event's stored payload, as JSON text.
 ///
 /// # Errors
 /// When the event cannot be written as JSON (a map with keys that are no strings, say).
-pub fn encode<E: Event>(event: &E) -> Result<Value, DecodeError> {
-    let fields = |detail: String| DecodeError::Fields {
-        event_type: event.event_type(),
-        detail,
-    };
-    match serde_json::to_value(event).map_err(|error| fields(error.to_string()))? {
-        Value::Object(tagged) => tagged
-            .into_iter()
-            .next()
-            .map(|(_, payload)| payload)
-            .ok_or_else(|| fields("the event has no variant".to_owned())),
-        _ => Err(fields(
-            "an event variant without fields must be written with {}".to_owned(),
-        )),
-    }
+pub fn encode<E: Event>(event: &E) -> Result<String, DecodeError> {
+    let event_type = event.event_type();
+    let tagged = serde_json::to_string(event).map_err(|error| DecodeError::Fields {
+        event_type: event_type.clone(),
+        detail: error.to_string(),
+    })?;
+    // Cut out of its tag, not parsed again: this is done for every event.
+    let payload = tagged
+        .strip_prefix(&format!("{{\"{event_type}\":"))
+        .and_then(|rest| rest.strip_suffix('}'));
+    payload.map(str::to_owned).ok_or_else(|| DecodeError::Fields {
+        event_type,
+        detail: "an event variant without fields must be written with {}".to_owned(),
+    })
 }
 
 /// Reads an event back from its stored name, version and payload.

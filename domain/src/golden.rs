@@ -36,7 +36,8 @@ fn stored<D: Decider>(event_types: &[&'static str]) -> Stored {
         aggregate_type: D::TYPE,
         event_types: event_types.to_vec(),
         again: |event_type, version, payload| {
-            event::encode(&event::decode::<D::Event>(event_type, version, payload).unwrap()).unwrap()
+            let payload = event::encode(&event::decode::<D::Event>(event_type, version, payload).unwrap()).unwrap();
+            serde_json::from_str(&payload).unwrap()
         },
     }
 }

@@ -24,10 +24,7 @@ pub trait Cell: Sized {
     ///
     /// # Errors
     /// When a value cannot be written in Postgres' form.
-    fn bind<'a>(
-        cells: impl Iterator<Item = Option<&'a Self>>,
-        arguments: &mut PgArguments,
-    ) -> Result<(), BoxDynError>
+    fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError>
     where
         Self: 'a;
 
@@ -58,7 +55,10 @@ pub trait Cell: Sized {
 /// Names the column that could not be read.
 #[must_use]
 pub fn decode_error(index: usize, source: BoxDynError) -> sqlx::Error {
-    sqlx::Error::ColumnDecode { index: index.to_string(), source }
+    sqlx::Error::ColumnDecode {
+        index: index.to_string(),
+        source,
+    }
 }
 
 macro_rules! cells {
@@ -106,11 +106,12 @@ fn canonical(amount: Decimal) -> Decimal {
 
 impl Cell for String {
     const KIND: Kind = Kind::Text;
-    fn bind<'a>(
-        cells: impl Iterator<Item = Option<&'a Self>>,
-        arguments: &mut PgArguments,
-    ) -> Result<(), BoxDynError> {
-        arguments.add(cells.map(|cell| cell.map(String::as_str)).collect::<Vec<Option<&str>>>())
+    fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        arguments.add(
+            cells
+                .map(|cell| cell.map(String::as_str))
+                .collect::<Vec<Option<&str>>>(),
+        )
     }
     fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         sqlx::Encode::<Postgres>::encode_by_ref(self, out)
@@ -125,11 +126,12 @@ impl Cell for String {
 
 impl Cell for Value {
     const KIND: Kind = Kind::Json;
-    fn bind<'a>(
-        cells: impl Iterator<Item = Option<&'a Self>>,
-        arguments: &mut PgArguments,
-    ) -> Result<(), BoxDynError> {
-        arguments.add(cells.map(|cell| cell.map(Value::to_string)).collect::<Vec<Option<String>>>())
+    fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        arguments.add(
+            cells
+                .map(|cell| cell.map(Value::to_string))
+                .collect::<Vec<Option<String>>>(),
+        )
     }
     fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         // The one version of jsonb's binary form, then its text.
@@ -148,10 +150,7 @@ impl Cell for Value {
 impl<C: Cell> Cell for Option<C> {
     const KIND: Kind = C::KIND;
     const NULLABLE: bool = true;
-    fn bind<'a>(
-        cells: impl Iterator<Item = Option<&'a Self>>,
-        arguments: &mut PgArguments,
-    ) -> Result<(), BoxDynError>
+    fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError>
     where
         C: 'a,
     {

@@ -28,7 +28,10 @@ impl Context {
     /// The projection of the table of this name.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&'static dyn Projection> {
-        self.tables.iter().copied().find(|projection| projection.table().name == name)
+        self.tables
+            .iter()
+            .copied()
+            .find(|projection| projection.table().name == name)
     }
 
     /// The event decoded; `None` when the context does not post its kind of stream.
@@ -39,7 +42,12 @@ impl Context {
         if !self.reads.contains(&recorded.aggregate_type.as_str()) {
             return Ok(None);
         }
-        AnyEvent::decode(&recorded.aggregate_type, &recorded.event_type, &recorded.event_version, &recorded.event)
+        AnyEvent::decode(
+            &recorded.aggregate_type,
+            &recorded.event_type,
+            &recorded.event_version,
+            &recorded.event,
+        )
     }
 
     /// The statements of the DDL: those to execute before rows are loaded, and those after.
@@ -48,7 +56,9 @@ impl Context {
         let lines = self.ddl.lines().filter(|line| !line.trim_start().starts_with("--"));
         let text = lines.map(|line| format!("{line}\n")).collect::<String>();
         let statements = text.split(";\n").map(|statement| statement.trim().to_owned());
-        statements.filter(|statement| !statement.is_empty()).partition(|statement| !comes_after_loading(statement))
+        statements
+            .filter(|statement| !statement.is_empty())
+            .partition(|statement| !comes_after_loading(statement))
     }
 
     /// Changes when the tables would come out differently: SHA-256 of the DDL and of what the golden
@@ -66,5 +76,7 @@ impl Context {
 
 fn comes_after_loading(statement: &str) -> bool {
     let statement = statement.to_ascii_lowercase();
-    ["create index", "create unique index", "alter table"].iter().any(|start| statement.starts_with(start))
+    ["create index", "create unique index", "alter table"]
+        .iter()
+        .any(|start| statement.starts_with(start))
 }

@@ -51,8 +51,12 @@ impl PostError {
 /// A database error; for a missing parent with the detail that names it. The details of other errors
 /// quote whole rows, and what is personal in them must not be kept with a parked stream or in a log.
 fn told(error: &sqlx::Error) -> String {
-    let sqlx::Error::Database(database) = error else { return error.to_string() };
-    let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() else { return error.to_string() };
+    let sqlx::Error::Database(database) = error else {
+        return error.to_string();
+    };
+    let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() else {
+        return error.to_string();
+    };
     match postgres.detail().filter(|_| postgres.code() == FOREIGN_KEY_VIOLATION) {
         Some(detail) => format!("it needs a row that is not there: {} ({detail})", postgres.message()),
         None => postgres.message().to_owned(),

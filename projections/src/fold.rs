@@ -24,11 +24,7 @@ pub trait Project: Row {
     ///
     /// # Errors
     /// When the row that the event changes is not there, or cannot be made from the event.
-    fn fold(
-        row: Option<Self>,
-        key: &Self::Key,
-        recorded: &Recorded<AnyEvent>,
-    ) -> Result<Option<Self>, FoldError>;
+    fn fold(row: Option<Self>, key: &Self::Key, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError>;
 }
 
 /// Why an event could not be folded into a row. It parks the event's stream.
@@ -39,7 +35,11 @@ pub enum FoldError {
     #[error("{table}.{column} names a user, and nobody but Daybook itself asked for the event")]
     NoUser { table: &'static str, column: &'static str },
     #[error("{table}.{column}: {detail}")]
-    Unfit { table: &'static str, column: &'static str, detail: String },
+    Unfit {
+        table: &'static str,
+        column: &'static str,
+        detail: String,
+    },
 }
 
 /// The row that an event changes.
@@ -105,7 +105,10 @@ pub fn fold<'a, R: Project>(
 ) -> Result<Vec<Change>, Unfolded> {
     let mut changes = Vec::new();
     for (recorded, key) in touches {
-        let slot = slots.entry(key.clone()).or_insert(Slot { stored: false, row: None });
+        let slot = slots.entry(key.clone()).or_insert(Slot {
+            stored: false,
+            row: None,
+        });
         let before = slot.row.take();
         let was_there = before.is_some();
         let image_before = before.as_ref().filter(|_| images).map(Row::json);
@@ -121,7 +124,10 @@ pub fn fold<'a, R: Project>(
                 table: R::TABLE.name,
                 key: key.text(),
                 position: recorded.position,
-                images: images.then(|| Images { before: image_before, after: slot.row.as_ref().map(Row::json) }),
+                images: images.then(|| Images {
+                    before: image_before,
+                    after: slot.row.as_ref().map(Row::json),
+                }),
             });
         }
     }

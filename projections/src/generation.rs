@@ -123,7 +123,13 @@ impl Generation {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(Self { number, schema, state, position: 0, fingerprint })
+        Ok(Self {
+            number,
+            schema,
+            state,
+            position: 0,
+            fingerprint,
+        })
     }
 
     /// Removes the generation with its tables and what it parked.
@@ -132,7 +138,11 @@ impl Generation {
     /// The database's error.
     pub async fn drop(self, connection: &mut PgConnection, context: &Context) -> Result<(), sqlx::Error> {
         let mut transaction = connection.begin().await?;
-        execute(&mut transaction, &format!("drop schema if exists \"{}\" cascade", self.schema)).await?;
+        execute(
+            &mut transaction,
+            &format!("drop schema if exists \"{}\" cascade", self.schema),
+        )
+        .await?;
         for table in ["book.parked", "book.generations"] {
             sqlx::query(&format!("delete from {table} where context = $1 and generation = $2"))
                 .bind(context.name)
@@ -157,13 +167,21 @@ pub fn schema_aside(context: &Context, number: i64) -> String {
 /// The database's error.
 pub async fn posting_connection(pool: &PgPool) -> Result<PgConnection, PostError> {
     let mut connection = pool.acquire().await?.detach();
-    execute(&mut connection, "set synchronous_commit = off; set enable_seqscan = off; set jit = off").await?;
+    execute(
+        &mut connection,
+        "set synchronous_commit = off; set enable_seqscan = off; set jit = off",
+    )
+    .await?;
     Ok(connection)
 }
 
 async fn create_tables(connection: &mut PgConnection, context: &Context, schema: &str) -> Result<(), sqlx::Error> {
     execute(connection, &format!("create schema \"{schema}\"")).await?;
-    execute(connection, &format!("grant usage on schema \"{schema}\" to daybook_reader")).await?;
+    execute(
+        connection,
+        &format!("grant usage on schema \"{schema}\" to daybook_reader"),
+    )
+    .await?;
     execute(connection, &format!("set local search_path = \"{schema}\", public")).await?;
     for statement in context.statements().0 {
         execute(connection, &statement).await?;
@@ -178,7 +196,11 @@ async fn create_tables(connection: &mut PgConnection, context: &Context, schema:
     for table in tables {
         let table = sql::name(schema, &table);
         execute(connection, &format!("alter table {table} enable row level security")).await?;
-        execute(connection, &format!("create policy tenant on {table} {}", sql::TENANT_POLICY)).await?;
+        execute(
+            connection,
+            &format!("create policy tenant on {table} {}", sql::TENANT_POLICY),
+        )
+        .await?;
         execute(connection, &format!("grant select on {table} to daybook_reader")).await?;
     }
     Ok(())
@@ -198,7 +220,11 @@ pub fn finishing(context: &Context) -> Vec<String> {
 /// The database's error, also for rows that break a constraint.
 pub async fn finish(connection: &mut PgConnection, context: &Context, schema: &str) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    execute(&mut transaction, &format!("set local search_path = \"{schema}\", public")).await?;
+    execute(
+        &mut transaction,
+        &format!("set local search_path = \"{schema}\", public"),
+    )
+    .await?;
     for statement in finishing(context) {
         execute(&mut transaction, &statement).await?;
     }

@@ -94,7 +94,15 @@ pub async fn row_at(
     position: i64,
 ) -> Result<Option<Map<String, Value>>, PostError> {
     let mut row = None;
-    retell(pools, tail, context, &Row { table, tenant_id, key }, position, |_, after| row = after).await?;
+    retell(
+        pools,
+        tail,
+        context,
+        &Row { table, tenant_id, key },
+        position,
+        |_, after| row = after,
+    )
+    .await?;
     Ok(row)
 }
 
@@ -111,7 +119,11 @@ pub async fn position_at(tail: &Tail, time: DateTime<Utc>) -> Result<i64, PostEr
             .bind(middle)
             .fetch_one(tail.pool())
             .await?;
-        if recorded_at <= time { before = middle } else { after = middle }
+        if recorded_at <= time {
+            before = middle
+        } else {
+            after = middle
+        }
     }
     Ok(before)
 }
@@ -131,8 +143,12 @@ async fn retell(
     until: i64,
     mut tell: impl FnMut(&Recorded<String>, Option<Map<String, Value>>),
 ) -> Result<Option<()>, PostError> {
-    let Some(projection) = context.table(row.table) else { return Ok(None) };
-    let Some(mut retelling) = projection.retell(row.key) else { return Ok(None) };
+    let Some(projection) = context.table(row.table) else {
+        return Ok(None);
+    };
+    let Some(mut retelling) = projection.retell(row.key) else {
+        return Ok(None);
+    };
     let positions: Vec<i64> = sqlx::query_scalar(&format!(
         "select position from {} where table_name = $1 and key = $2 and tenant_id = $3 and position <= $4 order by position",
         sql::name(context.name, sql::CHANGES)
@@ -160,12 +176,22 @@ fn fold(
 ) -> Result<Option<Map<String, Value>>, PostError> {
     let position = recorded.position;
     let decoded = context.decode(recorded);
-    let decoded = decoded.map_err(|error| PostError::Unreadable { position, error: error.to_string() })?;
+    let decoded = decoded.map_err(|error| PostError::Unreadable {
+        position,
+        error: error.to_string(),
+    })?;
     let Some(event) = decoded else { return Ok(None) };
-    let table = context.table(row.table).map_or("", |projection| projection.table().name);
-    retelling
-        .after(&recorded.clone().map(|_| event))
-        .map_err(|source| PostError::Fold(Unfolded { position, table, key: row.key.to_owned(), source }))
+    let table = context
+        .table(row.table)
+        .map_or("", |projection| projection.table().name);
+    retelling.after(&recorded.clone().map(|_| event)).map_err(|source| {
+        PostError::Fold(Unfolded {
+            position,
+            table,
+            key: row.key.to_owned(),
+            source,
+        })
+    })
 }
 
 fn changed(before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>) -> BTreeMap<String, CellChange> {
@@ -174,7 +200,15 @@ fn changed(before: Option<&Map<String, Value>>, after: Option<&Map<String, Value
     };
     let columns = before.or(after).into_iter().flat_map(Map::keys);
     columns
-        .map(|column| (column.clone(), CellChange { old: value(before, column), new: value(after, column) }))
+        .map(|column| {
+            (
+                column.clone(),
+                CellChange {
+                    old: value(before, column),
+                    new: value(after, column),
+                },
+            )
+        })
         // A row that comes or goes changes all of its columns, null ones too.
         .filter(|(_, cell)| before.is_none() || after.is_none() || cell.old != cell.new)
         .collect()

@@ -38,11 +38,21 @@ impl Ledger {
     ) -> Result<Self, sqlx::Error> {
         let schema = &generation.schema;
         let parked = parked(connection, context, generation.number).await?;
-        let statements =
-            context.tables.iter().map(|projection| Statements::new(schema, projection.table())).collect();
+        let statements = context
+            .tables
+            .iter()
+            .map(|projection| Statements::new(schema, projection.table()))
+            .collect();
         let insert_changes = sql::insert_changes(schema);
         let copy_changes = sql::copy_changes(schema);
-        Ok(Self { context, generation, parked, statements, insert_changes, copy_changes })
+        Ok(Self {
+            context,
+            generation,
+            parked,
+            statements,
+            insert_changes,
+            copy_changes,
+        })
     }
 
     /// Posts the events up to position `to`, which follow the checkpoint. A page that fails is halved
@@ -79,7 +89,15 @@ impl Ledger {
         let is_read = self.context.reads.contains(&parking.stream.0.as_str());
         let to = parking.position;
         let parks = if is_read { vec![parking] } else { Vec::new() };
-        self.post_page(connection, &Page { to, events: Vec::new(), parks }).await
+        self.post_page(
+            connection,
+            &Page {
+                to,
+                events: Vec::new(),
+                parks,
+            },
+        )
+        .await
     }
 
     /// Posts a page or fails as a whole.
@@ -111,7 +129,13 @@ impl Ledger {
 
     /// After the commit of [`Ledger::write_page`].
     pub(crate) fn written(&mut self, page: &Page, parked: Parked) {
-        for Parking { stream: (aggregate_type, id), position, error, .. } in &page.parks {
+        for Parking {
+            stream: (aggregate_type, id),
+            position,
+            error,
+            ..
+        } in &page.parks
+        {
             let context = self.context.name;
             error!(context, aggregate_type, %id, position, error, "parked a stream that cannot be posted");
         }
@@ -132,21 +156,25 @@ impl Ledger {
         .bind(self.generation.position)
         .execute(connection)
         .await?;
-        if moved.rows_affected() == 1 { Ok(()) } else { Err(PostError::Moved) }
+        if moved.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(PostError::Moved)
+        }
     }
 
     /// Folds events into every table that they touch and notes the changes, without the checkpoint.
     ///
     /// # Errors
     /// The event that cannot be folded, or the database's error.
-    pub async fn write(
-        &self,
-        connection: &mut PgConnection,
-        events: &[Recorded<AnyEvent>],
-    ) -> Result<(), PostError> {
+    pub async fn write(&self, connection: &mut PgConnection, events: &[Recorded<AnyEvent>]) -> Result<(), PostError> {
         let mut changes = Vec::new();
         for (projection, statements) in self.context.tables.iter().zip(&self.statements) {
-            changes.extend(projection.post(connection, statements, events, self.context.images).await?);
+            changes.extend(
+                projection
+                    .post(connection, statements, events, self.context.images)
+                    .await?,
+            );
         }
         self.write_changes(connection, &changes).await
     }
@@ -155,7 +183,10 @@ impl Ledger {
         if changes.is_empty() {
             return Ok(());
         }
-        let failed = |source| PostError::Sql { table: sql::CHANGES, source };
+        let failed = |source| PostError::Sql {
+            table: sql::CHANGES,
+            source,
+        };
         if changes.len() >= copy::ROWS_MIN {
             let buffer = copied(changes).map_err(|error| failed(sqlx::Error::Encode(error)))?;
             return buffer.send(connection, &self.copy_changes).await.map_err(failed);
@@ -185,12 +216,15 @@ fn copied(changes: &[Change]) -> Result<copy::Buffer, BoxDynError> {
 }
 
 async fn parked(connection: &mut PgConnection, context: &Context, generation: i64) -> Result<Parked, sqlx::Error> {
-    let rows = sqlx::query("select aggregate_type, aggregate_id from book.parked where context = $1 and generation = $2")
-        .bind(context.name)
-        .bind(generation)
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<HashSet<_>, _>>()
+    let rows =
+        sqlx::query("select aggregate_type, aggregate_id from book.parked where context = $1 and generation = $2")
+            .bind(context.name)
+            .bind(generation)
+            .fetch_all(connection)
+            .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<HashSet<_>, _>>()
 }
 
 async fn park(

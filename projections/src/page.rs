@@ -48,7 +48,11 @@ impl Page {
     /// Decodes events that follow each other up to `to`. What cannot be decoded is to be parked.
     #[must_use]
     pub fn decode(context: &Context, to: i64, recorded: Vec<Recorded<String>>) -> Self {
-        let mut page = Self { to, events: Vec::with_capacity(recorded.len()), parks: Vec::new() };
+        let mut page = Self {
+            to,
+            events: Vec::with_capacity(recorded.len()),
+            parks: Vec::new(),
+        };
         for recorded in recorded {
             match context.decode(&recorded) {
                 Ok(Some(event)) => page.events.push(recorded.map(|_| event)),
@@ -67,8 +71,10 @@ impl Page {
         }
         let is_posted = |recorded: &&Recorded<AnyEvent>| {
             let stream = (recorded.aggregate_type.clone(), recorded.stream);
-            let parks_before =
-                self.parks.iter().any(|parking| parking.stream == stream && parking.position < recorded.position);
+            let parks_before = self
+                .parks
+                .iter()
+                .any(|parking| parking.stream == stream && parking.position < recorded.position);
             !parked.contains(&stream) && !parks_before
         };
         Cow::Owned(self.events.iter().filter(is_posted).cloned().collect())
@@ -80,13 +86,27 @@ impl Page {
         let later = self.events.split_off(self.events.len() / 2);
         let to = later.first().map_or(self.to, |recorded| recorded.position - 1);
         let (parks, later_parks) = self.parks.into_iter().partition(|parking| parking.position <= to);
-        (Self { to, events: self.events, parks }, Self { to: self.to, events: later, parks: later_parks })
+        (
+            Self {
+                to,
+                events: self.events,
+                parks,
+            },
+            Self {
+                to: self.to,
+                events: later,
+                parks: later_parks,
+            },
+        )
     }
 
     /// The page with its streams parked instead of its events posted.
     #[must_use]
     pub fn parked(mut self, error: &str) -> Self {
-        let parks = self.events.drain(..).map(|recorded| Parking::of(&recorded, error.to_owned()));
+        let parks = self
+            .events
+            .drain(..)
+            .map(|recorded| Parking::of(&recorded, error.to_owned()));
         self.parks.extend(parks);
         self
     }

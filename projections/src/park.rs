@@ -64,7 +64,10 @@ pub async fn unpark(
     let live = Generation::find(&mut connection, context, State::Live).await?;
     let live = live.ok_or(PostError::NoGeneration { context: context.name })?;
     if live.fingerprint != context.fingerprint().map_err(PostError::Golden)? {
-        return Err(PostError::OtherVersion { context: context.name, generation: live.number });
+        return Err(PostError::OtherVersion {
+            context: context.name,
+            generation: live.number,
+        });
     }
     let ledger = Ledger::open(&mut connection, context, live).await?;
     unpark_all(&mut connection, tail, &ledger, stream, &Parked::new()).await
@@ -151,7 +154,9 @@ async fn attempt(
     let mut transaction = connection.begin().await?;
     // Held until the commit, so that the projector posts what comes later only after it.
     let now = Generation::lock(&mut transaction, context, generation.state).await?;
-    let now = now.filter(|now| now.number == generation.number).ok_or(PostError::Moved)?;
+    let now = now
+        .filter(|now| now.number == generation.number)
+        .ok_or(PostError::Moved)?;
     let from: Option<i64> = sqlx::query_scalar(
         "delete from book.parked where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4
          returning position",
@@ -167,7 +172,10 @@ async fn attempt(
     recorded.retain(|recorded| recorded.position <= now.position);
     let page = Page::decode(context, now.position, recorded);
     if let Some(unreadable) = page.parks.first() {
-        return Err(PostError::Unreadable { position: unreadable.position, error: unreadable.error.clone() });
+        return Err(PostError::Unreadable {
+            position: unreadable.position,
+            error: unreadable.error.clone(),
+        });
     }
     ledger.write(&mut transaction, &page.events).await?;
     execute(&mut transaction, "set constraints all immediate").await?;

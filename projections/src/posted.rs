@@ -41,7 +41,10 @@ impl Posted {
             here: AtomicBool::new(false),
             polling: Mutex::new(()),
         };
-        let contexts = crate::CONTEXTS.iter().map(|context| (context.name, progress())).collect();
+        let contexts = crate::CONTEXTS
+            .iter()
+            .map(|context| (context.name, progress()))
+            .collect();
         Self(Arc::new(Inner { pool, contexts }))
     }
 
@@ -50,7 +53,9 @@ impl Posted {
     /// # Errors
     /// The database's error.
     pub async fn wait(&self, context: &Context, position: i64, timeout: Duration) -> Result<bool, sqlx::Error> {
-        let Some(progress) = self.0.contexts.get(context.name) else { return Ok(false) };
+        let Some(progress) = self.0.contexts.get(context.name) else {
+            return Ok(false);
+        };
         let mut seen = progress.position.subscribe();
         let waiting = async {
             while *seen.borrow_and_update() < position {
@@ -73,7 +78,10 @@ impl Posted {
     /// The last position that is known to be posted.
     #[must_use]
     pub fn position(&self, context: &Context) -> i64 {
-        self.0.contexts.get(context.name).map_or(0, |progress| *progress.position.borrow())
+        self.0
+            .contexts
+            .get(context.name)
+            .map_or(0, |progress| *progress.position.borrow())
     }
 
     /// Told by the projector of this process.
@@ -92,7 +100,9 @@ impl Posted {
     }
 
     async fn poll(&self, context: &Context, progress: &Progress) -> Result<(), sqlx::Error> {
-        let Ok(_alone) = progress.polling.try_lock() else { return Ok(()) };
+        let Ok(_alone) = progress.polling.try_lock() else {
+            return Ok(());
+        };
         let position: Option<i64> =
             sqlx::query_scalar("select position from book.generations where context = $1 and state = 'live'")
                 .bind(context.name)

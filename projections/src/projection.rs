@@ -92,18 +92,28 @@ impl<R: Project> Projection for Of<R> {
     fn folded(&self, events: &[Recorded<AnyEvent>]) -> Result<Vec<Map<String, Value>>, Unfolded> {
         let mut slots: BTreeMap<R::Key, Slot<R>> = BTreeMap::new();
         fold(&mut slots, touches::<R>(events).into_iter(), false)?;
-        Ok(slots.values().filter_map(|slot| slot.row.as_ref()).map(R::json).collect())
+        Ok(slots
+            .values()
+            .filter_map(|slot| slot.row.as_ref())
+            .map(R::json)
+            .collect())
     }
 
     fn retell(&self, key: &str) -> Option<Box<dyn Retelling>> {
-        Some(Box::new(Row::<R> { key: R::Key::parse(key)?, row: None }))
+        Some(Box::new(Row::<R> {
+            key: R::Key::parse(key)?,
+            row: None,
+        }))
     }
 }
 
 type Touch<'a, R> = (&'a Recorded<AnyEvent>, <R as crate::row::Row>::Key);
 
 fn touches<R: Project>(events: &[Recorded<AnyEvent>]) -> Vec<Touch<'_, R>> {
-    events.iter().flat_map(|recorded| R::keys(recorded).into_iter().map(move |key| (recorded, key))).collect()
+    events
+        .iter()
+        .flat_map(|recorded| R::keys(recorded).into_iter().map(move |key| (recorded, key)))
+        .collect()
 }
 
 /// The rows that are touched and may be in the table, in one select.
@@ -121,17 +131,32 @@ async fn load<R: Project>(
     for (recorded, key) in touches {
         first.entry(key).or_insert(!(R::OWNED && recorded.sequence == 1));
     }
-    let wanted: Vec<&R::Key> = first.into_iter().filter_map(|(key, wanted)| wanted.then_some(key)).collect();
+    let wanted: Vec<&R::Key> = first
+        .into_iter()
+        .filter_map(|(key, wanted)| wanted.then_some(key))
+        .collect();
     if wanted.is_empty() {
         return Ok(slots);
     }
-    let failed = |source| PostError::Sql { table: R::TABLE.name, source };
+    let failed = |source| PostError::Sql {
+        table: R::TABLE.name,
+        source,
+    };
     let mut arguments = PgArguments::default();
     R::Key::bind(&wanted, &mut arguments).map_err(|error| failed(sqlx::Error::Encode(error)))?;
-    let found = sqlx::query_with(&statements.select, arguments).fetch_all(connection).await.map_err(failed)?;
+    let found = sqlx::query_with(&statements.select, arguments)
+        .fetch_all(connection)
+        .await
+        .map_err(failed)?;
     for row in &found {
         let row = R::read(row).map_err(failed)?;
-        slots.insert(row.key(), Slot { stored: true, row: Some(row) });
+        slots.insert(
+            row.key(),
+            Slot {
+                stored: true,
+                row: Some(row),
+            },
+        );
     }
     Ok(slots)
 }
@@ -142,19 +167,35 @@ async fn store<R: Project>(
     statements: &Statements,
     slots: &BTreeMap<R::Key, Slot<R>>,
 ) -> Result<(), PostError> {
-    let failed = |source| PostError::Sql { table: R::TABLE.name, source };
+    let failed = |source| PostError::Sql {
+        table: R::TABLE.name,
+        source,
+    };
     let encode = |error| failed(sqlx::Error::Encode(error));
-    let gone: Vec<&R::Key> =
-        slots.iter().filter(|(_, slot)| slot.stored && slot.row.is_none()).map(|(key, _)| key).collect();
+    let gone: Vec<&R::Key> = slots
+        .iter()
+        .filter(|(_, slot)| slot.stored && slot.row.is_none())
+        .map(|(key, _)| key)
+        .collect();
     if !gone.is_empty() {
         let mut arguments = PgArguments::default();
         R::Key::bind(&gone, &mut arguments).map_err(encode)?;
-        sqlx::query_with(&statements.delete, arguments).execute(&mut *connection).await.map_err(failed)?;
+        sqlx::query_with(&statements.delete, arguments)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
     }
-    let (stored, new): (Vec<_>, Vec<_>) =
-        slots.values().filter_map(|slot| Some((slot.stored, slot.row.as_ref()?))).partition(|(stored, _)| *stored);
+    let (stored, new): (Vec<_>, Vec<_>) = slots
+        .values()
+        .filter_map(|slot| Some((slot.stored, slot.row.as_ref()?)))
+        .partition(|(stored, _)| *stored);
     if new.len() < copy::ROWS_MIN {
-        return write(connection, statements, stored.iter().chain(&new).map(|(_, row)| *row).collect()).await;
+        return write(
+            connection,
+            statements,
+            stored.iter().chain(&new).map(|(_, row)| *row).collect(),
+        )
+        .await;
     }
     let mut buffer = copy::Buffer::default();
     for (_, row) in new {
@@ -173,11 +214,21 @@ async fn write<R: Project>(
     if rows.is_empty() {
         return Ok(());
     }
-    let failed = |source| PostError::Sql { table: R::TABLE.name, source };
-    let statement = if R::APPENDS { &statements.insert } else { &statements.upsert };
+    let failed = |source| PostError::Sql {
+        table: R::TABLE.name,
+        source,
+    };
+    let statement = if R::APPENDS {
+        &statements.insert
+    } else {
+        &statements.upsert
+    };
     let mut arguments = PgArguments::default();
     R::bind(&rows, &mut arguments).map_err(|error| failed(sqlx::Error::Encode(error)))?;
-    sqlx::query_with(statement, arguments).execute(connection).await.map_err(failed)?;
+    sqlx::query_with(statement, arguments)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 

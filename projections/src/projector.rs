@@ -66,8 +66,13 @@ impl Projector {
         posted: Posted,
     ) -> Result<Self, PostError> {
         let fingerprint = context.fingerprint().map_err(PostError::Golden)?;
-        let status =
-            Status { leading: false, position: 0, lag: 0, parked: 0, last_beat: Instant::now() };
+        let status = Status {
+            leading: false,
+            position: 0,
+            lag: 0,
+            parked: 0,
+            last_beat: Instant::now(),
+        };
         Ok(Self {
             context,
             fingerprint,
@@ -111,7 +116,9 @@ impl Projector {
     }
 
     async fn lead(&mut self, stop: &CancellationToken) -> Result<(), PostError> {
-        let Some(mut leadership) = self.elected(stop).await? else { return Ok(()) };
+        let Some(mut leadership) = self.elected(stop).await? else {
+            return Ok(());
+        };
         // If this fails, dropping the leadership's connection gives the lead up.
         self.work(&mut leadership, stop).await?;
         leadership.release().await;
@@ -176,7 +183,10 @@ impl Projector {
         let live = Generation::find(connection, self.context, State::Live).await?;
         let live = live.ok_or(PostError::NoGeneration { context })?;
         if live.fingerprint != self.fingerprint {
-            return Err(PostError::OtherVersion { context, generation: live.number });
+            return Err(PostError::OtherVersion {
+                context,
+                generation: live.number,
+            });
         }
         let ledger = Ledger::open(connection, self.context, live).await?;
         self.advanced(&ledger);
@@ -190,11 +200,15 @@ impl Projector {
         recorded: Vec<Recorded<String>>,
     ) -> Result<(), PostError> {
         let (started, context, events) = (Instant::now(), self.context.name, recorded.len());
-        let Some(to) = recorded.last().map(|recorded| recorded.position) else { return Ok(()) };
+        let Some(to) = recorded.last().map(|recorded| recorded.position) else {
+            return Ok(());
+        };
         let limit = Duration::from_secs(PAGE_SECONDS_MAX);
         tokio::time::timeout(limit, ledger.post(connection, to, recorded))
             .await
-            .map_err(|_| PostError::TooSlow { seconds: PAGE_SECONDS_MAX })??;
+            .map_err(|_| PostError::TooSlow {
+                seconds: PAGE_SECONDS_MAX,
+            })??;
         metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
         metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
         Ok(())
@@ -215,7 +229,17 @@ impl Projector {
                 .await?;
         let id = id.parse().unwrap_or_default();
         let stream = (aggregate_type, id);
-        ledger.skip(connection, Parking { stream, tenant_id, position, error: error.to_string() }).await
+        ledger
+            .skip(
+                connection,
+                Parking {
+                    stream,
+                    tenant_id,
+                    position,
+                    error: error.to_string(),
+                },
+            )
+            .await
     }
 
     /// Whether the lead is still held, and how far behind the book it is.

@@ -108,9 +108,22 @@ pub async fn rebuild(
     force: bool,
     on_progress: OnProgress<'_>,
 ) -> Result<Report, RebuildError> {
-    let lock = Leadership::try_take(&pools.projector, &lock_name(context)).await.map_err(PostError::from)?;
+    let lock = Leadership::try_take(&pools.projector, &lock_name(context))
+        .await
+        .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let report = rebuild_locked(&Work { pools, tail, context, on_progress, started: Instant::now() }, force, true).await;
+    let report = rebuild_locked(
+        &Work {
+            pools,
+            tail,
+            context,
+            on_progress,
+            started: Instant::now(),
+        },
+        force,
+        true,
+    )
+    .await;
     lock.release().await;
     report
 }
@@ -126,12 +139,21 @@ pub async fn ensure_live(
     on_progress: OnProgress<'_>,
 ) -> Result<Option<Report>, RebuildError> {
     let lock = loop {
-        match Leadership::try_take(&pools.projector, &lock_name(context)).await.map_err(PostError::from)? {
+        match Leadership::try_take(&pools.projector, &lock_name(context))
+            .await
+            .map_err(PostError::from)?
+        {
             Some(lock) => break lock,
             None => tokio::time::sleep(Duration::from_millis(STANDBY_MS)).await,
         }
     };
-    let work = Work { pools, tail, context, on_progress, started: Instant::now() };
+    let work = Work {
+        pools,
+        tail,
+        context,
+        on_progress,
+        started: Instant::now(),
+    };
     let outcome = ensure_live_locked(&work).await;
     lock.release().await;
     outcome
@@ -142,9 +164,17 @@ pub async fn ensure_live(
 /// # Errors
 /// [`RebuildError`], also when the earlier generation was made by other code.
 pub async fn rollback(pools: &Pools, tail: &Tail, context: &'static Context) -> Result<Generation, RebuildError> {
-    let lock = Leadership::try_take(&pools.projector, &lock_name(context)).await.map_err(PostError::from)?;
+    let lock = Leadership::try_take(&pools.projector, &lock_name(context))
+        .await
+        .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let work = Work { pools, tail, context, on_progress: &|_| {}, started: Instant::now() };
+    let work = Work {
+        pools,
+        tail,
+        context,
+        on_progress: &|_| {},
+        started: Instant::now(),
+    };
     let outcome = rollback_locked(&work).await;
     lock.release().await;
     outcome
@@ -166,7 +196,12 @@ struct Work<'a> {
 impl Work<'_> {
     fn told(&self, phase: Phase, position: i64, target: i64) {
         let seconds = self.started.elapsed().as_secs_f64();
-        (self.on_progress)(Progress { phase, position, target, seconds });
+        (self.on_progress)(Progress {
+            phase,
+            position,
+            target,
+            seconds,
+        });
     }
 
     fn fingerprint(&self) -> Result<String, PostError> {
@@ -175,7 +210,9 @@ impl Work<'_> {
 
     async fn live(&self, connection: &mut PgConnection) -> Result<Generation, PostError> {
         let live = Generation::find(connection, self.context, State::Live).await?;
-        live.ok_or(PostError::NoGeneration { context: self.context.name })
+        live.ok_or(PostError::NoGeneration {
+            context: self.context.name,
+        })
     }
 }
 
@@ -197,11 +234,17 @@ async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildEr
     }
     let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
     if retired.is_some_and(|retired| retired.fingerprint == fingerprint) {
-        info!(context = work.context.name, "this code made the generation that was live before; going back to it");
+        info!(
+            context = work.context.name,
+            "this code made the generation that was live before; going back to it"
+        );
         rollback_locked(work).await?;
         return Ok(None);
     }
-    info!(context = work.context.name, "the code that folds has changed; rebuilding");
+    info!(
+        context = work.context.name,
+        "the code that folds has changed; rebuilding"
+    );
     rebuild_locked(work, true, true).await.map(Some)
 }
 
@@ -211,13 +254,21 @@ async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
     let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
     let retired = retired.ok_or(RebuildError::NothingRetired { context })?;
     if retired.fingerprint != work.fingerprint()? {
-        return Err(PostError::OtherVersion { context, generation: retired.number }.into());
+        return Err(PostError::OtherVersion {
+            context,
+            generation: retired.number,
+        }
+        .into());
     }
     let mut ledger = Ledger::open(&mut connection, work.context, retired).await?;
     // What was parked when it was live may have been un-parked in its successor.
     park::unpark_all(&mut connection, work.tail, &ledger, None, &Parked::new()).await?;
     swap::swap(work, &mut connection, &mut ledger).await?;
-    info!(context, generation = ledger.generation.number, "went back to an earlier generation");
+    info!(
+        context,
+        generation = ledger.generation.number,
+        "went back to an earlier generation"
+    );
     Ok(ledger.generation)
 }
 
@@ -253,11 +304,23 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
     };
     if !report.differences.is_empty() && same_code && !force {
         let tables = report.differences.len();
-        warn!(context, tables, "the rebuilt tables differ from the live ones; they were not swapped");
-        return Err(RebuildError::Differs { context, report: Box::new(report) });
+        warn!(
+            context,
+            tables, "the rebuilt tables differ from the live ones; they were not swapped"
+        );
+        return Err(RebuildError::Differs {
+            context,
+            report: Box::new(report),
+        });
     }
     report.swap_seconds = swap::swap(work, &mut connection, &mut ledger).await?;
     report.total_seconds = work.started.elapsed().as_secs_f64();
-    info!(context, generation = report.generation, position, seconds = report.total_seconds, "rebuilt and swapped");
+    info!(
+        context,
+        generation = report.generation,
+        position,
+        seconds = report.total_seconds,
+        "rebuilt and swapped"
+    );
     Ok(report)
 }

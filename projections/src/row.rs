@@ -133,17 +133,30 @@ macro_rules! row {
 }
 
 /// The hidden column of every table.
-pub const TENANT: Column = Column { hidden: true, ..column::<Uuid>("tenant_id", " The tenant whose row it is.") };
+pub const TENANT: Column = Column {
+    hidden: true,
+    ..column::<Uuid>("tenant_id", " The tenant whose row it is.")
+};
 
 /// A column that folds write. The doc comes as the compiler gives it, with a leading space.
 #[must_use]
 pub const fn column<C: Cell>(name: &'static str, doc: &'static str) -> Column {
     let doc = doc.trim_ascii_start();
-    Column { name, kind: C::KIND, nullable: C::NULLABLE, generated: false, hidden: false, doc }
+    Column {
+        name,
+        kind: C::KIND,
+        nullable: C::NULLABLE,
+        generated: false,
+        hidden: false,
+        doc,
+    }
 }
 
 /// A column that Postgres computes.
 #[must_use]
 pub const fn generated<C: Cell>(name: &'static str, doc: &'static str) -> Column {
-    Column { generated: true, ..column::<C>(name, doc) }
+    Column {
+        generated: true,
+        ..column::<C>(name, doc)
+    }
 }

@@ -34,13 +34,27 @@ pub fn name(schema: &str, table: &str) -> String {
 /// Reads the rows of the keys in `$1..`, one array per column of the key.
 fn select(schema: &str, table: &Table) -> String {
     let columns = listed(table.written().map(|column| format!("t.{}", column.name)));
-    format!("select {columns} from {} t join {} using ({})", name(schema, table.name), keys(table), table.key.join(", "))
+    format!(
+        "select {columns} from {} t join {} using ({})",
+        name(schema, table.name),
+        keys(table),
+        table.key.join(", ")
+    )
 }
 
 /// Deletes the rows of the keys in `$1..`.
 fn delete(schema: &str, table: &Table) -> String {
-    let same = table.key.iter().map(|column| format!("t.{column} = k.{column}")).collect::<Vec<_>>().join(" and ");
-    format!("delete from {} t using {} where {same}", name(schema, table.name), keys(table))
+    let same = table
+        .key
+        .iter()
+        .map(|column| format!("t.{column} = k.{column}"))
+        .collect::<Vec<_>>()
+        .join(" and ");
+    format!(
+        "delete from {} t using {} where {same}",
+        name(schema, table.name),
+        keys(table)
+    )
 }
 
 /// Inserts the rows whose columns are the arrays `$1..`.
@@ -93,7 +107,10 @@ pub fn insert_changes(schema: &str) -> String {
 /// As [`insert_changes`], for many at once.
 #[must_use]
 pub fn copy_changes(schema: &str) -> String {
-    format!("copy {} (tenant_id, table_name, key, position) from stdin binary", name(schema, CHANGES))
+    format!(
+        "copy {} (tenant_id, table_name, key, position) from stdin binary",
+        name(schema, CHANGES)
+    )
 }
 
 /// The index of changes that each generation has.
@@ -127,7 +144,11 @@ pub fn checksum(schema: &str, table: &str, columns: &[String]) -> String {
 /// A table's rows as text, by key.
 #[must_use]
 pub fn rows_by_key(schema: &str, table: &str, key: &[&str], columns: &[String]) -> String {
-    let key = key.iter().map(|column| format!("{column}::text")).collect::<Vec<_>>().join(" || '/' || ");
+    let key = key
+        .iter()
+        .map(|column| format!("{column}::text"))
+        .collect::<Vec<_>>()
+        .join(" || '/' || ");
     format!(
         "select {key} collate \"C\" as key, (select r::text from (select {}) r) as row from {} order by 1, 2",
         columns.join(", "),
@@ -136,7 +157,10 @@ pub fn rows_by_key(schema: &str, table: &str, key: &[&str], columns: &[String]) 
 }
 
 fn keys(table: &Table) -> String {
-    unnest(table.columns.iter().filter(|column| table.key.contains(&column.name)), "k")
+    unnest(
+        table.columns.iter().filter(|column| table.key.contains(&column.name)),
+        "k",
+    )
 }
 
 /// `unnest($1::uuid[], $2::text[]) as u(id, name)`.

@@ -20,7 +20,10 @@ const CLIENTS: u32 = 8;
 type Sent = Arc<Mutex<HashMap<u32, Option<i64>>>>;
 
 fn supplier(key: u32) -> (Uuid, serde_json::Value) {
-    (Uuid::from_u128(0xfa_0000_0000 + u128::from(key)), json!({"name": format!("Acme {key}")}))
+    (
+        Uuid::from_u128(0xfa_0000_0000 + u128::from(key)),
+        json!({"name": format!("Acme {key}")}),
+    )
 }
 
 async fn send(client: &Client, key: u32) -> Option<i64> {
@@ -70,15 +73,27 @@ async fn progress(sent: &Sent, more: usize) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(WAIT, waiting).await.expect("commands are answered");
+    tokio::time::timeout(WAIT, waiting)
+        .await
+        .expect("commands are answered");
 }
 
 /// Sends every command again under its key, then compares answers, book and tables.
 async fn settle(client: &Client, ledger: &Ledger, sent: &Sent) {
-    let keys: Vec<(u32, Option<i64>)> = sent.lock().unwrap().iter().map(|(key, position)| (*key, *position)).collect();
+    let keys: Vec<(u32, Option<i64>)> = sent
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(key, position)| (*key, *position))
+        .collect();
     for (key, position) in &keys {
-        let again = send(client, *key).await.expect("a command that is sent again is answered");
-        assert!(position.is_none_or(|position| position == again), "command {key} is answered as before");
+        let again = send(client, *key)
+            .await
+            .expect("a command that is sent again is answered");
+        assert!(
+            position.is_none_or(|position| position == again),
+            "command {key} is answered as before"
+        );
     }
     let (events, streams, last): (i64, i64, i64) = sqlx::query_as(
         "select count(*), count(distinct aggregate_id), max(position) from book.events where aggregate_type = 'cloudwatcher.supplier'",
@@ -86,8 +101,15 @@ async fn settle(client: &Client, ledger: &Ledger, sent: &Sent) {
     .fetch_one(&ledger.pools.owner)
     .await
     .unwrap();
-    assert_eq!((events, streams), (keys.len() as i64, keys.len() as i64), "each command happened once");
-    let all: i64 = sqlx::query_scalar("select count(*) from book.events").fetch_one(&ledger.pools.owner).await.unwrap();
+    assert_eq!(
+        (events, streams),
+        (keys.len() as i64, keys.len() as i64),
+        "each command happened once"
+    );
+    let all: i64 = sqlx::query_scalar("select count(*) from book.events")
+        .fetch_one(&ledger.pools.owner)
+        .await
+        .unwrap();
     assert_eq!(all, ledger.tail.end().await.unwrap(), "positions have no gaps");
     let reply = client.get_after("/v1/cloudwatcher/suppliers?limit=1", last).await;
     assert_eq!(reply.status, 200, "the tables follow: {}", reply.text);
@@ -128,7 +150,13 @@ async fn nats_killed_and_wiped_and_postgres_killed_under_load_lose_and_double_no
         return;
     };
     let database = Database::create_on(&servers.database_url).await;
-    let process = Process::start(&database.url(), &servers.nats_url, &database.name, "api,relay,projector").await;
+    let process = Process::start(
+        &database.url(),
+        &servers.nats_url,
+        &database.name,
+        "api,relay,projector",
+    )
+    .await;
     let admin = service::administrator(&database, &process.url, Uuid::new_v4()).await;
     let (sent, done) = (Sent::default(), Arc::new(AtomicBool::new(false)));
     let clients = load(&admin, &sent, &done, 0);

@@ -17,12 +17,31 @@ struct Goods {
 
 async fn goods(admin: &Client) -> Goods {
     let (department, supplier, part) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-    admin.post(&format!("/v1/identity/departments/{department}/enter"), &json!({"name": "Workshop"})).await.ok();
-    admin.post(&format!("/v1/cloudwatcher/suppliers/{supplier}/enter"), &json!({"name": "Acme"})).await.ok();
+    admin
+        .post(
+            &format!("/v1/identity/departments/{department}/enter"),
+            &json!({"name": "Workshop"}),
+        )
+        .await
+        .ok();
+    admin
+        .post(
+            &format!("/v1/cloudwatcher/suppliers/{supplier}/enter"),
+            &json!({"name": "Acme"}),
+        )
+        .await
+        .ok();
     let code = part.simple().to_string();
     let body = json!({"part_code": code, "name": "bolt"});
-    admin.post(&format!("/v1/cloudwatcher/parts/{part}/enter"), &body).await.ok();
-    Goods { department, supplier, part }
+    admin
+        .post(&format!("/v1/cloudwatcher/parts/{part}/enter"), &body)
+        .await
+        .ok();
+    Goods {
+        department,
+        supplier,
+        part,
+    }
 }
 
 fn draft(goods: &Goods) -> Value {
@@ -32,7 +51,9 @@ fn draft(goods: &Goods) -> Value {
 
 async fn drafted(client: &Client, goods: &Goods) -> (Uuid, i64) {
     let order = Uuid::now_v7();
-    let reply = client.post(&format!("/v1/cloudwatcher/orders/{order}/draft"), &draft(goods)).await;
+    let reply = client
+        .post(&format!("/v1/cloudwatcher/orders/{order}/draft"), &draft(goods))
+        .await;
     let position = reply.json()["position"].as_i64().unwrap_or_default();
     reply.ok();
     (order, position)
@@ -44,13 +65,18 @@ async fn an_order_goes_from_draft_to_rows_history_and_blame() {
     let admin = &service.admin;
     let goods = goods(admin).await;
     let (order, position) = drafted(admin, &goods).await;
-    let items = admin.get_after(&format!("/v1/cloudwatcher/order_items?order_id={order}"), position).await.ok();
+    let items = admin
+        .get_after(&format!("/v1/cloudwatcher/order_items?order_id={order}"), position)
+        .await
+        .ok();
     let items = items["rows"].as_array().unwrap();
     assert_eq!(items.len(), 2, "the same part twice stays two items");
     let item = items[0]["id"].as_str().unwrap();
 
     let path = format!("/v1/cloudwatcher/orders/{order}");
-    let changed = admin.post(&format!("{path}/change-item"), &json!({"item_id": item, "quantity": 4})).await;
+    let changed = admin
+        .post(&format!("{path}/change-item"), &json!({"item_id": item, "quantity": 4}))
+        .await;
     assert_eq!(changed.headers["etag"], "\"2\"");
     changed.ok();
     let submitted = admin.post(&format!("{path}/submit"), &json!({})).await;
@@ -59,17 +85,38 @@ async fn an_order_goes_from_draft_to_rows_history_and_blame() {
     assert_eq!(answer["events"], json!(["OrderSubmitted"]));
 
     let row = admin.get_after(&path, position).await.ok();
-    assert_eq!((&row["status"], &row["total"]), (&json!("pending-approval"), &json!("35.00")), "{row}");
-    let history = admin.get(&format!("/v1/cloudwatcher/order_history?order_id={order}&order=created_at.asc")).await.ok();
-    let words: Vec<_> = history["rows"].as_array().unwrap().iter().map(|row| row["event_type"].clone()).collect();
-    assert_eq!(words, [json!("created"), json!("item-changed"), json!("submitted")], "{history}");
+    assert_eq!(
+        (&row["status"], &row["total"]),
+        (&json!("pending-approval"), &json!("35.00")),
+        "{row}"
+    );
+    let history = admin
+        .get(&format!(
+            "/v1/cloudwatcher/order_history?order_id={order}&order=created_at.asc"
+        ))
+        .await
+        .ok();
+    let words: Vec<_> = history["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["event_type"].clone())
+        .collect();
+    assert_eq!(
+        words,
+        [json!("created"), json!("item-changed"), json!("submitted")],
+        "{history}"
+    );
     let blame = admin.get(&format!("{path}/history")).await.ok();
     assert!(blame.to_string().contains("pending-approval"), "{blame}");
     let before = admin.get(&format!("{path}?at={}", position - 1)).await.ok();
     assert_eq!(before["status"], "draft");
     let stream = admin.get(&format!("/v1/streams/cloudwatcher/order/{order}")).await.ok();
     assert!(stream.to_string().contains("OrderSubmitted"), "{stream}");
-    let found = admin.get("/v1/cloudwatcher/orders?status=eq.pending-approval").await.ok();
+    let found = admin
+        .get("/v1/cloudwatcher/orders?status=eq.pending-approval")
+        .await
+        .ok();
     assert_eq!(found["rows"].as_array().unwrap().len(), 1);
     service.end().await;
 }
@@ -80,7 +127,10 @@ async fn a_retry_with_its_key_gets_the_same_bytes_and_another_body_a_409() {
     let admin = &service.admin;
     let body = json!({"name": "Acme"});
     let enter = |body: &Value| {
-        let request = admin.request(Method::POST, "/v1/cloudwatcher/suppliers").header("Idempotency-Key", "k-1").json(body);
+        let request = admin
+            .request(Method::POST, "/v1/cloudwatcher/suppliers")
+            .header("Idempotency-Key", "k-1")
+            .json(body);
         admin.send(request)
     };
     let first = enter(&body).await;
@@ -99,26 +149,58 @@ async fn bad_input_gets_a_clear_refusal_and_writes_nothing() {
     let (order, position) = drafted(admin, &goods).await;
     let path = format!("/v1/cloudwatcher/orders/{order}");
     let raw = |path: &str, body: &'static str, content_type: &'static str| {
-        admin.send(admin.request(Method::POST, path).header("content-type", content_type).body(body))
+        admin.send(
+            admin
+                .request(Method::POST, path)
+                .header("content-type", content_type)
+                .body(body),
+        )
     };
-    raw(&format!("{path}/submit"), "{", "application/json").await.problem(400);
-    let unknown = raw(&format!("{path}/add-item"), r#"{"colour": "red"}"#, "application/json").await.problem(400);
+    raw(&format!("{path}/submit"), "{", "application/json")
+        .await
+        .problem(400);
+    let unknown = raw(&format!("{path}/add-item"), r#"{"colour": "red"}"#, "application/json")
+        .await
+        .problem(400);
     assert!(unknown.to_string().contains("colour"), "{unknown}");
-    raw(&format!("{path}/submit"), "a=b", "application/x-www-form-urlencoded").await.problem(415);
+    raw(&format!("{path}/submit"), "a=b", "application/x-www-form-urlencoded")
+        .await
+        .problem(415);
     let huge = json!({"name": "x".repeat(3 << 20)});
     admin.post("/v1/cloudwatcher/suppliers", &huge).await.problem(413);
     admin.post(&format!("{path}/fly"), &json!({})).await.problem(404);
     admin.post("/v1/cloudwatcher/dragons", &json!({})).await.problem(404);
-    admin.post(&format!("/v1/cloudwatcher/orders/{}/submit", Uuid::now_v7()), &json!({})).await.problem(404);
-    admin.post("/v1/cloudwatcher/orders/no-uuid/submit", &json!({})).await.problem(400);
-    let stale = admin.request(Method::POST, &format!("{path}/submit")).header("If-Match", "\"9\"").json(&json!({}));
+    admin
+        .post(
+            &format!("/v1/cloudwatcher/orders/{}/submit", Uuid::now_v7()),
+            &json!({}),
+        )
+        .await
+        .problem(404);
+    admin
+        .post("/v1/cloudwatcher/orders/no-uuid/submit", &json!({}))
+        .await
+        .problem(400);
+    let stale = admin
+        .request(Method::POST, &format!("{path}/submit"))
+        .header("If-Match", "\"9\"")
+        .json(&json!({}));
     admin.send(stale).await.problem(412);
     let mut bad = draft(&goods);
     bad["items"][1]["quantity"] = json!(0);
     let refused = admin.post("/v1/cloudwatcher/orders", &bad).await.problem(422);
-    assert!(refused["field"].as_str().unwrap().contains("items[1].quantity"), "{refused}");
+    assert!(
+        refused["field"].as_str().unwrap().contains("items[1].quantity"),
+        "{refused}"
+    );
     assert!(refused["rule"].is_string(), "{refused}");
-    for field in [json!("2.555"), json!("-1"), json!("100000000"), json!("NaN"), json!(null)] {
+    for field in [
+        json!("2.555"),
+        json!("-1"),
+        json!("100000000"),
+        json!("NaN"),
+        json!(null),
+    ] {
         let mut bad = draft(&goods);
         bad["items"][0]["unit_price"] = field.clone();
         let reply = admin.post("/v1/cloudwatcher/orders", &bad).await;
@@ -131,16 +213,29 @@ async fn bad_input_gets_a_clear_refusal_and_writes_nothing() {
     let taken = admin.post("/v1/cloudwatcher/parts", &code).await.problem(409);
     assert!(taken.to_string().contains("part_code"), "{taken}");
     admin.get("/v1/cloudwatcher/orders?colour=red").await.problem(400);
-    admin.get("/v1/cloudwatcher/orders?created_at=gte.yesterday").await.problem(400);
+    admin
+        .get("/v1/cloudwatcher/orders?created_at=gte.yesterday")
+        .await
+        .problem(400);
     admin.get("/v1/cloudwatcher/orders?order=note.asc").await.problem(400);
     admin.get("/v1/cloudwatcher/orders?limit=100000").await.problem(400);
     admin.get("/v1/cloudwatcher/orders?after=nonsense").await.problem(400);
-    admin.get(&format!("/v1/cloudwatcher/orders/{}", Uuid::now_v7())).await.problem(404);
+    admin
+        .get(&format!("/v1/cloudwatcher/orders/{}", Uuid::now_v7()))
+        .await
+        .problem(404);
     admin.send(admin.request(Method::DELETE, &path)).await.problem(405);
     let end = admin.get("/v1/events?limit=1&direction=backward").await;
     let written = sqlx::query_scalar::<_, i64>("select count(*) from book.events where position > $1");
-    let pool = sqlx::PgPool::connect_with(service.database.options.clone()).await.unwrap();
-    assert_eq!(written.bind(position).fetch_one(&pool).await.unwrap(), 0, "no event for a refused command: {}", end.text);
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        written.bind(position).fetch_one(&pool).await.unwrap(),
+        0,
+        "no event for a refused command: {}",
+        end.text
+    );
     pool.close().await;
     service.end().await;
 }
@@ -152,9 +247,17 @@ async fn nobody_sees_or_changes_what_is_anothers() {
     let admin = &service.admin;
     let goods = goods(admin).await;
     let elsewhere = Uuid::now_v7();
-    admin.post(&format!("/v1/identity/departments/{elsewhere}/enter"), &json!({"name": "Elsewhere"})).await.ok();
+    admin
+        .post(
+            &format!("/v1/identity/departments/{elsewhere}/enter"),
+            &json!({"name": "Elsewhere"}),
+        )
+        .await
+        .ok();
     let (order, _) = drafted(admin, &goods).await;
-    let outsider = service.person(&["cloudwatcher.*", "identity.*", "audit.read"], &[elsewhere]).await;
+    let outsider = service
+        .person(&["cloudwatcher.*", "identity.*", "audit.read"], &[elsewhere])
+        .await;
     let insider = service.person(&["cloudwatcher.*"], &[goods.department]).await;
     let (_, position) = drafted(&insider, &goods).await;
     let orders = insider.get_after("/v1/cloudwatcher/orders", position).await.ok();
@@ -170,23 +273,49 @@ async fn nobody_sees_or_changes_what_is_anothers() {
             format!("/v1/streams/cloudwatcher/order/{order}/state"),
         ] {
             let reply = stranger.get_after(&path, position).await;
-            assert!(reply.status == 404 || !reply.text.contains("EUR"), "{path}: {} {}", reply.status, reply.text);
+            assert!(
+                reply.status == 404 || !reply.text.contains("EUR"),
+                "{path}: {} {}",
+                reply.status,
+                reply.text
+            );
         }
         for table in ["orders", "order_items", "order_history"] {
-            let rows = stranger.get_after(&format!("/v1/cloudwatcher/{table}"), position).await.ok();
+            let rows = stranger
+                .get_after(&format!("/v1/cloudwatcher/{table}"), position)
+                .await
+                .ok();
             assert_eq!(rows["rows"], json!([]), "{table}");
         }
         let events = stranger.get("/v1/events?type=OrderDrafted").await;
         assert!(!events.text.contains(&order.to_string()), "{}", events.text);
-        for (command, body) in [("submit", json!({})), ("cancel", json!({})), ("add-item", draft(&goods)["items"][0].clone())] {
-            stranger.post(&format!("/v1/cloudwatcher/orders/{order}/{command}"), &body).await.problem(404);
+        for (command, body) in [
+            ("submit", json!({})),
+            ("cancel", json!({})),
+            ("add-item", draft(&goods)["items"][0].clone()),
+        ] {
+            stranger
+                .post(&format!("/v1/cloudwatcher/orders/{order}/{command}"), &body)
+                .await
+                .problem(404);
         }
     }
-    outsider.post("/v1/cloudwatcher/orders", &draft(&goods)).await.problem(403);
-    let copy = outsider.post(&format!("/v1/cloudwatcher/orders/{}/duplicate", Uuid::now_v7()), &json!({"of": order})).await;
+    outsider
+        .post("/v1/cloudwatcher/orders", &draft(&goods))
+        .await
+        .problem(403);
+    let copy = outsider
+        .post(
+            &format!("/v1/cloudwatcher/orders/{}/duplicate", Uuid::now_v7()),
+            &json!({"of": order}),
+        )
+        .await;
     assert!([403, 404, 422].contains(&copy.status.as_u16()), "{}", copy.text);
     let nobody = service.person(&[], &[goods.department]).await;
-    let refused = nobody.post(&format!("/v1/cloudwatcher/orders/{order}/submit"), &json!({})).await.problem(403);
+    let refused = nobody
+        .post(&format!("/v1/cloudwatcher/orders/{order}/submit"), &json!({}))
+        .await
+        .problem(403);
     assert_eq!(refused["permission"], "cloudwatcher.order.submit");
     nobody.get("/v1/cloudwatcher/orders").await.problem(403);
     nobody.get("/v1/events").await.problem(403);
@@ -225,11 +354,24 @@ async fn every_bad_token_is_refused() {
     bad.push(("huge".into(), "x".repeat(20_000)));
     for (name, reason) in bad.iter().map(|(name, token)| (name, token)) {
         let reply = admin.with_token(reason).get("/v1/cloudwatcher/orders").await;
-        assert!([400, 401, 403, 431].contains(&reply.status.as_u16()), "{name}: {} {}", reply.status, reply.text);
-        assert!(reply.status != 403, "{name} is about the token, not about permissions: {}", reply.text);
+        assert!(
+            [400, 401, 403, 431].contains(&reply.status.as_u16()),
+            "{name}: {} {}",
+            reply.status,
+            reply.text
+        );
+        assert!(
+            reply.status != 403,
+            "{name} is about the token, not about permissions: {}",
+            reply.text
+        );
     }
     assert!(bad.len() >= 40, "{}", bad.len());
-    admin.with_token(&token(&claims(service.tenant, Uuid::now_v7()))).get("/v1/cloudwatcher/orders").await.problem(403);
+    admin
+        .with_token(&token(&claims(service.tenant, Uuid::now_v7())))
+        .get("/v1/cloudwatcher/orders")
+        .await
+        .problem(403);
     admin.get("/v1/cloudwatcher/orders").await.ok();
     service.end().await;
 }
@@ -240,24 +382,37 @@ async fn the_live_stream_resumes_without_a_seam() {
     let admin = &service.admin;
     let entered = |n: u32| {
         let admin = admin.clone();
-        async move { admin.post("/v1/cloudwatcher/suppliers", &json!({"name": format!("Acme {n}")})).await.position() }
+        async move {
+            admin
+                .post("/v1/cloudwatcher/suppliers", &json!({"name": format!("Acme {n}")}))
+                .await
+                .position()
+        }
     };
     let first = entered(1).await;
     let read = |after: i64, count: usize| {
-        let request = admin.request(Method::GET, "/v1/events/stream").header("Last-Event-ID", after.to_string());
+        let request = admin
+            .request(Method::GET, "/v1/events/stream")
+            .header("Last-Event-ID", after.to_string());
         async move {
             let mut response = request.send().await.unwrap();
             assert_eq!(response.status(), 200);
             let mut text = String::new();
             loop {
                 // Frames without data only tell where the stream stands.
-                let frames = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n") && frame.contains("data:"));
-                let ids = frames.flat_map(|frame| frame.lines()).filter_map(|line| line.strip_prefix("id:"));
+                let frames = text
+                    .split_inclusive("\n\n")
+                    .filter(|frame| frame.ends_with("\n\n") && frame.contains("data:"));
+                let ids = frames
+                    .flat_map(|frame| frame.lines())
+                    .filter_map(|line| line.strip_prefix("id:"));
                 let ids: Vec<i64> = ids.map(|id| id.trim().parse().unwrap()).collect();
                 if ids.len() >= count {
                     return ids;
                 }
-                let chunk = tokio::time::timeout(Duration::from_secs(10), response.chunk()).await.expect("in time");
+                let chunk = tokio::time::timeout(Duration::from_secs(10), response.chunk())
+                    .await
+                    .expect("in time");
                 text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap()).unwrap());
             }
         }
@@ -280,9 +435,14 @@ async fn an_erased_person_is_gone_from_rows_events_and_bytes() {
     let path = format!("/v1/identity/users/{user}");
     let body = json!({"name": "Grace Hopper", "email": "grace@navy.example"});
     let position = admin.post(&format!("{path}/register"), &body).await.position();
-    let row = admin.get_after(&format!("/v1/cloudwatcher/users/{user}"), position).await.ok();
+    let row = admin
+        .get_after(&format!("/v1/cloudwatcher/users/{user}"), position)
+        .await
+        .ok();
     assert_eq!(row["email"], "grace@navy.example");
-    let pool = sqlx::PgPool::connect_with(service.database.options.clone()).await.unwrap();
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
     let leaks: i64 = sqlx::query_scalar(
         "select (select count(*) from book.events where payload::text ilike '%grace%')
               + (select count(*) from book.claims where encode(digest, 'escape') ilike '%grace%')
@@ -293,7 +453,10 @@ async fn an_erased_person_is_gone_from_rows_events_and_bytes() {
     .unwrap();
     assert_eq!(leaks, 0, "what tells who a person is lies encrypted");
     let position = admin.post(&format!("{path}/erase"), &json!({})).await.position();
-    let row = admin.get_after(&format!("/v1/cloudwatcher/users/{user}"), position).await.ok();
+    let row = admin
+        .get_after(&format!("/v1/cloudwatcher/users/{user}"), position)
+        .await
+        .ok();
     assert!(!row.to_string().to_lowercase().contains("grace"), "{row}");
     let stream = admin.get(&format!("/v1/streams/identity/user/{user}")).await.ok();
     assert!(!stream.to_string().to_lowercase().contains("grace"), "{stream}");
@@ -308,7 +471,13 @@ async fn an_erased_person_is_gone_from_rows_events_and_bytes() {
 async fn health_metrics_and_documents_are_served() {
     let service = Service::start().await;
     let admin = &service.admin;
-    for path in ["/health/live", "/health/ready", "/metrics", "/v1/openapi.json", "/docs/"] {
+    for path in [
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/v1/openapi.json",
+        "/docs/",
+    ] {
         let reply = admin.with_token("").get(path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text);
     }

@@ -12,3 +12,4 @@ mod http;
 mod projector;
 mod readme;
 mod relay;
+mod rules;

@@ -20,7 +20,14 @@ fn context() -> &'static projections::Context {
 }
 
 fn projector(ledger: &Ledger, posted: &Posted) -> Projector {
-    Projector::new(context(), ledger.pools.clone(), ledger.tail.clone(), ledger.bus.clone(), posted.clone()).unwrap()
+    Projector::new(
+        context(),
+        ledger.pools.clone(),
+        ledger.tail.clone(),
+        ledger.bus.clone(),
+        posted.clone(),
+    )
+    .unwrap()
 }
 
 fn supplier(name: &str) -> Supplier {
@@ -35,25 +42,42 @@ fn part(code: &str) -> Part {
 async fn history(ledger: &Ledger, size: u128) {
     use domain::identity::user::User;
     let register = json!({"register": {"name": "Ada", "email": format!("{}@example.com", ledger.actor.simple())}});
-    ledger.does::<User>(ledger.actor, serde_json::from_value(register).unwrap()).await;
+    ledger
+        .does::<User>(ledger.actor, serde_json::from_value(register).unwrap())
+        .await;
     let department = Uuid::from_u128(7_000);
     let enter = serde_json::from_value(json!({"enter": {"name": "Workshop", "manager_id": ledger.actor}})).unwrap();
-    ledger.does::<Register<domain::identity::department::Department>>(department, enter).await;
+    ledger
+        .does::<Register<domain::identity::department::Department>>(department, enter)
+        .await;
     let supplier_id = Uuid::from_u128(1_000);
-    ledger.does::<Register<Supplier>>(supplier_id, Command::Enter(supplier("Acme"))).await;
+    ledger
+        .does::<Register<Supplier>>(supplier_id, Command::Enter(supplier("Acme")))
+        .await;
     for n in 0..size {
         let part_id = Uuid::from_u128(2_000_000 + n);
-        ledger.does::<Register<Part>>(part_id, Command::Enter(part(&format!("P-{n}")))).await;
+        ledger
+            .does::<Register<Part>>(part_id, Command::Enter(part(&format!("P-{n}"))))
+            .await;
         let order = Uuid::from_u128(3_000_000 + n);
-        let item = json!({"part_id": part_id, "supplier_id": supplier_id, "quantity": 1 + n as i32, "unit_price": "1.25"});
+        let item =
+            json!({"part_id": part_id, "supplier_id": supplier_id, "quantity": 1 + n as i32, "unit_price": "1.25"});
         let draft = json!({"draft": {"department_id": department, "currency": "EUR", "items": [item, item]}});
         use domain::cloudwatcher::order::Order;
-        ledger.does::<Order>(order, serde_json::from_value(draft).unwrap()).await;
-        ledger.does::<Order>(order, serde_json::from_value(json!({"add-item": item})).unwrap()).await;
+        ledger
+            .does::<Order>(order, serde_json::from_value(draft).unwrap())
+            .await;
+        ledger
+            .does::<Order>(order, serde_json::from_value(json!({"add-item": item})).unwrap())
+            .await;
         let end = if n % 3 == 0 { "cancel" } else { "submit" };
-        ledger.does::<Order>(order, serde_json::from_value(json!({end: {}})).unwrap()).await;
+        ledger
+            .does::<Order>(order, serde_json::from_value(json!({end: {}})).unwrap())
+            .await;
         if n % 4 == 0 {
-            ledger.does::<Register<Supplier>>(supplier_id, Command::Amend(supplier(&format!("Acme {n}")))).await;
+            ledger
+                .does::<Register<Supplier>>(supplier_id, Command::Amend(supplier(&format!("Acme {n}"))))
+                .await;
         }
     }
 }
@@ -63,16 +87,27 @@ async fn checksums(ledger: &Ledger) -> BTreeMap<String, (i64, String)> {
     let mut sums = BTreeMap::new();
     for projection in context().tables {
         let table = projection.table().name;
-        let query = format!("select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from cloudwatcher.{table} t");
-        sums.insert(table.to_owned(), sqlx::query_as(&query).fetch_one(&ledger.pools.owner).await.unwrap());
+        let query = format!(
+            "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from cloudwatcher.{table} t"
+        );
+        sums.insert(
+            table.to_owned(),
+            sqlx::query_as(&query).fetch_one(&ledger.pools.owner).await.unwrap(),
+        );
     }
-    let changes = "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from cloudwatcher.changes t";
-    sums.insert("changes".to_owned(), sqlx::query_as(changes).fetch_one(&ledger.pools.owner).await.unwrap());
+    let changes =
+        "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from cloudwatcher.changes t";
+    sums.insert(
+        "changes".to_owned(),
+        sqlx::query_as(changes).fetch_one(&ledger.pools.owner).await.unwrap(),
+    );
     sums
 }
 
 async fn rebuilt(ledger: &Ledger) -> rebuild::Report {
-    rebuild::rebuild(&ledger.pools, &ledger.tail, context(), false, &|_| {}).await.expect("the rebuild succeeds")
+    rebuild::rebuild(&ledger.pools, &ledger.tail, context(), false, &|_| {})
+        .await
+        .expect("the rebuild succeeds")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,14 +124,24 @@ async fn pages_of_1_7_and_1000_events_and_a_rebuild_give_identical_tables() {
         stop.cancel();
         worker.await.unwrap();
         // An empty generation to begin anew from.
-        sqlx::query("update book.generations set position = 0").execute(&ledger.pools.projector).await.unwrap();
+        sqlx::query("update book.generations set position = 0")
+            .execute(&ledger.pools.projector)
+            .await
+            .unwrap();
         for projection in context().tables {
             let truncate = format!("truncate cloudwatcher.{} cascade", projection.table().name);
             sqlx::query(&truncate).execute(&ledger.pools.projector).await.unwrap();
         }
-        sqlx::query("truncate cloudwatcher.changes").execute(&ledger.pools.projector).await.unwrap();
+        sqlx::query("truncate cloudwatcher.changes")
+            .execute(&ledger.pools.projector)
+            .await
+            .unwrap();
     }
-    assert!(sums[0]["orders"].0 == 40 && sums[0]["order_items"].0 == 120, "{:?}", sums[0]);
+    assert!(
+        sums[0]["orders"].0 == 40 && sums[0]["order_items"].0 == 120,
+        "{:?}",
+        sums[0]
+    );
     assert_eq!(sums[0], sums[1]);
     assert_eq!(sums[0], sums[2]);
     let posted = Posted::new(ledger.pools.projector.clone());
@@ -122,7 +167,9 @@ async fn a_rebuild_during_writes_differs_in_nothing_and_no_read_fails() {
         tokio::spawn(async move {
             let mut n = 0;
             while !done.load(Ordering::Relaxed) {
-                ledger.does::<Register<Part>>(Uuid::now_v7(), Command::Enter(part(&format!("W-{n}")))).await;
+                ledger
+                    .does::<Register<Part>>(Uuid::now_v7(), Command::Enter(part(&format!("W-{n}"))))
+                    .await;
                 n += 1;
             }
             n
@@ -135,8 +182,15 @@ async fn a_rebuild_during_writes_differs_in_nothing_and_no_read_fails() {
             while !done.load(Ordering::Relaxed) {
                 let mut transaction = ledger.pools.reader.begin().await.unwrap();
                 let tenant = ledger.tenant.to_string();
-                sqlx::query("select set_config('daybook.tenant', $1, true)").bind(tenant).execute(&mut *transaction).await.unwrap();
-                let rows: i64 = sqlx::query_scalar("select count(*) from cloudwatcher.orders").fetch_one(&mut *transaction).await.unwrap();
+                sqlx::query("select set_config('daybook.tenant', $1, true)")
+                    .bind(tenant)
+                    .execute(&mut *transaction)
+                    .await
+                    .unwrap();
+                let rows: i64 = sqlx::query_scalar("select count(*) from cloudwatcher.orders")
+                    .fetch_one(&mut *transaction)
+                    .await
+                    .unwrap();
                 assert_eq!(rows, 30);
                 transaction.commit().await.unwrap();
                 reads += 1;
@@ -146,14 +200,22 @@ async fn a_rebuild_during_writes_differs_in_nothing_and_no_read_fails() {
     };
     for _ in 0..3 {
         let report = rebuilt(&ledger).await;
-        assert!(report.differences.is_empty() && report.compared && report.same_code, "{report:?}");
+        assert!(
+            report.differences.is_empty() && report.compared && report.same_code,
+            "{report:?}"
+        );
         assert!(report.swap_seconds < 1.0, "{report:?}");
     }
     rebuild::rollback(&ledger.pools, &ledger.tail, context()).await.unwrap();
     done.store(true, Ordering::Relaxed);
     assert!(writer.await.unwrap() > 0);
     assert!(reader.await.unwrap() > 0);
-    assert!(posted.wait(context(), ledger.tail.end().await.unwrap(), WAIT).await.unwrap());
+    assert!(
+        posted
+            .wait(context(), ledger.tail.end().await.unwrap(), WAIT)
+            .await
+            .unwrap()
+    );
     let live = checksums(&ledger).await;
     assert!(rebuilt(&ledger).await.differences.is_empty());
     assert_eq!(live, checksums(&ledger).await);
@@ -170,10 +232,20 @@ async fn of_two_projectors_one_posts_and_the_other_takes_over() {
     let first = tokio::spawn(projector(&ledger, &posted).run(ledger.stop.clone()));
     let second = tokio::spawn(projector(&ledger, &posted).run(ledger.stop.clone()));
     history(&ledger, 10).await;
-    assert!(posted.wait(context(), ledger.tail.end().await.unwrap(), WAIT).await.unwrap());
+    assert!(
+        posted
+            .wait(context(), ledger.tail.end().await.unwrap(), WAIT)
+            .await
+            .unwrap()
+    );
     first.abort();
     history_more(&ledger).await;
-    assert!(posted.wait(context(), ledger.tail.end().await.unwrap(), WAIT).await.unwrap());
+    assert!(
+        posted
+            .wait(context(), ledger.tail.end().await.unwrap(), WAIT)
+            .await
+            .unwrap()
+    );
     assert!(rebuilt(&ledger).await.differences.is_empty());
     ledger.stop.cancel();
     second.await.unwrap();
@@ -182,7 +254,9 @@ async fn of_two_projectors_one_posts_and_the_other_takes_over() {
 
 async fn history_more(ledger: &Ledger) {
     for n in 0..20 {
-        ledger.does::<Register<Part>>(Uuid::now_v7(), Command::Enter(part(&format!("M-{n}")))).await;
+        ledger
+            .does::<Register<Part>>(Uuid::now_v7(), Command::Enter(part(&format!("M-{n}"))))
+            .await;
     }
 }
 
@@ -198,25 +272,54 @@ async fn a_stream_that_cannot_be_posted_is_parked_alone_and_goes_on_when_it_can(
     ledger.does::<Register<Part>>(bad, Command::Enter(part("BAD"))).await;
     ledger.does::<Register<Part>>(good, Command::Enter(part("GOOD"))).await;
     let variant = serde_json::from_value(json!({"enter": {"part_id": bad, "variant_code": "RED"}})).unwrap();
-    ledger.does::<Register<domain::cloudwatcher::part_variant::PartVariant>>(Uuid::now_v7(), variant).await;
-    let last = ledger.does::<Register<Part>>(good, Command::Amend(part("BETTER"))).await;
+    ledger
+        .does::<Register<domain::cloudwatcher::part_variant::PartVariant>>(Uuid::now_v7(), variant)
+        .await;
+    let last = ledger
+        .does::<Register<Part>>(good, Command::Amend(part("BETTER")))
+        .await;
     assert!(posted.wait(context(), last.position, WAIT).await.unwrap());
-    let codes: Vec<String> = sqlx::query_scalar("select part_code from cloudwatcher.parts").fetch_all(&ledger.pools.owner).await.unwrap();
-    assert_eq!(codes, ["BETTER"]);
-    let parked = projections::park::parked(&ledger.pools.projector, context()).await.unwrap();
-    assert_eq!(parked.len(), 2, "the part, and the variant that needs it: {parked:?}");
-
-    sqlx::query("alter table cloudwatcher.parts drop constraint broken").execute(&ledger.pools.owner).await.unwrap();
-    projections::park::unpark(&ledger.pools.projector, &ledger.tail, context(), None).await.unwrap();
-    assert!(projections::park::parked(&ledger.pools.projector, context()).await.unwrap().is_empty());
-    ledger.does::<Register<Part>>(bad, Command::Amend(part("FINE"))).await;
-    assert!(posted.wait(context(), ledger.tail.end().await.unwrap(), WAIT).await.unwrap());
-    let rows: (i64, i64) = sqlx::query_as("select (select count(*) from cloudwatcher.parts), (select count(*) from cloudwatcher.part_variants)")
-        .fetch_one(&ledger.pools.owner)
+    let codes: Vec<String> = sqlx::query_scalar("select part_code from cloudwatcher.parts")
+        .fetch_all(&ledger.pools.owner)
         .await
         .unwrap();
+    assert_eq!(codes, ["BETTER"]);
+    let parked = projections::park::parked(&ledger.pools.projector, context())
+        .await
+        .unwrap();
+    assert_eq!(parked.len(), 2, "the part, and the variant that needs it: {parked:?}");
+
+    sqlx::query("alter table cloudwatcher.parts drop constraint broken")
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
+    projections::park::unpark(&ledger.pools.projector, &ledger.tail, context(), None)
+        .await
+        .unwrap();
+    assert!(
+        projections::park::parked(&ledger.pools.projector, context())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    ledger.does::<Register<Part>>(bad, Command::Amend(part("FINE"))).await;
+    assert!(
+        posted
+            .wait(context(), ledger.tail.end().await.unwrap(), WAIT)
+            .await
+            .unwrap()
+    );
+    let rows: (i64, i64) = sqlx::query_as(
+        "select (select count(*) from cloudwatcher.parts), (select count(*) from cloudwatcher.part_variants)",
+    )
+    .fetch_one(&ledger.pools.owner)
+    .await
+    .unwrap();
     assert_eq!(rows, (2, 1));
-    assert!(rebuilt(&ledger).await.differences.is_empty(), "unparked rows equal those of a rebuild");
+    assert!(
+        rebuilt(&ledger).await.differences.is_empty(),
+        "unparked rows equal those of a rebuild"
+    );
     ledger.stop.cancel();
     worker.await.unwrap();
 }
@@ -226,11 +329,19 @@ async fn every_table_conforms_to_its_declaration_and_to_the_documents() {
     let ledger = Ledger::open().await;
     for context in projections::CONTEXTS {
         let mut connection = ledger.pools.owner.acquire().await.unwrap();
-        let differences = projections::conform::differences(&mut connection, context, context.name).await.unwrap();
+        let differences = projections::conform::differences(&mut connection, context, context.name)
+            .await
+            .unwrap();
         assert!(differences.is_empty(), "{differences:#?}");
     }
-    let Ok(spec) = std::env::var("DAYBOOK_SPEC_DIR") else { return };
-    let tables: Vec<&str> = context().tables.iter().map(|projection| projection.table().name).collect();
+    let Ok(spec) = std::env::var("DAYBOOK_SPEC_DIR") else {
+        return;
+    };
+    let tables: Vec<&str> = context()
+        .tables
+        .iter()
+        .map(|projection| projection.table().name)
+        .collect();
     let check = std::process::Command::new("python3")
         .arg(format!("{spec}/check.py"))
         .args(["--schema", "cloudwatcher", "--tables", &tables.join(",")])
@@ -238,6 +349,15 @@ async fn every_table_conforms_to_its_declaration_and_to_the_documents() {
         .output()
         .expect("python3 runs");
     let printed = String::from_utf8_lossy(&check.stdout).into_owned();
-    assert!(check.status.success(), "{printed}{}", String::from_utf8_lossy(&check.stderr));
-    assert!(printed.trim().ends_with(&format!("{0} of {0} tables conform", tables.len())), "{printed}");
+    assert!(
+        check.status.success(),
+        "{printed}{}",
+        String::from_utf8_lossy(&check.stderr)
+    );
+    assert!(
+        printed
+            .trim()
+            .ends_with(&format!("{0} of {0} tables conform", tables.len())),
+        "{printed}"
+    );
 }

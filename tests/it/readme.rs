@@ -9,7 +9,10 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
     let service = Service::start().await;
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
-    let blocks = readme.split("```sh tour\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let blocks = readme
+        .split("```sh tour\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap());
     let tour: String = blocks.collect();
     for _ in 0..2 {
         let output = tokio::process::Command::new("bash")
@@ -21,9 +24,19 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
             .await
             .unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{printed}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(!printed.contains("/problems/"), "{printed}");
-        for word in ["OrderSubmitted", "pending-approval", "OrderItemChanged", "cancelled", "submitted"] {
+        for word in [
+            "OrderSubmitted",
+            "pending-approval",
+            "OrderItemChanged",
+            "cancelled",
+            "submitted",
+        ] {
             assert!(printed.contains(word), "{word} is missing: {printed}");
         }
     }

@@ -22,11 +22,23 @@ pub struct Figure {
 
 impl Figure {
     pub fn alone(name: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { name, value, unit, baseline: None, ratio: None }
+        Self {
+            name,
+            value,
+            unit,
+            baseline: None,
+            ratio: None,
+        }
     }
 
     pub fn against(name: &'static str, value: f64, unit: &'static str, baseline: f64) -> Self {
-        Self { name, value, unit, baseline: Some(baseline), ratio: Some(value / baseline) }
+        Self {
+            name,
+            value,
+            unit,
+            baseline: Some(baseline),
+            ratio: Some(value / baseline),
+        }
     }
 }
 
@@ -37,10 +49,22 @@ pub struct Group {
 }
 
 pub const GROUPS: &[Group] = &[
-    Group { figures: &["append.256", "append.stock.64"], run: || Box::pin(append::run()) },
     Group {
-        figures: &["http.command.p50", "http.command.64", "freshness.p50", "freshness.p99", "memory.peak"],
+        figures: &["append.256", "append.stock.64"],
+        run: || Box::pin(append::run()),
+    },
+    Group {
+        figures: &[
+            "http.command.p50",
+            "http.command.64",
+            "freshness.p50",
+            "freshness.p99",
+            "memory.peak",
+        ],
         run: || Box::pin(http::run()),
     },
-    Group { figures: &["project.orders", "rebuild.cloudwatcher"], run: || Box::pin(tables::run()) },
+    Group {
+        figures: &["project.orders", "rebuild.cloudwatcher"],
+        run: || Box::pin(tables::run()),
+    },
 ];

@@ -41,7 +41,12 @@ impl Database {
             .await
             .expect("a grant");
         let options = server.clone().database(&name);
-        Self { name, options, server, server_url: url.to_owned() }
+        Self {
+            name,
+            options,
+            server,
+            server_url: url.to_owned(),
+        }
     }
 
     /// The address of this database, for programs that want one.

@@ -23,7 +23,9 @@ pub async fn prepare(options: &PgConnectOptions) {
     let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
     let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
     for context in projections::CONTEXTS {
-        projections::rebuild::ensure_live(&pools, &tail, context, &|_| {}).await.expect("a first generation is made");
+        projections::rebuild::ensure_live(&pools, &tail, context, &|_| {})
+            .await
+            .expect("a first generation is made");
     }
     pools.close().await;
 }

@@ -19,7 +19,10 @@ pub struct Process {
 impl Process {
     /// Starts the program with these roles and waits until it answers.
     pub async fn start(database_url: &str, nats_url: &str, stream: &str, roles: &str) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a port")
+            .port();
         let child = Command::new(crate::setting("DAYBOOK_BIN"))
             .args(["serve", "--roles", roles])
             .envs([
@@ -40,7 +43,10 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
-        let mut process = Self { child, url: format!("http://127.0.0.1:{port}") };
+        let mut process = Self {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+        };
         process.answers().await;
         process
     }
@@ -49,8 +55,14 @@ impl Process {
         let started = Instant::now();
         let client = crate::service::http();
         while client.get(format!("{}/health/live", self.url)).send().await.is_err() {
-            assert!(self.child.try_wait().expect("its state").is_none(), "the program ended before it answered");
-            assert!(started.elapsed() < Duration::from_secs(60), "the program does not answer");
+            assert!(
+                self.child.try_wait().expect("its state").is_none(),
+                "the program ended before it answered"
+            );
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "the program does not answer"
+            );
             tokio::task::yield_now().await;
         }
     }
@@ -68,8 +80,15 @@ impl Process {
     /// The highest resident memory so far, in bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .next()
+            .and_then(|kib| kib.parse::<u64>().ok())
+            .unwrap_or_default()
+            * 1024
     }
 }
 
@@ -91,11 +110,19 @@ impl Servers {
     /// `None` where private servers cannot be started, as the script says by status 3.
     pub fn start() -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("daybook-{}", Uuid::new_v4().simple()));
-        let mut servers = Self { folder, database_url: String::new(), nats_url: String::new() };
+        let mut servers = Self {
+            folder,
+            database_url: String::new(),
+            nats_url: String::new(),
+        };
         let printed = servers.run(&["start"], &[])?;
         let exported = |name: &str| {
-            let line = printed.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            line.expect("the script prints its exports").trim_matches('\'').to_owned()
+            let line = printed
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("export {name}=")));
+            line.expect("the script prints its exports")
+                .trim_matches('\'')
+                .to_owned()
         };
         (servers.database_url, servers.nats_url) = (exported("DATABASE_URL"), exported("NATS_URL"));
         Some(servers)
@@ -113,9 +140,17 @@ impl Servers {
 
     /// Deletes what NATS stored, while it is not running.
     pub fn wipe_nats(&self) {
-        let found = Command::new("find").arg(&self.folder).args(["-type", "d", "-name", "jetstream"]).output().expect("find runs");
+        let found = Command::new("find")
+            .arg(&self.folder)
+            .args(["-type", "d", "-name", "jetstream"])
+            .output()
+            .expect("find runs");
         let folders: Vec<&str> = std::str::from_utf8(&found.stdout).expect("paths").lines().collect();
-        assert!(!folders.is_empty(), "NATS stores somewhere below {}", self.folder.display());
+        assert!(
+            !folders.is_empty(),
+            "NATS stores somewhere below {}",
+            self.folder.display()
+        );
         for folder in folders {
             let _ = std::fs::remove_dir_all(folder);
         }

@@ -44,18 +44,29 @@ impl Service {
     pub async fn over(database: Database, roles: Vec<Role>) -> Self {
         let config = config(&database.url(), &database.name);
         let stop = CancellationToken::new();
-        let running = daybook::serve(config, roles, stop.clone()).await.expect("the service starts");
+        let running = daybook::serve(config, roles, stop.clone())
+            .await
+            .expect("the service starts");
         let url = format!("http://{}", running.address);
         let tenant = Uuid::new_v4();
         let admin = administrator(&database, &url, tenant).await;
-        Self { url, tenant, admin, stop, running: Some(running), database }
+        Self {
+            url,
+            tenant,
+            admin,
+            stop,
+            running: Some(running),
+            database,
+        }
     }
 
     /// Another process over the same database and bus.
     pub async fn beside(&self, roles: Vec<Role>) -> (Running, String, CancellationToken) {
         let stop = CancellationToken::new();
         let config = config(&self.database.url(), &self.database.name);
-        let running = daybook::serve(config, roles, stop.clone()).await.expect("the second service starts");
+        let running = daybook::serve(config, roles, stop.clone())
+            .await
+            .expect("the second service starts");
         let url = format!("http://{}", running.address);
         (running, url, stop)
     }
@@ -150,7 +161,10 @@ impl Reply {
         let content_type = self.headers.get("content-type").and_then(|value| value.to_str().ok());
         assert_eq!(content_type, Some("application/problem+json"), "{}", self.text);
         let problem = self.json();
-        assert!(problem["type"].is_string() && problem["detail"].is_string(), "{problem}");
+        assert!(
+            problem["type"].is_string() && problem["detail"].is_string(),
+            "{problem}"
+        );
         problem
     }
 
@@ -162,25 +176,43 @@ impl Reply {
 impl Client {
     pub fn new(url: &str, tenant: Uuid, user: Uuid) -> Self {
         let http = http();
-        Self { url: url.to_owned(), user, tenant, token: token(&claims(tenant, user)), http }
+        Self {
+            url: url.to_owned(),
+            user,
+            tenant,
+            token: token(&claims(tenant, user)),
+            http,
+        }
     }
 
     pub fn at(&self, url: &str) -> Self {
-        Self { url: url.to_owned(), ..self.clone() }
+        Self {
+            url: url.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: token.to_owned(), ..self.clone() }
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+        self.http
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
         let response = request.send().await.expect("the service answers");
         let (status, headers) = (response.status(), response.headers().clone());
-        Reply { status, headers, text: response.text().await.expect("the answer ends") }
+        Reply {
+            status,
+            headers,
+            text: response.text().await.expect("the answer ends"),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -189,7 +221,8 @@ impl Client {
 
     /// Reads what a command at `position` has done.
     pub async fn get_after(&self, path: &str, position: i64) -> Reply {
-        self.send(self.request(Method::GET, path).header("Daybook-After", position)).await
+        self.send(self.request(Method::GET, path).header("Daybook-After", position))
+            .await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
@@ -201,7 +234,11 @@ impl Client {
 pub fn http() -> reqwest::Client {
     // The service in this process may have chosen the provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_secs(30)).tls_certs_only([]).build().expect("a client")
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .tls_certs_only([])
+        .build()
+        .expect("a client")
 }
 
 pub fn claims(tenant: Uuid, user: Uuid) -> Value {
@@ -247,7 +284,9 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
         traceparent: None,
         at: chrono::Utc::now(),
     };
-    book.execute(envelope, steps).await.expect("the administrator is registered");
+    book.execute(envelope, steps)
+        .await
+        .expect("the administrator is registered");
     pools.close().await;
     Client::new(url, tenant, admin)
 }
@@ -255,13 +294,28 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
 async fn person(admin: &Client, tenant: Uuid, permissions: &[&str], departments: &[Uuid]) -> Client {
     let (user, role) = (Uuid::now_v7(), Uuid::now_v7());
     let role_body = json!({"name": role.simple().to_string(), "permissions": permissions});
-    admin.post(&format!("/v1/identity/roles/{role}/define"), &role_body).await.ok();
+    admin
+        .post(&format!("/v1/identity/roles/{role}/define"), &role_body)
+        .await
+        .ok();
     let user_body = json!({"name": "Somebody", "email": format!("{}@example.com", user.simple())});
-    admin.post(&format!("/v1/identity/users/{user}/register"), &user_body).await.ok();
-    admin.post(&format!("/v1/identity/users/{user}/assign-role"), &json!({"role_id": role})).await.ok();
+    admin
+        .post(&format!("/v1/identity/users/{user}/register"), &user_body)
+        .await
+        .ok();
+    admin
+        .post(
+            &format!("/v1/identity/users/{user}/assign-role"),
+            &json!({"role_id": role}),
+        )
+        .await
+        .ok();
     for department in departments {
         let body = json!({"department_id": department});
-        admin.post(&format!("/v1/identity/users/{user}/join-department"), &body).await.ok();
+        admin
+            .post(&format!("/v1/identity/users/{user}/join-department"), &body)
+            .await
+            .ok();
     }
     Client::new(&admin.url, tenant, user)
 }

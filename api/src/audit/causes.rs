@@ -37,7 +37,12 @@ struct Node {
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn tree(State(app): State<App>, by: By, Path(command_id): Path<String>, parameters: Parameters) -> Result<Response, Problem> {
+pub async fn tree(
+    State(app): State<App>,
+    by: By,
+    Path(command_id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     let sight = super::sight(&by)?;
     let command_id = extract::uuid("command_id", &command_id)?;
     parameters.finish([] as [&str; 0])?;
@@ -50,14 +55,28 @@ pub async fn tree(State(app): State<App>, by: By, Path(command_id): Path<String>
             .fetch_optional(&app.pools.writer)
             .await?;
     let position = position.ok_or_else(none)?;
-    let last = app.tail.at(&[position]).await?.pop().filter(|last| last.metadata.command_id == command_id);
+    let last = app
+        .tail
+        .at(&[position])
+        .await?
+        .pop()
+        .filter(|last| last.metadata.command_id == command_id);
     // A command that changed nothing led to nothing.
-    let Some(last) = last else { return Ok(Json(json!({ "tree": Node::of(command_id), "complete": true })).into_response()) };
+    let Some(last) = last else {
+        return Ok(Json(json!({ "tree": Node::of(command_id), "complete": true })).into_response());
+    };
 
-    let wanted = Wanted { tenant: by.tenant, correlation: Some(last.metadata.correlation_id), ..Wanted::default() };
+    let wanted = Wanted {
+        tenant: by.tenant,
+        correlation: Some(last.metadata.correlation_id),
+        ..Wanted::default()
+    };
     let above = (position - COMMAND_EVENTS_MAX).max(0);
     let end = app.tail.end().await?;
-    let range = Range { above, upto: end.min(above + SCANNED_EVENTS_MAX) };
+    let range = Range {
+        above,
+        upto: end.min(above + SCANNED_EVENTS_MAX),
+    };
     let found = log::search(&app, &by, &wanted, range, false, TREE_EVENTS_MAX).await?;
     if found.events.is_empty() {
         return Err(none());
@@ -68,7 +87,12 @@ pub async fn tree(State(app): State<App>, by: By, Path(command_id): Path<String>
 
 impl Node {
     fn of(command_id: Uuid) -> Self {
-        Self { command_id, causation_id: None, events: Vec::new(), causes: Vec::new() }
+        Self {
+            command_id,
+            causation_id: None,
+            events: Vec::new(),
+            causes: Vec::new(),
+        }
     }
 }
 
@@ -80,15 +104,26 @@ fn grown(root: Uuid, events: Vec<Recorded<String>>, sight: Sight) -> Node {
         let command_id = recorded.metadata.command_id;
         let node = nodes.entry(command_id).or_insert_with(|| {
             order.push(command_id);
-            Node { causation_id: recorded.metadata.causation_id, ..Node::of(command_id) }
+            Node {
+                causation_id: recorded.metadata.causation_id,
+                ..Node::of(command_id)
+            }
         });
         node.events.push(shown(recorded, sight));
     }
-    let made_by: HashMap<Uuid, Uuid> =
-        nodes.values().flat_map(|node| node.events.iter().map(|event| (event.event_id, node.command_id))).collect();
+    let made_by: HashMap<Uuid, Uuid> = nodes
+        .values()
+        .flat_map(|node| node.events.iter().map(|event| (event.event_id, node.command_id)))
+        .collect();
     // An effect comes after its cause, so taking commands from the last one on finds every subtree whole.
     for command_id in order.into_iter().rev().filter(|&id| id != root) {
-        let Some(cause) = nodes.get(&command_id).and_then(|node| node.causation_id).and_then(|event| made_by.get(&event)) else { continue };
+        let Some(cause) = nodes
+            .get(&command_id)
+            .and_then(|node| node.causation_id)
+            .and_then(|event| made_by.get(&event))
+        else {
+            continue;
+        };
         let cause = *cause;
         if cause != command_id
             && let Some(node) = nodes.remove(&command_id)

@@ -73,7 +73,9 @@ impl Page {
     pub fn take(parameters: &mut Parameters, backwards_by_default: bool) -> Result<Self, Problem> {
         let time = |name: &str, text: Option<String>| {
             let parse = |text: String| {
-                value::time(&text).ok_or_else(|| Problem::bad_value(name, format!("{name} must be a time such as 2026-01-31T08:00:00Z")))
+                value::time(&text).ok_or_else(|| {
+                    Problem::bad_value(name, format!("{name} must be a time such as 2026-01-31T08:00:00Z"))
+                })
             };
             text.map(parse).transpose()
         };
@@ -87,16 +89,34 @@ impl Page {
             // Whoever says where to begin goes on from there.
             None => backwards_by_default && (after.is_none() || before.is_some()),
         };
-        let limit = parameters.parse("limit", &format!("a whole number from 1 to {PAGE_EVENTS_MAX}"))?.unwrap_or(PAGE_EVENTS);
+        let limit = parameters
+            .parse("limit", &format!("a whole number from 1 to {PAGE_EVENTS_MAX}"))?
+            .unwrap_or(PAGE_EVENTS);
         if !(1..=PAGE_EVENTS_MAX).contains(&limit) {
-            return Err(Problem::bad_value("limit", format!("limit must be from 1 to {PAGE_EVENTS_MAX}")));
+            return Err(Problem::bad_value(
+                "limit",
+                format!("limit must be from 1 to {PAGE_EVENTS_MAX}"),
+            ));
         }
-        let (from, to) = (time("from", parameters.take("from")?)?, time("to", parameters.take("to")?)?);
-        Ok(Self { after, before, from, to, backwards, limit })
+        let (from, to) = (
+            time("from", parameters.take("from")?)?,
+            time("to", parameters.take("to")?)?,
+        );
+        Ok(Self {
+            after,
+            before,
+            from,
+            to,
+            backwards,
+            limit,
+        })
     }
 
     async fn range(&self, app: &App) -> Result<Range, Problem> {
-        let mut range = Range { above: self.after.unwrap_or(0), upto: app.tail.end().await? };
+        let mut range = Range {
+            above: self.after.unwrap_or(0),
+            upto: app.tail.end().await?,
+        };
         if let Some(before) = self.before {
             range.upto = range.upto.min(before - 1);
         }
@@ -116,11 +136,23 @@ impl Page {
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn respond(app: &App, by: &Principal, wanted: &Wanted, page: Page, sight: super::view::Sight) -> Result<Response, Problem> {
+pub async fn respond(
+    app: &App,
+    by: &Principal,
+    wanted: &Wanted,
+    page: Page,
+    sight: super::view::Sight,
+) -> Result<Response, Problem> {
     let range = page.range(app).await?;
     let found = log::search(app, by, wanted, range, page.backwards, page.limit).await?;
-    let next = found.rest.map(|rest| if page.backwards { rest.upto + 1 } else { rest.above });
-    let events: Vec<_> = found.events.into_iter().map(|recorded| shown(recorded, sight)).collect();
+    let next = found
+        .rest
+        .map(|rest| if page.backwards { rest.upto + 1 } else { rest.above });
+    let events: Vec<_> = found
+        .events
+        .into_iter()
+        .map(|recorded| shown(recorded, sight))
+        .collect();
     Ok(Json(json!({ "events": events, "next": next })).into_response())
 }
 
@@ -128,7 +160,12 @@ pub async fn respond(app: &App, by: &Principal, wanted: &Wanted, page: Page, sig
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn one(State(app): State<App>, by: By, Path(position): Path<String>, parameters: Parameters) -> Result<Response, Problem> {
+pub async fn one(
+    State(app): State<App>,
+    by: By,
+    Path(position): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     let sight = super::sight(&by)?;
     let position = extract::position("position", &position)?;
     parameters.finish([] as [&str; 0])?;

@@ -48,13 +48,23 @@ struct Live {
 
 /// # Errors
 /// [`Problem`].
-pub async fn follow(State(app): State<App>, by: By, headers: HeaderMap, mut parameters: Parameters) -> Result<Response, Problem> {
+pub async fn follow(
+    State(app): State<App>,
+    by: By,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
     super::sight(&by)?;
     let wanted = wanted(by.tenant, &mut parameters)?;
-    let after = parameters.take("after")?.map(|text| extract::position("after", &text)).transpose()?;
+    let after = parameters
+        .take("after")?
+        .map(|text| extract::position("after", &text))
+        .transpose()?;
     parameters.finish(FILTERS.into_iter().chain(["after"]))?;
     let resumed = only(&headers, &LAST_EVENT_ID)?.map(String::from_utf8_lossy);
-    let resumed = resumed.map(|text| extract::position("Last-Event-ID", &text)).transpose()?;
+    let resumed = resumed
+        .map(|text| extract::position("Last-Event-ID", &text))
+        .transpose()?;
     let place = app.event_streams.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(problem::OVERLOADED, "too many event streams are open"))?;
     let position = match resumed.or(after) {
@@ -62,9 +72,23 @@ pub async fn follow(State(app): State<App>, by: By, headers: HeaderMap, mut para
         None => app.tail.end().await?,
     };
     let mut ready = VecDeque::new();
-    ready.push_back(Event::default().retry(Duration::from_millis(RETRY_MS)).id(position.to_string()));
-    let live = Live { end: app.end.clone(), app, by, wanted, position, ready, _place: place };
-    let events = stream::unfold(live, |mut live| async move { live.next().await.map(|event| (Ok::<_, Infallible>(event), live)) });
+    ready.push_back(
+        Event::default()
+            .retry(Duration::from_millis(RETRY_MS))
+            .id(position.to_string()),
+    );
+    let live = Live {
+        end: app.end.clone(),
+        app,
+        by,
+        wanted,
+        position,
+        ready,
+        _place: place,
+    };
+    let events = stream::unfold(live, |mut live| async move {
+        live.next().await.map(|event| (Ok::<_, Infallible>(event), live))
+    });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_SECONDS));
     Ok(Sse::new(events).keep_alive(keep_alive).into_response())
 }
@@ -82,7 +106,10 @@ impl Live {
             let end = *self.end.borrow_and_update();
             if end > self.position {
                 if let Err(problem) = self.fill(end).await {
-                    warn!(status = problem.status.as_u16(), "an event stream ends because the log cannot be read");
+                    warn!(
+                        status = problem.status.as_u16(),
+                        "an event stream ends because the log cannot be read"
+                    );
                     return None;
                 }
                 continue;
@@ -112,13 +139,18 @@ impl Live {
     /// Reads on from the book, at most one search far.
     async fn fill(&mut self, end: i64) -> Result<(), Problem> {
         let sight = super::sight(&self.by)?;
-        let range = Range { above: self.position, upto: end };
+        let range = Range {
+            above: self.position,
+            upto: end,
+        };
         let _turn = self.app.log_read().await?;
         let found = log::search(&self.app, &self.by, &self.wanted, range, false, PAGE_EVENTS_MAX).await?;
         self.position = found.rest.map_or(end, |rest| rest.above);
         let none = found.events.is_empty();
         for recorded in found.events {
-            let event = Event::default().id(recorded.position.to_string()).json_data(shown(recorded, sight));
+            let event = Event::default()
+                .id(recorded.position.to_string())
+                .json_data(shown(recorded, sight));
             self.ready.push_back(event.map_err(|error| Problem::internal(&error))?);
         }
         if none {

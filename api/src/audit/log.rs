@@ -70,16 +70,33 @@ impl Wanted {
 ///
 /// # Errors
 /// The database's error.
-pub async fn search(app: &App, by: &Principal, wanted: &Wanted, mut range: Range, backwards: bool, limit: i64) -> Result<Found, Problem> {
+pub async fn search(
+    app: &App,
+    by: &Principal,
+    wanted: &Wanted,
+    mut range: Range,
+    backwards: bool,
+    limit: i64,
+) -> Result<Found, Problem> {
     // A stream has an index, so its whole range is one window.
-    let window = if wanted.stream.is_some() { i64::MAX } else { WINDOW_EVENTS };
+    let window = if wanted.stream.is_some() {
+        i64::MAX
+    } else {
+        WINDOW_EVENTS
+    };
     let (mut events, mut scanned) = (Vec::new(), 0);
     let mut visible = Visible::default();
     while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
         let size = window.min(range.upto - range.above);
         let part = match backwards {
-            true => Range { above: range.upto - size, upto: range.upto },
-            false => Range { above: range.above, upto: range.above + size },
+            true => Range {
+                above: range.upto - size,
+                upto: range.upto,
+            },
+            false => Range {
+                above: range.above,
+                upto: range.above + size,
+            },
         };
         let left = limit - i64::try_from(events.len()).unwrap_or(limit);
         let positions = positions(app, wanted, part, backwards, left).await?;
@@ -95,15 +112,24 @@ pub async fn search(app: &App, by: &Principal, wanted: &Wanted, mut range: Range
             }
         }
         range = match (backwards, reached) {
-            (false, reached) => Range { above: reached.unwrap_or(part.upto), ..range },
-            (true, reached) => Range { upto: reached.map_or(part.above, |position| position - 1), ..range },
+            (false, reached) => Range {
+                above: reached.unwrap_or(part.upto),
+                ..range
+            },
+            (true, reached) => Range {
+                upto: reached.map_or(part.above, |position| position - 1),
+                ..range
+            },
         };
         scanned = scanned.saturating_add(size);
         if full && i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
             break;
         }
     }
-    Ok(Found { events, rest: Some(range).filter(|range| range.above < range.upto) })
+    Ok(Found {
+        events,
+        rest: Some(range).filter(|range| range.above < range.upto),
+    })
 }
 
 /// Positions of matching events within one window.
@@ -153,8 +179,12 @@ impl Visible {
         if by.sees_all_departments() {
             return Ok(true);
         }
-        let Some(aggregate) = registry::by_type(&recorded.aggregate_type) else { return Ok(true) };
-        let Some(department_of) = aggregate.department else { return Ok(true) };
+        let Some(aggregate) = registry::by_type(&recorded.aggregate_type) else {
+            return Ok(true);
+        };
+        let Some(department_of) = aggregate.department else {
+            return Ok(true);
+        };
         let stream = (aggregate.aggregate_type, recorded.stream);
         if let Some(&shows) = self.0.get(&stream) {
             return Ok(shows);

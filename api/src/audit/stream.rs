@@ -55,8 +55,14 @@ pub async fn state(
 ) -> Result<Response, Problem> {
     let sight = super::sight(&by)?;
     let (aggregate, stream) = named(&context, &aggregate, &id)?;
-    let at = parameters.take("at")?.map(|text| Moment::parse("at", &text)).transpose()?;
-    let before = parameters.take("before")?.map(|text| extract::position("before", &text)).transpose()?;
+    let at = parameters
+        .take("at")?
+        .map(|text| Moment::parse("at", &text))
+        .transpose()?;
+    let before = parameters
+        .take("before")?
+        .map(|text| extract::position("before", &text))
+        .transpose()?;
     parameters.finish(["at", "before"])?;
     let _turn = app.log_read().await?;
     let mut upto = match at {
@@ -66,12 +72,16 @@ pub async fn state(
     upto = before.map_or(upto, |before| upto.min(before - 1));
 
     let mut recorded = app.tail.stream(aggregate.aggregate_type, stream, 0).await?;
-    let Some(earliest) = recorded.first() else { return Err(none(aggregate, stream)) };
+    let Some(earliest) = recorded.first() else {
+        return Err(none(aggregate, stream));
+    };
     if !Visible::default().shows(&app, &by, earliest).await? {
         return Err(none(aggregate, stream));
     }
     recorded.retain(|recorded| recorded.position <= upto);
-    let last = recorded.last().map(|recorded| (recorded.position, recorded.sequence, recorded.at));
+    let last = recorded
+        .last()
+        .map(|recorded| (recorded.position, recorded.sequence, recorded.at));
     let recorded: Vec<Recorded<String>> = recorded.into_iter().map(|recorded| masked(recorded, sight)).collect();
     let state = aggregate.fold(&recorded).map_err(|error| Problem::internal(&error))?;
     Ok(Json(json!({
@@ -89,7 +99,9 @@ pub async fn state(
 fn named(context: &str, aggregate: &str, id: &str) -> Result<(&'static Aggregate, Uuid), Problem> {
     let known = registry::by_type(&format!("{context}.{aggregate}"));
     let known = known.ok_or_else(|| {
-        let types = registry::AGGREGATES.iter().map(|known| known.aggregate_type.replace('.', "/"));
+        let types = registry::AGGREGATES
+            .iter()
+            .map(|known| known.aggregate_type.replace('.', "/"));
         Problem::not_found(format!("aggregate {context}/{aggregate}")).allowed(types)
     })?;
     Ok((known, extract::uuid("id", id)?))
@@ -97,15 +109,20 @@ fn named(context: &str, aggregate: &str, id: &str) -> Result<(&'static Aggregate
 
 /// Refuses a stream that has no events, or none that the principal may see.
 async fn first(app: &App, by: &Principal, aggregate: &Aggregate, stream: Uuid) -> Result<(), Problem> {
-    let position: Option<i64> =
-        sqlx::query_scalar("select position from book.events where aggregate_type = $1 and aggregate_id = $2 and sequence = 1")
-            .bind(aggregate.aggregate_type)
-            .bind(stream.to_string())
-            .fetch_optional(app.tail.pool())
-            .await?;
+    let position: Option<i64> = sqlx::query_scalar(
+        "select position from book.events where aggregate_type = $1 and aggregate_id = $2 and sequence = 1",
+    )
+    .bind(aggregate.aggregate_type)
+    .bind(stream.to_string())
+    .fetch_optional(app.tail.pool())
+    .await?;
     let earliest = app.tail.at(&position.into_iter().collect::<Vec<_>>()).await?.pop();
     let earliest = earliest.ok_or_else(|| none(aggregate, stream))?;
-    if Visible::default().shows(app, by, &earliest).await? { Ok(()) } else { Err(none(aggregate, stream)) }
+    if Visible::default().shows(app, by, &earliest).await? {
+        Ok(())
+    } else {
+        Err(none(aggregate, stream))
+    }
 }
 
 fn none(aggregate: &Aggregate, stream: Uuid) -> Problem {

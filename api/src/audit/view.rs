@@ -98,7 +98,11 @@ mod tests {
             sequence: 1,
             event_type: "UserRegistered".to_owned(),
             event_version: "1".to_owned(),
-            metadata: Metadata { sealed, ip: Some("10.0.0.1".to_owned()), ..Metadata::default() },
+            metadata: Metadata {
+                sealed,
+                ip: Some("10.0.0.1".to_owned()),
+                ..Metadata::default()
+            },
             at: Utc::now(),
             event: r#"{"email":"ada@example.com","oauth_provider":null}"#.to_owned(),
         }
@@ -113,6 +117,9 @@ mod tests {
 
     #[test]
     fn whoever_may_read_personal_data_sees_it() {
-        assert_eq!(shown(recorded(), Sight { personal: true }).payload["email"], "ada@example.com");
+        assert_eq!(
+            shown(recorded(), Sight { personal: true }).payload["email"],
+            "ada@example.com"
+        );
     }
 }

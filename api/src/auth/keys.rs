@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::token::{self, BadToken, Expected, Key, SECRET_BYTES_MIN, Verified};
-use crate::config::{Config, needed};
 use crate::Fault;
+use crate::config::{Config, needed};
 
 /// How often a key set is fetched though nothing asks for it, in seconds.
 const REFRESH_SECONDS: u64 = 300;
@@ -70,11 +70,15 @@ impl Verifier {
                 key: DecodingKey::from_secret(secret.reveal().as_bytes()),
             }),
             (Some(_), None) => {
-                return Err(Fault::setting(format!("DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long")));
+                return Err(Fault::setting(format!(
+                    "DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long"
+                )));
             }
             (None, Some(url)) => Keys::Set(KeySet::new(url)?),
             (None, None) | (Some(_), Some(_)) => {
-                return Err(Fault::setting("exactly one of DAYBOOK_JWT_SECRET and DAYBOOK_JWKS_URL must be set"));
+                return Err(Fault::setting(
+                    "exactly one of DAYBOOK_JWT_SECRET and DAYBOOK_JWKS_URL must be set",
+                ));
             }
         };
         Ok(Self { expected, keys })
@@ -124,7 +128,12 @@ impl KeySet {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Fault::setting(format!("DAYBOOK_JWKS_URL: {error}")))?;
-        Ok(Self { url: url.to_owned(), client, known: RwLock::default(), fetched: tokio::sync::Mutex::new(None) })
+        Ok(Self {
+            url: url.to_owned(),
+            client,
+            known: RwLock::default(),
+            fetched: tokio::sync::Mutex::new(None),
+        })
     }
 
     fn find(&self, kid: &str) -> Option<Key> {
@@ -181,7 +190,12 @@ impl KeySet {
     }
 
     async fn download(&self) -> Result<PublicKeys, String> {
-        let answer = self.client.get(&self.url).send().await.and_then(reqwest::Response::error_for_status);
+        let answer = self
+            .client
+            .get(&self.url)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
         let mut answer = answer.map_err(|error| error.without_url().to_string())?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| error.without_url().to_string())? {
@@ -218,7 +232,9 @@ struct PublicKey {
 #[must_use]
 pub fn usable(set: &PublicKeys) -> HashMap<String, Key> {
     let parsed = set.keys.iter().filter_map(|key| PublicKey::deserialize(key).ok());
-    parsed.filter_map(|key| Some((key.kid.clone(), public_key(&key)?))).collect()
+    parsed
+        .filter_map(|key| Some((key.kid.clone(), public_key(&key)?)))
+        .collect()
 }
 
 fn public_key(jwk: &PublicKey) -> Option<Key> {
@@ -231,12 +247,22 @@ fn public_key(jwk: &PublicKey) -> Option<Key> {
             if URL_SAFE_NO_PAD.decode(modulus).ok()?.len() < RSA_BYTES_MIN {
                 return None;
             }
-            (Algorithm::RS256, "RS256", DecodingKey::from_rsa_components(modulus, jwk.e.as_deref()?))
+            (
+                Algorithm::RS256,
+                "RS256",
+                DecodingKey::from_rsa_components(modulus, jwk.e.as_deref()?),
+            )
         }
-        ("EC", Some("P-256")) => {
-            (Algorithm::ES256, "ES256", DecodingKey::from_ec_components(jwk.x.as_deref()?, jwk.y.as_deref()?))
-        }
-        ("OKP", Some("Ed25519")) => (Algorithm::EdDSA, "EdDSA", DecodingKey::from_ed_components(jwk.x.as_deref()?)),
+        ("EC", Some("P-256")) => (
+            Algorithm::ES256,
+            "ES256",
+            DecodingKey::from_ec_components(jwk.x.as_deref()?, jwk.y.as_deref()?),
+        ),
+        ("OKP", Some("Ed25519")) => (
+            Algorithm::EdDSA,
+            "EdDSA",
+            DecodingKey::from_ed_components(jwk.x.as_deref()?),
+        ),
         _ => return None,
     };
     let meant = jwk.alg.as_deref().is_none_or(|alg| alg == name);

@@ -46,7 +46,11 @@ impl Principal {
     /// # Errors
     /// 403, naming the permission.
     pub fn require(&self, permission: &str) -> Result<(), Problem> {
-        if self.permits(permission) { Ok(()) } else { Err(Problem::missing_permission(permission)) }
+        if self.permits(permission) {
+            Ok(())
+        } else {
+            Err(Problem::missing_permission(permission))
+        }
     }
 
     #[must_use]
@@ -70,7 +74,11 @@ impl Principals {
             .max_capacity(CACHED_PRINCIPALS_MAX)
             .time_to_live(Duration::from_secs(CACHED_PRINCIPAL_SECONDS_MAX))
             .build();
-        Self { departments: Departments::new(book.clone()), book, cached }
+        Self {
+            departments: Departments::new(book.clone()),
+            book,
+            cached,
+        }
     }
 
     /// The principal that a token speaks for.
@@ -88,9 +96,10 @@ impl Principals {
         };
         match standing {
             Standing::Good(principal) => Ok(principal),
-            Standing::Unregistered => {
-                Err(Problem::new(problem::NOT_REGISTERED, "the user that the token names is not registered with its tenant"))
-            }
+            Standing::Unregistered => Err(Problem::new(
+                problem::NOT_REGISTERED,
+                "the user that the token names is not registered with its tenant",
+            )),
             Standing::Inactive => Err(Problem::new(problem::INACTIVE, "this user is deactivated or erased")),
         }
     }
@@ -114,15 +123,32 @@ impl Principals {
     }
 
     async fn load(&self, bearer: Bearer) -> Result<Standing, BookError> {
-        let Some(user) = self.book.fresh::<User>(bearer.tenant, &[bearer.user]).await?.pop().flatten() else {
+        let Some(user) = self
+            .book
+            .fresh::<User>(bearer.tenant, &[bearer.user])
+            .await?
+            .pop()
+            .flatten()
+        else {
             return Ok(Standing::Unregistered);
         };
         if !user.is_active() {
             return Ok(Standing::Inactive);
         }
         let roles: Vec<Uuid> = user.roles().collect();
-        let roles = self.book.fresh::<Role>(bearer.tenant, &roles).await?.into_iter().flatten().collect();
+        let roles = self
+            .book
+            .fresh::<Role>(bearer.tenant, &roles)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect();
         let departments = user.departments().collect();
-        Ok(Standing::Good(Arc::new(Principal { tenant: bearer.tenant, user: bearer.user, roles, departments })))
+        Ok(Standing::Good(Arc::new(Principal {
+            tenant: bearer.tenant,
+            user: bearer.user,
+            roles,
+            departments,
+        })))
     }
 }

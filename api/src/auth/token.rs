@@ -104,7 +104,11 @@ pub fn header(token: &str) -> Result<Header, BadToken> {
     let known = matches!(typ.as_deref(), None | Some("jwt" | "at+jwt" | "application/at+jwt"));
     // Whatever is critical we would have to understand, and we understand no extension.
     let plain = header.crit.is_none() && header.cty.is_none() && header.zip.is_none() && header.enc.is_none();
-    if known && plain { Ok(header) } else { Err(BadToken::Header) }
+    if known && plain {
+        Ok(header)
+    } else {
+        Err(BadToken::Header)
+    }
 }
 
 /// Verifies a token with the key that was found for it.
@@ -121,12 +125,20 @@ pub fn verify(token: &str, header: &Header, key: &Key, expected: &Expected) -> R
     validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf", "sub"]);
     validation.set_issuer(&[&expected.issuer]);
     validation.set_audience(&[&expected.audience]);
-    let claims = decode::<Claims>(token, &key.key, &validation).map_err(|error| bad(error.kind()))?.claims;
+    let claims = decode::<Claims>(token, &key.key, &validation)
+        .map_err(|error| bad(error.kind()))?
+        .claims;
     if claims.sub.is_nil() || claims.tenant.is_nil() {
         return Err(BadToken::Claims);
     }
     let until = DateTime::from_timestamp(claims.exp as i64, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    Ok(Verified { bearer: Bearer { tenant: claims.tenant, user: claims.sub }, until })
+    Ok(Verified {
+        bearer: Bearer {
+            tenant: claims.tenant,
+            user: claims.sub,
+        },
+        until,
+    })
 }
 
 fn bad(kind: &ErrorKind) -> BadToken {

@@ -37,7 +37,14 @@ pub async fn administrator(book: &Book, tenant: Uuid) -> Result<Uuid, Fault> {
     demo.give(SYSTEM, "identity/roles", role, "define", define).await?;
     let register = json!({ "email": "ada@daybook.example", "name": "Ada Admin" });
     demo.give(SYSTEM, "identity/users", user, "register", register).await?;
-    demo.give(SYSTEM, "identity/users", user, "assign-role", json!({ "role_id": role })).await?;
+    demo.give(
+        SYSTEM,
+        "identity/users",
+        user,
+        "assign-role",
+        json!({ "role_id": role }),
+    )
+    .await?;
     Ok(user)
 }
 
@@ -70,41 +77,87 @@ impl Demo<'_> {
         let operations = self.id("department/operations");
         let workshop = self.id("department/workshop");
         let enter = json!({ "name": "Operations", "description": "Keeps the fleet running", "manager_id": admin });
-        self.give(admin, "identity/departments", operations, "enter", enter).await?;
+        self.give(admin, "identity/departments", operations, "enter", enter)
+            .await?;
         let enter = json!({ "name": "Workshop", "parent_id": operations });
-        self.give(admin, "identity/departments", workshop, "enter", enter).await?;
+        self.give(admin, "identity/departments", workshop, "enter", enter)
+            .await?;
 
         let (role, buyer) = (self.id("role/buyer"), self.id("user/buyer"));
         let define = json!({ "name": "Buyer", "description": "Drafts and submits orders", "permissions": BUYER });
         self.give(admin, "identity/roles", role, "define", define).await?;
         let register = json!({ "email": "ben@daybook.example", "name": "Ben Buyer" });
         self.give(admin, "identity/users", buyer, "register", register).await?;
-        self.give(admin, "identity/users", buyer, "assign-role", json!({ "role_id": role })).await?;
-        self.give(admin, "identity/users", buyer, "join-department", json!({ "department_id": workshop })).await
+        self.give(
+            admin,
+            "identity/users",
+            buyer,
+            "assign-role",
+            json!({ "role_id": role }),
+        )
+        .await?;
+        self.give(
+            admin,
+            "identity/users",
+            buyer,
+            "join-department",
+            json!({ "department_id": workshop }),
+        )
+        .await
     }
 
     async fn catalogue(&self, admin: Uuid) -> Result<(), Fault> {
         let suppliers = [
-            ("north", json!({ "name": "North Parts", "contact_email": "sales@north.example", "lead_time_days": 5, "is_preferred": true })),
-            ("harbour", json!({ "name": "Harbour Supply", "website": "https://harbour.example", "lead_time_days": 12 })),
+            (
+                "north",
+                json!({ "name": "North Parts", "contact_email": "sales@north.example", "lead_time_days": 5, "is_preferred": true }),
+            ),
+            (
+                "harbour",
+                json!({ "name": "Harbour Supply", "website": "https://harbour.example", "lead_time_days": 12 }),
+            ),
         ];
         for (name, entry) in suppliers {
-            self.give(admin, "cloudwatcher/suppliers", self.id(&format!("supplier/{name}")), "enter", entry).await?;
+            self.give(
+                admin,
+                "cloudwatcher/suppliers",
+                self.id(&format!("supplier/{name}")),
+                "enter",
+                entry,
+            )
+            .await?;
         }
         let parts = [
-            ("filter", json!({ "part_code": "FLT-100", "name": "Oil filter", "category": "engine" })),
-            ("pump", json!({ "part_code": "PMP-200", "name": "Water pump", "category": "cooling" })),
-            ("cable", json!({ "part_code": "CBL-300", "name": "Signal cable", "category": "electric", "unit_of_measure": "metre" })),
+            (
+                "filter",
+                json!({ "part_code": "FLT-100", "name": "Oil filter", "category": "engine" }),
+            ),
+            (
+                "pump",
+                json!({ "part_code": "PMP-200", "name": "Water pump", "category": "cooling" }),
+            ),
+            (
+                "cable",
+                json!({ "part_code": "CBL-300", "name": "Signal cable", "category": "electric", "unit_of_measure": "metre" }),
+            ),
         ];
         for (name, entry) in parts {
-            self.give(admin, "cloudwatcher/parts", self.id(&format!("part/{name}")), "enter", entry).await?;
+            self.give(
+                admin,
+                "cloudwatcher/parts",
+                self.id(&format!("part/{name}")),
+                "enter",
+                entry,
+            )
+            .await?;
         }
         let (pump, large) = (self.id("part/pump"), self.id("variant/pump-large"));
         let variant = json!({
             "part_id": pump, "variant_code": "L", "variant_name": "Large", "attributes": { "litres_per_minute": 90 },
             "cost_per_unit": "118.00", "retail_price": "169.00",
         });
-        self.give(admin, "cloudwatcher/part-variants", large, "enter", variant).await?;
+        self.give(admin, "cloudwatcher/part-variants", large, "enter", variant)
+            .await?;
         let offers = [
             ("filter", None, "north", "8.40"),
             ("pump", Some(large), "north", "118.00"),
@@ -116,7 +169,14 @@ impl Demo<'_> {
                 "part_id": self.id(&format!("part/{part}")), "variant_id": variant,
                 "supplier_id": self.id(&format!("supplier/{supplier}")), "supplier_cost": cost,
             });
-            self.give(admin, "cloudwatcher/part-suppliers", self.id(&format!("offer/{part}/{supplier}")), "enter", entry).await?;
+            self.give(
+                admin,
+                "cloudwatcher/part-suppliers",
+                self.id(&format!("offer/{part}/{supplier}")),
+                "enter",
+                entry,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -125,7 +185,8 @@ impl Demo<'_> {
         let buyer = self.id("user/buyer");
         let request = self.id("request/truck-001");
         let receive = json!({ "device_id": "truck-001", "request_type": "get_parts", "payload": { "parts": ["FLT-100"], "urgent": true } });
-        self.give(buyer, "cloudwatcher/requests", request, "receive", receive).await?;
+        self.give(buyer, "cloudwatcher/requests", request, "receive", receive)
+            .await?;
 
         let item = |part: &str, supplier: &str, quantity: i32, price: &str| {
             json!({
@@ -139,15 +200,45 @@ impl Demo<'_> {
                 "request_id": request, "note": note, "items": items,
             })
         };
-        let (draft, submitted, cancelled) = (self.id("order/draft"), self.id("order/submitted"), self.id("order/cancelled"));
-        let items = json!([item("filter", "north", 10, "8.40"), item("cable", "harbour", 50, "1.15")]);
-        self.give(buyer, "cloudwatcher/orders", draft, "draft", order(items, Some(request), "For truck-001")).await?;
+        let (draft, submitted, cancelled) = (
+            self.id("order/draft"),
+            self.id("order/submitted"),
+            self.id("order/cancelled"),
+        );
+        let items = json!([
+            item("filter", "north", 10, "8.40"),
+            item("cable", "harbour", 50, "1.15")
+        ]);
+        self.give(
+            buyer,
+            "cloudwatcher/orders",
+            draft,
+            "draft",
+            order(items, Some(request), "For truck-001"),
+        )
+        .await?;
         let items = json!([item("pump", "harbour", 2, "95.50")]);
-        self.give(buyer, "cloudwatcher/orders", submitted, "draft", order(items, None, "Spare pumps")).await?;
-        self.give(buyer, "cloudwatcher/orders", submitted, "submit", json!({})).await?;
+        self.give(
+            buyer,
+            "cloudwatcher/orders",
+            submitted,
+            "draft",
+            order(items, None, "Spare pumps"),
+        )
+        .await?;
+        self.give(buyer, "cloudwatcher/orders", submitted, "submit", json!({}))
+            .await?;
         let items = json!([item("filter", "north", 500, "8.40")]);
-        self.give(buyer, "cloudwatcher/orders", cancelled, "draft", order(items, None, "Stock for the winter")).await?;
-        self.give(buyer, "cloudwatcher/orders", cancelled, "cancel", json!({})).await
+        self.give(
+            buyer,
+            "cloudwatcher/orders",
+            cancelled,
+            "draft",
+            order(items, None, "Stock for the winter"),
+        )
+        .await?;
+        self.give(buyer, "cloudwatcher/orders", cancelled, "cancel", json!({}))
+            .await
     }
 
     /// Gives a command as a user would. One that is refused because its effect is there already, from
@@ -178,7 +269,9 @@ impl Demo<'_> {
                 debug!(url, command, position = answer.position, "demo");
                 Ok(())
             }
-            Err(error @ (ExecuteError::Refused(_) | ExecuteError::KeyReused)) => self.is_there(error, aggregate, stream).await,
+            Err(error @ (ExecuteError::Refused(_) | ExecuteError::KeyReused)) => {
+                self.is_there(error, aggregate, stream).await
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -81,20 +81,32 @@ impl Events {
     }
 
     fn wants(&self, recorded: &Recorded<String>) -> bool {
-        let context = recorded.aggregate_type.split_once('.').map_or("", |(context, _)| context);
+        let context = recorded
+            .aggregate_type
+            .split_once('.')
+            .map_or("", |(context, _)| context);
         self.context.as_deref().is_none_or(|wanted| wanted == context)
-            && self.event_type.as_deref().is_none_or(|wanted| wanted == recorded.event_type)
+            && self
+                .event_type
+                .as_deref()
+                .is_none_or(|wanted| wanted == recorded.event_type)
             && self.stream.is_none_or(|wanted| wanted == recorded.stream)
             && self.only_tenant.is_none_or(|wanted| wanted == recorded.tenant_id)
     }
 
     fn line(&self, recorded: Recorded<String>) -> Result<String, Fault> {
-        let sight = Sight { personal: self.personal };
+        let sight = Sight {
+            personal: self.personal,
+        };
         if self.json {
             return serde_json::to_string(&shown(recorded, sight)).map_err(|error| Fault::Refused(error.to_string()));
         }
         let recorded = masked(recorded, sight);
-        let reason = recorded.metadata.reason.as_deref().map_or(String::new(), |reason| format!(" because {reason:?}"));
+        let reason = recorded
+            .metadata
+            .reason
+            .as_deref()
+            .map_or(String::new(), |reason| format!(" because {reason:?}"));
         Ok(format!(
             "{:>8}  {}  {}/{} #{}  {}  by {}{reason}  {}",
             recorded.position,

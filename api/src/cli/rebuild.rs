@@ -37,8 +37,13 @@ impl Rebuild {
         let mut differing = Vec::new();
         for context in contexts {
             if self.rollback {
-                let generation = rebuild::rollback(&opened.pools, &opened.tail, context).await.map_err(failed)?;
-                say(&format!("{}: generation {} is live again, at position {}", context.name, generation.number, generation.position))?;
+                let generation = rebuild::rollback(&opened.pools, &opened.tail, context)
+                    .await
+                    .map_err(failed)?;
+                say(&format!(
+                    "{}: generation {} is live again, at position {}",
+                    context.name, generation.number, generation.position
+                ))?;
                 continue;
             }
             match self.rebuild(&opened.pools, &opened.tail, context).await {
@@ -53,17 +58,35 @@ impl Rebuild {
         if differing.is_empty() {
             return Ok(());
         }
-        Err(Fault::Refused(format!("not swapped, because the same code gave other rows: {}", differing.join(", "))))
+        Err(Fault::Refused(format!(
+            "not swapped, because the same code gave other rows: {}",
+            differing.join(", ")
+        )))
     }
 
-    async fn rebuild(&self, pools: &book::Pools, tail: &Tail, context: &'static Context) -> Result<Report, RebuildError> {
+    async fn rebuild(
+        &self,
+        pools: &book::Pools,
+        tail: &Tail,
+        context: &'static Context,
+    ) -> Result<Report, RebuildError> {
         let shown = std::io::stderr().is_terminal();
         let told = move |progress: Progress| {
-            let Progress { position, target, seconds, .. } = progress;
+            let Progress {
+                position,
+                target,
+                seconds,
+                ..
+            } = progress;
             let start = if shown { "\r\x1b[K" } else { "" };
             let end = if shown { "" } else { "\n" };
             // Progress that nobody can read is no reason to stop.
-            let _ = write!(std::io::stderr(), "{start}{}: {} {position}/{target}, {seconds:.1} s{end}", context.name, phase(progress.phase));
+            let _ = write!(
+                std::io::stderr(),
+                "{start}{}: {} {position}/{target}, {seconds:.1} s{end}",
+                context.name,
+                phase(progress.phase)
+            );
         };
         let outcome = rebuild::rebuild(pools, tail, context, self.force, &told).await;
         if shown {
@@ -85,7 +108,13 @@ fn failed(error: RebuildError) -> Fault {
 }
 
 fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
-    let width = report.rows.iter().map(|(table, _)| table.len()).max().unwrap_or(0).max(5);
+    let width = report
+        .rows
+        .iter()
+        .map(|(table, _)| table.len())
+        .max()
+        .unwrap_or(0)
+        .max(5);
     say(&format!("{:width$}  {:>12}  {:>10}", "table", "rows", "differing"))?;
     for (table, rows) in &report.rows {
         let difference = report.differences.iter().find(|difference| difference.table == *table);
@@ -99,14 +128,31 @@ fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
     for difference in &report.differences {
         for example in &difference.examples {
             let side = |row: &Option<String>| row.clone().unwrap_or_else(|| "(no row)".to_owned());
-            say(&format!("{} {}:\n  live {}\n  new  {}", difference.table, example.key, side(&example.live), side(&example.new)))?;
+            say(&format!(
+                "{} {}:\n  live {}\n  new  {}",
+                difference.table,
+                example.key,
+                side(&example.live),
+                side(&example.new)
+            ))?;
         }
     }
     let per_second = report.events as f64 / report.total_seconds.max(f64::EPSILON);
     let swap_ms = report.swap_seconds * 1_000.0;
-    let end = if swapped { format!("swapped in {swap_ms:.1} ms; generation {} is live", report.generation) } else { "not swapped".to_owned() };
+    let end = if swapped {
+        format!("swapped in {swap_ms:.1} ms; generation {} is live", report.generation)
+    } else {
+        "not swapped".to_owned()
+    };
     say(&format!(
         "{}: {} events to position {} in {:.2} s ({per_second:.0}/s: load {:.2} s, index {:.2} s, compare {:.2} s), {} parked; {end}",
-        report.context, report.events, report.position, report.total_seconds, report.load_seconds, report.index_seconds, report.compare_seconds, report.parked
+        report.context,
+        report.events,
+        report.position,
+        report.total_seconds,
+        report.load_seconds,
+        report.index_seconds,
+        report.compare_seconds,
+        report.parked
     ))
 }

@@ -40,7 +40,9 @@ impl Token {
     pub async fn run(&self, config: &Config) -> Result<(), Fault> {
         let secret = needed(config.jwt_secret.as_ref(), "DAYBOOK_JWT_SECRET")?;
         if secret.reveal().len() < SECRET_BYTES_MIN {
-            return Err(Fault::setting(format!("DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long")));
+            return Err(Fault::setting(format!(
+                "DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long"
+            )));
         }
         let tenant = config.tenant;
         let user = match self.user {

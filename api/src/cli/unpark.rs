@@ -23,7 +23,10 @@ impl Unpark {
         let opened = opened(config).await?;
         for parked in park::parked(&opened.pools.projector, context).await? {
             let position = parked.position;
-            say(&format!("parked {}/{} at position {position}: {}", parked.aggregate_type, parked.aggregate_id, parked.error))?;
+            say(&format!(
+                "parked {}/{} at position {position}: {}",
+                parked.aggregate_type, parked.aggregate_id, parked.error
+            ))?;
         }
         let outcome = park::unpark(&opened.pools.projector, &opened.tail, context, stream.as_ref()).await;
         let outcome = outcome.map_err(|error| Fault::Refused(error.to_string()))?;
@@ -33,11 +36,17 @@ impl Unpark {
         for ((aggregate_type, id), error) in &outcome.parked {
             say(&format!("still parked {aggregate_type}/{id}: {error}"))?;
         }
-        say(&format!("{} posted, {} still parked", outcome.posted.len(), outcome.parked.len()))
+        say(&format!(
+            "{} posted, {} still parked",
+            outcome.posted.len(),
+            outcome.parked.len()
+        ))
     }
 }
 
 fn parsed(text: &str) -> Result<(String, Uuid), Fault> {
-    let known = text.split_once('/').and_then(|(aggregate_type, id)| Some((aggregate_type.to_owned(), id.parse().ok()?)));
+    let known = text
+        .split_once('/')
+        .and_then(|(aggregate_type, id)| Some((aggregate_type.to_owned(), id.parse().ok()?)));
     known.ok_or_else(|| Fault::Refused(format!("{text} is no stream; write cloudwatcher.order/<uuid>")))
 }

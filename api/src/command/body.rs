@@ -20,21 +20,37 @@ pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
         return Ok(Value::Object(Map::new()));
     }
     if !is_json(headers) {
-        return Err(Problem::new(problem::MEDIA_TYPE, "send the command's fields as Content-Type: application/json"));
+        return Err(Problem::new(
+            problem::MEDIA_TYPE,
+            "send the command's fields as Content-Type: application/json",
+        ));
     }
     match serde_json::from_slice(body) {
         Ok(Strict(object @ Value::Object(_))) => Ok(object),
-        Ok(Strict(_)) => Err(Problem::new(problem::MALFORMED, "the body must be a JSON object with the command's fields")),
-        Err(error) => Err(Problem::new(problem::MALFORMED, format!("the body is not good JSON: {error}"))),
+        Ok(Strict(_)) => Err(Problem::new(
+            problem::MALFORMED,
+            "the body must be a JSON object with the command's fields",
+        )),
+        Err(error) => Err(Problem::new(
+            problem::MALFORMED,
+            format!("the body is not good JSON: {error}"),
+        )),
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let mut parts = value.split(';').map(str::trim);
-    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    let named = parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
     // JSON between systems is UTF-8; a body that claims another encoding would be misread.
-    let utf8 = |parameter: &str| !parameter.to_ascii_lowercase().starts_with("charset=") || parameter[8..].trim_matches('"').eq_ignore_ascii_case("utf-8");
+    let utf8 = |parameter: &str| {
+        !parameter.to_ascii_lowercase().starts_with("charset=")
+            || parameter[8..].trim_matches('"').eq_ignore_ascii_case("utf-8")
+    };
     named && parts.all(utf8)
 }
 
@@ -65,7 +81,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         Ok(value.into())
     }
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number is out of range"))
     }
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(value.into())
@@ -112,19 +130,49 @@ mod tests {
 
     #[test]
     fn a_body_must_say_that_it_is_json() {
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
             assert!(fields(&json_headers(good), b"{}").is_ok(), "{good}");
         }
-        for bad in ["text/plain", "application/json; charset=latin1", "application/x-www-form-urlencoded", ""] {
-            assert_eq!(fields(&json_headers(bad), b"{}").unwrap_err().status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{bad}");
+        for bad in [
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/x-www-form-urlencoded",
+            "",
+        ] {
+            assert_eq!(
+                fields(&json_headers(bad), b"{}").unwrap_err().status,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_object_or_names_a_field_twice_is_malformed() {
         let deep = "[".repeat(100_000);
-        for bad in ["[]", "null", "1", "{", "{\"a\":1,\"a\":1}", "{\"x\":{\"a\":1,\"a\":2}}", "{\"a\":\"\\ud800\"}", "{}{}", "{\"a\":1e999}", &deep] {
-            assert_eq!(fields(&json_headers("application/json"), bad.as_bytes()).unwrap_err().status, StatusCode::BAD_REQUEST, "{bad:.20}");
+        for bad in [
+            "[]",
+            "null",
+            "1",
+            "{",
+            "{\"a\":1,\"a\":1}",
+            "{\"x\":{\"a\":1,\"a\":2}}",
+            "{\"a\":\"\\ud800\"}",
+            "{}{}",
+            "{\"a\":1e999}",
+            &deep,
+        ] {
+            assert_eq!(
+                fields(&json_headers("application/json"), bad.as_bytes())
+                    .unwrap_err()
+                    .status,
+                StatusCode::BAD_REQUEST,
+                "{bad:.20}"
+            );
         }
     }
 }

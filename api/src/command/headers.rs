@@ -29,7 +29,10 @@ impl Asked {
         Ok(Self {
             key: only(headers, &IDEMPOTENCY_KEY)?.map(key).transpose()?,
             if_match: only(headers, &header::IF_MATCH)?.map(sequence).transpose()?,
-            reason: only(headers, &DAYBOOK_REASON)?.map(reason).transpose()?.filter(|reason| !reason.is_empty()),
+            reason: only(headers, &DAYBOOK_REASON)?
+                .map(reason)
+                .transpose()?
+                .filter(|reason| !reason.is_empty()),
             // A trace context that breaks the rules is to be ignored, says W3C.
             traceparent: only(headers, &TRACEPARENT).ok().flatten().and_then(traceparent),
         })
@@ -44,7 +47,9 @@ pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a 
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value.map(|value| value.as_bytes().trim_ascii())),
-        (_, Some(_)) => Err(Problem::new(problem::MALFORMED, format!("{name} is sent more than once")).field(name.as_str())),
+        (_, Some(_)) => {
+            Err(Problem::new(problem::MALFORMED, format!("{name} is sent more than once")).field(name.as_str()))
+        }
     }
 }
 
@@ -53,15 +58,24 @@ fn key(value: &[u8]) -> Result<String, Problem> {
     if visible {
         return Ok(String::from_utf8_lossy(value).into_owned());
     }
-    Err(Problem::bad_value("Idempotency-Key", format!("Idempotency-Key must be 1 to {KEY_CHARS_MAX} visible ASCII characters")))
+    Err(Problem::bad_value(
+        "Idempotency-Key",
+        format!("Idempotency-Key must be 1 to {KEY_CHARS_MAX} visible ASCII characters"),
+    ))
 }
 
 fn sequence(value: &[u8]) -> Result<i64, Problem> {
     let text = std::str::from_utf8(value).unwrap_or_default();
-    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let bare = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
     let digits = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit());
     bare.parse().ok().filter(|_| digits).ok_or_else(|| {
-        Problem::bad_value("If-Match", "If-Match must be one sequence of the stream, such as \"3\": the ETag of an answer")
+        Problem::bad_value(
+            "If-Match",
+            "If-Match must be one sequence of the stream, such as \"3\": the ETag of an answer",
+        )
     })
 }
 
@@ -69,10 +83,13 @@ fn sequence(value: &[u8]) -> Result<i64, Problem> {
 /// escape stands for itself.
 fn reason(value: &[u8]) -> Result<String, Problem> {
     let bad = |detail: String| Problem::bad_value("Daybook-Reason", detail);
-    let text = String::from_utf8(percent_decoded(value)).map_err(|_| bad("Daybook-Reason must be UTF-8, percent-encoded if need be".to_owned()))?;
+    let text = String::from_utf8(percent_decoded(value))
+        .map_err(|_| bad("Daybook-Reason must be UTF-8, percent-encoded if need be".to_owned()))?;
     let chars = text.chars().count();
     if chars > REASON_CHARS_MAX {
-        return Err(bad(format!("Daybook-Reason is {chars} characters long; at most {REASON_CHARS_MAX} are allowed")));
+        return Err(bad(format!(
+            "Daybook-Reason is {chars} characters long; at most {REASON_CHARS_MAX} are allowed"
+        )));
     }
     if text.chars().any(char::is_control) {
         return Err(bad("Daybook-Reason must not contain control characters".to_owned()));
@@ -84,7 +101,10 @@ fn percent_decoded(value: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((&first, tail)) = rest.split_first() {
-        let escape = (first == b'%').then(|| tail.get(..2)).flatten().and_then(|pair| hex::decode(pair).ok());
+        let escape = (first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|pair| hex::decode(pair).ok());
         match escape.as_deref() {
             Some(&[byte]) => {
                 decoded.push(byte);
@@ -103,7 +123,9 @@ fn percent_decoded(value: &[u8]) -> Vec<u8> {
 fn traceparent(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?;
     let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, span, flags, rest @ ..] = parts.as_slice() else { return None };
+    let [version, trace, span, flags, rest @ ..] = parts.as_slice() else {
+        return None;
+    };
     let lower_hex = |part: &str, len: usize| {
         part.len() == len && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
@@ -128,7 +150,10 @@ mod tests {
             assert_eq!(Asked::read(&with(header::IF_MATCH, value)).unwrap().if_match, Some(7));
         }
         for value in ["*", "W/\"7\"", "-1", "+1", "\"7", "", "7, 8", "99999999999999999999"] {
-            assert!(Asked::read(&with(header::IF_MATCH, value.as_bytes())).is_err(), "{value}");
+            assert!(
+                Asked::read(&with(header::IF_MATCH, value.as_bytes())).is_err(),
+                "{value}"
+            );
         }
     }
 
@@ -163,7 +188,14 @@ mod tests {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let read = |value: &str| Asked::read(&with(TRACEPARENT, value.as_bytes())).unwrap().traceparent;
         assert_eq!(read(good).as_deref(), Some(good));
-        for bad in ["", "00-0-0-0", &good.to_uppercase(), &good.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)), &format!("{good}-x"), &good.replacen("00", "ff", 1)] {
+        for bad in [
+            "",
+            "00-0-0-0",
+            &good.to_uppercase(),
+            &good.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
+            &format!("{good}-x"),
+            &good.replacen("00", "ff", 1),
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -16,7 +16,7 @@ use domain::identity::department::Department;
 use domain::identity::role::Role;
 use domain::identity::user::User;
 use domain::register::Register;
-use domain::{DecodeError, Decider, Facts, Ids, Recorded, Refuse as _, Request, SYSTEM, event};
+use domain::{Decider, DecodeError, Facts, Ids, Recorded, Refuse as _, Request, SYSTEM, event};
 use schemars::Schema;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -53,7 +53,11 @@ pub const AGGREGATES: &[Aggregate] = &[
     Aggregate::of::<Register<PartVariant>>("part-variants"),
     Aggregate::of::<Register<PartSupplier>>("part-suppliers"),
     Aggregate::of::<DeviceRequest>("requests"),
-    Aggregate { department: Some(order_department), source: Some(order_source), ..Aggregate::of::<Order>("orders") },
+    Aggregate {
+        department: Some(order_department),
+        source: Some(order_source),
+        ..Aggregate::of::<Order>("orders")
+    },
 ];
 
 fn order_department(state: &AnyState) -> Option<Uuid> {
@@ -77,13 +81,17 @@ fn order_source(command: &str, body: &Value) -> Option<Uuid> {
 #[must_use]
 pub fn by_url(context: &str, plural: &str) -> Option<&'static Aggregate> {
     let plural = plural.replace('_', "-");
-    AGGREGATES.iter().find(|aggregate| aggregate.context() == context && aggregate.plural == plural)
+    AGGREGATES
+        .iter()
+        .find(|aggregate| aggregate.context() == context && aggregate.plural == plural)
 }
 
 /// The kind of a stored name.
 #[must_use]
 pub fn by_type(aggregate_type: &str) -> Option<&'static Aggregate> {
-    AGGREGATES.iter().find(|aggregate| aggregate.aggregate_type == aggregate_type)
+    AGGREGATES
+        .iter()
+        .find(|aggregate| aggregate.aggregate_type == aggregate_type)
 }
 
 impl Aggregate {
@@ -110,7 +118,9 @@ impl Aggregate {
     /// The aggregate's own word: `order`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.aggregate_type.split_once('.').map_or(self.aggregate_type, |(_, name)| name)
+        self.aggregate_type
+            .split_once('.')
+            .map_or(self.aggregate_type, |(_, name)| name)
     }
 
     /// The commands' names with the JSON schema of their bodies, in the order of their declaration.
@@ -118,7 +128,10 @@ impl Aggregate {
     pub fn commands(&self) -> &'static [(String, Value)] {
         static ALL: OnceLock<BTreeMap<&'static str, Vec<(String, Value)>>> = OnceLock::new();
         let all = ALL.get_or_init(|| {
-            AGGREGATES.iter().map(|aggregate| (aggregate.aggregate_type, variants((aggregate.schema)()))).collect()
+            AGGREGATES
+                .iter()
+                .map(|aggregate| (aggregate.aggregate_type, variants((aggregate.schema)())))
+                .collect()
         });
         all.get(self.aggregate_type).map_or(&[], Vec::as_slice)
     }
@@ -176,7 +189,12 @@ fn variants(schema: Schema) -> Vec<(String, Value)> {
     let mut variants = Vec::new();
     for variant in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
         let doc = variant.get("description").cloned();
-        for (name, body) in variant.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        for (name, body) in variant
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             let mut body = body.clone();
             if let (Some(body), Some(doc)) = (body.as_object_mut(), doc.clone()) {
                 body.insert("description".to_owned(), doc);
@@ -195,10 +213,16 @@ fn parse<D: Decider>(stream: Uuid, if_match: Option<i64>, tagged: Value) -> Resu
 fn fold<D: Decider>(events: &[Recorded<String>]) -> Result<Value, DecodeError> {
     let mut state = D::default();
     for recorded in events {
-        state.evolve(&event::decode(&recorded.event_type, &recorded.event_version, &recorded.event)?);
+        state.evolve(&event::decode(
+            &recorded.event_type,
+            &recorded.event_version,
+            &recorded.event,
+        )?);
     }
-    serde_json::to_value(state)
-        .map_err(|error| DecodeError::Fields { event_type: D::TYPE.to_owned(), detail: error.to_string() })
+    serde_json::to_value(state).map_err(|error| DecodeError::Fields {
+        event_type: D::TYPE.to_owned(),
+        detail: error.to_string(),
+    })
 }
 
 fn refusal<D: Decider>(stream: Uuid, state: &AnyState, tagged: Value) -> Option<Refusal> {
@@ -221,7 +245,6 @@ fn refusal<D: Decider>(stream: Uuid, state: &AnyState, tagged: Value) -> Option<
         detail: refusal.to_string(),
     })
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -248,7 +271,8 @@ mod tests {
     #[test]
     fn an_unknown_field_is_named_with_its_path() {
         let orders = by_url("cloudwatcher", "orders").unwrap();
-        let item = json!({"part_id": Uuid::nil(), "supplier_id": Uuid::nil(), "quantity": 1, "unit_price": "1", "colour": 7});
+        let item =
+            json!({"part_id": Uuid::nil(), "supplier_id": Uuid::nil(), "quantity": 1, "unit_price": "1", "colour": 7});
         let body = json!({"department_id": Uuid::nil(), "currency": "EUR", "items": [item]});
         let error = orders.parse(Uuid::nil(), None, "draft", body).unwrap_err();
         assert_eq!(error.path().to_string(), "draft.items[0].colour");

@@ -13,7 +13,11 @@ pub fn add(paths: &mut Paths) {
             let path = format!("/v1/{context}/{plural}/{{id}}/{command}");
             paths.add(&path, "post", operation(aggregate, command, body, true));
             if command == aggregate.creates {
-                paths.add(&format!("/v1/{context}/{plural}"), "post", operation(aggregate, command, body, false));
+                paths.add(
+                    &format!("/v1/{context}/{plural}"),
+                    "post",
+                    operation(aggregate, command, body, false),
+                );
             }
         }
     }
@@ -21,10 +25,22 @@ pub fn add(paths: &mut Paths) {
 
 fn operation(aggregate: &Aggregate, command: &str, body: &Value, addressed: bool) -> Value {
     let summary = body.get("description").and_then(Value::as_str).unwrap_or_default();
-    let required = body.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
-    let mut parameters = vec![parameter("IdempotencyKey"), parameter("IfMatch"), parameter("Reason"), parameter("Traceparent"), parameter("RequestId")];
+    let required = body
+        .get("required")
+        .and_then(Value::as_array)
+        .is_some_and(|required| !required.is_empty());
+    let mut parameters = vec![
+        parameter("IdempotencyKey"),
+        parameter("IfMatch"),
+        parameter("Reason"),
+        parameter("Traceparent"),
+        parameter("RequestId"),
+    ];
     let id = if addressed {
-        parameters.insert(0, in_path("id", "The stream; a client may choose the id of a new one.", uuid()));
+        parameters.insert(
+            0,
+            in_path("id", "The stream; a client may choose the id of a new one.", uuid()),
+        );
         "with-id"
     } else {
         "without-id"
@@ -35,7 +51,8 @@ fn operation(aggregate: &Aggregate, command: &str, body: &Value, addressed: bool
         "Daybook-Position": { "description": "The position, for Daybook-After.", "schema": { "type": "integer" } },
     });
     if !addressed {
-        accepted["headers"]["Location"] = json!({ "description": "The new one's address.", "schema": { "type": "string" } });
+        accepted["headers"]["Location"] =
+            json!({ "description": "The new one's address.", "schema": { "type": "string" } });
     }
     json!({
         "operationId": format!("{}.{command}.{id}", aggregate.aggregate_type),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{answer, answers, in_path, in_query, parameter, position, uuid};
 use super::Paths;
+use super::parts::{answer, answers, in_path, in_query, parameter, position, uuid};
 use crate::audit::causes::TREE_EVENTS_MAX;
 use crate::audit::log::{PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
 
@@ -46,7 +46,11 @@ fn log(paths: &mut Paths) {
         }),
     );
     let mut parameters = filters();
-    parameters.push(in_query("after", "Begin after this position; from now on when absent.", position()));
+    parameters.push(in_query(
+        "after",
+        "Begin after this position; from now on when absent.",
+        position(),
+    ));
     parameters.push(json!({ "name": "Last-Event-ID", "in": "header", "description": "Go on after this event.", "schema": position() }));
     paths.add(
         "/v1/events/stream",
@@ -106,7 +110,11 @@ fn streams(paths: &mut Paths) {
         }),
     );
     let mut parameters = named();
-    parameters.push(in_query("at", "The state at this position or time, what happened then included.", json!({ "type": "string" })));
+    parameters.push(in_query(
+        "at",
+        "The state at this position or time, what happened then included.",
+        json!({ "type": "string" }),
+    ));
     parameters.push(in_query("before", "The state just before this position.", position()));
     let state = json!({
         "type": "object",
@@ -203,12 +211,33 @@ fn operations(paths: &mut Paths) {
         }
         json!({ "operationId": id, "tags": ["operations"], "summary": summary, "security": [], "responses": answers })
     };
-    paths.add("/health/live", "get", open("health.live", "Whether the process runs.", "application/json", false));
-    let summary = "Whether the process does what it is for: checkpoints against the end of the book, workers, Postgres, NATS.";
-    paths.add("/health/ready", "get", open("health.ready", summary, "application/json", true));
-    paths.add("/metrics", "get", open("metrics", "Metrics, for Prometheus.", "text/plain", true));
-    paths.add(super::ADDRESS, "get", open("openapi", "This document.", "application/json", false));
-    paths.add("/docs", "get", open("docs", "This document as a page.", "text/html", false));
+    paths.add(
+        "/health/live",
+        "get",
+        open("health.live", "Whether the process runs.", "application/json", false),
+    );
+    let summary =
+        "Whether the process does what it is for: checkpoints against the end of the book, workers, Postgres, NATS.";
+    paths.add(
+        "/health/ready",
+        "get",
+        open("health.ready", summary, "application/json", true),
+    );
+    paths.add(
+        "/metrics",
+        "get",
+        open("metrics", "Metrics, for Prometheus.", "text/plain", true),
+    );
+    paths.add(
+        super::ADDRESS,
+        "get",
+        open("openapi", "This document.", "application/json", false),
+    );
+    paths.add(
+        "/docs",
+        "get",
+        open("docs", "This document as a page.", "text/html", false),
+    );
 }
 
 fn filters() -> Vec<Value> {
@@ -230,8 +259,16 @@ fn paging() -> Vec<Value> {
         in_query("before", "Only earlier positions.", position()),
         in_query("from", "Only at this time or later.", time()),
         in_query("to", "Only at this time or earlier.", time()),
-        in_query("order", "By position.", json!({ "type": "string", "enum": ["asc", "desc"] })),
-        in_query("limit", "Events of a page.", json!({ "type": "integer", "minimum": 1, "maximum": PAGE_EVENTS_MAX, "default": PAGE_EVENTS })),
+        in_query(
+            "order",
+            "By position.",
+            json!({ "type": "string", "enum": ["asc", "desc"] }),
+        ),
+        in_query(
+            "limit",
+            "Events of a page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": PAGE_EVENTS_MAX, "default": PAGE_EVENTS }),
+        ),
         parameter("RequestId"),
     ]
 }

@@ -34,12 +34,18 @@ pub fn answer(description: &str, schema: Value) -> Value {
 /// The answers of an operation: its own and the problems of these statuses, besides those that any may have.
 pub fn answers(own: Vec<(&str, Value)>, problems: &[u16]) -> Value {
     let always = [401, 403, 429, 500, 503];
-    let mut answers: Map<String, Value> = own.into_iter().map(|(status, answer)| (status.to_owned(), answer)).collect();
+    let mut answers: Map<String, Value> = own
+        .into_iter()
+        .map(|(status, answer)| (status.to_owned(), answer))
+        .collect();
     let mut statuses: Vec<u16> = problems.iter().copied().chain(always).collect();
     statuses.sort_unstable();
     statuses.dedup();
     for status in statuses {
-        answers.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{status}") }));
+        answers.insert(
+            status.to_string(),
+            json!({ "$ref": format!("#/components/responses/{status}") }),
+        );
     }
     Value::Object(answers)
 }
@@ -76,9 +82,7 @@ pub fn components(rows: Map<String, Value>) -> Value {
 }
 
 fn parameters() -> Value {
-    let header = |name: &str, description: &str, schema: Value| {
-        json!({ "name": name, "in": "header", "description": description, "schema": schema })
-    };
+    let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "description": description, "schema": schema });
     json!({
         "IdempotencyKey": header(
             "Idempotency-Key",
@@ -113,7 +117,9 @@ fn responses() -> Value {
     statuses.dedup();
     for status in statuses {
         let kinds = problem::TABLE.iter().filter(|kind| kind.status == status);
-        let mut words: Vec<String> = kinds.map(|kind| format!("{} (`/problems/{}`)", kind.title, kind.name)).collect();
+        let mut words: Vec<String> = kinds
+            .map(|kind| format!("{} (`/problems/{}`)", kind.title, kind.name))
+            .collect();
         match status.as_u16() {
             422 => words.push("A rule forbids it (`/problems/{context}.{aggregate}/{rule}`)".to_owned()),
             413 => words.push(format!("bodies have at most {BODY_BYTES_MAX} bytes")),
@@ -124,7 +130,8 @@ fn responses() -> Value {
             "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
         });
         if matches!(status.as_u16(), 429 | 503) {
-            response["headers"] = json!({ "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer" } } });
+            response["headers"] =
+                json!({ "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer" } } });
         }
         responses.insert(status.as_str().to_owned(), response);
     }

@@ -17,7 +17,9 @@ pub fn add(paths: &mut Paths) {
 }
 
 fn all() -> impl Iterator<Item = &'static Table> {
-    projections::CONTEXTS.iter().flat_map(|context| context.tables.iter().map(|projection| projection.table()))
+    projections::CONTEXTS
+        .iter()
+        .flat_map(|context| context.tables.iter().map(|projection| projection.table()))
 }
 
 fn name(table: &Table) -> String {
@@ -30,7 +32,10 @@ pub fn schemas() -> Map<String, Value> {
 }
 
 fn schema(table: &'static Table) -> Value {
-    let properties: Map<String, Value> = table.shown().map(|column| (column.name.to_owned(), property(table, column))).collect();
+    let properties: Map<String, Value> = table
+        .shown()
+        .map(|column| (column.name.to_owned(), property(table, column)))
+        .collect();
     json!({ "type": "object", "description": table.doc, "properties": properties })
 }
 
@@ -55,7 +60,8 @@ fn property(table: &Table, column: &Column) -> Value {
         property["format"] = format.into();
     }
     if masked {
-        property["description"] = format!("{} Null without the permission `{}.unmasked`.", column.doc, name(table)).into();
+        property["description"] =
+            format!("{} Null without the permission `{}.unmasked`.", column.doc, name(table)).into();
     }
     property
 }
@@ -64,19 +70,32 @@ fn list(table: &'static Table) -> Value {
     let mut parameters: Vec<Value> = filter::findable(table)
         .map(|column| {
             let words = filter::operators(column).join("`, `");
-            in_query(column.name, &format!("Filter: `{words}`; a bare value means `eq.`."), json!({ "type": "string" }))
+            in_query(
+                column.name,
+                &format!("Filter: `{words}`; a bare value means `eq.`."),
+                json!({ "type": "string" }),
+            )
         })
         .collect();
-    let orders: Vec<String> =
-        filter::orderable(table).flat_map(|column| [format!("{}.asc", column.name), format!("{}.desc", column.name)]).collect();
+    let orders: Vec<String> = filter::orderable(table)
+        .flat_map(|column| [format!("{}.asc", column.name), format!("{}.desc", column.name)])
+        .collect();
     let mut order = json!({ "type": "string", "enum": orders });
     let default = Order::by_default(table);
     if default.column.is_some() {
         order["default"] = default.to_string().into();
     }
     parameters.extend([
-        in_query("order", "The column to order by; the key decides between equals.", order),
-        in_query("limit", "Rows of a page.", json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS })),
+        in_query(
+            "order",
+            "The column to order by; the key decides between equals.",
+            order,
+        ),
+        in_query(
+            "limit",
+            "Rows of a page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS }),
+        ),
         in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
         select(),
         in_query("Daybook-After", "As the header of this name.", position()),
@@ -140,15 +159,26 @@ fn history(table: &'static Table) -> Value {
 
 fn key(table: &'static Table) -> Value {
     let schema = match table.key {
-        [only] => table.column(only).map(|column| property(table, column)).unwrap_or_default(),
+        [only] => table
+            .column(only)
+            .map(|column| property(table, column))
+            .unwrap_or_default(),
         _ => json!({ "type": "string" }),
     };
-    let several = if table.key.len() > 1 { "; its parts are joined by %2F" } else { "" };
+    let several = if table.key.len() > 1 {
+        "; its parts are joined by %2F"
+    } else {
+        ""
+    };
     in_path("key", &format!("{}{several}", table.key.join("/")), schema)
 }
 
 fn select() -> Value {
-    in_query("select", "Only these columns, parted by commas.", json!({ "type": "string" }))
+    in_query(
+        "select",
+        "Only these columns, parted by commas.",
+        json!({ "type": "string" }),
+    )
 }
 
 fn reference(table: &Table) -> Value {

@@ -11,7 +11,10 @@ fn the_document_is_the_golden_one() {
         std::fs::write(&golden, &text).unwrap();
     }
     let kept = std::fs::read_to_string(&golden).unwrap_or_default();
-    assert!(kept == text, "the OpenAPI document changed; look at it, then run this test with UPDATE_GOLDEN=1");
+    assert!(
+        kept == text,
+        "the OpenAPI document changed; look at it, then run this test with UPDATE_GOLDEN=1"
+    );
 }
 
 #[test]
@@ -20,7 +23,11 @@ fn every_route_is_in_the_document() {
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     let fits = |route: &str, path: &str| {
         let (route, path): (Vec<&str>, Vec<&str>) = (route.split('/').collect(), path.split('/').collect());
-        route.len() == path.len() && route.iter().zip(&path).all(|(word, other)| word == other || word.starts_with('{'))
+        route.len() == path.len()
+            && route
+                .iter()
+                .zip(&path)
+                .all(|(word, other)| word == other || word.starts_with('{'))
     };
     for (route, _) in routes() {
         assert!(paths.iter().any(|path| fits(route, path)), "{route}");
@@ -30,8 +37,14 @@ fn every_route_is_in_the_document() {
 #[test]
 fn every_operation_has_an_id_of_its_own() {
     let document = document();
-    let operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
-    let mut ids: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let operations = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|path| path.as_object().unwrap().values());
+    let mut ids: Vec<&str> = operations
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
     ids.sort_unstable();
     let before = ids.len();
     ids.dedup();
@@ -47,7 +60,10 @@ fn every_reference_leads_somewhere() {
             Value::Array(values) => waiting.extend(values),
             Value::Object(fields) => {
                 if let Some(Value::String(reference)) = fields.get("$ref") {
-                    assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+                    assert!(
+                        document.pointer(reference.trim_start_matches('#')).is_some(),
+                        "{reference}"
+                    );
                 }
                 waiting.extend(fields.values());
             }

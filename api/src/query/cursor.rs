@@ -25,14 +25,21 @@ struct Written {
 /// The columns that an order compares: the one that is asked for, then the key.
 pub fn compared(table: &'static Table, order: Order) -> impl Iterator<Item = &'static Column> {
     let first = order.column.and_then(|name| table.column(name));
-    first.into_iter().chain(table.key.iter().filter_map(|name| table.column(name)))
+    first
+        .into_iter()
+        .chain(table.key.iter().filter_map(|name| table.column(name)))
 }
 
 impl Cursor {
     /// # Errors
     /// 400 when this is no cursor of this table and order.
     pub fn parse(table: &'static Table, order: Order, text: &str) -> Result<Self, Problem> {
-        let bad = || Problem::bad_value("after", "after must be the `next` of a page of the same table and order");
+        let bad = || {
+            Problem::bad_value(
+                "after",
+                "after must be the `next` of a page of the same table and order",
+            )
+        };
         if text.len() > CURSOR_BYTES_MAX {
             return Err(bad());
         }
@@ -42,14 +49,20 @@ impl Cursor {
         if written.order != order.to_string() || written.at.len() != columns.len() {
             return Err(bad());
         }
-        let values = columns.iter().zip(&written.at).map(|(column, text)| Value::parse(column, text));
+        let values = columns
+            .iter()
+            .zip(&written.at)
+            .map(|(column, text)| Value::parse(column, text));
         values.collect::<Result<_, _>>().map(Self).map_err(|_| bad())
     }
 
     /// The cursor of a row, from the texts of its compared columns.
     #[must_use]
     pub fn write(order: Order, at: Vec<String>) -> String {
-        let written = Written { order: order.to_string(), at };
+        let written = Written {
+            order: order.to_string(),
+            at,
+        };
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&written).unwrap_or_default())
     }
 }

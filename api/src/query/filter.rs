@@ -74,25 +74,49 @@ impl Query {
             None => Order::by_default(table),
         };
         let limit = parameters.take("limit")?.map_or(Ok(PAGE_ROWS), |text| limit(&text))?;
-        let after = parameters.take("after")?.map(|text| Cursor::parse(table, order, &text)).transpose()?;
+        let after = parameters
+            .take("after")?
+            .map(|text| Cursor::parse(table, order, &text))
+            .transpose()?;
         let columns = columns(table, parameters.take("select")?)?;
         if parameters.0.len() > FILTERS_MAX {
-            return Err(Problem::new(problem::BAD_VALUE, format!("there are more than {FILTERS_MAX} filters")));
+            return Err(Problem::new(
+                problem::BAD_VALUE,
+                format!("there are more than {FILTERS_MAX} filters"),
+            ));
         }
-        let filters = parameters.0.iter().map(|(name, text)| Filter::parse(table, name, text)).collect::<Result<_, _>>()?;
-        Ok(Self { filters, order, limit, after, columns })
+        let filters = parameters
+            .0
+            .iter()
+            .map(|(name, text)| Filter::parse(table, name, text))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            filters,
+            order,
+            limit,
+            after,
+            columns,
+        })
     }
 
     /// The columns that decide which rows come and in which order: who must not see them must not
     /// ask by them either.
     pub fn asked_by(&self) -> impl Iterator<Item = &'static str> {
-        self.filters.iter().map(|filter| filter.column.name).chain(self.order.column)
+        self.filters
+            .iter()
+            .map(|filter| filter.column.name)
+            .chain(self.order.column)
     }
 }
 
 fn limit(text: &str) -> Result<i64, Problem> {
     let bounded = text.parse().ok().filter(|limit| (1..=PAGE_ROWS_MAX).contains(limit));
-    bounded.ok_or_else(|| Problem::bad_value("limit", format!("limit must be a whole number from 1 to {PAGE_ROWS_MAX}")))
+    bounded.ok_or_else(|| {
+        Problem::bad_value(
+            "limit",
+            format!("limit must be a whole number from 1 to {PAGE_ROWS_MAX}"),
+        )
+    })
 }
 
 /// The columns that `select` names, or all that may be seen.
@@ -100,11 +124,14 @@ fn limit(text: &str) -> Result<i64, Problem> {
 /// # Errors
 /// 400 when it names another one, or one twice.
 pub fn columns(table: &'static Table, select: Option<String>) -> Result<Vec<&'static Column>, Problem> {
-    let Some(select) = select else { return Ok(table.shown().collect()) };
+    let Some(select) = select else {
+        return Ok(table.shown().collect());
+    };
     let mut columns: Vec<&'static Column> = Vec::new();
     for name in select.split(',') {
         let column = table.shown().find(|column| column.name == name).ok_or_else(|| {
-            Problem::bad_value("select", format!("{} has no column {name:?}", table.name)).allowed(table.shown().map(|column| column.name))
+            Problem::bad_value("select", format!("{} has no column {name:?}", table.name))
+                .allowed(table.shown().map(|column| column.name))
         })?;
         if columns.iter().any(|chosen| chosen.name == name) {
             return Err(Problem::bad_value("select", format!("select names {name} twice")));
@@ -126,7 +153,9 @@ pub fn findable(table: &'static Table) -> impl Iterator<Item = &'static Column> 
 
 /// The parameters that a list understands.
 pub fn parameters(table: &'static Table) -> impl Iterator<Item = &'static str> {
-    findable(table).map(|column| column.name).chain(["order", "limit", "after", "select", "Daybook-After"])
+    findable(table)
+        .map(|column| column.name)
+        .chain(["order", "limit", "after", "select", "Daybook-After"])
 }
 
 impl Order {
@@ -134,7 +163,10 @@ impl Order {
     #[must_use]
     pub fn by_default(table: &'static Table) -> Self {
         let time = orderable(table).find(|column| column.kind == Kind::Timestamp);
-        Self { column: time.map(|column| column.name), descending: time.is_some() }
+        Self {
+            column: time.map(|column| column.name),
+            descending: time.is_some(),
+        }
     }
 
     fn parse(table: &'static Table, text: &str) -> Result<Self, Problem> {
@@ -144,18 +176,32 @@ impl Order {
             Some(_) | None => (text, false),
         };
         let column = orderable(table).find(|column| column.name == name).ok_or_else(|| {
-            Problem::bad_value("order", format!("{} cannot be ordered by {name:?}; write column.asc or column.desc", table.name))
-                .allowed(orderable(table).map(|column| column.name))
+            Problem::bad_value(
+                "order",
+                format!(
+                    "{} cannot be ordered by {name:?}; write column.asc or column.desc",
+                    table.name
+                ),
+            )
+            .allowed(orderable(table).map(|column| column.name))
         })?;
         // A key of one column needs no second one to decide between equals.
         let is_key = table.key == [column.name];
-        Ok(Self { column: (!is_key).then_some(column.name), descending })
+        Ok(Self {
+            column: (!is_key).then_some(column.name),
+            descending,
+        })
     }
 }
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.column.unwrap_or("key"), if self.descending { "desc" } else { "asc" })
+        write!(
+            f,
+            "{}.{}",
+            self.column.unwrap_or("key"),
+            if self.descending { "desc" } else { "asc" }
+        )
     }
 }
 
@@ -165,9 +211,15 @@ impl Filter {
             return Err(unknown_parameter(name, parameters(table)));
         };
         if text.len() > FILTER_BYTES_MAX {
-            return Err(Problem::bad_value(name, format!("the filter is longer than {FILTER_BYTES_MAX} bytes")));
+            return Err(Problem::bad_value(
+                name,
+                format!("the filter is longer than {FILTER_BYTES_MAX} bytes"),
+            ));
         }
-        Ok(Self { column, condition: condition(column, text)? })
+        Ok(Self {
+            column,
+            condition: condition(column, text)?,
+        })
     }
 }
 
@@ -189,7 +241,10 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
         "is" if value == "null" => Condition::Null,
         "not" if value == "null" => Condition::NotNull,
         "is" | "not" => {
-            return Err(Problem::bad_value(column.name, format!("{word}.null is the only filter that begins with {word}")));
+            return Err(Problem::bad_value(
+                column.name,
+                format!("{word}.null is the only filter that begins with {word}"),
+            ));
         }
         _ => Condition::Compare(Comparison::Eq, Value::parse(column, text)?),
     };
@@ -275,7 +330,11 @@ fn item(text: &str) -> Option<(String, Option<&str>)> {
             '\\' => value.push(chars.next()?.1),
             '"' => {
                 let after = &quoted[at + 1..];
-                return if after.is_empty() { Some((value, None)) } else { Some((value, Some(after.strip_prefix(',')?))) };
+                return if after.is_empty() {
+                    Some((value, None))
+                } else {
+                    Some((value, Some(after.strip_prefix(',')?)))
+                };
             }
             char => value.push(char),
         }

@@ -36,7 +36,9 @@ pub async fn row_at(
     // What is not posted yet cannot be told.
     source.wait(app, Some(position)).await?;
     let _turn = app.log_read().await?;
-    let row = folded(app, source.table, by.tenant, key, position).await?.ok_or_else(|| no_row(source, key))?;
+    let row = folded(app, source.table, by.tenant, key, position)
+        .await?
+        .ok_or_else(|| no_row(source, key))?;
     if !is_visible(app, by, source.table, &row).await? {
         return Err(no_row(source, key));
     }
@@ -63,7 +65,11 @@ pub async fn history(app: &App, by: &Principal, source: Source, sight: &Sight, k
     }
     if !sight.unmasked {
         let masked = |column: &str| table.masked.contains(&column);
-        for cell in changes.iter_mut().flat_map(|change| &mut change.columns).filter(|(column, _)| masked(column)) {
+        for cell in changes
+            .iter_mut()
+            .flat_map(|change| &mut change.columns)
+            .filter(|(column, _)| masked(column))
+        {
             (cell.1.old, cell.1.new) = (Value::Null, Value::Null);
         }
     }
@@ -74,9 +80,16 @@ pub async fn history(app: &App, by: &Principal, source: Source, sight: &Sight, k
 fn last_seen(changes: &[RowChange]) -> Row {
     let mut row: BTreeMap<&String, &Value> = BTreeMap::new();
     for change in changes {
-        row.extend(change.columns.iter().map(|(column, cell)| (column, if change.exists { &cell.new } else { &cell.old })));
+        row.extend(
+            change
+                .columns
+                .iter()
+                .map(|(column, cell)| (column, if change.exists { &cell.new } else { &cell.old })),
+        );
     }
-    row.into_iter().map(|(column, value)| (column.clone(), value.clone())).collect()
+    row.into_iter()
+        .map(|(column, value)| (column.clone(), value.clone()))
+        .collect()
 }
 
 /// Whether a row lies in the principal's scope, by the row's own values, for it may be gone by now.
@@ -97,7 +110,9 @@ fn is_visible<'a>(
                 None => Ok(false),
             },
             Scope::Through { column, parent } => {
-                let (Some(parent), Some(id)) = (super::table(table.context, parent), id(row, column)) else { return Ok(false) };
+                let (Some(parent), Some(id)) = (super::table(table.context, parent), id(row, column)) else {
+                    return Ok(false);
+                };
                 match folded(app, parent, by.tenant, &id.to_string(), i64::MAX).await? {
                     Some(above) => is_visible(app, by, parent, &above).await,
                     None => Ok(false),
@@ -112,7 +127,9 @@ fn id(row: &Row, column: &str) -> Option<Uuid> {
 }
 
 async fn folded(app: &App, table: &Table, tenant: Uuid, key: &str, position: i64) -> Result<Option<Row>, Problem> {
-    let Some(context) = context(table.context) else { return Ok(None) };
+    let Some(context) = context(table.context) else {
+        return Ok(None);
+    };
     Ok(history::row_at(&app.pools, &app.tail, context, table.name, tenant, key, position).await?)
 }
 

@@ -30,14 +30,23 @@ where
     };
     let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
     read.map_err(|error| match code(&error).as_deref() {
-        Some("57014") => Problem::new(problem::OVERLOADED, "the query took too long; ask for less, or by another column"),
+        Some("57014") => Problem::new(
+            problem::OVERLOADED,
+            "the query took too long; ask for less, or by another column",
+        ),
         // Before a projector made the first generation.
-        Some("42P01" | "3F000") => Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet"),
+        Some("42P01" | "3F000") => {
+            Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet")
+        }
         _ => error.into(),
     })
 }
 
-async fn once(pool: &PgPool, tenant: Uuid, mut query: QueryBuilder<'static, Postgres>) -> Result<Vec<PgRow>, sqlx::Error> {
+async fn once(
+    pool: &PgPool,
+    tenant: Uuid,
+    mut query: QueryBuilder<'static, Postgres>,
+) -> Result<Vec<PgRow>, sqlx::Error> {
     // The tenant's row-level security, and plans for the values at hand: which index serves a query
     // depends on which filter is the selective one.
     let begin = format!(

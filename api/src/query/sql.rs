@@ -24,7 +24,10 @@ type Sql = QueryBuilder<'static, Postgres>;
 #[must_use]
 pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
     let compared: Vec<_> = cursor::compared(table, query.order).collect();
-    let places: Vec<_> = compared.iter().map(|column| format!("{}::text", shown("t", column))).collect();
+    let places: Vec<_> = compared
+        .iter()
+        .map(|column| format!("{}::text", shown("t", column)))
+        .collect();
     let mut sql = select(table, &query.columns, &places, sight);
     for filter in &query.filters {
         sql.push(" and ");
@@ -32,14 +35,22 @@ pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
     }
     if let Some(after) = &query.after {
         let names: Vec<_> = compared.iter().map(|column| named("t", column.name)).collect();
-        sql.push(format!(" and ({}) {} (", names.join(", "), if query.order.descending { "<" } else { ">" }));
+        sql.push(format!(
+            " and ({}) {} (",
+            names.join(", "),
+            if query.order.descending { "<" } else { ">" }
+        ));
         separated(&mut sql, &after.0);
         sql.push(")");
     }
     let direction = if query.order.descending { "desc" } else { "asc" };
-    let order: Vec<_> = compared.iter().map(|column| format!("{} {direction}", named("t", column.name))).collect();
+    let order: Vec<_> = compared
+        .iter()
+        .map(|column| format!("{} {direction}", named("t", column.name)))
+        .collect();
     // One more than asked for tells whether there is a next page.
-    sql.push(format!(" order by {} limit ", order.join(", "))).push_bind(query.limit + 1);
+    sql.push(format!(" order by {} limit ", order.join(", ")))
+        .push_bind(query.limit + 1);
     sql
 }
 
@@ -58,10 +69,9 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], si
 fn select(table: &'static Table, columns: &[&'static Column], places: &[String], sight: &Sight) -> Sql {
     let mut sql = QueryBuilder::new("");
     if let Some(departments) = sight.departments.as_ref().filter(|_| belongs_to_department(table)) {
-        sql.push("with recursive visible(id) as (select unnest(").push_bind(departments.clone());
-        sql.push(
-            "::uuid[]) union select d.id from cloudwatcher.departments d join visible v on d.parent_id = v.id) ",
-        );
+        sql.push("with recursive visible(id) as (select unnest(")
+            .push_bind(departments.clone());
+        sql.push("::uuid[]) union select d.id from cloudwatcher.departments d join visible v on d.parent_id = v.id) ");
     }
     let cells: Vec<_> = columns.iter().map(|column| cell(table, column, sight)).collect();
     sql.push(format!(
@@ -159,7 +169,11 @@ fn separated(sql: &mut Sql, values: &[Value]) {
 
 fn cell(table: &Table, column: &Column, sight: &Sight) -> String {
     let masked = !sight.unmasked && table.masked.contains(&column.name);
-    let value = if masked { "null::text".to_owned() } else { shown("t", column) };
+    let value = if masked {
+        "null::text".to_owned()
+    } else {
+        shown("t", column)
+    };
     format!("{value} as \"{}\"", column.name)
 }
 
@@ -169,7 +183,9 @@ fn shown(alias: &str, column: &Column) -> String {
     let name = named(alias, column.name);
     match column.kind {
         Kind::Timestamp => format!("to_char({name} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
-        Kind::Decimal => format!("(case when scale(trim_scale({name})) < 2 then round({name}, 2) else trim_scale({name}) end)::text"),
+        Kind::Decimal => {
+            format!("(case when scale(trim_scale({name})) < 2 then round({name}, 2) else trim_scale({name}) end)::text")
+        }
         Kind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
         Kind::Inet => format!("{name}::text"),
         Kind::Uuid | Kind::Text | Kind::Integer | Kind::Bigint | Kind::Boolean | Kind::Json => name,

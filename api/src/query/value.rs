@@ -38,11 +38,22 @@ impl Value {
             Kind::Decimal => Decimal::from_str_exact(text).ok().map(Self::Decimal),
             Kind::Timestamp => time(text).map(Self::Timestamp),
             Kind::Date => date(text).map(Self::Date),
-            Kind::Json => serde_json::from_str(text).ok().filter(|json| !domain::canonical::contains_nul(json)).map(Self::Json),
+            Kind::Json => serde_json::from_str(text)
+                .ok()
+                .filter(|json| !domain::canonical::contains_nul(json))
+                .map(Self::Json),
             Kind::Inet => inet(text).map(Self::Inet),
         };
         parsed.ok_or_else(|| {
-            Problem::bad_value(column.name, format!("{:?} is no value of {}; write {}", shortened(text), column.name, form(column.kind)))
+            Problem::bad_value(
+                column.name,
+                format!(
+                    "{:?} is no value of {}; write {}",
+                    shortened(text),
+                    column.name,
+                    form(column.kind)
+                ),
+            )
         })
     }
 
@@ -99,7 +110,8 @@ pub fn form(kind: Kind) -> &'static str {
 /// An RFC 3339 time. A `+` that came unescaped is a blank by now.
 #[must_use]
 pub fn time(text: &str) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&text.replacen(' ', "+", 1)));
+    let time =
+        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&text.replacen(' ', "+", 1)));
     time.ok().map(|time| time.with_timezone(&Utc))
 }
 
@@ -135,22 +147,76 @@ mod tests {
     use super::*;
 
     fn column(kind: Kind) -> Column {
-        Column { name: "c", kind, nullable: false, generated: false, hidden: false, doc: "" }
+        Column {
+            name: "c",
+            kind,
+            nullable: false,
+            generated: false,
+            hidden: false,
+            doc: "",
+        }
     }
 
     #[test]
     fn every_kind_takes_its_values_and_nothing_else() {
         let table: &[(Kind, &[&str], &[&str])] = &[
-            (Kind::Uuid, &["0190a3c4-7f00-7000-8000-1234567890ab"], &["", "x", "0190a3c4", "0190a3c4-7f00-7000-8000-1234567890ag"]),
+            (
+                Kind::Uuid,
+                &["0190a3c4-7f00-7000-8000-1234567890ab"],
+                &["", "x", "0190a3c4", "0190a3c4-7f00-7000-8000-1234567890ag"],
+            ),
             (Kind::Text, &["", "a", "ü%_", "'; drop table orders; --"], &["a\0b"]),
-            (Kind::Integer, &["0", "-2147483648", "2147483647"], &["", "1.5", "2147483648", "0x1", "1e3", "NaN"]),
+            (
+                Kind::Integer,
+                &["0", "-2147483648", "2147483647"],
+                &["", "1.5", "2147483648", "0x1", "1e3", "NaN"],
+            ),
             (Kind::Bigint, &["9223372036854775807"], &["9223372036854775808", "one"]),
             (Kind::Boolean, &["true", "false"], &["1", "TRUE", "yes", ""]),
-            (Kind::Decimal, &["12.50", "-0.1", "79228162514264337593543950335"], &["", "NaN", "1e5", "1,5", "Infinity", "1000000000000000000000000000000000"]),
-            (Kind::Timestamp, &["2026-01-31T08:00:00Z", "2026-01-31T08:00:00.123456+02:00", "2026-01-31T08:00:00 02:00", "0000-01-01T00:00:00Z"], &["", "2026-01-31", "infinity", "now", "2026-02-30T00:00:00Z", "99999-01-01T00:00:00Z"]),
-            (Kind::Date, &["2026-01-31"], &["", "2026-02-30", "today", "+262142-01-01", "2026-1-31", "12026-01-31"]),
-            (Kind::Json, &["{}", "[1,\"a\"]", "null"], &["", "{", "{\"a\":\"\\u0000\"}", "\"\\ud800\""]),
-            (Kind::Inet, &["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"], &["", "10.0.0.1/33", "10.0.0", "::1/129", "host", "10.0.0.1/-1"]),
+            (
+                Kind::Decimal,
+                &["12.50", "-0.1", "79228162514264337593543950335"],
+                &[
+                    "",
+                    "NaN",
+                    "1e5",
+                    "1,5",
+                    "Infinity",
+                    "1000000000000000000000000000000000",
+                ],
+            ),
+            (
+                Kind::Timestamp,
+                &[
+                    "2026-01-31T08:00:00Z",
+                    "2026-01-31T08:00:00.123456+02:00",
+                    "2026-01-31T08:00:00 02:00",
+                    "0000-01-01T00:00:00Z",
+                ],
+                &[
+                    "",
+                    "2026-01-31",
+                    "infinity",
+                    "now",
+                    "2026-02-30T00:00:00Z",
+                    "99999-01-01T00:00:00Z",
+                ],
+            ),
+            (
+                Kind::Date,
+                &["2026-01-31"],
+                &["", "2026-02-30", "today", "+262142-01-01", "2026-1-31", "12026-01-31"],
+            ),
+            (
+                Kind::Json,
+                &["{}", "[1,\"a\"]", "null"],
+                &["", "{", "{\"a\":\"\\u0000\"}", "\"\\ud800\""],
+            ),
+            (
+                Kind::Inet,
+                &["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"],
+                &["", "10.0.0.1/33", "10.0.0", "::1/129", "host", "10.0.0.1/-1"],
+            ),
         ];
         for (kind, good, bad) in table {
             for text in *good {

@@ -148,7 +148,7 @@ impl Ledger {
 
     fn append<D: Decider>(&mut self, stream: Uuid, event: &D::Event, command_id: Uuid, reason: Option<&str>) {
         let (event_type, version) = (event.event_type(), event.event_version());
-        let payload = event::encode(event).unwrap();
+        let payload: Value = serde_json::from_str(&event::encode(event).unwrap()).unwrap();
         let stored = self.streams.entry((D::TYPE, stream)).or_default();
         stored.push((event_type.clone(), version.clone(), payload.to_string()));
         let metadata = Metadata {

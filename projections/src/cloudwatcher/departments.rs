@@ -48,7 +48,9 @@ impl Project for DepartmentRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Department(change) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Department(change) = &recorded.event else {
+            return Ok(row);
+        };
         let entry = |entry: &Department, created_at| Self {
             tenant_id: recorded.tenant_id,
             id,
@@ -63,7 +65,11 @@ impl Project for DepartmentRow {
         Ok(Some(match change {
             Change::Entered(entered) => entry(entered, row.map_or(recorded.at, |row| row.created_at)),
             Change::Amended(amended) => entry(amended, existing(row)?.created_at),
-            Change::Struck {} => Self { is_active: false, updated_at: recorded.at, ..existing(row)? },
+            Change::Struck {} => Self {
+                is_active: false,
+                updated_at: recorded.at,
+                ..existing(row)?
+            },
         }))
     }
 }

@@ -48,7 +48,9 @@ impl Project for OrderHistoryRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Order(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Order(event) = &recorded.event else {
+            return Ok(row);
+        };
         let (event_type, event_description, mut metadata) = told(event);
         if let (Some(reason), Value::Object(metadata)) = (&recorded.metadata.reason, &mut metadata) {
             metadata.insert("reason".to_owned(), reason.as_str().into());
@@ -69,7 +71,15 @@ impl Project for OrderHistoryRow {
 /// The document's word for an event, a sentence, and what changed.
 fn told(event: &Event) -> (&'static str, String, Value) {
     match event {
-        Event::OrderDrafted { order_type, department_id, currency, request_id, note: _, duplicate_of, items } => {
+        Event::OrderDrafted {
+            order_type,
+            department_id,
+            currency,
+            request_id,
+            note: _,
+            duplicate_of,
+            items,
+        } => {
             let items = items.len();
             let description = match duplicate_of {
                 Some(of) => format!("Drafted with {} as a copy of order {of}", counted(items)),
@@ -82,14 +92,24 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             ("created", description, metadata)
         }
         Event::OrderItemAdded { item } => {
-            let description = format!("Added {} of part {} at {}", item.quantity, item.part_id, item.unit_price);
+            let description = format!(
+                "Added {} of part {} at {}",
+                item.quantity, item.part_id, item.unit_price
+            );
             ("item-added", description, json!({ "item": item }))
         }
         Event::OrderItemChanged { item, was } => changed(item, was),
-        Event::OrderItemRemoved { item_id } => {
-            ("item-removed", "Removed an item".to_owned(), json!({ "item_id": item_id }))
-        }
-        Event::OrderSubmitted { revision, items, total, content_hash } => {
+        Event::OrderItemRemoved { item_id } => (
+            "item-removed",
+            "Removed an item".to_owned(),
+            json!({ "item_id": item_id }),
+        ),
+        Event::OrderSubmitted {
+            revision,
+            items,
+            total,
+            content_hash,
+        } => {
             let items = items.len();
             let description = format!("Submitted for approval: {}, {total} in total", counted(items));
             let metadata =
@@ -101,7 +121,11 @@ fn told(event: &Event) -> (&'static str, String, Value) {
 }
 
 fn counted(items: usize) -> String {
-    if items == 1 { "1 item".to_owned() } else { format!("{items} items") }
+    if items == 1 {
+        "1 item".to_owned()
+    } else {
+        format!("{items} items")
+    }
 }
 
 fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
@@ -117,11 +141,25 @@ fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
     let told = format!("from {} to {}", was.quantity, now.quantity);
     compare("quantity", "quantity", json!(was.quantity), json!(now.quantity), told);
     let told = format!("from {} to {}", was.unit_price, now.unit_price);
-    compare("unit_price", "unit price", json!(was.unit_price), json!(now.unit_price), told);
+    compare(
+        "unit_price",
+        "unit price",
+        json!(was.unit_price),
+        json!(now.unit_price),
+        told,
+    );
     let date = |date: Option<chrono::NaiveDate>| date.map_or_else(|| "none".to_owned(), |date| date.to_string());
-    let told = format!("from {} to {}", date(was.expected_delivery_date), date(now.expected_delivery_date));
+    let told = format!(
+        "from {} to {}",
+        date(was.expected_delivery_date),
+        date(now.expected_delivery_date)
+    );
     let (old, new) = (json!(was.expected_delivery_date), json!(now.expected_delivery_date));
     compare("expected_delivery_date", "expected delivery", old, new, told);
     let description = format!("Changed an item: {}", words.join(", "));
-    ("item-changed", description, json!({ "item_id": item.item_id, "part_id": item.part_id, "changed": changed }))
+    (
+        "item-changed",
+        description,
+        json!({ "item_id": item.item_id, "part_id": item.part_id, "changed": changed }),
+    )
 }

@@ -65,32 +65,44 @@ impl Project for OrderRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Order(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Order(event) = &recorded.event else {
+            return Ok(row);
+        };
         let updated_at = recorded.at;
         Ok(Some(match event {
-            Event::OrderDrafted { order_type, department_id, currency, request_id, note, duplicate_of, items: _ } => {
-                Self {
-                    tenant_id: recorded.tenant_id,
-                    id,
-                    request_id: *request_id,
-                    order_type: *order_type,
-                    status: OrderStatus::Draft,
-                    department_id: *department_id,
-                    currency: currency.clone(),
-                    total: None,
-                    revision: 0,
-                    note: note.clone(),
-                    duplicate_of: *duplicate_of,
-                    created_by: actor(recorded).ok_or(FoldError::NoUser { table: "orders", column: "created_by" })?,
-                    approved_by: None,
-                    created_at: recorded.at,
-                    approved_at: None,
-                    updated_at,
-                }
-            }
-            Event::OrderItemAdded { .. } | Event::OrderItemChanged { .. } | Event::OrderItemRemoved { .. } => {
-                Self { updated_at, ..existing(row)? }
-            }
+            Event::OrderDrafted {
+                order_type,
+                department_id,
+                currency,
+                request_id,
+                note,
+                duplicate_of,
+                items: _,
+            } => Self {
+                tenant_id: recorded.tenant_id,
+                id,
+                request_id: *request_id,
+                order_type: *order_type,
+                status: OrderStatus::Draft,
+                department_id: *department_id,
+                currency: currency.clone(),
+                total: None,
+                revision: 0,
+                note: note.clone(),
+                duplicate_of: *duplicate_of,
+                created_by: actor(recorded).ok_or(FoldError::NoUser {
+                    table: "orders",
+                    column: "created_by",
+                })?,
+                approved_by: None,
+                created_at: recorded.at,
+                approved_at: None,
+                updated_at,
+            },
+            Event::OrderItemAdded { .. } | Event::OrderItemChanged { .. } | Event::OrderItemRemoved { .. } => Self {
+                updated_at,
+                ..existing(row)?
+            },
             Event::OrderSubmitted { revision, total, .. } => Self {
                 status: OrderStatus::PendingApproval,
                 total: Some(*total),
@@ -99,9 +111,12 @@ impl Project for OrderRow {
                 ..existing(row)?
             },
             // The claim on the request ends with the order, so another one may answer it.
-            Event::OrderCancelled {} => {
-                Self { status: OrderStatus::Cancelled, request_id: None, updated_at, ..existing(row)? }
-            }
+            Event::OrderCancelled {} => Self {
+                status: OrderStatus::Cancelled,
+                request_id: None,
+                updated_at,
+                ..existing(row)?
+            },
         }))
     }
 }
@@ -144,7 +159,9 @@ row! {
 
 impl Project for OrderItemRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Order(event) = &recorded.event else { return Vec::new() };
+        let AnyEvent::Order(event) = &recorded.event else {
+            return Vec::new();
+        };
         match event {
             Event::OrderDrafted { items, .. } => items.iter().map(|item| item.item_id).collect(),
             Event::OrderItemAdded { item } | Event::OrderItemChanged { item, .. } => vec![item.item_id],
@@ -155,7 +172,9 @@ impl Project for OrderItemRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Order(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Order(event) = &recorded.event else {
+            return Ok(row);
+        };
         let added = |item: &Item| Self {
             tenant_id: recorded.tenant_id,
             id,
@@ -174,7 +193,11 @@ impl Project for OrderItemRow {
             Event::OrderItemAdded { item } => Some(added(item)),
             Event::OrderItemChanged { item, was: _ } => {
                 let row = existing(row)?;
-                Some(Self { created_at: row.created_at, quantity_received: row.quantity_received, ..added(item) })
+                Some(Self {
+                    created_at: row.created_at,
+                    quantity_received: row.quantity_received,
+                    ..added(item)
+                })
             }
             Event::OrderItemRemoved { .. } => existing(row).map(|_| None)?,
             Event::OrderSubmitted { .. } | Event::OrderCancelled {} => row,

@@ -53,7 +53,9 @@ impl Project for PartRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Part(change) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Part(change) = &recorded.event else {
+            return Ok(row);
+        };
         let entry = |entry: &Part, created_at| Self {
             tenant_id: recorded.tenant_id,
             id,
@@ -69,7 +71,11 @@ impl Project for PartRow {
         Ok(Some(match change {
             Change::Entered(entered) => entry(entered, row.map_or(recorded.at, |row| row.created_at)),
             Change::Amended(amended) => entry(amended, existing(row)?.created_at),
-            Change::Struck {} => Self { is_active: false, updated_at: recorded.at, ..existing(row)? },
+            Change::Struck {} => Self {
+                is_active: false,
+                updated_at: recorded.at,
+                ..existing(row)?
+            },
         }))
     }
 }
@@ -116,7 +122,9 @@ impl Project for PartVariantRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::PartVariant(change) = &recorded.event else { return Ok(row) };
+        let AnyEvent::PartVariant(change) = &recorded.event else {
+            return Ok(row);
+        };
         let entry = |entry: &PartVariant, created_at| Self {
             tenant_id: recorded.tenant_id,
             id,
@@ -133,7 +141,11 @@ impl Project for PartVariantRow {
         Ok(Some(match change {
             Change::Entered(entered) => entry(entered, row.map_or(recorded.at, |row| row.created_at)),
             Change::Amended(amended) => entry(amended, existing(row)?.created_at),
-            Change::Struck {} => Self { is_available: false, updated_at: recorded.at, ..existing(row)? },
+            Change::Struck {} => Self {
+                is_available: false,
+                updated_at: recorded.at,
+                ..existing(row)?
+            },
         }))
     }
 }

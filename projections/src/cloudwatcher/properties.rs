@@ -34,7 +34,11 @@ proptest! {
 
 /// The rows of every table.
 fn tables(events: &[Recorded<AnyEvent>]) -> Vec<(&'static str, Vec<Map<String, Value>>)> {
-    CONTEXT.tables.iter().map(|projection| (projection.table().name, projection.folded(events).unwrap())).collect()
+    CONTEXT
+        .tables
+        .iter()
+        .map(|projection| (projection.table().name, projection.folded(events).unwrap()))
+        .collect()
 }
 
 /// The event as it reads once the keys of erased people are destroyed.
@@ -44,7 +48,9 @@ fn erased(mut recorded: Recorded<AnyEvent>, past: &Past) -> Recorded<AnyEvent> {
         && past.is_erased(recorded.stream)
     {
         match event {
-            Event::UserRegistered { email, name, oauth_id, .. } => {
+            Event::UserRegistered {
+                email, name, oauth_id, ..
+            } => {
                 (*email, *name) = (Sealed::Erased, Sealed::Erased);
                 *oauth_id = oauth_id.as_ref().map(|_| Sealed::Erased);
             }

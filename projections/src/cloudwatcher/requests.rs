@@ -47,9 +47,16 @@ impl Project for RequestRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Ok(row);
+        };
         Ok(Some(match event {
-            Event::RequestReceived { device_id, request_type, payload: _, payload_hash } => Self {
+            Event::RequestReceived {
+                device_id,
+                request_type,
+                payload: _,
+                payload_hash,
+            } => Self {
                 tenant_id: recorded.tenant_id,
                 id,
                 device_id: device_id.clone(),

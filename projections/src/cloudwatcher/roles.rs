@@ -43,7 +43,9 @@ impl Project for RoleRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Role(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Role(event) = &recorded.event else {
+            return Ok(row);
+        };
         let updated_at = recorded.at;
         Ok(Some(match event {
             Event::RoleDefined { name, description, .. } => Self {
@@ -55,11 +57,21 @@ impl Project for RoleRow {
                 created_at: recorded.at,
                 updated_at,
             },
-            Event::RoleDescribed { name, description } => {
-                Self { name: name.clone(), description: description.clone(), updated_at, ..existing(row)? }
-            }
-            Event::PermissionGranted { .. } | Event::PermissionRevoked { .. } => Self { updated_at, ..existing(row)? },
-            Event::RoleRetired { .. } => Self { is_active: false, updated_at, ..existing(row)? },
+            Event::RoleDescribed { name, description } => Self {
+                name: name.clone(),
+                description: description.clone(),
+                updated_at,
+                ..existing(row)?
+            },
+            Event::PermissionGranted { .. } | Event::PermissionRevoked { .. } => Self {
+                updated_at,
+                ..existing(row)?
+            },
+            Event::RoleRetired { .. } => Self {
+                is_active: false,
+                updated_at,
+                ..existing(row)?
+            },
         }))
     }
 }
@@ -87,7 +99,9 @@ row! {
 
 impl Project for RolePermissionRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Role(event) = &recorded.event else { return Vec::new() };
+        let AnyEvent::Role(event) = &recorded.event else {
+            return Vec::new();
+        };
         match event {
             Event::RoleDefined { grants, .. } => grants.iter().map(|grant| grant.id).collect(),
             Event::RoleDescribed { .. } => Vec::new(),
@@ -97,7 +111,9 @@ impl Project for RolePermissionRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Role(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Role(event) = &recorded.event else {
+            return Ok(row);
+        };
         let granted = |permission: &String| Self {
             tenant_id: recorded.tenant_id,
             id,
@@ -106,9 +122,10 @@ impl Project for RolePermissionRow {
             created_at: recorded.at,
         };
         Ok(match event {
-            Event::RoleDefined { grants, .. } => {
-                grants.iter().find(|grant| grant.id == id).map(|grant| granted(&grant.permission))
-            }
+            Event::RoleDefined { grants, .. } => grants
+                .iter()
+                .find(|grant| grant.id == id)
+                .map(|grant| granted(&grant.permission)),
             Event::PermissionGranted { permission, .. } => Some(granted(permission)),
             Event::PermissionRevoked { .. } | Event::RoleRetired { .. } => existing(row).map(|_| None)?,
             Event::RoleDescribed { .. } => row,

@@ -54,7 +54,9 @@ impl Project for SupplierRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Supplier(change) = &recorded.event else { return Ok(row) };
+        let AnyEvent::Supplier(change) = &recorded.event else {
+            return Ok(row);
+        };
         let entry = |entry: &Supplier, created_at| Self {
             tenant_id: recorded.tenant_id,
             id,
@@ -71,7 +73,11 @@ impl Project for SupplierRow {
         Ok(Some(match change {
             Change::Entered(entered) => entry(entered, row.map_or(recorded.at, |row| row.created_at)),
             Change::Amended(amended) => entry(amended, existing(row)?.created_at),
-            Change::Struck {} => Self { is_active: false, updated_at: recorded.at, ..existing(row)? },
+            Change::Struck {} => Self {
+                is_active: false,
+                updated_at: recorded.at,
+                ..existing(row)?
+            },
         }))
     }
 }
@@ -120,7 +126,9 @@ impl Project for PartSupplierRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::PartSupplier(change) = &recorded.event else { return Ok(row) };
+        let AnyEvent::PartSupplier(change) = &recorded.event else {
+            return Ok(row);
+        };
         let entry = |entry: &PartSupplier, created_at| Self {
             tenant_id: recorded.tenant_id,
             id,

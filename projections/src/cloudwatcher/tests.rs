@@ -35,7 +35,10 @@ fn recorded(by: Uuid, sequence: i64, event: AnyEvent) -> Recorded<AnyEvent> {
         sequence,
         event_type: String::new(),
         event_version: "1".to_owned(),
-        metadata: Metadata { actor: by, ..Metadata::default() },
+        metadata: Metadata {
+            actor: by,
+            ..Metadata::default()
+        },
         at: at(sequence),
         event,
     }
@@ -79,14 +82,27 @@ fn drafted() -> AnyEvent {
 
 fn submitted() -> AnyEvent {
     let items = vec![item(1), item(2)];
-    AnyEvent::Order(Order::OrderSubmitted { revision: 1, items, total: Decimal::new(1500, 2), content_hash: String::new() })
+    AnyEvent::Order(Order::OrderSubmitted {
+        revision: 1,
+        items,
+        total: Decimal::new(1500, 2),
+        content_hash: String::new(),
+    })
 }
 
 #[test]
 fn a_submitted_order_waits_for_approval_with_its_total() {
-    let order = folded::<OrderRow>(BUYER, &STREAM, vec![drafted(), submitted()]).unwrap().unwrap();
-    assert_eq!((order.status, order.total), (OrderStatus::PendingApproval, Some(Decimal::new(1500, 2))));
-    assert_eq!((order.created_by, order.created_at, order.updated_at), (BUYER, at(1), at(2)));
+    let order = folded::<OrderRow>(BUYER, &STREAM, vec![drafted(), submitted()])
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (order.status, order.total),
+        (OrderStatus::PendingApproval, Some(Decimal::new(1500, 2)))
+    );
+    assert_eq!(
+        (order.created_by, order.created_at, order.updated_at),
+        (BUYER, at(1), at(2))
+    );
 }
 
 #[test]
@@ -105,15 +121,30 @@ fn changing_an_order_that_is_not_there_is_an_error() {
 #[test]
 fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
     let nobody = folded::<OrderRow>(SYSTEM, &STREAM, vec![drafted()]);
-    assert_eq!(nobody, Err(FoldError::NoUser { table: "orders", column: "created_by" }));
+    assert_eq!(
+        nobody,
+        Err(FoldError::NoUser {
+            table: "orders",
+            column: "created_by"
+        })
+    );
 }
 
 #[test]
 fn a_changed_item_keeps_when_it_was_added() {
     let changed = Item { quantity: 5, ..item(1) };
-    let was = Terms { quantity: 3, unit_price: Decimal::new(250, 2), expected_delivery_date: None };
-    let events = vec![drafted(), AnyEvent::Order(Order::OrderItemChanged { item: changed, was })];
-    let item = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events).unwrap().unwrap();
+    let was = Terms {
+        quantity: 3,
+        unit_price: Decimal::new(250, 2),
+        expected_delivery_date: None,
+    };
+    let events = vec![
+        drafted(),
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+    ];
+    let item = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events)
+        .unwrap()
+        .unwrap();
     assert_eq!((item.quantity_ordered, item.created_at), (5, at(1)));
     assert_eq!(item.json()["total_price"], json!("12.50"));
 }
@@ -128,8 +159,16 @@ fn a_removed_item_is_gone() {
 #[test]
 fn history_tells_what_changed_in_an_item() {
     let changed = Item { quantity: 5, ..item(1) };
-    let was = Terms { quantity: 3, unit_price: Decimal::new(250, 2), expected_delivery_date: None };
-    let event = recorded(BUYER, 9, AnyEvent::Order(Order::OrderItemChanged { item: changed, was }));
+    let was = Terms {
+        quantity: 3,
+        unit_price: Decimal::new(250, 2),
+        expected_delivery_date: None,
+    };
+    let event = recorded(
+        BUYER,
+        9,
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+    );
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
     assert_eq!((row.id, row.event_type.as_str()), (event.event_id, "item-changed"));
     assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");
@@ -150,10 +189,18 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
     let events = |email: Sealed<String>, name: Sealed<String>, oauth_id: Sealed<String>| {
         let oauth_id = Some(oauth_id);
         vec![
-            AnyEvent::User(User::UserRegistered { email, name: name.clone(), oauth_provider: Some("google".to_owned()), oauth_id }),
+            AnyEvent::User(User::UserRegistered {
+                email,
+                name: name.clone(),
+                oauth_provider: Some("google".to_owned()),
+                oauth_id,
+            }),
             AnyEvent::User(User::UserSignedIn {}),
             AnyEvent::User(User::UserRenamed { name }),
-            AnyEvent::User(User::UserErased { unassigned: Vec::new(), left: Vec::new() }),
+            AnyEvent::User(User::UserErased {
+                unassigned: Vec::new(),
+                left: Vec::new(),
+            }),
         ]
     };
     let open = |text: &str| Sealed::Open(text.to_owned());
@@ -167,10 +214,18 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
 fn erasing_a_user_takes_their_roles() {
     let (assignment_id, role_id) = (Uuid::from_u128(0xa), Uuid::from_u128(0xe));
     let assigned = AnyEvent::User(User::UserRoleAssigned { assignment_id, role_id });
-    let row = folded::<UserRoleRow>(SYSTEM, &assignment_id, vec![assigned.clone()]).unwrap().unwrap();
+    let row = folded::<UserRoleRow>(SYSTEM, &assignment_id, vec![assigned.clone()])
+        .unwrap()
+        .unwrap();
     assert_eq!((row.user_id, row.assigned_by), (STREAM, None));
-    let erased = AnyEvent::User(User::UserErased { unassigned: vec![assignment_id], left: Vec::new() });
-    assert_eq!(folded::<UserRoleRow>(BUYER, &assignment_id, vec![assigned, erased]), Ok(None));
+    let erased = AnyEvent::User(User::UserErased {
+        unassigned: vec![assignment_id],
+        left: Vec::new(),
+    });
+    assert_eq!(
+        folded::<UserRoleRow>(BUYER, &assignment_id, vec![assigned, erased]),
+        Ok(None)
+    );
 }
 
 #[test]
@@ -185,8 +240,12 @@ fn a_struck_supplier_stays_and_comes_back_when_entered_again() {
     };
     let entered = || AnyEvent::Supplier(Change::Entered(supplier.clone()));
     let struck = || AnyEvent::Supplier(Change::Struck {});
-    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck()]).unwrap().unwrap();
+    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck()])
+        .unwrap()
+        .unwrap();
     assert!(!row.is_active);
-    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck(), entered()]).unwrap().unwrap();
+    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck(), entered()])
+        .unwrap()
+        .unwrap();
     assert_eq!((row.is_active, row.created_at, row.updated_at), (true, at(1), at(3)));
 }

@@ -42,7 +42,9 @@ row! {
 
 impl Project for UserRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::User(event) = &recorded.event else { return Vec::new() };
+        let AnyEvent::User(event) = &recorded.event else {
+            return Vec::new();
+        };
         match event {
             Event::UserRegistered { .. }
             | Event::UserRenamed { .. }
@@ -59,10 +61,17 @@ impl Project for UserRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::User(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::User(event) = &recorded.event else {
+            return Ok(row);
+        };
         let updated_at = recorded.at;
         Ok(Some(match event {
-            Event::UserRegistered { email, name, oauth_provider, oauth_id } => Self {
+            Event::UserRegistered {
+                email,
+                name,
+                oauth_provider,
+                oauth_id,
+            } => Self {
                 tenant_id: recorded.tenant_id,
                 id,
                 email: email.open().cloned().unwrap_or_else(|| erased_email(id)),
@@ -74,14 +83,33 @@ impl Project for UserRow {
                 created_at: recorded.at,
                 updated_at,
             },
-            Event::UserRenamed { name } => Self { name: opened_name(name), updated_at, ..existing(row)? },
+            Event::UserRenamed { name } => Self {
+                name: opened_name(name),
+                updated_at,
+                ..existing(row)?
+            },
             Event::UserEmailChanged { email } => {
                 let email = email.open().cloned().unwrap_or_else(|| erased_email(id));
-                Self { email, updated_at, ..existing(row)? }
+                Self {
+                    email,
+                    updated_at,
+                    ..existing(row)?
+                }
             }
-            Event::UserDeactivated {} => Self { is_active: false, updated_at, ..existing(row)? },
-            Event::UserReactivated {} => Self { is_active: true, updated_at, ..existing(row)? },
-            Event::UserSignedIn {} => Self { last_login: Some(recorded.at), ..existing(row)? },
+            Event::UserDeactivated {} => Self {
+                is_active: false,
+                updated_at,
+                ..existing(row)?
+            },
+            Event::UserReactivated {} => Self {
+                is_active: true,
+                updated_at,
+                ..existing(row)?
+            },
+            Event::UserSignedIn {} => Self {
+                last_login: Some(recorded.at),
+                ..existing(row)?
+            },
             // The same as folding the earlier events after the key is gone, so that a rebuild agrees.
             Event::UserErased { .. } => Self {
                 email: erased_email(id),
@@ -147,7 +175,9 @@ impl Project for UserRoleRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::User(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::User(event) = &recorded.event else {
+            return Ok(row);
+        };
         Ok(match event {
             Event::UserRoleAssigned { role_id, .. } => Some(Self {
                 tenant_id: recorded.tenant_id,
@@ -203,7 +233,9 @@ impl Project for UserDepartmentRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::User(event) = &recorded.event else { return Ok(row) };
+        let AnyEvent::User(event) = &recorded.event else {
+            return Ok(row);
+        };
         Ok(match event {
             Event::UserDepartmentJoined { department_id, .. } => Some(Self {
                 tenant_id: recorded.tenant_id,

@@ -50,7 +50,9 @@ pub(super) async fn compare(
     with_live: bool,
 ) -> Result<Compared, PostError> {
     let mut live_connection = work.pools.projector.acquire().await?;
-    let mut snapshot = live_connection.begin_with("begin isolation level repeatable read, read only").await?;
+    let mut snapshot = live_connection
+        .begin_with("begin isolation level repeatable read, read only")
+        .await?;
     let live = work.live(&mut snapshot).await?;
     if with_live {
         load::post_until(work, connection, ledger, live.position, Phase::Loading).await?;
@@ -58,9 +60,17 @@ pub(super) async fn compare(
     work.told(Phase::Comparing, ledger.generation.position, ledger.generation.position);
     // Checksums read whole tables, which the connection's settings for posting would avoid.
     execute(connection, "set enable_seqscan = on").await?;
-    let mut compared = Compared { rows: Vec::new(), differences: Vec::new() };
+    let mut compared = Compared {
+        rows: Vec::new(),
+        differences: Vec::new(),
+    };
     for (table, key) in tables(work) {
-        let sides = Sides { live: &live, new: &ledger.generation, table, key };
+        let sides = Sides {
+            live: &live,
+            new: &ledger.generation,
+            table,
+            key,
+        };
         compare_table(&mut snapshot, connection, &sides, with_live, &mut compared).await?;
     }
     execute(connection, "set enable_seqscan = off").await?;
@@ -70,8 +80,14 @@ pub(super) async fn compare(
 
 /// Every table of a generation with what tells its rows apart.
 fn tables(work: &Work<'_>) -> Vec<(&'static str, &'static [&'static str])> {
-    let declared = work.context.tables.iter().map(|projection| (projection.table().name, projection.table().key));
-    declared.chain([(sql::CHANGES, ["table_name", "key", "position"].as_slice())]).collect()
+    let declared = work
+        .context
+        .tables
+        .iter()
+        .map(|projection| (projection.table().name, projection.table().key));
+    declared
+        .chain([(sql::CHANGES, ["table_name", "key", "position"].as_slice())])
+        .collect()
 }
 
 struct Sides<'a> {
@@ -90,14 +106,30 @@ async fn compare_table(
 ) -> Result<(), PostError> {
     let table = sides.table;
     let new_columns = columns(new, &sides.new.schema, table).await?;
-    let live_columns = if with_live { columns(live, &sides.live.schema, table).await? } else { Vec::new() };
-    let both: Vec<String> = new_columns.iter().filter(|column| live_columns.contains(column)).cloned().collect();
-    let only_one: Vec<String> =
-        new_columns.iter().chain(&live_columns).filter(|column| !both.contains(column)).cloned().collect();
+    let live_columns = if with_live {
+        columns(live, &sides.live.schema, table).await?
+    } else {
+        Vec::new()
+    };
+    let both: Vec<String> = new_columns
+        .iter()
+        .filter(|column| live_columns.contains(column))
+        .cloned()
+        .collect();
+    let only_one: Vec<String> = new_columns
+        .iter()
+        .chain(&live_columns)
+        .filter(|column| !both.contains(column))
+        .cloned()
+        .collect();
     let measured = if both.is_empty() { &new_columns } else { &both };
     let new_sum = checksum(new, &sides.new.schema, table, measured);
     let live_sum = async {
-        if both.is_empty() { Ok((0, 0)) } else { checksum(live, &sides.live.schema, table, &both).await }
+        if both.is_empty() {
+            Ok((0, 0))
+        } else {
+            checksum(live, &sides.live.schema, table, &both).await
+        }
     };
     let ((new_rows, new_sum), (live_rows, live_sum)) = tokio::try_join!(new_sum, live_sum)?;
     compared.rows.push((table.to_owned(), new_rows));
@@ -109,7 +141,14 @@ async fn compare_table(
         false => differing_rows(live, new, sides, &both).await?,
     };
     let table = table.to_owned();
-    compared.differences.push(Difference { table, live_rows, new_rows, differing, examples, columns: only_one });
+    compared.differences.push(Difference {
+        table,
+        live_rows,
+        new_rows,
+        differing,
+        examples,
+        columns: only_one,
+    });
     Ok(())
 }
 
@@ -168,7 +207,10 @@ async fn differing_rows(
 async fn next(
     rows: &mut (impl Stream<Item = Result<PgRow, sqlx::Error>> + Unpin),
 ) -> Result<Option<(String, String)>, sqlx::Error> {
-    rows.try_next().await?.map(|row| Ok((row.try_get("key")?, row.try_get("row")?))).transpose()
+    rows.try_next()
+        .await?
+        .map(|row| Ok((row.try_get("key")?, row.try_get("row")?)))
+        .transpose()
 }
 
 async fn checksum(
@@ -177,7 +219,9 @@ async fn checksum(
     table: &str,
     columns: &[String],
 ) -> Result<(i64, i64), sqlx::Error> {
-    sqlx::query_as(&sql::checksum(schema, table, columns)).fetch_one(connection).await
+    sqlx::query_as(&sql::checksum(schema, table, columns))
+        .fetch_one(connection)
+        .await
 }
 
 /// The table's columns in alphabetical order, as text if Postgres cannot hash their type; none when

@@ -75,7 +75,13 @@ async fn load_fast(
     work.told(Phase::Indexing, position, position);
     index(work, &ledger.generation.schema, appended).await?;
     analyze(connection, work, &ledger.generation.schema).await?;
-    Ok((ledger, Loaded { load_seconds, index_seconds: started.elapsed().as_secs_f64() }))
+    Ok((
+        ledger,
+        Loaded {
+            load_seconds,
+            index_seconds: started.elapsed().as_secs_f64(),
+        },
+    ))
 }
 
 /// As the projector posts, page by page under all constraints, so that what the live generation could
@@ -101,11 +107,21 @@ async fn load_with_care(
     analyze(connection, work, &ledger.generation.schema).await?;
     let generation = ledger.generation.clone();
     let ledger = Ledger::open(connection, work.context, generation).await?;
-    Ok((ledger, Loaded { load_seconds: started.elapsed().as_secs_f64(), index_seconds: 0.0 }))
+    Ok((
+        ledger,
+        Loaded {
+            load_seconds: started.elapsed().as_secs_f64(),
+            index_seconds: 0.0,
+        },
+    ))
 }
 
 async fn target(work: &Work<'_>, connection: &mut PgConnection, compare: bool) -> Result<i64, PostError> {
-    if compare { Ok(work.live(connection).await?.position) } else { Ok(work.tail.end().await?) }
+    if compare {
+        Ok(work.live(connection).await?.position)
+    } else {
+        Ok(work.tail.end().await?)
+    }
 }
 
 /// While one window is written, the next one is read and decoded.
@@ -125,7 +141,9 @@ async fn load_windows(
             let Some(last) = recorded.last() else { break };
             position = last.position;
             let page = tokio::task::spawn_blocking(move || Page::decode(context, position, recorded));
-            let page = page.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+            let page = page
+                .await
+                .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
             if sender.send(page).await.is_err() {
                 break;
             }
@@ -176,7 +194,9 @@ pub(super) async fn post_until(
         let position = ledger.generation.position;
         let limit = (target - position).min(crate::projector::PAGE_EVENTS_MAX as i64);
         let recorded = work.tail.after(position, limit).await?;
-        let Some(to) = recorded.last().map(|recorded| recorded.position) else { return Ok(()) };
+        let Some(to) = recorded.last().map(|recorded| recorded.position) else {
+            return Ok(());
+        };
         ledger.post(connection, to, recorded).await?;
         work.told(phase, to, target);
     }
@@ -185,13 +205,15 @@ pub(super) async fn post_until(
 
 /// Takes the primary keys of tables to which rows are only appended, which nothing looks up while they
 /// are loaded. Returns the statements that bring them back.
-async fn without_keys(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
-    schema: &str,
-) -> Result<Vec<String>, PostError> {
+async fn without_keys(work: &Work<'_>, connection: &mut PgConnection, schema: &str) -> Result<Vec<String>, PostError> {
     let mut statements = Vec::new();
-    for table in work.context.tables.iter().filter(|projection| projection.appends()).map(|projection| projection.table()) {
+    for table in work
+        .context
+        .tables
+        .iter()
+        .filter(|projection| projection.appends())
+        .map(|projection| projection.table())
+    {
         let name = sql::name(schema, table.name);
         let key: String = sqlx::query_scalar(
             "select conname::text from pg_constraint where conrelid = to_regclass($1) and contype = 'p'",
@@ -200,7 +222,10 @@ async fn without_keys(
         .fetch_one(&mut *connection)
         .await?;
         execute(connection, &format!("alter table {name} drop constraint \"{key}\"")).await?;
-        statements.push(format!("alter table {name} add constraint \"{key}\" primary key ({})", table.key.join(", ")));
+        statements.push(format!(
+            "alter table {name} add constraint \"{key}\" primary key ({})",
+            table.key.join(", ")
+        ));
     }
     Ok(statements)
 }
@@ -208,8 +233,9 @@ async fn without_keys(
 /// Keys, unique constraints and indexes on several connections at once; then foreign keys.
 async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>) -> Result<(), PostError> {
     let statements = generation::finishing(work.context);
-    let (foreign_keys, others): (Vec<_>, Vec<_>) =
-        statements.into_iter().partition(|statement| statement.contains("foreign key"));
+    let (foreign_keys, others): (Vec<_>, Vec<_>) = statements
+        .into_iter()
+        .partition(|statement| statement.contains("foreign key"));
     let queue = std::sync::Mutex::new(keys.into_iter().chain(others));
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let worker = || async {
@@ -232,15 +258,19 @@ async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>) -> Result<(), P
 
 async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnection, PostError> {
     let mut connection = posting_connection(&work.pools.projector).await?;
-    let settings = format!(
-        "set search_path = \"{schema}\", public; set maintenance_work_mem = '256MB'; set enable_seqscan = on"
-    );
+    let settings =
+        format!("set search_path = \"{schema}\", public; set maintenance_work_mem = '256MB'; set enable_seqscan = on");
     execute(&mut connection, &settings).await?;
     Ok(connection)
 }
 
 async fn analyze(connection: &mut PgConnection, work: &Work<'_>, schema: &str) -> Result<(), PostError> {
-    let tables = work.context.tables.iter().map(|projection| projection.table().name).chain([sql::CHANGES]);
+    let tables = work
+        .context
+        .tables
+        .iter()
+        .map(|projection| projection.table().name)
+        .chain([sql::CHANGES]);
     let names: Vec<String> = tables.map(|table| sql::name(schema, table)).collect();
     Ok(execute(connection, &format!("analyze {}", names.join(", "))).await?)
 }

@@ -43,10 +43,16 @@ async fn try_swap(
     ledger: &mut Ledger,
 ) -> Result<Option<f64>, PostError> {
     let mut transaction = connection.begin().await?;
-    execute(&mut transaction, "set local synchronous_commit = on; set local lock_timeout = '10s'").await?;
+    execute(
+        &mut transaction,
+        "set local synchronous_commit = on; set local lock_timeout = '10s'",
+    )
+    .await?;
     let locked = Instant::now();
     let live = Generation::lock(&mut transaction, work.context, State::Live).await?;
-    let live = live.ok_or(PostError::NoGeneration { context: work.context.name })?;
+    let live = live.ok_or(PostError::NoGeneration {
+        context: work.context.name,
+    })?;
     let missing = live.position - ledger.generation.position;
     if missing > LAST_EVENTS_MAX {
         return Ok(None);
@@ -83,13 +89,15 @@ async fn rename(connection: &mut PgConnection, from: &str, to: &str) -> Result<(
 }
 
 async fn retire(connection: &mut PgConnection, work: &Work<'_>, number: i64, schema: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("update book.generations set state = 'retired', schema_name = $3 where context = $1 and generation = $2")
-        .bind(work.context.name)
-        .bind(number)
-        .bind(schema)
-        .execute(connection)
-        .await
-        .map(|_| ())
+    sqlx::query(
+        "update book.generations set state = 'retired', schema_name = $3 where context = $1 and generation = $2",
+    )
+    .bind(work.context.name)
+    .bind(number)
+    .bind(schema)
+    .execute(connection)
+    .await
+    .map(|_| ())
 }
 
 async fn enliven(connection: &mut PgConnection, work: &Work<'_>, number: i64) -> Result<(), sqlx::Error> {
@@ -124,7 +132,13 @@ async fn drop_older(connection: &mut PgConnection, work: &Work<'_>, live: i64) -
     .fetch_all(&mut *connection)
     .await?;
     for (number, schema, position, fingerprint) in older {
-        let generation = Generation { number, schema, state: State::Retired, position, fingerprint };
+        let generation = Generation {
+            number,
+            schema,
+            state: State::Retired,
+            position,
+            fingerprint,
+        };
         generation.drop(connection, work.context).await?;
     }
     Ok(())

@@ -30,7 +30,11 @@ const MEASURED: Duration = Duration::from_secs(10);
 /// Commands per second of postgres-es as shipped, at 64 clients.
 pub async fn stock() -> f64 {
     let database = Database::create().await;
-    let pool = PgPoolOptions::new().max_connections(STOCK_CONNECTIONS).connect_with(database.options.clone()).await.unwrap();
+    let pool = PgPoolOptions::new()
+        .max_connections(STOCK_CONNECTIONS)
+        .connect_with(database.options.clone())
+        .await
+        .unwrap();
     // The table of postgres-es's own documentation.
     sqlx::query(
         "create table events (aggregate_type text not null, aggregate_id text not null,
@@ -75,7 +79,12 @@ async fn ours() -> f64 {
             let stream = Uuid::now_v7();
             envelope.command_id = stream;
             envelope.correlation_id = stream;
-            book.execute(envelope, vec![Step::of::<Register<Part>>(stream, None, Command::Enter(part(stream)))]).await.unwrap();
+            book.execute(
+                envelope,
+                vec![Step::of::<Register<Part>>(stream, None, Command::Enter(part(stream)))],
+            )
+            .await
+            .unwrap();
         }
     })
     .await

@@ -32,24 +32,46 @@ struct Stage {
 impl Stage {
     async fn open() -> Self {
         let database = Database::create().await;
-        let process = Process::start(&database.url(), &setting("NATS_URL"), &database.name, "api,relay,projector").await;
+        let process = Process::start(
+            &database.url(),
+            &setting("NATS_URL"),
+            &database.name,
+            "api,relay,projector",
+        )
+        .await;
         let client = service::administrator(&database, &process.url, Uuid::new_v4()).await;
         let (department, supplier, part) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
         let department_path = format!("/v1/identity/departments/{department}/enter");
         client.post(&department_path, &json!({"name": "Workshop"})).await.ok();
-        client.post(&format!("/v1/cloudwatcher/suppliers/{supplier}/enter"), &json!({"name": "Acme"})).await.ok();
+        client
+            .post(
+                &format!("/v1/cloudwatcher/suppliers/{supplier}/enter"),
+                &json!({"name": "Acme"}),
+            )
+            .await
+            .ok();
         let body = json!({"part_code": "BENCH", "name": "bolt"});
-        let position = client.post(&format!("/v1/cloudwatcher/parts/{part}/enter"), &body).await.position();
+        let position = client
+            .post(&format!("/v1/cloudwatcher/parts/{part}/enter"), &body)
+            .await
+            .position();
         client.get_after("/v1/cloudwatcher/parts?limit=1", position).await.ok();
         let item = json!({"part_id": part, "supplier_id": supplier, "quantity": 10, "unit_price": "2.50"});
         let draft = json!({"department_id": department, "currency": "EUR", "items": [item]});
-        Self { client, draft, process, _database: database }
+        Self {
+            client,
+            draft,
+            process,
+            _database: database,
+        }
     }
 
     /// Drafts an order; its id and position.
     async fn command(client: &Client, draft: &Value) -> (Uuid, i64) {
         let order = Uuid::now_v7();
-        let reply = client.post(&format!("/v1/cloudwatcher/orders/{order}/draft"), draft).await;
+        let reply = client
+            .post(&format!("/v1/cloudwatcher/orders/{order}/draft"), draft)
+            .await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         (order, reply.position())
     }
@@ -64,7 +86,12 @@ pub async fn run() -> Vec<Figure> {
     let (rate, lag_seconds) = sustained(&stage).await;
     let memory = stage.process.peak_memory_bytes() as f64 / 1e6;
     drop(stage);
-    figures.push(Figure::against("http.command.64", rate, "commands/s", append::stock().await));
+    figures.push(Figure::against(
+        "http.command.64",
+        rate,
+        "commands/s",
+        append::stock().await,
+    ));
     figures.push(Figure::alone("http.command.64.lag", lag_seconds, "s"));
     figures.push(Figure::alone("memory.peak", memory, "MB"));
     figures
@@ -96,7 +123,10 @@ async fn freshness(stage: &Stage) -> (f64, f64) {
             let (order, position) = Stage::command(&client, &draft).await;
             if n % FOLLOWED == 0 {
                 let answered = Instant::now();
-                client.get_after(&format!("/v1/cloudwatcher/orders/{order}"), position).await.ok();
+                client
+                    .get_after(&format!("/v1/cloudwatcher/orders/{order}"), position)
+                    .await
+                    .ok();
                 times.lock().await.push(answered.elapsed());
             }
         });
@@ -129,7 +159,13 @@ async fn sustained(stage: &Stage) -> (f64, f64) {
     clients.shutdown().await;
     let (ended, position) = (Instant::now(), last.load(Ordering::Relaxed) as i64);
     // The wait is bounded by the service, so ask until the tables are there.
-    while stage.client.get_after("/v1/cloudwatcher/orders?limit=1", position).await.status != 200 {}
+    while stage
+        .client
+        .get_after("/v1/cloudwatcher/orders?limit=1", position)
+        .await
+        .status
+        != 200
+    {}
     (rate, ended.elapsed().as_secs_f64())
 }
 

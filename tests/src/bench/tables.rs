@@ -37,7 +37,9 @@ pub async fn run() -> Vec<Figure> {
     assert!(posted.wait(context, end, WAIT).await.unwrap());
     let project = end as f64 / started.elapsed().as_secs_f64();
 
-    let report = rebuild::rebuild(&ledger.pools, &ledger.tail, context, false, &|_| {}).await.unwrap();
+    let report = rebuild::rebuild(&ledger.pools, &ledger.tail, context, false, &|_| {})
+        .await
+        .unwrap();
     assert!(report.differences.is_empty());
     let rebuilt = report.events as f64 / report.total_seconds;
     let copied = end as f64 / copy(&ledger, context).await;
@@ -53,7 +55,9 @@ pub async fn run() -> Vec<Figure> {
 async fn history(ledger: &Ledger) {
     let (department, supplier, part) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
     let register = json!({"register": {"name": "Ada", "email": "ada@example.com"}});
-    ledger.does::<User>(ledger.actor, serde_json::from_value(register).unwrap()).await;
+    ledger
+        .does::<User>(ledger.actor, serde_json::from_value(register).unwrap())
+        .await;
     let enter = serde_json::from_value(json!({"enter": {"name": "Workshop"}})).unwrap();
     ledger.does::<Register<Department>>(department, enter).await;
     let enter = serde_json::from_value(json!({"enter": {"name": "Acme"}})).unwrap();
@@ -62,14 +66,25 @@ async fn history(ledger: &Ledger) {
     ledger.does::<Register<Part>>(part, enter).await;
     let item = json!({"part_id": part, "supplier_id": supplier, "quantity": 10, "unit_price": "2.50"});
     let draft = json!({"draft": {"department_id": department, "currency": "EUR", "items": [item, item]}});
-    let commands = [draft, json!({"add-item": item}), json!({"add-item": item}), json!({"submit": {}}), json!({"cancel": {}})];
+    let commands = [
+        draft,
+        json!({"add-item": item}),
+        json!({"add-item": item}),
+        json!({"submit": {}}),
+        json!({"cancel": {}}),
+    ];
     let orders = (0..ORDERS).map(|_| async {
         let order = Uuid::now_v7();
         for command in &commands {
-            ledger.does::<Order>(order, serde_json::from_value(command.clone()).unwrap()).await;
+            ledger
+                .does::<Order>(order, serde_json::from_value(command.clone()).unwrap())
+                .await;
         }
     });
-    futures::stream::iter(orders).buffer_unordered(AT_ONCE).collect::<()>().await;
+    futures::stream::iter(orders)
+        .buffer_unordered(AT_ONCE)
+        .collect::<()>()
+        .await;
 }
 
 /// Seconds that Postgres needs to COPY the same rows into the same tables, keys and indexes built after.
@@ -79,7 +94,12 @@ async fn copy(ledger: &Ledger, context: &'static projections::Context) -> f64 {
     let mut contents = Vec::new();
     for projection in context.tables {
         let table = projection.table();
-        let columns: Vec<&str> = table.columns.iter().filter(|column| !column.generated).map(|column| column.name).collect();
+        let columns: Vec<&str> = table
+            .columns
+            .iter()
+            .filter(|column| !column.generated)
+            .map(|column| column.name)
+            .collect();
         let columns = columns.join(", ");
         let out = format!("copy cloudwatcher.{} ({columns}) to stdout (format binary)", table.name);
         let rows: Vec<u8> = connection
@@ -92,9 +112,15 @@ async fn copy(ledger: &Ledger, context: &'static projections::Context) -> f64 {
             })
             .await
             .unwrap();
-        contents.push((format!("copy baseline.{} ({columns}) from stdin (format binary)", table.name), rows));
+        contents.push((
+            format!("copy baseline.{} ({columns}) from stdin (format binary)", table.name),
+            rows,
+        ));
     }
-    sqlx::raw_sql("create schema baseline; set search_path = baseline").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("create schema baseline; set search_path = baseline")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     let started = Instant::now();
     for statement in &tables {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();

@@ -23,7 +23,11 @@ async fn main() {
     let arguments = Arguments::parse();
     let wanted = arguments.name.unwrap_or_default();
     for group in bench::GROUPS {
-        if !group.figures.iter().any(|figure| figure.starts_with(&wanted) || wanted.starts_with(figure)) {
+        if !group
+            .figures
+            .iter()
+            .any(|figure| figure.starts_with(&wanted) || wanted.starts_with(figure))
+        {
             continue;
         }
         for figure in (group.run)().await {
@@ -36,8 +40,15 @@ fn print(figure: &Figure, json: bool) {
     if json {
         println!("{}", serde_json::to_string(figure).expect("a figure is JSON"));
     } else {
-        let baseline = figure.baseline.map_or(String::new(), |baseline| format!("  baseline {baseline:.0}"));
-        let ratio = figure.ratio.map_or(String::new(), |ratio| format!("  ratio {ratio:.2}"));
-        println!("{:<24} {:>12.2} {:<12}{baseline}{ratio}", figure.name, figure.value, figure.unit);
+        let baseline = figure
+            .baseline
+            .map_or(String::new(), |baseline| format!("  baseline {baseline:.0}"));
+        let ratio = figure
+            .ratio
+            .map_or(String::new(), |ratio| format!("  ratio {ratio:.2}"));
+        println!(
+            "{:<24} {:>12.2} {:<12}{baseline}{ratio}",
+            figure.name, figure.value, figure.unit
+        );
     }
 }

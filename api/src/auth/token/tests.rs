@@ -18,7 +18,10 @@ const USER: &str = "0190a3c4-7f00-7000-8000-1234567890ab";
 const TENANT: &str = "0da7b00c-0000-4000-8000-000000000002";
 
 fn expected() -> Expected {
-    Expected { issuer: "daybook-test".to_owned(), audience: "daybook".to_owned() }
+    Expected {
+        issuer: "daybook-test".to_owned(),
+        audience: "daybook".to_owned(),
+    }
 }
 
 fn now() -> i64 {
@@ -31,7 +34,10 @@ fn claims() -> Value {
 
 /// As a service with a secret.
 fn by_secret(token: &str) -> Result<Verified, BadToken> {
-    let key = Key { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(SECRET) };
+    let key = Key {
+        algorithm: Algorithm::HS256,
+        key: DecodingKey::from_secret(SECRET),
+    };
     verify(token, &header(token)?, &key, &expected())
 }
 
@@ -49,7 +55,11 @@ fn signed(header: &Header, claims: &Value, key: &EncodingKey) -> String {
 }
 
 fn hs256(claims: &Value) -> String {
-    signed(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(SECRET))
+    signed(
+        &Header::new(Algorithm::HS256),
+        claims,
+        &EncodingKey::from_secret(SECRET),
+    )
 }
 
 /// The claims with one of them set, or taken out.
@@ -64,14 +74,21 @@ fn with(name: &str, value: Option<Value>) -> String {
 
 /// A token whose header is written by hand and whose signature is right.
 fn with_header(header: &Value) -> String {
-    let (header, claims) = (URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims().to_string()));
+    let (header, claims) = (
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims().to_string()),
+    );
     let message = format!("{header}.{claims}");
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(SECRET), Algorithm::HS256).unwrap();
+    let signature =
+        jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(SECRET), Algorithm::HS256).unwrap();
     format!("{message}.{signature}")
 }
 
 fn keyed(kid: &str, algorithm: Algorithm) -> Header {
-    Header { kid: Some(kid.to_owned()), ..Header::new(algorithm) }
+    Header {
+        kid: Some(kid.to_owned()),
+        ..Header::new(algorithm)
+    }
 }
 
 fn rsa() -> EncodingKey {
@@ -80,7 +97,10 @@ fn rsa() -> EncodingKey {
 
 #[test]
 fn good_tokens_are_accepted() {
-    let bearer = Bearer { tenant: TENANT.parse().unwrap(), user: USER.parse().unwrap() };
+    let bearer = Bearer {
+        tenant: TENANT.parse().unwrap(),
+        user: USER.parse().unwrap(),
+    };
     for good in [
         hs256(&claims()),
         with("aud", Some(json!(["other", "daybook"]))),
@@ -94,8 +114,16 @@ fn good_tokens_are_accepted() {
     }
     for good in [
         signed(&keyed("rsa", Algorithm::RS256), &claims(), &rsa()),
-        signed(&keyed("ec", Algorithm::ES256), &claims(), &EncodingKey::from_ec_pem(EC).unwrap()),
-        signed(&keyed("ed", Algorithm::EdDSA), &claims(), &EncodingKey::from_ed_pem(ED).unwrap()),
+        signed(
+            &keyed("ec", Algorithm::ES256),
+            &claims(),
+            &EncodingKey::from_ec_pem(EC).unwrap(),
+        ),
+        signed(
+            &keyed("ed", Algorithm::EdDSA),
+            &claims(),
+            &EncodingKey::from_ed_pem(ED).unwrap(),
+        ),
     ] {
         assert_eq!(by_set(&good).map(|verified| verified.bearer), Ok(bearer), "{good}");
     }
@@ -108,10 +136,22 @@ fn tokens_with_bad_claims_are_refused() {
         ("expired long ago", with("exp", Some(json!(1))), BadToken::Expired),
         ("not valid yet", with("nbf", Some(json!(now() + 60))), BadToken::NotYet),
         ("another issuer", with("iss", Some(json!("evil"))), BadToken::Issuer),
-        ("issuer in other case", with("iss", Some(json!("Daybook-Test"))), BadToken::Issuer),
-        ("issuer among others", with("iss", Some(json!(["evil", "daybook-test"]))), BadToken::Claims),
+        (
+            "issuer in other case",
+            with("iss", Some(json!("Daybook-Test"))),
+            BadToken::Issuer,
+        ),
+        (
+            "issuer among others",
+            with("iss", Some(json!(["evil", "daybook-test"]))),
+            BadToken::Claims,
+        ),
         ("another audience", with("aud", Some(json!("evil"))), BadToken::Audience),
-        ("no audience in the list", with("aud", Some(json!([]))), BadToken::Audience),
+        (
+            "no audience in the list",
+            with("aud", Some(json!([]))),
+            BadToken::Audience,
+        ),
         ("without exp", with("exp", None), BadToken::Claims),
         ("without nbf", with("nbf", None), BadToken::Claims),
         ("without iss", with("iss", None), BadToken::Claims),
@@ -141,9 +181,13 @@ fn tokens_with_bad_claims_are_refused() {
 fn tokens_of_a_bad_form_are_refused() {
     let good = hs256(&claims());
     let parts: Vec<&str> = good.split('.').collect();
-    let [head, body, signature] = parts.as_slice() else { panic!("three parts") };
+    let [head, body, signature] = parts.as_slice() else {
+        panic!("three parts")
+    };
     let changed = URL_SAFE_NO_PAD.encode(claims().to_string().replace(USER, TENANT));
-    let twice = claims().to_string().replacen('{', &format!("{{\"sub\":\"{TENANT}\","), 1);
+    let twice = claims()
+        .to_string()
+        .replacen('{', &format!("{{\"sub\":\"{TENANT}\","), 1);
     for (what, token) in [
         ("empty", String::new()),
         ("one part", "abc".to_owned()),
@@ -156,16 +200,29 @@ fn tokens_of_a_bad_form_are_refused() {
         ("half a signature", format!("{head}.{body}.{}", &signature[..20])),
         ("a longer signature", format!("{good}AAAA")),
         ("a padded signature", format!("{good}=")),
-        ("a signature in another alphabet", format!("{head}.{body}.{}", STANDARD.encode([0xff; 32]))),
-        ("a padded header", format!("{}.{body}.{signature}", URL_SAFE.encode("{\"alg\":\"HS256\"} "))),
-        ("a header that is no JSON", format!("{}.{body}.{signature}", URL_SAFE_NO_PAD.encode("alg=HS256"))),
-        ("a header that is a list", format!("{}.{body}.{signature}", URL_SAFE_NO_PAD.encode("[\"HS256\"]"))),
+        (
+            "a signature in another alphabet",
+            format!("{head}.{body}.{}", STANDARD.encode([0xff; 32])),
+        ),
+        (
+            "a padded header",
+            format!("{}.{body}.{signature}", URL_SAFE.encode("{\"alg\":\"HS256\"} ")),
+        ),
+        (
+            "a header that is no JSON",
+            format!("{}.{body}.{signature}", URL_SAFE_NO_PAD.encode("alg=HS256")),
+        ),
+        (
+            "a header that is a list",
+            format!("{}.{body}.{signature}", URL_SAFE_NO_PAD.encode("[\"HS256\"]")),
+        ),
         ("spaces", format!("{head} .{body}.{signature}")),
         ("a NUL", format!("{good}\0")),
         ("not ASCII", "é.é.é".to_owned()),
         ("a claim twice", {
             let message = format!("{head}.{}", URL_SAFE_NO_PAD.encode(twice));
-            let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(SECRET), Algorithm::HS256);
+            let signature =
+                jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(SECRET), Algorithm::HS256);
             format!("{message}.{}", signature.unwrap())
         }),
         ("too long", with("note", Some(json!("x".repeat(TOKEN_BYTES_MAX))))),
@@ -177,7 +234,13 @@ fn tokens_of_a_bad_form_are_refused() {
 
 #[test]
 fn no_header_talks_the_service_into_another_key_or_algorithm() {
-    let message = |alg: &str| format!("{}.{}", URL_SAFE_NO_PAD.encode(json!({ "alg": alg, "typ": "JWT" }).to_string()), URL_SAFE_NO_PAD.encode(claims().to_string()));
+    let message = |alg: &str| {
+        format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(json!({ "alg": alg, "typ": "JWT" }).to_string()),
+            URL_SAFE_NO_PAD.encode(claims().to_string())
+        )
+    };
     let other_secret = EncodingKey::from_secret(b"another secret of more than thirty-two bytes");
     for (what, token) in [
         ("alg none", format!("{}.", message("none"))),
@@ -188,19 +251,55 @@ fn no_header_talks_the_service_into_another_key_or_algorithm() {
         ("alg in lower case", with_header(&json!({ "alg": "hs256" }))),
         ("alg a list", with_header(&json!({ "alg": ["HS256"] }))),
         ("alg unknown", with_header(&json!({ "alg": "HS1" }))),
-        ("alg RS256 over an HS256 signature", with_header(&json!({ "alg": "RS256" }))),
-        ("another secret", signed(&Header::new(Algorithm::HS256), &claims(), &other_secret)),
-        ("an empty secret", signed(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(b""))),
-        ("HS384", signed(&Header::new(Algorithm::HS384), &claims(), &EncodingKey::from_secret(SECRET))),
-        ("HS512", signed(&Header::new(Algorithm::HS512), &claims(), &EncodingKey::from_secret(SECRET))),
+        (
+            "alg RS256 over an HS256 signature",
+            with_header(&json!({ "alg": "RS256" })),
+        ),
+        (
+            "another secret",
+            signed(&Header::new(Algorithm::HS256), &claims(), &other_secret),
+        ),
+        (
+            "an empty secret",
+            signed(
+                &Header::new(Algorithm::HS256),
+                &claims(),
+                &EncodingKey::from_secret(b""),
+            ),
+        ),
+        (
+            "HS384",
+            signed(
+                &Header::new(Algorithm::HS384),
+                &claims(),
+                &EncodingKey::from_secret(SECRET),
+            ),
+        ),
+        (
+            "HS512",
+            signed(
+                &Header::new(Algorithm::HS512),
+                &claims(),
+                &EncodingKey::from_secret(SECRET),
+            ),
+        ),
         ("RS256", signed(&keyed("rsa", Algorithm::RS256), &claims(), &rsa())),
-        ("a critical extension", with_header(&json!({ "alg": "HS256", "crit": ["exp"], "exp": 1 }))),
+        (
+            "a critical extension",
+            with_header(&json!({ "alg": "HS256", "crit": ["exp"], "exp": 1 })),
+        ),
         ("an empty crit", with_header(&json!({ "alg": "HS256", "crit": [] }))),
-        ("an unencoded payload", with_header(&json!({ "alg": "HS256", "b64": false, "crit": ["b64"] }))),
+        (
+            "an unencoded payload",
+            with_header(&json!({ "alg": "HS256", "b64": false, "crit": ["b64"] })),
+        ),
         ("a nested token", with_header(&json!({ "alg": "HS256", "cty": "JWT" }))),
         ("compressed", with_header(&json!({ "alg": "HS256", "zip": "DEF" }))),
         ("encrypted", with_header(&json!({ "alg": "HS256", "enc": "A128GCM" }))),
-        ("a logout token", with_header(&json!({ "alg": "HS256", "typ": "logout+jwt" }))),
+        (
+            "a logout token",
+            with_header(&json!({ "alg": "HS256", "typ": "logout+jwt" })),
+        ),
         ("typ JOSE", with_header(&json!({ "alg": "HS256", "typ": "JOSE" }))),
     ] {
         assert!(by_secret(&token).is_err(), "{what}");
@@ -214,21 +313,81 @@ fn a_key_set_accepts_only_its_own_keys_with_their_own_algorithm() {
     let ec = EncodingKey::from_ec_pem(EC).unwrap();
     for (what, token) in [
         ("no kid", signed(&Header::new(Algorithm::RS256), &claims(), &rsa())),
-        ("an unknown kid", signed(&keyed("gone", Algorithm::RS256), &claims(), &rsa())),
-        ("another key's kid", signed(&keyed("ec", Algorithm::RS256), &claims(), &rsa())),
-        ("the public key as a secret", signed(&keyed("rsa", Algorithm::HS256), &claims(), &EncodingKey::from_secret(public))),
-        ("the public key's text as a secret", signed(&keyed("rsa", Algorithm::HS256), &claims(), &EncodingKey::from_secret(JWKS.as_bytes()))),
-        ("a symmetric key of the set", signed(&keyed("symmetric", Algorithm::HS256), &claims(), &EncodingKey::from_secret(b"secretsecretsecretsecretsecret"))),
-        ("RS512 with an RS256 key", signed(&keyed("rsa", Algorithm::RS512), &claims(), &rsa())),
-        ("PS256 with an RS256 key", signed(&keyed("rsa", Algorithm::PS256), &claims(), &rsa())),
-        ("a key for PS256", signed(&keyed("pss", Algorithm::RS256), &claims(), &rsa())),
-        ("a key for encryption", signed(&keyed("encryption", Algorithm::RS256), &claims(), &rsa())),
-        ("a short key", signed(&keyed("short", Algorithm::RS256), &claims(), &EncodingKey::from_rsa_pem(SHORT_RSA).unwrap())),
-        ("a curve that we do not take", signed(&keyed("p384", Algorithm::ES256), &claims(), &ec)),
-        ("a service's secret", signed(&keyed("rsa", Algorithm::HS256), &claims(), &EncodingKey::from_secret(SECRET))),
+        (
+            "an unknown kid",
+            signed(&keyed("gone", Algorithm::RS256), &claims(), &rsa()),
+        ),
+        (
+            "another key's kid",
+            signed(&keyed("ec", Algorithm::RS256), &claims(), &rsa()),
+        ),
+        (
+            "the public key as a secret",
+            signed(
+                &keyed("rsa", Algorithm::HS256),
+                &claims(),
+                &EncodingKey::from_secret(public),
+            ),
+        ),
+        (
+            "the public key's text as a secret",
+            signed(
+                &keyed("rsa", Algorithm::HS256),
+                &claims(),
+                &EncodingKey::from_secret(JWKS.as_bytes()),
+            ),
+        ),
+        (
+            "a symmetric key of the set",
+            signed(
+                &keyed("symmetric", Algorithm::HS256),
+                &claims(),
+                &EncodingKey::from_secret(b"secretsecretsecretsecretsecret"),
+            ),
+        ),
+        (
+            "RS512 with an RS256 key",
+            signed(&keyed("rsa", Algorithm::RS512), &claims(), &rsa()),
+        ),
+        (
+            "PS256 with an RS256 key",
+            signed(&keyed("rsa", Algorithm::PS256), &claims(), &rsa()),
+        ),
+        (
+            "a key for PS256",
+            signed(&keyed("pss", Algorithm::RS256), &claims(), &rsa()),
+        ),
+        (
+            "a key for encryption",
+            signed(&keyed("encryption", Algorithm::RS256), &claims(), &rsa()),
+        ),
+        (
+            "a short key",
+            signed(
+                &keyed("short", Algorithm::RS256),
+                &claims(),
+                &EncodingKey::from_rsa_pem(SHORT_RSA).unwrap(),
+            ),
+        ),
+        (
+            "a curve that we do not take",
+            signed(&keyed("p384", Algorithm::ES256), &claims(), &ec),
+        ),
+        (
+            "a service's secret",
+            signed(
+                &keyed("rsa", Algorithm::HS256),
+                &claims(),
+                &EncodingKey::from_secret(SECRET),
+            ),
+        ),
     ] {
         assert!(by_set(&token).is_err(), "{what}");
     }
-    let embedded = Header { jwk: None, jku: Some("https://evil.example/jwks".to_owned()), ..keyed("evil", Algorithm::ES256) };
+    let embedded = Header {
+        jwk: None,
+        jku: Some("https://evil.example/jwks".to_owned()),
+        ..keyed("evil", Algorithm::ES256)
+    };
     assert_eq!(by_set(&signed(&embedded, &claims(), &ec)), Err(BadToken::UnknownKey));
 }

@@ -33,8 +33,12 @@ struct Reference {
 
 impl Demands {
     pub(super) fn of(ddl: &str) -> Self {
-        let mut demands =
-            Self { chars: BTreeMap::new(), amounts: BTreeMap::new(), unique: Vec::new(), references: Vec::new() };
+        let mut demands = Self {
+            chars: BTreeMap::new(),
+            amounts: BTreeMap::new(),
+            unique: Vec::new(),
+            references: Vec::new(),
+        };
         let mut table = String::new();
         for line in ddl.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -47,15 +51,34 @@ impl Demands {
                 let limits: Vec<u32> = listed(line).iter().map(|limit| limit.parse().unwrap()).collect();
                 let below = Decimal::from(10_i64.pow(limits[0] - limits[1]));
                 let decimals = usize::try_from(limits[1]).unwrap();
-                demands.amounts.insert((table.clone(), words[0].to_owned()), (below, decimals));
+                demands
+                    .amounts
+                    .insert((table.clone(), words[0].to_owned()), (below, decimals));
             } else if let ["alter", "table", name, "add", "constraint", _, "unique", ..] = words.as_slice() {
-                let columns = listed(line).into_iter().filter(|column| column != "tenant_id").collect();
+                let columns = listed(line)
+                    .into_iter()
+                    .filter(|column| column != "tenant_id")
+                    .collect();
                 let nulls_distinct = !line.contains("nulls not distinct");
-                demands.unique.push(Unique { table: (*name).to_owned(), columns, nulls_distinct });
+                demands.unique.push(Unique {
+                    table: (*name).to_owned(),
+                    columns,
+                    nulls_distinct,
+                });
             } else if let ["alter", "table", name, "add", "constraint", _, "foreign", "key", ..] = words.as_slice() {
-                let parent = line.split_once("references ").unwrap().1.split_whitespace().next().unwrap();
+                let parent = line
+                    .split_once("references ")
+                    .unwrap()
+                    .1
+                    .split_whitespace()
+                    .next()
+                    .unwrap();
                 let column = listed(line).remove(0);
-                demands.references.push(Reference { table: (*name).to_owned(), column, parent: parent.to_owned() });
+                demands.references.push(Reference {
+                    table: (*name).to_owned(),
+                    column,
+                    parent: parent.to_owned(),
+                });
             }
         }
         assert!(demands.chars.len() > 20 && demands.unique.len() == 10 && demands.references.len() == 24);
@@ -70,12 +93,21 @@ impl Demands {
                 broken.extend(row.iter().filter_map(|(column, cell)| self.unfit(table, column, cell)));
             }
         }
-        broken.extend(self.unique.iter().filter_map(|unique| unique.broken(rows_of(tables, &unique.table))));
+        broken.extend(
+            self.unique
+                .iter()
+                .filter_map(|unique| unique.broken(rows_of(tables, &unique.table))),
+        );
         for Reference { table, column, parent } in &self.references {
-            let parents: BTreeSet<&str> = rows_of(tables, parent).iter().filter_map(|row| row["id"].as_str()).collect();
+            let parents: BTreeSet<&str> = rows_of(tables, parent)
+                .iter()
+                .filter_map(|row| row["id"].as_str())
+                .collect();
             let orphans = rows_of(tables, table).iter().filter_map(|row| row[column].as_str());
             broken.extend(
-                orphans.filter(|id| !parents.contains(id)).map(|id| format!("{table}.{column} names no {parent}: {id}")),
+                orphans
+                    .filter(|id| !parents.contains(id))
+                    .map(|id| format!("{table}.{column} names no {parent}: {id}")),
             );
         }
         broken
@@ -102,7 +134,12 @@ impl Demands {
 impl Unique {
     fn broken(&self, rows: &[Map<String, Value>]) -> Option<String> {
         let mut seen = BTreeSet::new();
-        let keys = rows.iter().map(|row| self.columns.iter().map(|column| row[column].to_string()).collect::<Vec<_>>());
+        let keys = rows.iter().map(|row| {
+            self.columns
+                .iter()
+                .map(|column| row[column].to_string())
+                .collect::<Vec<_>>()
+        });
         let twice = keys
             .filter(|key| !self.nulls_distinct || !key.contains(&"null".to_owned()))
             .find(|key| !seen.insert(key.clone()))?;
@@ -111,7 +148,10 @@ impl Unique {
 }
 
 fn rows_of<'a>(tables: &'a Rows<'_>, name: &str) -> &'a [Map<String, Value>] {
-    tables.iter().find(|(table, _)| *table == name).map_or(&[], |(_, rows)| rows)
+    tables
+        .iter()
+        .find(|(table, _)| *table == name)
+        .map_or(&[], |(_, rows)| rows)
 }
 
 /// The first words in parentheses.

@@ -43,10 +43,20 @@ impl Past {
             erased: BTreeSet::new(),
             commands: 0,
         };
-        past.ask::<User>(BUYER, json!({"register": {"email": "buyer@example.com", "name": "Buyer"}}));
+        past.ask::<User>(
+            BUYER,
+            json!({"register": {"email": "buyer@example.com", "name": "Buyer"}}),
+        );
         // One of each, so that most wishes refer to something.
         for kind in Kind::ALL {
-            past.grant(Wish { what: kind as u8, which: 0, first: 0, second: 0, choice: 0, long: false });
+            past.grant(Wish {
+                what: kind as u8,
+                which: 0,
+                first: 0,
+                second: 0,
+                choice: 0,
+                long: false,
+            });
         }
         wishes.into_iter().for_each(|wish| past.grant(wish));
         past
@@ -70,7 +80,9 @@ impl Past {
             Kind::Order => {
                 let order = self.state::<Order>(stream);
                 let items = order.content().map_or_else(Vec::new, |content| content.items.clone());
-                let item = items.get(usize::from(wish.first)).map_or(Uuid::nil(), |item| item.item_id);
+                let item = items
+                    .get(usize::from(wish.first))
+                    .map_or(Uuid::nil(), |item| item.item_id);
                 self.ask::<Order>(stream, wish.order(item));
             }
         }
@@ -119,11 +131,16 @@ impl Past {
                 return facts;
             }
             named = reads.len();
-            for FactRef { aggregate_type, id, fold } in reads {
+            for FactRef {
+                aggregate_type,
+                id,
+                fold,
+            } in reads
+            {
                 if let Some(events) = self.streams.get(&(aggregate_type, id)) {
-                    let mut events = events.iter().map(|(name, version, payload)| {
-                        (name.as_str(), version.as_str(), payload.as_str())
-                    });
+                    let mut events = events
+                        .iter()
+                        .map(|(name, version, payload)| (name.as_str(), version.as_str(), payload.as_str()));
                     facts.insert(aggregate_type, id, fold(&mut events).unwrap());
                 }
             }
@@ -133,9 +150,10 @@ impl Past {
     /// Whether nobody else holds what is to be taken.
     fn claimed(&mut self, stream: Uuid, changes: Vec<ClaimChange>) -> bool {
         let taken = |change: &ClaimChange| match change {
-            ClaimChange::Take { name, value } => {
-                self.claims.get(&(*name, value.clone())).is_some_and(|holder| *holder != stream)
-            }
+            ClaimChange::Take { name, value } => self
+                .claims
+                .get(&(*name, value.clone()))
+                .is_some_and(|holder| *holder != stream),
             ClaimChange::Release { .. } => false,
         };
         if changes.iter().any(taken) {
@@ -153,8 +171,13 @@ impl Past {
     fn append<D: Decider>(&mut self, stream: Uuid, event: &D::Event) {
         use domain::event::{EVENT_VERSION, encode};
         let position = i64::try_from(self.events.len()).unwrap() + 1;
-        let (event_type, payload) = (cqrs_es::DomainEvent::event_type(event), encode(event).unwrap().to_string());
-        let decoded = AnyEvent::decode(D::TYPE, &event_type, EVENT_VERSION, &payload).unwrap().unwrap();
+        let (event_type, payload) = (
+            cqrs_es::DomainEvent::event_type(event),
+            encode(event).unwrap().to_string(),
+        );
+        let decoded = AnyEvent::decode(D::TYPE, &event_type, EVENT_VERSION, &payload)
+            .unwrap()
+            .unwrap();
         if matches!(decoded, AnyEvent::User(UserEvent::UserErased { .. })) {
             self.erased.insert(stream);
         }
@@ -170,7 +193,12 @@ impl Past {
             sequence,
             event_type,
             event_version: EVENT_VERSION.to_owned(),
-            metadata: Metadata { tenant_id: TENANT, actor: BUYER, reason: Some("because".to_owned()), ..Metadata::default() },
+            metadata: Metadata {
+                tenant_id: TENANT,
+                actor: BUYER,
+                reason: Some("because".to_owned()),
+                ..Metadata::default()
+            },
             at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(position),
             event: decoded,
         });

@@ -59,7 +59,14 @@ impl Arbitrary for Wish {
         // Orders as often as everything else together, since they refer to everything.
         let what = prop_oneof![0..9_u8, Just(Kind::Order as u8)];
         (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, any::<bool>())
-            .prop_map(|(what, which, first, second, choice, long)| Self { what, which, first, second, choice, long })
+            .prop_map(|(what, which, first, second, choice, long)| Self {
+                what,
+                which,
+                first,
+                second,
+                choice,
+                long,
+            })
             .boxed()
     }
 }
@@ -71,7 +78,11 @@ impl Wish {
 
     /// A text that fits the column exactly, in letters of two bytes; or a short one.
     fn text(&self, chars: usize) -> String {
-        if self.long { "é".repeat(chars) } else { format!("text {}", self.second) }
+        if self.long {
+            "é".repeat(chars)
+        } else {
+            format!("text {}", self.second)
+        }
     }
 
     fn email(&self) -> String {
@@ -101,7 +112,11 @@ impl Wish {
     }
 
     pub(crate) fn role(&self) -> Value {
-        let permission = if self.long { "a".repeat(100) } else { format!("cloudwatcher.order.{}", ["add", "cancel", "*"][usize::from(self.first)]) };
+        let permission = if self.long {
+            "a".repeat(100)
+        } else {
+            format!("cloudwatcher.order.{}", ["add", "cancel", "*"][usize::from(self.first)])
+        };
         match self.choice % 6 {
             0 | 1 => json!({ "define": { "name": self.text(100), "permissions": [permission] } }),
             2 => json!({ "describe": { "name": self.text(100), "description": self.text(4_000) } }),

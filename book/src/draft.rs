@@ -1,0 +1,162 @@
+//! What a command is about to append, gathered from its steps.
+
+use std::collections::BTreeMap;
+
+use domain::{Metadata, event};
+use uuid::Uuid;
+
+use crate::append::{Append, EVENT_BYTES_MAX, NewEvent, Seen};
+use crate::cache::Loaded;
+use crate::execute::{Envelope, StreamAnswer};
+use crate::step::Decided;
+use crate::{BookError, Step, Vault, claims};
+
+/// What the steps of one command have decided so far.
+#[derive(Default)]
+pub(crate) struct Draft {
+    seen: Vec<Seen>,
+    events: Vec<NewEvent>,
+    claims: Vec<claims::Claim>,
+    erased: Vec<Uuid>,
+    streams: Vec<StreamAnswer>,
+    after: Vec<(&'static str, Uuid, Loaded)>,
+}
+
+impl Draft {
+    /// The state that an earlier step left a stream in.
+    pub fn latest(&self, aggregate_type: &str, stream: Uuid) -> Option<Loaded> {
+        let is_it = |after: &&(&'static str, Uuid, Loaded)| after.0 == aggregate_type && after.1 == stream;
+        self.after.iter().rev().find(is_it).map(|(_, _, loaded)| loaded.clone())
+    }
+
+    pub fn read(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
+        if !self
+            .seen
+            .iter()
+            .any(|seen| seen.aggregate_type == aggregate_type && seen.stream == stream)
+        {
+            self.seen.push(Seen {
+                aggregate_type,
+                stream,
+                sequence,
+                writes: false,
+            });
+        }
+    }
+
+    pub async fn add(
+        &mut self,
+        vault: &Vault,
+        envelope: &Envelope,
+        step: &Step,
+        before: Loaded,
+        decided: Decided,
+    ) -> Result<(), BookError> {
+        let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        self.write(aggregate_type, stream, before.sequence);
+        let mut sequence = before.sequence;
+        let unsealed = metadata(envelope, BTreeMap::new())?;
+        let mut names = Vec::with_capacity(decided.events.len());
+        for event in decided.events {
+            sequence += 1;
+            let event_id = event::event_id(aggregate_type, stream, sequence);
+            let (payload, metadata) = match event.sealed.as_slice() {
+                [] => (event.payload, unsealed.clone()),
+                fields => {
+                    let mut payload = serde_json::from_str(&event.payload)?;
+                    let sealed = vault.seal(envelope.tenant, event_id, &mut payload, fields).await?;
+                    (payload.to_string(), metadata(envelope, sealed)?)
+                }
+            };
+            let bytes = payload.len() + metadata.len();
+            if bytes > EVENT_BYTES_MAX {
+                return Err(BookError::EventTooLarge { bytes });
+            }
+            names.push(event.event_type.clone());
+            self.events.push(NewEvent {
+                aggregate_type,
+                stream,
+                sequence,
+                event_id,
+                event_type: event.event_type,
+                event_version: event.event_version,
+                payload,
+                metadata,
+            });
+        }
+        self.claims.extend(claims::net(
+            vault.master(),
+            envelope.tenant,
+            aggregate_type,
+            stream,
+            decided.claims,
+        ));
+        self.erased.extend(decided.erased);
+        self.streams.push(StreamAnswer {
+            aggregate_type: aggregate_type.to_owned(),
+            stream,
+            sequence,
+            events: names,
+        });
+        let loaded = Loaded {
+            state: decided.after,
+            sequence,
+            tenant: before.tenant.or(Some(envelope.tenant)),
+        };
+        self.after.push((aggregate_type, stream, loaded));
+        Ok(())
+    }
+
+    /// Notes a stream as written; it may have been read as a fact by an earlier step.
+    fn write(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
+        match self
+            .seen
+            .iter_mut()
+            .find(|seen| seen.aggregate_type == aggregate_type && seen.stream == stream)
+        {
+            Some(seen) => seen.writes = true,
+            None => self.seen.push(Seen {
+                aggregate_type,
+                stream,
+                sequence,
+                writes: true,
+            }),
+        }
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "the three parts go three ways at once, to the only caller"
+    )]
+    pub fn finish(
+        self,
+        envelope: &Envelope,
+    ) -> Result<(Vec<StreamAnswer>, Vec<(&'static str, Uuid, Loaded)>, Append), BookError> {
+        let append = Append {
+            command_id: envelope.command_id,
+            tenant: envelope.tenant,
+            body_hash: envelope.body_hash,
+            answer: serde_json::to_string(&self.streams)?,
+            seen: self.seen,
+            events: self.events,
+            claims: self.claims,
+            erased: self.erased,
+        };
+        Ok((self.streams, self.after, append))
+    }
+}
+
+/// The metadata of an event, as JSON text.
+fn metadata(envelope: &Envelope, sealed: BTreeMap<String, Uuid>) -> Result<String, BookError> {
+    Ok(serde_json::to_string(&Metadata {
+        tenant_id: envelope.tenant,
+        actor: envelope.actor,
+        correlation_id: envelope.correlation_id,
+        causation_id: envelope.causation_id,
+        command_id: envelope.command_id,
+        reason: envelope.reason.clone(),
+        ip: envelope.ip.clone(),
+        traceparent: envelope.traceparent.clone(),
+        sealed,
+    })?)
+}
