@@ -175,27 +175,16 @@ impl Order<'_> {
 
     async fn execute(&self, app: &App, by: &By, envelope: &Envelope, fields: &Value) -> Result<Answer, Problem> {
         let mut step = self.step(self.asked.if_match, fields)?;
-        let state = app
-            .book
-            .step_state(by.tenant, &step)
-            .await
-            .map_err(|error| self.told(error))?;
-        let unborn = self.scope(app, by, &step, &state, fields).await?;
         // The scope of a stream without events says nothing of the one that it may become in the
         // meantime: then the command must not be carried out.
-        let guarded = unborn && self.asked.if_match.is_none();
+        let guarded = self.reaches_unborn(app, by, &step, fields).await? && self.asked.if_match.is_none();
         if guarded {
             step.if_match = Some(0);
         }
         match app.book.execute(envelope.clone(), vec![step]).await {
             Err(ExecuteError::Moved { .. }) if guarded => {
                 let step = self.step(None, fields)?;
-                let state = app
-                    .book
-                    .step_state(by.tenant, &step)
-                    .await
-                    .map_err(|error| self.told(error))?;
-                self.scope(app, by, &step, &state, fields).await?;
+                self.reaches_unborn(app, by, &step, fields).await?;
                 app.book.execute(envelope.clone(), vec![step]).await
             }
             outcome => outcome,
@@ -205,26 +194,28 @@ impl Order<'_> {
 
     /// Refuses what lies outside the principal's departments. Returns whether the stream is of a
     /// kind that belongs to a department and does not belong to any yet.
-    async fn scope(&self, app: &App, by: &By, step: &Step, state: &AnyState, fields: &Value) -> Result<bool, Problem> {
+    async fn reaches_unborn(&self, app: &App, by: &By, step: &Step, fields: &Value) -> Result<bool, Problem> {
         let Some(department_of) = self.aggregate.department else {
             return Ok(false);
         };
         if by.sees_all_departments() {
             return Ok(false);
         }
-        let own = department_of(state);
+        let state = app.book.step_state(by.tenant, step).await;
+        let state = state.map_err(|error| self.told(error))?;
+        let own = department_of(&state);
         if let Some(department) = own
             && !app.principals.reaches(by, department).await?
         {
             return Err(self.not_found());
         }
-        if let Some(department) = step.department(state)
+        if let Some(department) = step.department(&state)
             && !app.principals.reaches(by, department).await?
         {
             let detail = format!("department {department} is not one of yours, nor below one of them");
             return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
         }
-        self.scope_of_source(app, by, state, fields).await?;
+        self.scope_of_source(app, by, &state, fields).await?;
         Ok(own.is_none())
     }
 

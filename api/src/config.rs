@@ -12,6 +12,7 @@
 //! | `DAYBOOK_JWT_AUDIENCE` | the `aud` that tokens must have | |
 //! | `DAYBOOK_NATS_STREAM` | JetStream stream | `DAYBOOK` |
 //! | `DAYBOOK_NATS_PREFIX` | first word of every subject | `daybook` |
+//! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `DAYBOOK_TENANT` | tenant of `demo` and `token` | see [`DEMO_TENANT`] |
@@ -24,7 +25,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use book::MasterKey;
-use book::bus::BusConfig;
+use book::bus::{BusConfig, STREAM_BYTES_MAX};
 use clap::{Args, ValueEnum};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
@@ -67,6 +68,9 @@ pub struct Config {
     /// First word of every NATS subject
     #[arg(long, env = "DAYBOOK_NATS_PREFIX", default_value = "daybook", global = true)]
     pub nats_prefix: String,
+    /// What the stream may hold, in bytes; NATS reserves it when the stream is made
+    #[arg(long, env = "DAYBOOK_NATS_STREAM_BYTES", default_value_t = STREAM_BYTES_MAX, global = true)]
+    pub nats_stream_bytes: i64,
     /// Requests a second of one user; twice as many at once
     #[arg(long, env = "DAYBOOK_RATE_PER_SECOND", default_value = "2000", global = true)]
     pub rate_per_second: NonZeroU32,
@@ -136,7 +140,9 @@ impl Config {
     /// When `NATS_URL` is missing.
     pub fn bus(&self) -> Result<BusConfig, Fault> {
         let url = needed(self.nats_url.as_ref(), "NATS_URL")?;
-        Ok(BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix))
+        let mut bus = BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix);
+        bus.stream_bytes_max = self.nats_stream_bytes;
+        Ok(bus)
     }
 
     /// The key that wraps the keys of persons.

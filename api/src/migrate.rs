@@ -1,19 +1,17 @@
 //! Migrations of the book, embedded in the program. Read tables are not migrated but declared.
 
+use book::MIGRATOR;
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
 use tracing::warn;
 
 use crate::Fault;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// Applies the migrations that the database lacks. The pool connects as the database's owner.
 ///
 /// # Errors
 /// When one fails, or one that was applied has changed since.
 pub async fn migrate(owner: &PgPool) -> Result<(), Fault> {
-    Ok(MIGRATIONS.run(owner).await?)
+    Ok(MIGRATOR.run(owner).await?)
 }
 
 /// Refuses a database that lacks migrations.
@@ -21,7 +19,7 @@ pub async fn migrate(owner: &PgPool) -> Result<(), Fault> {
 /// # Errors
 /// When it does, or does not answer.
 pub async fn check(owner: &PgPool) -> Result<(), Fault> {
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
     let (book, noted): (bool, bool) =
         sqlx::query_as("select to_regclass('book.events') is not null, to_regclass('_sqlx_migrations') is not null")
             .fetch_one(owner)

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
 
@@ -25,6 +25,9 @@ use crate::{admin, audit, command, health, openapi, query};
 pub const REQUESTS_MAX: usize = 4_096;
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
+/// How much of a body that is too large is read before it is refused, and for how long, in seconds.
+const DRAINED_BYTES_MAX: usize = 8 << 20;
+const DRAIN_SECONDS_MAX: u64 = 2;
 /// Length of an X-Request-Id that is kept.
 const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -91,7 +94,7 @@ async fn no_method(request: Request) -> Problem {
 /// Sheds load rather than queueing it, and ends what takes too long.
 async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
     if content_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        // Said at once: nobody should have to send it first.
+        drain(request).await;
         return Problem::new(
             problem::TOO_LARGE,
             format!("the body is larger than {BODY_BYTES_MAX} bytes"),
@@ -157,6 +160,21 @@ async fn observed(request: Request, next: Next) -> Response {
     ];
     metrics::histogram!("daybook_http_seconds", &labels).record(seconds);
     response
+}
+
+/// Lets a client that sends before it listens come to the point where it hears why it is refused.
+async fn drain(request: Request) {
+    let mut body = request.into_body().into_data_stream();
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(chunk)) = body.next().await {
+            read += chunk.len();
+            if read > DRAINED_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), reading).await;
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

@@ -80,3 +80,20 @@ fn comes_after_loading(statement: &str) -> bool {
         .iter()
         .any(|start| statement.starts_with(start))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tables_come_before_loading_and_everything_else_after() {
+        for context in crate::CONTEXTS {
+            let (before, after) = context.statements();
+            assert_eq!(before.len(), context.tables.len());
+            assert!(before.iter().all(|statement| statement.starts_with("create table")));
+            assert!(
+                after
+                    .iter()
+                    .all(|statement| !statement.contains("create table") && !statement.contains(";"))
+            );
+        }
+    }
+}

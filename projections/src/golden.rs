@@ -72,3 +72,22 @@ impl Stored {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_golden_history_leaves_a_row_in_every_table() {
+        for context in crate::CONTEXTS {
+            let events = history(context).unwrap();
+            for projection in context.tables {
+                assert!(
+                    !projection.folded(&events).unwrap().is_empty(),
+                    "{}",
+                    projection.table().name
+                );
+            }
+        }
+    }
+}

@@ -42,10 +42,12 @@ impl Figure {
     }
 }
 
+type Measuring = Pin<Box<dyn Future<Output = Vec<Figure>>>>;
+
 /// Figures that are measured together.
 pub struct Group {
     pub figures: &'static [&'static str],
-    pub run: fn() -> Pin<Box<dyn Future<Output = Vec<Figure>>>>,
+    pub run: fn() -> Measuring,
 }
 
 pub const GROUPS: &[Group] = &[

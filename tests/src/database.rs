@@ -61,6 +61,12 @@ impl Drop for Database {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
         let drop = async move {
+            // The stream on the bus is called like the database.
+            if let Ok(nats) = std::env::var("NATS_URL")
+                && let Ok(client) = async_nats::connect(nats).await
+            {
+                let _ = async_nats::jetstream::new(client).delete_stream(&name).await;
+            }
             if let Ok(mut connection) = PgConnection::connect_with(&server).await {
                 let _ = connection
                     .execute(format!("drop database if exists {name} with (force)").as_str())

@@ -14,7 +14,7 @@ use crate::Database;
 /// The master key of every test.
 pub const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
 /// What a test's stream on the bus may hold, in bytes: many tests share one server.
-const STREAM_BYTES_MAX: i64 = 32 << 20;
+pub const STREAM_BYTES_MAX: i64 = 32 << 20;
 
 /// Migrates a database and makes the first generation of every context.
 pub async fn prepare(options: &PgConnectOptions) {

@@ -35,6 +35,10 @@ impl Process {
                 ("DAYBOOK_JWT_AUDIENCE", AUDIENCE),
                 ("DAYBOOK_NATS_STREAM", stream),
                 ("DAYBOOK_NATS_PREFIX", stream),
+                (
+                    "DAYBOOK_NATS_STREAM_BYTES",
+                    &crate::ledger::STREAM_BYTES_MAX.to_string(),
+                ),
                 ("DAYBOOK_RATE_PER_SECOND", "1000000"),
                 ("RUST_LOG", "warn"),
             ])

@@ -118,6 +118,8 @@ pub fn config(database_url: &str, stream: &str) -> Config {
         stream,
         "--nats-prefix",
         stream,
+        "--nats-stream-bytes",
+        &crate::ledger::STREAM_BYTES_MAX.to_string(),
         "--rate-per-second",
         "1000000",
     ];
