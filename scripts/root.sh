@@ -86,7 +86,7 @@ debian_keyring() {
     printf '%s\n' "${DAYBOOK_DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}"
 }
 
-# The Debian mirrors this machine is set up with, then the public one.
+# The Debian mirrors this machine is set up with, then debootstrap's own.
 debian_mirrors() {
     local codename
     # shellcheck source=/dev/null
@@ -99,7 +99,8 @@ debian_mirrors() {
         apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) x$(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
             awk -v codename="$codename" '
                 $3 == "main" && $2 !~ /-/ && ($4 == "xDebian" || ($4 == "x" && $2 == codename)) { print $1 }'
-        echo http://deb.debian.org/debian
+        # What debootstrap itself would take.
+        sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$(command -v debootstrap)"
     } | sed 's|/*$||' | awk '/^(https?|file):/ && !seen[$0]++'
 }
 
