@@ -107,8 +107,8 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), Fault> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        info!("stopping; requests under way may end");
         stop.cancel();
+        info!("stopping; requests under way may end");
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -162,7 +162,12 @@ async fn a_rebuild_during_writes_differs_in_nothing_and_no_read_fails() {
     let worker = tokio::spawn(projector(&ledger, &posted).run(ledger.stop.clone()));
     history(&ledger, 30).await;
     // From here on every read, whatever it reads from, sees all the orders.
-    assert!(posted.wait(context(), ledger.tail.end().await.unwrap(), WAIT).await.unwrap());
+    assert!(
+        posted
+            .wait(context(), ledger.tail.end().await.unwrap(), WAIT)
+            .await
+            .unwrap()
+    );
     let done = Arc::new(AtomicBool::new(false));
     let writer = {
         let (ledger, done) = (ledger.clone(), done.clone());
