@@ -24,12 +24,29 @@ async fn enter(ledger: &Ledger, suppliers: u128) {
     futures::future::join_all(entries).await;
 }
 
-async fn stream(ledger: &Ledger) -> async_nats::jetstream::stream::Stream {
+/// The stream on the bus; none until a relay has made it.
+async fn stream(ledger: &Ledger) -> Option<async_nats::jetstream::stream::Stream> {
     let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
     async_nats::jetstream::new(client)
         .get_stream(&ledger.database.name)
         .await
-        .unwrap()
+        .ok()
+}
+
+/// The stream, once it mirrors the book up to `position`.
+async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::stream::Stream {
+    let mirroring = async {
+        loop {
+            if let Some(stream) = stream(ledger).await
+                && stream.cached_info().state.last_sequence == position
+            {
+                return stream;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), mirroring)
+        .await
+        .expect("a relay mirrors the book")
 }
 
 /// Reads from the feed until `position`; every event must follow the one before.
@@ -60,17 +77,7 @@ async fn two_relays_mirror_the_book_once_and_the_standby_takes_over() {
     enter(&ledger, 200).await;
     follow(&mut feed, 200, 400).await;
 
-    let mirrored = async {
-        loop {
-            let mut stream = stream(&ledger).await;
-            if stream.info().await.unwrap().state.last_sequence == 400 {
-                return stream;
-            }
-        }
-    };
-    let stream = tokio::time::timeout(Duration::from_secs(10), mirrored)
-        .await
-        .expect("the standby mirrors the rest");
+    let stream = mirrored(&ledger, 400).await;
     let mut messages = stream
         .create_consumer(async_nats::jetstream::consumer::pull::OrderedConfig::default())
         .await
@@ -102,20 +109,7 @@ async fn a_wiped_bus_loses_nothing_and_is_made_anew_at_the_same_positions() {
         .await;
     enter(&ledger, 50).await;
     follow(&mut feed, 50, 100).await;
-    let anew = async {
-        loop {
-            let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
-            let jetstream = async_nats::jetstream::new(client);
-            if let Ok(stream) = jetstream.get_stream(&ledger.database.name).await
-                && stream.cached_info().state.last_sequence == 100
-            {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), anew)
-        .await
-        .expect("the relay makes the stream anew");
+    mirrored(&ledger, 100).await;
     ledger.stop.cancel();
     relay.await.unwrap();
 }
@@ -127,6 +121,7 @@ async fn the_server_refuses_what_a_zombie_relay_would_publish() {
     enter(&ledger, 10).await;
     let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
     follow(&mut feed, 0, 10).await;
+    mirrored(&ledger, 10).await;
     let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let refused = async {
@@ -150,8 +145,7 @@ async fn the_server_refuses_what_a_zombie_relay_would_publish() {
     tokio::time::timeout(Duration::from_secs(10), refused)
         .await
         .expect("a guard names the wrong sequence");
-    let mut stream = stream(&ledger).await;
-    assert_eq!(stream.info().await.unwrap().state.last_sequence, 10);
+    mirrored(&ledger, 10).await;
     ledger.stop.cancel();
     relay.await.unwrap();
 }
