@@ -151,6 +151,11 @@ async fn observed(request: Request, next: Next) -> Response {
     response
         .headers_mut()
         .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if path.starts_with("/v1/") && !response.headers().contains_key(header::CACHE_CONTROL) {
+        // Rows and events are somebody's, and a moment later they may be others.
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    }
     let (status, seconds) = (response.status(), started.elapsed().as_secs_f64());
     debug!(status = status.as_u16(), seconds, "answered");
     let labels = [

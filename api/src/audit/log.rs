@@ -20,6 +20,23 @@ pub const WINDOW_EVENTS: i64 = 5_000;
 /// Events looked at for one request.
 pub const SCANNED_EVENTS_MAX: i64 = 50_000;
 
+/// Bytes of payloads shown at once; the last event may exceed it.
+pub const PAGE_BYTES_MAX: i64 = 8 << 20;
+
+macro_rules! select_matching {
+    ($rest:literal) => {
+        concat!(
+            "select position, octet_length(payload::text) from book.events
+             where position > $1 and position <= $2 and tenant_id = $3
+               and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
+               and ($6::text is null or event_type = $6)
+               and ($7::text is null or metadata->>'actor' = $7)
+               and ($8::text is null or metadata->>'correlation_id' = $8) ",
+            $rest
+        )
+    };
+}
+
 /// What is looked for; `None` is whatever.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -84,31 +101,13 @@ pub async fn search(
             rest: None,
         });
     }
-    // A stream has an index, so its whole range is one window.
-    let window = if wanted.stream.is_some() {
-        i64::MAX
-    } else {
-        WINDOW_EVENTS
-    };
-    let (mut events, mut scanned) = (Vec::new(), 0);
+    let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, PAGE_BYTES_MAX);
     let mut visible = Visible::default();
     while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
-        let size = window.min(range.upto - range.above);
-        let part = match backwards {
-            true => Range {
-                above: range.upto - size,
-                upto: range.upto,
-            },
-            false => Range {
-                above: range.above,
-                upto: range.above + size,
-            },
-        };
+        let part = window(wanted, range, backwards);
         let left = limit - i64::try_from(events.len()).unwrap_or(limit);
-        let positions = positions(app, wanted, part, backwards, left).await?;
-        let full = i64::try_from(positions.len()).is_ok_and(|found| found == left);
-        let reached = positions.last().copied().filter(|_| full);
-        let mut found = app.tail.at(&positions).await?;
+        let hits = matching(app, wanted, part, backwards, left, &mut bytes).await?;
+        let mut found = app.tail.at(&hits.positions).await?;
         if backwards {
             found.reverse();
         }
@@ -117,42 +116,59 @@ pub async fn search(
                 events.push(recorded);
             }
         }
-        range = match (backwards, reached) {
-            (false, reached) => Range {
-                above: reached.unwrap_or(part.upto),
-                ..range
-            },
-            (true, reached) => Range {
-                upto: reached.map_or(part.above, |position| position - 1),
-                ..range
-            },
-        };
-        scanned = scanned.saturating_add(size);
-        if full && i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
+        match (backwards, hits.cut_at) {
+            (false, cut_at) => range.above = cut_at.unwrap_or(part.upto),
+            (true, cut_at) => range.upto = cut_at.map_or(part.above, |position| position - 1),
+        }
+        scanned = scanned.saturating_add(part.upto - part.above);
+        if bytes <= 0 || i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
             break;
         }
     }
-    Ok(Found {
-        events,
-        rest: Some(range).filter(|range| range.above < range.upto),
-    })
+    let rest = Some(range).filter(|range| range.above < range.upto);
+    Ok(Found { events, rest })
 }
 
-/// Positions of matching events within one window.
-async fn positions(app: &App, wanted: &Wanted, range: Range, backwards: bool, limit: i64) -> Result<Vec<i64>, Problem> {
-    const FORWARDS: &str = "select position from book.events
-        where position > $1 and position <= $2 and tenant_id = $3
-          and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
-          and ($6::text is null or event_type = $6)
-          and ($7::text is null or metadata->>'actor' = $7) and ($8::text is null or metadata->>'correlation_id' = $8)
-        order by position limit $9";
-    const BACKWARDS: &str = "select position from book.events
-        where position > $1 and position <= $2 and tenant_id = $3
-          and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
-          and ($6::text is null or event_type = $6)
-          and ($7::text is null or metadata->>'actor' = $7) and ($8::text is null or metadata->>'correlation_id' = $8)
-        order by position desc limit $9";
-    Ok(sqlx::query_scalar(if backwards { BACKWARDS } else { FORWARDS })
+/// The part of a range that is looked at next.
+fn window(wanted: &Wanted, range: Range, backwards: bool) -> Range {
+    // A stream has an index, so its whole range is one window.
+    let size = if wanted.stream.is_some() {
+        i64::MAX
+    } else {
+        WINDOW_EVENTS
+    };
+    let size = size.min(range.upto - range.above);
+    if backwards {
+        Range {
+            above: range.upto - size,
+            ..range
+        }
+    } else {
+        Range {
+            upto: range.above + size,
+            ..range
+        }
+    }
+}
+
+/// Matching events of one window, in the order of the search.
+struct Matching {
+    positions: Vec<i64>,
+    /// The last of them, when there may be more behind it: so many, or so many bytes, are enough.
+    cut_at: Option<i64>,
+}
+
+async fn matching(
+    app: &App,
+    wanted: &Wanted,
+    range: Range,
+    backwards: bool,
+    limit: i64,
+    bytes: &mut i64,
+) -> Result<Matching, Problem> {
+    const FORWARDS: &str = select_matching!("order by position limit $9");
+    const BACKWARDS: &str = select_matching!("order by position desc limit $9");
+    let found: Vec<(i64, i32)> = sqlx::query_as(if backwards { BACKWARDS } else { FORWARDS })
         .bind(range.above)
         .bind(range.upto)
         .bind(wanted.tenant)
@@ -165,7 +181,19 @@ async fn positions(app: &App, wanted: &Wanted, range: Range, backwards: bool, li
         // The plan depends on whether there is a stream.
         .persistent(false)
         .fetch_all(app.tail.pool())
-        .await?)
+        .await?;
+    let all = i64::try_from(found.len()).is_ok_and(|found| found < limit);
+    let mut positions = Vec::with_capacity(found.len());
+    for &(position, size) in &found {
+        if *bytes <= 0 {
+            break;
+        }
+        *bytes -= i64::from(size);
+        positions.push(position);
+    }
+    let cut = !all || positions.len() < found.len();
+    let cut_at = positions.last().copied().filter(|_| cut);
+    Ok(Matching { positions, cut_at })
 }
 
 /// Which streams somebody sees, remembered for the length of one search.

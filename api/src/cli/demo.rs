@@ -151,6 +151,10 @@ impl Demo<'_> {
             )
             .await?;
         }
+        self.offers(admin).await
+    }
+
+    async fn offers(&self, admin: Uuid) -> Result<(), Fault> {
         let (pump, large) = (self.id("part/pump"), self.id("variant/pump-large"));
         let variant = json!({
             "part_id": pump, "variant_code": "L", "variant_name": "Large", "attributes": { "litres_per_minute": 90 },

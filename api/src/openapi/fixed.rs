@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Paths;
 use super::parts::{answer, answers, in_path, in_query, parameter, position, uuid};
 use crate::audit::causes::TREE_EVENTS_MAX;
-use crate::audit::log::{PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
+use crate::audit::log::{PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
 
 pub fn add(paths: &mut Paths) {
     log(paths);
@@ -26,7 +26,7 @@ fn log(paths: &mut Paths) {
             "summary": "The log.",
             "description": format!(
                 "Permission `audit.read`; without `departments.all`, events of streams that belong to other departments are left out. \
-                 The newest first, unless `after` or `order` say otherwise. One request looks at up to {SCANNED_EVENTS_MAX} events: a page \
+                 The newest first, unless `after` or `order` say otherwise. One request looks at up to {SCANNED_EVENTS_MAX} events and shows up to {PAGE_BYTES_MAX} bytes of payloads: a page \
                  may be short, or empty, and still have a `next`, which is the `after` (backwards: the `before`) of the next request."
             ),
             "parameters": parameters,
@@ -45,6 +45,11 @@ fn log(paths: &mut Paths) {
             "responses": answers(vec![("200", answer("The event.", event()))], &[400, 404]),
         }),
     );
+    follow(paths);
+    tree(paths);
+}
+
+fn follow(paths: &mut Paths) {
     let mut parameters = filters();
     parameters.push(in_query(
         "after",
@@ -64,6 +69,9 @@ fn log(paths: &mut Paths) {
             "responses": answers(vec![("200", json!({ "description": "Events.", "content": { "text/event-stream": { "schema": { "type": "string" } } } }))], &[400]),
         }),
     );
+}
+
+fn tree(paths: &mut Paths) {
     let tree = json!({
         "type": "object",
         "properties": {

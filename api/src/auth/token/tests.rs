@@ -241,7 +241,8 @@ fn no_header_talks_the_service_into_another_key_or_algorithm() {
             URL_SAFE_NO_PAD.encode(claims().to_string())
         )
     };
-    let other_secret = EncodingKey::from_secret(b"another secret of more than thirty-two bytes");
+    let by_secret_as =
+        |algorithm, secret: &[u8]| signed(&Header::new(algorithm), &claims(), &EncodingKey::from_secret(secret));
     for (what, token) in [
         ("alg none", format!("{}.", message("none"))),
         ("alg None", format!("{}.", message("None"))),
@@ -257,32 +258,11 @@ fn no_header_talks_the_service_into_another_key_or_algorithm() {
         ),
         (
             "another secret",
-            signed(&Header::new(Algorithm::HS256), &claims(), &other_secret),
+            by_secret_as(Algorithm::HS256, b"another secret of more than thirty-two bytes"),
         ),
-        (
-            "an empty secret",
-            signed(
-                &Header::new(Algorithm::HS256),
-                &claims(),
-                &EncodingKey::from_secret(b""),
-            ),
-        ),
-        (
-            "HS384",
-            signed(
-                &Header::new(Algorithm::HS384),
-                &claims(),
-                &EncodingKey::from_secret(SECRET),
-            ),
-        ),
-        (
-            "HS512",
-            signed(
-                &Header::new(Algorithm::HS512),
-                &claims(),
-                &EncodingKey::from_secret(SECRET),
-            ),
-        ),
+        ("an empty secret", by_secret_as(Algorithm::HS256, b"")),
+        ("HS384", by_secret_as(Algorithm::HS384, SECRET)),
+        ("HS512", by_secret_as(Algorithm::HS512, SECRET)),
         ("RS256", signed(&keyed("rsa", Algorithm::RS256), &claims(), &rsa())),
         (
             "a critical extension",
@@ -308,59 +288,31 @@ fn no_header_talks_the_service_into_another_key_or_algorithm() {
 
 #[test]
 fn a_key_set_accepts_only_its_own_keys_with_their_own_algorithm() {
-    let modulus: Value = serde_json::from_str(JWKS).unwrap();
-    let public = modulus["keys"][0]["n"].as_str().unwrap().as_bytes();
+    let set: Value = serde_json::from_str(JWKS).unwrap();
+    let public = set["keys"][0]["n"].as_str().unwrap().as_bytes();
     let ec = EncodingKey::from_ec_pem(EC).unwrap();
+    let by_rsa = |kid: &str, algorithm| signed(&keyed(kid, algorithm), &claims(), &rsa());
+    let by_text = |kid: &str, text: &[u8]| {
+        signed(
+            &keyed(kid, Algorithm::HS256),
+            &claims(),
+            &EncodingKey::from_secret(text),
+        )
+    };
     for (what, token) in [
         ("no kid", signed(&Header::new(Algorithm::RS256), &claims(), &rsa())),
-        (
-            "an unknown kid",
-            signed(&keyed("gone", Algorithm::RS256), &claims(), &rsa()),
-        ),
-        (
-            "another key's kid",
-            signed(&keyed("ec", Algorithm::RS256), &claims(), &rsa()),
-        ),
-        (
-            "the public key as a secret",
-            signed(
-                &keyed("rsa", Algorithm::HS256),
-                &claims(),
-                &EncodingKey::from_secret(public),
-            ),
-        ),
-        (
-            "the public key's text as a secret",
-            signed(
-                &keyed("rsa", Algorithm::HS256),
-                &claims(),
-                &EncodingKey::from_secret(JWKS.as_bytes()),
-            ),
-        ),
+        ("an unknown kid", by_rsa("gone", Algorithm::RS256)),
+        ("another key's kid", by_rsa("ec", Algorithm::RS256)),
+        ("the public key as a secret", by_text("rsa", public)),
+        ("the public key's text as a secret", by_text("rsa", JWKS.as_bytes())),
         (
             "a symmetric key of the set",
-            signed(
-                &keyed("symmetric", Algorithm::HS256),
-                &claims(),
-                &EncodingKey::from_secret(b"secretsecretsecretsecretsecret"),
-            ),
+            by_text("symmetric", b"secretsecretsecretsecretsecret"),
         ),
-        (
-            "RS512 with an RS256 key",
-            signed(&keyed("rsa", Algorithm::RS512), &claims(), &rsa()),
-        ),
-        (
-            "PS256 with an RS256 key",
-            signed(&keyed("rsa", Algorithm::PS256), &claims(), &rsa()),
-        ),
-        (
-            "a key for PS256",
-            signed(&keyed("pss", Algorithm::RS256), &claims(), &rsa()),
-        ),
-        (
-            "a key for encryption",
-            signed(&keyed("encryption", Algorithm::RS256), &claims(), &rsa()),
-        ),
+        ("RS512 with an RS256 key", by_rsa("rsa", Algorithm::RS512)),
+        ("PS256 with an RS256 key", by_rsa("rsa", Algorithm::PS256)),
+        ("a key for PS256", by_rsa("pss", Algorithm::RS256)),
+        ("a key for encryption", by_rsa("encryption", Algorithm::RS256)),
         (
             "a short key",
             signed(
@@ -373,14 +325,7 @@ fn a_key_set_accepts_only_its_own_keys_with_their_own_algorithm() {
             "a curve that we do not take",
             signed(&keyed("p384", Algorithm::ES256), &claims(), &ec),
         ),
-        (
-            "a service's secret",
-            signed(
-                &keyed("rsa", Algorithm::HS256),
-                &claims(),
-                &EncodingKey::from_secret(SECRET),
-            ),
-        ),
+        ("a service's secret", by_text("rsa", SECRET)),
     ] {
         assert!(by_set(&token).is_err(), "{what}");
     }
