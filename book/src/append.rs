@@ -85,14 +85,32 @@ pub async fn append(pool: &PgPool, batch: &[Append]) -> Result<Vec<Outcome>, Boo
         args.command(command, append);
     }
     let rows = args.call(pool).await?;
-    if rows.len() != batch.len() {
-        return Err(BookError::Broken(format!(
-            "{} commands were sent and {} answered",
-            batch.len(),
-            rows.len()
-        )));
+    let (began, refused) = rows
+        .split_first()
+        .ok_or_else(|| BookError::Broken("book.append answered nothing".to_owned()))?;
+    let (mut position, recorded_at): (i64, DateTime<Utc>) = (began.try_get(3)?, began.try_get(4)?);
+    let mut refused = refused.iter().peekable();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for (command, append) in (1..).zip(batch) {
+        let next = refused.peek().map(|row| row.try_get::<i32, _>(0)).transpose()?;
+        if next == Some(command)
+            && let Some(row) = refused.next()
+        {
+            outcomes.push(outcome(row)?);
+            continue;
+        }
+        position += append.events.len() as i64;
+        outcomes.push(Outcome::Appended(Receipt {
+            body_hash: Vec::new(),
+            position,
+            recorded_at,
+            answer: String::new(),
+        }));
     }
-    rows.iter().map(outcome).collect()
+    match refused.next() {
+        None => Ok(outcomes),
+        Some(_) => Err(BookError::Broken("book.append refused a command that was not sent".to_owned())),
+    }
 }
 
 /// The receipt of a command, if it was accepted.
@@ -117,24 +135,19 @@ pub async fn receipt(pool: &PgPool, command_id: Uuid) -> Result<Option<Receipt>,
     .transpose()
 }
 
+/// What became of a command that was not appended.
 fn outcome(row: &sqlx::postgres::PgRow) -> Result<Outcome, BookError> {
-    let receipt = || -> Result<Receipt, BookError> {
-        Ok(Receipt {
-            body_hash: row.try_get::<Option<_>, _>("body_hash")?.unwrap_or_default(),
-            position: row.try_get("last_position")?,
-            recorded_at: row.try_get("recorded_at")?,
-            answer: row.try_get::<Option<_>, _>("answer")?.unwrap_or_default(),
-        })
-    };
-    let detail = || {
-        row.try_get::<Option<String>, _>("detail")
-            .map(Option::unwrap_or_default)
-    };
-    match row.try_get::<&str, _>("outcome")? {
-        "appended" => Ok(Outcome::Appended(receipt()?)),
-        "repeated" => Ok(Outcome::Repeated(receipt()?)),
-        "moved" => Ok(Outcome::Moved { stream: detail()? }),
-        "claimed" => Ok(Outcome::Claimed { name: detail()? }),
+    match row.try_get::<&str, _>(1)? {
+        "repeated" => Ok(Outcome::Repeated(Receipt {
+            body_hash: row.try_get(2)?,
+            position: row.try_get(3)?,
+            recorded_at: row.try_get(4)?,
+            answer: row.try_get(5)?,
+        })),
+        "moved" => Ok(Outcome::Moved {
+            stream: row.try_get(6)?,
+        }),
+        "claimed" => Ok(Outcome::Claimed { name: row.try_get(6)? }),
         other => Err(BookError::Broken(format!("book.append answered {other}"))),
     }
 }
@@ -146,14 +159,16 @@ struct Arguments<'a> {
     tenants: Vec<Uuid>,
     body_hashes: Vec<&'a [u8]>,
     answers: Vec<&'a str>,
+    /// Events of this command and of all before it.
+    event_ends: Vec<i32>,
     stream_command: Vec<i32>,
     stream_types: Vec<&'a str>,
-    stream_ids: Vec<String>,
+    stream_ids: Vec<Uuid>,
     stream_expected: Vec<i64>,
     event_command: Vec<i32>,
     event_ids: Vec<Uuid>,
     event_stream_types: Vec<&'a str>,
-    event_stream_ids: Vec<String>,
+    event_stream_ids: Vec<Uuid>,
     event_sequences: Vec<i64>,
     event_types: Vec<&'a str>,
     event_versions: Vec<&'a str>,
@@ -164,7 +179,7 @@ struct Arguments<'a> {
     claim_names: Vec<&'a str>,
     claim_digests: Vec<&'a [u8]>,
     claim_types: Vec<&'a str>,
-    claim_ids: Vec<String>,
+    claim_ids: Vec<Uuid>,
     erased_command: Vec<i32>,
     erased_subjects: Vec<Uuid>,
 }
@@ -178,14 +193,14 @@ impl<'a> Arguments<'a> {
         for seen in &append.seen {
             self.stream_command.push(command);
             self.stream_types.push(seen.aggregate_type);
-            self.stream_ids.push(seen.stream.to_string());
+            self.stream_ids.push(seen.stream);
             self.stream_expected.push(seen.sequence);
         }
         for event in &append.events {
             self.event_command.push(command);
             self.event_ids.push(event.event_id);
             self.event_stream_types.push(event.aggregate_type);
-            self.event_stream_ids.push(event.stream.to_string());
+            self.event_stream_ids.push(event.stream);
             self.event_sequences.push(event.sequence);
             self.event_types.push(&event.event_type);
             self.event_versions.push(&event.event_version);
@@ -198,8 +213,9 @@ impl<'a> Arguments<'a> {
             self.claim_names.push(claim.name);
             self.claim_digests.push(&claim.digest);
             self.claim_types.push(claim.aggregate_type);
-            self.claim_ids.push(claim.stream.to_string());
+            self.claim_ids.push(claim.stream);
         }
+        self.event_ends.push(self.event_command.len() as i32);
         for subject in &append.erased {
             self.erased_command.push(command);
             self.erased_subjects.push(*subject);
@@ -208,14 +224,15 @@ impl<'a> Arguments<'a> {
 
     async fn call(self, pool: &PgPool) -> Result<Vec<sqlx::postgres::PgRow>, BookError> {
         Ok(sqlx::query(
-            "select command, outcome, body_hash, last_position, recorded_at, answer::text as answer, detail
+            "select command, outcome, body_hash, last_position, recorded_at, answer, detail
              from book.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                              $20, $21, $22, $23, $24, $25)",
+                              $20, $21, $22, $23, $24, $25, $26)",
         )
         .bind(self.command_ids)
         .bind(self.tenants)
         .bind(self.body_hashes)
         .bind(self.answers)
+        .bind(self.event_ends)
         .bind(self.stream_command)
         .bind(self.stream_types)
         .bind(self.stream_ids)

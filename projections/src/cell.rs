@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow};
@@ -144,6 +144,27 @@ impl Cell for Value {
     }
     fn json(&self) -> Value {
         self.clone()
+    }
+}
+
+impl Cell for Map<String, Value> {
+    const KIND: Kind = Kind::Json;
+    fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        let objects: Vec<Option<Value>> = cells.map(|cell| cell.cloned().map(Value::Object)).collect();
+        Value::bind(objects.iter().map(Option::as_ref), arguments)
+    }
+    fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Cell::encode(&Value::Object(self.clone()), out)
+    }
+    fn find(row: &PgRow, index: usize) -> sqlx::Result<Option<Self>> {
+        match row.try_get(index)? {
+            None => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(object)),
+            Some(_) => Err(decode_error(index, "JSON that is no object".into())),
+        }
+    }
+    fn json(&self) -> Value {
+        Value::Object(self.clone())
     }
 }
 

@@ -12,8 +12,8 @@ use crate::row::Row;
 /// How recorded events become the rows of one table: all that a new table has to write.
 pub trait Project: Row {
     /// Whether each row is written by one stream only, so that a stream's first event cannot meet a
-    /// row that is there already. It saves looking for one.
-    const OWNED: bool = true;
+    /// row that is there already. It saves looking for one; said wrongly, it overwrites rows unseen.
+    const OWNED: bool = false;
     /// Whether every event writes rows of its own, which nothing touches again.
     const APPENDS: bool = false;
 

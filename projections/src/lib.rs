@@ -8,6 +8,7 @@ pub mod table;
 
 pub mod fold;
 pub mod projection;
+pub mod register;
 pub mod sql;
 
 pub mod context;

@@ -57,6 +57,8 @@ row! {
 }
 
 impl Project for OrderRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
             AnyEvent::Order(_) => vec![recorded.stream],
@@ -158,6 +160,8 @@ row! {
 }
 
 impl Project for OrderItemRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         let AnyEvent::Order(event) = &recorded.event else {
             return Vec::new();

@@ -39,6 +39,8 @@ row! {
 }
 
 impl Project for RequestRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
             AnyEvent::DeviceRequest(_) => vec![recorded.stream],

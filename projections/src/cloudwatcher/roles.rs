@@ -35,6 +35,8 @@ row! {
 }
 
 impl Project for RoleRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
             AnyEvent::Role(_) => vec![recorded.stream],
@@ -98,6 +100,8 @@ row! {
 }
 
 impl Project for RolePermissionRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         let AnyEvent::Role(event) = &recorded.event else {
             return Vec::new();

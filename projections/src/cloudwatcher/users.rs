@@ -41,6 +41,8 @@ row! {
 }
 
 impl Project for UserRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         let AnyEvent::User(event) = &recorded.event else {
             return Vec::new();
@@ -164,6 +166,8 @@ row! {
 }
 
 impl Project for UserRoleRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
             AnyEvent::User(
@@ -222,6 +226,8 @@ row! {
 }
 
 impl Project for UserDepartmentRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
             AnyEvent::User(

@@ -1,0 +1,90 @@
+//! Reference data as rows: the one fold of everything that is entered, amended and struck.
+
+/// Declares the read table of a register kind, as `row!` does, and its fold.
+///
+/// The columns are fields of the kind by the same names. `of` names the kind, which is also its
+/// variant of `AnyEvent`. `in_use` names the column that says whether the entry is struck; without
+/// one a struck entry's row goes, and the kind must say so too (`STRUCK_STAYS`).
+#[macro_export]
+macro_rules! register {
+    (@struck $row:expr, $at:expr, $in_use:ident) => {
+        Some(Self { $in_use: false, updated_at: $at, ..$row })
+    };
+    (@struck $row:expr, $at:expr,) => {{
+        let _: Self = $row;
+        None
+    }};
+    (
+        $(#[doc = $doc:literal])+
+        $row:ident = $context:ident.$name:ident of $kind:ident
+        columns { $($(#[doc = $column_doc:literal])* $column:ident: $type:ty,)* }
+        in_use { $($in_use:ident)? }
+        find { $($find:ident),* $(,)? }
+        scope { $scope:expr }
+    ) => {
+        $crate::row! {
+            $(#[doc = $doc])+
+            $row = $context.$name
+            key {
+                /// The entry's id.
+                id: uuid::Uuid,
+            }
+            columns {
+                $($(#[doc = $column_doc])* $column: $type,)*
+                $(
+                    /// Whether it is in use.
+                    $in_use: bool,
+                )?
+                /// When it was first entered.
+                created_at: chrono::DateTime<chrono::Utc>,
+                /// When it last changed.
+                updated_at: chrono::DateTime<chrono::Utc>,
+            }
+            generated {}
+            find { $($find),* }
+            scope { $scope }
+            masked {}
+        }
+
+        const _: () = assert!(
+            <$kind as domain::register::Kind>::STRUCK_STAYS == (false $(|| !stringify!($in_use).is_empty())?),
+            "the kind and its table differ on whether a struck entry's row stays"
+        );
+
+        impl $crate::fold::Project for $row {
+            const OWNED: bool = true;
+
+            fn keys(recorded: &domain::Recorded<domain::AnyEvent>) -> Vec<uuid::Uuid> {
+                match &recorded.event {
+                    domain::AnyEvent::$kind(_) => vec![recorded.stream],
+                    _ => Vec::new(),
+                }
+            }
+
+            fn fold(
+                row: Option<Self>,
+                &id: &uuid::Uuid,
+                recorded: &domain::Recorded<domain::AnyEvent>,
+            ) -> Result<Option<Self>, $crate::fold::FoldError> {
+                use domain::register::Change;
+
+                let domain::AnyEvent::$kind(change) = &recorded.event else {
+                    return Ok(row);
+                };
+                let written = |entry: &$kind, created_at| Self {
+                    tenant_id: recorded.tenant_id,
+                    id,
+                    $($column: entry.$column.clone(),)*
+                    $($in_use: true,)?
+                    created_at,
+                    updated_at: recorded.at,
+                };
+                Ok(match change {
+                    Change::Entered(entry) => Some(written(entry, row.map_or(recorded.at, |row| row.created_at))),
+                    Change::Amended(entry) => Some(written(entry, $crate::fold::existing(row)?.created_at)),
+                    Change::Struck {} => $crate::register!(@struck $crate::fold::existing(row)?, recorded.at, $($in_use)?),
+                })
+            }
+        }
+    };
+}
