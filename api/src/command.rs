@@ -24,7 +24,7 @@ use crate::auth::{By, Principal};
 use crate::extract::{self, POSITION, Path};
 use crate::problem::{self, Problem};
 use headers::Asked;
-use registry::Aggregate;
+use registry::{Aggregate, Who};
 
 /// What an accepted command is answered.
 #[derive(Debug, Serialize)]
@@ -236,9 +236,14 @@ impl Order<'_> {
         if app.principals.reaches(by, department).await? {
             return Ok(());
         }
+        let who = Who {
+            tenant: by.tenant,
+            by: by.user,
+            stream: self.stream,
+        };
         let refusal = self
             .aggregate
-            .refusal_without_facts(self.stream, state, self.command, fields.clone());
+            .refusal_without_facts(&who, state, self.command, fields.clone());
         Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)))
     }
 

@@ -17,7 +17,7 @@ use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
-use crate::step::Asking;
+use crate::step::Circumstances;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
 
@@ -271,11 +271,9 @@ impl Inner {
                     sequence: before.sequence,
                 });
             }
-            let facts = Arc::new(
-                self.all_facts(envelope.tenant, step, &before.state, &mut draft, trust)
-                    .await?,
-            );
-            let asking = Asking {
+            let facts = Arc::new(self.all_facts(envelope, step, &before.state, &mut draft, trust).await?);
+            let circumstances = Circumstances {
+                tenant: envelope.tenant,
                 stream: step.stream,
                 by: envelope.actor,
                 at: envelope.at,
@@ -290,7 +288,7 @@ impl Inner {
             };
             let decided = step
                 .command
-                .decide(&before.state, asking)
+                .decide(&before.state, circumstances)
                 .await?
                 .map_err(ExecuteError::Refused)?;
             draft.add(&self.vault, envelope, step, before, decided).await?;
@@ -361,16 +359,17 @@ impl Inner {
     /// All facts of a step, in as many rounds as its decider asks for.
     async fn all_facts(
         &self,
-        tenant: Uuid,
+        envelope: &Envelope,
         step: &Step,
         state: &AnyState,
         draft: &mut Draft,
         trust: Trust,
     ) -> Result<Facts, ExecuteError> {
+        let (tenant, by) = (envelope.tenant, envelope.actor);
         let mut facts = Facts::default();
         let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
         for _ in 0..FACT_ROUNDS_MAX {
-            let mut refs = step.command.reads(step.stream, state, &facts);
+            let mut refs = step.command.reads(tenant, by, step.stream, state, &facts);
             refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
             if refs.is_empty() {
                 return Ok(facts);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::event;
 use domain::fact::{AnyState, Fold};
 use domain::{FactRef, Metadata};
 use sqlx::{PgPool, Row as _};
@@ -36,8 +37,10 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef]) -> Result<Vec<
             event_type: row.try_get("event_type")?,
             version: row.try_get("event_version")?,
             payload: row.try_get("payload")?,
+            actor: Uuid::nil(),
         };
         let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)?;
+        stored.actor = metadata.actor;
         stored.payload = opened(vault, row.try_get("event_id")?, stored.payload, &metadata).await?;
         streams.entry(row.try_get("ord")?).or_default().push(stored);
     }
@@ -65,13 +68,17 @@ struct Stored {
     event_type: String,
     version: String,
     payload: String,
+    actor: Uuid,
 }
 
 fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
-    let mut parts = events
-        .iter()
-        .map(|stored| (&*stored.event_type, &*stored.version, &*stored.payload));
-    let state: AnyState = fold(&mut parts)?;
+    let mut stored = events.iter().map(|stored| event::Stored {
+        event_type: &stored.event_type,
+        version: &stored.version,
+        payload: &stored.payload,
+        actor: stored.actor,
+    });
+    let state: AnyState = fold(&mut stored)?;
     Ok(Loaded {
         state,
         sequence: events.len() as i64,

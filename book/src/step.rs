@@ -10,7 +10,7 @@ use cqrs_es::persist::{PersistedEventRepository as _, SerializedEvent};
 use cqrs_es::{Aggregate as _, DomainEvent as _};
 use domain::fact::AnyState;
 use domain::sourced::{Asked, Sourced};
-use domain::{ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, event};
+use domain::{Asking, ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, event};
 use postgres_es::PostgresEventRepository;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ pub struct Step {
     pub stream: Uuid,
     /// The sequence that the stream must be at (`If-Match`).
     pub if_match: Option<i64>,
-    pub(crate) command: Box<dyn AnyCommand>,
+    pub(crate) command: Box<dyn Erased>,
 }
 
 impl Step {
@@ -67,9 +67,10 @@ pub struct Refusal {
     pub detail: String,
 }
 
-/// What a command asks besides its own fields.
+/// What a decision depends on besides the state and the command's own fields.
 #[derive(Debug, Clone)]
-pub(crate) struct Asking {
+pub(crate) struct Circumstances {
+    pub tenant: Uuid,
     pub stream: Uuid,
     pub by: Uuid,
     pub at: DateTime<Utc>,
@@ -96,7 +97,8 @@ pub(crate) struct DecidedEvent {
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-pub(crate) trait AnyCommand: Send + Sync {
+/// A command of some kind; its kind is known only inside.
+pub(crate) trait Erased: Send + Sync {
     fn aggregate_type(&self) -> &'static str;
     fn department(&self, state: &AnyState) -> Option<Uuid>;
     /// The state of a stream without events.
@@ -107,11 +109,11 @@ pub(crate) trait AnyCommand: Send + Sync {
         vault: &'a Vault,
         stream: Uuid,
     ) -> Boxed<'a, Result<Loaded, BookError>>;
-    fn reads(&self, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef>;
+    fn reads(&self, tenant: Uuid, by: Uuid, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef>;
     fn decide<'a>(
         &'a self,
         state: &'a AnyState,
-        asking: Asking,
+        circumstances: Circumstances,
     ) -> Boxed<'a, Result<Result<Decided, Refusal>, BookError>>;
 }
 
@@ -126,7 +128,7 @@ fn typed<D: Decider>(state: &AnyState) -> Result<&D, BookError> {
         .ok_or_else(|| BookError::Broken(format!("a cached state is no {}", D::TYPE)))
 }
 
-impl<D: Decider> AnyCommand for Typed<D> {
+impl<D: Decider> Erased for Typed<D> {
     fn aggregate_type(&self) -> &'static str {
         D::TYPE
     }
@@ -152,25 +154,41 @@ impl<D: Decider> AnyCommand for Typed<D> {
         Box::pin(load::<D>(book, vault, stream))
     }
 
-    fn reads(&self, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef> {
-        typed::<D>(state).map_or_else(|_| Vec::new(), |state| state.reads(stream, &self.command, facts))
+    fn reads(&self, tenant: Uuid, by: Uuid, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef> {
+        let asking = Asking {
+            tenant,
+            by,
+            stream,
+            command: &*self.command,
+            facts,
+        };
+        typed::<D>(state).map_or_else(|_| Vec::new(), |state| state.reads(&asking))
     }
 
     fn decide<'a>(
         &'a self,
         state: &'a AnyState,
-        asking: Asking,
+        circumstances: Circumstances,
     ) -> Boxed<'a, Result<Result<Decided, Refusal>, BookError>> {
         Box::pin(async move {
             let before = typed::<D>(state)?;
-            let stream = asking.stream;
-            let asked = Asked {
+            let Circumstances {
+                tenant,
                 stream,
-                by: asking.by,
-                at: asking.at,
-                command_id: asking.command_id,
-                reason: asking.reason,
-                facts: asking.facts,
+                by,
+                at,
+                command_id,
+                reason,
+                facts,
+            } = circumstances;
+            let asked = Asked {
+                tenant,
+                stream,
+                by,
+                at,
+                command_id,
+                reason,
+                facts,
                 command: self.command.clone(),
             };
             let mut sourced = Sourced(before.clone());
@@ -229,7 +247,12 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
         let payload = facts::opened(vault, event_id, event.payload.to_string(), &metadata).await?;
-        sourced.apply(event::decode(&event.event_type, &event.event_version, &payload)?);
+        sourced.apply(event::decode(&event::Stored {
+            event_type: &event.event_type,
+            version: &event.event_version,
+            payload: &payload,
+            actor: metadata.actor,
+        })?);
     }
     Ok(Loaded {
         state: Arc::new(sourced.0),

@@ -17,7 +17,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// The command that `POST /v1/{context}/{aggregates}` without an id means, in kebab case.
     const CREATES: &'static str;
 
-    type Command: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
+    /// Whether a tenant has exactly one stream of this kind, under [`Decider::only_stream`].
+    const ONE_PER_TENANT: bool = false;
+
+    type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
     type Event: Event;
     type Refusal: Refuse;
 
@@ -32,8 +35,14 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
 
     /// The other streams that `decide` will read. Asked again with what it named so far, until it
     /// names nothing new, so that one fact may lead to another (a department to its parent).
-    fn reads(&self, _stream: Uuid, _command: &Self::Command, _facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, _asking: &Asking<'_, Self::Command>) -> Vec<FactRef> {
         Vec::new()
+    }
+
+    /// The one stream of this kind that a tenant has, where it has only one.
+    #[must_use]
+    fn only_stream(tenant: Uuid) -> Uuid {
+        Uuid::new_v5(&tenant, Self::TYPE.as_bytes())
     }
 
     /// Unique values that `event` takes or gives back; `self` is the state before it.
@@ -52,9 +61,23 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     }
 }
 
+/// A command on its way to a decision, while the facts for it are still being gathered.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a, C> {
+    pub tenant: Uuid,
+    /// The user who asks, or [`crate::SYSTEM`].
+    pub by: Uuid,
+    /// The stream that the command is sent to.
+    pub stream: Uuid,
+    pub command: &'a C,
+    /// What was read so far.
+    pub facts: &'a Facts,
+}
+
 /// A command with all that its decision may depend on.
 #[derive(Debug)]
 pub struct Request<'a, C> {
+    pub tenant: Uuid,
     /// The stream that the command is sent to.
     pub stream: Uuid,
     /// The user who asks, or [`crate::SYSTEM`].
@@ -109,4 +132,10 @@ impl ClaimChange {
             .chain(taken.map(|(name, value)| Self::Take { name, value }))
             .collect()
     }
+}
+
+/// Something that is done with a command of any kind, with its own type.
+pub trait Visit {
+    type Output;
+    fn visit<D: Decider>(self, command: D::Command) -> Self::Output;
 }

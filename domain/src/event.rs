@@ -8,8 +8,27 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// An event as it was stored: what a decoder needs of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored<'a> {
+    pub event_type: &'a str,
+    pub version: &'a str,
+    /// JSON text, its sealed fields opened.
+    pub payload: &'a str,
+    /// Who asked for it, or [`crate::SYSTEM`]: some earlier versions did not name them in the payload.
+    pub actor: Uuid,
+}
+
+/// Which version of an event is written today.
+pub trait Versioned {
+    /// The version under which events of this name are stored today.
+    fn version(_event_type: &str) -> &'static str {
+        EVENT_VERSION
+    }
+}
+
 /// An event of one aggregate. The stored name is the variant's name, the payload its fields.
-pub trait Event: DomainEvent + 'static {
+pub trait Event: DomainEvent + Versioned + 'static {
     /// Fields that tell who a person is, as (field, person): encrypted in the book under the
     /// person's own key. Top-level fields only.
     fn sealed(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {
@@ -19,12 +38,37 @@ pub trait Event: DomainEvent + 'static {
     /// Turns a stored event of an earlier version into today's name and payload.
     ///
     /// # Errors
-    /// [`DecodeError::Version`] when the version is not known, which is so for all but "1" here.
-    fn upcast(event_type: &str, version: &str, _payload: &str) -> Result<(String, String), DecodeError> {
-        Err(DecodeError::Version {
-            event_type: event_type.to_owned(),
-            version: version.to_owned(),
-        })
+    /// [`DecodeError::Version`] when the version is not known, which is so for all but today's here;
+    /// [`DecodeError::Fields`] when the payload is not what that version had.
+    fn upcast(stored: &Stored<'_>) -> Result<(String, String), DecodeError> {
+        Err(stored.unknown())
+    }
+}
+
+impl Stored<'_> {
+    /// That this program has no upcaster from the version of this event.
+    #[must_use]
+    pub fn unknown(&self) -> DecodeError {
+        DecodeError::Version {
+            event_type: self.event_type.to_owned(),
+            version: self.version.to_owned(),
+        }
+    }
+
+    /// The payload with more fields, for an upcaster: a field that is there already stays.
+    ///
+    /// # Errors
+    /// [`DecodeError::Fields`] when the payload is no JSON object.
+    pub fn with_fields<const N: usize>(&self, fields: [(&str, serde_json::Value); N]) -> Result<String, DecodeError> {
+        let mut payload: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(self.payload).map_err(|error| DecodeError::Fields {
+                event_type: self.event_type.to_owned(),
+                detail: error.to_string(),
+            })?;
+        for (name, value) in fields {
+            payload.entry(name).or_insert(value);
+        }
+        Ok(serde_json::Value::Object(payload).to_string())
     }
 }
 
@@ -32,16 +76,30 @@ pub trait Event: DomainEvent + 'static {
 pub const EVENT_VERSION: &str = "1";
 
 /// Implements the stored name (the variant's) and version for an event enum that derives
-/// `strum::IntoStaticStr`.
+/// `strum::IntoStaticStr`. Variants whose version is no longer "1" are named with theirs.
 #[macro_export]
 macro_rules! stored_by_variant {
-    ($event:ty) => {
+    ($event:ty $({ $($variant:ident => $version:literal),+ $(,)? })?) => {
+        impl $crate::event::Versioned for $event {
+            $(fn version(event_type: &str) -> &'static str {
+                // Naming the pattern makes a variant that is not one a compile error.
+                let _: fn(&$event) = |event| match event {
+                    $(<$event>::$variant { .. } => {})+
+                    _ => {}
+                };
+                match event_type {
+                    $(stringify!($variant) => $version,)+
+                    _ => $crate::event::EVENT_VERSION,
+                }
+            })?
+        }
+
         impl cqrs_es::DomainEvent for $event {
             fn event_type(&self) -> String {
                 <&'static str>::from(self).to_owned()
             }
             fn event_version(&self) -> String {
-                $crate::event::EVENT_VERSION.to_owned()
+                <$event as $crate::event::Versioned>::version(self.into()).to_owned()
             }
         }
     };
@@ -78,19 +136,19 @@ pub fn encode<E: Event>(event: &E) -> Result<String, DecodeError> {
     })
 }
 
-/// Reads an event back from its stored name, version and payload.
+/// Reads an event back as it was stored, by way of the upcaster when its version is not today's.
 ///
 /// # Errors
 /// [`DecodeError`] when the name, the version or a field is unknown.
-pub fn decode<E: Event>(event_type: &str, version: &str, payload: &str) -> Result<E, DecodeError> {
-    let tagged = if version == EVENT_VERSION {
-        format!("{{\"{event_type}\":{payload}}}")
+pub fn decode<E: Event>(stored: &Stored<'_>) -> Result<E, DecodeError> {
+    let tagged = if stored.version == E::version(stored.event_type) {
+        format!("{{\"{}\":{}}}", stored.event_type, stored.payload)
     } else {
-        let (event_type, payload) = E::upcast(event_type, version, payload)?;
+        let (event_type, payload) = E::upcast(stored)?;
         format!("{{\"{event_type}\":{payload}}}")
     };
     serde_json::from_str(&tagged).map_err(|error| DecodeError::Fields {
-        event_type: event_type.to_owned(),
+        event_type: stored.event_type.to_owned(),
         detail: error.to_string(),
     })
 }
@@ -139,6 +197,19 @@ pub struct Recorded<E> {
     /// When the book wrote it, UTC; never goes backwards along positions.
     pub at: DateTime<Utc>,
     pub event: E,
+}
+
+impl Recorded<String> {
+    /// What a decoder needs of it.
+    #[must_use]
+    pub fn stored(&self) -> Stored<'_> {
+        Stored {
+            event_type: &self.event_type,
+            version: &self.event_version,
+            payload: &self.event,
+            actor: self.metadata.actor,
+        }
+    }
 }
 
 impl<E> Recorded<E> {

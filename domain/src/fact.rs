@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::event::Stored;
 use crate::{Decider, DecodeError, event};
 
 /// A state of any kind, shared and immutable.
 pub type AnyState = Arc<dyn Any + Send + Sync>;
 
-/// Folds stored events (name, version, payload) into a state of one kind.
-pub type Fold = fn(&mut dyn Iterator<Item = (&str, &str, &str)>) -> Result<AnyState, DecodeError>;
+/// Folds stored events into a state of one kind.
+pub type Fold = for<'a> fn(&mut dyn Iterator<Item = Stored<'a>>) -> Result<AnyState, DecodeError>;
 
 /// The name of a stream whose state a decision wants to read.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +34,10 @@ impl FactRef {
     }
 }
 
-fn fold<D: Decider>(stored: &mut dyn Iterator<Item = (&str, &str, &str)>) -> Result<AnyState, DecodeError> {
+fn fold<'a, D: Decider>(events: &mut dyn Iterator<Item = Stored<'a>>) -> Result<AnyState, DecodeError> {
     let mut state = D::default();
-    for (event_type, version, payload) in stored {
-        state.evolve(&event::decode(event_type, version, payload)?);
+    for stored in events {
+        state.evolve(&event::decode(&stored)?);
     }
     Ok(Arc::new(state))
 }

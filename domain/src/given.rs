@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request};
+use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request};
+
+/// Whose book it is.
+pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7);
 
 /// The stream under test.
 pub(crate) const STREAM: Uuid = Uuid::from_u128(0x5);
@@ -22,6 +25,9 @@ pub(crate) fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> G
         state: state(events),
         facts: Facts::default(),
         reason: None,
+        stream: STREAM,
+        by: BY,
+        at: DateTime::UNIX_EPOCH,
     }
 }
 
@@ -50,6 +56,9 @@ pub(crate) struct Given<D> {
     state: D,
     facts: Facts,
     reason: Option<&'static str>,
+    stream: Uuid,
+    by: Uuid,
+    at: DateTime<Utc>,
 }
 
 impl<D: Decider> Given<D> {
@@ -64,44 +73,75 @@ impl<D: Decider> Given<D> {
         self
     }
 
+    /// The stream under another id than [`STREAM`].
+    pub(crate) fn on(mut self, stream: Uuid) -> Self {
+        self.stream = stream;
+        self
+    }
+
+    /// Asked by another user than [`BY`].
+    pub(crate) fn by(mut self, by: Uuid) -> Self {
+        self.by = by;
+        self
+    }
+
+    /// Asked at another time than 1970-01-01.
+    pub(crate) fn at(mut self, at: DateTime<Utc>) -> Self {
+        self.at = at;
+        self
+    }
+
     #[track_caller]
     pub(crate) fn when(self, command: D::Command) -> When<D> {
-        let facts = read(&self.state, &command, &self.facts);
+        let facts = self.read(&command);
         let outcome = self.state.decide(&Request {
-            stream: STREAM,
-            by: BY,
-            at: DateTime::<Utc>::UNIX_EPOCH,
+            tenant: TENANT,
+            stream: self.stream,
+            by: self.by,
+            at: self.at,
             ids: Ids::new(COMMAND),
             reason: self.reason,
             facts: &facts,
             command: &command,
         });
         When {
+            stream: self.stream,
             before: self.state,
             outcome,
         }
     }
-}
 
-fn read<D: Decider>(state: &D, command: &D::Command, known: &Facts) -> Facts {
-    let mut named: Vec<FactRef> = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        let facts = known.only(&named);
-        let next = state.reads(STREAM, command, &facts);
-        assert!(
-            next.iter()
-                .all(|read| (read.aggregate_type, read.id) != (D::TYPE, STREAM)),
-            "a decision reads its own stream as a fact"
-        );
-        if next.len() == named.len() {
-            return facts;
+    fn read(&self, command: &D::Command) -> Facts {
+        let mut named: Vec<FactRef> = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let facts = self.facts.only(&named);
+            let next = self.state.reads(&Asking {
+                tenant: TENANT,
+                by: self.by,
+                stream: self.stream,
+                command,
+                facts: &facts,
+            });
+            assert!(
+                next.iter()
+                    .all(|read| (read.aggregate_type, read.id) != (D::TYPE, self.stream)),
+                "a decision reads its own stream as a fact"
+            );
+            let known = |read: &FactRef| {
+                let same = |before: &FactRef| (before.aggregate_type, before.id) == (read.aggregate_type, read.id);
+                named.iter().any(same)
+            };
+            if next.iter().all(known) {
+                return facts;
+            }
+            named = next;
         }
-        named = next;
+        panic!("{} asks for ever more facts", D::TYPE)
     }
-    panic!("{} asks for ever more facts", D::TYPE)
 }
 
 pub(crate) struct When<D: Decider> {
+    stream: Uuid,
     before: D,
     outcome: Result<Vec<D::Event>, D::Refusal>,
 }
@@ -112,6 +152,7 @@ impl<D: Decider + Debug> When<D> {
         let events: Vec<D::Event> = events.into_iter().collect();
         assert_eq!(self.outcome.as_ref(), Ok(&events));
         Then {
+            stream: self.stream,
             before: self.before,
             events,
         }
@@ -130,6 +171,7 @@ impl<D: Decider + Debug> When<D> {
 }
 
 pub(crate) struct Then<D: Decider> {
+    stream: Uuid,
     before: D,
     events: Vec<D::Event>,
 }
@@ -140,7 +182,7 @@ impl<D: Decider> Then<D> {
         let mut state = self.before;
         let mut changed = Vec::new();
         for event in &self.events {
-            changed.extend(state.claims(STREAM, event));
+            changed.extend(state.claims(self.stream, event));
             state.evolve(event);
         }
         assert_eq!(changed, changes.into_iter().collect::<Vec<_>>());

@@ -6,6 +6,7 @@
 pub mod decider;
 pub mod event;
 pub mod fact;
+pub mod policy;
 pub mod refusal;
 
 pub mod canonical;
@@ -24,9 +25,10 @@ mod given;
 #[cfg(test)]
 mod golden;
 
-pub use decider::{ClaimChange, Decider, Ids, Request};
+pub use decider::{Asking, ClaimChange, Decider, Ids, Request, Visit};
 pub use event::{DecodeError, Event, Metadata, Recorded};
 pub use fact::{FactRef, Facts};
+pub use policy::{Policy, Reaction, Sending};
 pub use refusal::{Class, Refuse};
 pub use sealed::Sealed;
 
@@ -49,11 +51,49 @@ macro_rules! aggregates {
             ///
             /// # Errors
             /// [`DecodeError`] when the kind is known but the event's name, version or fields are not.
-            pub fn decode(aggregate_type: &str, event_type: &str, version: &str, payload: &str) -> Result<Option<Self>, DecodeError> {
+            pub fn decode(aggregate_type: &str, stored: &event::Stored<'_>) -> Result<Option<Self>, DecodeError> {
                 match aggregate_type {
-                    $(<$module as Decider>::TYPE => event::decode(event_type, version, payload).map(|event| Some(Self::$kind(event))),)+
+                    $(<$module as Decider>::TYPE => event::decode(stored).map(|event| Some(Self::$kind(event))),)+
                     _ => Ok(None),
                 }
+            }
+        }
+
+        /// Any command, by the kind of the stream that it is for.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum AnyCommand { $($kind(<$module as Decider>::Command)),+ }
+
+        impl AnyCommand {
+            /// The kind of stream that the command is for.
+            #[must_use]
+            pub fn aggregate_type(&self) -> &'static str {
+                match self { $(Self::$kind(_) => <$module as Decider>::TYPE),+ }
+            }
+
+            /// The command as JSON, the way it is sent: its name in kebab case, then its fields.
+            ///
+            /// # Errors
+            /// When the command cannot be written as JSON (a map with keys that are no strings, say).
+            pub fn to_value(&self) -> serde_json::Result<serde_json::Value> {
+                match self { $(Self::$kind(command) => serde_json::to_value(command)),+ }
+            }
+
+            /// Reads a command from its JSON; `Ok(None)` when this program knows no such kind of stream.
+            ///
+            /// # Errors
+            /// When the kind is known but it has no such command, or the command no such fields.
+            pub fn parse(aggregate_type: &str, command: &serde_json::Value) -> serde_json::Result<Option<Self>> {
+                use serde::Deserialize as _;
+                match aggregate_type {
+                    $(<$module as Decider>::TYPE =>
+                        <$module as Decider>::Command::deserialize(command).map(|command| Some(Self::$kind(command))),)+
+                    _ => Ok(None),
+                }
+            }
+
+            /// Hands the command to `visitor` with its own type.
+            pub fn dispatch<V: Visit>(self, visitor: V) -> V::Output {
+                match self { $(Self::$kind(command) => visitor.visit::<$module>(command)),+ }
             }
         }
 
@@ -61,6 +101,9 @@ macro_rules! aggregates {
         pub const AGGREGATE_TYPES: &[&str] = &[$(<$module as Decider>::TYPE),+];
     };
 }
+
+/// What Daybook asks for by itself, in the order in which it is asked.
+pub static POLICIES: &[&dyn Policy] = &[];
 
 aggregates! {
     User = identity::user::User,

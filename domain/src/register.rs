@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap}
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::event::Versioned;
 use crate::text::Unfit;
-use crate::{ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
+use crate::{Asking, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
 pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -29,6 +30,9 @@ pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonS
     /// Whether a struck entry's row stays (marked as not in use) and keeps holding its unique values.
     /// When the row goes, the values are free again.
     const STRUCK_STAYS: bool = true;
+
+    /// Whether a tenant has exactly one entry of this kind, under [`Decider::only_stream`].
+    const ONE_PER_TENANT: bool = false;
 
     /// Whether every field fits its column.
     ///
@@ -103,6 +107,8 @@ pub enum Refusal {
     AlreadyEntered { noun: &'static str },
     #[error("this {noun} is struck; enter it again before you amend it")]
     Struck { noun: &'static str },
+    #[error("there is one {noun} per tenant and its id is {id}; send the command there")]
+    OnePerTenant { noun: &'static str, id: Uuid },
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
     #[error("{detail}")]
@@ -113,9 +119,11 @@ impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotEntered { .. } => Class::Missing,
-            Self::AlreadyEntered { .. } | Self::Struck { .. } | Self::Unfit { .. } | Self::Reference { .. } => {
-                Class::Refused
-            }
+            Self::AlreadyEntered { .. }
+            | Self::Struck { .. }
+            | Self::OnePerTenant { .. }
+            | Self::Unfit { .. }
+            | Self::Reference { .. } => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
@@ -123,6 +131,7 @@ impl Refuse for Refusal {
             Self::NotEntered { .. } => "not-entered",
             Self::AlreadyEntered { .. } => "already-entered",
             Self::Struck { .. } => "struck",
+            Self::OnePerTenant { .. } => "one-per-tenant",
             Self::Unfit { .. } => "unfit",
             Self::Reference { .. } => "reference",
         }
@@ -130,7 +139,9 @@ impl Refuse for Refusal {
     fn field(&self) -> Option<String> {
         match self {
             Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
-            Self::NotEntered { .. } | Self::AlreadyEntered { .. } | Self::Struck { .. } => None,
+            Self::NotEntered { .. } | Self::AlreadyEntered { .. } | Self::Struck { .. } | Self::OnePerTenant { .. } => {
+                None
+            }
         }
     }
 }
@@ -138,12 +149,17 @@ impl Refuse for Refusal {
 impl<K: Kind> Decider for Register<K> {
     const TYPE: &'static str = K::TYPE;
     const CREATES: &'static str = "enter";
+    const ONE_PER_TENANT: bool = K::ONE_PER_TENANT;
     type Command = Command<K>;
     type Event = Change<K>;
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command<K>>) -> Result<Vec<Change<K>>, Refusal> {
         let noun = K::NOUN;
+        let only = Self::only_stream(request.tenant);
+        if K::ONE_PER_TENANT && request.stream != only {
+            return Err(Refusal::OnePerTenant { noun, id: only });
+        }
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
@@ -166,9 +182,9 @@ impl<K: Kind> Decider for Register<K> {
         };
     }
 
-    fn reads(&self, stream: Uuid, command: &Command<K>, facts: &Facts) -> Vec<FactRef> {
-        match command {
-            Command::Enter(entry) | Command::Amend(entry) => entry.reads(stream, facts),
+    fn reads(&self, asking: &Asking<'_, Command<K>>) -> Vec<FactRef> {
+        match asking.command {
+            Command::Enter(entry) | Command::Amend(entry) => entry.reads(asking.stream, asking.facts),
             Command::Strike {} => Vec::new(),
         }
     }
@@ -200,6 +216,8 @@ fn judged<K: Kind>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Re
 
 impl<K: Kind> Event for Change<K> {}
 
+impl<K: Kind> Versioned for Change<K> {}
+
 impl<K: Kind> DomainEvent for Change<K> {
     fn event_type(&self) -> String {
         match self {
@@ -210,7 +228,7 @@ impl<K: Kind> DomainEvent for Change<K> {
         .to_owned()
     }
     fn event_version(&self) -> String {
-        crate::event::EVENT_VERSION.to_owned()
+        Self::version(&self.event_type()).to_owned()
     }
 }
 
@@ -243,3 +261,6 @@ impl<'de, K: Kind> Deserialize<'de> for Change<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub struct Sourced<D>(pub D);
 /// What a cqrs-es command is here: a [`Request`] that owns its parts.
 #[derive(Debug)]
 pub struct Asked<C> {
+    pub tenant: Uuid,
     pub stream: Uuid,
     pub by: Uuid,
     pub at: DateTime<Utc>,
@@ -36,6 +37,7 @@ impl<D: Decider> Aggregate for Sourced<D> {
 
     async fn handle(&mut self, asked: Self::Command, (): &(), sink: &EventSink<Self>) -> Result<(), Self::Error> {
         let events = self.0.decide(&Request {
+            tenant: asked.tenant,
             stream: asked.stream,
             by: asked.by,
             at: asked.at,

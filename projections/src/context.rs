@@ -42,12 +42,7 @@ impl Context {
         if !self.reads.contains(&recorded.aggregate_type.as_str()) {
             return Ok(None);
         }
-        AnyEvent::decode(
-            &recorded.aggregate_type,
-            &recorded.event_type,
-            &recorded.event_version,
-            &recorded.event,
-        )
+        AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
     }
 
     /// The statements of the DDL: those to execute before rows are loaded, and those after.

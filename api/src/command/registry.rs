@@ -16,7 +16,7 @@ use domain::identity::department::Department;
 use domain::identity::role::Role;
 use domain::identity::user::User;
 use domain::register::Register;
-use domain::{Decider, DecodeError, Facts, Ids, Recorded, Refuse as _, Request, SYSTEM, event};
+use domain::{Decider, DecodeError, Facts, Ids, Recorded, Refuse as _, Request, event};
 use schemars::Schema;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -39,8 +39,16 @@ pub struct Aggregate {
     schema: fn() -> Schema,
     parse: fn(Uuid, Option<i64>, Value) -> Result<Step, Unparsed>,
     fold: fn(&[Recorded<String>]) -> Result<Value, DecodeError>,
-    refusal: fn(Uuid, &AnyState, Value) -> Option<Refusal>,
+    refusal: fn(&Who, &AnyState, Value) -> Option<Refusal>,
     fact: fn(Uuid) -> domain::FactRef,
+}
+
+/// Who asks, and of which stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Who {
+    pub tenant: Uuid,
+    pub by: Uuid,
+    pub stream: Uuid,
 }
 
 /// Every aggregate that is served; a test compares it with `domain::AGGREGATE_TYPES`.
@@ -146,8 +154,8 @@ impl Aggregate {
 
     /// What the decider would refuse if none of the streams that it reads existed.
     #[must_use]
-    pub fn refusal_without_facts(&self, stream: Uuid, state: &AnyState, command: &str, body: Value) -> Option<Refusal> {
-        (self.refusal)(stream, state, tagged(command, body))
+    pub fn refusal_without_facts(&self, who: &Who, state: &AnyState, command: &str, body: Value) -> Option<Refusal> {
+        (self.refusal)(who, state, tagged(command, body))
     }
 
     /// The state that the events of one stream lead to, as JSON.
@@ -213,11 +221,7 @@ fn parse<D: Decider>(stream: Uuid, if_match: Option<i64>, tagged: Value) -> Resu
 fn fold<D: Decider>(events: &[Recorded<String>]) -> Result<Value, DecodeError> {
     let mut state = D::default();
     for recorded in events {
-        state.evolve(&event::decode(
-            &recorded.event_type,
-            &recorded.event_version,
-            &recorded.event,
-        )?);
+        state.evolve(&event::decode(&recorded.stored())?);
     }
     serde_json::to_value(state).map_err(|error| DecodeError::Fields {
         event_type: D::TYPE.to_owned(),
@@ -225,13 +229,14 @@ fn fold<D: Decider>(events: &[Recorded<String>]) -> Result<Value, DecodeError> {
     })
 }
 
-fn refusal<D: Decider>(stream: Uuid, state: &AnyState, tagged: Value) -> Option<Refusal> {
+fn refusal<D: Decider>(who: &Who, state: &AnyState, tagged: Value) -> Option<Refusal> {
     let command: D::Command = serde_json::from_value(tagged).ok()?;
     let request = Request {
-        stream,
-        by: SYSTEM,
+        tenant: who.tenant,
+        stream: who.stream,
+        by: who.by,
         at: Utc::now(),
-        ids: Ids::new(stream),
+        ids: Ids::new(who.stream),
         reason: None,
         facts: &Facts::default(),
         command: &command,

@@ -1,7 +1,7 @@
 //! A book in memory, just enough to write the golden history: it loads facts, decides, checks
 //! claims and appends, as the real one does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::DomainEvent;
@@ -9,15 +9,31 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::event::{self, Metadata};
-use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request};
+use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request};
 
 pub(super) const TENANT: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 
 /// Seconds between two commands.
 const STEP: TimeDelta = TimeDelta::seconds(90);
 
-/// An event's name, version and payload, as facts are folded from them.
-type Stored = (String, String, String);
+/// An event as facts are folded from it.
+struct Stored {
+    event_type: String,
+    version: String,
+    payload: String,
+    actor: Uuid,
+}
+
+impl Stored {
+    fn as_stored(&self) -> event::Stored<'_> {
+        event::Stored {
+            event_type: &self.event_type,
+            version: &self.version,
+            payload: &self.payload,
+            actor: self.actor,
+        }
+    }
+}
 
 pub(super) struct Ledger {
     actor: Uuid,
@@ -76,6 +92,7 @@ impl Ledger {
         let mut state = self.fold::<D>(stream);
         let facts = self.facts(&state, stream, &command);
         let request = Request {
+            tenant: TENANT,
             stream,
             by: self.actor,
             at: self.now,
@@ -101,21 +118,27 @@ impl Ledger {
 
     fn fold<D: Decider>(&self, stream: Uuid) -> D {
         let mut state = D::default();
-        for (event_type, version, payload) in self.streams.get(&(D::TYPE, stream)).into_iter().flatten() {
-            state.evolve(&event::decode(event_type, version, payload).unwrap());
+        for stored in self.streams.get(&(D::TYPE, stream)).into_iter().flatten() {
+            state.evolve(&event::decode(&stored.as_stored()).unwrap());
         }
         state
     }
 
     fn facts<D: Decider>(&self, state: &D, stream: Uuid, command: &D::Command) -> Facts {
         let mut facts = Facts::default();
-        let mut named = 0;
+        let mut named = BTreeSet::new();
         loop {
-            let reads = state.reads(stream, command, &facts);
-            if reads.len() == named {
+            let mut reads = state.reads(&Asking {
+                tenant: TENANT,
+                by: self.actor,
+                stream,
+                command,
+                facts: &facts,
+            });
+            reads.retain(|read| named.insert((read.aggregate_type, read.id)));
+            if reads.is_empty() {
                 return facts;
             }
-            named = reads.len();
             for FactRef {
                 aggregate_type,
                 id,
@@ -125,9 +148,7 @@ impl Ledger {
                 let Some(events) = self.streams.get(&(aggregate_type, id)) else {
                     continue;
                 };
-                let mut events = events
-                    .iter()
-                    .map(|(name, version, payload)| (name.as_str(), version.as_str(), payload.as_str()));
+                let mut events = events.iter().map(Stored::as_stored);
                 facts.insert(aggregate_type, id, fold(&mut events).unwrap());
             }
         }
@@ -150,7 +171,12 @@ impl Ledger {
         let (event_type, version) = (event.event_type(), event.event_version());
         let payload: Value = serde_json::from_str(&event::encode(event).unwrap()).unwrap();
         let stored = self.streams.entry((D::TYPE, stream)).or_default();
-        stored.push((event_type.clone(), version.clone(), payload.to_string()));
+        stored.push(Stored {
+            event_type: event_type.clone(),
+            version: version.clone(),
+            payload: payload.to_string(),
+            actor: self.actor,
+        });
         let metadata = Metadata {
             tenant_id: TENANT,
             actor: self.actor,

@@ -52,6 +52,7 @@ pub async fn stock() -> f64 {
         async move {
             let stream = Uuid::now_v7();
             let asked = Asked {
+                tenant: Uuid::nil(),
                 stream,
                 by: Uuid::nil(),
                 at: Utc::now(),

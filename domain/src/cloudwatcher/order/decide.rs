@@ -20,7 +20,7 @@ use crate::cloudwatcher::supplier::Supplier;
 use crate::identity::department::Department;
 use crate::register::{Kind, Register};
 use crate::text::{self, Unfit};
-use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request, canonical, money};
+use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, canonical, money};
 
 /// A line's total stays below this: the column is `decimal(12, 2)`.
 const LINE_TOTAL_BELOW: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);
@@ -163,8 +163,9 @@ impl Decider for Order {
         };
     }
 
-    fn reads(&self, stream: Uuid, command: &Command, facts: &Facts) -> Vec<FactRef> {
-        match command {
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let (stream, facts) = (asking.stream, asking.facts);
+        match asking.command {
             Command::Draft(NewOrder {
                 department_id,
                 request_id,

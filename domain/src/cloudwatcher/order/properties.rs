@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use cqrs_es::DomainEvent as _;
 use proptest::prelude::*;
 
 use super::tests::{draft, known, wanted};
 use super::*;
-use crate::given::STREAM;
+use crate::event::Stored;
+use crate::given::{STREAM, TENANT};
 use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request, event};
 
 /// What is asked; items are meant by their place, so that many sequences meet one that exists.
@@ -77,6 +79,7 @@ fn run(asks: &[Ask], facts: &Facts) -> Result<(), TestCaseError> {
     for (n, ask) in asks.iter().enumerate() {
         let command = command(ask, &order);
         let decided = order.decide(&Request {
+            tenant: TENANT,
             stream: STREAM,
             by: STREAM,
             at: chrono::DateTime::UNIX_EPOCH,
@@ -144,18 +147,16 @@ fn holds(before: &Order, event: &Event, after: &Order) -> Result<(), TestCaseErr
 
 /// The history, written to JSON and read back, leads to the same state: through the fold of facts too.
 fn refolds(history: &[Event], order: &Order) -> Result<(), TestCaseError> {
-    let stored: Vec<(String, String)> = history
+    let stored: Vec<(String, String, String)> = history
         .iter()
-        .map(|event| {
-            (
-                <&str>::from(event).to_owned(),
-                event::encode(event).unwrap().to_string(),
-            )
-        })
+        .map(|event| (event.event_type(), event.event_version(), event::encode(event).unwrap()))
         .collect();
-    let mut stored = stored
-        .iter()
-        .map(|(name, payload)| (name.as_str(), event::EVENT_VERSION, payload.as_str()));
+    let mut stored = stored.iter().map(|(event_type, version, payload)| Stored {
+        event_type,
+        version,
+        payload,
+        actor: STREAM,
+    });
     let folded = (FactRef::of::<Order>(STREAM).fold)(&mut stored).unwrap();
     prop_assert_eq!(folded.downcast_ref::<Order>(), Some(order));
     Ok(())

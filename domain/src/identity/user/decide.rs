@@ -12,7 +12,7 @@ use crate::identity::department::Department;
 use crate::identity::role::Role;
 use crate::register::Register;
 use crate::text::{self, Unfit};
-use crate::{ClaimChange, Decider, FactRef, Facts, Request, Sealed};
+use crate::{Asking, ClaimChange, Decider, FactRef, Request, Sealed};
 
 /// The host of the addresses that the read tables show for erased users (RFC 2606 reserves it).
 const RESERVED_HOST: &str = "invalid";
@@ -135,8 +135,8 @@ impl Decider for User {
         }
     }
 
-    fn reads(&self, _stream: Uuid, command: &Command, _facts: &Facts) -> Vec<FactRef> {
-        match command {
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        match asking.command {
             Command::AssignRole { role_id } => vec![FactRef::of::<Role>(*role_id)],
             Command::JoinDepartment { department_id } => vec![FactRef::of::<Register<Department>>(*department_id)],
             Command::Register { .. }

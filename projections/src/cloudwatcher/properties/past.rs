@@ -9,11 +9,12 @@ use domain::cloudwatcher::part_supplier::PartSupplier;
 use domain::cloudwatcher::part_variant::PartVariant;
 use domain::cloudwatcher::request::DeviceRequest;
 use domain::cloudwatcher::supplier::Supplier;
+use domain::event::Stored;
 use domain::identity::department::Department;
 use domain::identity::role::Role;
 use domain::identity::user::{Event as UserEvent, User};
 use domain::register::Register;
-use domain::{AnyEvent, ClaimChange, Decider, FactRef, Facts, Ids, Metadata, Recorded, Request, event};
+use domain::{AnyEvent, Asking, ClaimChange, Decider, FactRef, Facts, Ids, Metadata, Recorded, Request, event};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,12 +24,22 @@ const TENANT: Uuid = Uuid::from_u128(0x7e);
 /// Who asks for everything; never erased.
 const BUYER: Uuid = Uuid::from_u128(0xb0);
 
-type Stored = (String, String, String);
+/// An event's name, version and payload; all are asked for by [`BUYER`].
+type Kept = (String, String, String);
+
+fn stored((event_type, version, payload): &Kept) -> Stored<'_> {
+    Stored {
+        event_type,
+        version,
+        payload,
+        actor: BUYER,
+    }
+}
 
 /// What happened, and what a decision needs to know of it.
 pub(super) struct Past {
     pub events: Vec<Recorded<AnyEvent>>,
-    streams: BTreeMap<(&'static str, Uuid), Vec<Stored>>,
+    streams: BTreeMap<(&'static str, Uuid), Vec<Kept>>,
     claims: BTreeMap<(&'static str, String), Uuid>,
     erased: BTreeSet<Uuid>,
     commands: u32,
@@ -95,6 +106,7 @@ impl Past {
         let mut state = self.state::<D>(stream);
         let facts = self.facts(&state, stream, &command);
         let request = Request {
+            tenant: TENANT,
             stream,
             by: BUYER,
             at: DateTime::<Utc>::UNIX_EPOCH,
@@ -116,21 +128,27 @@ impl Past {
 
     fn state<D: Decider>(&self, stream: Uuid) -> D {
         let mut state = D::default();
-        for (event_type, version, payload) in self.streams.get(&(D::TYPE, stream)).into_iter().flatten() {
-            state.evolve(&event::decode(event_type, version, payload).unwrap());
+        for kept in self.streams.get(&(D::TYPE, stream)).into_iter().flatten() {
+            state.evolve(&event::decode(&stored(kept)).unwrap());
         }
         state
     }
 
     fn facts<D: Decider>(&self, state: &D, stream: Uuid, command: &D::Command) -> Facts {
         let mut facts = Facts::default();
-        let mut named = 0;
+        let mut named = BTreeSet::new();
         loop {
-            let reads = state.reads(stream, command, &facts);
-            if reads.len() == named {
+            let mut reads = state.reads(&Asking {
+                tenant: TENANT,
+                by: BUYER,
+                stream,
+                command,
+                facts: &facts,
+            });
+            reads.retain(|read| named.insert((read.aggregate_type, read.id)));
+            if reads.is_empty() {
                 return facts;
             }
-            named = reads.len();
             for FactRef {
                 aggregate_type,
                 id,
@@ -138,9 +156,7 @@ impl Past {
             } in reads
             {
                 if let Some(events) = self.streams.get(&(aggregate_type, id)) {
-                    let mut events = events
-                        .iter()
-                        .map(|(name, version, payload)| (name.as_str(), version.as_str(), payload.as_str()));
+                    let mut events = events.iter().map(stored);
                     facts.insert(aggregate_type, id, fold(&mut events).unwrap());
                 }
             }
@@ -169,21 +185,17 @@ impl Past {
     }
 
     fn append<D: Decider>(&mut self, stream: Uuid, event: &D::Event) {
-        use domain::event::{EVENT_VERSION, encode};
+        use cqrs_es::DomainEvent as _;
         let position = i64::try_from(self.events.len()).unwrap() + 1;
-        let (event_type, payload) = (
-            cqrs_es::DomainEvent::event_type(event),
-            encode(event).unwrap().to_string(),
-        );
-        let decoded = AnyEvent::decode(D::TYPE, &event_type, EVENT_VERSION, &payload)
-            .unwrap()
-            .unwrap();
+        let (event_type, event_version) = (event.event_type(), event.event_version());
+        let kept = (event_type.clone(), event_version.clone(), event::encode(event).unwrap());
+        let decoded = AnyEvent::decode(D::TYPE, &stored(&kept)).unwrap().unwrap();
         if matches!(decoded, AnyEvent::User(UserEvent::UserErased { .. })) {
             self.erased.insert(stream);
         }
-        let stored = self.streams.entry((D::TYPE, stream)).or_default();
-        stored.push((event_type.clone(), EVENT_VERSION.to_owned(), payload));
-        let sequence = i64::try_from(stored.len()).unwrap();
+        let events = self.streams.entry((D::TYPE, stream)).or_default();
+        events.push(kept);
+        let sequence = i64::try_from(events.len()).unwrap();
         self.events.push(Recorded {
             position,
             event_id: event::event_id(D::TYPE, stream, sequence),
@@ -192,7 +204,7 @@ impl Past {
             stream,
             sequence,
             event_type,
-            event_version: EVENT_VERSION.to_owned(),
+            event_version,
             metadata: Metadata {
                 tenant_id: TENANT,
                 actor: BUYER,
