@@ -19,6 +19,7 @@ create table book.timers (
     due_at         timestamptz not null,
     -- The event that set it: the cause of the command.
     event_id       uuid        not null,
+    position       bigint      not null,
     correlation_id uuid        not null,
     aggregate_type text        not null,
     aggregate_id   uuid        not null,

@@ -209,9 +209,9 @@ serve() {
     local program=$1 detach=$2 apart=''
     ! command -v setsid >/dev/null || apart=setsid
     if [ -n "$detach" ]; then
-        $apart "$program" serve --roles api,relay,projector </dev/null >>"$state/daybook.log" 2>&1 7>&- &
+        $apart "$program" serve --roles api,relay,projector,policy </dev/null >>"$state/daybook.log" 2>&1 7>&- &
     else
-        $apart "$program" serve --roles api,relay,projector </dev/null 7>&- &
+        $apart "$program" serve --roles api,relay,projector,policy </dev/null 7>&- &
     fi
     served_pid=$!
     served_start=$(process_start "$served_pid")

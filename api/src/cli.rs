@@ -2,6 +2,7 @@
 
 pub mod demo;
 mod events;
+mod policies;
 mod rebuild;
 mod token;
 mod unpark;
@@ -31,7 +32,7 @@ pub enum Command {
     #[command(override_usage = "daybook serve [--roles <ROLES>]")]
     Serve {
         /// What this process does
-        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector])]
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector, Role::Policy])]
         roles: Vec<Role>,
     },
     /// Apply the book's migrations; connect as the database's owner
@@ -44,6 +45,9 @@ pub enum Command {
     /// Post parked streams again
     #[command(override_usage = "daybook unpark <CONTEXT> [AGGREGATE/ID]")]
     Unpark(unpark::Unpark),
+    /// Show how far each policy is, its timers, and what it could not do
+    #[command(override_usage = "daybook policies [--retry <POLICY>]")]
+    Policies(policies::Policies),
     /// Load a little demo data; again, it changes nothing
     Demo,
     /// Print a token that is signed with DAYBOOK_JWT_SECRET
@@ -72,6 +76,7 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Migrate => migrate(&Pools::connect(&config.database()?).await?.owner).await,
         Command::Rebuild(rebuild) => rebuild.run(&config).await,
         Command::Unpark(unpark) => unpark.run(&config).await,
+        Command::Policies(policies) => policies.run(&config).await,
         Command::Demo => demo::load(&opened(&config).await?.book, config.tenant).await,
         Command::Token(token) => token.run(&config).await,
         Command::Events(events) => events.run(&config).await,

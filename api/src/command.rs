@@ -170,6 +170,7 @@ impl Order<'_> {
             ip: Some(self.peer.ip().to_canonical().to_string()),
             traceparent: self.asked.traceparent.clone(),
             at: Utc::now(),
+            occurred_at: None,
         }
     }
 

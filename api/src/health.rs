@@ -15,6 +15,7 @@ use sqlx::Row as _;
 
 use crate::app::App;
 use crate::problem::{self, Problem};
+use crate::workers::RELAY;
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
 const SILENCE_SECONDS_MAX: u64 = 65;
@@ -53,6 +54,8 @@ struct Posting {
 struct Worker {
     leading: bool,
     position: i64,
+    /// What it could not do and keeps for another try: parked streams, missed reactions.
+    set_aside: usize,
     seconds_since_beat: f64,
 }
 
@@ -124,10 +127,14 @@ async fn look(app: &App) -> Ready {
         }
     }
     for (name, worker) in &ready.workers {
+        if worker.set_aside > 0 {
+            let words = format!("the {name} has set aside {}: see /v1/admin", worker.set_aside);
+            ready.degraded.push(words);
+        }
         if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
             let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
             // Without NATS the relay has nothing to say.
-            if name == "relay" && !ready.nats {
+            if name == RELAY && !ready.nats {
                 ready.degraded.push(words)
             } else {
                 ready.problems.push(words)
@@ -176,30 +183,17 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::E
 }
 
 fn workers(app: &App) -> BTreeMap<String, Worker> {
-    let mut workers = BTreeMap::new();
-    if let Some(relay) = &app.workers.relay {
-        let status = *relay.borrow();
-        let seconds_since_beat = status.last_beat.elapsed().as_secs_f64();
-        workers.insert(
-            "relay".to_owned(),
-            Worker {
-                leading: status.leading,
-                position: status.position,
-                seconds_since_beat,
-            },
-        );
-    }
-    for (context, projector) in &app.workers.projectors {
-        let status = *projector.borrow();
-        let seconds_since_beat = status.last_beat.elapsed().as_secs_f64();
+    let told = app.workers.statuses.iter().map(|(name, status)| {
+        let status = *status.borrow();
         let worker = Worker {
             leading: status.leading,
             position: status.position,
-            seconds_since_beat,
+            set_aside: status.set_aside,
+            seconds_since_beat: status.last_beat.elapsed().as_secs_f64(),
         };
-        workers.insert(format!("projector {}", context.name), worker);
-    }
-    workers
+        (name.clone(), worker)
+    });
+    told.collect()
 }
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();

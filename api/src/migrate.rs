@@ -6,12 +6,14 @@ use tracing::warn;
 
 use crate::Fault;
 
-/// Applies the migrations that the database lacks. The pool connects as the database's owner.
+/// Applies the migrations that the database lacks, and registers the policies that are new. The pool connects as the database's owner.
 ///
 /// # Errors
 /// When one fails, or one that was applied has changed since.
 pub async fn migrate(owner: &PgPool) -> Result<(), Fault> {
-    Ok(MIGRATOR.run(owner).await?)
+    MIGRATOR.run(owner).await?;
+    // A policy begins where the book ends when it is first known, so this must not wait for its worker.
+    Ok(book::policy::register(owner, domain::POLICIES).await?)
 }
 
 /// Refuses a database that lacks migrations.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use book::relay::{Relay, RelayStatus};
+use book::policy::PolicyWorker;
+use book::relay::Relay;
+use book::timers::TimerWorker;
+use book::worker::{self, Beat, Status};
 use book::{Book, Bus, Pools, Tail};
-use projections::projector::Status;
 use projections::rebuild::{self, RebuildError};
 use projections::{Context, Posted, Projector};
 use tokio::sync::{Notify, watch};
@@ -24,7 +26,12 @@ pub enum Role {
     Relay,
     /// Posts the read tables.
     Projector,
+    /// Reacts to events with commands, and fires timers.
+    Policy,
 }
+
+/// The relay's name among the workers.
+pub const RELAY: &str = "relay";
 
 /// How often the end of the book is looked at without having been told of a commit, in milliseconds.
 const END_POLL_MS: u64 = 200;
@@ -37,8 +44,8 @@ const PREPARE_SECONDS: u64 = 2;
 #[derive(Debug)]
 pub struct Workers {
     pub bus: Bus,
-    pub relay: Option<watch::Receiver<RelayStatus>>,
-    pub projectors: Vec<(&'static Context, watch::Receiver<Status>)>,
+    /// What each says of itself, by its name.
+    pub statuses: Vec<(String, watch::Receiver<Status>)>,
 }
 
 /// What the workers need.
@@ -69,8 +76,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
     } = means;
     let mut workers = Workers {
         bus: bus.clone(),
-        relay: None,
-        projectors: Vec::new(),
+        statuses: Vec::new(),
     };
     if roles.contains(&Role::Api) {
         tasks.spawn(bus.clone().announce(book.committed(), stop.clone()));
@@ -78,16 +84,43 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
     }
     if roles.contains(&Role::Relay) {
         let relay = Relay::new(tail.clone(), bus.clone(), book.committed());
-        workers.relay = Some(relay.status());
+        workers.statuses.push((RELAY.to_owned(), relay.status()));
         tasks.spawn(relay.run(stop.clone()));
     }
     if roles.contains(&Role::Projector) {
         for &context in projections::CONTEXTS {
             let projector = Projector::new(context, pools.clone(), tail.clone(), bus.clone(), posted.clone())
                 .map_err(|error| Fault::Refused(error.to_string()))?;
-            workers.projectors.push((context, projector.status()));
+            workers
+                .statuses
+                .push((format!("projector {}", context.name), projector.status()));
             tasks.spawn(post(context, projector, pools.clone(), tail.clone(), stop.clone()));
         }
+    }
+    if roles.contains(&Role::Policy) {
+        for &policy in domain::POLICIES {
+            let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
+            workers.statuses.push((name.clone(), beat.status()));
+            let worker = PolicyWorker {
+                policy,
+                pool: pools.writer.clone(),
+                book: book.clone(),
+                tail: tail.clone(),
+                bus: bus.clone(),
+                committed: book.committed(),
+            };
+            let (lock, pool) = (format!("daybook {name}"), pools.writer.clone());
+            tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
+        }
+        let beat = Beat::default();
+        workers.statuses.push(("timers".to_owned(), beat.status()));
+        let worker = TimerWorker {
+            pool: pools.writer.clone(),
+            book: book.clone(),
+            policies: domain::POLICIES,
+        };
+        let (lock, pool) = ("daybook timers".to_owned(), pools.writer.clone());
+        tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
     }
     Ok(workers)
 }

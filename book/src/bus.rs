@@ -191,7 +191,10 @@ pub(crate) fn headers(event: &Recorded<String>) -> Result<HeaderMap, BookError> 
     headers.insert("ce-source", format!("/daybook/{}", event.aggregate_type));
     headers.insert("ce-type", event.event_type.as_str());
     headers.insert("ce-subject", event.stream.to_string());
-    headers.insert("ce-time", event.at.to_rfc3339_opts(SecondsFormat::Micros, true));
+    headers.insert(
+        "ce-time",
+        event.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+    );
     headers.insert("ce-datacontenttype", "application/json");
     headers.insert("ce-sequence", event.sequence.to_string());
     headers.insert("ce-tenant", event.tenant_id.to_string());
@@ -204,6 +207,8 @@ pub(crate) fn headers(event: &Recorded<String>) -> Result<HeaderMap, BookError> 
 pub(crate) fn received(message: &async_nats::Message, position: i64) -> Option<Recorded<String>> {
     let headers = message.headers.as_ref()?;
     let header = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
+    let metadata: domain::Metadata = serde_json::from_str(header("daybook-metadata")?).ok()?;
+    let recorded_at = DateTime::parse_from_rfc3339(header("ce-time")?).ok()?.to_utc();
     Some(Recorded {
         position,
         event_id: header("ce-id")?.parse().ok()?,
@@ -213,8 +218,9 @@ pub(crate) fn received(message: &async_nats::Message, position: i64) -> Option<R
         sequence: header("ce-sequence")?.parse().ok()?,
         event_type: header("ce-type")?.to_owned(),
         event_version: header("ce-version")?.to_owned(),
-        metadata: serde_json::from_str(header("daybook-metadata")?).ok()?,
-        at: DateTime::parse_from_rfc3339(header("ce-time")?).ok()?.to_utc(),
+        at: metadata.occurred_at.unwrap_or(recorded_at),
+        recorded_at,
+        metadata,
         event: String::from_utf8(message.payload.to_vec()).ok()?,
     })
 }

@@ -157,6 +157,7 @@ fn metadata(envelope: &Envelope, sealed: BTreeMap<String, Uuid>) -> Result<Strin
         reason: envelope.reason.clone(),
         ip: envelope.ip.clone(),
         traceparent: envelope.traceparent.clone(),
+        occurred_at: envelope.occurred_at,
         sealed,
     })?)
 }

@@ -45,7 +45,10 @@ pub struct Envelope {
     pub reason: Option<String>,
     pub ip: Option<String>,
     pub traceparent: Option<String>,
+    /// The time of asking.
     pub at: DateTime<Utc>,
+    /// Set when what is asked happened in the past and is brought in now; `at` is then that time, too.
+    pub occurred_at: Option<DateTime<Utc>>,
 }
 
 /// What an accepted command is answered; the same for every repeat of it.

@@ -17,8 +17,12 @@ pub mod vault;
 pub mod bus;
 pub mod feed;
 pub mod lead;
+pub mod worker;
+
+pub mod policy;
 pub mod relay;
 pub mod retention;
+pub mod timers;
 
 pub use bus::Bus;
 pub use error::{BookError, is_transient};

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::bus::{self, UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
 use crate::lead::{Leadership, STANDBY_MS};
+use crate::worker::{self, Beat, Status, Work, pause};
 use crate::{BookError, Bus, Tail};
 
 /// Events read from the book and published at once.
@@ -23,75 +24,72 @@ const LEASE_CHECK_SECONDS: u64 = 1;
 /// How many of the latest events a stream made anew begins with; older ones are read from the book.
 const REFILL_EVENTS_MAX: i64 = 100_000;
 
-/// What health and metrics show of a relay.
-#[derive(Debug, Clone, Copy)]
-pub struct RelayStatus {
-    pub leading: bool,
-    /// The last position that the bus acknowledged, as far as this relay knows.
-    pub position: i64,
-    pub last_beat: Instant,
-}
-
+/// Publishes the book. Of all relays that run, one leads.
 #[derive(Debug)]
 pub struct Relay {
     tail: Tail,
     bus: Bus,
     committed: Arc<Notify>,
-    status: watch::Sender<RelayStatus>,
+    beat: Beat,
 }
 
 impl Relay {
     #[must_use]
     pub fn new(tail: Tail, bus: Bus, committed: Arc<Notify>) -> Self {
-        let status = RelayStatus {
-            leading: false,
-            position: 0,
-            last_beat: Instant::now(),
-        };
         Self {
             tail,
             bus,
             committed,
-            status: watch::Sender::new(status),
+            beat: Beat::default(),
         }
     }
 
+    /// What the relay says of itself; its position is the last that the bus acknowledged.
     #[must_use]
-    pub fn status(&self) -> watch::Receiver<RelayStatus> {
-        self.status.subscribe()
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.beat.status()
     }
 
     /// Leads or stands by until stopped.
-    pub async fn run(self, stop: CancellationToken) {
-        let lock = format!("daybook relay {}", self.bus.config.stream);
-        while !stop.is_cancelled() {
-            self.beat(false, None);
-            match Leadership::try_take(self.tail.pool(), &lock).await {
-                Ok(Some(mut leadership)) => {
-                    info!(stream = self.bus.config.stream, "the relay leads");
-                    self.lead(&mut leadership, &stop).await;
-                    leadership.release().await;
-                }
-                Ok(None) => {}
-                Err(error) => warn!(error = %error, "the relay cannot ask for leadership"),
-            }
-            pause(&stop, STANDBY_MS).await;
-        }
+    pub async fn run(mut self, stop: CancellationToken) {
+        let name = format!("daybook relay {}", self.bus.config.stream);
+        let (pool, beat) = (self.tail.pool().clone(), std::mem::take(&mut self.beat));
+        worker::run(self, name, pool, beat, stop).await;
     }
+}
 
-    async fn lead(&self, leadership: &mut Leadership, stop: &CancellationToken) {
-        while !stop.is_cancelled() && leadership.holds().await {
-            if let Err(error) = self.mirror(leadership, stop).await {
+impl Work for Relay {
+    type Error = BookError;
+
+    async fn lead(
+        &mut self,
+        leadership: &mut Leadership,
+        beat: &Beat,
+        stop: &CancellationToken,
+    ) -> Result<(), BookError> {
+        while !stop.is_cancelled() {
+            if !leadership.holds().await {
+                return Err(BookError::Broken("the lead was lost".to_owned()));
+            }
+            if let Err(error) = self.mirror(leadership, beat, stop).await {
                 // The bus may be down or wiped, or another relay was faster: look again where it stands.
                 warn!(error = %error, "the relay starts over");
-                self.beat(true, None);
-                pause(stop, STANDBY_MS).await;
+                beat.beat(|_| {});
+                pause(stop, Duration::from_millis(STANDBY_MS)).await;
             }
         }
+        Ok(())
     }
+}
 
+impl Relay {
     /// Publishes page after page; returns when leadership is lost or on the way out.
-    async fn mirror(&self, leadership: &mut Leadership, stop: &CancellationToken) -> Result<(), BookError> {
+    async fn mirror(
+        &self,
+        leadership: &mut Leadership,
+        beat: &Beat,
+        stop: &CancellationToken,
+    ) -> Result<(), BookError> {
         let mut position = self.bus_position().await?;
         let mut wakes = self.bus.wakes().await?;
         let mut checked = Instant::now();
@@ -112,7 +110,7 @@ impl Relay {
                 position = self.publish(page, position).await?;
                 metrics::gauge!("daybook_relay_position").set(position as f64);
             }
-            self.beat(true, Some(position));
+            beat.beat(|status| status.position = position);
             if checked.elapsed() > Duration::from_secs(LEASE_CHECK_SECONDS) {
                 if !leadership.holds().await {
                     return Ok(());
@@ -179,23 +177,5 @@ impl Relay {
             }
         }
         Ok(position)
-    }
-
-    fn beat(&self, leading: bool, position: Option<i64>) {
-        self.status.send_modify(|status| {
-            let position = position.unwrap_or(status.position);
-            *status = RelayStatus {
-                leading,
-                position,
-                last_beat: Instant::now(),
-            };
-        });
-    }
-}
-
-async fn pause(stop: &CancellationToken, ms: u64) {
-    tokio::select! {
-        () = tokio::time::sleep(Duration::from_millis(ms)) => {}
-        () = stop.cancelled() => {}
     }
 }

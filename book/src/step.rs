@@ -10,7 +10,9 @@ use cqrs_es::persist::{PersistedEventRepository as _, SerializedEvent};
 use cqrs_es::{Aggregate as _, DomainEvent as _};
 use domain::fact::AnyState;
 use domain::sourced::{Asked, Sourced};
-use domain::{Asking, ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, event};
+use domain::{
+    AnyCommand, Asking, ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, Visit, event,
+};
 use postgres_es::PostgresEventRepository;
 use uuid::Uuid;
 
@@ -35,6 +37,19 @@ impl Step {
                 command: Arc::new(command),
             }),
         }
+    }
+
+    /// As [`Step::of`], for a command of any kind.
+    #[must_use]
+    pub fn any(stream: Uuid, command: AnyCommand) -> Self {
+        struct Make(Uuid);
+        impl Visit for Make {
+            type Output = Step;
+            fn visit<D: Decider>(self, command: D::Command) -> Step {
+                Step::of::<D>(self.0, None, command)
+            }
+        }
+        command.dispatch(Make(stream))
     }
 
     #[must_use]

@@ -10,6 +10,17 @@ use crate::{BookError, Vault, facts};
 /// Events read at once.
 pub const PAGE_EVENTS_MAX: i64 = 50_000;
 
+/// Events looked through at once for those of some kinds.
+const SCAN_EVENTS_MAX: i64 = 20_000;
+
+/// A stretch of the book, looked through for some of its events.
+#[derive(Debug)]
+pub struct Stretch {
+    pub events: Vec<Recorded<String>>,
+    /// The last position that was looked at.
+    pub to: i64,
+}
+
 macro_rules! select_events {
     ($rest:literal) => {
         concat!(
@@ -93,6 +104,38 @@ impl Tail {
         self.opened(rows.iter().map(recorded).collect::<Result<_, _>>()?).await
     }
 
+    /// At most `limit` events of these kinds of streams after `position`, in order, and how far the
+    /// book was looked through for them.
+    ///
+    /// # Errors
+    /// The database's error, or a stored event that cannot be read.
+    pub async fn of_types(&self, position: i64, types: &[&str], limit: i64) -> Result<Stretch, BookError> {
+        let end = self.end().await?.min(position + SCAN_EVENTS_MAX);
+        if end <= position {
+            return Ok(Stretch {
+                events: Vec::new(),
+                to: position,
+            });
+        }
+        let rows = sqlx::query(select_events!(
+            "where position > $1 and position <= $2 and aggregate_type = any($3) order by position limit $4"
+        ))
+        .bind(position)
+        .bind(end)
+        .bind(types)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        let events = self
+            .opened(rows.iter().map(recorded).collect::<Result<_, _>>()?)
+            .await?;
+        let to = match events.last() {
+            Some(last) if events.len() as i64 == limit => last.position,
+            _ => end,
+        };
+        Ok(Stretch { events, to })
+    }
+
     /// The last position of the book; 0 when it is empty.
     ///
     /// # Errors
@@ -120,6 +163,8 @@ impl Tail {
 
 fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {
     let stream: &str = row.try_get("aggregate_id")?;
+    let metadata: domain::Metadata = serde_json::from_str(row.try_get("metadata")?)?;
+    let recorded_at = row.try_get("recorded_at")?;
     Ok(Recorded {
         position: row.try_get("position")?,
         event_id: row.try_get("event_id")?,
@@ -131,8 +176,9 @@ fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {
         sequence: row.try_get("sequence")?,
         event_type: row.try_get("event_type")?,
         event_version: row.try_get("event_version")?,
-        metadata: serde_json::from_str(row.try_get("metadata")?)?,
-        at: row.try_get("recorded_at")?,
+        at: metadata.occurred_at.unwrap_or(recorded_at),
+        recorded_at,
+        metadata,
         event: row.try_get("payload")?,
     })
 }

@@ -174,6 +174,9 @@ pub struct Metadata {
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// When it happened, where that was before it was written down: history that was brought in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<DateTime<Utc>>,
     /// Which payload fields are sealed, and under whose key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sealed: BTreeMap<String, Uuid>,
@@ -194,8 +197,10 @@ pub struct Recorded<E> {
     pub event_type: String,
     pub event_version: String,
     pub metadata: Metadata,
-    /// When the book wrote it, UTC; never goes backwards along positions.
+    /// When it happened, UTC: when the book wrote it, unless it is history that was brought in.
     pub at: DateTime<Utc>,
+    /// When the book wrote it, UTC; never goes backwards along positions.
+    pub recorded_at: DateTime<Utc>,
     pub event: E,
 }
 
@@ -226,6 +231,7 @@ impl<E> Recorded<E> {
             event_version: self.event_version,
             metadata: self.metadata,
             at: self.at,
+            recorded_at: self.recorded_at,
             event: event(self.event),
         }
     }

@@ -68,6 +68,7 @@ impl Stored {
             event_version: self.event_version,
             metadata: self.metadata,
             at: self.recorded_at,
+            recorded_at: self.recorded_at,
             event: self.payload.get().to_owned(),
         }
     }

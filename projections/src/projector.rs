@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use book::lead::{Leadership, STANDBY_MS};
+use book::lead::Leadership;
+use book::worker::{self, Beat, Status, Work};
 use book::{Bus, Feed, Pools, Tail};
 use domain::Recorded;
 use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
 use crate::context::Context;
 use crate::error::PostError;
@@ -21,26 +21,8 @@ use crate::posted::Posted;
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 /// How long one page may take before its connection is given up, in seconds.
 const PAGE_SECONDS_MAX: u64 = 60;
-/// Between attempts while something keeps failing, in milliseconds.
-const BACKOFF_MS_MIN: u64 = 250;
-const BACKOFF_MS_MAX: u64 = 5_000;
 /// Between looks at the lock and at the end of the book, in milliseconds.
 const BEAT_MS: u64 = 1_000;
-
-/// What a projector says of itself, for health checks.
-#[derive(Debug, Clone, Copy)]
-pub struct Status {
-    /// Whether it holds the lead; a standby does not.
-    pub leading: bool,
-    /// Its checkpoint when it last looked; 0 before it ever led.
-    pub position: i64,
-    /// How many events of the book came after, when it last looked.
-    pub lag: i64,
-    /// Streams that it does not post.
-    pub parked: usize,
-    /// When it last got through its loop.
-    pub last_beat: Instant,
-}
 
 /// The worker of one context. Of all that run, one leads.
 pub struct Projector {
@@ -51,8 +33,7 @@ pub struct Projector {
     bus: Bus,
     posted: Posted,
     page_events: usize,
-    status: watch::Sender<Status>,
-    backoff: Duration,
+    beat: Beat,
 }
 
 impl Projector {
@@ -66,13 +47,6 @@ impl Projector {
         posted: Posted,
     ) -> Result<Self, PostError> {
         let fingerprint = context.fingerprint().map_err(PostError::Golden)?;
-        let status = Status {
-            leading: false,
-            position: 0,
-            lag: 0,
-            parked: 0,
-            last_beat: Instant::now(),
-        };
         Ok(Self {
             context,
             fingerprint,
@@ -81,8 +55,7 @@ impl Projector {
             bus,
             posted,
             page_events: PAGE_EVENTS_MAX,
-            status: watch::Sender::new(status),
-            backoff: Duration::from_millis(BACKOFF_MS_MIN),
+            beat: Beat::default(),
         })
     }
 
@@ -96,52 +69,28 @@ impl Projector {
     /// What the projector says of itself from now on.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
+        self.beat.status()
     }
 
     /// Leads or stands by until `stop`. The page that is being posted then is finished.
     pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let outcome = self.lead(&stop).await;
-            self.posted.stood_down(self.context);
-            self.beat(|status| status.leading = false);
-            if let Err(error) = outcome {
-                let context = self.context.name;
-                warn!(context, %error, wait = ?self.backoff, "the projector failed and will try again");
-                metrics::counter!("daybook_projector_failures", "context" => context).increment(1);
-                let _ = tokio::time::timeout(self.backoff, stop.cancelled()).await;
-                self.backoff = (self.backoff * 2).min(Duration::from_millis(BACKOFF_MS_MAX));
-            }
-        }
-    }
-
-    async fn lead(&mut self, stop: &CancellationToken) -> Result<(), PostError> {
-        let Some(mut leadership) = self.elected(stop).await? else {
-            return Ok(());
-        };
-        // If this fails, dropping the leadership's connection gives the lead up.
-        self.work(&mut leadership, stop).await?;
-        leadership.release().await;
-        Ok(())
-    }
-
-    /// Stands by until the lead is free.
-    async fn elected(&mut self, stop: &CancellationToken) -> Result<Option<Leadership>, PostError> {
         let name = format!("daybook projector {}", self.context.name);
-        while !stop.is_cancelled() {
-            if let Some(leadership) = Leadership::try_take(&self.pools.projector, &name).await? {
-                info!(context = self.context.name, "the projector leads");
-                return Ok(Some(leadership));
-            }
-            self.beat(|status| status.leading = false);
-            let _ = tokio::time::timeout(Duration::from_millis(STANDBY_MS), stop.cancelled()).await;
-        }
-        Ok(None)
+        let (pool, beat) = (self.pools.projector.clone(), std::mem::take(&mut self.beat));
+        worker::run(self, name, pool, beat, stop).await;
     }
+}
 
-    async fn work(&mut self, leadership: &mut Leadership, stop: &CancellationToken) -> Result<(), PostError> {
+impl Work for Projector {
+    type Error = PostError;
+
+    async fn lead(
+        &mut self,
+        leadership: &mut Leadership,
+        beat: &Beat,
+        stop: &CancellationToken,
+    ) -> Result<(), PostError> {
         let mut connection = posting_connection(&self.pools.projector).await?;
-        let mut ledger = self.open(&mut connection).await?;
+        let mut ledger = self.open(&mut connection, beat).await?;
         let mut feed = Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position);
         let mut looked = Instant::now();
         loop {
@@ -162,23 +111,29 @@ impl Projector {
                 }
             };
             match posting {
-                Ok(()) => self.backoff = Duration::from_millis(BACKOFF_MS_MIN),
+                Ok(()) => {}
                 Err(PostError::Moved) => {
-                    ledger = self.open(&mut connection).await?;
+                    ledger = self.open(&mut connection, beat).await?;
                     feed.rewind(ledger.generation.position);
                 }
                 Err(error) => return Err(error),
             }
-            self.advanced(&ledger);
+            self.advanced(&ledger, beat);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(leadership, &ledger).await?;
+                self.look(leadership, &ledger, beat).await?;
             }
         }
     }
 
+    fn stood_down(&mut self) {
+        self.posted.stood_down(self.context);
+    }
+}
+
+impl Projector {
     /// The live generation, if this program's folds made it.
-    async fn open(&self, connection: &mut PgConnection) -> Result<Ledger, PostError> {
+    async fn open(&self, connection: &mut PgConnection, beat: &Beat) -> Result<Ledger, PostError> {
         let context = self.context.name;
         let live = Generation::find(connection, self.context, State::Live).await?;
         let live = live.ok_or(PostError::NoGeneration { context })?;
@@ -189,7 +144,7 @@ impl Projector {
             });
         }
         let ledger = Ledger::open(connection, self.context, live).await?;
-        self.advanced(&ledger);
+        self.advanced(&ledger, beat);
         Ok(ledger)
     }
 
@@ -243,7 +198,7 @@ impl Projector {
     }
 
     /// Whether the lead is still held, and how far behind the book it is.
-    async fn look(&self, leadership: &mut Leadership, ledger: &Ledger) -> Result<(), PostError> {
+    async fn look(&self, leadership: &mut Leadership, ledger: &Ledger, beat: &Beat) -> Result<(), PostError> {
         let context = self.context.name;
         if !leadership.holds().await {
             return Err(PostError::LeadLost { context });
@@ -251,25 +206,17 @@ impl Projector {
         let lag = (self.tail.end().await? - ledger.generation.position).max(0);
         metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
         metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked.len() as f64);
-        self.beat(|status| status.lag = lag);
+        beat.beat(|status| status.lag = lag);
         Ok(())
     }
 
-    fn advanced(&self, ledger: &Ledger) {
+    fn advanced(&self, ledger: &Ledger, beat: &Beat) {
         let position = ledger.generation.position;
         self.posted.advanced(self.context, position);
         metrics::gauge!("daybook_projector_position", "context" => self.context.name).set(position as f64);
-        self.beat(|status| {
-            status.leading = true;
+        beat.beat(|status| {
             status.position = position;
-            status.parked = ledger.parked.len();
-        });
-    }
-
-    fn beat(&self, change: impl FnOnce(&mut Status)) {
-        self.status.send_modify(|status| {
-            status.last_beat = Instant::now();
-            change(status);
+            status.set_aside = ledger.parked.len();
         });
     }
 }

@@ -86,6 +86,7 @@ impl Ledger {
             ip: None,
             traceparent: None,
             at: Utc::now(),
+            occurred_at: None,
         }
     }
 

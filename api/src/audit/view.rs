@@ -22,7 +22,10 @@ pub struct Shown {
     pub sequence: i64,
     pub event_type: String,
     pub event_version: String,
+    /// When the book wrote it.
     pub at: DateTime<Utc>,
+    /// When it happened, where that was before: history that was brought in.
+    pub occurred_at: Option<DateTime<Utc>>,
     /// The user who asked for it.
     pub by: Uuid,
     pub correlation_id: Uuid,
@@ -50,7 +53,8 @@ pub fn shown(recorded: Recorded<String>, sight: Sight) -> Shown {
         sequence: recorded.sequence,
         event_type: recorded.event_type,
         event_version: recorded.event_version,
-        at: recorded.at,
+        at: recorded.recorded_at,
+        occurred_at: metadata.occurred_at,
         by: metadata.actor,
         correlation_id: metadata.correlation_id,
         causation_id: metadata.causation_id,
@@ -104,6 +108,7 @@ mod tests {
                 ..Metadata::default()
             },
             at: Utc::now(),
+            recorded_at: Utc::now(),
             event: r#"{"email":"ada@example.com","oauth_provider":null}"#.to_owned(),
         }
     }

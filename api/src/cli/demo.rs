@@ -267,6 +267,7 @@ impl Demo<'_> {
             ip: None,
             traceparent: None,
             at: Utc::now(),
+            occurred_at: None,
         };
         match self.book.execute(envelope, vec![step]).await {
             Ok(answer) => {

@@ -212,6 +212,7 @@ impl Past {
                 ..Metadata::default()
             },
             at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(position),
+            recorded_at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(position),
             event: decoded,
         });
     }

@@ -1,0 +1,500 @@
+//! The worker of a policy: reads the book from the policy's own checkpoint and sends what it asks for.
+//!
+//! A command's id is derived from the event that caused it, and its receipt makes a repeat change
+//! nothing: the checkpoint may lag behind what was done, but never the other way round.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use domain::{AnyCommand, AnyEvent, Policy, Reaction, Recorded, SYSTEM, Sending};
+use futures::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
+use sqlx::{PgConnection, PgPool, Row as _};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+use uuid::Uuid;
+
+use crate::lead::Leadership;
+use crate::worker::{Beat, Work, pause};
+use crate::{Book, BookError, Bus, Envelope, ExecuteError, Step, Tail};
+
+/// Events that a policy looks at before it writes down how far it is.
+const PAGE_EVENTS: i64 = 1_000;
+/// Streams whose events are reacted to at one time; one stream's in order.
+const STREAMS_AT_ONCE: usize = 32;
+/// How often the book is looked at without having been told of a commit, in milliseconds.
+const POLL_MS: u64 = 200;
+/// How long to wait after a page, so that the next one is worth the look, in milliseconds.
+const GATHER_MS: u64 = 5;
+/// How often the checkpoint is written while nothing is reacted to, and the lead is made sure of, in seconds.
+const CHECK_SECONDS: u64 = 1;
+
+/// Registers the policies that are new to this book: they begin at its end, and never act on what
+/// came before. Called by whoever migrates.
+///
+/// # Errors
+/// The database's error.
+pub async fn register(pool: &PgPool, policies: &[&dyn Policy]) -> Result<(), BookError> {
+    for policy in policies {
+        let new = sqlx::query(
+            "insert into book.policies (name, floor, position)
+             select $1, last, last from book.last_position() as last on conflict (name) do nothing",
+        )
+        .bind(policy.name())
+        .execute(pool)
+        .await?
+        .rows_affected();
+        if new > 0 {
+            info!(policy = policy.name(), "a new policy begins at the end of the book");
+        }
+    }
+    Ok(())
+}
+
+/// The worker of one policy. Of all that run, one leads.
+#[derive(Debug)]
+pub struct PolicyWorker {
+    pub policy: &'static dyn Policy,
+    pub pool: PgPool,
+    pub book: Book,
+    pub tail: Tail,
+    pub bus: Bus,
+    /// Told after every commit of this process.
+    pub committed: Arc<Notify>,
+}
+
+impl Work for PolicyWorker {
+    type Error = BookError;
+
+    async fn lead(
+        &mut self,
+        leadership: &mut Leadership,
+        beat: &Beat,
+        stop: &CancellationToken,
+    ) -> Result<(), BookError> {
+        let mut written = self.checkpoint().await?;
+        let mut position = written;
+        let mut wakes = self.bus.wakes().await.ok();
+        let mut checked = Instant::now();
+        while !stop.is_cancelled() {
+            let committed = self.committed.notified();
+            tokio::pin!(committed);
+            // From here on no commit goes unnoticed, also while the page is being read.
+            committed.as_mut().enable();
+            let page = self.tail.of_types(position, self.policy.reads(), PAGE_EVENTS).await?;
+            if !page.events.is_empty() {
+                let timers = self.react(page.events).await?;
+                self.advance(written, page.to, &timers).await?;
+                written = page.to;
+            }
+            let idle = position == page.to;
+            position = page.to;
+            beat.beat(|status| status.position = position);
+            if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
+                checked = Instant::now();
+                if !leadership.holds().await {
+                    return Err(BookError::Broken("the lead was lost".to_owned()));
+                }
+                if position > written {
+                    self.advance(written, position, &[]).await?;
+                    written = position;
+                }
+                let (lag, missed) = (self.tail.end().await? - position, self.missed_count().await?);
+                metrics::gauge!("daybook_policy_lag", "policy" => self.policy.name()).set(lag as f64);
+                metrics::gauge!("daybook_policy_missed", "policy" => self.policy.name()).set(missed as f64);
+                beat.beat(|status| {
+                    status.lag = lag;
+                    status.set_aside = missed;
+                });
+            }
+            if idle {
+                let woken = async {
+                    match &mut wakes {
+                        Some(wakes) => _ = wakes.next().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = committed => {}
+                    () = woken => {}
+                    () = pause(stop, Duration::from_millis(POLL_MS)) => {}
+                }
+            }
+            pause(stop, Duration::from_millis(GATHER_MS)).await;
+        }
+        if position > written {
+            self.advance(written, position, &[]).await?;
+        }
+        Ok(())
+    }
+}
+
+impl PolicyWorker {
+    async fn checkpoint(&self) -> Result<i64, BookError> {
+        // Migrating has done it, unless the policy is newer than the last migration.
+        register(&self.pool, &[self.policy]).await?;
+        let position = sqlx::query_scalar("select position from book.policies where name = $1")
+            .bind(self.policy.name())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(position)
+    }
+
+    async fn missed_count(&self) -> Result<usize, BookError> {
+        let missed: i64 = sqlx::query_scalar("select count(*) from book.missed where policy = $1")
+            .bind(self.policy.name())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(usize::try_from(missed).unwrap_or_default())
+    }
+
+    /// Reacts to events that follow one another; what is to become of timers, in order.
+    async fn react(&self, events: Vec<Recorded<String>>) -> Result<Vec<(i64, Timer)>, BookError> {
+        let mut streams: BTreeMap<(String, Uuid), Vec<Recorded<String>>> = BTreeMap::new();
+        for recorded in events {
+            let stream = (recorded.aggregate_type.clone(), recorded.stream);
+            streams.entry(stream).or_default().push(recorded);
+        }
+        let streams = streams.into_values().map(|events| async move {
+            let mut timers = Vec::new();
+            for recorded in events {
+                let position = recorded.position;
+                let reacted = self.react_or_miss(&recorded).await?;
+                timers.extend(reacted.into_iter().map(|timer| (position, timer)));
+            }
+            Ok::<_, BookError>(timers)
+        });
+        let mut timers: Vec<(i64, Timer)> = futures::stream::iter(streams)
+            .buffer_unordered(STREAMS_AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?
+            .concat();
+        // What one event sets and a later one drops must come in the book's order.
+        timers.sort_by_key(|(position, _)| *position);
+        Ok(timers)
+    }
+
+    async fn react_or_miss(&self, recorded: &Recorded<String>) -> Result<Vec<Timer>, BookError> {
+        match react(&self.book, self.policy, recorded, Utc::now()).await {
+            Ok(timers) => Ok(timers),
+            Err(error) if error.is_transient() => Err(error),
+            Err(error) => {
+                self.miss(recorded, &error).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    async fn miss(&self, recorded: &Recorded<String>, error: &BookError) -> Result<(), BookError> {
+        let (policy, position) = (self.policy.name(), recorded.position);
+        error!(policy, position, %error, "could not react to an event; it is kept for another try");
+        sqlx::query(
+            "insert into book.missed (policy, event_id, tenant_id, position, error) values ($1, $2, $3, $4, $5)
+             on conflict (policy, event_id) do update set error = excluded.error, missed_at = clock_timestamp()",
+        )
+        .bind(policy)
+        .bind(recorded.event_id)
+        .bind(recorded.tenant_id)
+        .bind(position)
+        .bind(error.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Writes down how far the policy is, with its timers; a worker that lost the lead writes nothing.
+    async fn advance(&self, from: i64, to: i64, timers: &[(i64, Timer)]) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let moved = sqlx::query("update book.policies set position = $1 where name = $2 and position = $3")
+            .bind(to)
+            .bind(self.policy.name())
+            .bind(from)
+            .execute(&mut *transaction)
+            .await?;
+        if moved.rows_affected() != 1 {
+            return Err(BookError::Broken(format!(
+                "policy {} is not at {from} any more: another process leads",
+                self.policy.name()
+            )));
+        }
+        for (_, timer) in timers {
+            timer.write(&mut transaction, self.policy.name()).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// What an event does to a timer.
+#[derive(Debug, Clone)]
+pub enum Timer {
+    Set {
+        timer: Uuid,
+        due_at: DateTime<Utc>,
+        caused: Caused,
+        stream: Uuid,
+        aggregate_type: &'static str,
+        command: String,
+    },
+    Drop {
+        timer: Uuid,
+    },
+}
+
+impl Timer {
+    /// Writes the change; the same one again makes no difference.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn write(&self, connection: &mut PgConnection, policy: &str) -> Result<(), BookError> {
+        match self {
+            Self::Set {
+                timer,
+                due_at,
+                caused,
+                stream,
+                aggregate_type,
+                command,
+            } => {
+                sqlx::query(
+                    "insert into book.timers (timer_id, policy, tenant_id, due_at, event_id, position,
+                                              correlation_id, aggregate_type, aggregate_id, command)
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json)
+                     on conflict (timer_id) do update set
+                         due_at = excluded.due_at, event_id = excluded.event_id, position = excluded.position,
+                         correlation_id = excluded.correlation_id, aggregate_type = excluded.aggregate_type,
+                         aggregate_id = excluded.aggregate_id, command = excluded.command",
+                )
+                .bind(timer)
+                .bind(policy)
+                .bind(caused.tenant)
+                .bind(due_at)
+                .bind(caused.event_id)
+                .bind(caused.position)
+                .bind(caused.correlation_id)
+                .bind(aggregate_type)
+                .bind(stream)
+                .bind(command)
+                .execute(connection)
+                .await?;
+            }
+            Self::Drop { timer } => {
+                sqlx::query("delete from book.timers where timer_id = $1")
+                    .bind(timer)
+                    .execute(connection)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends what a policy asks for because of one event, and returns what is to become of its timers.
+/// Sent again, for the same event, it changes nothing.
+///
+/// # Errors
+/// [`BookError`]; a refusal is none, for the world can have moved on.
+pub async fn react(
+    book: &Book,
+    policy: &dyn Policy,
+    recorded: &Recorded<String>,
+    at: DateTime<Utc>,
+) -> Result<Vec<Timer>, BookError> {
+    let Some(event) = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())? else {
+        return Ok(Vec::new());
+    };
+    let recorded = recorded.clone().map(|_| event);
+    let caused = Caused {
+        tenant: recorded.tenant_id,
+        event_id: recorded.event_id,
+        position: recorded.position,
+        correlation_id: recorded.metadata.correlation_id,
+    };
+    let mut timers = Vec::new();
+    for (nth, reaction) in (0_u32..).zip(policy.react(&recorded)) {
+        match reaction {
+            Reaction::Send(sendings) => {
+                let command_id = Uuid::new_v5(&recorded.event_id, format!("{}/{nth}", policy.name()).as_bytes());
+                send(book, policy.name(), &caused, command_id, sendings, at).await?;
+            }
+            Reaction::Wait { timer, due_at, sending } => timers.push(Timer::Set {
+                timer,
+                due_at,
+                caused,
+                stream: sending.stream,
+                aggregate_type: sending.command.aggregate_type(),
+                command: sending.command.to_value()?.to_string(),
+            }),
+            Reaction::Forget { timer } => timers.push(Timer::Drop { timer }),
+        }
+    }
+    Ok(timers)
+}
+
+/// The event that a policy's command follows from.
+#[derive(Debug, Clone, Copy)]
+pub struct Caused {
+    pub tenant: Uuid,
+    pub event_id: Uuid,
+    pub position: i64,
+    pub correlation_id: Uuid,
+}
+
+/// Sends a policy's command. That it is refused, or was answered before in another form, is an answer.
+pub(crate) async fn send(
+    book: &Book,
+    policy: &'static str,
+    caused: &Caused,
+    command_id: Uuid,
+    sendings: Vec<Sending>,
+    at: DateTime<Utc>,
+) -> Result<(), BookError> {
+    let mut hash = Sha256::new();
+    for sending in &sendings {
+        hash.update(sending.stream.as_bytes());
+        hash.update(sending.command.to_value()?.to_string());
+    }
+    let envelope = Envelope {
+        tenant: caused.tenant,
+        actor: SYSTEM,
+        command_id,
+        repeatable: true,
+        body_hash: hash.finalize().into(),
+        correlation_id: caused.correlation_id,
+        causation_id: Some(caused.event_id),
+        reason: None,
+        ip: None,
+        traceparent: None,
+        at,
+        occurred_at: None,
+    };
+    let steps = sendings.into_iter().map(step).collect();
+    let outcome = match book.execute(envelope, steps).await {
+        Ok(_) => "accepted",
+        Err(ExecuteError::Book(error)) => return Err(error),
+        // Others were faster for as long as a command is tried: this one comes round again.
+        Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
+        Err(refused) => {
+            debug!(policy, %command_id, %refused, "a policy's command was refused");
+            "refused"
+        }
+    };
+    metrics::counter!("daybook_policy_commands_total", "policy" => policy, "outcome" => outcome).increment(1);
+    Ok(())
+}
+
+fn step(Sending { stream, command }: Sending) -> Step {
+    Step::any(stream, command)
+}
+
+/// A command as a timer keeps it.
+///
+/// # Errors
+/// When this program knows no such command.
+pub(crate) fn kept(aggregate_type: &str, command: &str) -> Result<AnyCommand, BookError> {
+    AnyCommand::parse(aggregate_type, &serde_json::from_str(command)?)?.ok_or_else(|| {
+        BookError::Broken(format!(
+            "a timer is for {aggregate_type}, which this program does not know"
+        ))
+    })
+}
+
+/// A reaction that could not be carried out.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Missed {
+    pub policy: String,
+    pub position: i64,
+    pub error: String,
+    pub missed_at: DateTime<Utc>,
+}
+
+/// How a policy does, from the book's own tables.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Progress {
+    pub policy: String,
+    /// It never reacts to what came before.
+    pub floor: i64,
+    pub position: i64,
+    /// Timers that wait, and the first of them.
+    pub timers: i64,
+    pub next_due_at: Option<DateTime<Utc>>,
+    pub missed: Vec<Missed>,
+}
+
+/// How every policy does, with the first hundred reactions that each has missed.
+///
+/// # Errors
+/// The database's error.
+pub async fn progress(pool: &PgPool) -> Result<Vec<Progress>, BookError> {
+    let rows = sqlx::query(
+        "select p.name, p.floor, p.position, count(t.timer_id) as timers, min(t.due_at) as next_due_at
+         from book.policies p left join book.timers t on t.policy = p.name group by p.name order by p.name",
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut policies = Vec::with_capacity(rows.len());
+    for row in rows {
+        let policy: String = row.try_get("name")?;
+        policies.push(Progress {
+            floor: row.try_get("floor")?,
+            position: row.try_get("position")?,
+            timers: row.try_get("timers")?,
+            next_due_at: row.try_get("next_due_at")?,
+            missed: missed(pool, &policy, 100).await?,
+            policy,
+        });
+    }
+    Ok(policies)
+}
+
+async fn missed(pool: &PgPool, policy: &str, limit: i64) -> Result<Vec<Missed>, BookError> {
+    let rows = sqlx::query(
+        "select policy, position, error, missed_at from book.missed where policy = $1 order by position limit $2",
+    )
+    .bind(policy)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    let read = |row: &sqlx::postgres::PgRow| {
+        Ok(Missed {
+            policy: row.try_get("policy")?,
+            position: row.try_get("position")?,
+            error: row.try_get("error")?,
+            missed_at: row.try_get("missed_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Reacts once more to what a policy has missed, in the book's order; returns how many it made good.
+///
+/// # Errors
+/// The first that still fails; those before it are made good.
+pub async fn retry_missed(
+    pool: &PgPool,
+    book: &Book,
+    tail: &Tail,
+    policy: &'static dyn Policy,
+) -> Result<usize, BookError> {
+    let mut made_good = 0;
+    for missed in missed(pool, policy.name(), i64::MAX).await? {
+        for recorded in tail.at(&[missed.position]).await? {
+            let timers = react(book, policy, &recorded, Utc::now()).await?;
+            let mut transaction = pool.begin().await?;
+            for timer in &timers {
+                timer.write(&mut transaction, policy.name()).await?;
+            }
+            sqlx::query("delete from book.missed where policy = $1 and event_id = $2")
+                .bind(policy.name())
+                .bind(recorded.event_id)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            made_good += 1;
+        }
+    }
+    Ok(made_good)
+}

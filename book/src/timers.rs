@@ -1,0 +1,166 @@
+//! Sends the commands of timers that have fallen due.
+//!
+//! A timer's command id is derived from the timer and the event that set it, and the timer is deleted
+//! only once its command is answered: a worker may die at any moment, and each fires once.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use domain::{Policy, Sending};
+use futures::StreamExt as _;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row as _};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use uuid::Uuid;
+
+use crate::lead::Leadership;
+use crate::policy::{self, Caused};
+use crate::worker::{Beat, Work, pause};
+use crate::{Book, BookError};
+
+/// Timers read at once.
+const DUE_TIMERS_MAX: i64 = 1_000;
+/// Timers fired at one time.
+const AT_ONCE: usize = 64;
+/// How often it is looked what is due, in milliseconds.
+const POLL_MS: u64 = 500;
+const CHECK_SECONDS: u64 = 1;
+
+/// The worker that fires timers. Of all that run, one leads.
+#[derive(Debug)]
+pub struct TimerWorker {
+    pub pool: PgPool,
+    pub book: Book,
+    /// Timers of other policies are left to a program that knows them.
+    pub policies: &'static [&'static dyn Policy],
+}
+
+struct Due {
+    timer: Uuid,
+    policy: &'static str,
+    caused: Caused,
+    due_at: DateTime<Utc>,
+    /// The database's time when it found the timer due.
+    now: DateTime<Utc>,
+    aggregate_type: String,
+    stream: Uuid,
+    command: String,
+}
+
+impl Work for TimerWorker {
+    type Error = BookError;
+
+    async fn lead(
+        &mut self,
+        leadership: &mut Leadership,
+        beat: &Beat,
+        stop: &CancellationToken,
+    ) -> Result<(), BookError> {
+        let mut checked = Instant::now();
+        while !stop.is_cancelled() {
+            let due = self.due().await?;
+            let more = due.len() as i64 == DUE_TIMERS_MAX;
+            metrics::gauge!("daybook_timers_due").set(due.len() as f64);
+            let fired = futures::stream::iter(due.into_iter().map(|due| self.fire(due)));
+            let outcomes: Vec<Result<(), BookError>> = fired.buffer_unordered(AT_ONCE).collect().await;
+            beat.beat(|_| {});
+            // One that fails for a while must not keep the others from their turn.
+            outcomes.into_iter().collect::<Result<(), BookError>>()?;
+            if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
+                checked = Instant::now();
+                if !leadership.holds().await {
+                    return Err(BookError::Broken("the lead was lost".to_owned()));
+                }
+            }
+            if !more {
+                pause(stop, Duration::from_millis(POLL_MS)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TimerWorker {
+    /// What has fallen due by the database's clock, the longest overdue first.
+    async fn due(&self) -> Result<Vec<Due>, BookError> {
+        let known: Vec<&str> = self.policies.iter().map(|policy| policy.name()).collect();
+        let rows = sqlx::query(
+            "select timer_id, policy, tenant_id, due_at, event_id, position, correlation_id, aggregate_type, aggregate_id,
+                    command::text as command, clock_timestamp() as now
+             from book.timers where due_at <= clock_timestamp() and policy = any($1) order by due_at limit $2",
+        )
+        .bind(known)
+        .bind(DUE_TIMERS_MAX)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().filter_map(|row| self.read(row).transpose()).collect()
+    }
+
+    fn read(&self, row: &PgRow) -> Result<Option<Due>, BookError> {
+        let name: &str = row.try_get("policy")?;
+        let Some(policy) = self.policies.iter().find(|policy| policy.name() == name) else {
+            return Ok(None);
+        };
+        Ok(Some(Due {
+            timer: row.try_get("timer_id")?,
+            policy: policy.name(),
+            caused: Caused {
+                tenant: row.try_get("tenant_id")?,
+                event_id: row.try_get("event_id")?,
+                position: row.try_get("position")?,
+                correlation_id: row.try_get("correlation_id")?,
+            },
+            due_at: row.try_get("due_at")?,
+            now: row.try_get("now")?,
+            aggregate_type: row.try_get("aggregate_type")?,
+            stream: row.try_get("aggregate_id")?,
+            command: row.try_get("command")?,
+        }))
+    }
+
+    async fn fire(&self, due: Due) -> Result<(), BookError> {
+        match self.send(&due).await {
+            Ok(()) => self.done(&due, None).await,
+            Err(error) if error.is_transient() => Err(error),
+            Err(error) => {
+                error!(policy = due.policy, timer = %due.timer, %error, "a timer could not be fired; its event is kept for another try");
+                self.done(&due, Some(error.to_string())).await
+            }
+        }
+    }
+
+    async fn send(&self, due: &Due) -> Result<(), BookError> {
+        let command = policy::kept(&due.aggregate_type, &due.command)?;
+        let sending = Sending::to(due.stream, command);
+        let command_id = Uuid::new_v5(&due.timer, due.caused.event_id.as_bytes());
+        // Whose clock is late must not decide that it is too early.
+        let at = due.now.max(due.due_at).max(Utc::now());
+        policy::send(&self.book, due.policy, &due.caused, command_id, vec![sending], at).await
+    }
+
+    /// Deletes the timer, unless another event has set it anew meanwhile; what failed is noted.
+    async fn done(&self, due: &Due, failed: Option<String>) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        if let Some(error) = failed {
+            sqlx::query(
+                "insert into book.missed (policy, event_id, tenant_id, position, error) values ($1, $2, $3, $4, $5)
+                 on conflict (policy, event_id) do update set error = excluded.error",
+            )
+            .bind(due.policy)
+            .bind(due.caused.event_id)
+            .bind(due.caused.tenant)
+            .bind(due.caused.position)
+            .bind(error)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        sqlx::query("delete from book.timers where timer_id = $1 and event_id = $2")
+            .bind(due.timer)
+            .bind(due.caused.event_id)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
