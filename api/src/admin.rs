@@ -1,4 +1,4 @@
-//! `/v1/admin`: rebuilding contexts and un-parking streams. Permission `admin.rebuild`.
+//! `/v1/admin`: rebuilding contexts, un-parking streams, what policies have missed. Permission `admin.rebuild`.
 
 use axum::Json;
 use axum::extract::State;
@@ -69,6 +69,32 @@ pub async fn progress(State(app): State<App>, by: By, Path(context): Path<String
     let rebuild = app.rebuilds.of(context);
     let rebuild = rebuild.ok_or_else(|| Problem::not_found(format!("rebuild of {} in this process", context.name)))?;
     Ok(Json(rebuild).into_response())
+}
+
+/// How far each policy is, its timers, and what it could not do.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn policies(State(app): State<App>, by: By) -> Result<Response, Problem> {
+    by.require(REBUILD)?;
+    let policies = book::policy::progress(&app.pools.writer).await?;
+    Ok(Json(json!({ "policies": policies })).into_response())
+}
+
+/// Has a policy react again to what it could not react to.
+///
+/// # Errors
+/// [`Problem`]; 404 for a policy that does not exist.
+pub async fn retry(State(app): State<App>, by: By, Path(policy): Path<String>) -> Result<Response, Problem> {
+    by.require(REBUILD)?;
+    let known = || domain::POLICIES.iter().copied();
+    let Some(policy) = known().find(|known| known.name() == policy) else {
+        let names = known().map(domain::Policy::name);
+        return Err(Problem::not_found(format!("policy {policy:?}")).allowed(names));
+    };
+    let made_good = book::policy::retry_missed(&app.pools.writer, &app.book, &app.tail, policy).await?;
+    info!(policy = policy.name(), made_good, by = %by.user, "what the policy had missed was tried again");
+    Ok(Json(json!({ "policy": policy.name(), "made_good": made_good })).into_response())
 }
 
 /// The tenant's streams that are parked, all contexts together.

@@ -76,6 +76,8 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/v1/admin/rebuild/{context}", post(admin::start).get(admin::progress)),
         ("/v1/admin/parked", get(admin::parked)),
         ("/v1/admin/unpark", post(admin::unpark)),
+        ("/v1/admin/policies", get(admin::policies)),
+        ("/v1/admin/policies/{policy}/retry", post(admin::retry)),
         ("/v1/openapi.json", get(openapi::serve)),
     ]
 }

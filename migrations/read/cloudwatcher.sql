@@ -184,6 +184,41 @@ create table order_history (
     created_at        timestamptz  not null
 );
 
+create table order_approvals (
+    tenant_id      uuid           not null,
+    id             uuid           primary key,
+    order_id       uuid           not null,
+    approver_id    uuid           not null,
+    approval_level integer        not null,
+    status         varchar(50)    not null,
+    notes          text,
+    decision_at    timestamptz,
+    decided_by     uuid,
+    revision       integer        not null,
+    department_id  uuid           not null,
+    order_total    decimal(15, 2) not null,
+    currency       varchar(3)     not null,
+    due_at         timestamptz    not null,
+    is_overdue     boolean        not null,
+    escalated_from uuid,
+    split_with     jsonb          not null,
+    created_at     timestamptz    not null
+) with (fillfactor = 80);
+
+-- Beside the document: delegations must be visible to those whom they concern.
+create table approval_delegations (
+    tenant_id      uuid        not null,
+    id             uuid        primary key,
+    user_id        uuid        not null,
+    delegate_id    uuid        not null,
+    starts_at      timestamptz not null,
+    ends_at        timestamptz not null,
+    department_ids jsonb       not null,
+    total_max      decimal(12, 2),
+    revoked_at     timestamptz,
+    created_at     timestamptz not null
+);
+
 -- Unique in the tenant. A constraint that is led by the id of a row is so by itself, because ids are
 -- unique over tenants. Deferred, so that values may change hands within a page.
 alter table users add constraint users_email unique (tenant_id, email) deferrable initially deferred;
@@ -252,6 +287,19 @@ create index orders_department_id on orders (department_id, created_at, id);
 create index orders_created_by on orders (created_by, created_at, id);
 create index orders_created_at on orders (tenant_id, created_at, id);
 
+-- An approver looks for what waits for them, the one that is due first before the others.
+create index order_approvals_approver_id on order_approvals (approver_id, created_at, id);
+create index order_approvals_inbox on order_approvals (approver_id, due_at, id) where status = 'pending';
+create index order_approvals_order_id on order_approvals (order_id, approval_level, created_at, id);
+create index order_approvals_status on order_approvals (tenant_id, status, created_at, id);
+create index order_approvals_due_at on order_approvals (tenant_id, due_at, id);
+create index order_approvals_created_at on order_approvals (tenant_id, created_at, id);
+
+create index approval_delegations_user_id on approval_delegations (user_id, created_at, id);
+create index approval_delegations_delegate_id on approval_delegations (delegate_id, created_at, id);
+create index approval_delegations_ends_at on approval_delegations (tenant_id, ends_at, id);
+create index approval_delegations_created_at on approval_delegations (tenant_id, created_at, id);
+
 create index order_items_order_id on order_items (order_id, created_at, id);
 create index order_items_part_id on order_items (part_id, created_at, id);
 create index order_items_supplier_id on order_items (supplier_id, created_at, id);
@@ -281,6 +329,13 @@ alter table orders add constraint orders_department foreign key (department_id) 
 alter table orders add constraint orders_duplicate_of_order foreign key (duplicate_of) references orders deferrable initially deferred;
 alter table orders add constraint orders_created_by_user foreign key (created_by) references users deferrable initially deferred;
 alter table orders add constraint orders_approved_by_user foreign key (approved_by) references users deferrable initially deferred;
+alter table order_approvals add constraint order_approvals_order foreign key (order_id) references orders on delete cascade deferrable initially deferred;
+alter table order_approvals add constraint order_approvals_approver foreign key (approver_id) references users deferrable initially deferred;
+alter table order_approvals add constraint order_approvals_decided_by_user foreign key (decided_by) references users deferrable initially deferred;
+alter table order_approvals add constraint order_approvals_department foreign key (department_id) references departments deferrable initially deferred;
+alter table order_approvals add constraint order_approvals_escalated_from_user foreign key (escalated_from) references users deferrable initially deferred;
+alter table approval_delegations add constraint approval_delegations_user foreign key (user_id) references users deferrable initially deferred;
+alter table approval_delegations add constraint approval_delegations_delegate foreign key (delegate_id) references users deferrable initially deferred;
 alter table order_items add constraint order_items_order foreign key (order_id) references orders on delete cascade deferrable initially deferred;
 alter table order_items add constraint order_items_part foreign key (part_id) references parts deferrable initially deferred;
 alter table order_items add constraint order_items_variant foreign key (variant_id) references part_variants deferrable initially deferred;

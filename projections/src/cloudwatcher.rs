@@ -8,6 +8,7 @@ pub mod parts;
 pub mod requests;
 pub mod suppliers;
 
+pub mod approvals;
 pub mod order_history;
 pub mod orders;
 
@@ -33,6 +34,8 @@ pub static CONTEXT: Context = Context {
         "cloudwatcher.part-supplier",
         "cloudwatcher.request",
         "cloudwatcher.order",
+        "cloudwatcher.approval",
+        "cloudwatcher.delegation",
     ],
     tables: TABLES,
     images: false,
@@ -54,4 +57,6 @@ static TABLES: &[&dyn Projection] = &[
     &of::<orders::OrderRow>(),
     &of::<orders::OrderItemRow>(),
     &of::<order_history::OrderHistoryRow>(),
+    &of::<approvals::OrderApprovalRow>(),
+    &of::<approvals::ApprovalDelegationRow>(),
 ];

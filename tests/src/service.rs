@@ -285,6 +285,7 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
         ip: None,
         traceparent: None,
         at: chrono::Utc::now(),
+        occurred_at: None,
     };
     book.execute(envelope, steps)
         .await

@@ -11,6 +11,7 @@ pub fn add(paths: &mut Paths) {
     log(paths);
     streams(paths);
     admin(paths);
+    policies(paths);
     operations(paths);
 }
 
@@ -207,6 +208,33 @@ fn admin(paths: &mut Paths) {
             "description": "Permission `admin.rebuild`.",
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
             "responses": answers(vec![("200", answer("Which were posted, and which still cannot be.", json!({ "type": "object" })))], &[400, 404, 413, 415]),
+        }),
+    );
+}
+
+fn policies(paths: &mut Paths) {
+    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position, timers, next_due_at, missed." });
+    paths.add(
+        "/v1/admin/policies",
+        "get",
+        json!({
+            "operationId": "admin.policies",
+            "tags": ["admin"],
+            "summary": "How far each policy is, its timers, and what it could not do.",
+            "description": "Permission `admin.rebuild`. It concerns the whole installation.",
+            "responses": answers(vec![("200", answer("The policies.", progress))], &[]),
+        }),
+    );
+    paths.add(
+        "/v1/admin/policies/{policy}/retry",
+        "post",
+        json!({
+            "operationId": "admin.policies.retry",
+            "tags": ["admin"],
+            "summary": "Has a policy react again to what it could not react to.",
+            "description": "Permission `admin.rebuild`.",
+            "parameters": [in_path("policy", "`order-approvals`", json!({ "type": "string" }))],
+            "responses": answers(vec![("200", answer("How many were made good.", json!({ "type": "object" })))], &[404]),
         }),
     );
 }

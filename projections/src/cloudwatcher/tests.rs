@@ -40,6 +40,7 @@ fn recorded(by: Uuid, sequence: i64, event: AnyEvent) -> Recorded<AnyEvent> {
             ..Metadata::default()
         },
         at: at(sequence),
+        recorded_at: at(sequence),
         event,
     }
 }

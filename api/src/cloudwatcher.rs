@@ -1,0 +1,5 @@
+//! What context `cloudwatcher` serves beside its commands and tables: the queries that its document
+//! and its users name.
+
+pub mod decide;
+pub mod inbox;

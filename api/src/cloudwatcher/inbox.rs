@@ -1,0 +1,86 @@
+//! `GET /v1/cloudwatcher/approvals/inbox`: what waits for one's decision, what is due first coming first.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments as _, Postgres, QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::By;
+use crate::extract::{self, Parameters};
+use crate::problem::Problem;
+use crate::query::{Source, read};
+
+/// Needed to decide, and so to see what waits for one's decision.
+pub const APPROVE: &str = "cloudwatcher.approval.approve";
+/// Asks of a page.
+pub const PAGE_ASKS: i64 = 50;
+pub const PAGE_ASKS_MAX: i64 = 200;
+
+const OPEN: &str = include_str!("inbox.sql");
+
+/// What waits for the person who asks: what names them, and what they may decide in another's place.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn list(
+    State(app): State<App>,
+    by: By,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    by.require(APPROVE)?;
+    let source = Source::of("cloudwatcher", "order_approvals")?;
+    let limit = parameters
+        .parse::<i64>("limit", "a number")?
+        .unwrap_or(PAGE_ASKS)
+        .clamp(1, PAGE_ASKS_MAX);
+    let after = parameters.take("after")?.map(|text| cursor(&text)).transpose()?;
+    parameters.finish(["limit", "after"])?;
+    source.wait(&app, extract::after(&headers)?).await?;
+
+    let user = by.user;
+    let query = move || {
+        let mut arguments = PgArguments::default();
+        let (due_at, id) = after.unzip();
+        let bound = arguments
+            .add(user)
+            .and_then(|()| arguments.add(due_at))
+            .and_then(|()| arguments.add(id))
+            // One more than asked for tells whether there is another page.
+            .and_then(|()| arguments.add(limit + 1));
+        debug_assert!(bound.is_ok(), "ids, times and numbers can always be sent");
+        QueryBuilder::<Postgres>::with_arguments(OPEN, arguments)
+    };
+    let rows = read::rows(&app.pools.reader, by.tenant, query).await?;
+    let page = usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = match rows.get(page.saturating_sub(1)) {
+        Some(last) if rows.len() > page => Some(format!(
+            "{}_{}",
+            last.try_get::<DateTime<Utc>, _>("due_at")?
+                .to_rfc3339_opts(SecondsFormat::Micros, true),
+            last.try_get::<Uuid, _>("id")?
+        )),
+        Some(_) | None => None,
+    };
+    let asks: Vec<Value> = rows
+        .iter()
+        .take(page)
+        .map(|row| row.try_get("ask"))
+        .collect::<Result<_, sqlx::Error>>()?;
+    Ok(Json(json!({ "asks": asks, "next": next })).into_response())
+}
+
+/// A place in the list, as `next` gave it: the time and id of the last ask.
+fn cursor(text: &str) -> Result<(DateTime<Utc>, Uuid), Problem> {
+    let parsed = text.split_once('_').and_then(|(due_at, id)| {
+        let due_at = DateTime::parse_from_rfc3339(due_at).ok()?.to_utc();
+        Some((due_at, id.parse().ok()?))
+    });
+    parsed.ok_or_else(|| Problem::bad_value("after", "after must be what `next` said on the page before"))
+}
