@@ -142,6 +142,7 @@ impl<D: Decider> Erased for Typed<D> {
             state: Arc::new(D::default()),
             sequence: 0,
             tenant: None,
+            bytes: 0,
         }
     }
 
@@ -240,13 +241,14 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         .await
         .map_err(persistence)?;
     let mut sourced = Sourced(D::default());
-    let mut tenant = None;
+    let (mut tenant, mut bytes) = (None, 0);
     let sequence = stored.len() as i64;
     for event in stored {
         let metadata: Metadata = serde_json::from_value(event.metadata)?;
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
         let payload = facts::opened(vault, event_id, event.payload.to_string(), &metadata).await?;
+        bytes += payload.len();
         sourced.apply(event::decode(&event::Stored {
             event_type: &event.event_type,
             version: &event.event_version,
@@ -258,6 +260,7 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         state: Arc::new(sourced.0),
         sequence,
         tenant,
+        bytes,
     })
 }
 

@@ -51,6 +51,8 @@ pub struct Projector {
     bus: Bus,
     posted: Posted,
     page_events: usize,
+    /// At most [`Self::page_events`]; fewer after a page that took too long.
+    page_events_now: usize,
     status: watch::Sender<Status>,
     backoff: Duration,
 }
@@ -81,6 +83,7 @@ impl Projector {
             bus,
             posted,
             page_events: PAGE_EVENTS_MAX,
+            page_events_now: PAGE_EVENTS_MAX,
             status: watch::Sender::new(status),
             backoff: Duration::from_millis(BACKOFF_MS_MIN),
         })
@@ -90,6 +93,7 @@ impl Projector {
     #[must_use]
     pub fn page_events(mut self, page_events: usize) -> Self {
         self.page_events = page_events.clamp(1, PAGE_EVENTS_MAX);
+        self.page_events_now = self.page_events;
         self
     }
 
@@ -148,7 +152,7 @@ impl Projector {
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                next = feed.next(self.page_events) => next,
+                next = feed.next(self.page_events_now) => next,
             };
             let posting = match next {
                 Ok(recorded) if recorded.is_empty() => Ok(()),
@@ -194,7 +198,7 @@ impl Projector {
     }
 
     async fn post(
-        &self,
+        &mut self,
         connection: &mut PgConnection,
         ledger: &mut Ledger,
         recorded: Vec<Recorded<String>>,
@@ -204,18 +208,22 @@ impl Projector {
             return Ok(());
         };
         let limit = Duration::from_secs(PAGE_SECONDS_MAX);
-        tokio::time::timeout(limit, ledger.post(connection, to, recorded))
-            .await
-            .map_err(|_| PostError::TooSlow {
+        let Ok(posted) = tokio::time::timeout(limit, ledger.post(connection, to, recorded)).await else {
+            // The same page again would take as long again.
+            self.page_events_now = (self.page_events_now / 2).max(1);
+            return Err(PostError::TooSlow {
                 seconds: PAGE_SECONDS_MAX,
-            })??;
+            });
+        };
+        posted?;
+        self.page_events_now = (self.page_events_now * 2).min(self.page_events);
         metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
         metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
         Ok(())
     }
 
     /// Posts the next event alone; parks its stream when the book itself cannot read it.
-    async fn step(&self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
+    async fn step(&mut self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
         let position = ledger.generation.position + 1;
         let error = match self.tail.after(position - 1, 1).await {
             Ok(recorded) => return self.post(connection, ledger, recorded).await,
