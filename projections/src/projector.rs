@@ -176,7 +176,7 @@ impl Projector {
             self.advanced(&ledger);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(leadership, &ledger).await?;
+                self.look(leadership, &mut connection, &mut ledger).await?;
             }
         }
     }
@@ -251,14 +251,20 @@ impl Projector {
     }
 
     /// Whether the lead is still held, and how far behind the book it is.
-    async fn look(&self, leadership: &mut Leadership, ledger: &Ledger) -> Result<(), PostError> {
+    async fn look(
+        &self,
+        leadership: &mut Leadership,
+        connection: &mut PgConnection,
+        ledger: &mut Ledger,
+    ) -> Result<(), PostError> {
         let context = self.context.name;
         if !leadership.holds().await {
             return Err(PostError::LeadLost { context });
         }
+        ledger.recount(connection).await?;
         let lag = (self.tail.end().await? - ledger.generation.position).max(0);
         metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
-        metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked.len() as f64);
+        metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked as f64);
         self.beat(|status| status.lag = lag);
         Ok(())
     }
@@ -270,7 +276,7 @@ impl Projector {
         self.beat(|status| {
             status.leading = true;
             status.position = position;
-            status.parked = ledger.parked.len();
+            status.parked = ledger.parked;
         });
     }
 

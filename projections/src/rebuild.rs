@@ -295,7 +295,7 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
         differences: compared.differences,
         compared: compare,
         same_code,
-        parked: ledger.parked.len(),
+        parked: ledger.parked,
         load_seconds: loaded.load_seconds,
         index_seconds: loaded.index_seconds,
         compare_seconds: comparing.elapsed().as_secs_f64(),

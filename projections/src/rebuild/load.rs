@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{Phase, Work};
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, execute, posting_connection};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::page::{Page, Parked};
 use crate::park;
 use crate::sql;
@@ -33,7 +33,7 @@ pub(super) async fn load(
     compare: bool,
 ) -> Result<(Ledger, Loaded), PostError> {
     let live = work.live(connection).await?;
-    let live_parked = Ledger::open(connection, work.context, live.clone()).await?.parked;
+    let live_parked = ledger::parked(connection, work.context, live.number).await?;
     if live_parked.is_empty() {
         match load_fast(work, connection, compare).await {
             Err(failed) if !failed.is_transient() => {
