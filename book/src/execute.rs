@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::Facts;
@@ -17,6 +18,7 @@ use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
+use crate::pools::ACQUIRE_SECONDS_MAX;
 use crate::step::Circumstances;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
@@ -424,6 +426,7 @@ impl Inner {
 fn connections_of_its_own(pool: &PgPool) -> PgPool {
     PgPoolOptions::new()
         .max_connections(BATCHES_IN_FLIGHT as u32)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
         .connect_lazy_with(pool.connect_options().as_ref().clone())
 }
 
