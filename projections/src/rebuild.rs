@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use book::lead::{Leadership, STANDBY_MS};
 use book::{Pools, Tail};
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use tracing::{info, warn};
 
@@ -220,8 +221,11 @@ async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildEr
     let mut connection = posting_connection(&work.pools.projector).await?;
     let fingerprint = work.fingerprint()?;
     let Some(live) = Generation::find(&mut connection, work.context, State::Live).await? else {
-        let first = Generation::create(&mut connection, work.context, State::Live, fingerprint).await?;
-        generation::finish(&mut connection, work.context, &first.schema).await?;
+        // At once: a live generation without its keys and indexes would be taken for a whole one.
+        let mut transaction = connection.begin().await?;
+        let first = Generation::create(&mut transaction, work.context, State::Live, fingerprint).await?;
+        generation::finish(&mut transaction, work.context, &first.schema).await?;
+        transaction.commit().await?;
         info!(context = work.context.name, "made the first generation");
         let events = work.tail.end().await.map_err(PostError::from)?;
         if events <= POSTED_EVENTS_MAX {
