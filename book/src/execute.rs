@@ -227,9 +227,12 @@ impl Inner {
             .turns
             .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())
             .await;
+        // Not the command's id: a key that is used again after its receipt is gone must not draw the ids
+        // of the rows that it made before.
+        let seed = Uuid::new_v4();
         let mut trust = Trust::Guess;
         for _ in 0..RACES_MAX {
-            return match self.attempt(envelope, steps, trust).await {
+            return match self.attempt(envelope, steps, seed, trust).await {
                 Ok(Some(answer)) => Ok(answer),
                 Ok(None) => {
                     metrics::counter!("daybook_lost_races_total").increment(1);
@@ -260,7 +263,13 @@ impl Inner {
     }
 
     /// One round of load, decide and append; `None` when the race was lost.
-    async fn attempt(&self, envelope: &Envelope, steps: &[Step], trust: Trust) -> Result<Option<Answer>, ExecuteError> {
+    async fn attempt(
+        &self,
+        envelope: &Envelope,
+        steps: &[Step],
+        seed: Uuid,
+        trust: Trust,
+    ) -> Result<Option<Answer>, ExecuteError> {
         let mut draft = Draft::default();
         for (index, step) in steps.iter().enumerate() {
             let before = match draft.latest(step.aggregate_type(), step.stream) {
@@ -280,11 +289,7 @@ impl Inner {
                 by: envelope.actor,
                 at: envelope.at,
                 // Several steps of one command must not draw the same ids.
-                command_id: if index == 0 {
-                    envelope.command_id
-                } else {
-                    Uuid::new_v5(&envelope.command_id, &index.to_be_bytes())
-                },
+                seed: Uuid::new_v5(&seed, &index.to_be_bytes()),
                 reason: envelope.reason.clone(),
                 facts,
             };

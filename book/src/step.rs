@@ -74,7 +74,8 @@ pub(crate) struct Circumstances {
     pub stream: Uuid,
     pub by: Uuid,
     pub at: DateTime<Utc>,
-    pub command_id: Uuid,
+    /// What ids are drawn from.
+    pub seed: Uuid,
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
 }
@@ -178,7 +179,7 @@ impl<D: Decider> Erased for Typed<D> {
                 stream,
                 by,
                 at,
-                command_id,
+                seed,
                 reason,
                 facts,
             } = circumstances;
@@ -187,7 +188,7 @@ impl<D: Decider> Erased for Typed<D> {
                 stream,
                 by,
                 at,
-                command_id,
+                seed,
                 reason,
                 facts,
                 command: self.command.clone(),
