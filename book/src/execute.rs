@@ -239,13 +239,19 @@ impl Inner {
                     trust = Trust::Book;
                     continue;
                 }
-                // Neither a guess nor a cache may refuse: look closer, and decide again.
-                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. }) if trust != Trust::Book => {
+                // Neither a guess nor a cache may refuse: look closer, and decide again. A key that is
+                // gone may belong to somebody whose erasure is not known here yet.
+                Err(
+                    ExecuteError::Refused(_)
+                    | ExecuteError::Claimed { .. }
+                    | ExecuteError::Moved { .. }
+                    | ExecuteError::Book(BookError::Key(_)),
+                ) if trust != Trust::Book => {
                     trust = trust.less();
                     continue;
                 }
                 // The refused command may be a repeat of one that was accepted a moment ago.
-                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
+                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Claimed { .. } | ExecuteError::Moved { .. })) => {
                     self.repeated(envelope).await?.ok_or(error)
                 }
                 Err(error) => Err(error),
