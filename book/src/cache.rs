@@ -48,8 +48,12 @@ impl Cache {
         self.0.get(&(aggregate_type, stream))
     }
 
-    /// Keeps the state, unless a later one is kept already.
+    /// Keeps the state, unless a later one is kept already. That a stream has no events is not kept: it
+    /// may have some a moment later, and nothing would tell.
     pub fn put(&self, aggregate_type: &'static str, stream: Uuid, loaded: Loaded) {
+        if loaded.sequence == 0 {
+            return;
+        }
         self.0
             .entry((aggregate_type, stream))
             .and_upsert_with(|kept| match kept {
@@ -86,6 +90,13 @@ mod tests {
         cache.0.run_pending_tasks();
         assert!(cache.0.weighted_size() <= CACHED_BYTES_MAX);
         assert!(cache.0.entry_count() < 250);
+    }
+
+    #[test]
+    fn that_a_stream_has_no_events_is_not_remembered() {
+        let cache = Cache::default();
+        cache.put("a.b", Uuid::nil(), loaded(0, 0));
+        assert!(cache.get("a.b", Uuid::nil()).is_none());
     }
 
     #[test]

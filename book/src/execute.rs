@@ -165,24 +165,24 @@ impl Book {
             .collect())
     }
 
-    /// As [`Book::state`], with its type erased.
+    /// As [`Book::state`], read from the book now and with its type erased.
     ///
     /// # Errors
     /// As [`Book::state`].
     pub async fn any_state(&self, tenant: Uuid, fact: domain::FactRef) -> Result<Option<AnyState>, BookError> {
-        let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
+        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
         Ok(loaded
             .filter(|loaded| loaded.tenant == Some(tenant))
             .map(|loaded| loaded.state))
     }
 
-    /// As [`Book::state`], for the stream that a step names and with its type erased; a stream
-    /// without events has its kind's default state.
+    /// As [`Book::any_state`], for the stream that a step names; a stream without events has its kind's
+    /// default state.
     ///
     /// # Errors
     /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
     pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<AnyState, ExecuteError> {
-        Ok(self.0.own(tenant, step, Trust::Cache).await?.state)
+        Ok(self.0.own(tenant, step, Trust::Book).await?.state)
     }
 
     /// Carries out the steps as one: all are appended or none. Runs to its end even if the caller
