@@ -58,7 +58,7 @@ pub async fn send(
         asked,
         peer,
     };
-    order.give(&app, &by, body::fields(&headers, &body?)?).await
+    Ok(accepted(&order.give(&app, &by, &headers, &body?).await?))
 }
 
 /// Makes a new aggregate under an id that the server chooses.
@@ -75,26 +75,24 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&context, &plural)?;
     let asked = Asked::read(&headers)?;
-    // A repeat with the same key must find the stream that the first attempt made.
-    let stream = match &asked.key {
-        Some(key) => Uuid::new_v5(&command_id(&by, key), b"stream"),
-        None => Uuid::now_v7(),
-    };
     let order = Order {
         aggregate,
-        stream,
+        // A repeat draws another one, and is answered with the receipt's: the stream that the first made.
+        stream: Uuid::now_v7(),
         addressed: None,
         command: aggregate.creates,
         asked,
         peer,
     };
-    let mut response = order.give(&app, &by, body::fields(&headers, &body?)?).await?;
-    let location = format!("/v1/{context}/{plural}/{stream}");
-    response.headers_mut().extend(
-        HeaderValue::try_from(location)
-            .ok()
-            .map(|location| (header::LOCATION, location)),
-    );
+    let answer = order.give(&app, &by, &headers, &body?).await?;
+    let location = answer.streams.first().and_then(|made| {
+        let location = format!("/v1/{context}/{plural}/{}", made.stream);
+        HeaderValue::try_from(location).ok()
+    });
+    let mut response = accepted(&answer);
+    response
+        .headers_mut()
+        .extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
 }
 
@@ -125,13 +123,15 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
-    async fn give(self, app: &App, by: &By, fields: Value) -> Result<Response, Problem> {
+    async fn give(self, app: &App, by: &By, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Problem> {
         let known = self.aggregate.commands();
         if !known.iter().any(|(name, _)| name == self.command) {
             let detail = format!("{} has no command {}", self.aggregate.aggregate_type, self.command);
             return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
         }
         by.require(&format!("{}.{}", self.aggregate.aggregate_type, self.command))?;
+        // Only now: reading a large body is work, which is done for those alone who may ask for it.
+        let fields = body::fields(headers, body)?;
         let envelope = self.envelope(by, &fields);
         let span = tracing::Span::current();
         span.record("command_id", tracing::field::display(envelope.command_id));
@@ -141,7 +141,7 @@ impl Order<'_> {
         if self.aggregate.context() == "identity" {
             app.principals.forget();
         }
-        Ok(accepted(&answer))
+        Ok(answer)
     }
 
     fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {

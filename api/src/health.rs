@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use sqlx::Row as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::problem::{self, Problem};
@@ -21,6 +22,8 @@ use crate::workers::RELAY;
 const SILENCE_SECONDS_MAX: u64 = 65;
 /// How old the first event may be that a context has not posted, in seconds.
 const LAG_SECONDS_MAX: f64 = 10.0;
+/// How often what was measured is folded into the histograms, in seconds.
+const UPKEEP_SECONDS: u64 = 5;
 /// How long Postgres may take to answer the questions of a health check, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 3;
 
@@ -215,6 +218,18 @@ pub fn record_metrics() {
             .map_err(|error| tracing::warn!(error = %error, "there will be no metrics"))
             .ok()
     });
+}
+
+/// Folds what was measured into the histograms now and then, until `stop`: without it, measurements
+/// would pile up for as long as nobody collects them.
+pub async fn keep_up(stop: CancellationToken) {
+    let Some(recorder) = RECORDER.get().and_then(Option::as_ref) else {
+        return;
+    };
+    let every = Duration::from_secs(UPKEEP_SECONDS);
+    while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
+        recorder.run_upkeep();
+    }
 }
 
 /// The metrics in Prometheus' text form.

@@ -112,6 +112,7 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         verifier,
         workers,
     });
+    tasks.spawn(health::keep_up(drained.clone()));
     tasks.spawn(workers::watch_end(tail, book.committed(), end, drained.clone()));
     if roles.contains(&Role::Api) {
         let (keys, rates, until) = (app.clone(), app.clone(), drained.clone());

@@ -1,7 +1,7 @@
 //! One command's append as data, and the one call that writes a batch of them.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::BookError;
@@ -79,12 +79,12 @@ pub struct Receipt {
 ///
 /// # Errors
 /// The database's error; whether the batch was written is then unknown until it is sent again.
-pub async fn append(pool: &PgPool, batch: &[Append]) -> Result<Vec<Outcome>, BookError> {
+pub async fn append(connection: &mut PgConnection, batch: &[Append]) -> Result<Vec<Outcome>, BookError> {
     let mut args = Arguments::default();
     for (command, append) in (1..).zip(batch) {
         args.command(command, append);
     }
-    let rows = args.call(pool).await?;
+    let rows = args.call(connection).await?;
     let (began, refused) = rows
         .split_first()
         .ok_or_else(|| BookError::Broken("book.append answered nothing".to_owned()))?;
@@ -224,7 +224,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    async fn call(self, pool: &PgPool) -> Result<Vec<sqlx::postgres::PgRow>, BookError> {
+    async fn call(self, connection: &mut PgConnection) -> Result<Vec<sqlx::postgres::PgRow>, BookError> {
         Ok(sqlx::query(
             "select command, outcome, body_hash, last_position, recorded_at, answer, detail
              from book.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
@@ -256,7 +256,7 @@ impl<'a> Arguments<'a> {
         .bind(self.claim_ids)
         .bind(self.erased_command)
         .bind(self.erased_subjects)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?)
     }
 }

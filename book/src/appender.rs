@@ -21,6 +21,9 @@ pub const QUEUE_COMMANDS_MAX: usize = 8_192;
 /// How long a batch whose outcome is unknown is sent again, in seconds.
 const PATIENCE_SECONDS: u64 = 20;
 const RETRY_MS: u64 = 100;
+/// How long the database may take to answer one attempt, in seconds. Then its connection is given up:
+/// a connection that has gone silent would keep the batch for as long as the kernel hopes.
+const ATTEMPT_SECONDS_MAX: u64 = 6;
 
 /// Batches on their way at one time: while the database writes one, the next is made and sent.
 /// They may touch the same streams; the database's lock puts them in order and its checks decide.
@@ -174,7 +177,7 @@ impl Touched {
 async fn write(pool: &PgPool, appends: &[Append]) -> Vec<Result<Outcome, BookError>> {
     let started = Instant::now();
     loop {
-        match append::append(pool, appends).await {
+        match attempt(pool, appends).await {
             Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
             Err(error) if error.is_transient() => {
                 if started.elapsed() > Duration::from_secs(PATIENCE_SECONDS) {
@@ -192,6 +195,21 @@ async fn write(pool: &PgPool, appends: &[Append]) -> Vec<Result<Outcome, BookErr
                 }
                 return outcomes;
             }
+        }
+    }
+}
+
+/// Sends a batch once, on a connection that goes back to the pool only when the call has ended.
+async fn attempt(pool: &PgPool, appends: &[Append]) -> Result<Vec<Outcome>, BookError> {
+    let mut connection = pool.acquire().await?;
+    let limit = Duration::from_secs(ATTEMPT_SECONDS_MAX);
+    match tokio::time::timeout(limit, append::append(&mut connection, appends)).await {
+        Ok(outcomes) => outcomes,
+        Err(_) => {
+            // The pool would ask the connection how it is, wait for an answer behind the call that is
+            // under way, and be one connection short until then.
+            drop(connection.detach());
+            Err(BookError::Unavailable)
         }
     }
 }

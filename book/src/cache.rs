@@ -1,10 +1,18 @@
-//! States of recently used streams, bounded. It may be stale: the append checks every sequence.
+//! States of recently used streams, bounded in bytes and in time. It may be stale: the append checks every sequence.
+
+use std::time::Duration;
 
 use domain::fact::AnyState;
 use uuid::Uuid;
 
-/// Streams kept in memory.
-const CACHED_STREAMS_MAX: u64 = 20_000;
+/// What the states kept in memory may weigh together, in bytes.
+const CACHED_BYTES_MAX: u64 = 64 << 20;
+/// What a state weighs besides the events that it was folded from, in bytes.
+const STATE_BYTES_MIN: usize = 512;
+/// What one state weighs at most, in bytes: of a long history it keeps only what later decisions read.
+const STATE_BYTES_MAX: usize = 1 << 20;
+/// How long a state is kept after it was last loaded or changed here, in seconds.
+const CACHED_SECONDS_MAX: u64 = 600;
 
 /// The state of a stream at one sequence.
 #[derive(Debug, Clone)]
@@ -14,6 +22,8 @@ pub struct Loaded {
     pub sequence: i64,
     /// `None` for a stream without events.
     pub tenant: Option<Uuid>,
+    /// Bytes of the payloads that the state was folded from.
+    pub bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -21,7 +31,14 @@ pub struct Cache(moka::sync::Cache<(&'static str, Uuid), Loaded>);
 
 impl Default for Cache {
     fn default() -> Self {
-        Self(moka::sync::Cache::new(CACHED_STREAMS_MAX))
+        let weigh = |_: &_, loaded: &Loaded| STATE_BYTES_MIN as u32 + loaded.bytes.min(STATE_BYTES_MAX) as u32;
+        Self(
+            moka::sync::Cache::builder()
+                .weigher(weigh)
+                .max_capacity(CACHED_BYTES_MAX)
+                .time_to_live(Duration::from_secs(CACHED_SECONDS_MAX))
+                .build(),
+        )
     }
 }
 
@@ -31,8 +48,12 @@ impl Cache {
         self.0.get(&(aggregate_type, stream))
     }
 
-    /// Keeps the state, unless a later one is kept already.
+    /// Keeps the state, unless a later one is kept already. That a stream has no events is not kept: it
+    /// may have some a moment later, and nothing would tell.
     pub fn put(&self, aggregate_type: &'static str, stream: Uuid, loaded: Loaded) {
+        if loaded.sequence == 0 {
+            return;
+        }
         self.0
             .entry((aggregate_type, stream))
             .and_upsert_with(|kept| match kept {
@@ -43,5 +64,46 @@ impl Cache {
 
     pub fn forget(&self, aggregate_type: &'static str, stream: Uuid) {
         self.0.invalidate(&(aggregate_type, stream));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn loaded(sequence: i64, bytes: usize) -> Loaded {
+        Loaded {
+            state: Arc::new(()),
+            sequence,
+            tenant: Some(Uuid::nil()),
+            bytes,
+        }
+    }
+
+    #[test]
+    fn states_are_bounded_by_what_they_weigh_together() {
+        let cache = Cache::default();
+        for n in 0..1_000 {
+            cache.put("a.b", Uuid::from_u128(n), loaded(1, 300 << 10));
+        }
+        cache.0.run_pending_tasks();
+        assert!(cache.0.weighted_size() <= CACHED_BYTES_MAX);
+        assert!(cache.0.entry_count() < 250);
+    }
+
+    #[test]
+    fn that_a_stream_has_no_events_is_not_remembered() {
+        let cache = Cache::default();
+        cache.put("a.b", Uuid::nil(), loaded(0, 0));
+        assert!(cache.get("a.b", Uuid::nil()).is_none());
+    }
+
+    #[test]
+    fn a_long_history_may_still_be_kept() {
+        let cache = Cache::default();
+        cache.put("a.b", Uuid::nil(), loaded(1_000_000, 1 << 30));
+        cache.0.run_pending_tasks();
+        assert!(cache.get("a.b", Uuid::nil()).is_some());
     }
 }

@@ -54,7 +54,7 @@ impl Draft {
     ) -> Result<(), BookError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
         self.write(aggregate_type, stream, before.sequence);
-        let mut sequence = before.sequence;
+        let (mut sequence, mut payload_bytes) = (before.sequence, before.bytes);
         let unsealed = metadata(envelope, BTreeMap::new())?;
         let mut names = Vec::with_capacity(decided.events.len());
         for event in decided.events {
@@ -72,6 +72,7 @@ impl Draft {
             if bytes > EVENT_BYTES_MAX {
                 return Err(BookError::EventTooLarge { bytes });
             }
+            payload_bytes += payload.len();
             names.push(event.event_type.clone());
             self.events.push(NewEvent {
                 aggregate_type,
@@ -102,6 +103,7 @@ impl Draft {
             state: decided.after,
             sequence,
             tenant: before.tenant.or(Some(envelope.tenant)),
+            bytes: payload_bytes,
         };
         self.after.push((aggregate_type, stream, loaded));
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::Facts;
@@ -17,6 +18,7 @@ use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
+use crate::pools::ACQUIRE_SECONDS_MAX;
 use crate::step::Circumstances;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
@@ -166,24 +168,24 @@ impl Book {
             .collect())
     }
 
-    /// As [`Book::state`], with its type erased.
+    /// As [`Book::state`], read from the book now and with its type erased.
     ///
     /// # Errors
     /// As [`Book::state`].
     pub async fn any_state(&self, tenant: Uuid, fact: domain::FactRef) -> Result<Option<AnyState>, BookError> {
-        let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
+        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
         Ok(loaded
             .filter(|loaded| loaded.tenant == Some(tenant))
             .map(|loaded| loaded.state))
     }
 
-    /// As [`Book::state`], for the stream that a step names and with its type erased; a stream
-    /// without events has its kind's default state.
+    /// As [`Book::any_state`], for the stream that a step names; a stream without events has its kind's
+    /// default state.
     ///
     /// # Errors
     /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
     pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<AnyState, ExecuteError> {
-        Ok(self.0.own(tenant, step, Trust::Cache).await?.state)
+        Ok(self.0.own(tenant, step, Trust::Book).await?.state)
     }
 
     /// Carries out the steps as one: all are appended or none. Runs to its end even if the caller
@@ -228,22 +230,31 @@ impl Inner {
             .turns
             .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())
             .await;
+        // Not the command's id: a key that is used again after its receipt is gone must not draw the ids
+        // of the rows that it made before.
+        let seed = Uuid::new_v4();
         let mut trust = Trust::Guess;
         for _ in 0..RACES_MAX {
-            return match self.attempt(envelope, steps, trust).await {
+            return match self.attempt(envelope, steps, seed, trust).await {
                 Ok(Some(answer)) => Ok(answer),
                 Ok(None) => {
                     metrics::counter!("daybook_lost_races_total").increment(1);
                     trust = Trust::Book;
                     continue;
                 }
-                // Neither a guess nor a cache may refuse: look closer, and decide again.
-                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. }) if trust != Trust::Book => {
+                // Neither a guess nor a cache may refuse: look closer, and decide again. A key that is
+                // gone may belong to somebody whose erasure is not known here yet.
+                Err(
+                    ExecuteError::Refused(_)
+                    | ExecuteError::Claimed { .. }
+                    | ExecuteError::Moved { .. }
+                    | ExecuteError::Book(BookError::Key(_)),
+                ) if trust != Trust::Book => {
                     trust = trust.less();
                     continue;
                 }
                 // The refused command may be a repeat of one that was accepted a moment ago.
-                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
+                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Claimed { .. } | ExecuteError::Moved { .. })) => {
                     self.repeated(envelope).await?.ok_or(error)
                 }
                 Err(error) => Err(error),
@@ -261,7 +272,13 @@ impl Inner {
     }
 
     /// One round of load, decide and append; `None` when the race was lost.
-    async fn attempt(&self, envelope: &Envelope, steps: &[Step], trust: Trust) -> Result<Option<Answer>, ExecuteError> {
+    async fn attempt(
+        &self,
+        envelope: &Envelope,
+        steps: &[Step],
+        seed: Uuid,
+        trust: Trust,
+    ) -> Result<Option<Answer>, ExecuteError> {
         let mut draft = Draft::default();
         for (index, step) in steps.iter().enumerate() {
             let before = match draft.latest(step.aggregate_type(), step.stream) {
@@ -281,11 +298,7 @@ impl Inner {
                 by: envelope.actor,
                 at: envelope.at,
                 // Several steps of one command must not draw the same ids.
-                command_id: if index == 0 {
-                    envelope.command_id
-                } else {
-                    Uuid::new_v5(&envelope.command_id, &index.to_be_bytes())
-                },
+                seed: Uuid::new_v5(&seed, &index.to_be_bytes()),
                 reason: envelope.reason.clone(),
                 facts,
             };
@@ -427,6 +440,7 @@ impl Inner {
 fn connections_of_its_own(pool: &PgPool) -> PgPool {
     PgPoolOptions::new()
         .max_connections(BATCHES_IN_FLIGHT as u32)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
         .connect_lazy_with(pool.connect_options().as_ref().clone())
 }
 

@@ -83,5 +83,6 @@ fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
         state,
         sequence: events.len() as i64,
         tenant: events.first().map(|stored| stored.tenant),
+        bytes: events.iter().map(|stored| stored.payload.len()).sum(),
     })
 }

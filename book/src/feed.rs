@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use tracing::debug;
 
 use crate::bus::{self, bus_error};
+use crate::tail::PAGE_BYTES_MAX;
 use crate::{BookError, Bus, Tail};
 
 /// How long a silent bus is believed before the book is asked, in milliseconds.
@@ -106,7 +107,8 @@ impl Feed {
         let subscription = self.subscription.as_mut()?;
         let silence = Duration::from_millis(SILENCE_MS);
         let mut page: Vec<Recorded<String>> = Vec::new();
-        while page.len() < limit {
+        let mut bytes = 0;
+        while page.len() < limit && bytes < PAGE_BYTES_MAX {
             let expected = position + 1 + page.len() as i64;
             let next = match subscription.ahead.take() {
                 Some(event) => Ok(Some(event)),
@@ -119,7 +121,10 @@ impl Feed {
                 None => ready(&mut subscription.messages).transpose(),
             };
             match next {
-                Ok(Some(event)) if event.position == expected => page.push(event),
+                Ok(Some(event)) if event.position == expected => {
+                    bytes += event.event.len();
+                    page.push(event);
+                }
                 Ok(Some(event)) if event.position < expected => {}
                 // A hole: the book fills it, then this one's turn comes.
                 Ok(Some(event)) => {

@@ -8,13 +8,24 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use crate::BookError;
 
 /// How long a caller waits for a free connection, in seconds.
-const ACQUIRE_SECONDS_MAX: u64 = 5;
+pub const ACQUIRE_SECONDS_MAX: u64 = 5;
 const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
 const READER_CONNECTIONS_MAX: u32 = 12;
 const OWNER_CONNECTIONS_MAX: u32 = 2;
 /// A query of a person may run this long, in milliseconds.
 const READER_STATEMENT_MS_MAX: u32 = 10_000;
+
+/// What every session is set to. A server that hears nothing of a client ends its session, and with it
+/// the locks of a leader that is gone, within half a minute. Appends rely on reading what was committed
+/// a moment ago, so no setting of a server, role or database may say otherwise.
+const SESSION: [(&str, &str); 5] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "20000"),
+    ("default_transaction_isolation", "read\\ committed"),
+];
 
 /// Connections as the database's owner (migrations, self-check) and as each of its three roles.
 #[derive(Debug, Clone)]
@@ -32,7 +43,7 @@ impl Pools {
     /// Prepares the pools without connecting: a server that is down is met at the first query.
     #[must_use]
     pub fn new(options: &PgConnectOptions) -> Self {
-        let options = options.clone().application_name("daybook");
+        let options = options.clone().application_name("daybook").options(SESSION);
         let role =
             |name: &str, connections| pool(connections).connect_lazy_with(options.clone().options([("role", name)]));
         Self {

@@ -124,8 +124,11 @@ impl Relay {
     /// Where the bus stands, after making it a mirror of this book if it is not.
     async fn bus_position(&self) -> Result<i64, BookError> {
         let incarnation = bus::incarnation(self.tail.pool()).await?;
+        // First the bus: asked after the book, it may know what was committed and published in between,
+        // and would look as if it were ahead of the book.
+        let mirrored = self.bus.mirrored(&incarnation).await?;
         let end = self.tail.end().await?;
-        if let Some(last) = self.bus.mirrored(&incarnation).await? {
+        if let Some(last) = mirrored {
             let last = i64::try_from(last).unwrap_or(i64::MAX);
             if last <= end {
                 return Ok(last);

@@ -89,7 +89,8 @@ pub(crate) struct Circumstances {
     pub stream: Uuid,
     pub by: Uuid,
     pub at: DateTime<Utc>,
-    pub command_id: Uuid,
+    /// What ids are drawn from.
+    pub seed: Uuid,
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
 }
@@ -157,6 +158,7 @@ impl<D: Decider> Erased for Typed<D> {
             state: Arc::new(D::default()),
             sequence: 0,
             tenant: None,
+            bytes: 0,
         }
     }
 
@@ -192,7 +194,7 @@ impl<D: Decider> Erased for Typed<D> {
                 stream,
                 by,
                 at,
-                command_id,
+                seed,
                 reason,
                 facts,
             } = circumstances;
@@ -201,7 +203,7 @@ impl<D: Decider> Erased for Typed<D> {
                 stream,
                 by,
                 at,
-                command_id,
+                seed,
                 reason,
                 facts,
                 command: self.command.clone(),
@@ -255,13 +257,14 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         .await
         .map_err(persistence)?;
     let mut sourced = Sourced(D::default());
-    let mut tenant = None;
+    let (mut tenant, mut bytes) = (None, 0);
     let sequence = stored.len() as i64;
     for event in stored {
         let metadata: Metadata = serde_json::from_value(event.metadata)?;
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
         let payload = facts::opened(vault, event_id, event.payload.to_string(), &metadata).await?;
+        bytes += payload.len();
         sourced.apply(event::decode(&event::Stored {
             event_type: &event.event_type,
             version: &event.event_version,
@@ -273,6 +276,7 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         state: Arc::new(sourced.0),
         sequence,
         tenant,
+        bytes,
     })
 }
 

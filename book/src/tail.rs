@@ -1,14 +1,20 @@
 //! Reads the book in order of position. Positions have no gaps, so `position > n` misses nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use domain::Recorded;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
+use crate::append::EVENT_BYTES_MAX;
 use crate::{BookError, Vault, facts};
 
 /// Events read at once.
 pub const PAGE_EVENTS_MAX: i64 = 50_000;
+/// Bytes of payloads and metadata read at once; the first event of a page comes whatever it weighs.
+pub const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Events looked through at once for those of some kinds.
 const SCAN_EVENTS_MAX: i64 = 20_000;
@@ -37,12 +43,19 @@ macro_rules! select_events {
 pub struct Tail {
     pool: PgPool,
     vault: Vault,
+    /// How many events to ask for at most. Large ones come in runs, and the server weighs all that it is
+    /// asked for.
+    fitting: Arc<AtomicI64>,
 }
 
 impl Tail {
     #[must_use]
     pub fn new(pool: PgPool, vault: Vault) -> Self {
-        Self { pool, vault }
+        Self {
+            pool,
+            vault,
+            fitting: Arc::new(AtomicI64::new(PAGE_EVENTS_MAX)),
+        }
     }
 
     #[must_use]
@@ -50,7 +63,8 @@ impl Tail {
         &self.pool
     }
 
-    /// At most `limit` events after `position`, in order.
+    /// At most `limit` events after `position`, in order, and no more than [`PAGE_BYTES_MAX`]. Fewer
+    /// than `limit` do not say that the book ends there; none does.
     ///
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
@@ -63,11 +77,28 @@ impl Tail {
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
     pub async fn sealed_after(&self, position: i64, limit: i64) -> Result<Vec<Recorded<String>>, BookError> {
-        let rows = sqlx::query(select_events!("where position > $1 order by position limit $2"))
-            .bind(position)
-            .bind(limit.min(PAGE_EVENTS_MAX))
-            .fetch_all(&self.pool)
-            .await?;
+        let fitting = self.fitting.load(Ordering::Relaxed);
+        let asked = limit.min(fitting);
+        let rows = sqlx::query(
+            "select * from (
+                 select e.*, sum(octet_length(payload) + octet_length(metadata))
+                     over (order by position rows unbounded preceding) as bytes
+                 from (
+                     select position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type,
+                            event_version, payload::text as payload, metadata::text as metadata, recorded_at
+                     from book.events where position > $1 order by position limit $2
+                 ) e
+             ) e
+             where bytes <= $3 or position = $1 + 1",
+        )
+        .bind(position)
+        .bind(asked)
+        .bind(PAGE_BYTES_MAX as i64)
+        .fetch_all(&self.pool)
+        .await?;
+        let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("bytes"))?;
+        self.fitting
+            .store(next_fitting(fitting, asked, rows.len() as i64, bytes), Ordering::Relaxed);
         rows.iter().map(recorded).collect()
     }
 
@@ -161,6 +192,19 @@ impl Tail {
     }
 }
 
+/// How many events to ask for at most from now on, after so many were asked for and came.
+fn next_fitting(fitting: i64, asked: i64, came: i64, bytes: i64) -> i64 {
+    let cut = came < asked && bytes + EVENT_BYTES_MAX as i64 > PAGE_BYTES_MAX as i64;
+    let next = if cut {
+        came * 2
+    } else if asked == fitting && came == asked {
+        fitting * 2
+    } else {
+        fitting
+    };
+    next.clamp(1, PAGE_EVENTS_MAX)
+}
+
 fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {
     let stream: &str = row.try_get("aggregate_id")?;
     let metadata: domain::Metadata = serde_json::from_str(row.try_get("metadata")?)?;
@@ -181,4 +225,21 @@ fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {
         metadata,
         event: row.try_get("payload")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_events_are_asked_for_in_small_numbers_until_small_ones_come_again() {
+        let full = PAGE_BYTES_MAX as i64;
+        assert_eq!(next_fitting(PAGE_EVENTS_MAX, 1_000, 32, full), 64);
+        assert_eq!(next_fitting(64, 64, 32, full), 64);
+        assert_eq!(next_fitting(64, 64, 64, 10_000), 128);
+        // What the caller or the end of the book bounds says nothing of sizes.
+        assert_eq!(next_fitting(64, 1, 1, 100), 64);
+        assert_eq!(next_fitting(64, 64, 3, 100), 64);
+        assert_eq!(next_fitting(PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, 100), PAGE_EVENTS_MAX);
+    }
 }

@@ -84,7 +84,7 @@ pub struct Request<'a, C> {
     pub by: Uuid,
     /// The time of asking, UTC.
     pub at: DateTime<Utc>,
-    /// New ids, the same ones however often the command is decided.
+    /// New ids, the same ones however often the command is decided until it is accepted.
     pub ids: Ids,
     /// Why, in the words of the one who asks (`Daybook-Reason`).
     pub reason: Option<&'a str>,
@@ -92,7 +92,7 @@ pub struct Request<'a, C> {
     pub command: &'a C,
 }
 
-/// Ids for rows that a command creates, derived from the command's own id.
+/// Ids for rows that a command creates, derived from a seed that no other execution has.
 #[derive(Debug)]
 pub struct Ids {
     seed: Uuid,
@@ -108,7 +108,7 @@ impl Ids {
         }
     }
 
-    /// The next id; deciding again from the same command draws the same ids in the same order.
+    /// The next id; deciding again from the same seed draws the same ids in the same order.
     pub fn draw(&self) -> Uuid {
         let n = self.drawn.get();
         self.drawn.set(n + 1);

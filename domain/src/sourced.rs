@@ -22,7 +22,8 @@ pub struct Asked<C> {
     pub stream: Uuid,
     pub by: Uuid,
     pub at: DateTime<Utc>,
-    pub command_id: Uuid,
+    /// What ids are drawn from: another one for each time that a command is carried out.
+    pub seed: Uuid,
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
     pub command: Arc<C>,
@@ -41,7 +42,7 @@ impl<D: Decider> Aggregate for Sourced<D> {
             stream: asked.stream,
             by: asked.by,
             at: asked.at,
-            ids: Ids::new(asked.command_id),
+            ids: Ids::new(asked.seed),
             reason: asked.reason.as_deref(),
             facts: &asked.facts,
             command: &asked.command,

@@ -22,6 +22,10 @@ pub enum Unfit {
     Range { value: i64, min: i64, max: i64 },
     #[error("takes {bytes} bytes as JSON; at most {max} are allowed")]
     TooLarge { bytes: usize, max: usize },
+    #[error("nests arrays and objects deeper than {max} levels")]
+    TooDeep { max: usize },
+    #[error("has a field called {name}, a name that is reserved")]
+    Reserved { name: &'static str },
     #[error("{0}")]
     Form(&'static str),
 }
@@ -83,11 +87,20 @@ pub fn email(value: &str, max: usize) -> Result<(), Unfit> {
     }
 }
 
-/// Free JSON of at most `max` bytes in its canonical form, without U+0000.
+/// How deep arrays and objects of free JSON may nest. Readers give up at 128 levels, and the event
+/// that the JSON becomes part of adds its own.
+pub const JSON_LEVELS_MAX: usize = 64;
+
+/// Names that serde_json takes for its own: an object with one of them reads back as something else,
+/// or not at all.
+const RESERVED_NAMES: [&str; 2] = ["$serde_json::private::RawValue", "$serde_json::private::Number"];
+
+/// Free JSON of at most `max` bytes in its canonical form, without U+0000, that reads back as it is.
 ///
 /// # Errors
 /// [`Unfit`], saying which limit was missed.
 pub fn json(value: &Value, max: usize) -> Result<(), Unfit> {
+    nests(value, JSON_LEVELS_MAX)?;
     if canonical::contains_nul(value) {
         return Err(Unfit::Nul);
     }
@@ -96,6 +109,25 @@ pub fn json(value: &Value, max: usize) -> Result<(), Unfit> {
         Err(Unfit::TooLarge { bytes, max })
     } else {
         Ok(())
+    }
+}
+
+fn nests(value: &Value, levels: usize) -> Result<(), Unfit> {
+    if !(value.is_array() || value.is_object()) {
+        return Ok(());
+    }
+    let Some(levels) = levels.checked_sub(1) else {
+        return Err(Unfit::TooDeep { max: JSON_LEVELS_MAX });
+    };
+    match value {
+        Value::Array(values) => values.iter().try_for_each(|value| nests(value, levels)),
+        Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
+            match RESERVED_NAMES.into_iter().find(|name| name == key) {
+                Some(name) => Err(Unfit::Reserved { name }),
+                None => nests(value, levels),
+            }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
 }
 
@@ -115,4 +147,34 @@ pub fn price(value: Decimal) -> Result<(), Unfit> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const BYTES: usize = 1 << 20;
+
+    fn nested(levels: usize) -> Value {
+        (1..levels).fold(json!([]), |inner, _| json!([inner]))
+    }
+
+    #[test]
+    fn json_nests_at_most_64_levels() {
+        assert_eq!(json(&nested(JSON_LEVELS_MAX), BYTES), Ok(()));
+        let deep = json!({"a": nested(JSON_LEVELS_MAX)});
+        assert_eq!(json(&deep, BYTES), Err(Unfit::TooDeep { max: JSON_LEVELS_MAX }));
+        assert_eq!(json(&nested(120), BYTES), Err(Unfit::TooDeep { max: JSON_LEVELS_MAX }));
+    }
+
+    #[test]
+    fn json_that_would_read_back_as_something_else_is_refused() {
+        for name in RESERVED_NAMES {
+            let mut fields = serde_json::Map::new();
+            fields.insert(name.to_owned(), json!("{"));
+            let value = json!([{"a": fields}]);
+            assert_eq!(json(&value, BYTES), Err(Unfit::Reserved { name }));
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! A generation opened for posting: its statements, its checkpoint, its parked streams.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use domain::{AnyEvent, Recorded};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, Row as _};
+use sqlx::Connection as _;
 use tracing::error;
+use uuid::Uuid;
 
 use crate::context::Context;
 use crate::copy;
@@ -21,8 +22,8 @@ use crate::sql::{self, Statements};
 pub struct Ledger {
     pub context: &'static Context,
     pub generation: Generation,
-    /// As last read; another process may have taken streams out of it.
-    pub parked: Parked,
+    /// How many streams are parked, as far as is known: another process may have taken some out.
+    pub parked: usize,
     statements: Vec<Statements>,
     insert_changes: String,
     copy_changes: String,
@@ -37,7 +38,7 @@ impl Ledger {
         generation: Generation,
     ) -> Result<Self, sqlx::Error> {
         let schema = &generation.schema;
-        let parked = parked(connection, context, generation.number).await?;
+        let parked = count_parked(connection, context, generation.number).await?;
         let statements = context
             .tables
             .iter()
@@ -109,14 +110,27 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes a page with its checkpoint, within a transaction; the streams that are parked then.
-    pub(crate) async fn write_page(&self, connection: &mut PgConnection, page: &Page) -> Result<Parked, PostError> {
+    /// Counts the parked streams anew, if there were any.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn recount(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.parked > 0 {
+            self.parked = count_parked(connection, self.context, self.generation.number).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a page with its checkpoint, within a transaction; how many streams it parked.
+    pub(crate) async fn write_page(&self, connection: &mut PgConnection, page: &Page) -> Result<usize, PostError> {
         // First, because it locks the checkpoint: neither a swap nor an unpark comes between.
         self.advance(connection, page.to).await?;
-        let mut parked = match self.parked.is_empty() {
-            true => Parked::new(),
-            false => parked(connection, self.context, self.generation.number).await?,
+        // Nobody else parks streams of this generation: its checkpoint would have moved.
+        let mut parked = match self.parked {
+            0 => Parked::new(),
+            _ => parked_of(connection, self.context, self.generation.number, page).await?,
         };
+        let parked_before = parked.len();
         self.write(connection, &page.posted(&parked)).await?;
         for parking in &page.parks {
             if parked.insert(parking.stream.clone()) {
@@ -124,11 +138,11 @@ impl Ledger {
             }
         }
         execute(connection, "set constraints all immediate").await?;
-        Ok(parked)
+        Ok(parked.len() - parked_before)
     }
 
     /// After the commit of [`Ledger::write_page`].
-    pub(crate) fn written(&mut self, page: &Page, parked: Parked) {
+    pub(crate) fn written(&mut self, page: &Page, parked: usize) {
         for Parking {
             stream: (aggregate_type, id),
             position,
@@ -140,7 +154,7 @@ impl Ledger {
             error!(context, aggregate_type, %id, position, error, "parked a stream that cannot be posted");
         }
         self.generation.position = page.to;
-        self.parked = parked;
+        self.parked += parked;
     }
 
     /// Moves the checkpoint, if it still is where this ledger knows it to be.
@@ -215,16 +229,59 @@ fn copied(changes: &[Change]) -> Result<copy::Buffer, BoxDynError> {
     Ok(buffer)
 }
 
-async fn parked(connection: &mut PgConnection, context: &Context, generation: i64) -> Result<Parked, sqlx::Error> {
+/// All streams that the generation does not post.
+pub(crate) async fn parked(
+    connection: &mut PgConnection,
+    context: &Context,
+    generation: i64,
+) -> Result<Parked, sqlx::Error> {
     let rows =
-        sqlx::query("select aggregate_type, aggregate_id from book.parked where context = $1 and generation = $2")
+        sqlx::query_as("select aggregate_type, aggregate_id from book.parked where context = $1 and generation = $2")
             .bind(context.name)
             .bind(generation)
             .fetch_all(connection)
             .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect::<Result<HashSet<_>, _>>()
+    Ok(rows.into_iter().collect::<HashSet<_>>())
+}
+
+async fn count_parked(connection: &mut PgConnection, context: &Context, generation: i64) -> Result<usize, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar("select count(*) from book.parked where context = $1 and generation = $2")
+        .bind(context.name)
+        .bind(generation)
+        .fetch_one(connection)
+        .await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Those of the page's streams that the generation does not post.
+async fn parked_of(
+    connection: &mut PgConnection,
+    context: &Context,
+    generation: i64,
+    page: &Page,
+) -> Result<Parked, sqlx::Error> {
+    let posted = page
+        .events
+        .iter()
+        .map(|recorded| (recorded.aggregate_type.as_str(), recorded.stream));
+    let parks = page
+        .parks
+        .iter()
+        .map(|parking| (parking.stream.0.as_str(), parking.stream.1));
+    let (types, ids): (Vec<&str>, Vec<Uuid>) = posted.chain(parks).collect::<BTreeSet<_>>().into_iter().unzip();
+    let rows = sqlx::query_as(
+        "select p.aggregate_type, p.aggregate_id
+         from unnest($3::text[], $4::uuid[]) s(type, id)
+         join book.parked p on p.aggregate_type = s.type and p.aggregate_id = s.id
+         where p.context = $1 and p.generation = $2",
+    )
+    .bind(context.name)
+    .bind(generation)
+    .bind(types)
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect::<HashSet<_>>())
 }
 
 async fn park(

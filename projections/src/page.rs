@@ -108,6 +108,50 @@ impl Page {
             .drain(..)
             .map(|recorded| Parking::of(&recorded, error.to_owned()));
         self.parks.extend(parks);
+        // Of a stream that is here twice the first event counts: from there on nothing is posted.
+        self.parks.sort_by_key(|parking| parking.position);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parking(position: i64) -> Parking {
+        Parking {
+            stream: ("cloudwatcher.part".to_owned(), Uuid::nil()),
+            tenant_id: Uuid::nil(),
+            position,
+            error: "it does not fit".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_stream_is_parked_from_its_first_failing_event_on() {
+        let history: Vec<serde_json::Value> = serde_json::from_str(domain::GOLDEN_HISTORY).unwrap();
+        let stored = &history[0];
+        let text = |name: &str| stored[name].as_str().unwrap().to_owned();
+        let recorded = Recorded {
+            position: 10,
+            event_id: Uuid::nil(),
+            tenant_id: Uuid::nil(),
+            aggregate_type: text("aggregate_type"),
+            stream: Uuid::nil(),
+            sequence: 1,
+            event_type: text("event_type"),
+            event_version: text("event_version"),
+            metadata: domain::Metadata::default(),
+            at: chrono::DateTime::UNIX_EPOCH,
+            event: stored["payload"].to_string(),
+        };
+        let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored()).unwrap().unwrap();
+        let page = Page {
+            to: 20,
+            events: vec![recorded.map(|_| event)],
+            parks: vec![parking(20)],
+        };
+        let positions: Vec<i64> = page.parked("no").parks.iter().map(|parking| parking.position).collect();
+        assert_eq!(positions, [10, 20]);
     }
 }

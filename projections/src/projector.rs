@@ -33,6 +33,8 @@ pub struct Projector {
     bus: Bus,
     posted: Posted,
     page_events: usize,
+    /// At most [`Self::page_events`]; fewer after a page that took too long.
+    page_events_now: usize,
     beat: Beat,
 }
 
@@ -55,6 +57,7 @@ impl Projector {
             bus,
             posted,
             page_events: PAGE_EVENTS_MAX,
+            page_events_now: PAGE_EVENTS_MAX,
             beat: Beat::default(),
         })
     }
@@ -63,6 +66,7 @@ impl Projector {
     #[must_use]
     pub fn page_events(mut self, page_events: usize) -> Self {
         self.page_events = page_events.clamp(1, PAGE_EVENTS_MAX);
+        self.page_events_now = self.page_events;
         self
     }
 
@@ -97,7 +101,7 @@ impl Work for Projector {
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                next = feed.next(self.page_events) => next,
+                next = feed.next(self.page_events_now) => next,
             };
             let posting = match next {
                 Ok(recorded) if recorded.is_empty() => Ok(()),
@@ -121,7 +125,7 @@ impl Work for Projector {
             self.advanced(&ledger, beat);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(leadership, &ledger, beat).await?;
+                self.look(leadership, &mut connection, &mut ledger, beat).await?;
             }
         }
     }
@@ -149,7 +153,7 @@ impl Projector {
     }
 
     async fn post(
-        &self,
+        &mut self,
         connection: &mut PgConnection,
         ledger: &mut Ledger,
         recorded: Vec<Recorded<String>>,
@@ -159,18 +163,22 @@ impl Projector {
             return Ok(());
         };
         let limit = Duration::from_secs(PAGE_SECONDS_MAX);
-        tokio::time::timeout(limit, ledger.post(connection, to, recorded))
-            .await
-            .map_err(|_| PostError::TooSlow {
+        let Ok(posted) = tokio::time::timeout(limit, ledger.post(connection, to, recorded)).await else {
+            // The same page again would take as long again.
+            self.page_events_now = (self.page_events_now / 2).max(1);
+            return Err(PostError::TooSlow {
                 seconds: PAGE_SECONDS_MAX,
-            })??;
+            });
+        };
+        posted?;
+        self.page_events_now = (self.page_events_now * 2).min(self.page_events);
         metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
         metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
         Ok(())
     }
 
     /// Posts the next event alone; parks its stream when the book itself cannot read it.
-    async fn step(&self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
+    async fn step(&mut self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
         let position = ledger.generation.position + 1;
         let error = match self.tail.after(position - 1, 1).await {
             Ok(recorded) => return self.post(connection, ledger, recorded).await,
@@ -198,14 +206,21 @@ impl Projector {
     }
 
     /// Whether the lead is still held, and how far behind the book it is.
-    async fn look(&self, leadership: &mut Leadership, ledger: &Ledger, beat: &Beat) -> Result<(), PostError> {
+    async fn look(
+        &self,
+        leadership: &mut Leadership,
+        connection: &mut PgConnection,
+        ledger: &mut Ledger,
+        beat: &Beat,
+    ) -> Result<(), PostError> {
         let context = self.context.name;
         if !leadership.holds().await {
             return Err(PostError::LeadLost { context });
         }
+        ledger.recount(connection).await?;
         let lag = (self.tail.end().await? - ledger.generation.position).max(0);
         metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
-        metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked.len() as f64);
+        metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked as f64);
         beat.beat(|status| status.lag = lag);
         Ok(())
     }
@@ -216,7 +231,7 @@ impl Projector {
         metrics::gauge!("daybook_projector_position", "context" => self.context.name).set(position as f64);
         beat.beat(|status| {
             status.position = position;
-            status.set_aside = ledger.parked.len();
+            status.set_aside = ledger.parked;
         });
     }
 }

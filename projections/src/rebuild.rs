@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use book::lead::{Leadership, STANDBY_MS};
 use book::{Pools, Tail};
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use tracing::{info, warn};
 
@@ -220,8 +221,11 @@ async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildEr
     let mut connection = posting_connection(&work.pools.projector).await?;
     let fingerprint = work.fingerprint()?;
     let Some(live) = Generation::find(&mut connection, work.context, State::Live).await? else {
-        let first = Generation::create(&mut connection, work.context, State::Live, fingerprint).await?;
-        generation::finish(&mut connection, work.context, &first.schema).await?;
+        // At once: a live generation without its keys and indexes would be taken for a whole one.
+        let mut transaction = connection.begin().await?;
+        let first = Generation::create(&mut transaction, work.context, State::Live, fingerprint).await?;
+        generation::finish(&mut transaction, work.context, &first.schema).await?;
+        transaction.commit().await?;
         info!(context = work.context.name, "made the first generation");
         let events = work.tail.end().await.map_err(PostError::from)?;
         if events <= POSTED_EVENTS_MAX {
@@ -295,7 +299,7 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
         differences: compared.differences,
         compared: compare,
         same_code,
-        parked: ledger.parked.len(),
+        parked: ledger.parked,
         load_seconds: loaded.load_seconds,
         index_seconds: loaded.index_seconds,
         compare_seconds: comparing.elapsed().as_secs_f64(),

@@ -11,6 +11,9 @@ use crate::problem::{self, Problem};
 /// Size of a body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// How names begin that serde_json takes for its own: an object with one reads back as something else.
+const RESERVED: &str = "$serde_json::private::";
+
 /// The fields of a command; none when there is no body.
 ///
 /// # Errors
@@ -107,6 +110,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
             if fields.contains_key(&name) {
                 return Err(de::Error::custom(format!("the field {name:?} is there twice")));
             }
+            if name.starts_with(RESERVED) {
+                return Err(de::Error::custom(format!("the name {name:?} is reserved")));
+            }
             fields.insert(name, value);
         }
         Ok(Value::Object(fields))
@@ -164,6 +170,7 @@ mod tests {
             "{\"a\":\"\\ud800\"}",
             "{}{}",
             "{\"a\":1e999}",
+            "{\"a\":{\"$serde_json::private::RawValue\":\"1\"}}",
             &deep,
         ] {
             assert_eq!(

@@ -9,15 +9,14 @@ use tracing::warn;
 use super::{Phase, Work};
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, execute, posting_connection};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::page::{Page, Parked};
 use crate::park;
 use crate::sql;
 
-/// Events folded at once. More makes fewer statements, and fewer rows that are written twice.
+/// Events folded at once. More makes fewer statements, and fewer rows that are written twice. Large
+/// ones are fewer: the tail bounds the bytes of a page, which take several times as much in memory.
 const WINDOW_EVENTS_MAX: i64 = 10_000;
-/// Stored bytes of events folded at once; in memory they take several times as much.
-const WINDOW_BYTES_MAX: i64 = 6 << 20;
 /// Connections that make indexes at one time.
 const INDEXING_CONNECTIONS: usize = 2;
 
@@ -34,7 +33,7 @@ pub(super) async fn load(
     compare: bool,
 ) -> Result<(Ledger, Loaded), PostError> {
     let live = work.live(connection).await?;
-    let live_parked = Ledger::open(connection, work.context, live.clone()).await?.parked;
+    let live_parked = ledger::parked(connection, work.context, live.number).await?;
     if live_parked.is_empty() {
         match load_fast(work, connection, compare).await {
             Err(failed) if !failed.is_transient() => {
@@ -136,8 +135,9 @@ async fn load_windows(
     let reading = async move {
         let mut position = from;
         while position < target {
-            let limit = window_events(&tail, position, target).await?;
-            let recorded = tail.after(position, limit).await?;
+            let recorded = tail
+                .after(position, WINDOW_EVENTS_MAX.min(target - position))
+                .await?;
             let Some(last) = recorded.last() else { break };
             position = last.position;
             let page = tokio::task::spawn_blocking(move || Page::decode(context, position, recorded));
@@ -163,23 +163,6 @@ async fn load_windows(
         Ok(())
     };
     tokio::try_join!(reading, writing).map(|_| ())
-}
-
-/// How many events after `position` make one window.
-async fn window_events(tail: &book::Tail, position: i64, target: i64) -> Result<i64, PostError> {
-    let mut events = WINDOW_EVENTS_MAX.min(target - position);
-    while events > 1 && stored_bytes(tail, position, position + events).await? > WINDOW_BYTES_MAX {
-        events /= 2;
-    }
-    Ok(events)
-}
-
-/// Stored sizes are known without reading the values.
-async fn stored_bytes(tail: &book::Tail, after: i64, until: i64) -> Result<i64, PostError> {
-    let bytes = sqlx::query_scalar(
-        "select coalesce(sum(pg_column_size(payload)), 0) from book.events where position > $1 and position <= $2",
-    );
-    Ok(bytes.bind(after).bind(until).fetch_one(tail.pool()).await?)
 }
 
 /// Posts pages as the projector does until `target`.

@@ -60,6 +60,10 @@ async fn try_swap(
     let mut last = None;
     if missing > 0 {
         let recorded = work.tail.after(ledger.generation.position, missing).await?;
+        // A page of large events is cut short; the rest is posted outside of the swap.
+        if recorded.last().map(|recorded| recorded.position) != Some(live.position) {
+            return Ok(None);
+        }
         let page = Page::decode(work.context, live.position, recorded);
         match ledger.write_page(&mut transaction, &page).await {
             Ok(parked) => last = Some((page, parked)),

@@ -56,7 +56,7 @@ pub async fn stock() -> f64 {
                 stream,
                 by: Uuid::nil(),
                 at: Utc::now(),
-                command_id: Uuid::now_v7(),
+                seed: Uuid::now_v7(),
                 reason: None,
                 facts: Arc::new(Facts::default()),
                 command: Arc::new(Command::Enter(part(stream))),
