@@ -50,7 +50,7 @@ pub async fn send(
     let aggregate = aggregate(&context, &plural)?;
     let stream = extract::uuid("id", &id)?;
     let asked = Asked::read(&headers)?;
-    let order = Order {
+    let sent = Sent {
         aggregate,
         stream,
         addressed: Some(stream),
@@ -58,7 +58,7 @@ pub async fn send(
         asked,
         peer,
     };
-    Ok(accepted(&order.give(&app, &by, &headers, &body?).await?))
+    Ok(accepted(&sent.read_and_carry_out(&app, &by, &headers, &body?).await?))
 }
 
 /// Makes a new aggregate under an id that the server chooses.
@@ -75,16 +75,16 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&context, &plural)?;
     let asked = Asked::read(&headers)?;
-    let order = Order {
+    let sent = Sent {
         aggregate,
         // A repeat draws another one, and is answered with the receipt's: the stream that the first made.
-        stream: Uuid::now_v7(),
+        stream: aggregate.new_stream(by.tenant),
         addressed: None,
         command: aggregate.creates,
         asked,
         peer,
     };
-    let answer = order.give(&app, &by, &headers, &body?).await?;
+    let answer = sent.read_and_carry_out(&app, &by, &headers, &body?).await?;
     let location = answer.streams.first().and_then(|made| {
         let location = format!("/v1/{context}/{plural}/{}", made.stream);
         HeaderValue::try_from(location).ok()
@@ -111,27 +111,58 @@ fn command_id(by: &Principal, key: &str) -> Uuid {
     Uuid::new_v5(&by.tenant, &[by.user.as_bytes(), key.as_bytes()].concat())
 }
 
-/// A command as it was asked for.
-struct Order<'a> {
-    aggregate: &'static Aggregate,
-    stream: Uuid,
-    /// The id in the URL; absent when the server chose it.
-    addressed: Option<Uuid>,
-    command: &'a str,
-    asked: Asked,
-    peer: SocketAddr,
+/// How a principal stands to a stream of a kind that belongs to departments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It is within their departments, or of no department's concern.
+    Free,
+    /// It does not belong to any department yet.
+    Unborn,
+    /// It is not within their departments, but the decision itself knows who is entitled: an approver's
+    /// delegate, for one.
+    Beyond,
 }
 
-impl Order<'_> {
-    async fn give(self, app: &App, by: &By, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Problem> {
+/// A command as it was sent.
+pub(crate) struct Sent<'a> {
+    pub aggregate: &'static Aggregate,
+    pub stream: Uuid,
+    /// The id in the URL; absent when the server chose it.
+    pub addressed: Option<Uuid>,
+    pub command: &'a str,
+    pub asked: Asked,
+    pub peer: SocketAddr,
+}
+
+impl Sent<'_> {
+    async fn read_and_carry_out(
+        &self,
+        app: &App,
+        by: &By,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, Problem> {
+        self.permitted(by)?;
+        // Only now: reading a large body is work, which is done for those alone who may ask for it.
+        let fields = body::fields(headers, body)?;
+        self.carry_out(app, by, fields).await
+    }
+
+    fn permitted(&self, by: &Principal) -> Result<(), Problem> {
         let known = self.aggregate.commands();
         if !known.iter().any(|(name, _)| name == self.command) {
             let detail = format!("{} has no command {}", self.aggregate.aggregate_type, self.command);
             return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
         }
-        by.require(&format!("{}.{}", self.aggregate.aggregate_type, self.command))?;
-        // Only now: reading a large body is work, which is done for those alone who may ask for it.
-        let fields = body::fields(headers, body)?;
+        by.require(&format!("{}.{}", self.aggregate.aggregate_type, self.command))
+    }
+
+    /// Carries the command out, if it is one that the principal may send.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub(crate) async fn carry_out(&self, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
+        self.permitted(by)?;
         let envelope = self.envelope(by, &fields);
         let span = tracing::Span::current();
         span.record("command_id", tracing::field::display(envelope.command_id));
@@ -176,62 +207,67 @@ impl Order<'_> {
 
     async fn execute(&self, app: &App, by: &By, envelope: &Envelope, fields: &Value) -> Result<Answer, Problem> {
         let mut step = self.step(self.asked.if_match, fields)?;
+        let mut reach = self.reach(app, by, &step, fields).await?;
         // The scope of a stream without events says nothing of the one that it may become in the
         // meantime: then the command must not be carried out.
-        let guarded = self.reaches_unborn(app, by, &step, fields).await? && self.asked.if_match.is_none();
+        let guarded = reach == Reach::Unborn && self.asked.if_match.is_none();
         if guarded {
             step.if_match = Some(0);
         }
-        match app.book.execute(envelope.clone(), vec![step]).await {
+        let outcome = match app.book.execute(envelope.clone(), vec![step]).await {
             Err(ExecuteError::Moved { .. }) if guarded => {
                 let step = self.step(None, fields)?;
-                self.reaches_unborn(app, by, &step, fields).await?;
+                reach = self.reach(app, by, &step, fields).await?;
                 app.book.execute(envelope.clone(), vec![step]).await
             }
             outcome => outcome,
-        }
-        .map_err(|error| self.told(error))
+        };
+        outcome.map_err(|error| match error {
+            // Whoever the decision does not know as entitled may not learn that the stream is there.
+            ExecuteError::Refused(_) | ExecuteError::Claimed { .. } | ExecuteError::Moved { .. }
+                if reach == Reach::Beyond =>
+            {
+                self.not_found()
+            }
+            error => self.told(error),
+        })
     }
 
-    /// Refuses what lies outside the principal's departments. Returns whether the stream is of a
-    /// kind that belongs to a department and does not belong to any yet.
-    async fn reaches_unborn(&self, app: &App, by: &By, step: &Step, fields: &Value) -> Result<bool, Problem> {
-        let Some(department_of) = self.aggregate.department else {
-            return Ok(false);
-        };
-        if by.sees_all_departments() {
-            return Ok(false);
+    /// Refuses what lies outside the principal's departments.
+    async fn reach(&self, app: &App, by: &By, step: &Step, fields: &Value) -> Result<Reach, Problem> {
+        if !self.aggregate.scoped || by.sees_all_departments() {
+            return Ok(Reach::Free);
         }
         let state = app.book.step_state(by.tenant, step).await;
         let state = state.map_err(|error| self.told(error))?;
-        let own = department_of(&state);
-        if let Some(department) = own
-            && !app.principals.reaches(by, department).await?
+        let (home, commanded) = (self.aggregate.home(&state), step.department(&state));
+        if let Some(home) = home
+            && !app.principals.reaches(by, home).await?
         {
-            return Err(self.not_found());
+            return match commanded {
+                Some(_) => Err(self.not_found()),
+                None => Ok(Reach::Beyond),
+            };
         }
-        if let Some(department) = step.department(&state)
+        if let Some(department) = commanded
             && !app.principals.reaches(by, department).await?
         {
             let detail = format!("department {department} is not one of yours, nor below one of them");
             return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
         }
         self.scope_of_source(app, by, &state, fields).await?;
-        Ok(own.is_none())
+        Ok(if home.is_some() { Reach::Free } else { Reach::Unborn })
     }
 
     /// A stream to copy from that is out of reach is refused as one that does not exist.
     async fn scope_of_source(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
-        let (Some(source_of), Some(department_of)) = (self.aggregate.source, self.aggregate.department) else {
-            return Ok(());
-        };
-        let Some(source) = source_of(self.command, fields) else {
+        let Some(source) = self.aggregate.copies(self.command, fields.clone()) else {
             return Ok(());
         };
         let Some(source) = app.book.any_state(by.tenant, self.aggregate.fact(source)).await? else {
             return Ok(());
         };
-        let Some(department) = department_of(&source) else {
+        let Some(department) = self.aggregate.home(&source) else {
             return Ok(());
         };
         if app.principals.reaches(by, department).await? {

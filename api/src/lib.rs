@@ -20,6 +20,8 @@ pub mod rates;
 pub mod command;
 pub mod query;
 
+pub mod cloudwatcher;
+
 pub mod audit;
 
 pub mod admin;

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, written from the commands, the tables and the list of fixed routes, and
 //! its rendered page at `/docs`.
 
+mod cloudwatcher;
 mod commands;
 mod fixed;
 mod parts;
@@ -39,6 +40,7 @@ pub fn document() -> Value {
     let mut paths = Paths::default();
     commands::add(&mut paths);
     tables::add(&mut paths);
+    cloudwatcher::add(&mut paths);
     fixed::add(&mut paths);
     let mut tags: Vec<Value> = paths.tags.iter().map(|tag| json!({ "name": tag })).collect();
     tags.dedup();

@@ -125,6 +125,12 @@ impl Problem {
         }
     }
 
+    /// The problem as JSON, for answers that tell of several.
+    #[must_use]
+    pub fn body(&self) -> serde_json::Value {
+        serde_json::to_value(&self.body).unwrap_or_default()
+    }
+
     /// A value of the request that is not of the form it must have; `field` says where it is.
     #[must_use]
     pub fn bad_value(field: &str, detail: impl Into<String>) -> Self {

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::command::body::BODY_BYTES_MAX;
 use crate::problem::{self, Problem};
 use crate::workers::Role;
-use crate::{admin, audit, command, health, openapi, query};
+use crate::{admin, audit, cloudwatcher, command, health, openapi, query};
 
 /// Requests under way at one time; event streams count only until they begin.
 pub const REQUESTS_MAX: usize = 4_096;
@@ -64,6 +64,8 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/v1/{context}/{name}/{id}/{word}",
             get(query::below).post(command::send),
         ),
+        ("/v1/cloudwatcher/approvals/inbox", get(cloudwatcher::inbox::list)),
+        ("/v1/cloudwatcher/approvals/decide", post(cloudwatcher::decide::send)),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
         ("/v1/events/{position}", get(audit::events::one)),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::lead::Leadership;
 use crate::worker::{Beat, Work, pause};
-use crate::{Book, BookError, Bus, Envelope, ExecuteError, Step, Tail};
+use crate::{Answer, Book, BookError, Bus, Envelope, ExecuteError, Step, Tail};
 
 /// Events that a policy looks at before it writes down how far it is.
 const PAGE_EVENTS: i64 = 1_000;
@@ -178,8 +178,8 @@ impl PolicyWorker {
     }
 
     async fn react_or_miss(&self, recorded: &Recorded<String>) -> Result<Vec<Timer>, BookError> {
-        match react(&self.book, self.policy, recorded, Utc::now()).await {
-            Ok(timers) => Ok(timers),
+        match react(&self.book, self.policy, recorded, None).await {
+            Ok(reacted) => Ok(reacted.timers),
             Err(error) if error.is_transient() => Err(error),
             Err(error) => {
                 self.miss(recorded, &error).await?;
@@ -292,8 +292,16 @@ impl Timer {
     }
 }
 
-/// Sends what a policy asks for because of one event, and returns what is to become of its timers.
-/// Sent again, for the same event, it changes nothing.
+/// What came of a reaction.
+#[derive(Debug, Default)]
+pub struct Reacted {
+    pub timers: Vec<Timer>,
+    /// The answers to the commands that were accepted, now or before.
+    pub answers: Vec<Answer>,
+}
+
+/// Sends what a policy asks for because of one event. Sent again, for the same event, it changes nothing.
+/// `then` is when it happened, for history that is brought in; its timers are for the caller to write.
 ///
 /// # Errors
 /// [`BookError`]; a refusal is none, for the world can have moved on.
@@ -301,10 +309,10 @@ pub async fn react(
     book: &Book,
     policy: &dyn Policy,
     recorded: &Recorded<String>,
-    at: DateTime<Utc>,
-) -> Result<Vec<Timer>, BookError> {
+    then: Option<DateTime<Utc>>,
+) -> Result<Reacted, BookError> {
     let Some(event) = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())? else {
-        return Ok(Vec::new());
+        return Ok(Reacted::default());
     };
     let recorded = recorded.clone().map(|_| event);
     let caused = Caused {
@@ -313,14 +321,19 @@ pub async fn react(
         position: recorded.position,
         correlation_id: recorded.metadata.correlation_id,
     };
-    let mut timers = Vec::new();
+    let mut reacted = Reacted::default();
     for (nth, reaction) in (0_u32..).zip(policy.react(&recorded)) {
         match reaction {
             Reaction::Send(sendings) => {
                 let command_id = Uuid::new_v5(&recorded.event_id, format!("{}/{nth}", policy.name()).as_bytes());
-                send(book, policy.name(), &caused, command_id, sendings, at).await?;
+                let time = Time {
+                    at: then.unwrap_or_else(Utc::now),
+                    occurred_at: then,
+                };
+                let answer = send(book, policy.name(), &caused, command_id, sendings, time).await?;
+                reacted.answers.extend(answer);
             }
-            Reaction::Wait { timer, due_at, sending } => timers.push(Timer::Set {
+            Reaction::Wait { timer, due_at, sending } => reacted.timers.push(Timer::Set {
                 timer,
                 due_at,
                 caused,
@@ -328,10 +341,10 @@ pub async fn react(
                 aggregate_type: sending.command.aggregate_type(),
                 command: sending.command.to_value()?.to_string(),
             }),
-            Reaction::Forget { timer } => timers.push(Timer::Drop { timer }),
+            Reaction::Forget { timer } => reacted.timers.push(Timer::Drop { timer }),
         }
     }
-    Ok(timers)
+    Ok(reacted)
 }
 
 /// The event that a policy's command follows from.
@@ -343,6 +356,13 @@ pub struct Caused {
     pub correlation_id: Uuid,
 }
 
+/// When a policy's command is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time {
+    pub at: DateTime<Utc>,
+    pub occurred_at: Option<DateTime<Utc>>,
+}
+
 /// Sends a policy's command. That it is refused, or was answered before in another form, is an answer.
 pub(crate) async fn send(
     book: &Book,
@@ -350,8 +370,8 @@ pub(crate) async fn send(
     caused: &Caused,
     command_id: Uuid,
     sendings: Vec<Sending>,
-    at: DateTime<Utc>,
-) -> Result<(), BookError> {
+    time: Time,
+) -> Result<Option<Answer>, BookError> {
     let mut hash = Sha256::new();
     for sending in &sendings {
         hash.update(sending.stream.as_bytes());
@@ -368,22 +388,22 @@ pub(crate) async fn send(
         reason: None,
         ip: None,
         traceparent: None,
-        at,
-        occurred_at: None,
+        at: time.at,
+        occurred_at: time.occurred_at,
     };
     let steps = sendings.into_iter().map(step).collect();
-    let outcome = match book.execute(envelope, steps).await {
-        Ok(_) => "accepted",
+    let (outcome, answer) = match book.execute(envelope, steps).await {
+        Ok(answer) => ("accepted", Some(answer)),
         Err(ExecuteError::Book(error)) => return Err(error),
         // Others were faster for as long as a command is tried: this one comes round again.
         Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
         Err(refused) => {
             debug!(policy, %command_id, %refused, "a policy's command was refused");
-            "refused"
+            ("refused", None)
         }
     };
     metrics::counter!("daybook_policy_commands_total", "policy" => policy, "outcome" => outcome).increment(1);
-    Ok(())
+    Ok(answer)
 }
 
 fn step(Sending { stream, command }: Sending) -> Step {
@@ -482,7 +502,7 @@ pub async fn retry_missed(
     let mut made_good = 0;
     for missed in missed(pool, policy.name(), i64::MAX).await? {
         for recorded in tail.at(&[missed.position]).await? {
-            let timers = react(book, policy, &recorded, Utc::now()).await?;
+            let timers = react(book, policy, &recorded, None).await?.timers;
             let mut transaction = pool.begin().await?;
             for timer in &timers {
                 timer.write(&mut transaction, policy.name()).await?;

@@ -15,7 +15,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use crate::lead::Leadership;
-use crate::policy::{self, Caused};
+use crate::policy::{self, Caused, Time};
 use crate::worker::{Beat, Work, pause};
 use crate::{Book, BookError};
 
@@ -136,7 +136,10 @@ impl TimerWorker {
         let command_id = Uuid::new_v5(&due.timer, due.caused.event_id.as_bytes());
         // Whose clock is late must not decide that it is too early.
         let at = due.now.max(due.due_at).max(Utc::now());
-        policy::send(&self.book, due.policy, &due.caused, command_id, vec![sending], at).await
+        let time = Time { at, occurred_at: None };
+        policy::send(&self.book, due.policy, &due.caused, command_id, vec![sending], time)
+            .await
+            .map(|_| ())
     }
 
     /// Deletes the timer, unless another event has set it anew meanwhile; what failed is noted.

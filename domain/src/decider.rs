@@ -17,6 +17,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// The command that `POST /v1/{context}/{aggregates}` without an id means, in kebab case.
     const CREATES: &'static str;
 
+    /// Whether streams of this kind belong to departments, see [`Decider::home`]. Only members of the
+    /// department, or of one above it, see such a stream and command it.
+    const SCOPED: bool = false;
+
     /// Whether a tenant has exactly one stream of this kind, under [`Decider::only_stream`].
     const ONE_PER_TENANT: bool = false;
 
@@ -55,8 +59,19 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         None
     }
 
-    /// The department whose members may send this command; `None` leaves it to permissions alone.
+    /// The department that a stream in this state belongs to; it never moves to another one.
+    fn home(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// The department whose members may send this command; `None` leaves it to permissions alone and,
+    /// for a stream that has a home, to the decision.
     fn department(&self, _command: &Self::Command) -> Option<Uuid> {
+        None
+    }
+
+    /// Another stream of the kind that the command copies from, and so must be within reach.
+    fn copies(_command: &Self::Command) -> Option<Uuid> {
         None
     }
 }

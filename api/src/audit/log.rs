@@ -213,10 +213,7 @@ impl Visible {
         if by.sees_all_departments() {
             return Ok(true);
         }
-        let Some(aggregate) = registry::by_type(&recorded.aggregate_type) else {
-            return Ok(true);
-        };
-        let Some(department_of) = aggregate.department else {
+        let Some(aggregate) = registry::by_type(&recorded.aggregate_type).filter(|aggregate| aggregate.scoped) else {
             return Ok(true);
         };
         let stream = (aggregate.aggregate_type, recorded.stream);
@@ -224,7 +221,7 @@ impl Visible {
             return Ok(shows);
         }
         let state = app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await?;
-        let shows = match state.as_ref().and_then(department_of) {
+        let shows = match state.as_ref().and_then(|state| aggregate.home(state)) {
             Some(department) => app.principals.reaches(by, department).await?,
             None => false,
         };

@@ -135,7 +135,7 @@ async fn one(app: &App, by: &By, asked: &Asked, peer: SocketAddr, decision: Deci
             outcome["events"] = json!(answer.streams.first().map(|stream| &stream.events));
         }
         Err(problem) => {
-            outcome["status"] = problem.status().as_u16().into();
+            outcome["status"] = problem.status.as_u16().into();
             outcome["problem"] = problem.body();
         }
     }

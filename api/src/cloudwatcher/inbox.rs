@@ -41,8 +41,9 @@ pub async fn list(
         .unwrap_or(PAGE_ASKS)
         .clamp(1, PAGE_ASKS_MAX);
     let after = parameters.take("after")?.map(|text| cursor(&text)).transpose()?;
-    parameters.finish(["limit", "after"])?;
-    source.wait(&app, extract::after(&headers)?).await?;
+    let posted = extract::after(&headers, &mut parameters)?;
+    parameters.finish(["limit", "after", "Daybook-After"])?;
+    source.wait(&app, posted).await?;
 
     let user = by.user;
     let query = move || {

@@ -5,7 +5,11 @@ use std::sync::OnceLock;
 
 use book::{Refusal, Step};
 use chrono::Utc;
-use domain::cloudwatcher::order::{self, Order};
+use domain::cloudwatcher::approval::Approval;
+use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::buyer::Buyer;
+use domain::cloudwatcher::delegation::Delegations;
+use domain::cloudwatcher::order::Order;
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::part_supplier::PartSupplier;
 use domain::cloudwatcher::part_variant::PartVariant;
@@ -32,10 +36,12 @@ pub struct Aggregate {
     pub aggregate_type: &'static str,
     /// The command that makes a new one.
     pub creates: &'static str,
-    /// Whether and to which department a stream belongs, by its state; a stream never changes it.
-    pub department: Option<fn(&AnyState) -> Option<Uuid>>,
-    /// Another stream of the kind that a command copies from, so that its department counts too.
-    pub source: Option<fn(&str, &Value) -> Option<Uuid>>,
+    /// Whether streams of the kind belong to departments.
+    pub scoped: bool,
+    /// The one stream that a tenant has, where it has only one.
+    only_stream: Option<fn(Uuid) -> Uuid>,
+    home: fn(&AnyState) -> Option<Uuid>,
+    copies: fn(Value) -> Option<Uuid>,
     schema: fn() -> Schema,
     parse: fn(Uuid, Option<i64>, Value) -> Result<Step, Unparsed>,
     fold: fn(&[Recorded<String>]) -> Result<Value, DecodeError>,
@@ -61,29 +67,12 @@ pub const AGGREGATES: &[Aggregate] = &[
     Aggregate::of::<Register<PartVariant>>("part-variants"),
     Aggregate::of::<Register<PartSupplier>>("part-suppliers"),
     Aggregate::of::<DeviceRequest>("requests"),
-    Aggregate {
-        department: Some(order_department),
-        source: Some(order_source),
-        ..Aggregate::of::<Order>("orders")
-    },
+    Aggregate::of::<Order>("orders"),
+    Aggregate::of::<Register<ApprovalPolicy>>("approval-policies"),
+    Aggregate::of::<Delegations>("delegations"),
+    Aggregate::of::<Buyer>("buyers"),
+    Aggregate::of::<Approval>("approvals"),
 ];
-
-fn order_department(state: &AnyState) -> Option<Uuid> {
-    state.downcast_ref::<Order>()?.department_id()
-}
-
-fn order_source(command: &str, body: &Value) -> Option<Uuid> {
-    let tagged = Value::Object(Map::from_iter([(command.to_owned(), body.clone())]));
-    match serde_json::from_value(tagged).ok()? {
-        order::Command::Duplicate { of, .. } => Some(of),
-        order::Command::Draft { .. }
-        | order::Command::AddItem(_)
-        | order::Command::ChangeItem { .. }
-        | order::Command::RemoveItem { .. }
-        | order::Command::Submit {}
-        | order::Command::Cancel {} => None,
-    }
-}
 
 /// The kind that a URL means, also when it spells the word as its table does.
 #[must_use]
@@ -108,8 +97,10 @@ impl Aggregate {
             plural,
             aggregate_type: D::TYPE,
             creates: D::CREATES,
-            department: None,
-            source: None,
+            scoped: D::SCOPED,
+            only_stream: if D::ONE_PER_TENANT { Some(D::only_stream) } else { None },
+            home: home::<D>,
+            copies: copies::<D>,
             schema: schema::<D>,
             parse: parse::<D>,
             fold: fold::<D>,
@@ -164,6 +155,24 @@ impl Aggregate {
     /// When an event cannot be read.
     pub fn fold(&self, events: &[Recorded<String>]) -> Result<Value, DecodeError> {
         (self.fold)(events)
+    }
+
+    /// The department that a stream in this state belongs to; a stream never changes it.
+    #[must_use]
+    pub fn home(&self, state: &AnyState) -> Option<Uuid> {
+        (self.home)(state)
+    }
+
+    /// Another stream of the kind that a command copies from.
+    #[must_use]
+    pub fn copies(&self, command: &str, body: Value) -> Option<Uuid> {
+        (self.copies)(tagged(command, body))
+    }
+
+    /// A new stream's id: a fresh one, unless a tenant has only one of the kind.
+    #[must_use]
+    pub fn new_stream(&self, tenant: Uuid) -> Uuid {
+        self.only_stream.map_or_else(Uuid::now_v7, |of| of(tenant))
     }
 
     /// The stream as something that the book can load.
@@ -229,6 +238,14 @@ fn fold<D: Decider>(events: &[Recorded<String>]) -> Result<Value, DecodeError> {
     })
 }
 
+fn home<D: Decider>(state: &AnyState) -> Option<Uuid> {
+    state.downcast_ref::<D>()?.home()
+}
+
+fn copies<D: Decider>(tagged: Value) -> Option<Uuid> {
+    D::copies(&serde_json::from_value(tagged).ok()?)
+}
+
 fn refusal<D: Decider>(who: &Who, state: &AnyState, tagged: Value) -> Option<Refusal> {
     let command: D::Command = serde_json::from_value(tagged).ok()?;
     let request = Request {
@@ -285,8 +302,20 @@ mod tests {
 
     #[test]
     fn a_duplicate_names_the_order_that_it_copies() {
+        let orders = by_url("cloudwatcher", "orders").unwrap();
         let of = Uuid::from_u128(7);
-        assert_eq!(order_source("duplicate", &json!({"of": of})), Some(of));
-        assert_eq!(order_source("submit", &json!({})), None);
+        assert_eq!(orders.copies("duplicate", json!({"of": of})), Some(of));
+        assert_eq!(orders.copies("submit", json!({})), None);
+    }
+
+    #[test]
+    fn a_kind_is_scoped_exactly_when_its_table_is() {
+        for aggregate in AGGREGATES {
+            let Some(table) = crate::query::table(aggregate.context(), &aggregate.plural.replace('-', "_")) else {
+                continue;
+            };
+            let scoped = !matches!(table.scope, projections::Scope::Tenant);
+            assert_eq!(aggregate.scoped, scoped, "{aggregate:?}");
+        }
     }
 }

@@ -1,0 +1,261 @@
+//! Demo data that looks like a company, made by commands like any other and reproducible from a seed.
+//! Ids and command ids are derived from names, so loading it again finds every receipt and changes
+//! nothing. Its history lies in the past: events bear the time at which they are told to have happened.
+
+pub mod catalogue;
+pub mod company;
+pub mod northwind;
+pub mod orders;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use book::{Answer, Book, Envelope, ExecuteError, Tail, policy};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{SYSTEM, canonical};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tracing::debug;
+use uuid::Uuid;
+
+use crate::Fault;
+use crate::command::registry;
+
+/// How far back the demo's history goes, in days.
+pub const HISTORY_DAYS: i64 = 365;
+/// Streams that are written at one time.
+const AT_ONCE: usize = 16;
+
+/// What is loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub tenant: Uuid,
+    /// The same seed, on the same day, makes the same company.
+    pub seed: u64,
+    /// When the history ends.
+    pub until: DateTime<Utc>,
+    pub parts: u32,
+    pub orders: u32,
+}
+
+impl Plan {
+    /// How many commands it will be, about, for a progress bar.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        u64::from(self.parts) * 3 + u64::from(self.orders) * 7 + 150
+    }
+}
+
+/// Told of every command that was carried out.
+pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// Loads the demo into a tenant.
+///
+/// # Errors
+/// What the book fails with, or a command that is refused though the demo's data is not there.
+pub async fn load(book: &Book, tail: &Tail, plan: &Plan, on_progress: OnProgress<'_>) -> Result<(), Fault> {
+    let demo = Demo::new(book, tail, plan.tenant, plan.seed, on_progress);
+    let began = plan.until - TimeDelta::days(HISTORY_DAYS);
+    let company = company::found(&demo, began).await?;
+    let offers = catalogue::stock(&demo, &company, plan.parts, began).await?;
+    orders::write(&demo, &company, &offers, plan).await
+}
+
+/// The tenant's administrator, who is made with their role if need be.
+///
+/// # Errors
+/// As [`load`].
+pub async fn administrator(book: &Book, tail: &Tail, tenant: Uuid) -> Result<Uuid, Fault> {
+    let demo = Demo::new(book, tail, tenant, 0, &|_| {});
+    company::administrator(&demo).await
+}
+
+/// A tenant that is being filled.
+pub(crate) struct Demo<'a> {
+    book: &'a Book,
+    tail: &'a Tail,
+    tenant: Uuid,
+    seed: u64,
+    done: AtomicU64,
+    on_progress: OnProgress<'a>,
+}
+
+/// A command of the demo: who gives it, when, and to what.
+pub(crate) struct Given<'a> {
+    pub by: Uuid,
+    pub at: DateTime<Utc>,
+    /// `cloudwatcher/orders`.
+    pub url: &'a str,
+    pub stream: Uuid,
+    pub command: &'a str,
+    pub body: Value,
+    /// What tells the command from others of its name to the same stream.
+    pub nth: u32,
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> Demo<'a> {
+    fn new(book: &'a Book, tail: &'a Tail, tenant: Uuid, seed: u64, on_progress: OnProgress<'a>) -> Self {
+        Self {
+            book,
+            tail,
+            tenant,
+            seed,
+            done: AtomicU64::new(0),
+            on_progress,
+        }
+    }
+
+    /// The id of what the demo calls so.
+    pub(crate) fn id(&self, name: &str) -> Uuid {
+        Uuid::new_v5(&self.tenant, format!("demo/{name}").as_bytes())
+    }
+
+    /// Chance, the same for the same seed and name: what is made beside it makes no difference.
+    pub(crate) fn chance(&self, name: &str) -> ChaCha8Rng {
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_be_bytes());
+        hash.update(name);
+        ChaCha8Rng::from_seed(hash.finalize().into())
+    }
+
+    /// Gives a command as a user would, then does for it what the policies would do. One that is refused
+    /// because its effect is there already, from a time whose receipts are gone, is fine.
+    pub(crate) async fn give(&self, given: Given<'_>) -> Result<Option<Answer>, Fault> {
+        let Given {
+            by,
+            at,
+            url,
+            stream,
+            command,
+            body,
+            nth,
+            reason,
+        } = given;
+        let unknown = || Fault::Refused(format!("the demo's command {url}/{command} is unknown"));
+        let (context, plural) = url.split_once('/').ok_or_else(unknown)?;
+        let aggregate = registry::by_url(context, plural).ok_or_else(unknown)?;
+        let step = aggregate
+            .parse(stream, None, command, body.clone())
+            .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
+        let command_id = Uuid::new_v5(&stream, format!("demo/{command}/{nth}").as_bytes());
+        let envelope = Envelope {
+            tenant: self.tenant,
+            actor: by,
+            command_id,
+            repeatable: true,
+            body_hash: Sha256::digest(canonical::text(&body)).into(),
+            correlation_id: command_id,
+            causation_id: None,
+            reason: reason.map(str::to_owned),
+            ip: None,
+            traceparent: None,
+            at,
+            occurred_at: Some(at),
+        };
+        let answer = match self.book.execute(envelope, vec![step]).await {
+            Ok(answer) => Some(answer),
+            Err(error @ (ExecuteError::Refused(_) | ExecuteError::KeyReused)) => {
+                self.is_there(error, url, command, aggregate, stream).await?;
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(answer) = &answer {
+            self.follow(answer, at).await?;
+        }
+        (self.on_progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+        Ok(answer)
+    }
+
+    /// Reacts to what a command did as the policies will: they find the receipts, and the demo need not
+    /// wait for them. Timers are left to them.
+    async fn follow(&self, answer: &Answer, at: DateTime<Utc>) -> Result<(), Fault> {
+        let mut answers = vec![answer.clone()];
+        while let Some(answer) = answers.pop() {
+            let of_policy = |stream: &book::execute::StreamAnswer| {
+                domain::POLICIES
+                    .iter()
+                    .any(|policy| policy.reads().contains(&stream.aggregate_type.as_str()))
+            };
+            if !answer.streams.iter().any(of_policy) {
+                continue;
+            }
+            let events: usize = answer.streams.iter().map(|stream| stream.events.len()).sum();
+            let positions: Vec<i64> = (answer.position - events as i64 + 1..=answer.position).collect();
+            for recorded in self.tail.at(&positions).await? {
+                for policy in domain::POLICIES {
+                    if policy.reads().contains(&recorded.aggregate_type.as_str()) {
+                        answers.extend(policy::react(self.book, *policy, &recorded, Some(at)).await?.answers);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_there(
+        &self,
+        error: ExecuteError,
+        url: &str,
+        command: &str,
+        aggregate: &registry::Aggregate,
+        stream: Uuid,
+    ) -> Result<(), Fault> {
+        match self.book.any_state(self.tenant, aggregate.fact(stream)).await? {
+            Some(_) => {
+                debug!(url, command, %stream, %error, "demo: it is there already");
+                Ok(())
+            }
+            None => Err(Fault::Refused(format!("the demo's command {url}/{command}: {error}"))),
+        }
+    }
+}
+
+/// A command of reference data: entered once.
+pub(crate) fn enter(by: Uuid, at: DateTime<Utc>, url: &str, stream: Uuid, entry: Value) -> Given<'_> {
+    Given {
+        by,
+        at,
+        url,
+        stream,
+        command: "enter",
+        body: entry,
+        nth: 0,
+        reason: None,
+    }
+}
+
+/// A user with roles and departments.
+pub(crate) struct Person<'a> {
+    pub id: Uuid,
+    pub email: String,
+    pub name: &'a str,
+    pub role: Uuid,
+    pub department: Option<Uuid>,
+}
+
+impl Demo<'_> {
+    /// Registers a person; Daybook itself does, before there is anybody who could.
+    pub(crate) async fn hire(&self, person: &Person<'_>, at: DateTime<Utc>) -> Result<(), Fault> {
+        let user = |command, body| Given {
+            by: SYSTEM,
+            at,
+            url: "identity/users",
+            stream: person.id,
+            command,
+            body,
+            nth: 0,
+            reason: None,
+        };
+        let register = json!({ "email": person.email, "name": person.name });
+        self.give(user("register", register)).await?;
+        self.give(user("assign-role", json!({ "role_id": person.role }))).await?;
+        if let Some(department) = person.department {
+            self.give(user("join-department", json!({ "department_id": department })))
+                .await?;
+        }
+        Ok(())
+    }
+}
