@@ -1,10 +1,15 @@
 //! Device requests, parts and orders (document 001_eec75370b5eea864, schema `cloudwatcher`).
 
+pub mod approval;
+pub mod approval_policy;
+pub mod buyer;
 pub mod currency;
+pub mod delegation;
 pub mod order;
 pub mod part;
 pub mod part_supplier;
 pub mod part_variant;
+pub mod policies;
 pub mod request;
 pub mod supplier;
 
@@ -22,7 +27,10 @@ pub enum OrderStatus {
     PendingApproval,
     Approved,
     Ordered,
+    PartiallyReceived,
     Received,
+    /// Ended although not everything came.
+    ClosedShort,
     Cancelled,
 }
 
