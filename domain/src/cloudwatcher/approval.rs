@@ -33,8 +33,8 @@ pub enum Approval {
     Pending(Pending),
     Granted {
         asked: Asked,
-        /// Who decided the last level; nobody when no level was needed.
-        approved_by: Option<Uuid>,
+        /// The levels, the first one first; none when none was needed.
+        decided: Vec<DecidedLevel>,
     },
     Rejected {
         asked: Asked,
@@ -51,14 +51,17 @@ pub enum Approval {
 pub struct Asked {
     pub revision: i32,
     pub content_hash: String,
-    /// In the order's currency, as it was submitted.
+    /// As it was submitted.
     pub order_total: Decimal,
+    pub currency: String,
     pub department_id: Uuid,
     pub drafted_by: Uuid,
     pub submitted_by: Uuid,
     /// Levels that are needed.
     pub levels: i32,
     pub deadline_hours: i32,
+    /// Other orders that this one may have been split from.
+    pub split_with: Vec<Uuid>,
 }
 
 /// An approval that is not decided yet.
@@ -74,6 +77,7 @@ pub struct Pending {
 /// A level that was approved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecidedLevel {
+    pub ask_id: Uuid,
     pub level: i32,
     pub department_id: Uuid,
     pub by: Uuid,
@@ -122,8 +126,8 @@ impl Approval {
         match self {
             Self::Unasked | Self::Voided(_) => Verdict::None,
             Self::Pending(_) => Verdict::Pending,
-            Self::Granted { approved_by, .. } => Verdict::Granted {
-                approved_by: *approved_by,
+            Self::Granted { decided, .. } => Verdict::Granted {
+                approved_by: decided.last().map(|last| last.by),
             },
             Self::Rejected { by, notes, .. } => Verdict::Rejected {
                 by: *by,
@@ -241,6 +245,11 @@ pub enum Event {
         /// Who was asked before and let the deadline pass.
         #[serde(default)]
         escalated_from: Option<Uuid>,
+        /// What the approver is asked about, as `ApprovalAsked` has it.
+        revision: i32,
+        order_total: Decimal,
+        currency: String,
+        split_with: Vec<Uuid>,
     },
     LevelApproved {
         ask_id: Uuid,
@@ -294,9 +303,8 @@ pub enum Event {
         notes: String,
     },
     ApprovalVoided {
-        /// The ask that was open; none when the approval was decided.
-        #[serde(default)]
-        ask_id: Option<Uuid>,
+        /// The asks that no longer count: those that were approved in this revision, and the open one.
+        ask_ids: Vec<Uuid>,
         revision: i32,
         why: WhyVoid,
     },

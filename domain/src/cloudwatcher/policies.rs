@@ -87,8 +87,13 @@ fn of_approval(event: &approval::Event, recorded: &Recorded<AnyEvent>) -> Vec<Re
         approval::Event::LevelApproved { ask_id, .. }
         | approval::Event::LevelEscalated { ask_id, .. }
         | approval::Event::LevelReassigned { ask_id, .. } => vec![Reaction::Forget { timer: *ask_id }],
-        approval::Event::ApprovalVoided { ask_id, .. } => forget(*ask_id).collect(),
-        approval::Event::ApprovalRejected { ask_id, .. } => forget(*ask_id).chain([settle(order_id)]).collect(),
+        approval::Event::ApprovalVoided { ask_ids, .. } => {
+            ask_ids.iter().map(|&timer| Reaction::Forget { timer }).collect()
+        }
+        approval::Event::ApprovalRejected { ask_id, .. } => {
+            let forget = ask_id.map(|timer| Reaction::Forget { timer });
+            forget.into_iter().chain([settle(order_id)]).collect()
+        }
         approval::Event::ApprovalGranted { .. } => vec![settle(order_id)],
         approval::Event::ApprovalAsked { .. } | approval::Event::ApprovalOverdue { .. } => Vec::new(),
     }
@@ -101,10 +106,6 @@ fn approval(order_id: Uuid, command: approval::Command) -> Sending {
 fn settle(order_id: Uuid) -> Reaction {
     let settle = AnyCommand::Order(order::Command::SettleApproval {});
     Reaction::Send(vec![Sending::to(order_id, settle)])
-}
-
-fn forget(ask_id: Option<Uuid>) -> impl Iterator<Item = Reaction> {
-    ask_id.into_iter().map(|timer| Reaction::Forget { timer })
 }
 
 #[cfg(test)]

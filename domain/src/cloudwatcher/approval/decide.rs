@@ -80,24 +80,26 @@ impl Decider for Approval {
                     revision,
                     content_hash,
                     order_total,
-                    currency: _,
+                    currency,
                     department_id,
                     drafted_by,
                     submitted_by,
                     levels,
                     deadline_hours,
-                    split_with: _,
+                    split_with,
                 },
             ) => Self::Pending(Pending {
                 asked: Asked {
                     revision: *revision,
                     content_hash: content_hash.clone(),
                     order_total: *order_total,
+                    currency: currency.clone(),
                     department_id: *department_id,
                     drafted_by: *drafted_by,
                     submitted_by: *submitted_by,
                     levels: *levels,
                     deadline_hours: *deadline_hours,
+                    split_with: split_with.clone(),
                 },
                 decided: Vec::new(),
                 open: None,
@@ -111,6 +113,10 @@ impl Decider for Approval {
                     approver_id,
                     due_at,
                     escalated_from,
+                    revision: _,
+                    order_total: _,
+                    currency: _,
+                    split_with: _,
                 },
             ) => Self::Pending(Pending {
                 open: Some(OpenLevel {
@@ -126,6 +132,7 @@ impl Decider for Approval {
             }),
             (Self::Pending(mut pending), Event::LevelApproved { by, on_behalf_of, .. }) => {
                 pending.decided.extend(pending.open.take().map(|open| DecidedLevel {
+                    ask_id: open.ask_id,
                     level: open.level,
                     department_id: open.department_id,
                     by: *by,
@@ -140,10 +147,9 @@ impl Decider for Approval {
                 open: pending.open.map(|open| OpenLevel { overdue: true, ..open }),
                 ..pending
             }),
-            (Self::Pending(Pending { asked, .. }), Event::ApprovalGranted { approved_by, .. }) => Self::Granted {
-                asked,
-                approved_by: *approved_by,
-            },
+            (Self::Pending(Pending { asked, decided, .. }), Event::ApprovalGranted { .. }) => {
+                Self::Granted { asked, decided }
+            }
             (Self::Pending(Pending { asked, .. }), Event::ApprovalRejected { by, notes, .. }) => Self::Rejected {
                 asked,
                 by: *by,
@@ -219,9 +225,7 @@ impl Approval {
             .filter(|submitted| submitted.revision == revision)
             .ok_or(Refusal::NotWaiting { revision })?;
         let routing = Routing::of(submitted, request.tenant);
-        let policy = ApprovalPolicy::in_force(request.tenant, request.facts);
-        let levels = route::levels(&routing, request.facts);
-        let asked = Event::ApprovalAsked {
+        let asked = Asked {
             revision,
             content_hash: submitted.content_hash.clone(),
             order_total: submitted.total,
@@ -229,14 +233,14 @@ impl Approval {
             department_id: submitted.department_id,
             drafted_by: submitted.drafted_by,
             submitted_by: submitted.submitted_by,
-            levels: levels.as_ref().map_or(0, |&levels| levels),
-            deadline_hours: policy.deadline_hours,
+            levels: route::levels(&routing, request.facts).unwrap_or(0),
+            deadline_hours: ApprovalPolicy::in_force(request.tenant, request.facts).deadline_hours,
             split_with: split::split_with(request.stream, &routing, submitted, request.facts),
         };
         // Submit saw to it that there is a route; the world may have changed since.
         let next = match route::route(&routing, request.facts) {
             Ok(seats) => match seats.first() {
-                Some(seat) => level_asked(*seat, None, policy.deadline(), request),
+                Some(seat) => asked.of(*seat, None, request),
                 None => Event::ApprovalGranted {
                     revision,
                     content_hash: submitted.content_hash.clone(),
@@ -252,28 +256,23 @@ impl Approval {
                 notes: no_route.to_string(),
             },
         };
-        Ok(self
-            .voided(WhyVoid::Resubmitted)
-            .into_iter()
-            .chain([asked, next])
-            .collect())
+        let voided = self.voided(WhyVoid::Resubmitted).into_iter();
+        Ok(voided.chain([asked.event(), next]).collect())
     }
 
     /// The end of what is pending or granted; of nothing else there is anything to end.
     fn voided(&self, why: WhyVoid) -> Option<Event> {
-        match self {
-            Self::Pending(Pending { asked, open, .. }) => Some(Event::ApprovalVoided {
-                ask_id: open.as_ref().map(|open| open.ask_id),
-                revision: asked.revision,
-                why,
-            }),
-            Self::Granted { asked, .. } => Some(Event::ApprovalVoided {
-                ask_id: None,
-                revision: asked.revision,
-                why,
-            }),
-            Self::Unasked | Self::Rejected { .. } | Self::Voided(_) => None,
-        }
+        let (asked, decided, open) = match self {
+            Self::Pending(Pending { asked, decided, open }) => (asked, decided, open.as_ref()),
+            Self::Granted { asked, decided } => (asked, decided, None),
+            Self::Unasked | Self::Rejected { .. } | Self::Voided(_) => return None,
+        };
+        let decided = decided.iter().map(|decided| decided.ask_id);
+        Some(Event::ApprovalVoided {
+            ask_ids: decided.chain(open.map(|open| open.ask_id)).collect(),
+            revision: asked.revision,
+            why,
+        })
     }
 }
 
@@ -286,8 +285,47 @@ impl Asked {
         }
     }
 
-    fn deadline(&self) -> TimeDelta {
-        TimeDelta::hours(self.deadline_hours.into())
+    fn event(self) -> Event {
+        let Self {
+            revision,
+            content_hash,
+            order_total,
+            currency,
+            department_id,
+            drafted_by,
+            submitted_by,
+            levels,
+            deadline_hours,
+            split_with,
+        } = self;
+        Event::ApprovalAsked {
+            revision,
+            content_hash,
+            order_total,
+            currency,
+            department_id,
+            drafted_by,
+            submitted_by,
+            levels,
+            deadline_hours,
+            split_with,
+        }
+    }
+
+    /// The asking of one level, with the deadline counted from now.
+    fn of(&self, seat: Seat, escalated_from: Option<Uuid>, request: &Request<'_, Command>) -> Event {
+        Event::LevelAsked {
+            ask_id: request.ids.draw(),
+            level: seat.level,
+            department_id: seat.department_id,
+            approver_id: seat.approver_id,
+            due_at: request.at + TimeDelta::hours(self.deadline_hours.into()),
+            escalated_from,
+            revision: self.revision,
+            order_total: self.order_total,
+            currency: self.currency.clone(),
+            split_with: self.split_with.clone(),
+        }
     }
 }
 
@@ -316,12 +354,7 @@ impl Pending {
                 from: place_above(open.department_id, open.level, &tree),
                 excluded: &excluded,
             };
-            level_asked(
-                wanted.first(&tree, request.facts)?,
-                None,
-                self.asked.deadline(),
-                request,
-            )
+            self.asked.of(wanted.first(&tree, request.facts)?, None, request)
         } else {
             Event::ApprovalGranted {
                 revision,
@@ -390,7 +423,7 @@ impl Pending {
                     from: open.approver_id,
                     to: seat.approver_id,
                 },
-                level_asked(seat, Some(open.approver_id), self.asked.deadline(), request),
+                self.asked.of(seat, Some(open.approver_id), request),
             ],
             Err(_) => vec![overdue],
         })
@@ -424,7 +457,7 @@ impl Pending {
                 from: open.approver_id,
                 to: seat.approver_id,
             },
-            level_asked(seat, open.escalated_from, self.asked.deadline(), request),
+            self.asked.of(seat, open.escalated_from, request),
         ])
     }
 
@@ -458,17 +491,6 @@ impl Pending {
 fn place_above(department_id: Uuid, level: i32, tree: &[Uuid]) -> usize {
     let place = tree.iter().position(|&id| id == department_id);
     place.map_or_else(|| usize::try_from(level).unwrap_or(0), |place| place + 1)
-}
-
-fn level_asked(seat: Seat, escalated_from: Option<Uuid>, deadline: TimeDelta, request: &Request<'_, Command>) -> Event {
-    Event::LevelAsked {
-        ask_id: request.ids.draw(),
-        level: seat.level,
-        department_id: seat.department_id,
-        approver_id: seat.approver_id,
-        due_at: request.at + deadline,
-        escalated_from,
-    }
 }
 
 fn order<'a>(request: &Request<'a, Command>) -> Option<&'a Order> {

@@ -158,7 +158,22 @@ fn asks(ask_id: Uuid, level: i32, (department_id, approver_id): (Uuid, Uuid), at
         approver_id,
         due_at: at + TimeDelta::hours(48),
         escalated_from: None,
+        revision: 1,
+        order_total: Decimal::from(5_000),
+        currency: "EUR".to_owned(),
+        split_with: Vec::new(),
     }
+}
+
+/// The same of another revision, or about another total.
+fn about(mut asks: Event, of: i32, total: i64) -> Event {
+    if let Event::LevelAsked {
+        revision, order_total, ..
+    } = &mut asks
+    {
+        (*revision, *order_total) = (of, Decimal::from(total));
+    }
+    asks
 }
 
 fn day(n: i64) -> DateTime<Utc> {
@@ -174,6 +189,13 @@ fn first_asked() -> Vec<Event> {
 fn second_asked() -> Vec<Event> {
     let mut past = first_asked();
     past.extend([approved(ASKS[0], 1, LOW, None), asks(ASKS[1], 2, (REGION, MID), day(0))]);
+    past
+}
+
+/// Both levels approved.
+fn granted() -> Vec<Event> {
+    let mut past = second_asked();
+    past.extend([approved(ASKS[1], 2, MID, None), granted_to(Some(MID))]);
     past
 }
 
@@ -206,9 +228,9 @@ fn rejected(ask_id: Uuid, level: i32, by: Uuid) -> Event {
     }
 }
 
-fn voided(ask_id: Option<Uuid>, why: WhyVoid) -> Event {
+fn voided(ask_ids: &[Uuid], why: WhyVoid) -> Event {
     Event::ApprovalVoided {
-        ask_id,
+        ask_ids: ask_ids.to_vec(),
         revision: 1,
         why,
     }

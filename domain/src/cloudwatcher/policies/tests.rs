@@ -105,6 +105,10 @@ fn an_ask_that_is_not_decided_in_time_is_escalated() {
         approver_id: DRAFTER,
         due_at: AT,
         escalated_from: None,
+        revision: 1,
+        order_total: Decimal::ZERO,
+        currency: "EUR".to_owned(),
+        split_with: Vec::new(),
     };
     let escalate = approval::Command::Escalate { ask_id: ASK };
     assert_eq!(
@@ -141,7 +145,7 @@ fn an_ask_that_is_over_is_forgotten() {
             to,
         },
         approval::Event::ApprovalVoided {
-            ask_id: Some(ASK),
+            ask_ids: vec![ASK],
             revision: 1,
             why: WhyVoid::OrderCancelled,
         },
@@ -150,7 +154,7 @@ fn an_ask_that_is_over_is_forgotten() {
         assert_eq!(react(AnyEvent::Approval(event)), [forgets()]);
     }
     let nothing_open = approval::Event::ApprovalVoided {
-        ask_id: None,
+        ask_ids: Vec::new(),
         revision: 1,
         why: WhyVoid::OrderCancelled,
     };

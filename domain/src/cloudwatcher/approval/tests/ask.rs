@@ -58,7 +58,7 @@ fn the_same_revision_is_asked_once() {
     for past in [
         first_asked(),
         second_asked(),
-        vec![asked(1, 5_000, 2), granted_to(Some(MID))],
+        granted(),
         vec![asked(1, 5_000, 2), rejected(ASKS[0], 1, LOW)],
     ] {
         approval(past).when(ask(1)).then([]);
@@ -68,15 +68,16 @@ fn the_same_revision_is_asked_once() {
 #[test]
 fn a_later_revision_voids_what_was_pending_or_granted() {
     let facts = || world().with(STREAM, waiting(2, 5_000));
-    let anew = || [asked(2, 5_000, 2), asks(drawn(0), 1, (STORE, LOW), day(0))];
-    let voids = |past, ask_id| {
-        let void = voided(ask_id, WhyVoid::Resubmitted);
+    let first = || about(asks(drawn(0), 1, (STORE, LOW), day(0)), 2, 5_000);
+    let anew = || [asked(2, 5_000, 2), first()];
+    let voids = |past, ask_ids: &[Uuid]| {
+        let void = voided(ask_ids, WhyVoid::Resubmitted);
         approval_in(facts(), past)
             .when(ask(2))
             .then([void].into_iter().chain(anew()));
     };
-    voids(second_asked(), Some(ASKS[1]));
-    voids(vec![asked(1, 5_000, 2), granted_to(Some(MID))], None);
+    voids(second_asked(), &ASKS[..2]);
+    voids(granted(), &ASKS[..2]);
     approval_in(facts(), vec![asked(1, 5_000, 2), rejected(ASKS[0], 1, LOW)])
         .when(ask(2))
         .then(anew());
@@ -152,8 +153,17 @@ fn bought(others: &[(Uuid, i64)]) -> Buyer {
 
 fn split_with(facts: Facts) -> Vec<Uuid> {
     let events = approval_in(facts, Vec::new()).when(ask(1)).events();
-    match &events[0] {
-        Event::ApprovalAsked { split_with, .. } => split_with.clone(),
+    match &events[..] {
+        [
+            Event::ApprovalAsked { split_with, .. },
+            Event::LevelAsked {
+                split_with: told_to_the_approver,
+                ..
+            },
+        ] => {
+            assert_eq!(split_with, told_to_the_approver);
+            split_with.clone()
+        }
         _ => panic!("{events:?}"),
     }
 }

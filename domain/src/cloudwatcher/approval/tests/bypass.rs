@@ -196,6 +196,10 @@ fn who_was_asked_before_the_escalation_decides_no_more() {
             approver_id: MID,
             due_at: day(4),
             escalated_from: Some(LOW),
+            revision: 1,
+            order_total: Decimal::from(5_000),
+            currency: "EUR".to_owned(),
+            split_with: Vec::new(),
         },
     ]);
     let refusal = Refusal::NotAskedOfYou {

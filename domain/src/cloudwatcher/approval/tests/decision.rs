@@ -85,7 +85,7 @@ fn what_is_decided_is_decided() {
     for (last, state) in [
         (granted_to(Some(MID)), "granted"),
         (rejected(ASKS[0], 1, LOW), "rejected"),
-        (voided(Some(ASKS[0]), WhyVoid::OrderCancelled), "void"),
+        (voided(&[ASKS[0]], WhyVoid::OrderCancelled), "void"),
     ] {
         let past = || {
             let mut past = first_asked();
@@ -119,7 +119,7 @@ fn nothing_is_decided_before_it_is_asked() {
 fn the_verdict_is_on_exactly_one_revision_and_content() {
     let pending: Approval = state(first_asked());
     assert_eq!(pending.verdict(1, &hash(1)), Verdict::Pending);
-    let granted: Approval = state([asked(1, 5_000, 2), granted_to(Some(MID))]);
+    let granted: Approval = state(granted());
     let by_mid = Verdict::Granted { approved_by: Some(MID) };
     assert_eq!(granted.verdict(1, &hash(1)), by_mid);
     assert_eq!(granted.verdict(2, &hash(1)), Verdict::None);
@@ -130,7 +130,7 @@ fn the_verdict_is_on_exactly_one_revision_and_content() {
         notes: "too dear".to_owned(),
     };
     assert_eq!(rejected.verdict(1, &hash(1)), by_low);
-    let void: Approval = state([asked(1, 5_000, 2), voided(None, WhyVoid::OrderMovedOn)]);
+    let void: Approval = state([asked(1, 5_000, 2), voided(&[], WhyVoid::OrderMovedOn)]);
     assert_eq!(void.verdict(1, &hash(1)), Verdict::None);
     assert_eq!(Approval::default().verdict(1, &hash(1)), Verdict::None);
 }

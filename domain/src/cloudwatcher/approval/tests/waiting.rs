@@ -23,6 +23,10 @@ fn asked_above(ask_id: Uuid, (department_id, approver_id): (Uuid, Uuid), at: Dat
         approver_id,
         due_at: at + TimeDelta::hours(48),
         escalated_from: Some(LOW),
+        revision: 1,
+        order_total: Decimal::from(5_000),
+        currency: "EUR".to_owned(),
+        split_with: Vec::new(),
     }
 }
 
@@ -53,10 +57,10 @@ fn a_level_that_is_past_its_deadline_moves_to_the_next_manager_above() {
 fn an_escalation_passes_over_who_may_not_decide() {
     let past = vec![asked(1, 500, 1), asks(ASKS[0], 1, (STORE, LOW), day(0))];
     let facts = world().with(STREAM, waiting(1, 500)).with(MID, away());
-    approval_in(facts, past)
-        .at(day(2))
-        .when(escalate(ASKS[0]))
-        .then([escalated(TOP), asked_above(drawn(0), (COMPANY, TOP), day(2))]);
+    approval_in(facts, past).at(day(2)).when(escalate(ASKS[0])).then([
+        escalated(TOP),
+        about(asked_above(drawn(0), (COMPANY, TOP), day(2)), 1, 500),
+    ]);
 }
 
 #[test]
@@ -118,8 +122,8 @@ fn a_timer_of_what_is_no_longer_open_does_nothing() {
         second_asked(),
         once_escalated(),
         over(rejected(ASKS[0], 1, LOW)),
-        over(voided(Some(ASKS[0]), WhyVoid::OrderCancelled)),
-        vec![asked(1, 5_000, 2), granted_to(Some(MID))],
+        over(voided(&[ASKS[0]], WhyVoid::OrderCancelled)),
+        granted(),
     ] {
         approval(past).at(day(2)).when(escalate(ASKS[0])).then([]);
     }
@@ -200,16 +204,13 @@ fn an_approval_ends_with_its_order() {
     let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
     approval_in(world().with(STREAM, cancelled()), first_asked())
         .when(Command::Void {})
-        .then([voided(Some(ASKS[0]), WhyVoid::OrderCancelled)]);
-    approval_in(
-        world().with(STREAM, cancelled()),
-        vec![asked(1, 5_000, 2), granted_to(Some(MID))],
-    )
-    .when(Command::Void {})
-    .then([voided(None, WhyVoid::OrderCancelled)]);
+        .then([voided(&[ASKS[0]], WhyVoid::OrderCancelled)]);
+    approval_in(world().with(STREAM, cancelled()), granted())
+        .when(Command::Void {})
+        .then([voided(&ASKS[..2], WhyVoid::OrderCancelled)]);
     approval_in(world().with(STREAM, waiting(2, 5_000)), first_asked())
         .when(Command::Void {})
-        .then([voided(Some(ASKS[0]), WhyVoid::OrderMovedOn)]);
+        .then([voided(&[ASKS[0]], WhyVoid::OrderMovedOn)]);
 }
 
 #[test]
@@ -222,22 +223,16 @@ fn an_approval_does_not_end_while_its_order_needs_it() {
         Order::Approved(content(5_000), submitted(1, 5_000)),
         Order::ClosedShort(content(5_000), submitted(1, 5_000)),
     ] {
-        approval_in(
-            world().with(STREAM, order),
-            vec![asked(1, 5_000, 2), granted_to(Some(MID))],
-        )
-        .when(Command::Void {})
-        .refused(Refusal::StillNeeded);
+        approval_in(world().with(STREAM, order), granted())
+            .when(Command::Void {})
+            .refused(Refusal::StillNeeded);
     }
 }
 
 #[test]
 fn what_is_over_does_not_end_again() {
     let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
-    for last in [
-        rejected(ASKS[0], 1, LOW),
-        voided(Some(ASKS[0]), WhyVoid::OrderCancelled),
-    ] {
+    for last in [rejected(ASKS[0], 1, LOW), voided(&[ASKS[0]], WhyVoid::OrderCancelled)] {
         approval_in(world().with(STREAM, cancelled()), vec![asked(1, 5_000, 2), last])
             .when(Command::Void {})
             .then([]);
