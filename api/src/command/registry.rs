@@ -78,9 +78,16 @@ fn order_source(command: &str, body: &Value) -> Option<Uuid> {
         order::Command::Duplicate { of, .. } => Some(of),
         order::Command::Draft { .. }
         | order::Command::AddItem(_)
-        | order::Command::ChangeItem { .. }
+        | order::Command::ChangeItem(_)
         | order::Command::RemoveItem { .. }
+        | order::Command::ChangeCurrency { .. }
+        | order::Command::Annotate { .. }
         | order::Command::Submit {}
+        | order::Command::SettleApproval {}
+        | order::Command::Place {}
+        | order::Command::Receive { .. }
+        | order::Command::ReverseReceipt { .. }
+        | order::Command::CloseShort {}
         | order::Command::Cancel {} => None,
     }
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::approvals;
 use super::ledger::Ledger;
+use super::{approvals, fulfilment};
 use crate::cloudwatcher::order::Order;
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_supplier::PartSupplier;
@@ -59,6 +59,7 @@ pub(super) fn written() -> Vec<Value> {
     approvals::approvers(&mut ledger);
     orders(&mut ledger);
     approvals::approvals(&mut ledger);
+    fulfilment::fulfilment(&mut ledger);
     farewells(&mut ledger);
     ledger.events()
 }

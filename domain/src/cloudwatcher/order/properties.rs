@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cqrs_es::DomainEvent as _;
 use proptest::prelude::*;
 
-use super::tests::{draft, known, wanted};
+use super::tests::{draft, granted_for, known, rejected_for, wanted};
 use super::*;
-use crate::cloudwatcher::approval::{Approval, Asked};
+use crate::cloudwatcher::approval::Approval;
 use crate::event::Stored;
 use crate::given::{STREAM, TENANT};
 use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request, event};
@@ -194,27 +194,10 @@ fn decided(before: &Approval, submitted: &Submitted, granted: bool) -> Approval 
     if before.asked().is_some_and(|asked| asked.revision == submitted.revision) {
         return before.clone();
     }
-    let asked = Asked {
-        revision: submitted.revision,
-        content_hash: submitted.content_hash.clone(),
-        order_total: submitted.total,
-        department_id: submitted.department_id,
-        drafted_by: submitted.drafted_by,
-        submitted_by: submitted.submitted_by,
-        levels: 1,
-        deadline_hours: 48,
-    };
     if granted {
-        Approval::Granted {
-            asked,
-            approved_by: None,
-        }
+        granted_for(submitted.revision, &submitted.content_hash, None)
     } else {
-        Approval::Rejected {
-            asked,
-            by: None,
-            notes: "no".to_owned(),
-        }
+        rejected_for(submitted.revision, &submitted.content_hash, None, "no")
     }
 }
 

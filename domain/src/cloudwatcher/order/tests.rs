@@ -1,15 +1,15 @@
 //! The orders that the tests begin with.
 
-mod approval;
 mod content;
 mod edits;
 mod life;
+mod placing;
 mod receipts;
 mod stored;
 
 use super::*;
 use crate::Facts;
-use crate::cloudwatcher::approval::{Approval, Asked};
+use crate::cloudwatcher::approval::{self, Approval};
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_variant::PartVariant;
 use crate::cloudwatcher::request::DeviceRequest;
@@ -50,31 +50,86 @@ fn decided(approval: Approval) -> Facts {
 }
 
 fn granted() -> Approval {
-    let approved_by = Some(MANAGER);
-    Approval::Granted {
-        asked: asked(),
-        approved_by,
-    }
+    granted_for(1, HASH, Some(MANAGER))
 }
 
 fn rejected() -> Approval {
-    Approval::Rejected {
-        asked: asked(),
-        by: Some(MANAGER),
-        notes: "too dear".to_owned(),
-    }
+    rejected_for(1, HASH, Some(MANAGER), "too dear")
 }
 
-fn asked() -> Asked {
-    Asked {
+pub(super) fn granted_for(revision: i32, content_hash: &str, approved_by: Option<Uuid>) -> Approval {
+    let mut events = vec![asked_for(revision, content_hash)];
+    events.extend(approved_by.into_iter().flat_map(|by| level_approved(revision, by)));
+    events.push(approval::Event::ApprovalGranted {
+        revision,
+        content_hash: content_hash.to_owned(),
+        approved_by,
+    });
+    state(events)
+}
+
+fn level_approved(revision: i32, by: Uuid) -> [approval::Event; 2] {
+    [
+        approval::Event::LevelAsked {
+            ask_id: OTHER,
+            level: 1,
+            department_id: STORE,
+            approver_id: by,
+            due_at: chrono::DateTime::UNIX_EPOCH,
+            escalated_from: None,
+            revision,
+            order_total: Decimal::new(3750, 2),
+            currency: "EUR".to_owned(),
+            split_with: Vec::new(),
+        },
+        approval::Event::LevelApproved {
+            ask_id: OTHER,
+            level: 1,
+            by,
+            on_behalf_of: None,
+            notes: None,
+        },
+    ]
+}
+
+pub(super) fn rejected_for(revision: i32, content_hash: &str, by: Option<Uuid>, notes: &str) -> Approval {
+    let rejected = approval::Event::ApprovalRejected {
+        revision,
+        ask_id: None,
+        level: None,
+        by,
+        on_behalf_of: None,
+        notes: notes.to_owned(),
+    };
+    state([asked_for(revision, content_hash), rejected])
+}
+
+/// An approval that is asked for and not decided.
+fn pending() -> Approval {
+    state([asked_for(1, HASH)])
+}
+
+fn voided() -> Approval {
+    let voided = approval::Event::ApprovalVoided {
+        ask_ids: Vec::new(),
         revision: 1,
-        content_hash: HASH.to_owned(),
+        why: approval::WhyVoid::OrderMovedOn,
+    };
+    state([asked_for(1, HASH), voided])
+}
+
+fn asked_for(revision: i32, content_hash: &str) -> approval::Event {
+    approval::Event::ApprovalAsked {
+        revision,
+        content_hash: content_hash.to_owned(),
         order_total: Decimal::new(3750, 2),
+        currency: "EUR".to_owned(),
         department_id: STORE,
         drafted_by: BY,
         submitted_by: BY,
         levels: 1,
         deadline_hours: 48,
+        split_with: Vec::new(),
     }
 }
 

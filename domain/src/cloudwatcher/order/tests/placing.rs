@@ -40,21 +40,9 @@ fn a_rejected_order_is_a_draft_with_its_content_and_is_submitted_as_the_next_rev
 
 #[test]
 fn only_a_decision_on_exactly_what_was_submitted_is_settled() {
-    let of_another = |asked| Approval::Granted {
-        asked,
-        approved_by: None,
-    };
-    let other_revision = of_another(Asked { revision: 2, ..asked() });
-    let other_content = of_another(Asked {
-        content_hash: "c0".to_owned(),
-        ..asked()
-    });
-    for approval in [
-        Approval::Unasked,
-        Approval::Voided(asked()),
-        other_revision,
-        other_content,
-    ] {
+    let other_revision = granted_for(2, HASH, None);
+    let other_content = granted_for(1, "c0", None);
+    for approval in [Approval::Unasked, pending(), voided(), other_revision, other_content] {
         given::<Order>([drafted(1), submitted()])
             .with_facts(decided(approval))
             .when(SETTLE)
@@ -120,14 +108,16 @@ fn only_an_approved_order_is_placed() {
 
 #[test]
 fn an_order_is_placed_only_while_its_approval_stands() {
-    let other_content = Approval::Granted {
-        asked: Asked {
-            content_hash: "c0".to_owned(),
-            ..asked()
-        },
-        approved_by: None,
-    };
-    for approval in [Approval::Unasked, rejected(), Approval::Voided(asked()), other_content] {
+    let other_revision = granted_for(2, HASH, None);
+    let other_content = granted_for(1, "c0", None);
+    for approval in [
+        Approval::Unasked,
+        pending(),
+        rejected(),
+        voided(),
+        other_revision,
+        other_content,
+    ] {
         given::<Order>([drafted(1), submitted(), approved()])
             .with_facts(decided(approval))
             .when(PLACE)
