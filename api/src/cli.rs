@@ -1,6 +1,6 @@
 //! The command line.
 
-pub mod demo;
+mod demo;
 mod events;
 mod policies;
 mod rebuild;
@@ -48,8 +48,9 @@ pub enum Command {
     /// Show how far each policy is, its timers, and what it could not do
     #[command(override_usage = "daybook policies [--retry <POLICY>]")]
     Policies(policies::Policies),
-    /// Load a little demo data; again, it changes nothing
-    Demo,
+    /// Load demo data that looks like a company; again, it changes nothing
+    #[command(override_usage = "daybook demo [--parts <N>] [--orders <N>] [--seed <N>] [--northwind <FOLDER>]")]
+    Demo(demo::Demo),
     /// Print a token that is signed with DAYBOOK_JWT_SECRET
     #[command(
         override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]"
@@ -77,7 +78,7 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Rebuild(rebuild) => rebuild.run(&config).await,
         Command::Unpark(unpark) => unpark.run(&config).await,
         Command::Policies(policies) => policies.run(&config).await,
-        Command::Demo => demo::load(&opened(&config).await?.book, config.tenant).await,
+        Command::Demo(demo) => demo.run(&config).await,
         Command::Token(token) => token.run(&config).await,
         Command::Events(events) => events.run(&config).await,
     }

@@ -30,6 +30,7 @@ pub mod openapi;
 pub mod rebuilds;
 
 pub mod cli;
+pub mod demo;
 
 pub use config::Config;
 pub use fault::Fault;

@@ -79,12 +79,12 @@ pub const EVENT_VERSION: &str = "1";
 /// `strum::IntoStaticStr`. Variants whose version is no longer "1" are named with theirs.
 #[macro_export]
 macro_rules! stored_by_variant {
-    ($event:ty $({ $($variant:ident => $version:literal),+ $(,)? })?) => {
+    ($event:ident $({ $($variant:ident => $version:literal),+ $(,)? })?) => {
         impl $crate::event::Versioned for $event {
             $(fn version(event_type: &str) -> &'static str {
                 // Naming the pattern makes a variant that is not one a compile error.
                 let _: fn(&$event) = |event| match event {
-                    $(<$event>::$variant { .. } => {})+
+                    $($event::$variant { .. } => {})+
                     _ => {}
                 };
                 match event_type {

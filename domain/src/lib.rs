@@ -103,7 +103,7 @@ macro_rules! aggregates {
 }
 
 /// What Daybook asks for by itself, in the order in which it is asked.
-pub static POLICIES: &[&dyn Policy] = &[];
+pub static POLICIES: &[&dyn Policy] = &[&cloudwatcher::policies::OrderApprovals];
 
 aggregates! {
     User = identity::user::User,
@@ -115,4 +115,8 @@ aggregates! {
     PartSupplier = register::Register<cloudwatcher::part_supplier::PartSupplier>,
     DeviceRequest = cloudwatcher::request::DeviceRequest,
     Order = cloudwatcher::order::Order,
+    ApprovalPolicy = register::Register<cloudwatcher::approval_policy::ApprovalPolicy>,
+    Delegations = cloudwatcher::delegation::Delegations,
+    Buyer = cloudwatcher::buyer::Buyer,
+    Approval = cloudwatcher::approval::Approval,
 }

@@ -1,5 +1,9 @@
 //! The schemas of commands become the OpenAPI text, so they must say what every field means.
 
+use domain::cloudwatcher::approval::Approval;
+use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::buyer::Buyer;
+use domain::cloudwatcher::delegation::Delegations;
 use domain::cloudwatcher::order::Order;
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::part_supplier::PartSupplier;
@@ -28,6 +32,10 @@ fn schemas() -> Vec<(&'static str, &'static str, Value)> {
         of::<Register<PartSupplier>>(),
         of::<DeviceRequest>(),
         of::<Order>(),
+        of::<Register<ApprovalPolicy>>(),
+        of::<Delegations>(),
+        of::<Buyer>(),
+        of::<Approval>(),
     ]
 }
 

@@ -149,6 +149,7 @@ create table orders (
     currency      varchar(3)  not null,
     total         decimal(15, 2),
     revision      integer     not null,
+    tolerance_percent integer not null,
     note          text,
     duplicate_of  uuid,
     created_by    uuid        not null,

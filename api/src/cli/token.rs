@@ -5,10 +5,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{demo, opened, say};
+use super::{opened, say};
 use crate::auth::token::SECRET_BYTES_MIN;
 use crate::config::needed;
-use crate::{Config, Fault};
+use crate::{Config, Fault, demo};
 
 /// How long a token may be good.
 const HOURS_MAX: u32 = 24 * 366;
@@ -47,7 +47,10 @@ impl Token {
         let tenant = config.tenant;
         let user = match self.user {
             Some(user) => user,
-            None => demo::administrator(&opened(config).await?.book, tenant).await?,
+            None => {
+                let opened = opened(config).await?;
+                demo::administrator(&opened.book, &opened.tail, tenant).await?
+            }
         };
         let now = chrono::Utc::now().timestamp();
         let claims = Claims {

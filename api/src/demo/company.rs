@@ -116,7 +116,7 @@ pub(crate) async fn administrator(demo: &Demo<'_>) -> Result<Uuid, Fault> {
     let at = Utc::now();
     define(demo, ROLES[0], at).await?;
     let ada = Person {
-        id: demo.id("user/ada"),
+        id: demo.id("user/admin"),
         email: "ada@daybook.example".to_owned(),
         name: "Ada Admin",
         role: demo.id("role/admin"),
@@ -135,7 +135,7 @@ pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company,
     for (short, name, role, _) in PEOPLE {
         let person = Person {
             id: demo.id(&format!("user/{short}")),
-            email: format!("{short}@daybook.example"),
+            email: format!("{}@daybook.example", name.to_lowercase().replace(' ', ".")),
             name,
             role: demo.id(&format!("role/{role}")),
             department: None,

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -155,12 +154,6 @@ impl ApprovalPolicy {
             .map(|known| known.levels_min);
         Some(by_department.fold(by_total, i32::max))
     }
-
-    /// How long an approver has.
-    #[must_use]
-    pub fn deadline(&self) -> TimeDelta {
-        TimeDelta::hours(self.deadline_hours.into())
-    }
 }
 
 impl Kind for ApprovalPolicy {
@@ -218,7 +211,9 @@ fn check_currencies(currencies: &[CurrencyThresholds]) -> Result<(), Unfit> {
 
 fn check_thresholds(thresholds: &[Threshold]) -> Result<(), Unfit> {
     if thresholds.is_empty() || thresholds.len() > LEVELS_MAX as usize {
-        return Err(Unfit::Form("has a currency without thresholds or with more than 5; list 1 to 5"));
+        return Err(Unfit::Form(
+            "has a currency without thresholds or with more than 5; list 1 to 5",
+        ));
     }
     for Threshold(total) in thresholds {
         if total.is_sign_negative() && !total.is_zero() {
@@ -234,13 +229,17 @@ fn check_thresholds(thresholds: &[Threshold]) -> Result<(), Unfit> {
     if thresholds.windows(2).all(|pair| pair[0] < pair[1]) {
         Ok(())
     } else {
-        Err(Unfit::Form("has thresholds that do not ascend; each must be higher than the one before"))
+        Err(Unfit::Form(
+            "has thresholds that do not ascend; each must be higher than the one before",
+        ))
     }
 }
 
 fn check_departments(departments: &[DepartmentLevels]) -> Result<(), Unfit> {
     if departments.len() > DEPARTMENTS_MAX {
-        return Err(Unfit::Form("names more than 200 departments; name those above them instead"));
+        return Err(Unfit::Form(
+            "names more than 200 departments; name those above them instead",
+        ));
     }
     let mut seen = BTreeSet::new();
     for of in departments {

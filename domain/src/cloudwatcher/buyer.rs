@@ -96,7 +96,7 @@ pub enum Command {
     /// Notes that an order of this person was submitted; Daybook sends it by itself. What the order buys
     /// is taken from the order; a later revision replaces an earlier one.
     NoteSubmission {
-        /// The order, which the person drafted.
+        /// The order, which the person drafted or submitted.
         order_id: Uuid,
         /// Its revision, which must be the order's latest; from 1.
         #[schemars(range(min = 1))]
@@ -126,7 +126,7 @@ impl crate::Event for Event {}
 /// Why a submission is not noted.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    #[error("order_id names no order that this person drafted and that was submitted as revision {revision} last")]
+    #[error("order_id names no order of this person that was submitted as revision {revision} last")]
     NotAsSubmitted { revision: i32 },
 }
 
@@ -165,9 +165,13 @@ impl Decider for Buyer {
             .facts
             .get::<Order>(order_id)
             .and_then(Order::submitted)
-            .filter(|submitted| submitted.revision == revision && submitted.drafted_by == request.stream)
+            .filter(|submitted| submitted.revision == revision && is_of(request.stream, submitted))
             .ok_or(Refusal::NotAsSubmitted { revision })?;
-        if self.noted.get(&order_id).is_some_and(|noted| noted.revision >= revision) {
+        if self
+            .noted
+            .get(&order_id)
+            .is_some_and(|noted| noted.revision >= revision)
+        {
             return Ok(Vec::new());
         }
         Ok(vec![Event::SubmissionNoted {
@@ -210,6 +214,11 @@ impl Decider for Buyer {
         let Command::NoteSubmission { order_id, .. } = asking.command;
         vec![FactRef::of::<Order>(*order_id)]
     }
+}
+
+/// Events of a time when an order did not say who drafted it tell only who submitted it.
+fn is_of(person: Uuid, submitted: &Submitted) -> bool {
+    [submitted.drafted_by, submitted.submitted_by].contains(&person)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
+use super::{approvals, fulfilment};
 use crate::cloudwatcher::order::Order;
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_supplier::PartSupplier;
@@ -20,33 +21,33 @@ use crate::register::Register;
 const MORNING: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_600_000_000_000_000);
 
 /// Fixed ids that look like what they are: kind and number.
-const fn id(kind: u16, n: u16) -> Uuid {
+pub(super) const fn id(kind: u16, n: u16) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | (kind as u128) << 16 | n as u128)
 }
 
-const ADA: Uuid = id(1, 1);
-const BEN: Uuid = id(1, 2);
-const CLEO: Uuid = id(1, 3);
-const ADMIN: Uuid = id(2, 1);
-const BUYER: Uuid = id(2, 2);
-const TEMP: Uuid = id(2, 3);
-const COMPANY: Uuid = id(3, 1);
-const STORE: Uuid = id(3, 2);
-const KIOSK: Uuid = id(3, 3);
-const ACME: Uuid = id(4, 1);
-const BOLT: Uuid = id(4, 2);
-const FILTER: Uuid = id(5, 1);
-const SCREW: Uuid = id(5, 2);
-const FILTER_RED: Uuid = id(6, 1);
-const FILTER_BLUE: Uuid = id(6, 2);
-const FILTER_ACME: Uuid = id(7, 1);
-const SCREW_BOLT: Uuid = id(7, 2);
-const TRUCK_ASKS: Uuid = id(8, 1);
-const TRUCK_REPORTS: Uuid = id(8, 2);
-const SUBMITTED: Uuid = id(9, 1);
-const CANCELLED: Uuid = id(9, 2);
-const WITHDRAWN: Uuid = id(9, 3);
-const COPIED: Uuid = id(9, 4);
+pub(super) const ADA: Uuid = id(1, 1);
+pub(super) const BEN: Uuid = id(1, 2);
+pub(super) const CLEO: Uuid = id(1, 3);
+pub(super) const ADMIN: Uuid = id(2, 1);
+pub(super) const BUYER: Uuid = id(2, 2);
+pub(super) const TEMP: Uuid = id(2, 3);
+pub(super) const COMPANY: Uuid = id(3, 1);
+pub(super) const STORE: Uuid = id(3, 2);
+pub(super) const KIOSK: Uuid = id(3, 3);
+pub(super) const ACME: Uuid = id(4, 1);
+pub(super) const BOLT: Uuid = id(4, 2);
+pub(super) const FILTER: Uuid = id(5, 1);
+pub(super) const SCREW: Uuid = id(5, 2);
+pub(super) const FILTER_RED: Uuid = id(6, 1);
+pub(super) const FILTER_BLUE: Uuid = id(6, 2);
+pub(super) const FILTER_ACME: Uuid = id(7, 1);
+pub(super) const SCREW_BOLT: Uuid = id(7, 2);
+pub(super) const TRUCK_ASKS: Uuid = id(8, 1);
+pub(super) const TRUCK_REPORTS: Uuid = id(8, 2);
+pub(super) const SUBMITTED: Uuid = id(9, 1);
+pub(super) const CANCELLED: Uuid = id(9, 2);
+pub(super) const WITHDRAWN: Uuid = id(9, 3);
+pub(super) const COPIED: Uuid = id(9, 4);
 
 /// The golden history, decided anew.
 pub(super) fn written() -> Vec<Value> {
@@ -55,7 +56,10 @@ pub(super) fn written() -> Vec<Value> {
     departments(&mut ledger);
     catalogue(&mut ledger);
     requests(&mut ledger);
+    approvals::approvers(&mut ledger);
     orders(&mut ledger);
+    approvals::approvals(&mut ledger);
+    fulfilment::fulfilment(&mut ledger);
     farewells(&mut ledger);
     ledger.events()
 }

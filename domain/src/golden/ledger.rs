@@ -68,6 +68,23 @@ impl Ledger {
         self
     }
 
+    /// What follows is asked so many hours later.
+    pub(super) fn later(&mut self, hours: i64) -> &mut Self {
+        self.now += TimeDelta::hours(hours);
+        self
+    }
+
+    /// The field of the latest event under this id that has it.
+    pub(super) fn named(&self, stream: Uuid, field: &str) -> Value {
+        let has_it = |stored: &&Value| stored["stream"] == json!(stream) && stored["payload"].get(field).is_some();
+        self.events.iter().rfind(has_it).unwrap()["payload"][field].clone()
+    }
+
+    /// What follows is about the time at which the next command is asked.
+    pub(super) fn next(&self) -> DateTime<Utc> {
+        self.now + STEP
+    }
+
     pub(super) fn send<D: Decider>(&mut self, stream: Uuid, command: Value) -> &mut Self {
         self.decide::<D>(stream, command, None)
     }

@@ -1,7 +1,9 @@
 //! What happened to orders, in words.
 
+mod approval;
+
 use chrono::{DateTime, Utc};
-use domain::cloudwatcher::order::{Event, Item, Terms};
+use domain::cloudwatcher::order::{Event, Item, Quantity, Terms};
 use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,7 +22,11 @@ row! {
     columns {
         /// The order.
         order_id: Uuid,
-        /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `submitted`, `cancelled`.
+        /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `currency-changed`,
+        /// `note-changed`, `submitted`, `approved`, `rejected`, `ordered`, `items-received`, `received`,
+        /// `receipt-reversed`, `closed-short`, `cancelled`; of its approval `approval-asked`, `level-asked`,
+        /// `level-approved`, `level-escalated`, `level-reassigned`, `approval-overdue`, `approval-granted`,
+        /// `approval-rejected`, `approval-voided`.
         event_type: String,
         /// The same in a sentence.
         event_description: String,
@@ -42,16 +48,18 @@ impl Project for OrderHistoryRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
-            AnyEvent::Order(_) => vec![recorded.event_id],
+            AnyEvent::Order(_) | AnyEvent::Approval(_) => vec![recorded.event_id],
             _ => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Order(event) = &recorded.event else {
-            return Ok(row);
+        let (event_type, event_description, mut metadata) = match &recorded.event {
+            AnyEvent::Order(event) => told(event),
+            // An approval bears its order's id.
+            AnyEvent::Approval(event) => approval::told(event),
+            _ => return Ok(row),
         };
-        let (event_type, event_description, mut metadata) = told(event);
         if let (Some(reason), Value::Object(metadata)) = (&recorded.metadata.reason, &mut metadata) {
             metadata.insert("reason".to_owned(), reason.as_str().into());
         }
@@ -79,6 +87,8 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             note: _,
             duplicate_of,
             items,
+            drafted_by: _,
+            tolerance_percent,
         } => {
             let items = items.len();
             let description = match duplicate_of {
@@ -88,6 +98,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             let metadata = json!({
                 "order_type": order_type, "department_id": department_id, "currency": currency,
                 "request_id": request_id, "duplicate_of": duplicate_of, "items": items,
+                "tolerance_percent": tolerance_percent,
             });
             ("created", description, metadata)
         }
@@ -104,20 +115,86 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             "Removed an item".to_owned(),
             json!({ "item_id": item_id }),
         ),
+        Event::OrderCurrencyChanged { currency, was } => (
+            "currency-changed",
+            format!("Changed the currency of all prices from {was} to {currency}"),
+            json!({ "changed": { "currency": { "old": was, "new": currency } } }),
+        ),
+        Event::OrderNoteChanged { note, was } => {
+            let description = match (was, note) {
+                (None, Some(_)) => "Added a note",
+                (Some(_), None) => "Took the note away",
+                (Some(_), Some(_)) | (None, None) => "Changed the note",
+            };
+            let metadata = json!({ "changed": { "note": { "old": was, "new": note } } });
+            ("note-changed", description.to_owned(), metadata)
+        }
         Event::OrderSubmitted {
             revision,
             items,
             total,
             content_hash,
+            drafted_by: _,
+            submitted_by: _,
         } => {
             let items = items.len();
-            let description = format!("Submitted for approval: {}, {total} in total", counted(items));
+            let again = if *revision > 1 {
+                format!(" as revision {revision}")
+            } else {
+                String::new()
+            };
+            let description = format!("Submitted for approval{again}: {}, {total} in total", counted(items));
             let metadata =
                 json!({ "revision": revision, "items": items, "total": total, "content_hash": content_hash });
             ("submitted", description, metadata)
         }
+        Event::OrderApproved { revision, approved_by } => {
+            let description = match approved_by {
+                Some(_) => format!("Approved as revision {revision}"),
+                None => format!("Approved as revision {revision}, which needed nobody's approval"),
+            };
+            let metadata = json!({ "revision": revision, "approved_by": approved_by });
+            ("approved", description, metadata)
+        }
+        Event::OrderRejected {
+            revision,
+            rejected_by,
+            notes,
+        } => (
+            "rejected",
+            format!("Rejected as revision {revision}, and a draft again: {notes}"),
+            json!({ "revision": revision, "rejected_by": rejected_by, "notes": notes }),
+        ),
+        Event::OrderPlaced {} => ("ordered", "Placed with the suppliers".to_owned(), json!({})),
+        Event::OrderItemsReceived { receipt_id, lines } => (
+            "items-received",
+            format!("Received {}", units(lines)),
+            json!({ "receipt_id": receipt_id, "lines": lines }),
+        ),
+        Event::OrderReceived {} => ("received", "Received in full".to_owned(), json!({})),
+        Event::OrderReceiptReversed {
+            receipt_id,
+            lines,
+            status,
+        } => (
+            "receipt-reversed",
+            format!("Reversed the receipt of {}; the order is {status}", units(lines)),
+            json!({ "receipt_id": receipt_id, "lines": lines, "status": status }),
+        ),
+        Event::OrderClosedShort { open } => (
+            "closed-short",
+            format!("Closed short: {} will not come", units(open)),
+            json!({ "open": open }),
+        ),
         Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
     }
+}
+
+/// How many units of how many items.
+fn units(lines: &[Quantity]) -> String {
+    let quantity: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
+    let units = if quantity == 1 { "unit" } else { "units" };
+    format!("{quantity} {units} of {}", counted(lines.len()))
 }
 
 fn counted(items: usize) -> String {
@@ -138,6 +215,25 @@ fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
             changed.insert(name.to_owned(), json!({ "old": old, "new": new }));
         }
     };
+    let told = format!("from {} to {}", was.part_id, now.part_id);
+    compare("part_id", "part", json!(was.part_id), json!(now.part_id), told);
+    let variant = |id: Option<Uuid>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
+    let told = format!("from {} to {}", variant(was.variant_id), variant(now.variant_id));
+    compare(
+        "variant_id",
+        "variant",
+        json!(was.variant_id),
+        json!(now.variant_id),
+        told,
+    );
+    let told = format!("from {} to {}", was.supplier_id, now.supplier_id);
+    compare(
+        "supplier_id",
+        "supplier",
+        json!(was.supplier_id),
+        json!(now.supplier_id),
+        told,
+    );
     let told = format!("from {} to {}", was.quantity, now.quantity);
     compare("quantity", "quantity", json!(was.quantity), json!(now.quantity), told);
     let told = format!("from {} to {}", was.unit_price, now.unit_price);

@@ -1,13 +1,13 @@
 //! Orders and their items, as they stand.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::cloudwatcher::order::{Event, Item};
+use domain::cloudwatcher::order::{Event, Item, Quantity};
 use domain::cloudwatcher::{OrderStatus, OrderType};
-use domain::{AnyEvent, Recorded};
+use domain::{AnyEvent, Recorded, SYSTEM};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::fold::{FoldError, Project, actor, existing};
+use crate::fold::{FoldError, Project, existing};
 use crate::table::Scope;
 use crate::{row, word_cell};
 
@@ -35,17 +35,19 @@ row! {
         total: Option<Decimal>,
         /// How often it was submitted.
         revision: i32,
+        /// By how much more than ordered may be received, in percent.
+        tolerance_percent: i32,
         /// What approvers should know.
         note: Option<String>,
         /// The order that it is a copy of.
         duplicate_of: Option<Uuid>,
         /// The user who drafted it.
         created_by: Uuid,
-        /// The user whose approval was the last one needed.
+        /// The user whose approval was the last one needed; null when none was, and until it is approved.
         approved_by: Option<Uuid>,
         /// When it was drafted.
         created_at: DateTime<Utc>,
-        /// When it was approved.
+        /// When it was approved; null until then, and again when it is submitted anew.
         approved_at: Option<DateTime<Utc>>,
         /// When it, or one of its items, last changed.
         updated_at: DateTime<Utc>,
@@ -80,6 +82,8 @@ impl Project for OrderRow {
                 note,
                 duplicate_of,
                 items: _,
+                drafted_by,
+                tolerance_percent,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 id,
@@ -90,9 +94,10 @@ impl Project for OrderRow {
                 currency: currency.clone(),
                 total: None,
                 revision: 0,
+                tolerance_percent: *tolerance_percent,
                 note: note.clone(),
                 duplicate_of: *duplicate_of,
-                created_by: actor(recorded).ok_or(FoldError::NoUser {
+                created_by: user(*drafted_by).ok_or(FoldError::NoUser {
                     table: "orders",
                     column: "created_by",
                 })?,
@@ -105,13 +110,37 @@ impl Project for OrderRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::OrderSubmitted { revision, total, .. } => Self {
-                status: OrderStatus::PendingApproval,
-                total: Some(*total),
-                revision: *revision,
+            Event::OrderCurrencyChanged { currency, was: _ } => Self {
+                currency: currency.clone(),
                 updated_at,
                 ..existing(row)?
             },
+            Event::OrderNoteChanged { note, was: _ } => Self {
+                note: note.clone(),
+                updated_at,
+                ..existing(row)?
+            },
+            Event::OrderSubmitted { revision, total, .. } => Self {
+                total: Some(*total),
+                revision: *revision,
+                ..unapproved(existing(row)?, OrderStatus::PendingApproval, updated_at)
+            },
+            Event::OrderApproved {
+                revision: _,
+                approved_by,
+            } => Self {
+                status: OrderStatus::Approved,
+                approved_by: *approved_by,
+                approved_at: Some(recorded.at),
+                updated_at,
+                ..existing(row)?
+            },
+            Event::OrderRejected { .. } => unapproved(existing(row)?, OrderStatus::Draft, updated_at),
+            Event::OrderPlaced {} => standing(existing(row)?, OrderStatus::Ordered, updated_at),
+            Event::OrderItemsReceived { .. } => standing(existing(row)?, OrderStatus::PartiallyReceived, updated_at),
+            Event::OrderReceived {} => standing(existing(row)?, OrderStatus::Received, updated_at),
+            Event::OrderReceiptReversed { status, .. } => standing(existing(row)?, *status, updated_at),
+            Event::OrderClosedShort { .. } => standing(existing(row)?, OrderStatus::ClosedShort, updated_at),
             // The claim on the request ends with the order, so another one may answer it.
             Event::OrderCancelled {} => Self {
                 status: OrderStatus::Cancelled,
@@ -120,6 +149,27 @@ impl Project for OrderRow {
                 ..existing(row)?
             },
         }))
+    }
+}
+
+/// The user, unless it is Daybook itself.
+fn user(id: Uuid) -> Option<Uuid> {
+    (id != SYSTEM).then_some(id)
+}
+
+fn standing(row: OrderRow, status: OrderStatus, updated_at: DateTime<Utc>) -> OrderRow {
+    OrderRow {
+        status,
+        updated_at,
+        ..row
+    }
+}
+
+fn unapproved(row: OrderRow, status: OrderStatus, updated_at: DateTime<Utc>) -> OrderRow {
+    OrderRow {
+        approved_by: None,
+        approved_at: None,
+        ..standing(row, status, updated_at)
     }
 }
 
@@ -170,8 +220,19 @@ impl Project for OrderItemRow {
             Event::OrderDrafted { items, .. } => items.iter().map(|item| item.item_id).collect(),
             Event::OrderItemAdded { item } | Event::OrderItemChanged { item, .. } => vec![item.item_id],
             Event::OrderItemRemoved { item_id } => vec![*item_id],
+            Event::OrderItemsReceived { lines, .. } | Event::OrderReceiptReversed { lines, .. } => {
+                lines.iter().map(|line| line.item_id).collect()
+            }
             // Submitting freezes the items as they are.
-            Event::OrderSubmitted { .. } | Event::OrderCancelled {} => Vec::new(),
+            Event::OrderSubmitted { .. }
+            | Event::OrderCurrencyChanged { .. }
+            | Event::OrderNoteChanged { .. }
+            | Event::OrderApproved { .. }
+            | Event::OrderRejected { .. }
+            | Event::OrderPlaced {}
+            | Event::OrderReceived {}
+            | Event::OrderClosedShort { .. }
+            | Event::OrderCancelled {} => Vec::new(),
         }
     }
 
@@ -204,7 +265,34 @@ impl Project for OrderItemRow {
                 })
             }
             Event::OrderItemRemoved { .. } => existing(row).map(|_| None)?,
-            Event::OrderSubmitted { .. } | Event::OrderCancelled {} => row,
+            Event::OrderItemsReceived { lines, .. } => {
+                let row = existing(row)?;
+                Some(Self {
+                    quantity_received: row.quantity_received + of_item(lines, id),
+                    ..row
+                })
+            }
+            Event::OrderReceiptReversed { lines, .. } => {
+                let row = existing(row)?;
+                Some(Self {
+                    quantity_received: row.quantity_received - of_item(lines, id),
+                    ..row
+                })
+            }
+            Event::OrderSubmitted { .. }
+            | Event::OrderCurrencyChanged { .. }
+            | Event::OrderNoteChanged { .. }
+            | Event::OrderApproved { .. }
+            | Event::OrderRejected { .. }
+            | Event::OrderPlaced {}
+            | Event::OrderReceived {}
+            | Event::OrderClosedShort { .. }
+            | Event::OrderCancelled {} => row,
         })
     }
+}
+
+fn of_item(lines: &[Quantity], item_id: Uuid) -> i32 {
+    let line = lines.iter().find(|line| line.item_id == item_id);
+    line.map_or(0, |line| line.quantity)
 }

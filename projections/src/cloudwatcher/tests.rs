@@ -1,7 +1,7 @@
 //! Folds: the past in, rows out.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::cloudwatcher::order::{Event as Order, Item, Terms};
+use domain::cloudwatcher::order::{Event as Order, Item, Quantity};
 use domain::cloudwatcher::supplier::Supplier;
 use domain::cloudwatcher::{OrderStatus, OrderType};
 use domain::identity::user::Event as User;
@@ -20,6 +20,7 @@ use crate::row::Row as _;
 
 const STREAM: Uuid = Uuid::from_u128(0x5);
 const BUYER: Uuid = Uuid::from_u128(0xb);
+const APPROVER: Uuid = Uuid::from_u128(0xa9);
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(second)
@@ -70,6 +71,10 @@ fn item(id: u128) -> Item {
 }
 
 fn drafted() -> AnyEvent {
+    drafted_by(BUYER)
+}
+
+fn drafted_by(drafted_by: Uuid) -> AnyEvent {
     AnyEvent::Order(Order::OrderDrafted {
         order_type: OrderType::Purchase,
         department_id: Uuid::from_u128(0xd),
@@ -78,6 +83,8 @@ fn drafted() -> AnyEvent {
         note: None,
         duplicate_of: None,
         items: vec![item(1), item(2)],
+        drafted_by,
+        tolerance_percent: 10,
     })
 }
 
@@ -88,7 +95,168 @@ fn submitted() -> AnyEvent {
         items,
         total: Decimal::new(1500, 2),
         content_hash: String::new(),
+        drafted_by: BUYER,
+        submitted_by: BUYER,
     })
+}
+
+/// The row after these events of an order that waits for approval.
+fn order_after(events: impl IntoIterator<Item = Order>) -> OrderRow {
+    let events = events.into_iter().map(AnyEvent::Order);
+    let events = [drafted(), submitted()].into_iter().chain(events).collect();
+    folded::<OrderRow>(BUYER, &STREAM, events).unwrap().unwrap()
+}
+
+fn approved() -> Order {
+    Order::OrderApproved {
+        revision: 1,
+        approved_by: Some(APPROVER),
+    }
+}
+
+fn lines(quantity: i32) -> Vec<Quantity> {
+    let item_id = Uuid::from_u128(1);
+    vec![Quantity { item_id, quantity }]
+}
+
+fn received(quantity: i32) -> Order {
+    Order::OrderItemsReceived {
+        receipt_id: Uuid::from_u128(0x4ec),
+        lines: lines(quantity),
+    }
+}
+
+fn reversed(quantity: i32, status: OrderStatus) -> Order {
+    Order::OrderReceiptReversed {
+        receipt_id: Uuid::from_u128(0x4ec),
+        lines: lines(quantity),
+        status,
+    }
+}
+
+#[test]
+fn an_approved_order_says_by_whom_and_when_until_it_goes_back() {
+    let row = order_after([approved()]);
+    assert_eq!(row.status, OrderStatus::Approved);
+    assert_eq!((row.approved_by, row.approved_at), (Some(APPROVER), Some(at(3))));
+
+    let AnyEvent::Order(again) = submitted() else {
+        unreachable!()
+    };
+    let row = order_after([approved(), again]);
+    assert_eq!(row.status, OrderStatus::PendingApproval);
+    assert_eq!((row.approved_by, row.approved_at), (None, None));
+
+    let rejection = Order::OrderRejected {
+        revision: 1,
+        rejected_by: Some(APPROVER),
+        notes: "too dear".to_owned(),
+    };
+    let row = order_after([rejection]);
+    assert_eq!((row.status, row.approved_by), (OrderStatus::Draft, None));
+    assert_eq!(row.total, Some(Decimal::new(1500, 2)));
+}
+
+#[test]
+fn an_order_stands_where_its_receipts_leave_it() {
+    let status = |events: Vec<Order>| order_after([approved(), Order::OrderPlaced {}].into_iter().chain(events)).status;
+    assert_eq!(status(vec![]), OrderStatus::Ordered);
+    assert_eq!(status(vec![received(1)]), OrderStatus::PartiallyReceived);
+    assert_eq!(
+        status(vec![received(3), Order::OrderReceived {}]),
+        OrderStatus::Received
+    );
+    assert_eq!(
+        status(vec![received(1), reversed(1, OrderStatus::Ordered)]),
+        OrderStatus::Ordered
+    );
+    assert_eq!(
+        status(vec![Order::OrderClosedShort { open: lines(3) }]),
+        OrderStatus::ClosedShort
+    );
+}
+
+#[test]
+fn an_orders_currency_and_note_are_the_last_ones() {
+    let currency = Order::OrderCurrencyChanged {
+        currency: "USD".to_owned(),
+        was: "EUR".to_owned(),
+    };
+    let note = Order::OrderNoteChanged {
+        note: Some("soon".to_owned()),
+        was: None,
+    };
+    let row = order_after([currency, note]);
+    assert_eq!((row.currency.as_str(), row.note.as_deref()), ("USD", Some("soon")));
+    assert_eq!((row.tolerance_percent, row.updated_at), (10, at(4)));
+}
+
+#[test]
+fn an_item_counts_what_was_received_and_not_reversed() {
+    let item = |events: Vec<Order>| {
+        let events = [drafted()].into_iter().chain(events.into_iter().map(AnyEvent::Order));
+        folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events.collect())
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(item(vec![received(1), received(2)]).quantity_received, 3);
+    let after = item(vec![
+        received(1),
+        received(2),
+        reversed(1, OrderStatus::PartiallyReceived),
+    ]);
+    assert_eq!((after.quantity_received, after.quantity_ordered), (2, 3));
+}
+
+#[test]
+fn history_has_a_word_for_everything_that_happens_to_an_order() {
+    let told = |event: Order| {
+        let event = recorded(BUYER, 9, AnyEvent::Order(event));
+        let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+        (row.event_type, row.event_description)
+    };
+    let is = |event: Order, word: &str, description: &str| {
+        assert_eq!(told(event), (word.to_owned(), description.to_owned()));
+    };
+    is(approved(), "approved", "Approved as revision 1");
+    is(Order::OrderPlaced {}, "ordered", "Placed with the suppliers");
+    is(received(3), "items-received", "Received 3 units of 1 item");
+    is(Order::OrderReceived {}, "received", "Received in full");
+    is(
+        reversed(3, OrderStatus::Ordered),
+        "receipt-reversed",
+        "Reversed the receipt of 3 units of 1 item; the order is ordered",
+    );
+    is(
+        Order::OrderClosedShort { open: lines(2) },
+        "closed-short",
+        "Closed short: 2 units of 1 item will not come",
+    );
+    is(
+        Order::OrderRejected {
+            revision: 1,
+            rejected_by: None,
+            notes: "nobody is left".to_owned(),
+        },
+        "rejected",
+        "Rejected as revision 1, and a draft again: nobody is left",
+    );
+    is(
+        Order::OrderCurrencyChanged {
+            currency: "USD".to_owned(),
+            was: "EUR".to_owned(),
+        },
+        "currency-changed",
+        "Changed the currency of all prices from EUR to USD",
+    );
+    is(
+        Order::OrderNoteChanged {
+            note: None,
+            was: Some("soon".to_owned()),
+        },
+        "note-changed",
+        "Took the note away",
+    );
 }
 
 #[test]
@@ -121,7 +289,7 @@ fn changing_an_order_that_is_not_there_is_an_error() {
 
 #[test]
 fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
-    let nobody = folded::<OrderRow>(SYSTEM, &STREAM, vec![drafted()]);
+    let nobody = folded::<OrderRow>(SYSTEM, &STREAM, vec![drafted_by(SYSTEM)]);
     assert_eq!(
         nobody,
         Err(FoldError::NoUser {
@@ -134,11 +302,7 @@ fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
 #[test]
 fn a_changed_item_keeps_when_it_was_added() {
     let changed = Item { quantity: 5, ..item(1) };
-    let was = Terms {
-        quantity: 3,
-        unit_price: Decimal::new(250, 2),
-        expected_delivery_date: None,
-    };
+    let was = item(1).terms();
     let events = vec![
         drafted(),
         AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
@@ -160,11 +324,7 @@ fn a_removed_item_is_gone() {
 #[test]
 fn history_tells_what_changed_in_an_item() {
     let changed = Item { quantity: 5, ..item(1) };
-    let was = Terms {
-        quantity: 3,
-        unit_price: Decimal::new(250, 2),
-        expected_delivery_date: None,
-    };
+    let was = item(1).terms();
     let event = recorded(
         BUYER,
         9,

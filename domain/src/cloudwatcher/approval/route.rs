@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::cloudwatcher::approval_policy::ApprovalPolicy;
+use crate::cloudwatcher::order::Submitted;
 use crate::identity::department::{self, Department};
 use crate::identity::role::Role;
 use crate::identity::user::User;
@@ -25,6 +26,21 @@ pub struct Routing<'a> {
     pub total: Decimal,
     pub drafted_by: Uuid,
     pub submitted_by: Uuid,
+}
+
+impl<'a> Routing<'a> {
+    /// An order as it was submitted.
+    #[must_use]
+    pub fn of(submitted: &'a Submitted, tenant: Uuid) -> Self {
+        Self {
+            tenant,
+            department_id: submitted.department_id,
+            currency: &submitted.currency,
+            total: submitted.total,
+            drafted_by: submitted.drafted_by,
+            submitted_by: submitted.submitted_by,
+        }
+    }
 }
 
 /// One level of approval and who is asked for it.
@@ -152,19 +168,40 @@ impl Wanted<'_> {
         let mut seats: Vec<Seat> = Vec::new();
         let mut above = tree.iter().skip(self.from);
         for level in first..=last {
-            let seat = above.find_map(|&department_id| {
-                let approver_id = manager(department_id, facts)?;
-                let named = seats.iter().any(|seat| seat.approver_id == approver_id);
-                let fit = !named && !self.excluded.contains(&approver_id) && may_approve(approver_id, facts);
-                fit.then_some(Seat {
-                    level,
-                    department_id,
-                    approver_id,
-                })
-            });
-            seats.push(seat.ok_or(NoRoute::NoApprover { level, levels: last })?);
+            let named: Vec<Uuid> = seats.iter().map(|seat| seat.approver_id).collect();
+            seats.push(self.next(level, &mut above, &named, facts)?);
         }
         Ok(seats)
+    }
+
+    /// The manager for the first of the levels.
+    ///
+    /// # Errors
+    /// [`NoRoute::NoApprover`] when there is none.
+    pub fn first(&self, tree: &[Uuid], facts: &Facts) -> Result<Seat, NoRoute> {
+        self.next(self.levels.0, &mut tree.iter().skip(self.from), &[], facts)
+    }
+
+    fn next<'t>(
+        &self,
+        level: i32,
+        above: &mut impl Iterator<Item = &'t Uuid>,
+        named: &[Uuid],
+        facts: &Facts,
+    ) -> Result<Seat, NoRoute> {
+        let seat = above.find_map(|&department_id| {
+            let approver_id = manager(department_id, facts)?;
+            let passed_over = named.contains(&approver_id) || self.excluded.contains(&approver_id);
+            (!passed_over && may_approve(approver_id, facts)).then_some(Seat {
+                level,
+                department_id,
+                approver_id,
+            })
+        });
+        seat.ok_or(NoRoute::NoApprover {
+            level,
+            levels: self.levels.1,
+        })
     }
 }
 

@@ -1,103 +1,105 @@
 //! What may happen to an order, and what it becomes.
 
-use std::collections::BTreeSet;
-
-use chrono::{Datelike, NaiveDate};
-use rust_decimal::Decimal;
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    Command, Content, DELIVERY_YEAR_MAX, DELIVERY_YEAR_MIN, Event, ITEMS_MAX, Item, NOTE_CHARS_MAX, NewItem, NewOrder,
-    Order, Refusal,
-};
-use crate::cloudwatcher::OrderType;
-use crate::cloudwatcher::currency;
-use crate::cloudwatcher::part::Part;
-use crate::cloudwatcher::part_variant::PartVariant;
+use super::begin::begun;
+use super::check::{content_reads, item_usable, parts_read, reference};
+use super::edit::{brought_in, edit, edited};
+use super::submit::{hand_in_reads, handed_in, placeable, verdict};
+use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Receipts, Refusal, Submitted};
+use crate::cloudwatcher::OrderStatus;
+use crate::cloudwatcher::approval::{Approval, Verdict};
 use crate::cloudwatcher::request::DeviceRequest;
-use crate::cloudwatcher::supplier::Supplier;
 use crate::identity::department::Department;
-use crate::register::{Kind, Register};
-use crate::text::{self, Unfit};
-use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, canonical, money};
-
-/// A line's total stays below this: the column is `decimal(12, 2)`.
-const LINE_TOTAL_BELOW: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);
+use crate::register::Register;
+use crate::{Asking, ClaimChange, Decider, FactRef, Request};
 
 impl Decider for Order {
     const TYPE: &'static str = "cloudwatcher.order";
     const CREATES: &'static str = "draft";
+    const SCOPED: bool = true;
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        // `None` means that it is so already.
-        let event = match (self, request.command) {
-            (Order::Undrafted, Command::Draft(order)) => {
-                let content = order.numbered(&request.ids);
-                check(&content)?;
-                usable(&content, request.facts).map_err(reference)?;
-                Some(content.drafted(None))
-            }
-            (Order::Undrafted, Command::Duplicate { of, note }) => {
-                let content = duplicate(*of, note.as_ref(), request)?;
-                usable(&content, request.facts).map_err(outdated)?;
-                Some(content.drafted(Some(*of)))
-            }
-            (
-                Order::Draft(_) | Order::PendingApproval(_) | Order::Cancelled(_),
-                Command::Draft(_) | Command::Duplicate { .. },
-            ) => return Err(Refusal::AlreadyDrafted),
-            (Order::Undrafted, _) => return Err(Refusal::NotDrafted),
-
-            (Order::Draft(now), Command::AddItem(_)) if now.items.len() >= ITEMS_MAX => {
-                return Err(Refusal::TooManyItems);
-            }
-            (Order::Draft(_), Command::AddItem(item)) => {
-                let item = item.numbered(request.ids.draw());
-                check_item("", &item)?;
-                item_usable("", &item, request.facts).map_err(reference)?;
-                Some(Event::OrderItemAdded { item })
-            }
-            (
-                Order::Draft(now),
-                Command::ChangeItem {
-                    item_id,
-                    quantity,
-                    unit_price,
-                    expected_delivery_date,
-                },
-            ) => change(now.item(*item_id)?, *quantity, *unit_price, *expected_delivery_date)?,
-            (Order::Draft(now), &Command::RemoveItem { item_id }) => {
-                now.item(item_id)?;
-                if now.items.len() == 1 {
-                    return Err(Refusal::LastItem);
-                }
-                Some(Event::OrderItemRemoved { item_id })
-            }
-            (Order::Draft(now), Command::Submit {}) => {
-                usable(now, request.facts).map_err(outdated)?;
-                Some(now.submitted())
-            }
-            // Buyers retry on timeouts, so a second submit must refuse, not repeat.
-            (
-                order @ (Order::PendingApproval(_) | Order::Cancelled(_)),
-                Command::AddItem(_) | Command::ChangeItem { .. } | Command::RemoveItem { .. } | Command::Submit {},
-            ) => {
-                return Err(order
-                    .status()
-                    .map_or(Refusal::NotDrafted, |status| Refusal::NotADraft { status }));
-            }
-
-            (Order::Draft(_) | Order::PendingApproval(_), Command::Cancel {}) => match request.reason {
-                Some(reason) if !reason.trim().is_empty() => Some(Event::OrderCancelled {}),
-                Some(_) | None => return Err(Refusal::ReasonMissing),
-            },
-            (Order::Cancelled(_), Command::Cancel {}) => None,
+        let Some(status) = self.status() else {
+            return begun(request).map(|event| vec![event]);
         };
-        Ok(event.into_iter().collect())
+        match request.command {
+            Command::Draft(_) | Command::Duplicate { .. } => Err(Refusal::AlreadyDrafted),
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. } => self.changed(status, request),
+            // Buyers retry on timeouts, so a second submit must refuse, not repeat; and so for placing.
+            Command::Submit {} => match self {
+                Self::Draft(now) => handed_in(now, request).map(|event| vec![event]),
+                Self::Undrafted
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotADraft { status }),
+            },
+            Command::SettleApproval {} => self.settled(status, request),
+            Command::Place {} => match self {
+                Self::Approved(now, submitted) => {
+                    placeable(now, submitted, request).map(|()| vec![Event::OrderPlaced {}])
+                }
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotApproved { status }),
+            },
+            Command::Receive { lines } => match self {
+                Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
+                    receipts.receive(now, lines, request.ids.draw())
+                }
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotOnOrder { status }),
+            },
+            &Command::ReverseReceipt { receipt_id } => match self {
+                Self::Placed(now, _, receipts) => receipts.reverse(now, receipt_id).map(|event| vec![event]),
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotReversible { status }),
+            },
+            Command::CloseShort {} => match self {
+                Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
+                    reason_given(request)?;
+                    let open = receipts.open(&now.items);
+                    Ok(vec![Event::OrderClosedShort { open }])
+                }
+                Self::ClosedShort(..) => Ok(Vec::new()),
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::Cancelled(..) => Err(Refusal::NotClosable { status }),
+            },
+            Command::Cancel {} => match self {
+                Self::Placed(_, _, receipts) if !receipts.is_empty() => Err(Refusal::NotCancellable { status }),
+                Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Placed(..) => {
+                    reason_given(request)?;
+                    Ok(vec![Event::OrderCancelled {}])
+                }
+                Self::Cancelled(..) => Ok(Vec::new()),
+                Self::Undrafted | Self::ClosedShort(..) => Err(Refusal::NotCancellable { status }),
+            },
+        }
     }
 
     fn evolve(&mut self, event: &Event) {
@@ -112,6 +114,8 @@ impl Decider for Order {
                     note,
                     duplicate_of: _,
                     items,
+                    drafted_by,
+                    tolerance_percent,
                 },
             ) => Order::Draft(Content {
                 order_type: *order_type,
@@ -120,44 +124,83 @@ impl Decider for Order {
                 request_id: *request_id,
                 note: note.clone(),
                 items: items.clone(),
+                tolerance_percent: *tolerance_percent,
+                drafted_by: *drafted_by,
                 revision: 0,
             }),
-            (Order::Draft(mut now), Event::OrderItemAdded { item }) => {
-                now.items.push(item.clone());
-                Order::Draft(now)
-            }
-            (Order::Draft(mut now), Event::OrderItemChanged { item, was: _ }) => {
-                if let Some(changed) = now.items.iter_mut().find(|before| before.item_id == item.item_id) {
-                    changed.clone_from(item);
-                }
-                Order::Draft(now)
-            }
-            (Order::Draft(mut now), Event::OrderItemRemoved { item_id }) => {
-                now.items.retain(|item| item.item_id != *item_id);
-                Order::Draft(now)
-            }
+
             (
-                Order::Draft(now),
-                Event::OrderSubmitted {
-                    revision,
-                    items,
-                    total: _,
-                    content_hash: _,
-                },
-            ) => Order::PendingApproval(Content {
-                revision: *revision,
-                items: items.clone(),
-                ..now
-            }),
-            (Order::Draft(now) | Order::PendingApproval(now) | Order::Cancelled(now), Event::OrderCancelled {}) => {
-                Order::Cancelled(now)
-            }
-            (
-                order @ (Order::Undrafted | Order::PendingApproval(_) | Order::Cancelled(_)),
+                mut order,
                 Event::OrderItemAdded { .. }
                 | Event::OrderItemChanged { .. }
                 | Event::OrderItemRemoved { .. }
-                | Event::OrderSubmitted { .. }
+                | Event::OrderCurrencyChanged { .. }
+                | Event::OrderNoteChanged { .. },
+            ) => {
+                if let Some(content) = order.content_mut() {
+                    content.changed_by(event);
+                }
+                order
+            }
+            (
+                Order::Draft(mut now) | Order::PendingApproval(mut now, _) | Order::Approved(mut now, _),
+                Event::OrderSubmitted {
+                    revision,
+                    items,
+                    total,
+                    content_hash,
+                    drafted_by: _,
+                    submitted_by,
+                },
+            ) => {
+                now.changed_by(event);
+                let submitted = Submitted {
+                    revision: *revision,
+                    content_hash: content_hash.clone(),
+                    // Not the event's own: version 1 of it did not name who drafted the order.
+                    drafted_by: now.drafted_by,
+                    submitted_by: *submitted_by,
+                    items: items.clone(),
+                    currency: now.currency.clone(),
+                    department_id: now.department_id,
+                    total: *total,
+                };
+                Order::PendingApproval(now, submitted)
+            }
+            (Order::PendingApproval(now, submitted), Event::OrderApproved { .. }) => Order::Approved(now, submitted),
+            (Order::PendingApproval(now, _), Event::OrderRejected { .. }) => Order::Draft(now),
+            (Order::Approved(now, submitted), Event::OrderPlaced {}) => {
+                Order::Placed(now, submitted, Receipts::default())
+            }
+            (Order::Placed(now, submitted, mut receipts), Event::OrderItemsReceived { receipt_id, lines }) => {
+                receipts.add(*receipt_id, lines);
+                Order::Placed(now, submitted, receipts)
+            }
+            (Order::Placed(now, submitted, mut receipts), Event::OrderReceiptReversed { receipt_id, .. }) => {
+                receipts.remove(*receipt_id);
+                Order::Placed(now, submitted, receipts)
+            }
+            (Order::Placed(now, submitted, _), Event::OrderClosedShort { .. }) => Order::ClosedShort(now, submitted),
+            (Order::Draft(now), Event::OrderCancelled {}) => Order::Cancelled(now, None),
+            (
+                Order::PendingApproval(now, submitted)
+                | Order::Approved(now, submitted)
+                | Order::Placed(now, submitted, _),
+                Event::OrderCancelled {},
+            ) => Order::Cancelled(now, Some(submitted)),
+
+            // The receipts tell that everything has come.
+            (order, Event::OrderReceived {}) => order,
+            // None of these was ever stored for an order in such a state.
+            (
+                order,
+                Event::OrderSubmitted { .. }
+                | Event::OrderApproved { .. }
+                | Event::OrderRejected { .. }
+                | Event::OrderPlaced {}
+                | Event::OrderItemsReceived { .. }
+                | Event::OrderReceiptReversed { .. }
+                | Event::OrderClosedShort { .. }
                 | Event::OrderCancelled {},
             ) => order,
         };
@@ -185,9 +228,24 @@ impl Decider for Order {
                 }
                 refs
             }
-            Command::AddItem(item) => parts_read(std::iter::once(item.parts())),
-            Command::Submit {} => self.content().map_or_else(Vec::new, content_reads),
-            Command::ChangeItem { .. } | Command::RemoveItem { .. } | Command::Cancel {} => Vec::new(),
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. } => self.change_reads(asking),
+            Command::Submit {} => match self {
+                Self::Draft(now) => hand_in_reads(now, asking),
+                Self::Undrafted
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Vec::new(),
+            },
+            Command::SettleApproval {} | Command::Place {} => vec![FactRef::of::<Approval>(stream)],
+            Command::Receive { .. } | Command::ReverseReceipt { .. } | Command::CloseShort {} | Command::Cancel {} => {
+                Vec::new()
+            }
         }
     }
 
@@ -204,290 +262,141 @@ impl Decider for Order {
             Event::OrderItemAdded { .. }
             | Event::OrderItemChanged { .. }
             | Event::OrderItemRemoved { .. }
-            | Event::OrderSubmitted { .. } => Vec::new(),
+            | Event::OrderCurrencyChanged { .. }
+            | Event::OrderNoteChanged { .. }
+            | Event::OrderSubmitted { .. }
+            | Event::OrderApproved { .. }
+            | Event::OrderRejected { .. }
+            | Event::OrderPlaced {}
+            | Event::OrderItemsReceived { .. }
+            | Event::OrderReceived {}
+            | Event::OrderReceiptReversed { .. }
+            | Event::OrderClosedShort { .. } => Vec::new(),
         }
+    }
+
+    fn home(&self) -> Option<Uuid> {
+        self.department_id()
     }
 
     fn department(&self, command: &Command) -> Option<Uuid> {
         match command {
             Command::Draft(NewOrder { department_id, .. }) => Some(*department_id),
-            // The source's department is not known here; whoever has its facts must ask it.
+            // That of the order that it copies, which is not known here.
             Command::Duplicate { .. } => None,
             Command::AddItem(_)
-            | Command::ChangeItem { .. }
+            | Command::ChangeItem(_)
             | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. }
             | Command::Submit {}
+            | Command::SettleApproval {}
+            | Command::Place {}
+            | Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
             | Command::Cancel {} => self.department_id(),
         }
     }
-}
 
-impl NewOrder {
-    fn numbered(&self, ids: &Ids) -> Content {
-        Content {
-            order_type: self.order_type,
-            department_id: self.department_id,
-            currency: self.currency.clone(),
-            request_id: self.request_id,
-            note: self.note.clone(),
-            items: self.items.iter().map(|item| item.numbered(ids.draw())).collect(),
-            revision: 0,
+    fn copies(command: &Command) -> Option<Uuid> {
+        match command {
+            Command::Duplicate { of, .. } => Some(*of),
+            Command::Draft(_)
+            | Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. }
+            | Command::Submit {}
+            | Command::SettleApproval {}
+            | Command::Place {}
+            | Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
+            | Command::Cancel {} => None,
         }
     }
 }
 
-impl NewItem {
-    fn parts(&self) -> (Uuid, Option<Uuid>, Uuid) {
-        (self.part_id, self.variant_id, self.supplier_id)
+impl Order {
+    fn content_mut(&mut self) -> Option<&mut Content> {
+        match self {
+            Self::Undrafted => None,
+            Self::Draft(content)
+            | Self::PendingApproval(content, _)
+            | Self::Approved(content, _)
+            | Self::Placed(content, ..)
+            | Self::ClosedShort(content, _)
+            | Self::Cancelled(content, _) => Some(content),
+        }
     }
 
-    fn numbered(&self, item_id: Uuid) -> Item {
-        Item {
-            item_id,
-            part_id: self.part_id,
-            variant_id: self.variant_id,
-            supplier_id: self.supplier_id,
-            quantity: self.quantity,
-            unit_price: money::cents(self.unit_price),
-            expected_delivery_date: self.expected_delivery_date,
+    /// The content that a change would meet, and whether it was submitted; `None` once it is placed.
+    fn changeable(&self) -> Option<(&Content, bool)> {
+        match self {
+            Self::Draft(now) => Some((now, false)),
+            Self::PendingApproval(now, _) | Self::Approved(now, _) => Some((now, true)),
+            Self::Undrafted | Self::Placed(..) | Self::ClosedShort(..) | Self::Cancelled(..) => None,
+        }
+    }
+
+    fn changed(&self, status: OrderStatus, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let (now, is_submitted) = self.changeable().ok_or(Refusal::Fixed { status })?;
+        let Some(event) = edit(now, request.command, request.ids.draw())? else {
+            return Ok(Vec::new());
+        };
+        if let Some(item) = brought_in(&event) {
+            item_usable("", item, request.facts).map_err(reference)?;
+        }
+        let after = edited(now, &event);
+        if is_submitted && after.is_more_than(now) {
+            let submission = handed_in(&after, request)?;
+            return Ok(vec![event, submission]);
+        }
+        Ok(vec![event])
+    }
+
+    fn change_reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let Some((now, is_submitted)) = self.changeable() else {
+            return Vec::new();
+        };
+        // Which id a new item gets makes no difference to what is read.
+        let Ok(Some(event)) = edit(now, asking.command, Uuid::nil()) else {
+            return Vec::new();
+        };
+        let after = edited(now, &event);
+        if is_submitted && after.is_more_than(now) {
+            return hand_in_reads(&after, asking);
+        }
+        parts_read(brought_in(&event).map(Item::parts).into_iter())
+    }
+
+    fn settled(&self, status: OrderStatus, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::PendingApproval(_, submitted) => {
+                let revision = submitted.revision;
+                match verdict(submitted, request) {
+                    Verdict::Granted { approved_by } => Ok(vec![Event::OrderApproved { revision, approved_by }]),
+                    Verdict::Rejected { by, notes } => Ok(vec![Event::OrderRejected {
+                        revision,
+                        rejected_by: by,
+                        notes,
+                    }]),
+                    Verdict::None | Verdict::Pending => Err(Refusal::NotDecided { revision }),
+                }
+            }
+            // A draft that was submitted is one that was rejected.
+            Self::Draft(now) if now.revision > 0 => Ok(Vec::new()),
+            Self::Approved(..) | Self::Placed(..) | Self::ClosedShort(..) => Ok(Vec::new()),
+            Self::Undrafted | Self::Draft(_) | Self::Cancelled(..) => Err(Refusal::NotWaiting { status }),
         }
     }
 }
 
-impl Item {
-    fn parts(&self) -> (Uuid, Option<Uuid>, Uuid) {
-        (self.part_id, self.variant_id, self.supplier_id)
+fn reason_given(request: &Request<'_, Command>) -> Result<(), Refusal> {
+    match request.reason {
+        Some(reason) if !reason.trim().is_empty() => Ok(()),
+        Some(_) | None => Err(Refusal::ReasonMissing),
     }
-}
-
-impl Content {
-    fn drafted(self, duplicate_of: Option<Uuid>) -> Event {
-        let Self {
-            order_type,
-            department_id,
-            currency,
-            request_id,
-            note,
-            items,
-            revision: _,
-        } = self;
-        Event::OrderDrafted {
-            order_type,
-            department_id,
-            currency,
-            request_id,
-            note,
-            duplicate_of,
-            items,
-        }
-    }
-
-    fn submitted(&self) -> Event {
-        Event::OrderSubmitted {
-            revision: self.revision + 1,
-            items: self.items.clone(),
-            total: self.total(),
-            content_hash: self.hash(),
-        }
-    }
-
-    fn item(&self, item_id: Uuid) -> Result<&Item, Refusal> {
-        self.items
-            .iter()
-            .find(|item| item.item_id == item_id)
-            .ok_or(Refusal::NoSuchItem)
-    }
-
-    fn total(&self) -> Decimal {
-        self.items.iter().map(Item::total).sum()
-    }
-
-    /// Lower-case hex SHA-256 over everything that an approver agrees to.
-    fn hash(&self) -> String {
-        canonical::hash(&json!({
-            "order_type": self.order_type,
-            "department_id": self.department_id,
-            "currency": self.currency,
-            "request_id": self.request_id,
-            "note": self.note,
-            "items": self.items,
-        }))
-    }
-}
-
-fn duplicate(of: Uuid, note: Option<&String>, request: &Request<'_, Command>) -> Result<Content, Refusal> {
-    let source = request
-        .facts
-        .get::<Order>(of)
-        .and_then(Order::content)
-        .ok_or(Refusal::Reference {
-            field: "of".to_owned(),
-            detail: "names no order; choose one that was drafted",
-        })?;
-    check_note(note)?;
-    let items = source
-        .items
-        .iter()
-        .map(|item| Item {
-            item_id: request.ids.draw(),
-            ..item.clone()
-        })
-        .collect();
-    Ok(Content {
-        request_id: None,
-        note: note.cloned(),
-        items,
-        revision: 0,
-        ..source.clone()
-    })
-}
-
-fn change(
-    before: &Item,
-    quantity: Option<i32>,
-    unit_price: Option<Decimal>,
-    expected_delivery_date: Option<NaiveDate>,
-) -> Result<Option<Event>, Refusal> {
-    let item = Item {
-        quantity: quantity.unwrap_or(before.quantity),
-        unit_price: unit_price.map_or(before.unit_price, money::cents),
-        expected_delivery_date: expected_delivery_date.or(before.expected_delivery_date),
-        ..before.clone()
-    };
-    check_item("", &item)?;
-    Ok((item != *before).then(|| Event::OrderItemChanged {
-        item,
-        was: before.terms(),
-    }))
-}
-
-fn check(content: &Content) -> Result<(), Refusal> {
-    match content.order_type {
-        OrderType::Purchase => {}
-    }
-    if !currency::is_code(&content.currency) {
-        return Err(Refusal::UnknownCurrency);
-    }
-    check_note(content.note.as_ref())?;
-    if content.items.is_empty() {
-        return Err(Refusal::NoItems);
-    }
-    if content.items.len() > ITEMS_MAX {
-        return Err(Refusal::TooManyItems);
-    }
-    content
-        .items
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, item)| check_item(&path(index), item))
-}
-
-fn check_note(note: Option<&String>) -> Result<(), Refusal> {
-    text::optional(note, NOTE_CHARS_MAX).map_err(|unfit| Refusal::Unfit {
-        field: "note".to_owned(),
-        unfit,
-    })
-}
-
-/// `path` is what leads to the item's fields: nothing, or `items[2].`.
-fn check_item(path: &str, item: &Item) -> Result<(), Refusal> {
-    let field = |name: &str| format!("{path}{name}");
-    let unfit = |name| {
-        move |unfit| Refusal::Unfit {
-            field: field(name),
-            unfit,
-        }
-    };
-    text::within(item.quantity, 1, i32::MAX).map_err(unfit("quantity"))?;
-    text::price(item.unit_price).map_err(unfit("unit_price"))?;
-    check_date(item.expected_delivery_date).map_err(unfit("expected_delivery_date"))?;
-    if item.total() >= LINE_TOTAL_BELOW {
-        return Err(Refusal::LineTooLarge {
-            field: field("unit_price"),
-            total: item.total(),
-            below: LINE_TOTAL_BELOW,
-        });
-    }
-    Ok(())
-}
-
-fn check_date(date: Option<NaiveDate>) -> Result<(), Unfit> {
-    match date {
-        Some(date) => text::within(date.year(), DELIVERY_YEAR_MIN, DELIVERY_YEAR_MAX),
-        None => Ok(()),
-    }
-}
-
-fn reference((field, detail): (String, &'static str)) -> Refusal {
-    Refusal::Reference { field, detail }
-}
-
-fn outdated((place, detail): (String, &'static str)) -> Refusal {
-    Refusal::Outdated { place, detail }
-}
-
-/// Whether everything that the order refers to is there and in use; if not, what is not and why.
-fn usable(content: &Content, facts: &Facts) -> Result<(), (String, &'static str)> {
-    if active::<Department>(content.department_id, facts).is_none() {
-        return Err(("department_id".to_owned(), "names no department in use"));
-    }
-    if let Some(request_id) = content.request_id
-        && !facts
-            .get::<DeviceRequest>(request_id)
-            .is_some_and(DeviceRequest::is_received)
-    {
-        return Err(("request_id".to_owned(), "names no request that was received"));
-    }
-    content
-        .items
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, item)| item_usable(&path(index), item, facts))
-}
-
-fn item_usable(path: &str, item: &Item, facts: &Facts) -> Result<(), (String, &'static str)> {
-    let unusable = |field: &str, detail| Err((format!("{path}{field}"), detail));
-    if active::<Part>(item.part_id, facts).is_none() {
-        return unusable("part_id", "names no part in use");
-    }
-    if active::<Supplier>(item.supplier_id, facts).is_none() {
-        return unusable("supplier_id", "names no supplier in use");
-    }
-    let Some(variant_id) = item.variant_id else {
-        return Ok(());
-    };
-    match active::<PartVariant>(variant_id, facts) {
-        Some(variant) if variant.part_id == item.part_id => Ok(()),
-        Some(_) => unusable("variant_id", "names a variant of another part"),
-        None => unusable("variant_id", "names no variant in use"),
-    }
-}
-
-fn active<K: Kind>(id: Uuid, facts: &Facts) -> Option<&K> {
-    facts.get::<Register<K>>(id).and_then(Register::active)
-}
-
-fn path(index: usize) -> String {
-    format!("items[{index}].")
-}
-
-fn content_reads(content: &Content) -> Vec<FactRef> {
-    let mut refs = vec![FactRef::of::<Register<Department>>(content.department_id)];
-    refs.extend(content.request_id.map(FactRef::of::<DeviceRequest>));
-    refs.extend(parts_read(content.items.iter().map(Item::parts)));
-    refs
-}
-
-/// The parts, variants and suppliers of items, each named once.
-fn parts_read(items: impl Iterator<Item = (Uuid, Option<Uuid>, Uuid)>) -> Vec<FactRef> {
-    let (mut parts, mut variants, mut suppliers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for (part_id, variant_id, supplier_id) in items {
-        parts.insert(part_id);
-        variants.extend(variant_id);
-        suppliers.insert(supplier_id);
-    }
-    let parts = parts.into_iter().map(FactRef::of::<Register<Part>>);
-    let variants = variants.into_iter().map(FactRef::of::<Register<PartVariant>>);
-    let suppliers = suppliers.into_iter().map(FactRef::of::<Register<Supplier>>);
-    parts.chain(variants).chain(suppliers).collect()
 }

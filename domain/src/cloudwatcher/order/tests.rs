@@ -1,17 +1,25 @@
 //! The orders that the tests begin with.
 
 mod content;
+mod edits;
 mod life;
+mod placing;
+mod receipts;
+mod stored;
 
 use super::*;
 use crate::Facts;
+use crate::cloudwatcher::approval::{self, Approval};
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_variant::PartVariant;
 use crate::cloudwatcher::request::DeviceRequest;
 use crate::cloudwatcher::supplier::Supplier;
-use crate::given::drawn;
+use crate::given::{BY, STREAM, drawn, state};
 use crate::identity::department::Department;
+use crate::identity::role::{self, Role};
+use crate::identity::user::{self, User};
 use crate::register::Register;
+use crate::{Class, Refuse as _, Sealed};
 use serde_json::json;
 
 const STORE: Uuid = Uuid::from_u128(0x1);
@@ -20,6 +28,10 @@ const VARIANT: Uuid = Uuid::from_u128(0x3);
 const SUPPLIER: Uuid = Uuid::from_u128(0x4);
 const REQUEST: Uuid = Uuid::from_u128(0x6);
 const OTHER: Uuid = Uuid::from_u128(0x7);
+const MANAGER: Uuid = Uuid::from_u128(0x8);
+const APPROVERS: Uuid = Uuid::from_u128(0x9);
+/// Of what [`submitted`] submits.
+const HASH: &str = "3b7e";
 
 pub(super) fn known() -> Facts {
     Facts::default()
@@ -28,10 +40,127 @@ pub(super) fn known() -> Facts {
         .with(VARIANT, Register::Entered(variant(PART)))
         .with(SUPPLIER, Register::Entered(supplier()))
         .with(REQUEST, DeviceRequest::Received)
+        .with(MANAGER, manager())
+        .with(APPROVERS, approvers())
+}
+
+/// Everything that is known, and what the order's approval says of revision 1 of [`submitted`].
+fn decided(approval: Approval) -> Facts {
+    known().with(STREAM, approval)
+}
+
+fn granted() -> Approval {
+    granted_for(1, HASH, Some(MANAGER))
+}
+
+fn rejected() -> Approval {
+    rejected_for(1, HASH, Some(MANAGER), "too dear")
+}
+
+pub(super) fn granted_for(revision: i32, content_hash: &str, approved_by: Option<Uuid>) -> Approval {
+    let mut events = vec![asked_for(revision, content_hash)];
+    events.extend(approved_by.into_iter().flat_map(|by| level_approved(revision, by)));
+    events.push(approval::Event::ApprovalGranted {
+        revision,
+        content_hash: content_hash.to_owned(),
+        approved_by,
+    });
+    state(events)
+}
+
+fn level_approved(revision: i32, by: Uuid) -> [approval::Event; 2] {
+    [
+        approval::Event::LevelAsked {
+            ask_id: OTHER,
+            level: 1,
+            department_id: STORE,
+            approver_id: by,
+            due_at: chrono::DateTime::UNIX_EPOCH,
+            escalated_from: None,
+            revision,
+            order_total: Decimal::new(3750, 2),
+            currency: "EUR".to_owned(),
+            split_with: Vec::new(),
+        },
+        approval::Event::LevelApproved {
+            ask_id: OTHER,
+            level: 1,
+            by,
+            on_behalf_of: None,
+            notes: None,
+        },
+    ]
+}
+
+pub(super) fn rejected_for(revision: i32, content_hash: &str, by: Option<Uuid>, notes: &str) -> Approval {
+    let rejected = approval::Event::ApprovalRejected {
+        revision,
+        ask_id: None,
+        level: None,
+        by,
+        on_behalf_of: None,
+        notes: notes.to_owned(),
+    };
+    state([asked_for(revision, content_hash), rejected])
+}
+
+/// An approval that is asked for and not decided.
+fn pending() -> Approval {
+    state([asked_for(1, HASH)])
+}
+
+fn voided() -> Approval {
+    let voided = approval::Event::ApprovalVoided {
+        ask_ids: Vec::new(),
+        revision: 1,
+        why: approval::WhyVoid::OrderMovedOn,
+    };
+    state([asked_for(1, HASH), voided])
+}
+
+fn asked_for(revision: i32, content_hash: &str) -> approval::Event {
+    approval::Event::ApprovalAsked {
+        revision,
+        content_hash: content_hash.to_owned(),
+        order_total: Decimal::new(3750, 2),
+        currency: "EUR".to_owned(),
+        department_id: STORE,
+        drafted_by: BY,
+        submitted_by: BY,
+        levels: 1,
+        deadline_hours: 48,
+        split_with: Vec::new(),
+    }
+}
+
+/// Who may approve what the store orders.
+fn manager() -> User {
+    let person = |text: &str| Sealed::Open(text.to_owned());
+    state([
+        user::Event::UserRegistered {
+            email: person("mo@example.com"),
+            name: person("Mo"),
+            oauth_provider: None,
+            oauth_id: None,
+        },
+        user::Event::UserRoleAssigned {
+            assignment_id: OTHER,
+            role_id: APPROVERS,
+        },
+    ])
+}
+
+fn approvers() -> Role {
+    let permission = "orders.approve".to_owned();
+    state([role::Event::RoleDefined {
+        name: "Approvers".to_owned(),
+        description: None,
+        grants: vec![role::Grant { id: OTHER, permission }],
+    }])
 }
 
 pub(super) fn department() -> Department {
-    serde_json::from_value(json!({"name": "Store"})).unwrap()
+    serde_json::from_value(json!({"name": "Store", "manager_id": MANAGER})).unwrap()
 }
 
 pub(super) fn part() -> Part {
@@ -82,6 +211,7 @@ pub(super) fn new_order(items: Vec<NewItem>) -> NewOrder {
         order_type: OrderType::Purchase,
         department_id: STORE,
         currency: "EUR".to_owned(),
+        tolerance_percent: 0,
         request_id: Some(REQUEST),
         note: None,
         items,
@@ -97,26 +227,59 @@ pub(super) fn drafted(items: usize) -> Event {
         note: None,
         duplicate_of: None,
         items: (0..items).map(item).collect(),
+        drafted_by: BY,
+        tolerance_percent: 0,
     }
 }
 
+/// That [`drafted`] with one item was submitted.
 pub(super) fn submitted() -> Event {
-    let content_hash = "3b7e".to_owned();
     Event::OrderSubmitted {
         revision: 1,
         items: vec![item(0)],
         total: Decimal::new(3750, 2),
-        content_hash,
+        content_hash: HASH.to_owned(),
+        drafted_by: BY,
+        submitted_by: BY,
     }
 }
 
+fn approved() -> Event {
+    Event::OrderApproved {
+        revision: 1,
+        approved_by: Some(MANAGER),
+    }
+}
+
+/// The past of an order with one item that is placed.
+fn placed() -> Vec<Event> {
+    vec![drafted(1), submitted(), approved(), Event::OrderPlaced {}]
+}
+
 pub(super) fn change(quantity: Option<i32>, unit_price: Option<Decimal>) -> Command {
-    Command::ChangeItem {
-        item_id: drawn(0),
+    Command::ChangeItem(ItemChange {
         quantity,
         unit_price,
+        ..same()
+    })
+}
+
+/// A change of the first item that changes nothing.
+fn same() -> ItemChange {
+    ItemChange {
+        item_id: drawn(0),
+        part_id: None,
+        variant_id: None,
+        without_variant: false,
+        supplier_id: None,
+        quantity: None,
+        unit_price: None,
         expected_delivery_date: None,
     }
+}
+
+fn of(item_id: Uuid, quantity: i32) -> Quantity {
+    Quantity { item_id, quantity }
 }
 
 fn reference(field: &str, detail: &'static str) -> Refusal {

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::cloudwatcher::order::Order;
+use domain::cloudwatcher::OrderStatus;
+use domain::cloudwatcher::approval::Approval;
+use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::order::{Event as OrderEvent, Order};
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::part_supplier::PartSupplier;
 use domain::cloudwatcher::part_variant::PartVariant;
@@ -18,13 +21,16 @@ use domain::{AnyEvent, Asking, ClaimChange, Decider, FactRef, Facts, Ids, Metada
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::wish::{Kind, Wish, id};
+use super::wish::{Kind, TOP, Wish, id};
 
 const TENANT: Uuid = Uuid::from_u128(0x7e);
-/// Who asks for everything; never erased.
+/// Who asks for nearly everything; never erased.
 const BUYER: Uuid = Uuid::from_u128(0xb0);
+/// Who approves or rejects what is submitted, as the manager of [`TOP`]; never erased.
+const APPROVER: Uuid = Uuid::from_u128(0xa0);
+const APPROVERS: Uuid = Uuid::from_u128(0xa1);
 
-/// An event's name, version and payload; all are asked for by [`BUYER`].
+/// An event's name, version and payload; all are of today's version, which names who asked where it matters.
 type Kept = (String, String, String);
 
 fn stored((event_type, version, payload): &Kept) -> Stored<'_> {
@@ -58,6 +64,7 @@ impl Past {
             BUYER,
             json!({"register": {"email": "buyer@example.com", "name": "Buyer"}}),
         );
+        past.staff();
         // One of each, so that most wishes refer to something.
         for kind in Kind::ALL {
             past.grant(Wish {
@@ -66,6 +73,7 @@ impl Past {
                 first: 0,
                 second: 0,
                 choice: 0,
+                more: 0,
                 long: false,
             });
         }
@@ -94,21 +102,75 @@ impl Past {
                 let item = items
                     .get(usize::from(wish.first))
                     .map_or(Uuid::nil(), |item| item.item_id);
-                self.ask::<Order>(stream, wish.order(item));
+                self.ask::<Order>(stream, wish.order(item, self.receipt(stream)));
+                if wish.first > 0 {
+                    self.approve(stream, wish.second > 0);
+                }
             }
         }
     }
 
-    /// Lets the command happen, if the rules and the claims allow.
+    /// One level of approval by one person, whatever it costs.
+    fn staff(&mut self) {
+        self.ask::<User>(
+            APPROVER,
+            json!({"register": {"email": "approver@example.com", "name": "Approver"}}),
+        );
+        self.ask::<Role>(
+            APPROVERS,
+            json!({"define": {"name": "Approvers", "permissions": ["orders.approve"]}}),
+        );
+        self.ask::<User>(APPROVER, json!({"assign-role": {"role_id": APPROVERS}}));
+        self.ask::<Register<Department>>(TOP, json!({"enter": {"name": "Top", "manager_id": APPROVER}}));
+        let currencies = json!([{"currency": "EUR", "thresholds": [0]}, {"currency": "USD", "thresholds": [0]}]);
+        self.ask::<Register<ApprovalPolicy>>(
+            ApprovalPolicy::stream(TENANT),
+            json!({"enter": {"currencies": currencies}}),
+        );
+    }
+
+    /// What Daybook and the approver do about an order that waits for approval; mostly it is granted.
+    fn approve(&mut self, order: Uuid, is_granted: bool) {
+        let state = self.state::<Order>(order);
+        if state.status() != Some(OrderStatus::PendingApproval) {
+            return;
+        }
+        let revision = state.submitted().map(|submitted| submitted.revision);
+        self.ask::<Approval>(order, json!({"ask": {"revision": revision}}));
+        let decision = if is_granted {
+            json!({"approve": {"revision": revision}})
+        } else {
+            json!({"reject": {"revision": revision, "notes": "no"}})
+        };
+        self.ask_by::<Approval>(APPROVER, order, decision);
+        self.ask::<Order>(order, json!({"settle-approval": {}}));
+    }
+
+    /// The receipt of the order that was booked last.
+    fn receipt(&self, order: Uuid) -> Uuid {
+        let of_receipt = |recorded: &Recorded<AnyEvent>| match &recorded.event {
+            AnyEvent::Order(OrderEvent::OrderItemsReceived { receipt_id, .. }) if recorded.stream == order => {
+                Some(*receipt_id)
+            }
+            _ => None,
+        };
+        self.events.iter().rev().find_map(of_receipt).unwrap_or_default()
+    }
+
     fn ask<D: Decider>(&mut self, stream: Uuid, command: Value) {
+        self.ask_by::<D>(BUYER, stream, command);
+    }
+
+    /// Lets the command happen, if the rules and the claims allow.
+    fn ask_by<D: Decider>(&mut self, by: Uuid, stream: Uuid, command: Value) {
         self.commands += 1;
         let command: D::Command = serde_json::from_value(command.clone()).unwrap_or_else(|e| panic!("{command}: {e}"));
         let mut state = self.state::<D>(stream);
-        let facts = self.facts(&state, stream, &command);
+        let facts = self.facts(&state, by, stream, &command);
         let request = Request {
             tenant: TENANT,
             stream,
-            by: BUYER,
+            by,
             at: DateTime::<Utc>::UNIX_EPOCH,
             ids: Ids::new(Uuid::new_v5(&TENANT, &self.commands.to_be_bytes())),
             reason: Some("because"),
@@ -122,7 +184,7 @@ impl Past {
                 return;
             }
             state.evolve(&event);
-            self.append::<D>(stream, &event);
+            self.append::<D>(by, stream, &event);
         }
     }
 
@@ -134,13 +196,13 @@ impl Past {
         state
     }
 
-    fn facts<D: Decider>(&self, state: &D, stream: Uuid, command: &D::Command) -> Facts {
+    fn facts<D: Decider>(&self, state: &D, by: Uuid, stream: Uuid, command: &D::Command) -> Facts {
         let mut facts = Facts::default();
         let mut named = BTreeSet::new();
         loop {
             let mut reads = state.reads(&Asking {
                 tenant: TENANT,
-                by: BUYER,
+                by,
                 stream,
                 command,
                 facts: &facts,
@@ -184,7 +246,7 @@ impl Past {
         true
     }
 
-    fn append<D: Decider>(&mut self, stream: Uuid, event: &D::Event) {
+    fn append<D: Decider>(&mut self, by: Uuid, stream: Uuid, event: &D::Event) {
         use cqrs_es::DomainEvent as _;
         let position = i64::try_from(self.events.len()).unwrap() + 1;
         let (event_type, event_version) = (event.event_type(), event.event_version());
@@ -207,7 +269,7 @@ impl Past {
             event_version,
             metadata: Metadata {
                 tenant_id: TENANT,
-                actor: BUYER,
+                actor: by,
                 reason: Some("because".to_owned()),
                 ..Metadata::default()
             },

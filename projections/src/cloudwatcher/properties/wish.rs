@@ -15,6 +15,8 @@ pub(crate) struct Wish {
     pub second: u8,
     /// Which command.
     pub choice: u8,
+    /// Which of an order's commands, of which there are more.
+    pub more: u8,
     /// Whether texts are as long as they may be.
     pub long: bool,
 }
@@ -47,6 +49,9 @@ impl Kind {
     ];
 }
 
+/// The department above all others.
+pub(crate) const TOP: Uuid = Uuid::from_u128(0x70);
+
 /// The stream of this kind and number.
 pub(crate) fn id(kind: Kind, which: u8) -> Uuid {
     Uuid::from_u128((kind as u128 + 1) << 8 | u128::from(which))
@@ -58,13 +63,14 @@ impl Arbitrary for Wish {
     fn arbitrary_with((): ()) -> Self::Strategy {
         // Orders as often as everything else together, since they refer to everything.
         let what = prop_oneof![0..9_u8, Just(Kind::Order as u8)];
-        (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, any::<bool>())
-            .prop_map(|(what, which, first, second, choice, long)| Self {
+        (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, 0..4_u8, any::<bool>())
+            .prop_map(|(what, which, first, second, choice, more, long)| Self {
                 what,
                 which,
                 first,
                 second,
                 choice,
+                more,
                 long,
             })
             .boxed()
@@ -104,7 +110,9 @@ impl Wish {
     }
 
     pub(crate) fn department(&self) -> Value {
-        let parent = (self.first > 0).then(|| id(Kind::Department, self.first));
+        let parent = (self.first > 0)
+            .then(|| id(Kind::Department, self.first))
+            .unwrap_or(TOP);
         let manager = (self.second > 0).then(|| id(Kind::User, self.second));
         self.register(json!({
             "name": self.text(255), "parent_id": parent, "description": self.text(4_000), "manager_id": manager,
@@ -183,22 +191,34 @@ impl Wish {
         } })
     }
 
-    pub(crate) fn order(&self, item_id: Uuid) -> Value {
+    /// `item_id` is one of the order's items, and `receipt_id` one of its receipts.
+    pub(crate) fn order(&self, item_id: Uuid, receipt_id: Uuid) -> Value {
         let item = json!({
             "part_id": id(Kind::Part, self.first), "variant_id": self.variant(),
             "supplier_id": id(Kind::Supplier, self.second), "quantity": if self.long { 99 } else { i32::MAX },
             "unit_price": self.price(), "expected_delivery_date": "9999-12-31",
         });
-        match self.choice {
-            0..4 => json!({ "draft": {
+        match self.choice * 4 + self.more {
+            0..12 => json!({ "draft": {
                 "department_id": id(Kind::Department, self.second), "currency": "EUR", "note": self.text(2_000),
+                "tolerance_percent": if self.long { 100 } else { 0 },
                 "request_id": self.long.then(|| id(Kind::Request, self.first)), "items": [item, item],
             } }),
-            4 | 5 => json!({ "duplicate": { "of": id(Kind::Order, self.second), "note": self.text(2_000) } }),
-            6..8 => json!({ "add-item": item }),
-            8..11 => json!({ "change-item": { "item_id": item_id, "quantity": 7, "unit_price": self.price() } }),
-            11 | 12 => json!({ "remove-item": { "item_id": item_id } }),
-            13 => json!({ "submit": {} }),
+            12..18 => json!({ "duplicate": { "of": id(Kind::Order, self.second), "note": self.text(2_000) } }),
+            18..22 => json!({ "add-item": item }),
+            22..26 => json!({ "change-item": { "item_id": item_id, "quantity": 7, "unit_price": self.price() } }),
+            26..28 => json!({ "change-item": {
+                "item_id": item_id, "part_id": id(Kind::Part, self.second), "without_variant": true,
+                "supplier_id": id(Kind::Supplier, self.first),
+            } }),
+            28..31 => json!({ "remove-item": { "item_id": item_id } }),
+            31 => json!({ "change-currency": { "currency": if self.long { "EUR" } else { "USD" } } }),
+            32 => json!({ "annotate": { "note": self.long.then(|| self.text(2_000)) } }),
+            33..42 => json!({ "submit": {} }),
+            42..48 => json!({ "place": {} }),
+            48..54 => json!({ "receive": { "lines": [{ "item_id": item_id, "quantity": 7 }] } }),
+            54..57 => json!({ "reverse-receipt": { "receipt_id": receipt_id } }),
+            57..59 => json!({ "close-short": {} }),
             _ => json!({ "cancel": {} }),
         }
     }

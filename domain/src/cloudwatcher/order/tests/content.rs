@@ -1,7 +1,8 @@
 //! What an order may say.
 
 use super::*;
-use crate::given::{given, long, state, takes};
+use crate::given::{given, long, takes};
+use crate::text::Unfit;
 
 #[test]
 fn an_order_is_drafted_with_an_id_for_every_item_and_takes_its_request() {
@@ -72,6 +73,28 @@ fn an_order_has_one_currency_in_circulation() {
             .with_facts(known())
             .when(Command::Draft(order))
             .refused(Refusal::UnknownCurrency);
+    }
+}
+
+#[test]
+fn a_tolerance_is_0_to_100_percent() {
+    for tolerance_percent in [-1, 101] {
+        let order = NewOrder {
+            tolerance_percent,
+            ..new_order(vec![one()])
+        };
+        let unfit = Unfit::Range {
+            value: tolerance_percent.into(),
+            min: 0,
+            max: 100,
+        };
+        given::<Order>([])
+            .with_facts(known())
+            .when(Command::Draft(order))
+            .refused(Refusal::Unfit {
+                field: "tolerance_percent".to_owned(),
+                unfit,
+            });
     }
 }
 
@@ -252,17 +275,14 @@ fn an_item_is_removed_but_not_the_last_one() {
 
 #[test]
 fn only_an_item_of_the_order_is_changed_or_removed() {
-    let (item_id, expected_delivery_date) = (OTHER, None);
+    let item_id = OTHER;
     for command in [
         Command::RemoveItem { item_id },
-        Command::ChangeItem {
-            item_id,
-            quantity: None,
-            unit_price: None,
-            expected_delivery_date,
-        },
+        Command::ChangeItem(ItemChange { item_id, ..same() }),
     ] {
-        given::<Order>([drafted(1)]).when(command).refused(Refusal::NoSuchItem);
+        given::<Order>([drafted(1)]).when(command).refused(Refusal::NoSuchItem {
+            field: "item_id".to_owned(),
+        });
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::Decider;
-use crate::given::{STREAM, given, releases, state};
+use crate::SYSTEM;
+use crate::cloudwatcher::approval::route::NoRoute;
+use crate::given::{given, releases};
 
 #[test]
 fn an_order_is_drafted_once() {
@@ -25,6 +27,8 @@ fn submitting_freezes_the_items_their_total_and_their_hash() {
             items,
             total,
             content_hash,
+            drafted_by: BY,
+            submitted_by: BY,
         },
     ] = events.as_slice()
     else {
@@ -90,27 +94,74 @@ fn what_a_draft_names_must_still_be_in_use_when_it_is_submitted() {
 }
 
 #[test]
-fn only_a_draft_is_changed_or_submitted() {
-    let remove = Command::RemoveItem { item_id: drawn(0) };
-    for command in [Command::AddItem(one()), change(None, None), remove, Command::Submit {}] {
-        given::<Order>([drafted(1), submitted()])
-            .with_facts(known())
-            .when(command.clone())
-            .refused(Refusal::NotADraft {
-                status: OrderStatus::PendingApproval,
-            });
-        given::<Order>([drafted(1), Event::OrderCancelled {}])
-            .with_facts(known())
+fn there_must_be_somebody_to_approve_what_is_submitted() {
+    given::<Order>([drafted(1)])
+        .with_facts(known().with(MANAGER, User::Unborn))
+        .when(Command::Submit {})
+        .refused(Refusal::NoRoute(NoRoute::NoApprover { level: 1, levels: 1 }));
+    let mut foreign = drafted(1);
+    if let Event::OrderDrafted { currency, .. } = &mut foreign {
+        "JPY".clone_into(currency);
+    }
+    let no_thresholds = Refusal::NoRoute(NoRoute::NoThresholds {
+        currency: "JPY".to_owned(),
+    });
+    assert_eq!(no_thresholds.rule(), "no-thresholds");
+    given::<Order>([foreign])
+        .with_facts(known())
+        .when(Command::Submit {})
+        .refused(no_thresholds);
+}
+
+#[test]
+fn nobody_approves_what_they_submitted_themselves() {
+    given::<Order>([drafted(1)])
+        .with_facts(known())
+        .by(MANAGER)
+        .when(Command::Submit {})
+        .refused(Refusal::NoRoute(NoRoute::NoApprover { level: 1, levels: 1 }));
+}
+
+#[test]
+fn an_order_is_drafted_duplicated_and_submitted_by_a_person() {
+    for (events, command) in [
+        (Vec::new(), draft(vec![one()])),
+        (Vec::new(), Command::Duplicate { of: OTHER, note: None }),
+        (vec![drafted(1)], Command::Submit {}),
+        (vec![drafted(1), submitted()], change(Some(4), None)),
+    ] {
+        given::<Order>(events)
+            .with_facts(known().with(OTHER, state::<Order>([drafted(1)])))
+            .by(SYSTEM)
             .when(command)
-            .refused(Refusal::NotADraft {
-                status: OrderStatus::Cancelled,
-            });
+            .refused(Refusal::NeedsAUser);
+    }
+    assert_eq!(Refusal::NeedsAUser.class(), Class::Forbidden);
+}
+
+#[test]
+fn only_a_draft_is_submitted() {
+    for (events, status) in [
+        (vec![drafted(1), submitted()], OrderStatus::PendingApproval),
+        (vec![drafted(1), submitted(), approved()], OrderStatus::Approved),
+        (placed(), OrderStatus::Ordered),
+        (vec![drafted(1), Event::OrderCancelled {}], OrderStatus::Cancelled),
+    ] {
+        given::<Order>(events)
+            .with_facts(known())
+            .when(Command::Submit {})
+            .refused(Refusal::NotADraft { status });
     }
 }
 
 #[test]
-fn a_draft_or_a_waiting_order_is_cancelled_for_a_reason_and_gives_its_request_back() {
-    for events in [vec![drafted(1)], vec![drafted(1), submitted()]] {
+fn an_order_of_which_nothing_was_received_is_cancelled_for_a_reason_and_gives_its_request_back() {
+    for events in [
+        vec![drafted(1)],
+        vec![drafted(1), submitted()],
+        vec![drafted(1), submitted(), approved()],
+        placed(),
+    ] {
         given::<Order>(events.clone())
             .when(Command::Cancel {})
             .refused(Refusal::ReasonMissing);
@@ -127,6 +178,34 @@ fn a_draft_or_a_waiting_order_is_cancelled_for_a_reason_and_gives_its_request_ba
 }
 
 #[test]
+fn an_order_of_which_something_was_received_is_not_cancelled() {
+    let received = |quantity| Event::OrderItemsReceived {
+        receipt_id: OTHER,
+        lines: vec![of(drawn(0), quantity)],
+    };
+    for (event, status) in [
+        (received(1), OrderStatus::PartiallyReceived),
+        (received(3), OrderStatus::Received),
+        (Event::OrderClosedShort { open: Vec::new() }, OrderStatus::ClosedShort),
+    ] {
+        let mut events = placed();
+        events.push(event);
+        given::<Order>(events)
+            .because("no longer needed")
+            .when(Command::Cancel {})
+            .refused(Refusal::NotCancellable { status });
+    }
+    let partly = Refusal::NotCancellable {
+        status: OrderStatus::PartiallyReceived,
+    };
+    assert_eq!(
+        partly.to_string(),
+        "this order is partially-received and cannot be cancelled; close it short with close-short, or take back \
+         what was received with reverse-receipt first"
+    );
+}
+
+#[test]
 fn cancelling_again_changes_nothing() {
     given::<Order>([drafted(1), Event::OrderCancelled {}])
         .when(Command::Cancel {})
@@ -139,6 +218,11 @@ fn nothing_can_be_asked_of_an_order_that_is_not_drafted() {
         Command::AddItem(one()),
         change(None, None),
         Command::Submit {},
+        Command::SettleApproval {},
+        Command::Place {},
+        Command::Receive { lines: Vec::new() },
+        Command::ReverseReceipt { receipt_id: OTHER },
+        Command::CloseShort {},
         Command::Cancel {},
     ] {
         given::<Order>([])
@@ -170,8 +254,23 @@ fn a_duplicate_has_new_item_ids_and_no_request() {
             note: Some("again".to_owned()),
             duplicate_of: Some(OTHER),
             items: vec![item(0), item(1)],
+            drafted_by: BY,
+            tolerance_percent: 0,
         }])
         .claims([]);
+}
+
+#[test]
+fn a_duplicate_of_an_approved_order_is_a_draft_that_nobody_approved() {
+    let source = state::<Order>([drafted(1), submitted(), approved()]);
+    let events = given::<Order>([])
+        .with_facts(known().with(OTHER, source))
+        .when(Command::Duplicate { of: OTHER, note: None })
+        .events();
+    let copy = state::<Order>(events);
+    assert_eq!((copy.status(), copy.submitted()), (Some(OrderStatus::Draft), None));
+    assert_eq!(copy.content().unwrap().revision, 0);
+    assert_eq!(copy.content().unwrap().drafted_by, BY);
 }
 
 #[test]
@@ -216,4 +315,6 @@ fn a_status_is_spelled_as_the_document_spells_it() {
         serde_json::to_value(OrderStatus::PendingApproval).unwrap(),
         json!("pending-approval")
     );
+    assert_eq!(OrderStatus::PartiallyReceived.to_string(), "partially-received");
+    assert_eq!(OrderStatus::ClosedShort.to_string(), "closed-short");
 }

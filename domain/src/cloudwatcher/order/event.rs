@@ -1,0 +1,155 @@
+//! What happened to an order, as it is stored.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Item;
+use super::command::Quantity;
+use crate::cloudwatcher::{OrderStatus, OrderType};
+use crate::event::Stored;
+use crate::{DecodeError, stored_by_variant};
+
+// Stored for ever. Add variants; do not rename or reuse them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum Event {
+    OrderDrafted {
+        order_type: OrderType,
+        department_id: Uuid,
+        currency: String,
+        #[serde(default)]
+        request_id: Option<Uuid>,
+        #[serde(default)]
+        note: Option<String>,
+        #[serde(default)]
+        duplicate_of: Option<Uuid>,
+        items: Vec<Item>,
+        drafted_by: Uuid,
+        /// By how much more than ordered may be received, in percent: 0 to 100.
+        tolerance_percent: i32,
+    },
+    OrderItemAdded {
+        item: Item,
+    },
+    OrderItemChanged {
+        /// The whole item after the change.
+        item: Item,
+        was: Terms,
+    },
+    OrderItemRemoved {
+        item_id: Uuid,
+    },
+    OrderCurrencyChanged {
+        /// The currency of all prices from now on; their numbers stay.
+        currency: String,
+        was: String,
+    },
+    OrderNoteChanged {
+        #[serde(default)]
+        note: Option<String>,
+        #[serde(default)]
+        was: Option<String>,
+    },
+    /// Also what follows when an order is changed materially after it was submitted.
+    OrderSubmitted {
+        /// 1 for the first time an order is submitted, 2 for the second, and so on.
+        revision: i32,
+        /// All items with the prices that are to be approved.
+        items: Vec<Item>,
+        /// The sum over the items, in the order's currency.
+        total: Decimal,
+        /// SHA-256, lower-case hex, of what is to be approved.
+        content_hash: String,
+        drafted_by: Uuid,
+        submitted_by: Uuid,
+    },
+    OrderApproved {
+        revision: i32,
+        /// Whose approval was the last one needed; absent when none was needed.
+        #[serde(default)]
+        approved_by: Option<Uuid>,
+    },
+    /// The order is a draft again.
+    OrderRejected {
+        revision: i32,
+        /// Absent when nobody was left who could have approved it.
+        #[serde(default)]
+        rejected_by: Option<Uuid>,
+        notes: String,
+    },
+    OrderPlaced {},
+    OrderItemsReceived {
+        receipt_id: Uuid,
+        /// What came with this receipt, each item once.
+        lines: Vec<Quantity>,
+    },
+    /// Every item has come in full.
+    OrderReceived {},
+    OrderReceiptReversed {
+        receipt_id: Uuid,
+        /// What no longer counts as received.
+        lines: Vec<Quantity>,
+        /// Where the order stands by what is left: ordered, partially received or received.
+        status: OrderStatus,
+    },
+    /// Why is in the event's metadata.
+    OrderClosedShort {
+        /// What was ordered and will not come.
+        open: Vec<Quantity>,
+    },
+    /// Why is in the event's metadata.
+    OrderCancelled {},
+}
+
+stored_by_variant!(Event {
+    OrderDrafted => "2",
+    OrderItemChanged => "2",
+    OrderSubmitted => "2",
+});
+
+impl crate::Event for Event {
+    fn upcast(stored: &Stored<'_>) -> Result<(String, String), DecodeError> {
+        let actor = json!(stored.actor);
+        let payload = match (stored.event_type, stored.version) {
+            // Until version 2 nothing more than ordered was ever received.
+            ("OrderDrafted", "1") => stored.with_fields([("drafted_by", actor), ("tolerance_percent", json!(0))])?,
+            ("OrderSubmitted", "1") => stored.with_fields([("drafted_by", actor.clone()), ("submitted_by", actor)])?,
+            ("OrderItemChanged", "1") => with_parts(stored)?,
+            _ => return Err(stored.unknown()),
+        };
+        Ok((stored.event_type.to_owned(), payload))
+    }
+}
+
+/// Until version 2 an item kept its part, variant and supplier for ever, so they were what they are.
+fn with_parts(stored: &Stored<'_>) -> Result<String, DecodeError> {
+    let unlike = |detail: String| DecodeError::Fields {
+        event_type: stored.event_type.to_owned(),
+        detail,
+    };
+    let mut payload: Value = serde_json::from_str(stored.payload).map_err(|error| unlike(error.to_string()))?;
+    let item = payload["item"].clone();
+    let was = payload
+        .get_mut("was")
+        .and_then(Value::as_object_mut)
+        .ok_or_else(|| unlike("missing field `was`".to_owned()))?;
+    for name in ["part_id", "variant_id", "supplier_id"] {
+        was.insert(name.to_owned(), item[name].clone());
+    }
+    Ok(payload.to_string())
+}
+
+/// What an item was before it changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    pub part_id: Uuid,
+    #[serde(default)]
+    pub variant_id: Option<Uuid>,
+    pub supplier_id: Uuid,
+    pub quantity: i32,
+    pub unit_price: Decimal,
+    #[serde(default)]
+    pub expected_delivery_date: Option<NaiveDate>,
+}

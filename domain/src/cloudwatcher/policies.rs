@@ -1,0 +1,112 @@
+//! What Daybook asks for by itself around orders.
+
+use uuid::Uuid;
+
+use super::approval::{self, Approval};
+use super::buyer;
+use super::order::{self, Order};
+use crate::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Sending};
+
+/// Asks for approval when an order is submitted, tells the order what was decided, and sees to it that
+/// no ask is forgotten.
+#[derive(Debug)]
+pub struct OrderApprovals;
+
+impl Policy for OrderApprovals {
+    fn name(&self) -> &'static str {
+        "order-approvals"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[Order::TYPE, Approval::TYPE]
+    }
+
+    fn react(&self, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
+        match &recorded.event {
+            AnyEvent::Order(event) => of_order(event, recorded),
+            AnyEvent::Approval(event) => of_approval(event, recorded),
+            AnyEvent::User(_)
+            | AnyEvent::Role(_)
+            | AnyEvent::Department(_)
+            | AnyEvent::Supplier(_)
+            | AnyEvent::Part(_)
+            | AnyEvent::PartVariant(_)
+            | AnyEvent::PartSupplier(_)
+            | AnyEvent::DeviceRequest(_)
+            | AnyEvent::ApprovalPolicy(_)
+            | AnyEvent::Delegations(_)
+            | AnyEvent::Buyer(_) => Vec::new(),
+        }
+    }
+}
+
+fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
+    let order_id = recorded.stream;
+    match event {
+        order::Event::OrderSubmitted {
+            revision, drafted_by, ..
+        } => {
+            let note = buyer::Command::NoteSubmission {
+                order_id,
+                revision: *revision,
+                submitted_at: recorded.at,
+            };
+            // The approval looks at what the buyer submitted, this order included, so the two go together.
+            vec![Reaction::Send(vec![
+                Sending::to(*drafted_by, AnyCommand::Buyer(note)),
+                approval(order_id, approval::Command::Ask { revision: *revision }),
+            ])]
+        }
+        order::Event::OrderCancelled { .. } => {
+            vec![Reaction::Send(vec![approval(order_id, approval::Command::Void {})])]
+        }
+        order::Event::OrderDrafted { .. }
+        | order::Event::OrderItemAdded { .. }
+        | order::Event::OrderItemChanged { .. }
+        | order::Event::OrderItemRemoved { .. }
+        | order::Event::OrderCurrencyChanged { .. }
+        | order::Event::OrderNoteChanged { .. }
+        | order::Event::OrderApproved { .. }
+        | order::Event::OrderRejected { .. }
+        | order::Event::OrderPlaced { .. }
+        | order::Event::OrderItemsReceived { .. }
+        | order::Event::OrderReceived { .. }
+        | order::Event::OrderReceiptReversed { .. }
+        | order::Event::OrderClosedShort { .. } => Vec::new(),
+    }
+}
+
+fn of_approval(event: &approval::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
+    let order_id = recorded.stream;
+    match event {
+        approval::Event::LevelAsked { ask_id, due_at, .. } => vec![Reaction::Wait {
+            timer: *ask_id,
+            due_at: *due_at,
+            sending: approval(order_id, approval::Command::Escalate { ask_id: *ask_id }),
+        }],
+        approval::Event::LevelApproved { ask_id, .. }
+        | approval::Event::LevelEscalated { ask_id, .. }
+        | approval::Event::LevelReassigned { ask_id, .. } => vec![Reaction::Forget { timer: *ask_id }],
+        approval::Event::ApprovalVoided { ask_ids, .. } => {
+            ask_ids.iter().map(|&timer| Reaction::Forget { timer }).collect()
+        }
+        approval::Event::ApprovalRejected { ask_id, .. } => {
+            let forget = ask_id.map(|timer| Reaction::Forget { timer });
+            forget.into_iter().chain([settle(order_id)]).collect()
+        }
+        approval::Event::ApprovalGranted { .. } => vec![settle(order_id)],
+        approval::Event::ApprovalAsked { .. } | approval::Event::ApprovalOverdue { .. } => Vec::new(),
+    }
+}
+
+fn approval(order_id: Uuid, command: approval::Command) -> Sending {
+    Sending::to(order_id, AnyCommand::Approval(command))
+}
+
+fn settle(order_id: Uuid) -> Reaction {
+    let settle = AnyCommand::Order(order::Command::SettleApproval {});
+    Reaction::Send(vec![Sending::to(order_id, settle)])
+}
+
+#[cfg(test)]
+mod tests;
