@@ -301,5 +301,5 @@ fn item(draw: &mut Draw) -> NewItem {
 }
 
 fn price(draw: &mut Draw) -> Decimal {
-    Decimal::new(draw.of(&[1_00, 40_00, 90_00, 400_00]), 2)
+    Decimal::new(draw.of(&[100, 4_000, 9_000, 40_000]), 2)
 }
