@@ -4,6 +4,7 @@
 //! The stream's id is the order's id, and its state is about the order's latest revision. Who may decide
 //! is judged when they decide, not when they were asked.
 
+mod ask;
 mod decide;
 mod entitled;
 mod refusal;

@@ -99,12 +99,9 @@ impl Past {
             Kind::Order => {
                 let order = self.state::<Order>(stream);
                 let items = order.content().map_or_else(Vec::new, |content| content.items.clone());
-                let item = items
-                    .get(usize::from(wish.first))
-                    .map_or(Uuid::nil(), |item| item.item_id);
-                self.ask::<Order>(stream, wish.order(item, self.receipt(stream)));
+                self.ask::<Order>(stream, wish.order(&items, self.receipt(stream)));
                 if wish.first > 0 {
-                    self.approve(stream, wish.second > 0);
+                    self.approve(stream, wish.second > 0, wish.first > 1);
                 }
             }
         }
@@ -130,7 +127,7 @@ impl Past {
     }
 
     /// What Daybook and the approver do about an order that waits for approval; mostly it is granted.
-    fn approve(&mut self, order: Uuid, is_granted: bool) {
+    fn approve(&mut self, order: Uuid, is_granted: bool, is_placed: bool) {
         let state = self.state::<Order>(order);
         if state.status() != Some(OrderStatus::PendingApproval) {
             return;
@@ -144,6 +141,9 @@ impl Past {
         };
         self.ask_by::<Approval>(APPROVER, order, decision);
         self.ask::<Order>(order, json!({"settle-approval": {}}));
+        if is_placed {
+            self.ask::<Order>(order, json!({"place": {}}));
+        }
     }
 
     /// The receipt of the order that was booked last.

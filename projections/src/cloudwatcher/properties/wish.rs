@@ -1,5 +1,6 @@
 //! What somebody wants, as numbers that choose among everything that can be asked.
 
+use domain::cloudwatcher::order::Item;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -191,8 +192,15 @@ impl Wish {
         } })
     }
 
-    /// `item_id` is one of the order's items, and `receipt_id` one of its receipts.
-    pub(crate) fn order(&self, item_id: Uuid, receipt_id: Uuid) -> Value {
+    /// A command to an order of these items, of which `receipt_id` is a receipt.
+    pub(crate) fn order(&self, items: &[Item], receipt_id: Uuid) -> Value {
+        let item_id = items
+            .get(usize::from(self.first))
+            .map_or(Uuid::nil(), |item| item.item_id);
+        let all: Vec<Value> = items
+            .iter()
+            .map(|item| json!({ "item_id": item.item_id, "quantity": item.quantity }))
+            .collect();
         let item = json!({
             "part_id": id(Kind::Part, self.first), "variant_id": self.variant(),
             "supplier_id": id(Kind::Supplier, self.second), "quantity": if self.long { 99 } else { i32::MAX },
@@ -216,9 +224,10 @@ impl Wish {
             32 => json!({ "annotate": { "note": self.long.then(|| self.text(2_000)) } }),
             33..42 => json!({ "submit": {} }),
             42..48 => json!({ "place": {} }),
-            48..54 => json!({ "receive": { "lines": [{ "item_id": item_id, "quantity": 7 }] } }),
+            48..51 => json!({ "receive": { "lines": [{ "item_id": item_id, "quantity": 7 }] } }),
+            51..54 => json!({ "receive": { "lines": all } }),
             54..57 => json!({ "reverse-receipt": { "receipt_id": receipt_id } }),
-            57..59 => json!({ "close-short": {} }),
+            57..62 => json!({ "close-short": {} }),
             _ => json!({ "cancel": {} }),
         }
     }
