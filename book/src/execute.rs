@@ -243,7 +243,6 @@ impl Inner {
                 // gone may belong to somebody whose erasure is not known here yet.
                 Err(
                     ExecuteError::Refused(_)
-                    | ExecuteError::Claimed { .. }
                     | ExecuteError::Moved { .. }
                     | ExecuteError::Book(BookError::Key(_)),
                 ) if trust != Trust::Book => {
@@ -251,7 +250,7 @@ impl Inner {
                     continue;
                 }
                 // The refused command may be a repeat of one that was accepted a moment ago.
-                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Claimed { .. } | ExecuteError::Moved { .. })) => {
+                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
                     self.repeated(envelope).await?.ok_or(error)
                 }
                 Err(error) => Err(error),
@@ -306,7 +305,11 @@ impl Inner {
                 .map_err(ExecuteError::Refused)?;
             draft.add(&self.vault, envelope, step, before, decided).await?;
         }
-        self.append(envelope, steps, draft).await
+        match draft.clash() {
+            None => self.append(envelope, steps, draft).await,
+            Some(name) if trust == Trust::Book => Err(ExecuteError::Claimed { name: name.to_owned() }),
+            Some(_) => Ok(None),
+        }
     }
 
     async fn append(&self, envelope: &Envelope, steps: &[Step], draft: Draft) -> Result<Option<Answer>, ExecuteError> {
