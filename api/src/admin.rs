@@ -52,7 +52,10 @@ pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) 
             Err(defect) => Some(defect.clone()),
         };
         if let Some(error) = error {
-            warn!(context = context.name, error, "the rebuild failed; the live tables stay");
+            warn!(
+                context = context.name,
+                error, "the rebuild failed; the live tables stay"
+            );
         }
         match outcome {
             Ok(outcome) => running.rebuilds.end(context, &outcome),

@@ -126,7 +126,10 @@ async fn keep_posted(context: &'static Context, pools: &Pools, tail: &Tail, stop
         match standing {
             Some((stood, since)) if stood == position => {
                 if since.elapsed() > Duration::from_secs(ABANDONED_SECONDS) {
-                    warn!(context = context.name, position, "nobody posts the tables that another version made");
+                    warn!(
+                        context = context.name,
+                        position, "nobody posts the tables that another version made"
+                    );
                     prepare(context, pools, tail, stop).await;
                     standing = None;
                 }
@@ -137,12 +140,7 @@ async fn keep_posted(context: &'static Context, pools: &Pools, tail: &Tail, stop
 }
 
 /// Where the tables stand, if they are another version's and lack events; `None` otherwise.
-async fn abandoned(
-    context: &Context,
-    pools: &Pools,
-    tail: &Tail,
-    fingerprint: &str,
-) -> Result<Option<i64>, BookError> {
+async fn abandoned(context: &Context, pools: &Pools, tail: &Tail, fingerprint: &str) -> Result<Option<i64>, BookError> {
     let mut connection = pools.projector.acquire().await?;
     let live = Generation::find(&mut connection, context, State::Live).await?;
     let position = match live {

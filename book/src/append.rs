@@ -109,7 +109,9 @@ pub async fn append(connection: &mut PgConnection, batch: &[Append]) -> Result<V
     }
     match refused.next() {
         None => Ok(outcomes),
-        Some(_) => Err(BookError::Broken("book.append refused a command that was not sent".to_owned())),
+        Some(_) => Err(BookError::Broken(
+            "book.append refused a command that was not sent".to_owned(),
+        )),
     }
 }
 

@@ -241,11 +241,9 @@ impl Inner {
                 }
                 // Neither a guess nor a cache may refuse: look closer, and decide again. A key that is
                 // gone may belong to somebody whose erasure is not known here yet.
-                Err(
-                    ExecuteError::Refused(_)
-                    | ExecuteError::Moved { .. }
-                    | ExecuteError::Book(BookError::Key(_)),
-                ) if trust != Trust::Book => {
+                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. } | ExecuteError::Book(BookError::Key(_)))
+                    if trust != Trust::Book =>
+                {
                     trust = trust.less();
                     continue;
                 }

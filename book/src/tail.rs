@@ -86,8 +86,10 @@ impl Tail {
         .fetch_all(&self.pool)
         .await?;
         let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("bytes"))?;
-        self.fitting
-            .store(next_fitting(fitting, asked, rows.len() as i64, bytes), Ordering::Relaxed);
+        self.fitting.store(
+            next_fitting(fitting, asked, rows.len() as i64, bytes),
+            Ordering::Relaxed,
+        );
         rows.iter().map(recorded).collect()
     }
 
@@ -194,6 +196,9 @@ mod tests {
         // What the caller or the end of the book bounds says nothing of sizes.
         assert_eq!(next_fitting(64, 1, 1, 100), 64);
         assert_eq!(next_fitting(64, 64, 3, 100), 64);
-        assert_eq!(next_fitting(PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, 100), PAGE_EVENTS_MAX);
+        assert_eq!(
+            next_fitting(PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, 100),
+            PAGE_EVENTS_MAX
+        );
     }
 }

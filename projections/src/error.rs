@@ -57,7 +57,9 @@ impl PostError {
                 source: sqlx::Error::Database(error),
                 ..
             }
-            | Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE),
+            | Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+            }
             _ => false,
         }
     }

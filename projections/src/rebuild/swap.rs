@@ -37,7 +37,10 @@ pub(super) async fn swap(
             Ok(None) => {}
             Err(error) if error.is_lock_timeout() && attempts < LOCK_ATTEMPTS_MAX => {
                 attempts += 1;
-                warn!(context = work.context.name, attempts, "a lock kept the swap waiting; trying again");
+                warn!(
+                    context = work.context.name,
+                    attempts, "a lock kept the swap waiting; trying again"
+                );
             }
             Err(error) => return Err(error),
         }
