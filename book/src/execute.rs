@@ -18,7 +18,7 @@ use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
-use crate::pools::ACQUIRE_SECONDS_MAX;
+use crate::pools::{ACQUIRE_SECONDS_MAX, answered};
 use crate::step::Circumstances;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
@@ -261,7 +261,7 @@ impl Inner {
         if !envelope.repeatable {
             return Ok(None);
         }
-        let receipt = append::receipt(&self.pool, envelope.command_id).await?;
+        let receipt = answered(append::receipt(&self.pool, envelope.command_id)).await?;
         receipt.map(|receipt| same_body(envelope, &receipt)).transpose()
     }
 
@@ -301,7 +301,7 @@ impl Inner {
                 .decide(&before.state, circumstances)
                 .await?
                 .map_err(ExecuteError::Refused)?;
-            draft.add(&self.vault, envelope, step, before, decided).await?;
+            answered(draft.add(&self.vault, envelope, step, before, decided)).await?;
         }
         match draft.clash() {
             None => self.append(envelope, steps, draft).await,
@@ -359,7 +359,7 @@ impl Inner {
             Some(loaded) => loaded,
             None if trust == Trust::Guess => step.command.unborn(),
             None => {
-                let loaded = step.command.load(&self.repository, &self.vault, stream).await?;
+                let loaded = answered(step.command.load(&self.repository, &self.vault, stream)).await?;
                 self.cache.put(aggregate_type, stream, loaded.clone());
                 loaded
             }
@@ -422,7 +422,9 @@ impl Inner {
             .map(|(fact, _)| *fact)
             .collect();
         if !lacking.is_empty() {
-            let mut loaded = facts::load(&self.pool, &self.vault, &lacking).await?.into_iter();
+            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking))
+                .await?
+                .into_iter();
             for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
                 *found = loaded.next();
                 if let Some(loaded) = found {

@@ -9,6 +9,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::append::EVENT_BYTES_MAX;
+use crate::pools::answered;
 use crate::{BookError, Vault, facts};
 
 /// Events read at once.
@@ -68,7 +69,7 @@ impl Tail {
     pub async fn sealed_after(&self, position: i64, limit: i64) -> Result<Vec<Recorded<String>>, BookError> {
         let fitting = self.fitting.load(Ordering::Relaxed);
         let asked = limit.min(fitting);
-        let rows = sqlx::query(
+        let reading = sqlx::query(
             "select * from (
                  select e.*, sum(octet_length(payload) + octet_length(metadata))
                      over (order by position rows unbounded preceding) as bytes
@@ -83,8 +84,8 @@ impl Tail {
         .bind(position)
         .bind(asked)
         .bind(PAGE_BYTES_MAX as i64)
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(&self.pool);
+        let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
         let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("bytes"))?;
         self.fitting.store(
             next_fitting(fitting, asked, rows.len() as i64, bytes),
@@ -131,9 +132,8 @@ impl Tail {
     /// # Errors
     /// The database's error.
     pub async fn end(&self) -> Result<i64, BookError> {
-        Ok(sqlx::query_scalar("select book.last_position()")
-            .fetch_one(&self.pool)
-            .await?)
+        let asking = sqlx::query_scalar("select book.last_position()").fetch_one(&self.pool);
+        answered(async { Ok(asking.await?) }).await
     }
 
     /// Opens the sealed fields of events that came from elsewhere, the bus for one.

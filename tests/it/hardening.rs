@@ -421,6 +421,38 @@ async fn an_append_over_a_connection_that_fell_silent_is_sent_again_over_another
     assert_eq!(answer.expect("an answer in time").unwrap().position, 2);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_falls_silent_in_the_middle_of_a_call_leaves_its_pool() {
+    let database = Database::create().await;
+    let (port, silence) = silenceable(&database).await;
+    let pools = Pools::new(&database.options.clone().host("127.0.0.1").port(port));
+    let pool = &pools.owner;
+    let calls = (0..pool.options().get_max_connections()).map(|_| sqlx::query("select pg_sleep(600)").execute(pool));
+    let silent = async {
+        let asleep = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and datname = $1
+                      and pid <> pg_backend_pid()";
+        let server = sqlx::PgPool::connect_with(database.options.clone()).await.unwrap();
+        let all = i64::from(pool.options().get_max_connections());
+        while sqlx::query_scalar::<_, i64>(asleep)
+            .bind(&database.name)
+            .fetch_one(&server)
+            .await
+            .unwrap()
+            < all
+        {}
+        silence.send_replace(());
+        server.close().await;
+    };
+    tokio::select! {
+        _ = futures::future::join_all(calls) => panic!("the calls sleep"),
+        () = silent => {}
+    }
+    let answering = async { while sqlx::query("select 1").execute(pool).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(20), answering)
+        .await
+        .expect("the pool connects anew");
+}
+
 #[tokio::test]
 async fn no_setting_of_the_database_changes_how_the_book_reads() {
     let database = Database::create().await;
