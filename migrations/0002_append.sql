@@ -1,7 +1,8 @@
 -- book.append with less work per command: ids travel as uuid, nothing is sorted or counted unless a
 -- command of the batch is refused, and only refused commands are answered one by one.
-
-drop function book.append;
+--
+-- The former book.append, which takes one argument less, stays for processes of the former version that
+-- go on working while this one is installed beside them. A later migration drops it.
 
 -- Appends a batch of commands in one transaction, each accepted or refused by itself.
 --
@@ -151,6 +152,27 @@ end
 $$;
 
 -- As before, the writer appends through the function alone, which runs with its owner's rights.
-alter function book.append security definer set search_path = book, pg_catalog;
-revoke all on function book.append from public;
-grant execute on function book.append to daybook_writer;
+alter function book.append(
+    uuid[], uuid[], bytea[], text[], int[],
+    int[], text[], uuid[], bigint[],
+    int[], uuid[], text[], uuid[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], uuid[],
+    int[], uuid[]
+) security definer set search_path = book, pg_catalog;
+revoke all on function book.append(
+    uuid[], uuid[], bytea[], text[], int[],
+    int[], text[], uuid[], bigint[],
+    int[], uuid[], text[], uuid[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], uuid[],
+    int[], uuid[]
+) from public;
+grant execute on function book.append(
+    uuid[], uuid[], bytea[], text[], int[],
+    int[], text[], uuid[], bigint[],
+    int[], uuid[], text[], uuid[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], uuid[],
+    int[], uuid[]
+) to daybook_writer;

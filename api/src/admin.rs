@@ -40,12 +40,27 @@ pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) 
     info!(context = context.name, by = %by.user, "a rebuild was asked for");
     let running = app.clone();
     tokio::spawn(async move {
-        let told = |progress| running.rebuilds.progress(context, progress);
-        let outcome = rebuild::rebuild(&running.pools, &running.tail, context, false, &told).await;
-        if let Err(error) = &outcome {
-            warn!(context = context.name, error = %error, "the rebuild failed; the live tables stay");
+        let rebuilding = running.clone();
+        let outcome = tokio::spawn(async move {
+            let told = |progress| rebuilding.rebuilds.progress(context, progress);
+            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail, context, false, &told).await
+        });
+        let outcome = outcome.await.map_err(|error| format!("it ended in a defect: {error}"));
+        let error = match &outcome {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(defect) => Some(defect.clone()),
+        };
+        if let Some(error) = error {
+            warn!(
+                context = context.name,
+                error, "the rebuild failed; the live tables stay"
+            );
         }
-        running.rebuilds.end(context, &outcome);
+        match outcome {
+            Ok(outcome) => running.rebuilds.end(context, &outcome),
+            Err(defect) => running.rebuilds.broke(context, defect),
+        }
     });
     let mut response = (
         StatusCode::ACCEPTED,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::keys::Verifier;
 use crate::auth::principal::Principals;
+use crate::health::Standing;
 use crate::problem::{self, Problem};
 use crate::rates::Rates;
 use crate::rebuilds::Rebuilds;
@@ -37,6 +38,7 @@ pub struct Parts {
     pub principals: Principals,
     pub rates: Rates,
     pub rebuilds: Rebuilds,
+    pub standing: Standing,
     pub workers: Workers,
     /// The last position of the book when this process started.
     pub began: i64,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use book::{Pools, is_transient};
+use book::{BookError, MasterKey, Pools, Vault, is_transient};
 use sqlx::{PgPool, Row as _};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -21,7 +21,7 @@ const MUST_NOT_BE_OFF: [&str; 3] = ["fsync", "full_page_writes", "synchronous_co
 /// Waits for Postgres and checks it.
 ///
 /// # Errors
-/// When it is not there, not migrated, or unsafe and the test switch does not allow that.
+/// When it is not there, not migrated, made with another master key, or unsafe and the test switch does not allow that.
 pub async fn database(pools: &Pools, config: &Config, stop: &CancellationToken) -> Result<(), Fault> {
     let started = Instant::now();
     loop {
@@ -42,6 +42,7 @@ pub async fn database(pools: &Pools, config: &Config, stop: &CancellationToken) 
 
 async fn checked(pools: &Pools, config: &Config) -> Result<(), Fault> {
     migrate::check(&pools.owner).await?;
+    master_key(pools, config.master()?).await?;
     // As the role that appends: settings may differ by role.
     let unsafe_ones = unsafe_settings(&pools.writer).await?;
     if unsafe_ones.is_empty() {
@@ -58,6 +59,19 @@ async fn checked(pools: &Pools, config: &Config) -> Result<(), Fault> {
     Err(Fault::Refused(format!(
         "Postgres may forget what it acknowledged: {listed}. Turn them on, or set DAYBOOK_UNSAFE_SETTINGS=1 for a test"
     )))
+}
+
+/// Refuses a master key that is not the book's.
+///
+/// # Errors
+/// When it is another one, or the database does not answer.
+pub async fn master_key(pools: &Pools, master: MasterKey) -> Result<(), Fault> {
+    match Vault::new(pools.writer.clone(), master).verify().await {
+        Ok(()) => Ok(()),
+        Err(BookError::Database(error)) => Err(Fault::Database(error)),
+        Err(BookError::Key(detail)) => Err(Fault::Refused(detail.to_owned())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn unsafe_settings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {

@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{Config, Fault, Role, migrate, serve};
+use crate::{Config, Fault, Role, check, migrate, serve};
 
 /// Daybook: an operations back office whose tables are posted from one append-only book.
 #[derive(Debug, Parser)]
@@ -94,7 +94,9 @@ struct Opened {
 async fn opened(config: &Config) -> Result<Opened, Fault> {
     let pools = Pools::connect(&config.database()?).await?;
     migrate::check(&pools.owner).await?;
-    let book = Book::new(pools.writer.clone(), config.master()?);
+    let master = config.master()?;
+    check::master_key(&pools, master.clone()).await?;
+    let book = Book::new(pools.writer.clone(), master);
     let tail = Tail::new(pools.projector.clone(), book.vault().clone());
     Ok(Opened { pools, book, tail })
 }

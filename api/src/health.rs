@@ -1,8 +1,8 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
@@ -48,7 +48,7 @@ struct Ready {
 struct Posting {
     position: i64,
     lag_events: i64,
-    /// The age of the first event that is not posted.
+    /// The age of the first event that is not posted; or how long it was seen waiting, if that is longer.
     lag_seconds: f64,
 }
 
@@ -60,6 +60,27 @@ struct Worker {
     /// What it could not do and keeps for another try: parked streams, missed reactions.
     set_aside: usize,
     seconds_since_beat: f64,
+}
+
+/// Since when contexts stand still although events wait for them, as far as health checks have seen. The
+/// times of the book cannot tell: when the clock was set back, they run ahead of it.
+#[derive(Debug, Default)]
+pub struct Standing(Mutex<BTreeMap<String, (i64, Instant)>>);
+
+impl Standing {
+    /// For how many seconds the context has stood at this position with events waiting.
+    fn seconds(&self, context: &str, position: i64, lag_events: i64, now: Instant) -> f64 {
+        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lag_events <= 0 {
+            standing.remove(context);
+            return 0.0;
+        }
+        let since = standing.entry(context.to_owned()).or_insert((position, now));
+        if since.0 != position {
+            *since = (position, now);
+        }
+        now.duration_since(since.1).as_secs_f64()
+    }
 }
 
 /// The process runs.
@@ -173,12 +194,13 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::E
         let position: i64 = row.try_get("position")?;
         let waiting_since: Option<DateTime<Utc>> = row.try_get("waiting_since")?;
         let waits = waiting_since.map(|since| (Utc::now() - since).as_seconds_f64().max(0.0));
+        let stands = app.standing.seconds(&context, position, end - position, Instant::now());
         contexts.insert(
             context,
             Posting {
                 position,
                 lag_events: end - position,
-                lag_seconds: waits.unwrap_or(0.0),
+                lag_seconds: waits.unwrap_or(0.0).max(stands),
             },
         );
     }
@@ -255,4 +277,22 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         recorder.render(),
     )
         .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_does_not_move_while_events_wait_is_seen_to_stand() {
+        let (standing, start) = (Standing::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(standing.seconds("a", 5, 3, at(0)), 0.0);
+        assert_eq!(standing.seconds("a", 5, 9, at(20)), 20.0);
+        assert_eq!(standing.seconds("b", 5, 9, at(20)), 0.0);
+        // It moved, though it is as far behind as before.
+        assert_eq!(standing.seconds("a", 6, 9, at(30)), 0.0);
+        assert_eq!(standing.seconds("a", 6, 0, at(40)), 0.0);
+        assert_eq!(standing.seconds("a", 6, 1, at(50)), 0.0);
+    }
 }

@@ -108,6 +108,14 @@ impl Rebuilds {
         });
     }
 
+    /// Notes that a rebuild ended without an outcome.
+    pub fn broke(&self, context: &'static Context, error: String) {
+        self.change(context, |rebuild| {
+            rebuild.state = State::Failed;
+            rebuild.error = Some(error);
+        });
+    }
+
     /// The latest rebuild of a context, if there was one.
     #[must_use]
     pub fn of(&self, context: &'static Context) -> Option<Rebuild> {

@@ -99,6 +99,7 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         principals: Principals::new(book.clone()),
         rates: Rates::new(config.rate_per_second),
         rebuilds: Rebuilds::default(),
+        standing: health::Standing::default(),
         began: tail.end().await?,
         end: end.subscribe(),
         requests: Semaphore::new(REQUESTS_MAX),

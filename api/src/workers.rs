@@ -1,19 +1,20 @@
 //! The workers of this process: the relay, the projectors, and the watch on the book's end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use book::policy::PolicyWorker;
 use book::relay::Relay;
 use book::timers::TimerWorker;
 use book::worker::{self, Beat, Status};
-use book::{Book, Bus, Pools, Tail};
+use book::{Book, BookError, Bus, Pools, Tail};
+use projections::generation::{Generation, State};
 use projections::rebuild::{self, RebuildError};
 use projections::{Context, Posted, Projector};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::Fault;
 
@@ -37,8 +38,11 @@ pub const RELAY: &str = "relay";
 const END_POLL_MS: u64 = 200;
 /// How long a look at the end holds off the next one, in milliseconds.
 const END_PAUSE_MS: u64 = 3;
-/// Between attempts to prepare a context's tables, in seconds.
+/// Between attempts to prepare a context's tables, and between looks whose they are, in seconds.
 const PREPARE_SECONDS: u64 = 2;
+/// How long tables that another version made may stand still with events to post before this one makes
+/// them its own, in seconds. While one of that version works, its projector moves them.
+const ABANDONED_SECONDS: u64 = 8;
 
 /// How the workers of this process do, for health checks.
 #[derive(Debug)]
@@ -127,15 +131,70 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
 
 /// Makes sure that the context's tables are those of this program, then posts into them.
 async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
+    prepare(context, &pools, &tail, &stop).await;
+    tokio::join!(projector.run(stop.clone()), keep_posted(context, &pools, &tail, &stop));
+}
+
+/// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may
+/// make them its own while this one works (a rolling deployment, a rollback) and post them from then on.
+/// Once nobody does, they are made those of this program again.
+async fn keep_posted(context: &'static Context, pools: &Pools, tail: &Tail, stop: &CancellationToken) {
+    let Ok(fingerprint) = context.fingerprint() else {
+        return;
+    };
+    let mut standing: Option<(i64, Instant)> = None;
+    let every = Duration::from_secs(PREPARE_SECONDS);
+    while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
+        let position = match abandoned(context, pools, tail, &fingerprint).await {
+            Ok(Some(position)) => position,
+            Ok(None) => {
+                standing = None;
+                continue;
+            }
+            Err(error) => {
+                debug!(context = context.name, error = %error, "cannot look whose the tables are");
+                continue;
+            }
+        };
+        match standing {
+            Some((stood, since)) if stood == position => {
+                if since.elapsed() > Duration::from_secs(ABANDONED_SECONDS) {
+                    warn!(
+                        context = context.name,
+                        position, "nobody posts the tables that another version made"
+                    );
+                    prepare(context, pools, tail, stop).await;
+                    standing = None;
+                }
+            }
+            _ => standing = Some((position, Instant::now())),
+        }
+    }
+}
+
+/// Where the tables stand, if they are another version's and lack events; `None` otherwise.
+async fn abandoned(context: &Context, pools: &Pools, tail: &Tail, fingerprint: &str) -> Result<Option<i64>, BookError> {
+    let mut connection = pools.projector.acquire().await?;
+    let live = Generation::find(&mut connection, context, State::Live).await?;
+    let position = match live {
+        Some(live) if live.fingerprint == fingerprint => return Ok(None),
+        Some(live) => live.position,
+        None => 0,
+    };
+    Ok((position < tail.end().await?).then_some(position))
+}
+
+/// Returns once the context's tables are those of this program, or it is to stop.
+async fn prepare(context: &'static Context, pools: &Pools, tail: &Tail, stop: &CancellationToken) {
     let name = context.name;
     loop {
         let told = |progress: rebuild::Progress| info!(context = name, ?progress, "rebuilding");
         let prepared = tokio::select! {
-            prepared = rebuild::ensure_live(&pools, &tail, context, &told) => prepared,
+            prepared = rebuild::ensure_live(pools, tail, context, &told) => prepared,
             () = stop.cancelled() => return,
         };
         match prepared {
-            Ok(None) => break,
+            Ok(None) => return,
             Ok(Some(report)) => {
                 info!(
                     context = name,
@@ -143,7 +202,7 @@ async fn post(context: &'static Context, projector: Projector, pools: Pools, tai
                     seconds = report.total_seconds,
                     "the tables are those of this program now"
                 );
-                break;
+                return;
             }
             Err(RebuildError::Busy { .. }) => info!(context = name, "another process prepares the tables"),
             Err(error) => error!(context = name, error = %error, "the tables could not be prepared; trying again"),
@@ -153,7 +212,6 @@ async fn post(context: &'static Context, projector: Projector, pools: Pools, tai
             () = stop.cancelled() => return,
         }
     }
-    projector.run(stop).await;
 }
 
 /// Keeps `end` at the last position of the book: told of commits here, and polling for those elsewhere.

@@ -175,8 +175,10 @@ pub(crate) fn bus_error(error: impl std::fmt::Display) -> BookError {
 /// The database's error.
 pub async fn incarnation(pool: &PgPool) -> Result<String, BookError> {
     Ok(sqlx::query_scalar(
-        "select concat_ws('/', s.system_identifier, c.timeline_id, d.oid, i.id)
-         from pg_control_system() s, pg_control_checkpoint() c, pg_database d, book.incarnation i
+        // The timeline of what is being written: the control file tells it only after the first checkpoint
+        // that follows a fail-over.
+        "select concat_ws('/', s.system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8), d.oid, i.id)
+         from pg_control_system() s, pg_database d, book.incarnation i
          where d.datname = current_database()",
     )
     .fetch_one(pool)

@@ -15,35 +15,110 @@ pub struct Claim {
     pub stream: Uuid,
 }
 
-/// The net changes of one command: what it takes and gives back again is no change at all.
-#[must_use]
-pub fn net(
-    master: &MasterKey,
-    tenant: Uuid,
-    aggregate_type: &'static str,
-    stream: Uuid,
-    changes: Vec<ClaimChange>,
-) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = Vec::new();
-    for change in changes {
-        let (takes, name, value) = match change {
-            ClaimChange::Take { name, value } => (true, name, value),
-            ClaimChange::Release { name, value } => (false, name, value),
-        };
-        let digest = master.claim_digest(tenant, name, &value);
-        let opposite = claims
-            .iter()
-            .position(|claim| claim.takes != takes && claim.name == name && claim.digest == digest);
-        match opposite {
-            Some(index) => drop(claims.remove(index)),
-            None => claims.push(Claim {
+/// The net changes of one command, over all its steps: what one of its streams takes and gives back
+/// again is no change at all.
+#[derive(Debug, Default)]
+pub struct Claims(Vec<Claim>);
+
+/// Two streams of one command want the same value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clash {
+    pub name: &'static str,
+}
+
+impl Claims {
+    /// Adds what one step takes and gives back on its stream.
+    ///
+    /// # Errors
+    /// [`Clash`] when it takes what an earlier step has taken for another stream.
+    pub fn add(
+        &mut self,
+        master: &MasterKey,
+        tenant: Uuid,
+        aggregate_type: &'static str,
+        stream: Uuid,
+        changes: Vec<ClaimChange>,
+    ) -> Result<(), Clash> {
+        for change in changes {
+            let (takes, name, value) = match change {
+                ClaimChange::Take { name, value } => (true, name, value),
+                ClaimChange::Release { name, value } => (false, name, value),
+            };
+            let claim = Claim {
                 takes,
                 name,
-                digest,
+                digest: master.claim_digest(tenant, name, &value),
                 aggregate_type,
                 stream,
-            }),
+            };
+            let same_value = |other: &Claim| other.name == claim.name && other.digest == claim.digest;
+            let own = |other: &Claim| other.aggregate_type == aggregate_type && other.stream == stream;
+            let opposite = |other: &Claim| other.takes != takes && same_value(other) && own(other);
+            if let Some(index) = self.0.iter().position(opposite) {
+                self.0.remove(index);
+            } else if self.0.contains(&claim) {
+                // Said twice.
+            } else if takes && self.0.iter().any(|other| other.takes && same_value(other)) {
+                return Err(Clash { name });
+            } else {
+                self.0.push(claim);
+            }
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn net(self) -> Vec<Claim> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Uuid = Uuid::from_u128(1);
+    const B: Uuid = Uuid::from_u128(2);
+
+    fn take() -> ClaimChange {
+        ClaimChange::Take {
+            name: "part-code",
+            value: "P-1".to_owned(),
         }
     }
-    claims
+
+    fn release() -> ClaimChange {
+        ClaimChange::Release {
+            name: "part-code",
+            value: "P-1".to_owned(),
+        }
+    }
+
+    /// What is left of these changes, one step each: whether it takes, and for which stream.
+    fn net(steps: Vec<(Uuid, ClaimChange)>) -> Result<Vec<(bool, Uuid)>, Clash> {
+        let master = MasterKey::from_hex(&"5eed".repeat(16)).unwrap();
+        let mut claims = Claims::default();
+        for (stream, change) in steps {
+            claims.add(&master, Uuid::nil(), "a.b", stream, vec![change])?;
+        }
+        Ok(claims.net().iter().map(|claim| (claim.takes, claim.stream)).collect())
+    }
+
+    #[test]
+    fn what_one_step_takes_and_the_next_gives_back_is_no_change() {
+        assert_eq!(net(vec![(A, take()), (A, release())]), Ok(vec![]));
+        assert_eq!(net(vec![(A, release()), (A, take())]), Ok(vec![]));
+        assert_eq!(net(vec![(A, take()), (A, release()), (B, take())]), Ok(vec![(true, B)]));
+    }
+
+    #[test]
+    fn a_value_passes_from_one_stream_to_another() {
+        assert_eq!(net(vec![(A, release()), (B, take())]), Ok(vec![(false, A), (true, B)]));
+    }
+
+    #[test]
+    fn two_streams_of_one_command_cannot_take_one_value() {
+        assert_eq!(net(vec![(A, take()), (B, take())]), Err(Clash { name: "part-code" }));
+        assert_eq!(net(vec![(A, take()), (A, take())]), Ok(vec![(true, A)]));
+    }
 }

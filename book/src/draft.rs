@@ -16,7 +16,8 @@ use crate::{BookError, Step, Vault, claims};
 pub(crate) struct Draft {
     seen: Vec<Seen>,
     events: Vec<NewEvent>,
-    claims: Vec<claims::Claim>,
+    claims: claims::Claims,
+    clash: Option<claims::Clash>,
     erased: Vec<Uuid>,
     streams: Vec<StreamAnswer>,
     after: Vec<(&'static str, Uuid, Loaded)>,
@@ -27,6 +28,11 @@ impl Draft {
     pub fn latest(&self, aggregate_type: &str, stream: Uuid) -> Option<Loaded> {
         let is_it = |after: &&(&'static str, Uuid, Loaded)| after.0 == aggregate_type && after.1 == stream;
         self.after.iter().rev().find(is_it).map(|(_, _, loaded)| loaded.clone())
+    }
+
+    /// The value that two of the command's streams want at once.
+    pub fn clash(&self) -> Option<&'static str> {
+        self.clash.map(|clash| clash.name)
     }
 
     pub fn read(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
@@ -85,13 +91,10 @@ impl Draft {
                 metadata,
             });
         }
-        self.claims.extend(claims::net(
-            vault.master(),
-            envelope.tenant,
-            aggregate_type,
-            stream,
-            decided.claims,
-        ));
+        let added = self
+            .claims
+            .add(vault.master(), envelope.tenant, aggregate_type, stream, decided.claims);
+        self.clash = self.clash.or(added.err());
         self.erased.extend(decided.erased);
         self.streams.push(StreamAnswer {
             aggregate_type: aggregate_type.to_owned(),
@@ -141,7 +144,7 @@ impl Draft {
             answer: serde_json::to_string(&self.streams)?,
             seen: self.seen,
             events: self.events,
-            claims: self.claims,
+            claims: self.claims.net(),
             erased: self.erased,
         };
         Ok((self.streams, self.after, append))

@@ -18,7 +18,7 @@ use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
-use crate::pools::ACQUIRE_SECONDS_MAX;
+use crate::pools::{ACQUIRE_SECONDS_MAX, answered};
 use crate::step::Circumstances;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
@@ -244,17 +244,14 @@ impl Inner {
                 }
                 // Neither a guess nor a cache may refuse: look closer, and decide again. A key that is
                 // gone may belong to somebody whose erasure is not known here yet.
-                Err(
-                    ExecuteError::Refused(_)
-                    | ExecuteError::Claimed { .. }
-                    | ExecuteError::Moved { .. }
-                    | ExecuteError::Book(BookError::Key(_)),
-                ) if trust != Trust::Book => {
+                Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. } | ExecuteError::Book(BookError::Key(_)))
+                    if trust != Trust::Book =>
+                {
                     trust = trust.less();
                     continue;
                 }
                 // The refused command may be a repeat of one that was accepted a moment ago.
-                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Claimed { .. } | ExecuteError::Moved { .. })) => {
+                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
                     self.repeated(envelope).await?.ok_or(error)
                 }
                 Err(error) => Err(error),
@@ -267,7 +264,7 @@ impl Inner {
         if !envelope.repeatable {
             return Ok(None);
         }
-        let receipt = append::receipt(&self.pool, envelope.command_id).await?;
+        let receipt = answered(append::receipt(&self.pool, envelope.command_id)).await?;
         receipt.map(|receipt| same_body(envelope, &receipt)).transpose()
     }
 
@@ -307,9 +304,13 @@ impl Inner {
                 .decide(&before.state, circumstances)
                 .await?
                 .map_err(ExecuteError::Refused)?;
-            draft.add(&self.vault, envelope, step, before, decided).await?;
+            answered(draft.add(&self.vault, envelope, step, before, decided)).await?;
         }
-        self.append(envelope, steps, draft).await
+        match draft.clash() {
+            None => self.append(envelope, steps, draft).await,
+            Some(name) if trust == Trust::Book => Err(ExecuteError::Claimed { name: name.to_owned() }),
+            Some(_) => Ok(None),
+        }
     }
 
     async fn append(&self, envelope: &Envelope, steps: &[Step], draft: Draft) -> Result<Option<Answer>, ExecuteError> {
@@ -361,7 +362,7 @@ impl Inner {
             Some(loaded) => loaded,
             None if trust == Trust::Guess => step.command.unborn(),
             None => {
-                let loaded = step.command.load(&self.repository, &self.vault, stream).await?;
+                let loaded = answered(step.command.load(&self.repository, &self.vault, stream)).await?;
                 self.cache.put(aggregate_type, stream, loaded.clone());
                 loaded
             }
@@ -424,7 +425,9 @@ impl Inner {
             .map(|(fact, _)| *fact)
             .collect();
         if !lacking.is_empty() {
-            let mut loaded = facts::load(&self.pool, &self.vault, &lacking).await?.into_iter();
+            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking))
+                .await?
+                .into_iter();
             for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
                 *found = loaded.next();
                 if let Some(loaded) = found {

@@ -27,6 +27,8 @@ pub struct Feed {
     /// The last position that was yielded.
     position: i64,
     subscription: Option<Subscription>,
+    /// Whether the book had nothing more when it was read last: from there the bus is faster, if it lives.
+    caught_up: bool,
     /// No attempt to subscribe before this.
     subscribe_after: Instant,
 }
@@ -51,6 +53,7 @@ impl Feed {
             bus,
             position,
             subscription: None,
+            caught_up: false,
             subscribe_after: Instant::now(),
         }
     }
@@ -68,6 +71,10 @@ impl Feed {
     /// # Errors
     /// The book's error. Whatever is wrong with the bus is made good from the book.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {
+        // With no events in hand: whoever stops waiting here loses nothing.
+        if self.caught_up && self.subscription.is_none() {
+            self.subscribe(self.position).await;
+        }
         let page = match self.read_bus(limit).await {
             Some(page) if !page.is_empty() => self.tail.opened(page).await?,
             Some(_) => self.read_book(limit).await?,
@@ -76,11 +83,6 @@ impl Feed {
                 if page.is_empty() {
                     tokio::time::sleep(Duration::from_millis(SILENCE_MS)).await;
                     return self.read_book(limit).await;
-                }
-                if page.len() < limit {
-                    // Caught up: from here the bus is faster, if it lives.
-                    self.subscribe(page.last().map_or(self.position, |event| event.position))
-                        .await;
                 }
                 page
             }
@@ -93,6 +95,7 @@ impl Feed {
 
     async fn read_book(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {
         let page = self.tail.after(self.position, limit as i64).await?;
+        self.caught_up = page.len() < limit;
         if let Some(last) = page.last() {
             self.position = last.position;
         } else if self.subscription.is_none() {
@@ -157,6 +160,7 @@ impl Feed {
 
     fn unsubscribe(&mut self) {
         self.subscription = None;
+        self.caught_up = false;
         self.subscribe_after = Instant::now() + Duration::from_millis(RESUBSCRIBE_MS);
     }
 }

@@ -1,14 +1,17 @@
 //! One pool of connections per database role, so that a query cannot do what its kind must not.
 
+use std::future::Future;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 
 use crate::BookError;
 
 /// How long a caller waits for a free connection, in seconds.
 pub const ACQUIRE_SECONDS_MAX: u64 = 5;
+/// How long a read of the book may take before its connection is taken to have gone silent, in seconds.
+const ANSWER_SECONDS_MAX: u64 = 15;
 const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
 const READER_CONNECTIONS_MAX: u32 = 12;
@@ -79,4 +82,23 @@ fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+        .after_release(|connection, _| Box::pin(still_answers(connection)))
+}
+
+/// Before the pool asks a connection how it is, without a limit: one that was given up in the middle of a
+/// call and has gone silent would count as open for ever.
+async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let limit = Duration::from_secs(ACQUIRE_SECONDS_MAX);
+    let answer = tokio::time::timeout(limit, connection.ping()).await;
+    answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+}
+
+/// What the database answers, if it does so within [`ANSWER_SECONDS_MAX`].
+///
+/// # Errors
+/// [`BookError::Unavailable`] when it does not; whatever the question ends in.
+pub(crate) async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), asking)
+        .await
+        .unwrap_or_else(|_| Err(BookError::Unavailable.into()))
 }

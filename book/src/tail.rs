@@ -9,6 +9,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::append::EVENT_BYTES_MAX;
+use crate::pools::answered;
 use crate::{BookError, Vault, facts};
 
 /// Events read at once.
@@ -79,7 +80,7 @@ impl Tail {
     pub async fn sealed_after(&self, position: i64, limit: i64) -> Result<Vec<Recorded<String>>, BookError> {
         let fitting = self.fitting.load(Ordering::Relaxed);
         let asked = limit.min(fitting);
-        let rows = sqlx::query(
+        let reading = sqlx::query(
             "select * from (
                  select e.*, sum(octet_length(payload) + octet_length(metadata))
                      over (order by position rows unbounded preceding) as bytes
@@ -94,11 +95,13 @@ impl Tail {
         .bind(position)
         .bind(asked)
         .bind(PAGE_BYTES_MAX as i64)
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(&self.pool);
+        let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
         let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("bytes"))?;
-        self.fitting
-            .store(next_fitting(fitting, asked, rows.len() as i64, bytes), Ordering::Relaxed);
+        self.fitting.store(
+            next_fitting(fitting, asked, rows.len() as i64, bytes),
+            Ordering::Relaxed,
+        );
         rows.iter().map(recorded).collect()
     }
 
@@ -172,9 +175,8 @@ impl Tail {
     /// # Errors
     /// The database's error.
     pub async fn end(&self) -> Result<i64, BookError> {
-        Ok(sqlx::query_scalar("select book.last_position()")
-            .fetch_one(&self.pool)
-            .await?)
+        let asking = sqlx::query_scalar("select book.last_position()").fetch_one(&self.pool);
+        answered(async { Ok(asking.await?) }).await
     }
 
     /// Opens the sealed fields of events that came from elsewhere, the bus for one.
@@ -240,6 +242,9 @@ mod tests {
         // What the caller or the end of the book bounds says nothing of sizes.
         assert_eq!(next_fitting(64, 1, 1, 100), 64);
         assert_eq!(next_fitting(64, 64, 3, 100), 64);
-        assert_eq!(next_fitting(PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, 100), PAGE_EVENTS_MAX);
+        assert_eq!(
+            next_fitting(PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, PAGE_EVENTS_MAX, 100),
+            PAGE_EVENTS_MAX
+        );
     }
 }

@@ -30,6 +30,7 @@ const CACHED_KEY_SECONDS_MAX: u64 = 5;
 pub struct MasterKey {
     wrapping: Aes256Gcm,
     claims: [u8; KEY_BYTES],
+    check: [u8; KEY_BYTES],
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -52,6 +53,7 @@ impl MasterKey {
         Ok(Self {
             wrapping: Aes256Gcm::new(&derive(b"daybook wrapping key").into()),
             claims: derive(b"daybook claim digests"),
+            check: derive(b"daybook master key check"),
         })
     }
 
@@ -108,6 +110,45 @@ impl Vault {
     #[must_use]
     pub fn master(&self) -> &MasterKey {
         &self.master
+    }
+
+    /// Makes sure that the master key is the one that this book was made with. The pool must be one of
+    /// `daybook_writer`.
+    ///
+    /// # Errors
+    /// [`BookError::Key`] when it is another one; the database's error.
+    pub async fn verify(&self) -> Result<(), BookError> {
+        let noted = match self.noted_check().await? {
+            Some(noted) => Some(noted),
+            None => {
+                // A book from before there was a check: only who opens its keys may say what they open with.
+                let any: Option<(Uuid, Vec<u8>)> =
+                    sqlx::query_as("select subject, wrapped from book.keys where wrapped is not null limit 1")
+                        .fetch_optional(&self.pool)
+                        .await?;
+                if let Some((subject, wrapped)) = any {
+                    self.unwrap(subject, &wrapped)?;
+                }
+                sqlx::query("insert into book.master_key (check_value) values ($1) on conflict do nothing")
+                    .bind(self.master.check.as_slice())
+                    .execute(&self.pool)
+                    .await?;
+                self.noted_check().await?
+            }
+        };
+        if noted.as_deref() == Some(self.master.check.as_slice()) {
+            Ok(())
+        } else {
+            Err(BookError::Key(
+                "DAYBOOK_MASTER_KEY is not the one that this database was made with",
+            ))
+        }
+    }
+
+    async fn noted_check(&self) -> Result<Option<Vec<u8>>, BookError> {
+        Ok(sqlx::query_scalar("select check_value from book.master_key")
+            .fetch_optional(&self.pool)
+            .await?)
     }
 
     /// Encrypts the named fields of an event about to be appended; says which it sealed.

@@ -121,12 +121,14 @@ fn nests(value: &Value, levels: usize) -> Result<(), Unfit> {
     };
     match value {
         Value::Array(values) => values.iter().try_for_each(|value| nests(value, levels)),
-        Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
-            match RESERVED_NAMES.into_iter().find(|name| name == key) {
-                Some(name) => Err(Unfit::Reserved { name }),
-                None => nests(value, levels),
-            }
-        }),
+        Value::Object(fields) => {
+            fields.iter().try_for_each(
+                |(key, value)| match RESERVED_NAMES.into_iter().find(|name| name == key) {
+                    Some(name) => Err(Unfit::Reserved { name }),
+                    None => nests(value, levels),
+                },
+            )
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
 }

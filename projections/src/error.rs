@@ -48,6 +48,23 @@ impl PostError {
     }
 }
 
+impl PostError {
+    /// Whether somebody else held a lock for longer than this session waits.
+    #[must_use]
+    pub fn is_lock_timeout(&self) -> bool {
+        match self {
+            Self::Sql {
+                source: sqlx::Error::Database(error),
+                ..
+            }
+            | Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A database error; for a missing parent with the detail that names it. The details of other errors
 /// quote whole rows, and what is personal in them must not be kept with a parked stream or in a log.
 fn told(error: &sqlx::Error) -> String {
@@ -64,3 +81,4 @@ fn told(error: &sqlx::Error) -> String {
 }
 
 const FOREIGN_KEY_VIOLATION: &str = "23503";
+const LOCK_NOT_AVAILABLE: &str = "55P03";

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use domain::{AnyEvent, Recorded};
+use sqlx::Connection as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgConnection;
-use sqlx::Connection as _;
 use tracing::error;
 use uuid::Uuid;
 

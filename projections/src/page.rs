@@ -145,7 +145,9 @@ mod tests {
             at: chrono::DateTime::UNIX_EPOCH,
             event: stored["payload"].to_string(),
         };
-        let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored()).unwrap().unwrap();
+        let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
+            .unwrap()
+            .unwrap();
         let page = Page {
             to: 20,
             events: vec![recorded.map(|_| event)],

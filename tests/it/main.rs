@@ -8,6 +8,7 @@
 
 mod append;
 mod faults;
+mod hardening;
 mod http;
 mod projector;
 mod readme;

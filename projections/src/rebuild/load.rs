@@ -135,9 +135,7 @@ async fn load_windows(
     let reading = async move {
         let mut position = from;
         while position < target {
-            let recorded = tail
-                .after(position, WINDOW_EVENTS_MAX.min(target - position))
-                .await?;
+            let recorded = tail.after(position, WINDOW_EVENTS_MAX.min(target - position)).await?;
             let Some(last) = recorded.last() else { break };
             position = last.position;
             let page = tokio::task::spawn_blocking(move || Page::decode(context, position, recorded));

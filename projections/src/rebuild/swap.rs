@@ -15,6 +15,12 @@ use crate::page::Page;
 /// Events that are posted while the checkpoint is locked; with more to post, it waits for another turn.
 const LAST_EVENTS_MAX: i64 = 200;
 
+/// How long a swap waits for a lock, in milliseconds: meanwhile it holds the checkpoint's, and nothing is
+/// posted.
+const LOCK_MS_MAX: u64 = 3_000;
+/// How often it then tries again. A reader of a page or of a long query lets go in the meantime.
+const LOCK_ATTEMPTS_MAX: usize = 100;
+
 /// Makes the ledger's generation the live one; the one before is retired, and the one before that
 /// dropped. Returns for how many seconds the checkpoint was locked.
 pub(super) async fn swap(
@@ -22,11 +28,21 @@ pub(super) async fn swap(
     connection: &mut PgConnection,
     ledger: &mut Ledger,
 ) -> Result<f64, PostError> {
+    let mut attempts = 0;
     let seconds = loop {
         let end = work.tail.end().await?.max(work.live(connection).await?.position);
         load::post_until(work, connection, ledger, end, Phase::Swapping).await?;
-        if let Some(seconds) = try_swap(work, connection, ledger).await? {
-            break seconds;
+        match try_swap(work, connection, ledger).await {
+            Ok(Some(seconds)) => break seconds,
+            Ok(None) => {}
+            Err(error) if error.is_lock_timeout() && attempts < LOCK_ATTEMPTS_MAX => {
+                attempts += 1;
+                warn!(
+                    context = work.context.name,
+                    attempts, "a lock kept the swap waiting; trying again"
+                );
+            }
+            Err(error) => return Err(error),
         }
     };
     // A reader in the middle of a long query may still hold it; then the next swap drops it.
@@ -45,7 +61,7 @@ async fn try_swap(
     let mut transaction = connection.begin().await?;
     execute(
         &mut transaction,
-        "set local synchronous_commit = on; set local lock_timeout = '10s'",
+        &format!("set local synchronous_commit = on; set local lock_timeout = {LOCK_MS_MAX}"),
     )
     .await?;
     let locked = Instant::now();
