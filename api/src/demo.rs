@@ -251,7 +251,8 @@ impl Demo<'_> {
         };
         let register = json!({ "email": person.email, "name": person.name });
         self.give(user("register", register)).await?;
-        self.give(user("assign-role", json!({ "role_id": person.role }))).await?;
+        self.give(user("assign-role", json!({ "role_id": person.role })))
+            .await?;
         if let Some(department) = person.department {
             self.give(user("join-department", json!({ "department_id": department })))
                 .await?;

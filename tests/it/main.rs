@@ -7,9 +7,11 @@
 )]
 
 mod append;
+mod approvals;
 mod faults;
 mod hardening;
 mod http;
+mod policies;
 mod projector;
 mod readme;
 mod relay;

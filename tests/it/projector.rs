@@ -46,7 +46,8 @@ async fn history(ledger: &Ledger, size: u128) {
         .does::<User>(ledger.actor, serde_json::from_value(register).unwrap())
         .await;
     let department = Uuid::from_u128(7_000);
-    let enter = serde_json::from_value(json!({"enter": {"name": "Workshop", "manager_id": ledger.actor}})).unwrap();
+    let manager_id = ledger.approver().await;
+    let enter = serde_json::from_value(json!({"enter": {"name": "Workshop", "manager_id": manager_id}})).unwrap();
     ledger
         .does::<Register<domain::identity::department::Department>>(department, enter)
         .await;

@@ -1,10 +1,16 @@
 //! The book on a database of its own, without HTTP: what tests of append, relay and projector use.
 
 use book::bus::BusConfig;
+use book::policy::PolicyWorker;
 use book::relay::Relay;
+use book::timers::TimerWorker;
+use book::worker::{self, Beat};
 use book::{Book, Bus, Envelope, MasterKey, Pools, Step, Tail, Vault};
 use chrono::Utc;
-use domain::Decider;
+use domain::identity::role::Role;
+use domain::identity::user::User;
+use domain::{Decider, Policy};
+use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -96,6 +102,60 @@ impl Ledger {
             .execute(self.envelope(), vec![Step::of::<D>(stream, None, command)])
             .await
             .expect("the command is accepted")
+    }
+
+    /// A user who may approve orders, as the manager of whatever department names them.
+    pub async fn approver(&self) -> Uuid {
+        let (role, user) = (Uuid::now_v7(), Uuid::now_v7());
+        let define = json!({"define": {"name": role.simple().to_string(), "permissions": ["orders.approve"]}});
+        self.does::<Role>(role, serde_json::from_value(define).expect("a command"))
+            .await;
+        let register = json!({"register": {"name": "Mona", "email": format!("{}@example.com", user.simple())}});
+        let assign = json!({"assign-role": {"role_id": role}});
+        for command in [register, assign] {
+            self.does::<User>(user, serde_json::from_value(command).expect("a command"))
+                .await;
+        }
+        user
+    }
+
+    /// Runs the policies and their timers until the ledger stops.
+    pub fn policies(&self) -> Vec<tokio::task::JoinHandle<()>> {
+        let stop = || self.stop.child_token();
+        let mut running = Vec::new();
+        for &policy in domain::POLICIES {
+            running.push(tokio::spawn(worker::run(
+                self.policy_worker(policy),
+                format!("daybook policy {}", policy.name()),
+                self.pools.writer.clone(),
+                Beat::default(),
+                stop(),
+            )));
+        }
+        let timers = TimerWorker {
+            pool: self.pools.writer.clone(),
+            book: self.book.clone(),
+            policies: domain::POLICIES,
+        };
+        running.push(tokio::spawn(worker::run(
+            timers,
+            "daybook timers".to_owned(),
+            self.pools.writer.clone(),
+            Beat::default(),
+            stop(),
+        )));
+        running
+    }
+
+    pub fn policy_worker(&self, policy: &'static dyn Policy) -> PolicyWorker {
+        PolicyWorker {
+            policy,
+            pool: self.pools.writer.clone(),
+            book: self.book.clone(),
+            tail: self.tail.clone(),
+            bus: self.bus.clone(),
+            committed: self.book.committed(),
+        }
     }
 
     /// Runs a relay until the ledger stops.

@@ -38,7 +38,7 @@ pub struct Service {
 impl Service {
     /// All roles in this process.
     pub async fn start() -> Self {
-        Self::over(Database::create().await, vec![Role::Api, Role::Relay, Role::Projector]).await
+        Self::over(Database::create().await, vec![Role::Api, Role::Relay, Role::Projector, Role::Policy]).await
     }
 
     pub async fn over(database: Database, roles: Vec<Role>) -> Self {
@@ -225,6 +225,22 @@ impl Client {
     pub async fn get_after(&self, path: &str, position: i64) -> Reply {
         self.send(self.request(Method::GET, path).header("Daybook-After", position))
             .await
+    }
+
+    /// Reads again and again until the answer is what is waited for: what policies do comes by itself.
+    pub async fn until(&self, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let reading = async {
+            loop {
+                let seen = self.get(path).await.ok();
+                if is_it(&seen) {
+                    return seen;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), reading)
+            .await
+            .unwrap_or_else(|_| panic!("{path} does not become what is waited for"))
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Reply {

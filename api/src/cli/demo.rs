@@ -35,7 +35,10 @@ impl Demo {
             let files = northwind::Files::read(folder)?;
             let bar = bar(files.commands());
             let tenant = northwind::tenant(config.tenant);
-            northwind::load(&opened.book, &opened.tail, tenant, &files, &|done| bar.set_position(done)).await?;
+            northwind::load(&opened.book, &opened.tail, tenant, &files, &|done| {
+                bar.set_position(done)
+            })
+            .await?;
             bar.finish_and_clear();
             return say(&format!(
                 "Northwind is in tenant {tenant}; `daybook token --admin --tenant {tenant}` gives a token"

@@ -83,7 +83,8 @@ async fn supplier(demo: &Demo<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Re
         "lead_time_days": 2 + chance.next_u32() % 20, "is_preferred": n.is_multiple_of(7),
     });
     let stream = demo.id(&format!("supplier/{n}"));
-    demo.give(enter(admin, at, "cloudwatcher/suppliers", stream, entry)).await?;
+    demo.give(enter(admin, at, "cloudwatcher/suppliers", stream, entry))
+        .await?;
     Ok(())
 }
 
@@ -108,7 +109,8 @@ async fn part(demo: &Demo<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Result
             "part_id": stream, "variant_code": code, "variant_name": name, "attributes": { "size": code },
             "cost_per_unit": price, "retail_price": price * Decimal::TWO,
         });
-        demo.give(enter(admin, at, "cloudwatcher/part-variants", id, entry)).await?;
+        demo.give(enter(admin, at, "cloudwatcher/part-variants", id, entry))
+            .await?;
         variant = Some(id);
     }
     let mut offers = Vec::new();
@@ -120,7 +122,8 @@ async fn part(demo: &Demo<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Result
             "sku": format!("{n:05}-{nth}"), "lead_time_days": 2 + chance.next_u32() % 20, "is_preferred": nth == 0,
         });
         let id = demo.id(&format!("offer/{n}/{nth}"));
-        demo.give(enter(admin, at, "cloudwatcher/part-suppliers", id, entry)).await?;
+        demo.give(enter(admin, at, "cloudwatcher/part-suppliers", id, entry))
+            .await?;
         offers.push(Offer {
             part: stream,
             variant,

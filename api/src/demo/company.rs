@@ -172,7 +172,11 @@ pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company,
     })
 }
 
-async fn define(demo: &Demo<'_>, (name, description, permissions): (&str, &str, &[&str]), at: DateTime<Utc>) -> Result<(), Fault> {
+async fn define(
+    demo: &Demo<'_>,
+    (name, description, permissions): (&str, &str, &[&str]),
+    at: DateTime<Utc>,
+) -> Result<(), Fault> {
     demo.give(Given {
         by: SYSTEM,
         at,
@@ -197,7 +201,9 @@ fn buyers(demo: &Demo<'_>) -> Vec<Buyer> {
             Some(Buyer {
                 user: demo.id(&format!("user/{short}")),
                 department: demo.id(&format!("department/{department}")),
-                approvers: up.map(|department| demo.id(&format!("user/{}", department.3))).collect(),
+                approvers: up
+                    .map(|department| demo.id(&format!("user/{}", department.3)))
+                    .collect(),
             })
         })
         .collect()

@@ -25,7 +25,11 @@ const EMPLOYEE: &[&str] = &[
     "cloudwatcher.suppliers.read",
     "cloudwatcher.parts.read",
 ];
-const MANAGER: &[&str] = &["orders.approve", "cloudwatcher.approval.*", "cloudwatcher.order_approvals.read"];
+const MANAGER: &[&str] = &[
+    "orders.approve",
+    "cloudwatcher.approval.*",
+    "cloudwatcher.order_approvals.read",
+];
 /// How these files write a missing value.
 const MISSING: &str = "NULL";
 
@@ -200,15 +204,29 @@ impl Northwind<'_> {
     /// One department per manager, below that of the manager's own manager.
     async fn people(&self) -> Result<(), Fault> {
         let (demo, admin, at) = (self.demo, self.admin, self.began);
-        for (name, permissions) in [("employee", EMPLOYEE.to_vec()), ("manager", [EMPLOYEE, MANAGER].concat())] {
+        for (name, permissions) in [
+            ("employee", EMPLOYEE.to_vec()),
+            ("manager", [EMPLOYEE, MANAGER].concat()),
+        ] {
             let body = json!({ "name": name, "permissions": permissions });
-            self.give(admin, at, "identity/roles", demo.id(&format!("role/{name}")), "define", body)
-                .await?;
+            self.give(
+                admin,
+                at,
+                "identity/roles",
+                demo.id(&format!("role/{name}")),
+                "define",
+                body,
+            )
+            .await?;
         }
         let managers: Vec<u32> = self.files.employees.iter().filter_map(Employee::manager).collect();
         for employee in &self.files.employees {
             let (first, last) = (&employee.first_name, &employee.last_name);
-            let role = if managers.contains(&employee.id) { "manager" } else { "employee" };
+            let role = if managers.contains(&employee.id) {
+                "manager"
+            } else {
+                "employee"
+            };
             let person = Person {
                 id: self.id("employee", employee.id),
                 email: format!("{first}.{last}@northwind.example").to_lowercase(),
@@ -224,7 +242,12 @@ impl Northwind<'_> {
         // Whoever reports to nobody comes first, so that a department's parent is there before it.
         let mut above = vec![None];
         while let Some(over) = above.pop() {
-            for manager in self.files.employees.iter().filter(|employee| employee.manager() == over) {
+            for manager in self
+                .files
+                .employees
+                .iter()
+                .filter(|employee| employee.manager() == over)
+            {
                 if !managers.contains(&manager.id) {
                     continue;
                 }
@@ -233,14 +256,16 @@ impl Northwind<'_> {
                     "manager_id": self.id("employee", manager.id),
                 });
                 let stream = self.department(Some(manager.id));
-                demo.give(enter(admin, at, "identity/departments", stream, department)).await?;
+                demo.give(enter(admin, at, "identity/departments", stream, department))
+                    .await?;
                 above.push(Some(manager.id));
             }
         }
         for employee in &self.files.employees {
             let body = json!({ "department_id": self.department(employee.manager()) });
             let stream = self.id("employee", employee.id);
-            self.give(admin, at, "identity/users", stream, "join-department", body).await?;
+            self.give(admin, at, "identity/users", stream, "join-department", body)
+                .await?;
         }
         // Two managers are too few for more than one level.
         let policy = json!({ "currencies": [{ "currency": "USD", "thresholds": ["0"] }] });
@@ -263,10 +288,15 @@ impl Northwind<'_> {
         for supplier in &self.files.suppliers {
             let entry = json!({ "name": supplier.company_name, "contact_phone": present(&supplier.phone) });
             let stream = self.id("supplier", supplier.id);
-            demo.give(enter(admin, at, "cloudwatcher/suppliers", stream, entry)).await?;
+            demo.give(enter(admin, at, "cloudwatcher/suppliers", stream, entry))
+                .await?;
         }
         for product in &self.files.products {
-            let category = self.files.categories.iter().find(|category| category.id == product.category_id);
+            let category = self
+                .files
+                .categories
+                .iter()
+                .find(|category| category.id == product.category_id);
             let entry = json!({
                 "part_code": format!("NW-{:03}", product.id), "name": product.product_name,
                 "category": category.map(|category| &category.category_name),
@@ -279,7 +309,8 @@ impl Northwind<'_> {
                 "supplier_cost": product.unit_price.round_dp(2),
             });
             let stream = self.id("offer", product.id);
-            demo.give(enter(admin, at, "cloudwatcher/part-suppliers", stream, offer)).await?;
+            demo.give(enter(admin, at, "cloudwatcher/part-suppliers", stream, offer))
+                .await?;
         }
         Ok(())
     }
@@ -290,7 +321,11 @@ impl Northwind<'_> {
         };
         let details = self.files.details.get(&order.id).map(Vec::as_slice).unwrap_or_default();
         let items: Vec<Value> = details.iter().map(|detail| self.item(detail)).collect();
-        let employee = self.files.employees.iter().find(|employee| employee.id == order.employee_id);
+        let employee = self
+            .files
+            .employees
+            .iter()
+            .find(|employee| employee.id == order.employee_id);
         let department = self.department(employee.and_then(Employee::manager));
         let (by, stream) = (self.id("employee", order.employee_id), self.id("order", order.id));
         let note = format!(
@@ -309,19 +344,31 @@ impl Northwind<'_> {
             .and_then(Employee::manager)
             .map_or(self.admin, |manager| self.id("employee", manager));
         let approve = json!({ "revision": 1 });
-        self.give(approver, hours(12), "cloudwatcher/approvals", stream, "approve", approve)
-            .await?;
+        self.give(
+            approver,
+            hours(12),
+            "cloudwatcher/approvals",
+            stream,
+            "approve",
+            approve,
+        )
+        .await?;
         self.give(by, hours(14), orders, stream, "place", json!({})).await?;
         let Some(shipped_at) = time(&order.shipped_date) else {
             return Ok(());
         };
         let lines = self.received(stream).await?;
         let at = (shipped_at + TimeDelta::hours(16)).max(hours(15));
-        self.give(by, at, orders, stream, "receive", json!({ "lines": lines })).await
+        self.give(by, at, orders, stream, "receive", json!({ "lines": lines }))
+            .await
     }
 
     fn item(&self, detail: &Detail) -> Value {
-        let product = self.files.products.iter().find(|product| product.id == detail.product_id);
+        let product = self
+            .files
+            .products
+            .iter()
+            .find(|product| product.id == detail.product_id);
         let price = detail.unit_price * (Decimal::ONE - detail.discount);
         json!({
             "part_id": self.id("part", detail.product_id),
@@ -336,17 +383,24 @@ impl Northwind<'_> {
         let order = self.demo.book.state::<Order>(self.demo.tenant, stream).await?;
         let content = order.as_deref().and_then(Order::content);
         let items = content.map(|content| content.items.as_slice()).unwrap_or_default();
-        let line = |item: &domain::cloudwatcher::order::Item| json!({ "item_id": item.item_id, "quantity": item.quantity });
+        let line =
+            |item: &domain::cloudwatcher::order::Item| json!({ "item_id": item.item_id, "quantity": item.quantity });
         Ok(items.iter().map(line).collect())
     }
 
     /// Takes out of use what is not sold any more, once its orders are told.
     async fn discontinue(&self) -> Result<(), Fault> {
-        let last = self.files.orders.iter().filter_map(|order| time(&order.order_date)).max();
+        let last = self
+            .files
+            .orders
+            .iter()
+            .filter_map(|order| time(&order.order_date))
+            .max();
         let at = last.unwrap_or_else(Utc::now) + TimeDelta::days(1);
         for product in self.files.products.iter().filter(|product| product.discontinued == 1) {
             let stream = self.id("part", product.id);
-            self.give(self.admin, at, "cloudwatcher/parts", stream, "strike", json!({})).await?;
+            self.give(self.admin, at, "cloudwatcher/parts", stream, "strike", json!({}))
+                .await?;
         }
         Ok(())
     }

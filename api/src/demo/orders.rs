@@ -131,7 +131,9 @@ impl Story<'_> {
             self.wait(&mut chance, 8);
             if end == End::Rejected {
                 let notes = "We still have enough of these; ask again next quarter.";
-                return self.decide(approver, nth, "reject", json!({ "revision": 1, "notes": notes })).await;
+                return self
+                    .decide(approver, nth, "reject", json!({ "revision": 1, "notes": notes }))
+                    .await;
             }
             self.decide(approver, nth, "approve", json!({ "revision": 1 })).await?;
         }
@@ -140,7 +142,9 @@ impl Story<'_> {
         }
         self.wait(&mut chance, 24);
         if end == End::Cancelled {
-            return self.order(self.buyer.user, "cancel", json!({}), Some("Bought too much last year")).await;
+            return self
+                .order(self.buyer.user, "cancel", json!({}), Some("Bought too much last year"))
+                .await;
         }
         self.order(self.buyer.user, "place", json!({}), None).await?;
         self.deliver(&mut chance, end, &items).await
@@ -175,12 +179,17 @@ impl Story<'_> {
         self.wait(chance, 24 * 7);
         if end == End::Received {
             let lines: Vec<Value> = quantities().map(line).collect();
-            return self.order(self.buyer.user, "receive", json!({ "lines": lines }), None).await;
+            return self
+                .order(self.buyer.user, "receive", json!({ "lines": lines }), None)
+                .await;
         }
         // Half of the first item, at least one of it; an item of one comes in full and others stay open.
-        let first = quantities().take(1).map(|(id, quantity)| line((id, (quantity / 2).max(1))));
+        let first = quantities()
+            .take(1)
+            .map(|(id, quantity)| line((id, (quantity / 2).max(1))));
         let lines: Vec<Value> = first.collect();
-        self.order(self.buyer.user, "receive", json!({ "lines": lines }), None).await?;
+        self.order(self.buyer.user, "receive", json!({ "lines": lines }), None)
+            .await?;
         if end == End::ClosedShort {
             self.wait(chance, 24 * 7);
             let reason = Some("The supplier has stopped making it");
@@ -194,7 +203,9 @@ impl Story<'_> {
         use domain::cloudwatcher::order::Order;
         let order = self.demo.book.state::<Order>(self.demo.tenant, self.stream).await?;
         let content = order.as_deref().and_then(Order::content);
-        Ok(content.map_or_else(Vec::new, |content| content.items.iter().map(|item| item.item_id).collect()))
+        Ok(content.map_or_else(Vec::new, |content| {
+            content.items.iter().map(|item| item.item_id).collect()
+        }))
     }
 
     async fn order(&self, by: Uuid, command: &str, body: Value, reason: Option<&str>) -> Result<(), Fault> {

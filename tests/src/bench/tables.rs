@@ -58,7 +58,8 @@ async fn history(ledger: &Ledger) {
     ledger
         .does::<User>(ledger.actor, serde_json::from_value(register).unwrap())
         .await;
-    let enter = serde_json::from_value(json!({"enter": {"name": "Workshop"}})).unwrap();
+    let manager_id = ledger.approver().await;
+    let enter = serde_json::from_value(json!({"enter": {"name": "Workshop", "manager_id": manager_id}})).unwrap();
     ledger.does::<Register<Department>>(department, enter).await;
     let enter = serde_json::from_value(json!({"enter": {"name": "Acme"}})).unwrap();
     ledger.does::<Register<Supplier>>(supplier, enter).await;

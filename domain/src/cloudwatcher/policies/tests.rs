@@ -23,6 +23,7 @@ fn react(event: AnyEvent) -> Vec<Reaction> {
         event_version: String::new(),
         metadata: Metadata::default(),
         at: AT,
+        recorded_at: AT,
         event,
     })
 }

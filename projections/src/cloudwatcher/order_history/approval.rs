@@ -21,7 +21,11 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
                      {orders} other orders of the buyer it would need more"
                 ),
             };
-            ("approval-asked", description, json!({ "revision": revision, "levels": levels, "split_with": split_with }))
+            (
+                "approval-asked",
+                description,
+                json!({ "revision": revision, "levels": levels, "split_with": split_with }),
+            )
         }
         Event::LevelAsked {
             ask_id,
@@ -49,12 +53,22 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
                 json!({ "ask_id": ask_id, "level": level, "by": by, "on_behalf_of": on_behalf_of, "notes": notes });
             ("level-approved", description, metadata)
         }
-        Event::LevelEscalated { ask_id, level, from, to } => (
+        Event::LevelEscalated {
+            ask_id,
+            level,
+            from,
+            to,
+        } => (
             "level-escalated",
             format!("Level {level} was not decided in time and goes up to user {to}"),
             json!({ "ask_id": ask_id, "level": level, "from": from, "to": to }),
         ),
-        Event::LevelReassigned { ask_id, level, from, to } => (
+        Event::LevelReassigned {
+            ask_id,
+            level,
+            from,
+            to,
+        } => (
             "level-reassigned",
             format!("Level {level} goes to user {to}, because user {from} may no longer decide it"),
             json!({ "ask_id": ask_id, "level": level, "from": from, "to": to }),

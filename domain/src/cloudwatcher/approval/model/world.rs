@@ -430,6 +430,7 @@ fn recorded(stream: Uuid, at: DateTime<Utc>, event: AnyEvent) -> Recorded<AnyEve
         event_version: String::new(),
         metadata: Metadata::default(),
         at,
+        recorded_at: at,
         event,
     }
 }
