@@ -6,6 +6,7 @@ mod bypass;
 mod decision;
 mod delegated;
 mod routing;
+mod together;
 mod waiting;
 
 use chrono::TimeDelta;

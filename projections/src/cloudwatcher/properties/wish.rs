@@ -111,9 +111,11 @@ impl Wish {
     }
 
     pub(crate) fn department(&self) -> Value {
-        let parent = (self.first > 0)
-            .then(|| id(Kind::Department, self.first))
-            .unwrap_or(TOP);
+        let parent = if self.first > 0 {
+            id(Kind::Department, self.first)
+        } else {
+            TOP
+        };
         let manager = (self.second > 0).then(|| id(Kind::User, self.second));
         self.register(json!({
             "name": self.text(255), "parent_id": parent, "description": self.text(4_000), "manager_id": manager,
