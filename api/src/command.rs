@@ -224,7 +224,11 @@ impl Sent<'_> {
         };
         outcome.map_err(|error| match error {
             // Whoever the decision does not know as entitled may not learn that the stream is there.
-            ExecuteError::Refused(_) | ExecuteError::Claimed { .. } | ExecuteError::Moved { .. }
+            ExecuteError::Refused(Refusal {
+                class: Class::Forbidden,
+                ..
+            })
+            | ExecuteError::Moved { .. }
                 if reach == Reach::Beyond =>
             {
                 self.not_found()

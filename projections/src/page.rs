@@ -143,6 +143,7 @@ mod tests {
             event_version: text("event_version"),
             metadata: domain::Metadata::default(),
             at: chrono::DateTime::UNIX_EPOCH,
+            recorded_at: chrono::DateTime::UNIX_EPOCH,
             event: stored["payload"].to_string(),
         };
         let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())

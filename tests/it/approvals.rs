@@ -40,7 +40,8 @@ impl Company {
         ];
         let mut parent: Option<Uuid> = None;
         for (department, manager) in departments.iter().zip(&managers) {
-            let entry = json!({"name": department.simple().to_string(), "parent_id": parent, "manager_id": manager.user});
+            let entry =
+                json!({"name": department.simple().to_string(), "parent_id": parent, "manager_id": manager.user});
             let path = format!("/v1/identity/departments/{department}/enter");
             admin.post(&path, &entry).await.ok();
             parent = Some(*department);
@@ -65,7 +66,8 @@ impl Company {
     /// A submitted order of the buyer, and where its submission is in the book.
     async fn submitted(&self, quantity: i32, price: &str) -> Uuid {
         let order = Uuid::now_v7();
-        let item = json!({"part_id": self.part, "supplier_id": self.supplier, "quantity": quantity, "unit_price": price});
+        let item =
+            json!({"part_id": self.part, "supplier_id": self.supplier, "quantity": quantity, "unit_price": price});
         let draft = json!({"department_id": self.departments[2], "currency": "EUR", "items": [item]});
         self.order(order, "draft", draft).await;
         self.order(order, "submit", json!({})).await;
@@ -122,22 +124,46 @@ async fn an_order_needs_every_level_before_it_can_be_placed_and_received() {
         company.buyer.post(&place, &json!({})).await.problem(422);
         let ask = company.ask(person, order).await;
         assert_eq!((&ask["level"], &ask["revision"]), (&json!(level), &json!(1)), "{ask}");
-        assert_eq!((&ask["order_total"], &ask["items"][0]["quantity"]), (&json!("12000.00"), &json!(1_200)), "{ask}");
+        assert_eq!(
+            (&ask["order_total"], &ask["items"][0]["quantity"]),
+            (&json!("12000.00"), &json!(1_200)),
+            "{ask}"
+        );
         company.approve(person, order, 1).await.ok();
     }
     let row = company.until_status(order, "approved").await;
     assert_eq!(row["approved_by"], json!(director.user));
     company.order(order, "place", json!({})).await;
 
-    let items = company.service.admin.get(&format!("/v1/cloudwatcher/order_items?order_id={order}")).await.ok();
+    let items = company
+        .service
+        .admin
+        .get(&format!("/v1/cloudwatcher/order_items?order_id={order}"))
+        .await
+        .ok();
     let item = items["rows"][0]["id"].clone();
-    company.order(order, "receive", json!({"lines": [{"item_id": item, "quantity": 200}]})).await;
+    company
+        .order(order, "receive", json!({"lines": [{"item_id": item, "quantity": 200}]}))
+        .await;
     company.until_status(order, "partially-received").await;
-    let cancel = company.buyer.post(&format!("/v1/cloudwatcher/orders/{order}/cancel"), &json!({})).await;
+    let cancel = company
+        .buyer
+        .post(&format!("/v1/cloudwatcher/orders/{order}/cancel"), &json!({}))
+        .await;
     cancel.problem(422);
     let too_many = json!({"lines": [{"item_id": item, "quantity": 1_001}]});
-    company.buyer.post(&format!("/v1/cloudwatcher/orders/{order}/receive"), &too_many).await.problem(422);
-    company.order(order, "receive", json!({"lines": [{"item_id": item, "quantity": 1_000}]})).await;
+    company
+        .buyer
+        .post(&format!("/v1/cloudwatcher/orders/{order}/receive"), &too_many)
+        .await
+        .problem(422);
+    company
+        .order(
+            order,
+            "receive",
+            json!({"lines": [{"item_id": item, "quantity": 1_000}]}),
+        )
+        .await;
     company.until_status(order, "received").await;
     company.service.end().await;
 }
@@ -170,7 +196,8 @@ async fn a_delegate_decides_in_anothers_place_and_the_row_says_so() {
     company.ask(manager, order).await;
     company.approve(&delegate, order, 1).await.problem(404);
     let until = chrono::Utc::now() + chrono::TimeDelta::days(7);
-    let grant = json!({"to": delegate.user, "ends_at": until, "department_ids": [company.departments[1]], "total_max": "5.00"});
+    let grant =
+        json!({"to": delegate.user, "ends_at": until, "department_ids": [company.departments[1]], "total_max": "5.00"});
     let grants = format!("/v1/cloudwatcher/delegations/{}/grant", manager.user);
     // Nobody delegates what is another's.
     company.service.admin.post(&grants, &grant).await.problem(403);
@@ -180,7 +207,12 @@ async fn a_delegate_decides_in_anothers_place_and_the_row_says_so() {
     assert!(ask["delegation_id"].is_string(), "{ask}");
     company.approve(&delegate, order, 1).await.ok();
     company.until_status(order, "approved").await;
-    let rows = company.service.admin.get(&format!("/v1/cloudwatcher/order_approvals?order_id={order}")).await.ok();
+    let rows = company
+        .service
+        .admin
+        .get(&format!("/v1/cloudwatcher/order_approvals?order_id={order}"))
+        .await
+        .ok();
     let row = &rows["rows"][0];
     assert_eq!(
         (&row["status"], &row["approver_id"], &row["decided_by"]),
@@ -204,20 +236,36 @@ async fn a_material_change_voids_what_was_approved_and_asks_again() {
     company.ask(manager, order).await;
     company.approve(manager, order, 1).await.ok();
     company.ask(head, order).await;
-    let items = company.service.admin.get(&format!("/v1/cloudwatcher/order_items?order_id={order}")).await.ok();
+    let items = company
+        .service
+        .admin
+        .get(&format!("/v1/cloudwatcher/order_items?order_id={order}"))
+        .await
+        .ok();
     let item = items["rows"][0]["id"].clone();
     // Fewer of them keep what was decided.
-    let kept = company.order(order, "change-item", json!({"item_id": item, "quantity": 150})).await;
+    let kept = company
+        .order(order, "change-item", json!({"item_id": item, "quantity": 150}))
+        .await;
     assert_eq!(kept["events"], json!(["OrderItemChanged"]));
-    let asked_anew = company.order(order, "change-item", json!({"item_id": item, "quantity": 160})).await;
+    let asked_anew = company
+        .order(order, "change-item", json!({"item_id": item, "quantity": 160}))
+        .await;
     assert_eq!(asked_anew["events"], json!(["OrderItemChanged", "OrderSubmitted"]));
     let path = format!("/v1/cloudwatcher/order_approvals?order_id={order}&order=created_at.asc");
     let rows = company
         .service
         .admin
-        .until(&path, |rows| rows["rows"].as_array().is_some_and(|rows| rows.len() == 3))
+        .until(&path, |rows| {
+            rows["rows"].as_array().is_some_and(|rows| rows.len() == 3)
+        })
         .await;
-    let statuses: Vec<_> = rows["rows"].as_array().unwrap().iter().map(|row| row["status"].clone()).collect();
+    let statuses: Vec<_> = rows["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["status"].clone())
+        .collect();
     assert_eq!(statuses, ["voided", "voided", "pending"], "{rows}");
     company.approve(head, order, 1).await.problem(404);
     company.approve(manager, order, 1).await.problem(422);
@@ -245,7 +293,12 @@ async fn many_decisions_at_once_each_have_their_own_outcome() {
         {"order_id": none, "revision": 1, "decision": "approve"},
     ]});
     let outcomes = manager.post("/v1/cloudwatcher/approvals/decide", &body).await.ok();
-    let statuses: Vec<_> = outcomes["outcomes"].as_array().unwrap().iter().map(|one| one["status"].clone()).collect();
+    let statuses: Vec<_> = outcomes["outcomes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["status"].clone())
+        .collect();
     assert_eq!(statuses, [200, 422, 404].map(|status| json!(status)), "{outcomes}");
     assert_eq!(outcomes["outcomes"][1]["problem"]["field"], "notes", "{outcomes}");
     company.until_status(fine, "approved").await;
@@ -253,8 +306,12 @@ async fn many_decisions_at_once_each_have_their_own_outcome() {
         {"order_id": fine, "revision": 1, "decision": "approve"},
         {"order_id": fine, "revision": 1, "decision": "reject", "notes": "no"},
     ]});
-    manager.post("/v1/cloudwatcher/approvals/decide", &twice).await.problem(400);
-    let reject = json!({"decisions": [{"order_id": refused, "revision": 1, "decision": "reject", "notes": "too dear"}]});
+    manager
+        .post("/v1/cloudwatcher/approvals/decide", &twice)
+        .await
+        .problem(400);
+    let reject =
+        json!({"decisions": [{"order_id": refused, "revision": 1, "decision": "reject", "notes": "too dear"}]});
     manager.post("/v1/cloudwatcher/approvals/decide", &reject).await.ok();
     let row = company.until_status(refused, "draft").await;
     assert_eq!(row["revision"], 1);
@@ -272,7 +329,12 @@ async fn an_order_that_nobody_may_approve_is_refused_with_what_would_help() {
     let refused = company.buyer.post(&submit, &json!({})).await.problem(422);
     assert_eq!(refused["rule"], "no-thresholds", "{refused}");
     let policy = json!({"currencies": [{"currency": "JPY", "thresholds": ["0"]}], "deadline_hours": 1});
-    company.service.admin.post("/v1/cloudwatcher/approval-policies", &policy).await.ok();
+    company
+        .service
+        .admin
+        .post("/v1/cloudwatcher/approval-policies", &policy)
+        .await
+        .ok();
     company.buyer.post(&submit, &json!({})).await.ok();
     let ask = company.ask(&company.managers[2], order).await;
     let hours = |time: &Value| chrono::DateTime::parse_from_rfc3339(time.as_str().unwrap()).unwrap();

@@ -36,7 +36,9 @@ async fn goods(ledger: &Ledger) -> Goods {
     ledger.does::<User>(ledger.actor, command(register)).await;
     let manager_id = ledger.approver().await;
     let enter = json!({"enter": {"name": "Workshop", "manager_id": manager_id}});
-    ledger.does::<Register<Department>>(goods.department, command(enter)).await;
+    ledger
+        .does::<Register<Department>>(goods.department, command(enter))
+        .await;
     ledger
         .does::<Register<Supplier>>(goods.supplier, command(json!({"enter": {"name": "Acme"}})))
         .await;
@@ -62,18 +64,19 @@ async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
 async fn caught_up(pool: &PgPool) {
     let waiting = async {
         loop {
-            let behind: bool = sqlx::query_scalar(
-                "select exists (select from book.policies where position < book.last_position())",
-            )
-            .fetch_one(pool)
-            .await
-            .unwrap();
+            let behind: bool =
+                sqlx::query_scalar("select exists (select from book.policies where position < book.last_position())")
+                    .fetch_one(pool)
+                    .await
+                    .unwrap();
             if !behind {
                 return;
             }
         }
     };
-    tokio::time::timeout(WAIT, waiting).await.expect("the policies catch up");
+    tokio::time::timeout(WAIT, waiting)
+        .await
+        .expect("the policies catch up");
 }
 
 async fn count(pool: &PgPool, query: &str) -> i64 {
@@ -116,7 +119,11 @@ async fn a_policy_killed_fifty_times_asks_for_every_approval_once() {
     }
     let streams = "select count(distinct aggregate_id) from book.events where event_type = 'ApprovalAsked'";
     assert_eq!(count(pool, streams).await, orders);
-    assert_eq!(count(pool, "select count(*) from book.timers").await, orders, "a timer for each");
+    assert_eq!(
+        count(pool, "select count(*) from book.timers").await,
+        orders,
+        "a timer for each"
+    );
     assert_eq!(count(pool, "select count(*) from book.missed").await, 0);
     worker.kill();
 }
@@ -164,7 +171,8 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
     };
     tokio::time::timeout(WAIT, waiting).await.expect("all timers fire");
     assert_eq!(count(pool, fired).await, TIMERS);
-    let once = "select count(*) from (select from book.events group by aggregate_type, aggregate_id having count(*) > 1) s";
+    let once =
+        "select count(*) from (select from book.events group by aggregate_type, aggregate_id having count(*) > 1) s";
     assert_eq!(count(pool, once).await, 0, "none fired twice");
     ledger.stop.cancel();
     worker.await.unwrap();

@@ -3,6 +3,8 @@
 use std::process::Stdio;
 
 use tests::Service;
+use tests::service::{claims, token};
+use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
@@ -14,6 +16,12 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
         .skip(1)
         .map(|block| block.split("```").next().unwrap());
     let tour: String = blocks.collect();
+    // What `as` does in the README, for the people of the tour.
+    let tokens = (0..100_u128).map(|n| {
+        let user = Uuid::from_u128(0x4000_8000_0000_0000_0000 + decimal(n));
+        format!("{user}) echo '{}';; ", token(&claims(service.tenant, user)))
+    });
+    let tour = format!("as() {{ case $1 in {} esac; }}\n{tour}", tokens.collect::<String>());
     for _ in 0..2 {
         let output = tokio::process::Command::new("bash")
             .args(["-euc", &tour])
@@ -36,9 +44,18 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
             "OrderItemChanged",
             "cancelled",
             "submitted",
+            "\"outcomes\"",
+            "voided",
+            "on_behalf_of",
+            "\"status\":\"received\"",
         ] {
             assert!(printed.contains(word), "{word} is missing: {printed}");
         }
     }
     service.end().await;
+}
+
+/// The number whose hexadecimal digits are the decimal ones of `n`: the tour writes ids so.
+fn decimal(n: u128) -> u128 {
+    n / 10 * 16 + n % 10
 }

@@ -38,7 +38,11 @@ pub struct Service {
 impl Service {
     /// All roles in this process.
     pub async fn start() -> Self {
-        Self::over(Database::create().await, vec![Role::Api, Role::Relay, Role::Projector, Role::Policy]).await
+        Self::over(
+            Database::create().await,
+            vec![Role::Api, Role::Relay, Role::Projector, Role::Policy],
+        )
+        .await
     }
 
     pub async fn over(database: Database, roles: Vec<Role>) -> Self {

@@ -143,6 +143,21 @@ impl Approval {
         self.asked().map(|asked| asked.department_id)
     }
 
+    /// Whether this person had a part in it: drafted, submitted, was asked, decided.
+    fn concerns(&self, user: Uuid) -> bool {
+        let involved = |asked: &Asked| asked.drafted_by == user || asked.submitted_by == user;
+        let decided = |levels: &[DecidedLevel]| levels.iter().any(|level| level.people().any(|one| one == user));
+        self.asked().is_some_and(involved)
+            || match self {
+                Self::Unasked | Self::Voided(_) => false,
+                Self::Pending(pending) => {
+                    decided(&pending.decided) || pending.open.as_ref().is_some_and(|open| open.approver_id == user)
+                }
+                Self::Granted { decided: levels, .. } => decided(levels),
+                Self::Rejected { by, .. } => *by == Some(user),
+            }
+    }
+
     /// What was asked for last; `None` before that.
     #[must_use]
     pub fn asked(&self) -> Option<&Asked> {

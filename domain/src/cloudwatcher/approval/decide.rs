@@ -53,6 +53,12 @@ impl Decider for Approval {
                 Ok(self.voided(why).into_iter().collect())
             }
 
+            // What was decided is no business of those who had no part in it.
+            (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), Command::Approve { .. } | Command::Reject { .. })
+                if !self.concerns(request.by) =>
+            {
+                Err(Refusal::NotConcerned)
+            }
             (Self::Granted { asked, .. }, Command::Approve { revision, .. } | Command::Reject { revision, .. }) => {
                 Err(asked.decided_no_more(*revision, "granted"))
             }
@@ -224,8 +230,8 @@ impl Pending {
         notes: Option<&String>,
         request: &Request<'_, Command>,
     ) -> Result<Vec<Event>, Refusal> {
-        text::optional(notes, NOTES_CHARS_MAX).map_err(|unfit| Refusal::Unfit { unfit })?;
         let (open, on_behalf_of) = self.decided_by(revision, request)?;
+        text::optional(notes, NOTES_CHARS_MAX).map_err(|unfit| Refusal::Unfit { unfit })?;
         let approved = Event::LevelApproved {
             ask_id: open.ask_id,
             level: open.level,
@@ -254,8 +260,8 @@ impl Pending {
     }
 
     fn reject(&self, revision: i32, notes: &str, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        text::required(notes, NOTES_CHARS_MAX).map_err(|unfit| Refusal::Unfit { unfit })?;
         let (open, on_behalf_of) = self.decided_by(revision, request)?;
+        text::required(notes, NOTES_CHARS_MAX).map_err(|unfit| Refusal::Unfit { unfit })?;
         Ok(vec![Event::ApprovalRejected {
             revision,
             ask_id: Some(open.ask_id),
@@ -269,6 +275,8 @@ impl Pending {
     /// The level that the asker decides, and in whose place.
     fn decided_by(&self, revision: i32, request: &Request<'_, Command>) -> Result<(&OpenLevel, Option<Uuid>), Refusal> {
         let open = self.open.as_ref().ok_or(Refusal::OrderMovedOn)?;
+        // First, so that whoever may not decide learns nothing else of the order.
+        let on_behalf_of = self.entitled(open, request.by, request.at, request.facts)?;
         if revision != self.asked.revision {
             return Err(Refusal::StaleRevision {
                 current: self.asked.revision,
@@ -277,7 +285,6 @@ impl Pending {
         if !waits(order(request), &self.asked) {
             return Err(Refusal::OrderMovedOn);
         }
-        let on_behalf_of = self.entitled(open, request.by, request.at, request.facts)?;
         Ok((open, on_behalf_of))
     }
 

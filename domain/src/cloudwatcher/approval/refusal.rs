@@ -19,6 +19,8 @@ pub enum Refusal {
     StaleRevision { current: i32 },
     #[error("the order no longer waits for this approval; look at the order again")]
     OrderMovedOn,
+    #[error("this approval was not asked of you")]
+    NotConcerned,
     #[error("deciding on an order needs an active user with the permission {PERMISSION}; ask one who has it")]
     NotPermitted,
     #[error(
@@ -56,9 +58,11 @@ impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotAsked => Class::Missing,
-            Self::NotPermitted | Self::OwnOrder | Self::DecidedAlready { .. } | Self::NotAskedOfYou { .. } => {
-                Class::Forbidden
-            }
+            Self::NotConcerned
+            | Self::NotPermitted
+            | Self::OwnOrder
+            | Self::DecidedAlready { .. }
+            | Self::NotAskedOfYou { .. } => Class::Forbidden,
             Self::NotWaiting { .. }
             | Self::NotPending { .. }
             | Self::StaleRevision { .. }
@@ -79,6 +83,7 @@ impl Refuse for Refusal {
             Self::NotPending { .. } => "not-pending",
             Self::StaleRevision { .. } => "stale-revision",
             Self::OrderMovedOn => "order-moved-on",
+            Self::NotConcerned => "not-concerned",
             Self::NotPermitted => "not-permitted",
             Self::OwnOrder => "own-order",
             Self::DecidedAlready { .. } => "decided-already",
@@ -102,6 +107,7 @@ impl Refuse for Refusal {
             | Self::NotAsked
             | Self::NotPending { .. }
             | Self::OrderMovedOn
+            | Self::NotConcerned
             | Self::NotPermitted
             | Self::OwnOrder
             | Self::DecidedAlready { .. }

@@ -81,7 +81,11 @@ impl Demands {
                 });
             }
         }
-        assert!(demands.chars.len() > 20 && demands.unique.len() == 10 && demands.references.len() == 24);
+        // As often as the DDL says so: what this reader overlooks, no test would look at.
+        let said = |word: &str| ddl.matches(word).count();
+        assert!(demands.chars.len() > 20);
+        assert_eq!(demands.unique.len(), said(" unique "));
+        assert_eq!(demands.references.len(), said(" foreign key "));
         demands
     }
 
