@@ -64,6 +64,7 @@ impl Goods {
             "orders",
             "workshop",
             "elsewhere",
+            "clerk",
             "acme",
             "bolt",
         ];
@@ -126,6 +127,11 @@ impl Goods {
                 "identity/roles/{}/define",
                 "roles",
                 json!({"name": format!("{NAME} role"), "permissions": ["xyzzy.read"]}),
+            ),
+            (
+                "identity/roles/{}/define",
+                "clerk",
+                json!({"name": format!("{NAME} clerk")}),
             ),
             (
                 "identity/users/{}/register",
@@ -241,7 +247,7 @@ impl Goods {
             ("users", "register") => (json!({"name": "Somebody", "email": "again@example.com"}), 422),
             ("users", "rename") => (json!({"name": "Somebody else"}), 200),
             ("users", "change-email") => (json!({"email": "else@example.com"}), 200),
-            ("users", "assign-role") => (json!({"role_id": self.id("roles")}), 200),
+            ("users", "assign-role") => (json!({"role_id": self.id("clerk")}), 200),
             ("users", "unassign-role") => (json!({"role_id": self.id("roles")}), 200),
             ("users", "join-department") => (json!({"department_id": self.id("elsewhere")}), 200),
             ("users", "leave-department") => (json!({"department_id": self.id("elsewhere")}), 200),
