@@ -30,6 +30,18 @@ fn is_taken(answer: &Result<Answer, ExecuteError>) -> bool {
 }
 
 #[tokio::test]
+async fn two_steps_of_one_command_cannot_take_the_same_value() {
+    let ledger = Ledger::open().await;
+    let answer = does(
+        &ledger,
+        vec![enter(Uuid::now_v7(), "ONE"), enter(Uuid::now_v7(), "ONE")],
+    )
+    .await;
+    assert!(is_taken(&answer), "{answer:?}");
+    assert_eq!(ledger.tail.end().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn one_command_moves_a_value_from_one_stream_to_another() {
     let ledger = Ledger::open().await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
@@ -50,6 +62,24 @@ async fn one_command_moves_a_value_from_one_stream_to_another() {
     ledger.does::<Parts>(first, Command::Amend(part("THREE"))).await;
     assert!(is_taken(&does(&ledger, vec![enter(Uuid::now_v7(), "TWO")]).await));
     ledger.does::<Parts>(Uuid::now_v7(), Command::Enter(part("ONE"))).await;
+}
+
+#[tokio::test]
+async fn a_value_that_one_command_takes_and_gives_back_is_free_afterwards() {
+    let ledger = Ledger::open().await;
+    let stream = Uuid::now_v7();
+    does(&ledger, vec![enter(stream, "ONE"), amend(stream, "TWO")])
+        .await
+        .unwrap();
+    ledger.does::<Parts>(Uuid::now_v7(), Command::Enter(part("ONE"))).await;
+    // There and back again is no change: the value stays taken by whom it was.
+    does(&ledger, vec![amend(stream, "THREE"), amend(stream, "TWO")])
+        .await
+        .unwrap();
+    assert!(is_taken(&does(&ledger, vec![enter(Uuid::now_v7(), "TWO")]).await));
+    ledger
+        .does::<Parts>(Uuid::now_v7(), Command::Enter(part("THREE")))
+        .await;
 }
 
 #[tokio::test]

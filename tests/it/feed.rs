@@ -196,3 +196,24 @@ async fn tables_equal_a_fold_of_the_book_when_the_bus_has_lost_its_middle() {
     let messages = messages(&ledger, 40).await;
     posts_truly(&ledger, &messages.iter().collect::<Vec<_>>(), 9..=30).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_equal_a_fold_of_the_book_when_the_bus_repeats_an_event_at_another_place() {
+    let ledger = Ledger::open().await;
+    enter(&ledger, 40).await;
+    let messages = messages(&ledger, 40).await;
+    let mut repeated: Vec<&Message> = messages.iter().collect();
+    repeated.insert(12, &messages[11]);
+    repeated.insert(20, &messages[3]);
+    posts_truly(&ledger, &repeated, 1..=0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_equal_a_fold_of_the_book_when_the_bus_has_events_out_of_order() {
+    let ledger = Ledger::open().await;
+    enter(&ledger, 40).await;
+    let messages = messages(&ledger, 40).await;
+    let mut disordered: Vec<&Message> = messages.iter().collect();
+    disordered[8..30].reverse();
+    posts_truly(&ledger, &disordered, 1..=0).await;
+}
