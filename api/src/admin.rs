@@ -163,24 +163,27 @@ pub async fn unpark(
     let asked: Unpark = serde_json::from_value(body::fields(&headers, &body?)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
     let context = named(&asked.context)?;
-    let waiting = park::parked(&app.pools.projector, context)
-        .await?
+    let mut own = park::parked(&app.pools.projector, context).await?;
+    own.retain(|parked| parked.tenant_id == by.tenant);
+    let own: Vec<_> = own
         .into_iter()
-        .filter(|parked| {
-            parked.tenant_id == by.tenant
-                && asked
-                    .aggregate_type
-                    .as_ref()
-                    .is_none_or(|wanted| *wanted == parked.aggregate_type)
-                && asked.stream.is_none_or(|wanted| wanted == parked.aggregate_id)
-        });
+        .map(|parked| (parked.aggregate_type, parked.aggregate_id))
+        .collect();
+    let wanted = own.iter().filter(|(aggregate_type, stream)| {
+        asked
+            .aggregate_type
+            .as_ref()
+            .is_none_or(|wanted| wanted == aggregate_type)
+            && asked.stream.is_none_or(|wanted| wanted == *stream)
+    });
     let (mut posted, mut still) = (Vec::new(), Vec::new());
-    for parked in waiting {
-        let stream = (parked.aggregate_type, parked.aggregate_id);
-        let outcome = park::unpark(&app.pools.projector, &app.tail, context, Some(&stream)).await?;
-        if outcome.posted.contains(&stream) {
-            posted.push(json!({ "aggregate_type": stream.0, "stream": stream.1 }));
-        } else if let Some((_, error)) = outcome.parked.iter().find(|(parked, _)| *parked == stream) {
+    for stream in wanted {
+        let outcome = park::unpark(&app.pools.projector, &app.tail, context, Some(stream)).await?;
+        // With it go those that waited for it; what another tenant's did is not told here.
+        for posted_now in outcome.posted.iter().filter(|stream| own.contains(stream)) {
+            posted.push(json!({ "aggregate_type": posted_now.0, "stream": posted_now.1 }));
+        }
+        if let Some((_, error)) = outcome.parked.iter().find(|(parked, _)| parked == stream) {
             still.push(json!({ "aggregate_type": stream.0, "stream": stream.1, "error": error }));
         }
     }

@@ -8,6 +8,7 @@
 //! | `DAYBOOK_MASTER_KEY` | 64 hex digits; wraps the keys of persons | |
 //! | `DAYBOOK_JWT_SECRET` | secret of HS256 tokens, at least 32 bytes; or | |
 //! | `DAYBOOK_JWKS_URL` | where the public keys of tokens are (RS256, ES256, EdDSA) | |
+//! | `DAYBOOK_JWKS_REFRESH_SECONDS` | how often they are fetched: a key removed there works no longer than this | `300` |
 //! | `DAYBOOK_JWT_ISSUER` | the `iss` that tokens must have | |
 //! | `DAYBOOK_JWT_AUDIENCE` | the `aud` that tokens must have | |
 //! | `DAYBOOK_NATS_STREAM` | JetStream stream | `DAYBOOK` |
@@ -21,7 +22,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 
 use book::MasterKey;
@@ -56,6 +57,9 @@ pub struct Config {
     /// Where the public keys of tokens are; instead of a secret
     #[arg(long, env = "DAYBOOK_JWKS_URL", conflicts_with = "jwt_secret", global = true)]
     pub jwks_url: Option<String>,
+    /// How often the public keys are fetched, in seconds: one removed there works no longer than this
+    #[arg(long, env = "DAYBOOK_JWKS_REFRESH_SECONDS", default_value = "300", global = true)]
+    pub jwks_refresh_seconds: NonZeroU64,
     /// The `iss` that tokens must have
     #[arg(long, env = "DAYBOOK_JWT_ISSUER", global = true)]
     pub jwt_issuer: Option<String>,

@@ -23,6 +23,8 @@ pub const STREAM_BYTES_MAX: i64 = 1 << 30;
 const REQUEST_SECONDS_MAX: u64 = 2;
 /// Published messages whose acknowledgement is awaited at one time.
 pub const UNACKNOWLEDGED_MESSAGES_MAX: usize = 1_024;
+/// The position that a message says it is at.
+const POSITION: &str = "daybook-position";
 /// The stream's note of which book filled it.
 const INCARNATION: &str = "daybook-incarnation";
 
@@ -193,6 +195,7 @@ pub(crate) fn headers(event: &Recorded<String>) -> Result<HeaderMap, BookError> 
     headers.insert("ce-source", format!("/daybook/{}", event.aggregate_type));
     headers.insert("ce-type", event.event_type.as_str());
     headers.insert("ce-subject", event.stream.to_string());
+    headers.insert(POSITION, event.position.to_string());
     headers.insert(
         "ce-time",
         event.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true),
@@ -209,6 +212,10 @@ pub(crate) fn headers(event: &Recorded<String>) -> Result<HeaderMap, BookError> 
 pub(crate) fn received(message: &async_nats::Message, position: i64) -> Option<Recorded<String>> {
     let headers = message.headers.as_ref()?;
     let header = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
+    // A message that came in beside the relay has moved all that follow: their place says nothing then.
+    if header(POSITION)?.parse() != Ok(position) {
+        return None;
+    }
     let metadata: domain::Metadata = serde_json::from_str(header("daybook-metadata")?).ok()?;
     let recorded_at = DateTime::parse_from_rfc3339(header("ce-time")?).ok()?.to_utc();
     Some(Recorded {

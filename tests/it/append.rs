@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use book::{Book, Envelope, ExecuteError, MasterKey, Step};
+use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
+use book::appender::{Appender, BATCHES_IN_FLIGHT};
+use book::{Book, BookError, Envelope, ExecuteError, MasterKey, Step};
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use sqlx::Row as _;
-use tests::Ledger;
+use tests::{Ledger, until};
 use uuid::Uuid;
 
 type Suppliers = Register<Supplier>;
@@ -90,6 +92,11 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
         ledger.pools.writer.clone(),
         MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap(),
     );
+    for n in 0..5 {
+        ledger
+            .does::<Suppliers>(Uuid::from_u128(10 + n), Command::Enter(supplier("first")))
+            .await;
+    }
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
         let book = if writer % 2 == 0 {
@@ -123,14 +130,6 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
             answers
         });
     }
-    let entered = async {
-        for n in 0..5 {
-            ledger
-                .does::<Suppliers>(Uuid::from_u128(10 + n), Command::Enter(supplier("first")))
-                .await;
-        }
-    };
-    entered.await;
     let mut accepted: HashMap<Uuid, (i64, usize)> = HashMap::new();
     let mut answered = 0;
     while let Some(answers) = writers.join_next().await {
@@ -146,12 +145,24 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
                         "a repeat is answered as the first was"
                     );
                 }
-                Err(ExecuteError::Claimed { .. } | ExecuteError::Refused(_)) => {}
+                Err(ExecuteError::Claimed { .. }) => {}
                 Err(error) => panic!("command {command}: {error:?}"),
             }
         }
     }
     assert_eq!(answered, (WRITERS * COMMANDS) as usize);
+    // Every amendment is accepted: 16 of each pair of writers. Of the codes, 8 by 9, each has a winner,
+    // and no command wins more than two.
+    let commands = |n: fn(u128) -> bool| {
+        let commands = accepted.keys().map(|command| (command.as_u128() - 1_000_000) % 1_000);
+        commands.filter(|number| n(*number)).count()
+    };
+    assert_eq!(commands(|n| n % 3 != 0), 16 * WRITERS as usize / 2);
+    assert!(
+        (36..=72).contains(&commands(|n| n % 3 == 0)),
+        "{}",
+        commands(|n| n % 3 == 0)
+    );
     let stored = events_by_command(&ledger).await;
     for (command, (_, events)) in &accepted {
         assert_eq!(
@@ -173,6 +184,11 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
     .await
     .unwrap();
     assert_eq!(codes, 0, "a claimed code is entered once");
+    let entered: i64 = sqlx::query_scalar("select count(*) from book.events where event_type = 'PartEntered'")
+        .fetch_one(&ledger.pools.owner)
+        .await
+        .unwrap();
+    assert_eq!(entered as usize, commands(|n| n % 3 == 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -327,14 +343,30 @@ async fn a_thousand_clients_that_hang_up_leave_no_transaction_open_and_no_half_c
         let stream = Uuid::from_u128(1 + n);
         let step = Step::of::<Suppliers>(stream, None, Command::Enter(supplier("Acme")));
         let (book, envelope) = (ledger.book.clone(), envelope(&ledger, Uuid::from_u128(1_000_000 + n)));
-        let client = tokio::spawn(async move { book.execute(envelope, vec![step]).await });
-        if n % 3 == 0 {
-            tokio::task::yield_now().await;
-        }
+        let (begun, beginning) = tokio::sync::oneshot::channel();
+        let client = tokio::spawn(async move {
+            let mut answer = Box::pin(book.execute(envelope, vec![step]));
+            // Once it was polled the command is on its way.
+            let first = futures::poll!(answer.as_mut());
+            let _ = begun.send(());
+            match first {
+                std::task::Poll::Ready(answer) => answer,
+                std::task::Poll::Pending => answer.await,
+            }
+        });
+        beginning.await.unwrap();
         client.abort();
         clients.push(client);
     }
-    futures::future::join_all(clients).await;
+    let ends = futures::future::join_all(clients).await;
+    let hung_up = ends
+        .iter()
+        .filter(|end| end.as_ref().is_err_and(tokio::task::JoinError::is_cancelled));
+    let hung_up = hung_up.count();
+    assert!(hung_up >= 900, "only {hung_up} hung up before they were answered");
+    // Every command was on its way, so every one is carried out, with nobody waiting for it.
+    let look = || async { (ledger.tail.end().await.unwrap() == 1_000).then_some(()) };
+    until("the end of all commands", Duration::from_secs(20), look).await;
     // Whoever asks again with the same id learns what became of the command: it happened once.
     for n in 0..1_000_u128 {
         let step = Step::of::<Suppliers>(Uuid::from_u128(1 + n), None, Command::Enter(supplier("Acme")));
@@ -357,26 +389,116 @@ async fn a_thousand_clients_that_hang_up_leave_no_transaction_open_and_no_half_c
 }
 
 #[tokio::test]
-async fn one_command_that_is_too_large_does_not_touch_its_neighbours() {
+async fn an_event_beyond_the_limit_is_refused_by_its_size_and_one_at_the_limit_is_not() {
     let ledger = Ledger::open().await;
-    let request = |payload: serde_json::Value| {
-        let command = serde_json::from_value(
-            serde_json::json!({"receive": {"device_id": "truck-1", "request_type": "get_parts", "payload": payload}}),
-        )
-        .unwrap();
-        Step::of::<domain::cloudwatcher::request::DeviceRequest>(Uuid::now_v7(), None, command)
+    let enter = |reason: usize| {
+        let envelope = Envelope {
+            reason: Some("x".repeat(reason)),
+            ..ledger.envelope()
+        };
+        let step = Step::of::<Suppliers>(Uuid::now_v7(), None, Command::Enter(supplier("Acme")));
+        ledger.book.execute(envelope, vec![step])
     };
-    let large = "x".repeat(book::append::EVENT_BYTES_MAX);
-    let (refused, accepted) = tokio::join!(
-        ledger
-            .book
-            .execute(ledger.envelope(), vec![request(serde_json::json!(large))]),
-        ledger
-            .book
-            .execute(ledger.envelope(), vec![request(serde_json::json!("small"))]),
-    );
-    assert!(refused.is_err());
-    assert_eq!(accepted.unwrap().position, 1);
+    enter(0).await.unwrap();
+    let bytes: i32 =
+        sqlx::query_scalar("select octet_length(payload::text) + octet_length(metadata::text) from book.events")
+            .fetch_one(&ledger.pools.owner)
+            .await
+            .unwrap();
+    let room = EVENT_BYTES_MAX - bytes as usize;
+    let (refused, accepted) = tokio::join!(enter(room + 1), enter(room));
+    let Err(ExecuteError::Book(BookError::EventTooLarge { bytes })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(bytes, EVENT_BYTES_MAX + 1);
+    assert_eq!(accepted.unwrap().position, 2);
+}
+
+/// An append of one event with this payload, as the book would make it of a decision.
+fn appending(ledger: &Ledger, payload: &str) -> Append {
+    let stream = Uuid::now_v7();
+    let seen = Seen {
+        aggregate_type: "cloudwatcher.supplier",
+        stream,
+        sequence: 0,
+        writes: true,
+    };
+    let event = NewEvent {
+        aggregate_type: "cloudwatcher.supplier",
+        stream,
+        sequence: 1,
+        event_id: Uuid::now_v7(),
+        event_type: "SupplierEntered".to_owned(),
+        event_version: "1".to_owned(),
+        payload: payload.to_owned(),
+        metadata: "{}".to_owned(),
+    };
+    Append {
+        command_id: Uuid::now_v7(),
+        tenant: ledger.tenant,
+        body_hash: [0; 32],
+        answer: "[]".to_owned(),
+        seen: vec![seen],
+        events: vec![event],
+        claims: Vec::new(),
+        erased: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_makes_the_database_fail_fails_alone_and_its_neighbours_in_the_batch_are_written() {
+    let ledger = Ledger::open().await;
+    let appender = Appender::start(ledger.pools.writer.clone());
+    // While another holds the book's lock, two batches are on their way and all else gathers into the third.
+    let mut held = ledger.pools.owner.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(7236270102)")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let mut appends: Vec<_> = (0..BATCHES_IN_FLIGHT).map(|_| appending(&ledger, "{}")).collect();
+    appends.extend((0..20).map(|n| appending(&ledger, if n == 7 { "no json" } else { "{}" })));
+    let mut outcomes = tokio::task::JoinSet::new();
+    for (index, append) in appends.into_iter().enumerate() {
+        let appender = appender.clone();
+        outcomes.spawn(async move { (index, appender.append(append).await) });
+        if index < BATCHES_IN_FLIGHT {
+            let look = || async { (waiting(&ledger).await == index as i64 + 1).then_some(()) };
+            until("a batch on its way", Duration::from_secs(10), look).await;
+        }
+    }
+    // The twenty are queued once their tasks have run: this runtime has one thread.
+    tokio::task::yield_now().await;
+    held.rollback().await.unwrap();
+    while let Some(outcome) = outcomes.join_next().await {
+        match outcome.unwrap() {
+            (index, Err(error)) => {
+                assert_eq!(index, BATCHES_IN_FLIGHT + 7, "{error}");
+                assert!(matches!(error, BookError::Database(_)), "{error:?}");
+            }
+            (index, Ok(outcome)) => {
+                assert_ne!(index, BATCHES_IN_FLIGHT + 7);
+                assert!(matches!(outcome, Outcome::Appended(_)), "{outcome:?}");
+            }
+        }
+    }
+    assert_eq!(ledger.tail.end().await.unwrap(), (BATCHES_IN_FLIGHT + 19) as i64);
+    assert_book_is_whole(&ledger).await;
+    // Each of the third batch was written by itself, at a time of its own; a batch shares one.
+    let times: i64 = sqlx::query_scalar("select count(distinct recorded_at) from book.events")
+        .fetch_one(&ledger.pools.owner)
+        .await
+        .unwrap();
+    assert!(times >= 19, "{times}");
+}
+
+/// Appends that wait for the book's lock.
+async fn waiting(ledger: &Ledger) -> i64 {
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event = 'advisory' and query like '%book.append%'";
+    sqlx::query_scalar(waiting)
+        .fetch_one(&ledger.pools.owner)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

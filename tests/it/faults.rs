@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::json;
 use tests::process::{Process, Servers};
@@ -17,9 +18,9 @@ const WAIT: Duration = Duration::from_secs(60);
 const CLIENTS: u32 = 8;
 
 /// Commands that clients sent, by key, with the position of each answer that arrived.
-type Sent = Arc<Mutex<HashMap<u32, Option<i64>>>>;
+pub type Sent = Arc<Mutex<HashMap<u32, Option<i64>>>>;
 
-fn supplier(key: u32) -> (Uuid, serde_json::Value) {
+pub fn supplier(key: u32) -> (Uuid, serde_json::Value) {
     (
         Uuid::from_u128(0xfa_0000_0000 + u128::from(key)),
         json!({"name": format!("Acme {key}")}),
@@ -40,7 +41,7 @@ async fn send(client: &Client, key: u32) -> Option<i64> {
 }
 
 /// Clients that send commands, each with its own key, until told to end; failures are just noted.
-fn load(client: &Client, sent: &Sent, done: &Arc<AtomicBool>, first_key: u32) -> Vec<tokio::task::JoinHandle<()>> {
+pub fn load(client: &Client, sent: &Sent, done: &Arc<AtomicBool>, first_key: u32) -> Vec<tokio::task::JoinHandle<()>> {
     (0..CLIENTS)
         .map(|n| {
             let (client, sent, done) = (client.clone(), sent.clone(), done.clone());
@@ -66,7 +67,7 @@ fn answered(sent: &Sent) -> usize {
 }
 
 /// Waits until so many more commands were answered.
-async fn progress(sent: &Sent, more: usize) {
+pub async fn progress(sent: &Sent, more: usize) {
     let goal = answered(sent) + more;
     let waiting = async {
         while answered(sent) < goal {
@@ -79,14 +80,14 @@ async fn progress(sent: &Sent, more: usize) {
 }
 
 /// Sends every command again under its key, then compares answers, book and tables.
-async fn settle(client: &Client, ledger: &Ledger, sent: &Sent) {
+pub async fn settle(client: &Client, ledger: &Ledger, sent: &Sent) {
     let keys: Vec<(u32, Option<i64>)> = sent
         .lock()
         .unwrap()
         .iter()
         .map(|(key, position)| (*key, *position))
         .collect();
-    for (key, position) in &keys {
+    let repeats = keys.iter().map(|(key, position)| async move {
         let again = send(client, *key)
             .await
             .expect("a command that is sent again is answered");
@@ -94,7 +95,10 @@ async fn settle(client: &Client, ledger: &Ledger, sent: &Sent) {
             position.is_none_or(|position| position == again),
             "command {key} is answered as before"
         );
-    }
+    });
+    futures::stream::iter(repeats)
+        .for_each_concurrent(CLIENTS as usize, |repeat| repeat)
+        .await;
     let (events, streams, last): (i64, i64, i64) = sqlx::query_as(
         "select count(*), count(distinct aggregate_id), max(position) from book.events where aggregate_type = 'cloudwatcher.supplier'",
     )
@@ -146,7 +150,7 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged_and_another_takes_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nats_killed_and_wiped_and_postgres_killed_under_load_lose_and_double_nothing() {
     let Some(servers) = Servers::start() else {
-        println!("skipped: private servers cannot be started on this machine");
+        crate::skipped("private servers cannot be started on this machine");
         return;
     };
     let database = Database::create_on(&servers.database_url).await;

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use book::Feed;
+use book::relay::Relay;
 use domain::cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use futures::StreamExt as _;
-use tests::Ledger;
+use tests::{Ledger, until};
 use uuid::Uuid;
 
-async fn enter(ledger: &Ledger, suppliers: u128) {
+const WAIT: Duration = Duration::from_secs(20);
+
+pub async fn enter(ledger: &Ledger, suppliers: u128) {
     let entries = (0..suppliers).map(|n| {
         let supplier = Supplier {
             name: format!("Acme {n}"),
@@ -34,7 +37,7 @@ async fn stream(ledger: &Ledger) -> Option<async_nats::jetstream::stream::Stream
 }
 
 /// The stream, once it mirrors the book up to `position`.
-async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::stream::Stream {
+pub async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::stream::Stream {
     let mirroring = async {
         loop {
             if let Some(stream) = stream(ledger).await
@@ -50,7 +53,7 @@ async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::stre
 }
 
 /// Reads from the feed until `position`; every event must follow the one before.
-async fn follow(feed: &mut Feed, from: i64, to: i64) {
+pub async fn follow(feed: &mut Feed, from: i64, to: i64) {
     let mut position = from;
     let reading = async {
         while position < to {
@@ -68,14 +71,27 @@ async fn follow(feed: &mut Feed, from: i64, to: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_relays_mirror_the_book_once_and_the_standby_takes_over() {
     let ledger = Ledger::open().await;
-    let (first, second) = (ledger.relay(), ledger.relay());
+    let relay = || Relay::new(ledger.tail.clone(), ledger.bus.clone(), ledger.book.committed());
+    let (first, second) = (relay(), relay());
+    let (first_status, second_status) = (first.status(), second.status());
+    let first = tokio::spawn(first.run(ledger.stop.clone()));
+    // The one that is ended below must be the one that publishes.
+    let leads = || async { first_status.borrow().leading.then_some(()) };
+    until("the first relay's lead", WAIT, leads).await;
+    let second = tokio::spawn(second.run(ledger.stop.clone()));
     enter(&ledger, 200).await;
     let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
     follow(&mut feed, 0, 200).await;
+    mirrored(&ledger, 200).await;
+    assert!(first_status.borrow().leading && !second_status.borrow().leading);
+    assert_eq!(second_status.borrow().position, 0, "the stand-by published nothing");
     // Aborted like a killed process: nothing is released but by the end of its connection.
     first.abort();
     enter(&ledger, 200).await;
     follow(&mut feed, 200, 400).await;
+    let leads = || async { second_status.borrow().leading.then_some(()) };
+    let (_, took) = until("the second relay's lead", WAIT, leads).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
 
     let stream = mirrored(&ledger, 400).await;
     let mut messages = stream

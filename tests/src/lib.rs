@@ -10,11 +10,14 @@ pub mod bench;
 pub mod database;
 pub mod ledger;
 pub mod process;
+pub mod proxy;
 pub mod service;
+pub mod wait;
 
 pub use database::Database;
 pub use ledger::Ledger;
 pub use service::{Client, Service};
+pub use wait::until;
 
 /// The servers that `./dev test` starts for the tests, or `./dev up` for everybody.
 pub fn setting(name: &str) -> String {

@@ -71,6 +71,21 @@ impl Process {
         }
     }
 
+    /// What the process says of itself, ready or not.
+    pub async fn health(&self) -> serde_json::Value {
+        let answer = crate::service::http()
+            .get(format!("{}/health/ready", self.url))
+            .send()
+            .await
+            .expect("the process answers");
+        answer.json().await.expect("health is JSON")
+    }
+
+    /// Whether its worker of this name leads.
+    pub async fn leads(&self, worker: &str) -> bool {
+        self.health().await["workers"][worker]["leading"] == true
+    }
+
     /// kill -9: nothing is flushed, said or closed.
     pub fn kill(mut self) {
         self.end();

@@ -46,7 +46,13 @@ impl Service {
     }
 
     pub async fn over(database: Database, roles: Vec<Role>) -> Self {
-        let config = config(&database.url(), &database.name);
+        Self::configured(database, roles, |_| {}).await
+    }
+
+    /// With other settings than most tests have.
+    pub async fn configured(database: Database, roles: Vec<Role>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(&database.url(), &database.name);
+        change(&mut config);
         let stop = CancellationToken::new();
         let running = daybook::serve(config, roles, stop.clone())
             .await

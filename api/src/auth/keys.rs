@@ -15,8 +15,6 @@ use super::token::{self, BadToken, Expected, Key, SECRET_BYTES_MIN, Verified};
 use crate::Fault;
 use crate::config::{Config, needed};
 
-/// How often a key set is fetched though nothing asks for it, in seconds.
-const REFRESH_SECONDS: u64 = 300;
 /// How soon after a fetch an unknown key causes another one, in seconds.
 const REFETCH_SECONDS_MIN: u64 = 10;
 /// How long the identity provider may take, in seconds.
@@ -74,7 +72,7 @@ impl Verifier {
                     "DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long"
                 )));
             }
-            (None, Some(url)) => Keys::Set(KeySet::new(url)?),
+            (None, Some(url)) => Keys::Set(KeySet::new(url, config.jwks_refresh_seconds.get())?),
             (None, None) | (Some(_), Some(_)) => {
                 return Err(Fault::setting(
                     "exactly one of DAYBOOK_JWT_SECRET and DAYBOOK_JWKS_URL must be set",
@@ -105,7 +103,7 @@ impl Verifier {
                 warn!(url = set.url, "no token can be verified before the key set was fetched");
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(REFRESH_SECONDS)) => {}
+                () = tokio::time::sleep(set.refresh) => {}
                 () = stop.cancelled() => return,
             }
         }
@@ -115,6 +113,8 @@ impl Verifier {
 #[derive(Debug)]
 struct KeySet {
     url: String,
+    /// How often it is fetched though nothing asks for it.
+    refresh: Duration,
     client: reqwest::Client,
     known: RwLock<Arc<HashMap<String, Key>>>,
     /// When and with what success it was last fetched; locked while it is.
@@ -122,7 +122,7 @@ struct KeySet {
 }
 
 impl KeySet {
-    fn new(url: &str) -> Result<Self, Fault> {
+    fn new(url: &str, refresh_seconds: u64) -> Result<Self, Fault> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(FETCH_SECONDS_MAX))
             .redirect(reqwest::redirect::Policy::none())
@@ -130,6 +130,7 @@ impl KeySet {
             .map_err(|error| Fault::setting(format!("DAYBOOK_JWKS_URL: {error}")))?;
         Ok(Self {
             url: url.to_owned(),
+            refresh: Duration::from_secs(refresh_seconds),
             client,
             known: RwLock::default(),
             fetched: tokio::sync::Mutex::new(None),

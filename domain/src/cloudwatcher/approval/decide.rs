@@ -54,11 +54,10 @@ impl Decider for Approval {
             }
 
             // What was decided is no business of those who had no part in it.
-            (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), Command::Approve { .. } | Command::Reject { .. })
-                if !self.concerns(request.by) =>
-            {
-                Err(Refusal::NotConcerned)
-            }
+            (
+                Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_),
+                Command::Approve { .. } | Command::Reject { .. },
+            ) if !self.concerns(request.by) => Err(Refusal::NotConcerned),
             (Self::Granted { asked, .. }, Command::Approve { revision, .. } | Command::Reject { revision, .. }) => {
                 Err(asked.decided_no_more(*revision, "granted"))
             }
