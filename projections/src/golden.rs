@@ -77,6 +77,26 @@ impl Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Projection;
+
+    #[test]
+    fn a_context_reads_every_kind_of_stream_that_a_table_of_it_posts() {
+        let stored: Vec<Stored> = serde_json::from_str(GOLDEN_HISTORY).unwrap();
+        for stored in stored {
+            let recorded = stored.recorded();
+            let aggregate_type = recorded.aggregate_type.clone();
+            let event = AnyEvent::decode(&aggregate_type, &recorded.stored()).unwrap().unwrap();
+            let event = [recorded.map(|_| event)];
+            for context in crate::CONTEXTS {
+                // A row, or the lack of one that should be there: either way the table wants the event.
+                let wants = |projection: &&&dyn Projection| projection.folded(&event).map_or(true, |rows| !rows.is_empty());
+                if let Some(projection) = context.tables.iter().find(wants) {
+                    let table = projection.table().name;
+                    assert!(context.reads.contains(&&*aggregate_type), "{table} posts {aggregate_type}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_golden_history_leaves_a_row_in_every_table() {

@@ -320,7 +320,8 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
     Client::new(url, tenant, admin)
 }
 
-async fn person(admin: &Client, tenant: Uuid, permissions: &[&str], departments: &[Uuid]) -> Client {
+/// A new user of the administrator's tenant with these permissions, in these departments.
+pub async fn person(admin: &Client, tenant: Uuid, permissions: &[&str], departments: &[Uuid]) -> Client {
     let (user, role) = (Uuid::now_v7(), Uuid::now_v7());
     let role_body = json!({"name": role.simple().to_string(), "permissions": permissions});
     admin
