@@ -94,9 +94,16 @@ fn what_is_decided_is_decided() {
         };
         for command in [approve(1), reject(1), Command::Reassign {}] {
             approval(past())
-                .by(LOW)
+                .by(SUBMITTER)
                 .when(command)
                 .refused(Refusal::NotPending { state });
+        }
+        // Who had no part in it does not even learn that it is decided.
+        for command in [approve(1), reject(1)] {
+            approval(past())
+                .by(DEPUTY)
+                .when(command)
+                .refused(Refusal::NotConcerned);
         }
     }
 }
