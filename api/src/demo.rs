@@ -120,8 +120,8 @@ impl<'a> Demo<'a> {
         ChaCha8Rng::from_seed(hash.finalize().into())
     }
 
-    /// Gives a command as a user would, then does for it what the policies would do. One that is refused
-    /// because its effect is there already, from a time whose receipts are gone, is fine.
+    /// Gives a command as a user would, then does for it what the policies would do. `None` when what it
+    /// makes is there already, from another day: then the rest of its story is, too.
     pub(crate) async fn give(&self, given: Given<'_>) -> Result<Option<Answer>, Fault> {
         let Given {
             by,
@@ -156,9 +156,14 @@ impl<'a> Demo<'a> {
         };
         let answer = match self.book.execute(envelope, vec![step]).await {
             Ok(answer) => Some(answer),
-            Err(error @ (ExecuteError::Refused(_) | ExecuteError::KeyReused)) => {
+            // Made on an earlier day, or so long ago that its receipt is gone.
+            Err(ExecuteError::KeyReused) => None,
+            Err(error @ ExecuteError::Refused(_)) if command == aggregate.creates => {
                 self.is_there(error, url, command, aggregate, stream).await?;
                 None
+            }
+            Err(error @ ExecuteError::Refused(_)) => {
+                return Err(Fault::Refused(format!("the demo's command {url}/{command}: {error}")));
             }
             Err(error) => return Err(error.into()),
         };

@@ -89,10 +89,14 @@ mod tests {
             let event = [recorded.map(|_| event)];
             for context in crate::CONTEXTS {
                 // A row, or the lack of one that should be there: either way the table wants the event.
-                let wants = |projection: &&&dyn Projection| projection.folded(&event).map_or(true, |rows| !rows.is_empty());
+                let wants =
+                    |projection: &&&dyn Projection| projection.folded(&event).map_or(true, |rows| !rows.is_empty());
                 if let Some(projection) = context.tables.iter().find(wants) {
                     let table = projection.table().name;
-                    assert!(context.reads.contains(&&*aggregate_type), "{table} posts {aggregate_type}");
+                    assert!(
+                        context.reads.contains(&&*aggregate_type),
+                        "{table} posts {aggregate_type}"
+                    );
                 }
             }
         }

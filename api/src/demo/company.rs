@@ -91,7 +91,7 @@ const PEOPLE: [(&str, &str, &str, Option<&str>); 19] = [
     ("eva", "Eva Exhaust", "technician", Some("South Depot")),
     ("farid", "Farid Fuse", "technician", Some("Main Workshop")),
     ("greta", "Greta Gasket", "technician", Some("Main Workshop")),
-    ("hugo", "Hugo Hose", "technician", Some("Field Service")),
+    ("hugo", "Hugo Hose", "technician", Some("South Depot")),
     ("ines", "Ines Insight", "viewer", Some("Operations")),
     ("jonas", "Jonas Journal", "viewer", Some("Field Service")),
     ("karin", "Karin Ledger", "viewer", Some("Workshops")),

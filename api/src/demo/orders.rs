@@ -1,5 +1,6 @@
 //! The demo's orders: a year of them, in every state.
 
+use book::Answer;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
 use rand_chacha::ChaCha8Rng;
@@ -116,8 +117,8 @@ impl Story<'_> {
             .iter()
             .filter(|&&threshold| total >= Decimal::from(threshold))
             .count();
-        self.draft(&items).await?;
-        if end == End::Draft {
+        let is_new = self.draft(&items).await?.is_some();
+        if !is_new || end == End::Draft {
             return Ok(());
         }
         self.wait(&mut chance, 4);
@@ -150,7 +151,7 @@ impl Story<'_> {
         self.deliver(&mut chance, end, &items).await
     }
 
-    async fn draft(&self, items: &[(Offer, i32)]) -> Result<(), Fault> {
+    async fn draft(&self, items: &[(Offer, i32)]) -> Result<Option<Answer>, Fault> {
         let expected = (self.at + TimeDelta::days(21)).date_naive();
         let items: Vec<Value> = items
             .iter()
@@ -165,7 +166,7 @@ impl Story<'_> {
             "department_id": self.buyer.department, "currency": "EUR",
             "note": format!("Demo order {}", self.n + 1), "items": items,
         });
-        self.order(self.buyer.user, "draft", body, None).await
+        self.give(self.buyer.user, "draft", body, None).await
     }
 
     /// Goods come in one or two deliveries, all of them or not.
@@ -209,6 +210,10 @@ impl Story<'_> {
     }
 
     async fn order(&self, by: Uuid, command: &str, body: Value, reason: Option<&str>) -> Result<(), Fault> {
+        self.give(by, command, body, reason).await.map(|_| ())
+    }
+
+    async fn give(&self, by: Uuid, command: &str, body: Value, reason: Option<&str>) -> Result<Option<Answer>, Fault> {
         self.demo
             .give(Given {
                 by,
@@ -221,7 +226,6 @@ impl Story<'_> {
                 reason,
             })
             .await
-            .map(|_| ())
     }
 
     async fn decide(&self, by: Uuid, nth: u32, command: &str, body: Value) -> Result<(), Fault> {

@@ -100,10 +100,7 @@ fn what_is_decided_is_decided() {
         }
         // Who had no part in it does not even learn that it is decided.
         for command in [approve(1), reject(1)] {
-            approval(past())
-                .by(DEPUTY)
-                .when(command)
-                .refused(Refusal::NotConcerned);
+            approval(past()).by(DEPUTY).when(command).refused(Refusal::NotConcerned);
         }
     }
 }
