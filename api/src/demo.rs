@@ -9,13 +9,15 @@ pub mod orders;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use book::{Answer, Book, Envelope, ExecuteError, Tail, policy};
+use book::lead::Leadership;
+use book::{Answer, Book, Envelope, ExecuteError, Tail, policy, timers};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{SYSTEM, canonical};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -49,6 +51,24 @@ impl Plan {
 
 /// Told of every command that was carried out.
 pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// Keeps policies and timers away while history is told: they would take its deadlines for missed ones.
+///
+/// # Errors
+/// When a process with the role `policy` runs.
+pub async fn alone(pool: &PgPool) -> Result<Vec<Leadership>, Fault> {
+    let policies = domain::POLICIES.iter().map(|policy| policy::lock_name(*policy));
+    let mut held = Vec::new();
+    for name in policies.chain([timers::LOCK_NAME.to_owned()]) {
+        let lead = Leadership::try_take(pool, &name).await?.ok_or_else(|| {
+            Fault::Refused(
+                "policies are at work on this book; stop the processes with the role `policy` first".to_owned(),
+            )
+        })?;
+        held.push(lead);
+    }
+    Ok(held)
+}
 
 /// Loads the demo into a tenant.
 ///

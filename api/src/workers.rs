@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use book::policy::PolicyWorker;
+use book::policy::{self, PolicyWorker};
 use book::relay::Relay;
-use book::timers::TimerWorker;
+use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat, Status};
 use book::{Book, BookError, Bus, Pools, Tail};
 use projections::generation::{Generation, State};
@@ -82,8 +82,11 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         bus: bus.clone(),
         statuses: Vec::new(),
     };
-    if roles.contains(&Role::Api) {
+    if roles.contains(&Role::Api) || roles.contains(&Role::Policy) {
         tasks.spawn(bus.clone().announce(book.committed(), stop.clone()));
+    }
+    if roles.contains(&Role::Api) {
+        tasks.spawn(book.pace().keep(pools.projector.clone(), stop.clone()));
         tasks.spawn(book::retention::sweep_receipts(pools.writer.clone(), stop.clone()));
     }
     if roles.contains(&Role::Relay) {
@@ -113,7 +116,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
                 bus: bus.clone(),
                 committed: book.committed(),
             };
-            let (lock, pool) = (format!("daybook {name}"), pools.writer.clone());
+            let (lock, pool) = (policy::lock_name(policy), pools.writer.clone());
             tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
         }
         let beat = Beat::default();
@@ -123,7 +126,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             book: book.clone(),
             policies: domain::POLICIES,
         };
-        let (lock, pool) = ("daybook timers".to_owned(), pools.writer.clone());
+        let (lock, pool) = (timers::LOCK_NAME.to_owned(), pools.writer.clone());
         tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
     }
     Ok(workers)

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::BookError;
 use crate::append::{self, Append, Outcome};
+use crate::pace::Pace;
 
 /// Commands written in one round trip.
 pub const BATCH_COMMANDS_MAX: usize = 512;
@@ -51,9 +52,9 @@ impl std::fmt::Debug for Waiting {
 impl Appender {
     /// Starts the task. It ends when every handle is dropped and the queue is written.
     #[must_use]
-    pub fn start(pool: PgPool) -> Self {
+    pub fn start(pool: PgPool, pace: Pace) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
-        tokio::spawn(run(pool, waiting));
+        tokio::spawn(run(pool, pace, waiting));
         Self { queue }
     }
 
@@ -71,7 +72,7 @@ impl Appender {
     }
 }
 
-async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(pool: PgPool, pace: Pace, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = VecDeque::new();
     let batches = Arc::new(Semaphore::new(BATCHES_IN_FLIGHT));
     loop {
@@ -83,6 +84,9 @@ async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
                 Some(first) => waiting.push_back(first),
                 None => return,
             }
+        }
+        if let Some(wait) = pace.wait() {
+            tokio::time::sleep(wait).await;
         }
         while waiting.len() < 2 * BATCH_COMMANDS_MAX {
             match queue.try_recv() {

@@ -18,6 +18,7 @@ use crate::append::{self, Outcome, Receipt};
 use crate::appender::{Appender, BATCHES_IN_FLIGHT};
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
+use crate::pace::Pace;
 use crate::pools::{ACQUIRE_SECONDS_MAX, answered};
 use crate::step::Circumstances;
 use crate::turns::Turns;
@@ -104,6 +105,7 @@ struct Inner {
     appender: Appender,
     cache: Cache,
     turns: Turns,
+    pace: Pace,
     committed: Arc<Notify>,
 }
 
@@ -117,11 +119,13 @@ impl Book {
     /// A book over a pool of `daybook_writer`; starts its appender.
     #[must_use]
     pub fn new(pool: PgPool, master: MasterKey) -> Self {
+        let pace = Pace::default();
         Self(Arc::new(Inner {
             // We only ever read through it; it has no snapshots and never will, see Sourced.
             repository: PostgresEventRepository::new(pool.clone()).with_tables("book.events", "book.snapshots"),
             vault: Vault::new(pool.clone(), master),
-            appender: Appender::start(connections_of_its_own(&pool)),
+            appender: Appender::start(connections_of_its_own(&pool), pace.clone()),
+            pace,
             cache: Cache::default(),
             turns: Turns::default(),
             committed: Arc::new(Notify::new()),
@@ -132,6 +136,12 @@ impl Book {
     #[must_use]
     pub fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    /// How fast this process may append.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.0.pace.clone()
     }
 
     /// Told after every commit of this process; the relay listens.

@@ -8,6 +8,7 @@ mod draft;
 pub mod error;
 pub mod execute;
 pub mod facts;
+pub mod pace;
 pub mod pools;
 pub mod step;
 pub mod tail;

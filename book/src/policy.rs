@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::{AnyCommand, AnyEvent, Policy, Reaction, Recorded, SYSTEM, Sending};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool, Row as _};
 use tokio::sync::Notify;
@@ -52,6 +52,12 @@ pub async fn register(pool: &PgPool, policies: &[&dyn Policy]) -> Result<(), Boo
         }
     }
     Ok(())
+}
+
+/// The name of the lock under which a policy's workers elect their leader.
+#[must_use]
+pub fn lock_name(policy: &dyn Policy) -> String {
+    format!("daybook policy {}", policy.name())
 }
 
 /// The worker of one policy. Of all that run, one leads.
@@ -113,17 +119,18 @@ impl Work for PolicyWorker {
             if idle {
                 let woken = async {
                     match &mut wakes {
-                        Some(wakes) => _ = wakes.next().await,
+                        Some(wakes) => wakes.next().await.is_some(),
                         None => std::future::pending().await,
                     }
                 };
                 tokio::select! {
                     () = committed => {}
-                    () = woken => {}
+                    still = woken => if !still { wakes = None },
                     () = pause(stop, Duration::from_millis(POLL_MS)) => {}
                 }
             }
             pause(stop, Duration::from_millis(GATHER_MS)).await;
+            drain(wakes.as_mut());
         }
         if position > written {
             self.advance(written, position, &[]).await?;
@@ -225,6 +232,13 @@ impl PolicyWorker {
         }
         transaction.commit().await?;
         Ok(())
+    }
+}
+
+/// Forgets the wakes that came meanwhile: one look at the book answers them all.
+fn drain(wakes: Option<&mut async_nats::Subscriber>) {
+    if let Some(wakes) = wakes {
+        while let Some(Some(_)) = wakes.next().now_or_never() {}
     }
 }
 
@@ -492,17 +506,24 @@ async fn missed(pool: &PgPool, policy: &str, limit: i64) -> Result<Vec<Missed>, 
 /// Reacts once more to what a policy has missed, in the book's order; returns how many it made good.
 ///
 /// # Errors
-/// The first that still fails; those before it are made good.
+/// The first that still fails; all others are made good.
 pub async fn retry_missed(
     pool: &PgPool,
     book: &Book,
     tail: &Tail,
     policy: &'static dyn Policy,
 ) -> Result<usize, BookError> {
-    let mut made_good = 0;
+    let (mut made_good, mut failed) = (0, None);
     for missed in missed(pool, policy.name(), i64::MAX).await? {
         for recorded in tail.at(&[missed.position]).await? {
-            let timers = react(book, policy, &recorded, None).await?.timers;
+            let timers = match react(book, policy, &recorded, None).await {
+                Ok(reacted) => reacted.timers,
+                // It stays, and keeps none of the others back.
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
             let mut transaction = pool.begin().await?;
             for timer in &timers {
                 timer.write(&mut transaction, policy.name()).await?;
@@ -516,5 +537,5 @@ pub async fn retry_missed(
             made_good += 1;
         }
     }
-    Ok(made_good)
+    failed.map_or(Ok(made_good), Err)
 }

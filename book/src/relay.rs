@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::message::PublishMessage;
 use domain::Recorded;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -99,6 +99,7 @@ impl Relay {
             // From here on no commit goes unnoticed, also while the page is being read.
             committed.as_mut().enable();
             let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
+            while let Some(Some(_)) = wakes.next().now_or_never() {}
             if page.is_empty() {
                 tokio::select! {
                     () = committed => {}

@@ -19,6 +19,8 @@ use crate::policy::{self, Caused, Time};
 use crate::worker::{Beat, Work, pause};
 use crate::{Book, BookError};
 
+/// The name of the lock under which the workers elect their leader.
+pub const LOCK_NAME: &str = "daybook timers";
 /// Timers read at once.
 const DUE_TIMERS_MAX: i64 = 1_000;
 /// Timers fired at one time.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
 use book::appender::{Appender, BATCHES_IN_FLIGHT};
+use book::pace::Pace;
 use book::{Book, BookError, Envelope, ExecuteError, MasterKey, Step};
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::supplier::Supplier;
@@ -448,7 +449,7 @@ fn appending(ledger: &Ledger, payload: &str) -> Append {
 #[tokio::test]
 async fn a_command_that_makes_the_database_fail_fails_alone_and_its_neighbours_in_the_batch_are_written() {
     let ledger = Ledger::open().await;
-    let appender = Appender::start(ledger.pools.writer.clone());
+    let appender = Appender::start(ledger.pools.writer.clone(), Pace::default());
     // While another holds the book's lock, two batches are on their way and all else gathers into the third.
     let mut held = ledger.pools.owner.begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock(7236270102)")

@@ -10,6 +10,7 @@ mod admin;
 mod append;
 mod approvals;
 mod claims;
+mod demo;
 mod faults;
 mod feed;
 mod foreign;

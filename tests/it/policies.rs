@@ -162,7 +162,7 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
         book: ledger.book.clone(),
         policies: domain::POLICIES,
     };
-    let (name, writer) = ("daybook timers".to_owned(), ledger.pools.writer.clone());
+    let (name, writer) = (book::timers::LOCK_NAME.to_owned(), ledger.pools.writer.clone());
     let worker = tokio::spawn(worker::run(timers, name, writer, Beat::default(), ledger.stop.clone()));
     let waiting = async {
         while count(pool, "select count(*) from book.timers").await > 0 {

@@ -1,9 +1,9 @@
 //! The book on a database of its own, without HTTP: what tests of append, relay and projector use.
 
 use book::bus::BusConfig;
-use book::policy::PolicyWorker;
+use book::policy::{self, PolicyWorker};
 use book::relay::Relay;
-use book::timers::TimerWorker;
+use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, Envelope, MasterKey, Pools, Step, Tail, Vault};
 use chrono::Utc;
@@ -126,7 +126,7 @@ impl Ledger {
         for &policy in domain::POLICIES {
             running.push(tokio::spawn(worker::run(
                 self.policy_worker(policy),
-                format!("daybook policy {}", policy.name()),
+                policy::lock_name(policy),
                 self.pools.writer.clone(),
                 Beat::default(),
                 stop(),
@@ -139,7 +139,7 @@ impl Ledger {
         };
         running.push(tokio::spawn(worker::run(
             timers,
-            "daybook timers".to_owned(),
+            timers::LOCK_NAME.to_owned(),
             self.pools.writer.clone(),
             Beat::default(),
             stop(),

@@ -29,6 +29,7 @@ pub struct Demo {
 impl Demo {
     pub async fn run(&self, config: &Config) -> Result<(), Fault> {
         let opened = opened(config).await?;
+        let _alone = demo::alone(&opened.pools.writer).await?;
         // Events of one day look the same whenever it is loaded on that day.
         let until = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
         if let Some(folder) = &self.northwind {

@@ -1,5 +1,6 @@
 -- Asks that are open for person $1: those that name them, and those of people who delegated to them.
--- Left out is what they may not decide: orders that they drafted, or of which they decided another level.
+-- Left out is what they may not decide: orders that they drafted, or of which they decided another level, and
+-- what was asked of somebody who is no longer the active manager with the permission.
 with recursive mine as (
     select null::uuid as delegation_id, $1::uuid as approver_id, '[]'::jsonb as department_ids, null::numeric as total_max
     union all
@@ -44,14 +45,22 @@ select distinct on (oa.due_at, oa.id) oa.due_at, oa.id, jsonb_build_object(
 from mine m
 join cloudwatcher.order_approvals oa on oa.approver_id = m.approver_id and oa.status = 'pending'
 join cloudwatcher.orders o on o.id = oa.order_id
+-- Whoever was asked must still be the one to ask, or the decision is refused.
+join cloudwatcher.departments asked on asked.id = oa.department_id and asked.manager_id = oa.approver_id and asked.is_active
 where o.created_by <> $1
+  and (select count(distinct u.id) from cloudwatcher.users u
+       join cloudwatcher.user_roles ur on ur.user_id = u.id
+       join cloudwatcher.roles r on r.id = ur.role_id and r.is_active
+       join cloudwatcher.role_permissions rp on rp.role_id = r.id
+       where u.id in ($1, oa.approver_id) and u.is_active
+         and rp.permission in ('*', 'orders.*', 'orders.approve')) = case when oa.approver_id = $1 then 1 else 2 end
   and (m.total_max is null or oa.order_total <= m.total_max)
   and (m.department_ids = '[]' or exists (
       select from above a where a.department_id = o.department_id and m.department_ids ? a.ancestor_id::text))
   and not exists (
       select from cloudwatcher.order_approvals other
       where other.order_id = oa.order_id and other.revision = oa.revision
-        and other.status = 'approved' and other.decided_by = $1)
+        and other.status = 'approved' and $1 in (other.decided_by, other.approver_id))
   and ($2::timestamptz is null or (oa.due_at, oa.id) > ($2, $3))
 order by oa.due_at, oa.id, m.delegation_id nulls first
 limit $4

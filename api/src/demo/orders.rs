@@ -67,6 +67,7 @@ pub(crate) async fn write(demo: &Demo<'_>, company: &Company, offers: &[Offer], 
                 n,
                 stream: demo.id(&format!("order/{n}")),
                 at: begin(&mut chance, end, n, plan.until),
+                until: plan.until,
             };
             story.tell(chance, end, offers)
         })
@@ -104,6 +105,8 @@ struct Story<'a> {
     n: u32,
     stream: Uuid,
     at: DateTime<Utc>,
+    /// Nothing is told to have happened later.
+    until: DateTime<Utc>,
 }
 
 impl Story<'_> {
@@ -246,7 +249,8 @@ impl Story<'_> {
 
     /// Lets up to so many hours pass.
     fn wait(&mut self, chance: &mut ChaCha8Rng, hours: u32) {
-        self.at += TimeDelta::minutes(i64::from(5 + chance.next_u32() % (hours * 60)));
+        let later = self.at + TimeDelta::minutes(i64::from(5 + chance.next_u32() % (hours * 60)));
+        self.at = later.min(self.until);
     }
 }
 

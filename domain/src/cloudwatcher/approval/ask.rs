@@ -1,6 +1,6 @@
 //! Asking for approval, and the end of what was asked.
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound as _, TimeDelta};
 use uuid::Uuid;
 
 use super::decide::order;
@@ -118,7 +118,8 @@ impl Asked {
             level: seat.level,
             department_id: seat.department_id,
             approver_id: seat.approver_id,
-            due_at: request.at + TimeDelta::hours(self.deadline_hours.into()),
+            // As exact as it is kept: a timer must not come a moment too early.
+            due_at: (request.at + TimeDelta::hours(self.deadline_hours.into())).trunc_subsecs(6),
             escalated_from,
             revision: self.revision,
             order_total: self.order_total,

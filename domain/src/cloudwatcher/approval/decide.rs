@@ -247,6 +247,10 @@ impl Pending {
                 from: place_above(open.department_id, open.level, &tree),
                 excluded: &excluded,
             };
+            if on_behalf_of.is_some() {
+                // A delegate who is wanted at a level above would be used up here, and nobody left there.
+                wanted.seats(&tree, request.facts)?;
+            }
             self.asked.of(wanted.first(&tree, request.facts)?, None, request)
         } else {
             Event::ApprovalGranted {
