@@ -86,17 +86,17 @@ pub async fn progress(State(app): State<App>, by: By, Path(context): Path<String
     Ok(Json(rebuild).into_response())
 }
 
-/// How far each policy is, its timers, and what it could not do.
+/// How far each policy is, and of the tenant: its timers, and what it could not do.
 ///
 /// # Errors
 /// [`Problem`].
 pub async fn policies(State(app): State<App>, by: By) -> Result<Response, Problem> {
     by.require(REBUILD)?;
-    let policies = book::policy::progress(&app.pools.writer).await?;
+    let policies = book::policy::progress(&app.pools.writer, Some(by.tenant)).await?;
     Ok(Json(json!({ "policies": policies })).into_response())
 }
 
-/// Has a policy react again to what it could not react to.
+/// Has a policy react again to what it could not react to of the tenant.
 ///
 /// # Errors
 /// [`Problem`]; 404 for a policy that does not exist.
@@ -107,7 +107,8 @@ pub async fn retry(State(app): State<App>, by: By, Path(policy): Path<String>) -
         let names = known().map(domain::Policy::name);
         return Err(Problem::not_found(format!("policy {policy:?}")).allowed(names));
     };
-    let made_good = book::policy::retry_missed(&app.pools.writer, &app.book, &app.tail, policy).await?;
+    let (pool, tenant) = (&app.pools.writer, Some(by.tenant));
+    let made_good = book::policy::retry_missed(pool, &app.book, &app.tail, policy, tenant).await?;
     info!(policy = policy.name(), made_good, by = %by.user, "what the policy had missed was tried again");
     Ok(Json(json!({ "policy": policy.name(), "made_good": made_good })).into_response())
 }

@@ -458,15 +458,19 @@ pub struct Progress {
     pub missed: Vec<Missed>,
 }
 
-/// How every policy does, with the first hundred reactions that each has missed.
+/// How every policy does, with the first hundred reactions that each has missed. Timers and missed reactions are
+/// those of one tenant, or of all.
 ///
 /// # Errors
 /// The database's error.
-pub async fn progress(pool: &PgPool) -> Result<Vec<Progress>, BookError> {
+pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progress>, BookError> {
     let rows = sqlx::query(
         "select p.name, p.floor, p.position, count(t.timer_id) as timers, min(t.due_at) as next_due_at
-         from book.policies p left join book.timers t on t.policy = p.name group by p.name order by p.name",
+         from book.policies p
+         left join book.timers t on t.policy = p.name and ($1::uuid is null or t.tenant_id = $1)
+         group by p.name order by p.name",
     )
+    .bind(tenant)
     .fetch_all(pool)
     .await?;
     let mut policies = Vec::with_capacity(rows.len());
@@ -477,18 +481,20 @@ pub async fn progress(pool: &PgPool) -> Result<Vec<Progress>, BookError> {
             position: row.try_get("position")?,
             timers: row.try_get("timers")?,
             next_due_at: row.try_get("next_due_at")?,
-            missed: missed(pool, &policy, 100).await?,
+            missed: missed(pool, &policy, tenant, 100).await?,
             policy,
         });
     }
     Ok(policies)
 }
 
-async fn missed(pool: &PgPool, policy: &str, limit: i64) -> Result<Vec<Missed>, BookError> {
+async fn missed(pool: &PgPool, policy: &str, tenant: Option<Uuid>, limit: i64) -> Result<Vec<Missed>, BookError> {
     let rows = sqlx::query(
-        "select policy, position, error, missed_at from book.missed where policy = $1 order by position limit $2",
+        "select policy, position, error, missed_at from book.missed
+         where policy = $1 and ($2::uuid is null or tenant_id = $2) order by position limit $3",
     )
     .bind(policy)
+    .bind(tenant)
     .bind(limit)
     .fetch_all(pool)
     .await?;
@@ -503,7 +509,8 @@ async fn missed(pool: &PgPool, policy: &str, limit: i64) -> Result<Vec<Missed>, 
     rows.iter().map(read).collect()
 }
 
-/// Reacts once more to what a policy has missed, in the book's order; returns how many it made good.
+/// Reacts once more to what a policy has missed of one tenant, or of all, in the book's order; returns how many it
+/// made good.
 ///
 /// # Errors
 /// The first that still fails; all others are made good.
@@ -512,9 +519,10 @@ pub async fn retry_missed(
     book: &Book,
     tail: &Tail,
     policy: &'static dyn Policy,
+    tenant: Option<Uuid>,
 ) -> Result<usize, BookError> {
     let (mut made_good, mut failed) = (0, None);
-    for missed in missed(pool, policy.name(), i64::MAX).await? {
+    for missed in missed(pool, policy.name(), tenant, i64::MAX).await? {
         for recorded in tail.at(&[missed.position]).await? {
             let timers = match react(book, policy, &recorded, None).await {
                 Ok(reacted) => reacted.timers,

@@ -18,7 +18,8 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     const CREATES: &'static str;
 
     /// Whether streams of this kind belong to departments, see [`Decider::home`]. Only members of the
-    /// department, or of one above it, see such a stream and command it.
+    /// department, or of one above it, see such a stream and command it. One that has no home is seen by
+    /// those alone who see all departments.
     const SCOPED: bool = false;
 
     /// Whether a tenant has exactly one stream of this kind, under [`Decider::only_stream`].

@@ -2,7 +2,7 @@
 
 mod goods;
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::service::Reply;
@@ -102,6 +102,22 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             let body = Some(json!({"context": "cloudwatcher"}));
             call(template.into(), body, Reach::Installation, [200, 200, 403])
         }
+        // The asker's tenant's timers and what was missed of its events; how far a policy is, is no secret.
+        ("get", ["v1", "admin", "policies"]) => call(template.into(), None, Reach::Tenant, [200, 200, 403]),
+        ("post", ["v1", "admin", "policies", "{policy}", "retry"]) => {
+            let path = format!("/v1/admin/policies/{}/retry", goods::POLICY);
+            call(path, Some(json!({})), Reach::Installation, [200, 200, 403])
+        }
+        ("get", ["v1", "cloudwatcher", "approvals", "inbox"]) => {
+            let path = "/v1/cloudwatcher/approvals/inbox?limit=200".to_owned();
+            call(path, None, Reach::Department, [200; 3])
+        }
+        ("post", ["v1", "cloudwatcher", "approvals", "decide"]) => call(
+            template.into(),
+            Some(goods.decisions()),
+            Reach::Department,
+            [200, 404, 404],
+        ),
         ("get", ["v1", context, table]) => read(format!("/v1/{context}/{table}?limit=200"), table, [200; 3]),
         ("get", ["v1", context, table, "{key}", rest @ ..]) => {
             let key = goods.keys.get(*table)?;
@@ -110,18 +126,17 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             read(path, table, [200, 404, hidden])
         }
         ("post", ["v1", _, plural]) => {
-            let (body, other) = goods.new(plural)?;
-            call(template.into(), Some(body), Reach::New, [200, other, 403])
+            let (body, statuses) = goods.one_more(plural)?;
+            call(template.into(), Some(body), Reach::New, statuses)
         }
         ("post", ["v1", context, plural, "{id}", command]) => {
             let (id, body, owner) = goods.command(plural, command)?;
             let path = format!("/v1/{context}/{plural}/{id}/{command}");
             // There is nothing of that order in the other tenant: the copy has no original.
             let hidden = if *command == "duplicate" { 422 } else { 404 };
-            let (reach, outsider) = if *plural == "orders" {
-                (Reach::Department, hidden)
-            } else {
-                (Reach::Tenant, 403)
+            let (reach, outsider) = match *plural {
+                "orders" | "approvals" => (Reach::Department, hidden),
+                _ => (Reach::Tenant, 403),
             };
             call(path, Some(body), reach, [owner, hidden, outsider])
         }
@@ -178,7 +193,25 @@ async fn made(client: &Client, call: &Call, pool: &PgPool) -> Reply {
             .json(body),
         None => request,
     };
-    client.send(request).await
+    let reply = client.send(request).await;
+    if call.path.ends_with("/decide") && reply.status == 200 {
+        return outcome(reply);
+    }
+    reply
+}
+
+/// The only outcome of a request for several, as the answer that it stands for.
+fn outcome(reply: Reply) -> Reply {
+    let all = reply.json();
+    let [outcome] = all["outcomes"].as_array().unwrap().as_slice() else {
+        panic!("{all}");
+    };
+    let status = outcome["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+    Reply {
+        status: StatusCode::from_u16(status.unwrap()).unwrap(),
+        text: outcome.to_string(),
+        ..reply
+    }
 }
 
 /// The event stream up to this position, as an answer.
@@ -230,6 +263,24 @@ async fn last_position(pool: &PgPool) -> i64 {
         .unwrap()
 }
 
+/// Whether this person has written something since; what policies write besides is not theirs.
+async fn wrote(pool: &PgPool, client: &Client, since: i64) -> bool {
+    sqlx::query_scalar("select exists (select from book.events where position > $1 and metadata ->> 'actor' = $2)")
+        .bind(since)
+        .bind(client.user.to_string())
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+/// Reactions that policies have missed.
+async fn missed(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("select count(*) from book.missed")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
 /// A checksum of every row of a tenant, in every table.
 async fn rows(pool: &PgPool, tenant: Uuid) -> Vec<String> {
     let mut sums = Vec::new();
@@ -250,7 +301,7 @@ async fn rows(pool: &PgPool, tenant: Uuid) -> Vec<String> {
 async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owner() {
     let service = Service::start().await;
     let owner = &service.admin;
-    let goods = Goods::made(owner).await;
+    let goods = Goods::made(&service).await;
     let calls = calls(&goods, owner).await;
     let other = Service::start_tenant(&service).await;
     let outsider = service
@@ -262,6 +313,8 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
     owner.post("/v1/cloudwatcher/parts", &part).await.problem(409);
     other.post("/v1/cloudwatcher/parts", &part).await.ok();
     let pool = PgPool::connect_with(service.database.options.clone()).await.unwrap();
+    goods.miss(&pool).await;
+    goods::caught_up(&pool).await;
     let end = last_position(&pool).await;
     owner.get_after("/v1/cloudwatcher/users?limit=1", end).await.ok();
     let before = rows(&pool, service.tenant).await;
@@ -303,22 +356,43 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
             "{} from elsewhere: {}",
             call.operation, outside.text
         );
-        if call.reach == Reach::Department {
-            assert_hides(call, &outside, &goods.department_secrets());
-        }
+        assert_hides(call, &outside, &goods.department_secrets());
         assert_eq!(last_position(&pool).await, before, "{} wrote something", call.operation);
     }
+    // The operations tried the order's stream and command; what policies made of it is as hidden.
+    for path in goods.of_policies(owner).await {
+        owner.get(&path).await.ok();
+        other.get(&path).await.problem(404);
+        outsider.get(&path).await.problem(404);
+    }
+    let timers = async |client: &Client| {
+        let all = client.get("/v1/admin/policies").await.ok();
+        (
+            all["policies"][0]["timers"].clone(),
+            all["policies"][0]["next_due_at"].is_null(),
+        )
+    };
+    assert_eq!(timers(&other).await, (json!(0), true));
+    assert_eq!(timers(owner).await, (json!(goods::ASKED.len()), false));
     let position = last_position(&pool).await;
     owner.get_after("/v1/cloudwatcher/users?limit=1", position).await.ok();
     assert_eq!(rows(&pool, service.tenant).await, before, "rows of the tenant changed");
+    assert_eq!(
+        missed(&pool).await,
+        1,
+        "what was missed of one tenant is not another's to retry"
+    );
 
     // The same calls are good ones: their owner is served.
     let mut wrong = Vec::new();
     for call in &calls {
         let before = last_position(&pool).await;
         let served = made(owner, call, &pool).await;
-        let wrote = last_position(&pool).await > before;
-        let commands = call.method == Method::POST && call.reach != Reach::Installation && call.owner == 200;
+        let wrote = wrote(&pool, owner, before).await;
+        let silent = goods::SILENT
+            .iter()
+            .any(|word| call.operation.ends_with(&format!("/{word}")));
+        let commands = call.method == Method::POST && call.reach != Reach::Installation && call.owner == 200 && !silent;
         let shows = call.method == Method::GET && matches!(call.reach, Reach::Department | Reach::Tenant);
         let secrets = match call.reach {
             Reach::Department => goods.department_secrets(),
@@ -333,6 +407,7 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(missed(&pool).await, 0, "the owner's retry made it good");
     pool.close().await;
     service.end().await;
 }

@@ -213,15 +213,15 @@ fn admin(paths: &mut Paths) {
 }
 
 fn policies(paths: &mut Paths) {
-    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position, timers, next_due_at, missed." });
+    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position and, of the tenant, timers, next_due_at, missed." });
     paths.add(
         "/v1/admin/policies",
         "get",
         json!({
             "operationId": "admin.policies",
             "tags": ["admin"],
-            "summary": "How far each policy is, its timers, and what it could not do.",
-            "description": "Permission `admin.rebuild`. It concerns the whole installation.",
+            "summary": "How far each policy is, and of the tenant: its timers, and what it could not do.",
+            "description": "Permission `admin.rebuild`. `daybook policies` shows all tenants.",
             "responses": answers(vec![("200", answer("The policies.", progress))], &[]),
         }),
     );
@@ -231,7 +231,7 @@ fn policies(paths: &mut Paths) {
         json!({
             "operationId": "admin.policies.retry",
             "tags": ["admin"],
-            "summary": "Has a policy react again to what it could not react to.",
+            "summary": "Has a policy react again to what it could not react to of the tenant.",
             "description": "Permission `admin.rebuild`.",
             "parameters": [in_path("policy", "`order-approvals`", json!({ "type": "string" }))],
             "responses": answers(vec![("200", answer("How many were made good.", json!({ "type": "object" })))], &[404]),

@@ -1,9 +1,12 @@
 //! What a tenant has: at least one thing of every kind, with names that occur nowhere else.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use domain::cloudwatcher::approval_policy::ApprovalPolicy;
 use serde_json::{Value, json};
-use tests::Client;
+use sqlx::PgPool;
+use tests::{Client, Service};
 use uuid::Uuid;
 
 /// In the names of whatever the tenant has.
@@ -12,7 +15,7 @@ const NAME: &str = "Xyzzy";
 const NOTE: &str = "Plugh";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "users",
     "roles",
     "departments",
@@ -27,7 +30,13 @@ const TABLES: [&str; 14] = [
     "orders",
     "order_items",
     "order_history",
+    "order_approvals",
+    "approval_delegations",
 ];
+/// What a buyer submitted. The owner is asked to approve each of them, and none of these is decided.
+pub const ASKED: [&str; 5] = ["asked", "to approve", "to reject", "to decide", "to reassign"];
+/// What a buyer submitted and the owner approved.
+const APPROVED: [&str; 4] = ["to place", "to receive", "to reverse", "to close"];
 
 /// Ids of tenant A, by the plural word of their kind. Things that orders refer to have a second
 /// one, `spare`, that commands may take out of use.
@@ -36,22 +45,51 @@ pub struct Goods {
     /// The key of one row of every table.
     pub keys: BTreeMap<&'static str, String>,
     items: Vec<String>,
-    /// The position at which the order was drafted, and the command that did it.
+    /// The position at which the order was drafted.
     pub drafted: i64,
+    /// The command that submitted an order, and the event of it; policies have reacted to it.
     pub command: String,
+    pub submitted: Value,
+    /// What is asked of the owner.
+    ask: String,
+    /// An item that is on order, and the receipt of another one.
+    on_order: String,
+    receipt: String,
+    delegation: String,
 }
 
-/// What a colleague in another department may do: read every table, command orders, read the log.
+/// What asks for approvals.
+pub const POLICY: &str = "order-approvals";
+/// Commands whose effect was there already, by the policies' doing: the owner is answered 200, and nothing is written.
+pub const SILENT: [&str; 3] = ["settle-approval", "ask", "note-submission"];
+
+/// What a colleague in another department may do: read every table, command orders, approve, read the log.
 pub fn outsiders_permissions() -> Vec<&'static str> {
     let reads = TABLES.map(|table| &*format!("cloudwatcher.{table}.read").leak());
     reads
         .into_iter()
-        .chain(["cloudwatcher.order.*", "audit.read"])
+        .chain([
+            "cloudwatcher.order.*",
+            "cloudwatcher.approval.*",
+            "cloudwatcher.delegation.*",
+        ])
+        .chain(["orders.approve", "audit.read"])
         .collect()
 }
 
+/// Waits until the policies have reacted to the whole book.
+pub async fn caught_up(pool: &PgPool) {
+    let behind = "select exists (select from book.policies where position < book.last_position())";
+    tests::until("the policies' catching up", Duration::from_secs(30), async || {
+        let behind: bool = sqlx::query_scalar(behind).fetch_one(pool).await.unwrap();
+        (!behind).then_some(())
+    })
+    .await;
+}
+
 impl Goods {
-    pub async fn made(owner: &Client) -> Self {
+    pub async fn made(service: &Service) -> Self {
+        let owner = &service.admin;
         let kinds = [
             "users",
             "roles",
@@ -67,20 +105,47 @@ impl Goods {
             "clerk",
             "acme",
             "bolt",
+            "works",
+            "yard",
         ];
+        let kinds = kinds.into_iter().chain(ASKED).chain(APPROVED);
         let mut goods = Self {
-            ids: kinds.map(|kind| (kind, Uuid::now_v7())).into(),
+            ids: kinds.map(|kind| (kind, Uuid::now_v7())).collect(),
             keys: BTreeMap::new(),
             items: Vec::new(),
             drafted: 0,
             command: String::new(),
+            submitted: Value::Null,
+            ask: String::new(),
+            on_order: String::new(),
+            receipt: String::new(),
+            delegation: String::new(),
         };
-        let mut position = 0;
+        goods
+            .ids
+            .insert("approval-policies", ApprovalPolicy::stream(owner.tenant));
+        goods.ids.insert("delegations", owner.user);
+        let approver = service.person(&["orders.approve"], &[]).await;
         for (path, id, body) in [
             (
                 "identity/departments/{}/enter",
+                "works",
+                json!({"name": format!("{NAME} works"), "manager_id": approver.user}),
+            ),
+            (
+                "identity/departments/{}/enter",
                 "workshop",
-                json!({"name": format!("{NAME} workshop")}),
+                goods.department("workshop", owner.user),
+            ),
+            (
+                "identity/departments/{}/enter",
+                "yard",
+                goods.department("yard", approver.user),
+            ),
+            (
+                "cloudwatcher/approval-policies/{}/enter",
+                "approval-policies",
+                goods.policy(),
             ),
             (
                 "identity/departments/{}/enter",
@@ -148,16 +213,76 @@ impl Goods {
                 "users",
                 json!({"department_id": goods.id("departments")}),
             ),
-            ("cloudwatcher/orders/{}/draft", "orders", goods.order()),
+            ("cloudwatcher/orders/{}/draft", "orders", goods.order("workshop")),
         ] {
             let path = path.replace("{}", &goods.id(id).to_string());
-            let reply = owner.post(&format!("/v1/{path}"), &body).await;
-            assert_eq!(reply.status, 200, "{path}: {}", reply.text);
-            position = reply.position();
+            goods.drafted = done(owner, &format!("/v1/{path}"), &body).await;
         }
-        goods.drafted = position;
-        let event = owner.get(&format!("/v1/events/{position}")).await.ok();
-        goods.command = event["command_id"].as_str().unwrap().to_owned();
+        goods.order_and_approve(service).await;
+        let path = goods.path("delegations", "delegations", "grant");
+        let granted = done(owner, &path, &goods.grant()).await;
+        goods.delegation = text(&event(owner, granted).await["payload"]["delegation_id"]);
+        goods.read(owner, granted).await;
+        goods
+    }
+
+    /// Orders that somebody else submitted, at every stage.
+    async fn order_and_approve(&mut self, service: &Service) {
+        let owner = &service.admin;
+        let pool = PgPool::connect_with(service.database.options.clone()).await.unwrap();
+        let buyer = service.person(&["cloudwatcher.order.*"], &[self.id("works")]).await;
+        self.ids.insert("buyers", buyer.user);
+        for kind in ASKED.into_iter().chain(APPROVED) {
+            let department = if kind == "to reassign" { "yard" } else { "workshop" };
+            done(&buyer, &self.path("orders", kind, "draft"), &self.order(department)).await;
+            let position = done(&buyer, &self.path("orders", kind, "submit"), &json!({})).await;
+            if kind == "asked" {
+                self.submitted = event(owner, position).await;
+                self.command = text(&self.submitted["command_id"]);
+            }
+        }
+        caught_up(&pool).await;
+        // Whoever is asked about the order in the yard does not manage it any more.
+        let path = format!("/v1/identity/departments/{}/amend", self.id("yard"));
+        done(owner, &path, &self.department("yard", owner.user)).await;
+        for kind in APPROVED {
+            done(owner, &self.path("approvals", kind, "approve"), &json!({"revision": 1})).await;
+        }
+        caught_up(&pool).await;
+        pool.close().await;
+        let mut position = 0;
+        for kind in APPROVED.into_iter().skip(1) {
+            position = done(owner, &self.path("orders", kind, "place"), &json!({})).await;
+        }
+        let items = async |kind: &str| {
+            let path = format!("/v1/cloudwatcher/order_items?order=id.asc&order_id={}", self.id(kind));
+            let rows = owner.get_after(&path, position).await.ok();
+            let rows = rows["rows"].as_array().unwrap().iter();
+            rows.map(|row| text(&row["id"])).collect::<Vec<_>>()
+        };
+        let (own, on_order, received) = (
+            items("orders").await,
+            items("to receive").await,
+            items("to reverse").await,
+        );
+        let line = json!({"lines": [{"item_id": received[0], "quantity": 1}]});
+        let position = done(owner, &self.path("orders", "to reverse", "receive"), &line).await;
+        self.receipt = text(&event(owner, position).await["payload"]["receipt_id"]);
+        self.on_order = on_order[0].clone();
+        // Those of the order that is changed come first.
+        self.items = [own, on_order, received].concat();
+        let path = format!(
+            "/v1/cloudwatcher/order_approvals?approver_id={}&order_id={}",
+            owner.user,
+            self.id("asked")
+        );
+        let asks = owner.get_after(&path, position).await.ok();
+        self.ask = text(&asks["rows"][0]["id"]);
+    }
+
+    /// The key of a row of every table.
+    async fn read(&mut self, owner: &Client, position: i64) {
+        let goods = self;
         for table in TABLES {
             let rows = owner
                 .get_after(&format!("/v1/cloudwatcher/{table}?limit=200"), position)
@@ -172,10 +297,38 @@ impl Goods {
                 .keys
                 .insert(table, key.as_str().map_or_else(|| key.to_string(), str::to_owned));
             if table == "order_items" {
-                goods.items = rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+                goods.items.extend(rows.iter().map(|row| text(&row["id"])));
             }
         }
-        goods
+    }
+
+    /// Has a policy miss an event to which it has reacted, so that reacting again changes nothing.
+    pub async fn miss(&self, pool: &PgPool) {
+        sqlx::query(
+            "insert into book.missed (policy, event_id, tenant_id, position, error)
+             select $1, event_id, tenant_id, position, $2 from book.events where position = $3",
+        )
+        .bind(POLICY)
+        .bind(format!("{NAME} cannot be read"))
+        .bind(self.submitted["position"].as_i64())
+        .execute(pool)
+        .await
+        .unwrap();
+    }
+
+    /// Where one reads what policies made of a submitted order: the approval, the buyer, and the command for both.
+    pub async fn of_policies(&self, owner: &Client) -> Vec<String> {
+        let approval = format!("/v1/streams/cloudwatcher/approval/{}", self.id("asked"));
+        let buyer = format!("/v1/streams/cloudwatcher/buyer/{}", self.id("buyers"));
+        let asked = owner.get(&approval).await.ok();
+        let command = text(&asked["events"][0]["command_id"]);
+        let states = [&approval, &buyer].map(|stream| format!("{stream}/state"));
+        let streams = [approval, buyer, format!("/v1/commands/{command}/tree")];
+        streams.into_iter().chain(states).collect()
+    }
+
+    fn path(&self, plural: &str, kind: &str, command: &str) -> String {
+        format!("/v1/cloudwatcher/{plural}/{}/{command}", self.id(kind))
     }
 
     pub fn id(&self, kind: &str) -> Uuid {
@@ -199,17 +352,43 @@ impl Goods {
 
     /// What nobody outside the department may see.
     pub fn department_secrets(&self) -> Vec<String> {
-        let own = [self.id("orders").to_string(), NOTE.to_owned(), self.command.clone()];
-        own.into_iter().chain(self.items.clone()).collect()
+        let orders = ["orders"].into_iter().chain(ASKED).chain(APPROVED);
+        let orders = orders.map(|kind| self.id(kind).to_string());
+        let own = [NOTE, &self.command, &self.ask, &self.receipt].map(str::to_owned);
+        orders.chain(own).chain(self.items.clone()).collect()
+    }
+
+    /// A department below the works.
+    fn department(&self, name: &str, manager: Uuid) -> Value {
+        json!({"name": format!("{NAME} {name}"), "parent_id": self.id("works"), "manager_id": manager})
+    }
+
+    /// One level for every order.
+    fn policy(&self) -> Value {
+        let of_department = json!({"department_id": self.id("workshop"), "levels_min": 1});
+        json!({"currencies": thresholds(), "departments": [of_department]})
+    }
+
+    fn grant(&self) -> Value {
+        let week = chrono::Utc::now() + chrono::TimeDelta::days(7);
+        json!({"to": self.id("buyers"), "ends_at": week, "department_ids": [self.id("workshop")]})
+    }
+
+    fn note_submission(&self) -> Value {
+        json!({"order_id": self.id("asked"), "revision": 1, "submitted_at": self.submitted["at"]})
+    }
+
+    pub fn decisions(&self) -> Value {
+        json!({"decisions": [{"order_id": self.id("to decide"), "revision": 1, "decision": "approve"}]})
     }
 
     fn item(&self) -> Value {
         json!({"part_id": self.id("bolt"), "supplier_id": self.id("acme"), "quantity": 3, "unit_price": "1.25"})
     }
 
-    fn order(&self) -> Value {
+    fn order(&self, department: &str) -> Value {
         let items = [self.item(), self.item()];
-        json!({"department_id": self.id("workshop"), "currency": "EUR", "note": NOTE, "items": items})
+        json!({"department_id": self.id(department), "currency": "EUR", "note": NOTE, "items": items})
     }
 
     fn offer(&self, supplier: &str) -> Value {
@@ -220,27 +399,36 @@ impl Goods {
         json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {"for": NAME}})
     }
 
-    /// The body that makes a new one, and what another tenant gets for it: what refers to things of
-    /// this tenant is refused there.
-    pub fn new(&self, plural: &str) -> Option<(Value, u16)> {
+    /// The body that makes a new one, and what the owner, another tenant and the outsider get for it:
+    /// what refers to things of this tenant is refused in the other.
+    pub fn one_more(&self, plural: &str) -> Option<(Value, [u16; 3])> {
+        const HERE: [u16; 3] = [200, 422, 403];
+        const ANYWHERE: [u16; 3] = [200, 200, 403];
         Some(match plural {
-            "users" => (json!({"name": "Somebody", "email": "somebody@example.com"}), 200),
-            "roles" => (json!({"name": "another", "permissions": []}), 200),
-            "departments" => (json!({"name": "another"}), 200),
-            "suppliers" => (json!({"name": "another"}), 200),
-            "parts" => (json!({"part_code": "M9", "name": "nut"}), 200),
-            "part-variants" => (json!({"part_id": self.id("bolt"), "variant_code": "another"}), 422),
-            "part-suppliers" => (self.offer("acme"), 422),
-            "requests" => (
-                json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {}}),
-                200,
-            ),
-            "orders" => (self.order(), 422),
+            "users" => (json!({"name": "Somebody", "email": "somebody@example.com"}), ANYWHERE),
+            "roles" => (json!({"name": "another", "permissions": []}), ANYWHERE),
+            "departments" => (json!({"name": "another"}), ANYWHERE),
+            "suppliers" => (json!({"name": "another"}), ANYWHERE),
+            "parts" => (json!({"part_code": "M9", "name": "nut"}), ANYWHERE),
+            "part-variants" => (json!({"part_id": self.id("bolt"), "variant_code": "another"}), HERE),
+            "part-suppliers" => (self.offer("acme"), HERE),
+            "requests" => {
+                let request = json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {}});
+                (request, ANYWHERE)
+            }
+            "orders" => (self.order("workshop"), HERE),
+            // A tenant has one, and this one has it.
+            "approval-policies" => (json!({"currencies": thresholds()}), [422, 200, 403]),
+            // These have the ids of orders and people, so none is made under an id of the server's choice.
+            "approvals" => (json!({"revision": 1}), [422; 3]),
+            "delegations" => (self.grant(), [403; 3]),
+            "buyers" => (self.note_submission(), [422, 422, 403]),
             _ => return None,
         })
     }
 
-    /// The stream and body of a command, and what the owner gets: what is there cannot be made again.
+    /// The stream and body of a command, and what the owner gets: what is there cannot be made again. Answered 200
+    /// without an event is what was so already, see `SILENT`.
     pub fn command(&self, plural: &str, command: &str) -> Option<(Uuid, Value, u16)> {
         let none = || json!({});
         let (body, owner) = match (plural, command) {
@@ -271,7 +459,7 @@ impl Goods {
             }
             ("departments" | "suppliers" | "parts" | "part-variants" | "part-suppliers", "strike") => (none(), 200),
             ("requests", "receive") => (self.request(), 422),
-            ("orders", "draft") => (self.order(), 422),
+            ("orders", "draft") => (self.order("workshop"), 422),
             // Under an id that is free: whether the copy is made depends on the original alone.
             ("orders", "duplicate") => {
                 return Some((Uuid::from_u128(0xd0b1e), json!({"of": self.id("orders")}), 200));
@@ -279,9 +467,56 @@ impl Goods {
             ("orders", "add-item") => (self.item(), 200),
             ("orders", "change-item") => (json!({"item_id": self.items[0], "quantity": 7}), 200),
             ("orders", "remove-item") => (json!({"item_id": self.items[1]}), 200),
+            ("orders", "change-currency") => (json!({"currency": "USD"}), 200),
+            ("orders", "annotate") => (json!({"note": "another"}), 200),
             ("orders", "submit" | "cancel") => (none(), 200),
+            ("orders", "settle-approval" | "place") => return Some((self.id("to place"), none(), 200)),
+            ("orders", "receive") => {
+                let line = json!({"item_id": self.on_order, "quantity": 2});
+                return Some((self.id("to receive"), json!({"lines": [line]}), 200));
+            }
+            ("orders", "reverse-receipt") => {
+                return Some((self.id("to reverse"), json!({"receipt_id": self.receipt}), 200));
+            }
+            ("orders", "close-short") => return Some((self.id("to close"), none(), 200)),
+            ("approval-policies", "enter") => (json!({"currencies": thresholds()}), 422),
+            ("approval-policies", "amend") => (json!({"currencies": thresholds(), "deadline_hours": 1}), 200),
+            ("approval-policies", "strike") => (none(), 200),
+            ("delegations", "grant") => (self.grant(), 200),
+            ("delegations", "revoke") => (json!({"delegation_id": self.delegation}), 200),
+            ("buyers", "note-submission") => (self.note_submission(), 200),
+            ("approvals", "ask") => return Some((self.id("asked"), json!({"revision": 1}), 200)),
+            ("approvals", "approve") => return Some((self.id("to approve"), json!({"revision": 1}), 200)),
+            ("approvals", "reject") => {
+                let body = json!({"revision": 1, "notes": "too dear"});
+                return Some((self.id("to reject"), body, 200));
+            }
+            // It is not due, and it is still needed.
+            ("approvals", "escalate") => return Some((self.id("asked"), json!({"ask_id": self.ask}), 422)),
+            ("approvals", "void") => return Some((self.id("asked"), none(), 422)),
+            ("approvals", "reassign") => return Some((self.id("to reassign"), none(), 200)),
             _ => return None,
         };
         Some((self.id(plural), body, owner))
     }
+}
+
+/// Does what must succeed, and says its position.
+async fn done(client: &Client, path: &str, body: &Value) -> i64 {
+    let reply = client.post(path, body).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+    reply.position()
+}
+
+async fn event(client: &Client, position: i64) -> Value {
+    client.get(&format!("/v1/events/{position}")).await.ok()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// One level from the first cent on.
+fn thresholds() -> Value {
+    json!(["EUR", "USD"].map(|currency| json!({"currency": currency, "thresholds": ["0"]})))
 }
