@@ -74,6 +74,13 @@ pub async fn create(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&context, &plural)?;
+    if aggregate.borrows_id {
+        let detail = format!(
+            "way to leave the id to the server here: POST /v1/{context}/{plural}/{{id}}/{} under the id that it belongs to",
+            aggregate.creates
+        );
+        return Err(Problem::not_found(detail));
+    }
     let asked = Asked::read(&headers)?;
     let sent = Sent {
         aggregate,

@@ -24,6 +24,8 @@ const SILENCE_SECONDS_MAX: u64 = 65;
 const LAG_SECONDS_MAX: f64 = 10.0;
 /// How often what was measured is folded into the histograms, in seconds.
 const UPKEEP_SECONDS: u64 = 5;
+/// How far the bus may be behind the book while the relay has trouble with it, in events.
+const RELAY_EVENTS_MAX: i64 = 1_000;
 /// How long Postgres may take to answer the questions of a health check, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 3;
 
@@ -57,6 +59,8 @@ struct Posting {
 struct Worker {
     leading: bool,
     position: i64,
+    /// Events of the book that came after its position, when it last looked.
+    behind: i64,
     /// What it could not do and keeps for another try: parked streams, missed reactions.
     set_aside: usize,
     seconds_since_beat: f64,
@@ -151,6 +155,10 @@ async fn look(app: &App) -> Ready {
         }
     }
     for (name, worker) in &ready.workers {
+        if worker.behind > RELAY_EVENTS_MAX && name == RELAY {
+            let words = format!("the bus is {} events behind the book; see the relay's log", worker.behind);
+            ready.degraded.push(words);
+        }
         if worker.set_aside > 0 {
             let words = format!("the {name} has set aside {}: see /v1/admin", worker.set_aside);
             ready.degraded.push(words);
@@ -214,6 +222,7 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
             leading: status.leading,
             position: status.position,
             set_aside: status.set_aside,
+            behind: status.lag,
             seconds_since_beat: status.last_beat.elapsed().as_secs_f64(),
         };
         (name.clone(), worker)

@@ -74,7 +74,8 @@ impl Work for Relay {
             if let Err(error) = self.mirror(leadership, beat, stop).await {
                 // The bus may be down or wiped, or another relay was faster: look again where it stands.
                 warn!(error = %error, "the relay starts over");
-                beat.beat(|_| {});
+                let end = self.tail.end().await.unwrap_or_default();
+                beat.beat(|status| status.lag = (end - status.position).max(0));
                 pause(stop, Duration::from_millis(STANDBY_MS)).await;
             }
         }
@@ -98,8 +99,9 @@ impl Relay {
             tokio::pin!(committed);
             // From here on no commit goes unnoticed, also while the page is being read.
             committed.as_mut().enable();
-            let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
+            // One look at the book answers all the wakes that came before it.
             while let Some(Some(_)) = wakes.next().now_or_never() {}
+            let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
             if page.is_empty() {
                 tokio::select! {
                     () = committed => {}
@@ -111,7 +113,10 @@ impl Relay {
                 position = self.publish(page, position).await?;
                 metrics::gauge!("daybook_relay_position").set(position as f64);
             }
-            beat.beat(|status| status.position = position);
+            beat.beat(|status| {
+                status.position = position;
+                status.lag = 0;
+            });
             if checked.elapsed() > Duration::from_secs(LEASE_CHECK_SECONDS) {
                 if !leadership.holds().await {
                     return Ok(());

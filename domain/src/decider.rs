@@ -25,6 +25,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// Whether a tenant has exactly one stream of this kind, under [`Decider::only_stream`].
     const ONE_PER_TENANT: bool = false;
 
+    /// Whether the stream's id is that of something else, an order or a person, so that nobody can leave
+    /// it to the server.
+    const BORROWS_ID: bool = false;
+
     type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
     type Event: Event;
     type Refusal: Refuse;

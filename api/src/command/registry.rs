@@ -38,6 +38,8 @@ pub struct Aggregate {
     pub creates: &'static str,
     /// Whether streams of the kind belong to departments.
     pub scoped: bool,
+    /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
+    pub borrows_id: bool,
     /// The one stream that a tenant has, where it has only one.
     only_stream: Option<fn(Uuid) -> Uuid>,
     home: fn(&AnyState) -> Option<Uuid>,
@@ -98,6 +100,7 @@ impl Aggregate {
             aggregate_type: D::TYPE,
             creates: D::CREATES,
             scoped: D::SCOPED,
+            borrows_id: D::BORROWS_ID,
             only_stream: if D::ONE_PER_TENANT { Some(D::only_stream) } else { None },
             home: home::<D>,
             copies: copies::<D>,

@@ -12,7 +12,7 @@ pub fn add(paths: &mut Paths) {
         for (command, body) in aggregate.commands() {
             let path = format!("/v1/{context}/{plural}/{{id}}/{command}");
             paths.add(&path, "post", operation(aggregate, command, body, true));
-            if command == aggregate.creates {
+            if command == aggregate.creates && !aggregate.borrows_id {
                 paths.add(
                     &format!("/v1/{context}/{plural}"),
                     "post",

@@ -151,6 +151,7 @@ impl Refuse for Refusal {
 impl Decider for Buyer {
     const TYPE: &'static str = "cloudwatcher.buyer";
     const CREATES: &'static str = "note-submission";
+    const BORROWS_ID: bool = true;
     /// Of no one department: it tells of orders of several, and is for those who see all of them.
     const SCOPED: bool = true;
     type Command = Command;

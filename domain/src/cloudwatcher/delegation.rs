@@ -193,6 +193,7 @@ impl Refuse for Refusal {
 impl Decider for Delegations {
     const TYPE: &'static str = "cloudwatcher.delegation";
     const CREATES: &'static str = "grant";
+    const BORROWS_ID: bool = true;
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

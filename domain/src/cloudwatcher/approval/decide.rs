@@ -14,6 +14,7 @@ use crate::{Asking, Decider, FactRef, Facts, Request};
 impl Decider for Approval {
     const TYPE: &'static str = "cloudwatcher.approval";
     const CREATES: &'static str = "ask";
+    const BORROWS_ID: bool = true;
     const SCOPED: bool = true;
     type Command = Command;
     type Event = Event;
