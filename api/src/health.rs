@@ -156,7 +156,10 @@ async fn look(app: &App) -> Ready {
     }
     for (name, worker) in &ready.workers {
         if worker.behind > RELAY_EVENTS_MAX && name == RELAY {
-            let words = format!("the bus is {} events behind the book; see the relay's log", worker.behind);
+            let words = format!(
+                "the bus is {} events behind the book; see the relay's log",
+                worker.behind
+            );
             ready.degraded.push(words);
         }
         if worker.set_aside > 0 {

@@ -29,6 +29,9 @@ const STREAMS_AT_ONCE: usize = 32;
 const POLL_MS: u64 = 200;
 /// How long to wait after a page, so that the next one is worth the look, in milliseconds.
 const GATHER_MS: u64 = 5;
+/// How often a command is sent again that lost to others, and how long after, in milliseconds and longer each time.
+const CONTENDED_MAX: u32 = 10;
+const CONTENDED_MS: u64 = 20;
 /// How often the checkpoint is written while nothing is reacted to, and the lead is made sure of, in seconds.
 const CHECK_SECONDS: u64 = 1;
 
@@ -405,15 +408,22 @@ pub(crate) async fn send(
         at: time.at,
         occurred_at: time.occurred_at,
     };
-    let steps = sendings.into_iter().map(step).collect();
-    let (outcome, answer) = match book.execute(envelope, steps).await {
-        Ok(answer) => ("accepted", Some(answer)),
-        Err(ExecuteError::Book(error)) => return Err(error),
-        // Others were faster for as long as a command is tried: this one comes round again.
-        Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
-        Err(refused) => {
-            debug!(policy, %command_id, %refused, "a policy's command was refused");
-            ("refused", None)
+    let mut tried = 1;
+    let (outcome, answer) = loop {
+        let steps = sendings.iter().cloned().map(step).collect();
+        match book.execute(envelope.clone(), steps).await {
+            Ok(answer) => break ("accepted", Some(answer)),
+            Err(ExecuteError::Book(error)) => return Err(error),
+            // Others were faster for as long as a command is tried. It must not give the whole policy up.
+            Err(ExecuteError::Contended) if tried < CONTENDED_MAX => {
+                tokio::time::sleep(Duration::from_millis(CONTENDED_MS) * tried).await;
+                tried += 1;
+            }
+            Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
+            Err(refused) => {
+                debug!(policy, %command_id, %refused, "a policy's command was refused");
+                break ("refused", None);
+            }
         }
     };
     metrics::counter!("daybook_policy_commands_total", "policy" => policy, "outcome" => outcome).increment(1);
