@@ -184,6 +184,11 @@ up() {
     export DAYBOOK_LISTEN=$address
     run "$program" migrate 7>&- || fail "the migrations failed" || return
     run "$program" demo 7>&- || fail "the demo data could not be loaded" || return
+    if [ -n "${DAYBOOK_NORTHWIND:-}" ]; then
+        # Before policies are at work: its deadlines lie in the past.
+        run "$program" demo --northwind "$DAYBOOK_NORTHWIND" 7>&- ||
+            fail "the Northwind data could not be loaded from $DAYBOOK_NORTHWIND" || return
+    fi
 
     serve "$program" "$detach" || return
     wait_until_served "$address" "$detach" || return
