@@ -92,7 +92,7 @@ pub async fn progress(State(app): State<App>, by: By, Path(context): Path<String
 /// [`Problem`].
 pub async fn policies(State(app): State<App>, by: By) -> Result<Response, Problem> {
     by.require(REBUILD)?;
-    let policies = book::policy::progress(&app.pools.writer, Some(by.tenant)).await?;
+    let policies = book::policy::missed::progress(&app.pools.writer, Some(by.tenant)).await?;
     Ok(Json(json!({ "policies": policies })).into_response())
 }
 
@@ -108,7 +108,7 @@ pub async fn retry(State(app): State<App>, by: By, Path(policy): Path<String>) -
         return Err(Problem::not_found(format!("policy {policy:?}")).allowed(names));
     };
     let (pool, tenant) = (&app.pools.writer, Some(by.tenant));
-    let made_good = book::policy::retry_missed(pool, &app.book, &app.tail, policy, tenant).await?;
+    let made_good = book::policy::missed::retry(pool, &app.book, &app.tail, policy, tenant).await?;
     info!(policy = policy.name(), made_good, by = %by.user, "what the policy had missed was tried again");
     Ok(Json(json!({ "policy": policy.name(), "made_good": made_good })).into_response())
 }

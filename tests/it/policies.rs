@@ -219,11 +219,11 @@ async fn an_event_that_a_policy_cannot_read_is_kept_and_the_next_are_reacted_to(
     let workers = ledger.policies();
     let order = submitted(&ledger, &goods).await;
     caught_up(pool).await;
-    let progress = policy::progress(&ledger.pools.writer, None).await.unwrap();
+    let progress = policy::missed::progress(&ledger.pools.writer, None).await.unwrap();
     assert_eq!(progress[0].missed.len(), 1, "{progress:?}");
     assert!(progress[0].missed[0].error.contains("version 99"), "{progress:?}");
     let (writer, policy) = (&ledger.pools.writer, domain::POLICIES[0]);
-    let again = policy::retry_missed(writer, &ledger.book, &ledger.tail, policy, None).await;
+    let again = policy::missed::retry(writer, &ledger.book, &ledger.tail, policy, None).await;
     assert!(again.is_err(), "it still cannot be read, and is still kept");
     assert_eq!(count(pool, "select count(*) from book.missed").await, 1);
     let asked: Vec<String> =

@@ -1,6 +1,6 @@
 //! `daybook policies [--retry <policy>]`
 
-use book::policy;
+use book::policy::missed;
 use clap::Args;
 use domain::Policy;
 
@@ -19,10 +19,10 @@ impl Policies {
         let opened = opened(config).await?;
         if let Some(name) = &self.retry {
             let policy = named(name)?;
-            let again = policy::retry_missed(&opened.pools.writer, &opened.book, &opened.tail, policy, None).await?;
+            let again = missed::retry(&opened.pools.writer, &opened.book, &opened.tail, policy, None).await?;
             say(&format!("{again} made good"))?;
         }
-        for progress in policy::progress(&opened.pools.writer, None).await? {
+        for progress in missed::progress(&opened.pools.writer, None).await? {
             let next = progress
                 .next_due_at
                 .map_or_else(String::new, |due| format!(", the next at {due}"));

@@ -1,0 +1,121 @@
+//! What a policy could not do, and how far each is: what operators look at.
+
+use chrono::{DateTime, Utc};
+use domain::Policy;
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use super::react;
+use crate::{Book, BookError, Tail};
+
+/// A reaction that could not be carried out.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Missed {
+    pub policy: String,
+    pub position: i64,
+    pub error: String,
+    pub missed_at: DateTime<Utc>,
+}
+
+/// How a policy does, from the book's own tables.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Progress {
+    pub policy: String,
+    /// It never reacts to what came before.
+    pub floor: i64,
+    pub position: i64,
+    /// Timers that wait, and the first of them.
+    pub timers: i64,
+    pub next_due_at: Option<DateTime<Utc>>,
+    pub missed: Vec<Missed>,
+}
+
+/// How every policy does, with the first hundred reactions that each has missed. Timers and missed reactions are
+/// those of one tenant, or of all.
+///
+/// # Errors
+/// The database's error.
+pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progress>, BookError> {
+    let rows = sqlx::query(
+        "select p.name, p.floor, p.position, count(t.timer_id) as timers, min(t.due_at) as next_due_at
+         from book.policies p
+         left join book.timers t on t.policy = p.name and ($1::uuid is null or t.tenant_id = $1)
+         group by p.name order by p.name",
+    )
+    .bind(tenant)
+    .fetch_all(pool)
+    .await?;
+    let mut policies = Vec::with_capacity(rows.len());
+    for row in rows {
+        let policy: String = row.try_get("name")?;
+        policies.push(Progress {
+            floor: row.try_get("floor")?,
+            position: row.try_get("position")?,
+            timers: row.try_get("timers")?,
+            next_due_at: row.try_get("next_due_at")?,
+            missed: missed(pool, &policy, tenant, 100).await?,
+            policy,
+        });
+    }
+    Ok(policies)
+}
+
+async fn missed(pool: &PgPool, policy: &str, tenant: Option<Uuid>, limit: i64) -> Result<Vec<Missed>, BookError> {
+    let rows = sqlx::query(
+        "select policy, position, error, missed_at from book.missed
+         where policy = $1 and ($2::uuid is null or tenant_id = $2) order by position limit $3",
+    )
+    .bind(policy)
+    .bind(tenant)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    let read = |row: &sqlx::postgres::PgRow| {
+        Ok(Missed {
+            policy: row.try_get("policy")?,
+            position: row.try_get("position")?,
+            error: row.try_get("error")?,
+            missed_at: row.try_get("missed_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Reacts once more to what a policy has missed of one tenant, or of all, in the book's order; returns how many it
+/// made good.
+///
+/// # Errors
+/// The first that still fails; all others are made good.
+pub async fn retry(
+    pool: &PgPool,
+    book: &Book,
+    tail: &Tail,
+    policy: &'static dyn Policy,
+    tenant: Option<Uuid>,
+) -> Result<usize, BookError> {
+    let (mut made_good, mut failed) = (0, None);
+    for missed in missed(pool, policy.name(), tenant, i64::MAX).await? {
+        for recorded in tail.at(&[missed.position]).await? {
+            let timers = match react(book, policy, &recorded, None).await {
+                Ok(reacted) => reacted.timers,
+                // It stays, and keeps none of the others back.
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
+            let mut transaction = pool.begin().await?;
+            for timer in &timers {
+                timer.write(&mut transaction, policy.name()).await?;
+            }
+            sqlx::query("delete from book.missed where policy = $1 and event_id = $2")
+                .bind(policy.name())
+                .bind(recorded.event_id)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            made_good += 1;
+        }
+    }
+    failed.map_or(Ok(made_good), Err)
+}
