@@ -82,16 +82,18 @@ pub async fn create(
         return Err(Problem::not_found(detail));
     }
     let asked = Asked::read(&headers)?;
+    permitted(aggregate, aggregate.creates, &by)?;
+    let fields = body::fields(&headers, &body?)?;
     let sent = Sent {
         aggregate,
-        // A repeat draws another one, and is answered with the receipt's: the stream that the first made.
-        stream: aggregate.new_stream(by.tenant),
+        // A repeat may draw another one, and is answered with the receipt's: the stream that the first made.
+        stream: aggregate.stream_of(by.tenant, aggregate.creates, fields.clone()),
         addressed: None,
         command: aggregate.creates,
         asked,
         peer,
     };
-    let answer = sent.read_and_carry_out(&app, &by, &headers, &body?).await?;
+    let answer = sent.carry_out(&app, &by, fields).await?;
     let location = answer.streams.first().and_then(|made| {
         let location = format!("/v1/{context}/{plural}/{}", made.stream);
         HeaderValue::try_from(location).ok()
@@ -111,6 +113,16 @@ fn aggregate(context: &str, plural: &str) -> Result<&'static Aggregate, Problem>
         Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
             .allowed(known.map(|aggregate| aggregate.plural))
     })
+}
+
+/// Whether there is such a command, and whether the principal may send it to anything.
+fn permitted(aggregate: &Aggregate, command: &str, by: &Principal) -> Result<(), Problem> {
+    let known = aggregate.commands();
+    if !known.iter().any(|(name, _)| name == command) {
+        let detail = format!("{} has no command {command}", aggregate.aggregate_type);
+        return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
+    }
+    by.require(&format!("{}.{command}", aggregate.aggregate_type))
 }
 
 /// The same id for every repeat of a command by the same user under the same key.
@@ -149,19 +161,10 @@ impl Sent<'_> {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Answer, Problem> {
-        self.permitted(by)?;
+        permitted(self.aggregate, self.command, by)?;
         // Only now: reading a large body is work, which is done for those alone who may ask for it.
         let fields = body::fields(headers, body)?;
         self.carry_out(app, by, fields).await
-    }
-
-    fn permitted(&self, by: &Principal) -> Result<(), Problem> {
-        let known = self.aggregate.commands();
-        if !known.iter().any(|(name, _)| name == self.command) {
-            let detail = format!("{} has no command {}", self.aggregate.aggregate_type, self.command);
-            return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
-        }
-        by.require(&format!("{}.{}", self.aggregate.aggregate_type, self.command))
     }
 
     /// Carries the command out, if it is one that the principal may send.
@@ -169,7 +172,7 @@ impl Sent<'_> {
     /// # Errors
     /// [`Problem`].
     pub(crate) async fn carry_out(&self, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
-        self.permitted(by)?;
+        permitted(self.aggregate, self.command, by)?;
         let envelope = self.envelope(by, &fields);
         let span = tracing::Span::current();
         span.record("command_id", tracing::field::display(envelope.command_id));
@@ -266,33 +269,32 @@ impl Sent<'_> {
             let detail = format!("department {department} is not one of yours, nor below one of them");
             return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
         }
-        self.scope_of_source(app, by, &state, fields).await?;
+        self.scope_of_concerns(app, by, &state, fields).await?;
         Ok(if home.is_some() { Reach::Free } else { Reach::Unborn })
     }
 
-    /// A stream to copy from that is out of reach is refused as one that does not exist.
-    async fn scope_of_source(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
-        let Some(source) = self.aggregate.copies(self.command, fields.clone()) else {
-            return Ok(());
-        };
-        let Some(source) = app.book.any_state(by.tenant, self.aggregate.fact(source)).await? else {
-            return Ok(());
-        };
-        let Some(department) = self.aggregate.home(&source) else {
-            return Ok(());
-        };
-        if app.principals.reaches(by, department).await? {
-            return Ok(());
+    /// A stream that the command draws on and that is out of reach is refused as one that does not exist.
+    async fn scope_of_concerns(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
+        for concern in self.aggregate.concerns(self.command, fields.clone()) {
+            let Some(concerned) = app.book.any_state(by.tenant, concern).await? else {
+                continue;
+            };
+            let home = registry::by_type(concern.aggregate_type).and_then(|aggregate| aggregate.home(&concerned));
+            if let Some(department) = home
+                && !app.principals.reaches(by, department).await?
+            {
+                let who = Who {
+                    tenant: by.tenant,
+                    by: by.user,
+                    stream: self.stream,
+                };
+                let refusal = self
+                    .aggregate
+                    .refusal_without_facts(&who, state, self.command, fields.clone());
+                return Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)));
+            }
         }
-        let who = Who {
-            tenant: by.tenant,
-            by: by.user,
-            stream: self.stream,
-        };
-        let refusal = self
-            .aggregate
-            .refusal_without_facts(&who, state, self.command, fields.clone());
-        Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)))
+        Ok(())
     }
 
     fn step(&self, if_match: Option<i64>, fields: &Value) -> Result<Step, Problem> {

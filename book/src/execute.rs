@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::Facts;
 use domain::fact::AnyState;
+use domain::{Facts, Together};
 use postgres_es::PostgresEventRepository;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -20,7 +20,7 @@ use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
 use crate::pace::Pace;
 use crate::pools::{ACQUIRE_SECONDS_MAX, answered};
-use crate::step::Circumstances;
+use crate::step::{Asker, Circumstances};
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
 
@@ -189,6 +189,26 @@ impl Book {
             .map(|loaded| loaded.state))
     }
 
+    /// The state that a stream had right after its event of this sequence; `None` when it has no events in this
+    /// tenant.
+    ///
+    /// # Errors
+    /// As [`Book::state`].
+    pub async fn state_at(
+        &self,
+        tenant: Uuid,
+        fact: domain::FactRef,
+        sequence: i64,
+    ) -> Result<Option<AnyState>, BookError> {
+        let until = facts::Until::Sequence(sequence);
+        let loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until))
+            .await?
+            .pop();
+        Ok(loaded
+            .filter(|loaded| loaded.tenant == Some(tenant))
+            .map(|loaded| loaded.state))
+    }
+
     /// As [`Book::any_state`], for the stream that a step names; a stream without events has its kind's
     /// default state.
     ///
@@ -308,6 +328,7 @@ impl Inner {
                 seed: Uuid::new_v5(&seed, &index.to_be_bytes()),
                 reason: envelope.reason.clone(),
                 facts,
+                together: beside(steps, index),
             };
             let decided = step
                 .command
@@ -392,11 +413,16 @@ impl Inner {
         draft: &mut Draft,
         trust: Trust,
     ) -> Result<Facts, ExecuteError> {
-        let (tenant, by) = (envelope.tenant, envelope.actor);
+        let tenant = envelope.tenant;
+        let asker = Asker {
+            tenant,
+            by: envelope.actor,
+            at: envelope.at,
+        };
         let mut facts = Facts::default();
         let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
         for _ in 0..FACT_ROUNDS_MAX {
-            let mut refs = step.command.reads(tenant, by, step.stream, state, &facts);
+            let mut refs = step.command.reads(&asker, step.stream, state, &facts);
             refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
             if refs.is_empty() {
                 return Ok(facts);
@@ -435,7 +461,7 @@ impl Inner {
             .map(|(fact, _)| *fact)
             .collect();
         if !lacking.is_empty() {
-            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking))
+            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking, facts::Until::Now))
                 .await?
                 .into_iter();
             for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
@@ -455,6 +481,15 @@ fn connections_of_its_own(pool: &PgPool) -> PgPool {
         .max_connections(BATCHES_IN_FLIGHT as u32)
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
         .connect_lazy_with(pool.connect_options().as_ref().clone())
+}
+
+/// What is carried out as one with the step of this index.
+fn beside(steps: &[Step], index: usize) -> Together {
+    let mut together = Together::default();
+    for (_, other) in steps.iter().enumerate().filter(|(other, _)| *other != index) {
+        other.command.join(other.stream, &mut together);
+    }
+    together
 }
 
 fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer, ExecuteError> {

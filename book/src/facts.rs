@@ -11,22 +11,36 @@ use uuid::Uuid;
 use crate::cache::Loaded;
 use crate::{BookError, Vault};
 
+/// How much of the streams is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// All there is.
+    Now,
+    /// The events up to this sequence.
+    Sequence(i64),
+}
+
 /// Reads every named stream; one without events comes back with sequence 0.
 ///
 /// # Errors
 /// The database's error, or an event that cannot be decoded.
-pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef]) -> Result<Vec<Loaded>, BookError> {
+pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) -> Result<Vec<Loaded>, BookError> {
+    let until = match until {
+        Until::Now => i64::MAX,
+        Until::Sequence(sequence) => sequence,
+    };
     let types: Vec<&str> = refs.iter().map(|fact| fact.aggregate_type).collect();
     let ids: Vec<String> = refs.iter().map(|fact| fact.id.to_string()).collect();
     let rows = sqlx::query(
         "select s.ord, e.tenant_id, e.event_id, e.event_type, e.event_version, e.payload::text as payload,
                 e.metadata::text as metadata
          from unnest($1::text[], $2::text[]) with ordinality s(type, id, ord)
-         join book.events e on e.aggregate_type = s.type and e.aggregate_id = s.id
+         join book.events e on e.aggregate_type = s.type and e.aggregate_id = s.id and e.sequence <= $3
          order by s.ord, e.sequence",
     )
     .bind(types)
     .bind(ids)
+    .bind(until)
     .fetch_all(pool)
     .await?;
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::{AnyCommand, AnyEvent, Policy, Reaction, Recorded, SYSTEM, Sending};
+use domain::fact::AnyState;
+use domain::{AnyCommand, AnyEvent, FactRef, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
@@ -334,6 +335,7 @@ pub async fn react(
         return Ok(Reacted::default());
     };
     let recorded = recorded.clone().map(|_| event);
+    let seen = Seen::new(&recorded, state(book, policy, &recorded).await?);
     let caused = Caused {
         tenant: recorded.tenant_id,
         event_id: recorded.event_id,
@@ -341,15 +343,19 @@ pub async fn react(
         correlation_id: recorded.metadata.correlation_id,
     };
     let mut reacted = Reacted::default();
-    for (nth, reaction) in (0_u32..).zip(policy.react(&recorded)) {
+    for (nth, reaction) in (0_u32..).zip(policy.react(&seen)) {
         match reaction {
-            Reaction::Send(sendings) => {
+            Reaction::Send { sendings, refused } => {
                 let command_id = Uuid::new_v5(&recorded.event_id, format!("{}/{nth}", policy.name()).as_bytes());
                 let time = Time {
                     at: then.unwrap_or_else(Utc::now),
                     occurred_at: then,
                 };
-                let answer = send(book, policy.name(), &caused, command_id, sendings, time).await?;
+                let mut answer = send(book, policy.name(), &caused, command_id, sendings, time).await?;
+                if answer.is_none() && !refused.is_empty() {
+                    let command_id = Uuid::new_v5(&command_id, b"refused");
+                    answer = send(book, policy.name(), &caused, command_id, refused, time).await?;
+                }
                 reacted.answers.extend(answer);
             }
             Reaction::Wait { timer, due_at, sending } => reacted.timers.push(Timer::Set {
@@ -364,6 +370,14 @@ pub async fn react(
         }
     }
     Ok(reacted)
+}
+
+/// The state of the event's stream right after it, where the policy wants it.
+async fn state(book: &Book, policy: &dyn Policy, recorded: &Recorded<AnyEvent>) -> Result<Option<AnyState>, BookError> {
+    match FactRef::named(&recorded.aggregate_type, recorded.stream) {
+        Some(fact) if policy.wants_state(recorded) => book.state_at(recorded.tenant_id, fact, recorded.sequence).await,
+        Some(_) | None => Ok(None),
+    }
 }
 
 /// The event that a policy's command follows from.

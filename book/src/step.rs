@@ -11,7 +11,8 @@ use cqrs_es::{Aggregate as _, DomainEvent as _};
 use domain::fact::AnyState;
 use domain::sourced::{Asked, Sourced};
 use domain::{
-    AnyCommand, Asking, ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, Visit, event,
+    AnyCommand, Asking, ClaimChange, Class, Decider, Event as _, FactRef, Facts, Metadata, Refuse as _, Together,
+    Visit, event,
 };
 use postgres_es::PostgresEventRepository;
 use uuid::Uuid;
@@ -82,6 +83,14 @@ pub struct Refusal {
     pub detail: String,
 }
 
+/// Who asks, of which tenant, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker {
+    pub tenant: Uuid,
+    pub by: Uuid,
+    pub at: DateTime<Utc>,
+}
+
 /// What a decision depends on besides the state and the command's own fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Circumstances {
@@ -93,6 +102,7 @@ pub(crate) struct Circumstances {
     pub seed: Uuid,
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
+    pub together: Together,
 }
 
 /// An accepted decision.
@@ -116,6 +126,8 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A command of some kind; its kind is known only inside.
 pub(crate) trait Erased: Send + Sync {
     fn aggregate_type(&self) -> &'static str;
+    /// Adds the command to those that are carried out along with another one.
+    fn join(&self, stream: Uuid, together: &mut Together);
     fn department(&self, state: &AnyState) -> Option<Uuid>;
     /// The state of a stream without events.
     fn unborn(&self) -> Loaded;
@@ -125,7 +137,7 @@ pub(crate) trait Erased: Send + Sync {
         vault: &'a Vault,
         stream: Uuid,
     ) -> Boxed<'a, Result<Loaded, BookError>>;
-    fn reads(&self, tenant: Uuid, by: Uuid, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef>;
+    fn reads(&self, asker: &Asker, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef>;
     fn decide<'a>(
         &'a self,
         state: &'a AnyState,
@@ -147,6 +159,10 @@ fn typed<D: Decider>(state: &AnyState) -> Result<&D, BookError> {
 impl<D: Decider> Erased for Typed<D> {
     fn aggregate_type(&self) -> &'static str {
         D::TYPE
+    }
+
+    fn join(&self, stream: Uuid, together: &mut Together) {
+        together.push(D::TYPE, stream, self.command.clone());
     }
 
     fn department(&self, state: &AnyState) -> Option<Uuid> {
@@ -171,10 +187,11 @@ impl<D: Decider> Erased for Typed<D> {
         Box::pin(load::<D>(book, vault, stream))
     }
 
-    fn reads(&self, tenant: Uuid, by: Uuid, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, asker: &Asker, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef> {
         let asking = Asking {
-            tenant,
-            by,
+            tenant: asker.tenant,
+            by: asker.by,
+            at: asker.at,
             stream,
             command: &*self.command,
             facts,
@@ -197,6 +214,7 @@ impl<D: Decider> Erased for Typed<D> {
                 seed,
                 reason,
                 facts,
+                together,
             } = circumstances;
             let asked = Asked {
                 tenant,
@@ -206,6 +224,7 @@ impl<D: Decider> Erased for Typed<D> {
                 seed,
                 reason,
                 facts,
+                together,
                 command: self.command.clone(),
             };
             let mut sourced = Sourced(before.clone());

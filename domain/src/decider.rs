@@ -1,7 +1,9 @@
 //! The shape of every aggregate: state, command, event, decide, evolve.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -54,6 +56,12 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         Uuid::new_v5(&tenant, Self::TYPE.as_bytes())
     }
 
+    /// The one stream that a command can be sent to, where what it says decides that: a stock key, say.
+    #[must_use]
+    fn stream_of(tenant: Uuid, _command: &Self::Command) -> Option<Uuid> {
+        Self::ONE_PER_TENANT.then(|| Self::only_stream(tenant))
+    }
+
     /// Unique values that `event` takes or gives back; `self` is the state before it.
     fn claims(&self, _stream: Uuid, _event: &Self::Event) -> Vec<ClaimChange> {
         Vec::new()
@@ -75,9 +83,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         None
     }
 
-    /// Another stream of the kind that the command copies from, and so must be within reach.
-    fn copies(_command: &Self::Command) -> Option<Uuid> {
-        None
+    /// Other streams that the command draws on, and that therefore must be within reach of who sends it: an
+    /// order that is copied, a location that is stocked.
+    fn concerns(_command: &Self::Command) -> Vec<FactRef> {
+        Vec::new()
     }
 }
 
@@ -87,6 +96,8 @@ pub struct Asking<'a, C> {
     pub tenant: Uuid,
     /// The user who asks, or [`crate::SYSTEM`].
     pub by: Uuid,
+    /// The time of asking, UTC.
+    pub at: DateTime<Utc>,
     /// The stream that the command is sent to.
     pub stream: Uuid,
     pub command: &'a C,
@@ -109,7 +120,41 @@ pub struct Request<'a, C> {
     /// Why, in the words of the one who asks (`Daybook-Reason`).
     pub reason: Option<&'a str>,
     pub facts: &'a Facts,
+    /// What is carried out as one with this command.
+    pub together: &'a Together,
     pub command: &'a C,
+}
+
+/// The other commands of those that stand or fall together.
+#[derive(Clone, Default)]
+pub struct Together(Vec<(&'static str, Uuid, AnyCommandRef)>);
+
+/// A command of any kind, shared.
+pub type AnyCommandRef = Arc<dyn Any + Send + Sync>;
+
+impl Together {
+    /// The command that is sent to this stream along with the one that is decided.
+    #[must_use]
+    pub fn get<D: Decider>(&self, stream: Uuid) -> Option<&D::Command> {
+        let of_stream = |(aggregate_type, id, _): &&(&'static str, Uuid, AnyCommandRef)| {
+            *aggregate_type == D::TYPE && *id == stream
+        };
+        self.0.iter().find(of_stream)?.2.downcast_ref()
+    }
+
+    pub fn push(&mut self, aggregate_type: &'static str, stream: Uuid, command: AnyCommandRef) {
+        self.0.push((aggregate_type, stream, command));
+    }
+}
+
+impl Debug for Together {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let streams = self
+            .0
+            .iter()
+            .map(|(aggregate_type, stream, _)| (aggregate_type, stream));
+        f.debug_list().entries(streams).finish()
+    }
 }
 
 /// Ids for rows that a command creates, derived from a seed that no other execution has.

@@ -19,8 +19,11 @@ pub struct Stored<'a> {
     pub actor: Uuid,
 }
 
-/// Which version of an event is written today.
+/// The names of an aggregate's events, and which version of each is written today.
 pub trait Versioned {
+    /// Every name, in the order of declaration.
+    const NAMES: &'static [&'static str];
+
     /// The version under which events of this name are stored today.
     fn version(_event_type: &str) -> &'static str {
         EVENT_VERSION
@@ -76,11 +79,13 @@ impl Stored<'_> {
 pub const EVENT_VERSION: &str = "1";
 
 /// Implements the stored name (the variant's) and version for an event enum that derives
-/// `strum::IntoStaticStr`. Variants whose version is no longer "1" are named with theirs.
+/// `strum::IntoStaticStr` and `strum::VariantNames`. Variants whose version is no longer "1" are named with theirs.
 #[macro_export]
 macro_rules! stored_by_variant {
     ($event:ident $({ $($variant:ident => $version:literal),+ $(,)? })?) => {
         impl $crate::event::Versioned for $event {
+            const NAMES: &'static [&'static str] = <$event as strum::VariantNames>::VARIANTS;
+
             $(fn version(event_type: &str) -> &'static str {
                 // Naming the pattern makes a variant that is not one a compile error.
                 let _: fn(&$event) = |event| match event {

@@ -1,11 +1,12 @@
 //! Given the past, when a command comes, then these events happen: tests of decisions, without a store.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request};
+use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
 
 /// Whose book it is.
 pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7);
@@ -24,6 +25,7 @@ pub(crate) fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> G
     Given {
         state: state(events),
         facts: Facts::default(),
+        together: Together::default(),
         reason: None,
         stream: STREAM,
         by: BY,
@@ -55,6 +57,7 @@ pub(crate) fn long(chars: usize) -> String {
 pub(crate) struct Given<D> {
     state: D,
     facts: Facts,
+    together: Together,
     reason: Option<&'static str>,
     stream: Uuid,
     by: Uuid,
@@ -70,6 +73,12 @@ impl<D: Decider> Given<D> {
 
     pub(crate) fn because(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
+        self
+    }
+
+    /// Sent along with a command to another stream.
+    pub(crate) fn together_with<E: Decider>(mut self, stream: Uuid, command: E::Command) -> Self {
+        self.together.push(E::TYPE, stream, Arc::new(command));
         self
     }
 
@@ -102,6 +111,7 @@ impl<D: Decider> Given<D> {
             ids: Ids::new(COMMAND),
             reason: self.reason,
             facts: &facts,
+            together: &self.together,
             command: &command,
         });
         When {
@@ -118,6 +128,7 @@ impl<D: Decider> Given<D> {
             let next = self.state.reads(&Asking {
                 tenant: TENANT,
                 by: self.by,
+                at: self.at,
                 stream: self.stream,
                 command,
                 facts: &facts,

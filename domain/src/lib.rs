@@ -8,6 +8,7 @@ pub mod event;
 pub mod fact;
 pub mod policy;
 pub mod refusal;
+pub mod rehearsal;
 
 pub mod canonical;
 pub mod money;
@@ -25,10 +26,10 @@ mod given;
 #[cfg(test)]
 mod golden;
 
-pub use decider::{Asking, ClaimChange, Decider, Ids, Request, Visit};
+pub use decider::{Asking, ClaimChange, Decider, Ids, Request, Together, Visit};
 pub use event::{DecodeError, Event, Metadata, Recorded};
 pub use fact::{FactRef, Facts};
-pub use policy::{Policy, Reaction, Sending};
+pub use policy::{Policy, Reaction, Seen, Sending};
 pub use refusal::{Class, Refuse};
 pub use sealed::Sealed;
 
@@ -39,9 +40,32 @@ pub const SYSTEM: uuid::Uuid = uuid::Uuid::from_u128(0x0da7_b00c_0000_4000_8000_
 /// sealed fields in plain: a JSON array in order of position. A change of it is a decision.
 pub const GOLDEN_HISTORY: &str = include_str!("../golden/history.json");
 
-/// Every kind of stream, written out once; a test compares it with the modules.
+/// Hands every kind of stream to a macro, in reading order: its variant of [`AnyEvent`], its decider, and
+/// what URLs call many of them. The one list of them: whoever needs all kinds asks here.
+#[macro_export]
+macro_rules! each_aggregate {
+    ($then:ident) => {
+        $then! {
+            User = $crate::identity::user::User => "users",
+            Role = $crate::identity::role::Role => "roles",
+            Department = $crate::register::Register<$crate::identity::department::Department> => "departments",
+            Supplier = $crate::register::Register<$crate::cloudwatcher::supplier::Supplier> => "suppliers",
+            Part = $crate::register::Register<$crate::cloudwatcher::part::Part> => "parts",
+            PartVariant = $crate::register::Register<$crate::cloudwatcher::part_variant::PartVariant> => "part-variants",
+            PartSupplier = $crate::register::Register<$crate::cloudwatcher::part_supplier::PartSupplier> => "part-suppliers",
+            Location = $crate::register::Register<$crate::cloudwatcher::location::Location> => "locations",
+            DeviceRequest = $crate::cloudwatcher::request::DeviceRequest => "requests",
+            Order = $crate::cloudwatcher::order::Order => "orders",
+            ApprovalPolicy = $crate::register::Register<$crate::cloudwatcher::approval_policy::ApprovalPolicy> => "approval-policies",
+            Delegations = $crate::cloudwatcher::delegation::Delegations => "delegations",
+            Buyer = $crate::cloudwatcher::buyer::Buyer => "buyers",
+            Approval = $crate::cloudwatcher::approval::Approval => "approvals",
+        }
+    };
+}
+
 macro_rules! aggregates {
-    ($($kind:ident = $module:path),+ $(,)?) => {
+    ($($kind:ident = $module:ty => $plural:literal,)+) => {
         /// Any domain event, by the kind of its stream.
         #[derive(Debug, Clone, PartialEq)]
         pub enum AnyEvent { $($kind(<$module as Decider>::Event)),+ }
@@ -97,6 +121,17 @@ macro_rules! aggregates {
             }
         }
 
+        impl FactRef {
+            /// A stream by the stored name of its kind; `None` when this program knows no such kind.
+            #[must_use]
+            pub fn named(aggregate_type: &str, stream: uuid::Uuid) -> Option<Self> {
+                match aggregate_type {
+                    $(<$module as Decider>::TYPE => Some(Self::of::<$module>(stream)),)+
+                    _ => None,
+                }
+            }
+        }
+
         /// The stream types of [`AnyEvent`], in reading order.
         pub const AGGREGATE_TYPES: &[&str] = &[$(<$module as Decider>::TYPE),+];
     };
@@ -105,18 +140,4 @@ macro_rules! aggregates {
 /// What Daybook asks for by itself, in the order in which it is asked.
 pub static POLICIES: &[&dyn Policy] = &[&cloudwatcher::policies::OrderApprovals];
 
-aggregates! {
-    User = identity::user::User,
-    Role = identity::role::Role,
-    Department = register::Register<identity::department::Department>,
-    Supplier = register::Register<cloudwatcher::supplier::Supplier>,
-    Part = register::Register<cloudwatcher::part::Part>,
-    PartVariant = register::Register<cloudwatcher::part_variant::PartVariant>,
-    PartSupplier = register::Register<cloudwatcher::part_supplier::PartSupplier>,
-    DeviceRequest = cloudwatcher::request::DeviceRequest,
-    Order = cloudwatcher::order::Order,
-    ApprovalPolicy = register::Register<cloudwatcher::approval_policy::ApprovalPolicy>,
-    Delegations = cloudwatcher::delegation::Delegations,
-    Buyer = cloudwatcher::buyer::Buyer,
-    Approval = cloudwatcher::approval::Approval,
-}
+each_aggregate!(aggregates);

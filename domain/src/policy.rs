@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{AnyCommand, AnyEvent, Recorded};
+use crate::fact::AnyState;
+use crate::{AnyCommand, AnyEvent, Decider, Recorded};
 
 /// A process manager. Pure: the same event makes the same reactions, however often it is read.
 pub trait Policy: Send + Sync + Debug {
@@ -15,8 +16,35 @@ pub trait Policy: Send + Sync + Debug {
     /// The kinds of streams whose events it reacts to.
     fn reads(&self) -> &'static [&'static str];
 
+    /// Whether [`Policy::react`] looks at the state of the event's stream.
+    fn wants_state(&self, _recorded: &Recorded<AnyEvent>) -> bool {
+        false
+    }
+
     /// What is to be done because of this event; nothing for most.
-    fn react(&self, recorded: &Recorded<AnyEvent>) -> Vec<Reaction>;
+    fn react(&self, seen: &Seen<'_>) -> Vec<Reaction>;
+}
+
+/// An event as a policy sees it.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    pub recorded: &'a Recorded<AnyEvent>,
+    state: Option<AnyState>,
+}
+
+impl<'a> Seen<'a> {
+    /// `state` is that of the event's stream right after the event, not later: so it is the same
+    /// however often the event is read.
+    #[must_use]
+    pub fn new(recorded: &'a Recorded<AnyEvent>, state: Option<AnyState>) -> Self {
+        Self { recorded, state }
+    }
+
+    /// The event's stream right after the event, if the policy wants it and it is of this kind.
+    #[must_use]
+    pub fn state<D: Decider>(&self) -> Option<&D> {
+        self.state.as_ref()?.downcast_ref()
+    }
 }
 
 /// One thing that a policy wants done. What it sends is decided like anybody's command, and may be
@@ -28,7 +56,11 @@ pub trait Policy: Send + Sync + Debug {
 )]
 pub enum Reaction {
     /// Send these as one command: they stand or fall together.
-    Send(Vec<Sending>),
+    Send {
+        sendings: Vec<Sending>,
+        /// What to send, again as one command, when they are refused; nothing for most.
+        refused: Vec<Sending>,
+    },
     /// Send this when the time has come, unless it is forgotten before. Replaces a timer of the same id.
     Wait {
         timer: Uuid,
@@ -37,6 +69,17 @@ pub enum Reaction {
     },
     /// Drop the timer; nothing happens when there is none.
     Forget { timer: Uuid },
+}
+
+impl Reaction {
+    /// Sends these as one command, and does nothing when it is refused.
+    #[must_use]
+    pub fn send(sendings: Vec<Sending>) -> Self {
+        Self::Send {
+            sendings,
+            refused: Vec::new(),
+        }
+    }
 }
 
 /// A command and the stream that it is for.

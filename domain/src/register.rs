@@ -34,6 +34,9 @@ pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonS
     /// Whether a tenant has exactly one entry of this kind, under [`Decider::only_stream`].
     const ONE_PER_TENANT: bool = false;
 
+    /// Whether entries belong to departments, see [`Kind::home`].
+    const SCOPED: bool = false;
+
     /// Whether every field fits its column.
     ///
     /// # Errors
@@ -51,6 +54,12 @@ pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonS
     /// The field and what is wrong with what it names.
     fn judge(&self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {
         Ok(())
+    }
+
+    /// The department that the entry belongs to, also when it is struck. It cannot be amended: what was
+    /// done under an entry stays with the department that did it.
+    fn home(&self) -> Option<Uuid> {
+        None
     }
 
     /// Unique values of an entry, as (claim, value).
@@ -109,6 +118,8 @@ pub enum Refusal {
     Struck { noun: &'static str },
     #[error("there is one {noun} per tenant and its id is {id}; send the command there")]
     OnePerTenant { noun: &'static str, id: Uuid },
+    #[error("this {noun} belongs to department {department} and cannot move; strike it and enter another one")]
+    Moves { noun: &'static str, department: Uuid },
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
     #[error("{detail}")]
@@ -122,6 +133,7 @@ impl Refuse for Refusal {
             Self::AlreadyEntered { .. }
             | Self::Struck { .. }
             | Self::OnePerTenant { .. }
+            | Self::Moves { .. }
             | Self::Unfit { .. }
             | Self::Reference { .. } => Class::Refused,
         }
@@ -132,6 +144,7 @@ impl Refuse for Refusal {
             Self::AlreadyEntered { .. } => "already-entered",
             Self::Struck { .. } => "struck",
             Self::OnePerTenant { .. } => "one-per-tenant",
+            Self::Moves { .. } => "moves",
             Self::Unfit { .. } => "unfit",
             Self::Reference { .. } => "reference",
         }
@@ -139,9 +152,11 @@ impl Refuse for Refusal {
     fn field(&self) -> Option<String> {
         match self {
             Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
-            Self::NotEntered { .. } | Self::AlreadyEntered { .. } | Self::Struck { .. } | Self::OnePerTenant { .. } => {
-                None
-            }
+            Self::NotEntered { .. }
+            | Self::AlreadyEntered { .. }
+            | Self::Struck { .. }
+            | Self::OnePerTenant { .. }
+            | Self::Moves { .. } => None,
         }
     }
 }
@@ -150,6 +165,7 @@ impl<K: Kind> Decider for Register<K> {
     const TYPE: &'static str = K::TYPE;
     const CREATES: &'static str = "enter";
     const ONE_PER_TENANT: bool = K::ONE_PER_TENANT;
+    const SCOPED: bool = K::SCOPED;
     type Command = Command<K>;
     type Event = Change<K>;
     type Refusal = Refusal;
@@ -160,6 +176,7 @@ impl<K: Kind> Decider for Register<K> {
         if K::ONE_PER_TENANT && request.stream != only {
             return Err(Refusal::OnePerTenant { noun, id: only });
         }
+        self.stays(request.command)?;
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
@@ -202,6 +219,37 @@ impl<K: Kind> Decider for Register<K> {
         };
         ClaimChange::between(before, after)
     }
+
+    fn home(&self) -> Option<Uuid> {
+        match self {
+            Self::Unborn => None,
+            Self::Entered(entry) | Self::Struck(entry) => entry.home(),
+        }
+    }
+
+    fn department(&self, command: &Command<K>) -> Option<Uuid> {
+        match command {
+            Command::Enter(entry) | Command::Amend(entry) => entry.home(),
+            Command::Strike {} => self.home(),
+        }
+    }
+}
+
+impl<K: Kind> Register<K> {
+    /// Refuses what would move the entry to another department.
+    fn stays(&self, command: &Command<K>) -> Result<(), Refusal> {
+        let (Self::Entered(now) | Self::Struck(now), Command::Enter(next) | Command::Amend(next)) = (self, command)
+        else {
+            return Ok(());
+        };
+        match now.home() {
+            Some(department) if next.home() != Some(department) => Err(Refusal::Moves {
+                noun: K::NOUN,
+                department,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 fn judged<K: Kind>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Refusal> {
@@ -216,7 +264,9 @@ fn judged<K: Kind>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Re
 
 impl<K: Kind> Event for Change<K> {}
 
-impl<K: Kind> Versioned for Change<K> {}
+impl<K: Kind> Versioned for Change<K> {
+    const NAMES: &'static [&'static str] = &[K::ENTERED, K::AMENDED, K::STRUCK];
+}
 
 impl<K: Kind> DomainEvent for Change<K> {
     fn event_type(&self) -> String {

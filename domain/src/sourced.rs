@@ -7,7 +7,7 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Decider, Facts, Ids, Request};
+use crate::{Decider, Facts, Ids, Request, Together};
 
 /// A decider's state as a cqrs-es aggregate. Use it in event-store mode only: the snapshot and
 /// aggregate-store modes of cqrs-es 0.5 apply each event twice.
@@ -26,6 +26,7 @@ pub struct Asked<C> {
     pub seed: Uuid,
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
+    pub together: Together,
     pub command: Arc<C>,
 }
 
@@ -45,6 +46,7 @@ impl<D: Decider> Aggregate for Sourced<D> {
             ids: Ids::new(asked.seed),
             reason: asked.reason.as_deref(),
             facts: &asked.facts,
+            together: &asked.together,
             command: &asked.command,
         })?;
         for event in events {

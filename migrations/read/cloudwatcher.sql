@@ -139,6 +139,18 @@ create table part_suppliers (
     updated_at        timestamptz not null
 );
 
+create table locations (
+    tenant_id     uuid         not null,
+    id            uuid         primary key,
+    name          varchar(255) not null,
+    dept_id       uuid         not null,
+    location_type varchar(50),
+    address       text,
+    is_active     boolean      not null,
+    created_at    timestamptz  not null,
+    updated_at    timestamptz  not null
+);
+
 create table orders (
     tenant_id     uuid        not null,
     id            uuid        primary key,
@@ -282,6 +294,10 @@ create index part_suppliers_variant_id on part_suppliers (variant_id);
 create index part_suppliers_sku on part_suppliers (tenant_id, sku);
 create index part_suppliers_is_preferred on part_suppliers (tenant_id, is_preferred, created_at, id);
 create index part_suppliers_created_at on part_suppliers (tenant_id, created_at, id);
+create index locations_name on locations (tenant_id, name, created_at, id);
+create index locations_dept_id on locations (dept_id);
+create index locations_is_active on locations (tenant_id, is_active, created_at, id);
+create index locations_created_at on locations (tenant_id, created_at, id);
 
 create index orders_status on orders (tenant_id, status, created_at, id);
 create index orders_department_id on orders (department_id, created_at, id);
@@ -325,6 +341,7 @@ alter table part_variants add constraint part_variants_part foreign key (part_id
 alter table part_suppliers add constraint part_suppliers_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_variant foreign key (variant_id) references part_variants on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_supplier foreign key (supplier_id) references suppliers on delete cascade deferrable initially deferred;
+alter table locations add constraint locations_dept foreign key (dept_id) references departments deferrable initially deferred;
 alter table orders add constraint orders_request foreign key (request_id) references requests deferrable initially deferred;
 alter table orders add constraint orders_department foreign key (department_id) references departments deferrable initially deferred;
 alter table orders add constraint orders_duplicate_of_order foreign key (duplicate_of) references orders deferrable initially deferred;

@@ -4,6 +4,7 @@ pub mod departments;
 pub mod roles;
 pub mod users;
 
+pub mod locations;
 pub mod parts;
 pub mod requests;
 pub mod suppliers;
@@ -32,6 +33,7 @@ pub static CONTEXT: Context = Context {
         "cloudwatcher.part",
         "cloudwatcher.part-variant",
         "cloudwatcher.part-supplier",
+        "cloudwatcher.location",
         "cloudwatcher.request",
         "cloudwatcher.order",
         "cloudwatcher.approval",
@@ -53,6 +55,7 @@ static TABLES: &[&dyn Projection] = &[
     &of::<parts::PartRow>(),
     &of::<parts::PartVariantRow>(),
     &of::<suppliers::PartSupplierRow>(),
+    &of::<locations::LocationRow>(),
     &of::<requests::RequestRow>(),
     &of::<orders::OrderRow>(),
     &of::<orders::OrderItemRow>(),

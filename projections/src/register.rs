@@ -2,7 +2,8 @@
 
 /// Declares the read table of a register kind, as `row!` does, and its fold.
 ///
-/// The columns are fields of the kind by the same names. `of` names the kind, which is also its
+/// The columns are fields of the kind by the same names; one that is written otherwise than the field
+/// says how: `kind: String = |entry| entry.kind.to_string()`. `of` names the kind, which is also its
 /// variant of `AnyEvent`. `in_use` names the column that says whether the entry is struck; without
 /// one a struck entry's row goes, and the kind must say so too (`STRUCK_STAYS`).
 #[macro_export]
@@ -10,6 +11,13 @@ macro_rules! register {
     (@struck $row:expr, $at:expr, $in_use:ident) => {
         Some(Self { $in_use: false, updated_at: $at, ..$row })
     };
+    (@column $entry:ident, $column:ident) => {
+        $entry.$column.clone()
+    };
+    (@column $entry:ident, $column:ident, |$of:ident| $make:expr) => {{
+        let $of = $entry;
+        $make
+    }};
     (@struck $row:expr, $at:expr,) => {{
         let _: Self = $row;
         None
@@ -17,7 +25,7 @@ macro_rules! register {
     (
         $(#[doc = $doc:literal])+
         $row:ident = $context:ident.$name:ident of $kind:ident
-        columns { $($(#[doc = $column_doc:literal])* $column:ident: $type:ty,)* }
+        columns { $($(#[doc = $column_doc:literal])* $column:ident: $type:ty $(= |$of:ident| $make:expr)?,)* }
         in_use { $($in_use:ident)? }
         find { $($find:ident),* $(,)? }
         scope { $scope:expr }
@@ -74,7 +82,7 @@ macro_rules! register {
                 let written = |entry: &$kind, created_at| Self {
                     tenant_id: recorded.tenant_id,
                     id,
-                    $($column: entry.$column.clone(),)*
+                    $($column: $crate::register!(@column entry, $column $(, |$of| $make)?),)*
                     $($in_use: true,)?
                     created_at,
                     updated_at: recorded.at,

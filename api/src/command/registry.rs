@@ -5,22 +5,8 @@ use std::sync::OnceLock;
 
 use book::{Refusal, Step};
 use chrono::Utc;
-use domain::cloudwatcher::approval::Approval;
-use domain::cloudwatcher::approval_policy::ApprovalPolicy;
-use domain::cloudwatcher::buyer::Buyer;
-use domain::cloudwatcher::delegation::Delegations;
-use domain::cloudwatcher::order::Order;
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::part_supplier::PartSupplier;
-use domain::cloudwatcher::part_variant::PartVariant;
-use domain::cloudwatcher::request::DeviceRequest;
-use domain::cloudwatcher::supplier::Supplier;
 use domain::fact::AnyState;
-use domain::identity::department::Department;
-use domain::identity::role::Role;
-use domain::identity::user::User;
-use domain::register::Register;
-use domain::{Decider, DecodeError, Facts, Ids, Recorded, Refuse as _, Request, event};
+use domain::{Decider, DecodeError, FactRef, Facts, Ids, Recorded, Refuse as _, Request, Together, event};
 use schemars::Schema;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -40,15 +26,14 @@ pub struct Aggregate {
     pub scoped: bool,
     /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
     pub borrows_id: bool,
-    /// The one stream that a tenant has, where it has only one.
-    only_stream: Option<fn(Uuid) -> Uuid>,
+    stream_of: fn(Uuid, Value) -> Option<Uuid>,
     home: fn(&AnyState) -> Option<Uuid>,
-    copies: fn(Value) -> Option<Uuid>,
+    concerns: fn(Value) -> Vec<FactRef>,
     schema: fn() -> Schema,
     parse: fn(Uuid, Option<i64>, Value) -> Result<Step, Unparsed>,
     fold: fn(&[Recorded<String>]) -> Result<Value, DecodeError>,
     refusal: fn(&Who, &AnyState, Value) -> Option<Refusal>,
-    fact: fn(Uuid) -> domain::FactRef,
+    fact: fn(Uuid) -> FactRef,
 }
 
 /// Who asks, and of which stream.
@@ -59,22 +44,14 @@ pub struct Who {
     pub stream: Uuid,
 }
 
-/// Every aggregate that is served; a test compares it with `domain::AGGREGATE_TYPES`.
-pub const AGGREGATES: &[Aggregate] = &[
-    Aggregate::of::<User>("users"),
-    Aggregate::of::<Role>("roles"),
-    Aggregate::of::<Register<Department>>("departments"),
-    Aggregate::of::<Register<Supplier>>("suppliers"),
-    Aggregate::of::<Register<Part>>("parts"),
-    Aggregate::of::<Register<PartVariant>>("part-variants"),
-    Aggregate::of::<Register<PartSupplier>>("part-suppliers"),
-    Aggregate::of::<DeviceRequest>("requests"),
-    Aggregate::of::<Order>("orders"),
-    Aggregate::of::<Register<ApprovalPolicy>>("approval-policies"),
-    Aggregate::of::<Delegations>("delegations"),
-    Aggregate::of::<Buyer>("buyers"),
-    Aggregate::of::<Approval>("approvals"),
-];
+macro_rules! served {
+    ($($kind:ident = $module:ty => $plural:literal,)+) => {
+        /// Every aggregate, as it is served.
+        pub const AGGREGATES: &[Aggregate] = &[$(Aggregate::of::<$module>($plural)),+];
+    };
+}
+
+domain::each_aggregate!(served);
 
 /// The kind that a URL means, also when it spells the word as its table does.
 #[must_use]
@@ -101,14 +78,14 @@ impl Aggregate {
             creates: D::CREATES,
             scoped: D::SCOPED,
             borrows_id: D::BORROWS_ID,
-            only_stream: if D::ONE_PER_TENANT { Some(D::only_stream) } else { None },
+            stream_of: stream_of::<D>,
             home: home::<D>,
-            copies: copies::<D>,
+            concerns: concerns::<D>,
             schema: schema::<D>,
             parse: parse::<D>,
             fold: fold::<D>,
             refusal: refusal::<D>,
-            fact: domain::FactRef::of::<D>,
+            fact: FactRef::of::<D>,
         }
     }
 
@@ -166,22 +143,23 @@ impl Aggregate {
         (self.home)(state)
     }
 
-    /// Another stream of the kind that a command copies from.
-    #[must_use]
-    pub fn copies(&self, command: &str, body: Value) -> Option<Uuid> {
-        (self.copies)(tagged(command, body))
-    }
-
-    /// A new stream's id: a fresh one, unless a tenant has only one of the kind.
-    #[must_use]
-    pub fn new_stream(&self, tenant: Uuid) -> Uuid {
-        self.only_stream.map_or_else(Uuid::now_v7, |of| of(tenant))
-    }
-
     /// The stream as something that the book can load.
     #[must_use]
-    pub fn fact(&self, stream: Uuid) -> domain::FactRef {
+    pub fn fact(&self, stream: Uuid) -> FactRef {
         (self.fact)(stream)
+    }
+
+    /// Other streams that a command draws on, and that therefore must be within reach of who sends it.
+    #[must_use]
+    pub fn concerns(&self, command: &str, body: Value) -> Vec<FactRef> {
+        (self.concerns)(tagged(command, body))
+    }
+
+    /// The stream that a command without an id is sent to: the one that it can be sent to, where what it
+    /// says decides that, and a new one else.
+    #[must_use]
+    pub fn stream_of(&self, tenant: Uuid, command: &str, body: Value) -> Uuid {
+        (self.stream_of)(tenant, tagged(command, body)).unwrap_or_else(Uuid::now_v7)
     }
 }
 
@@ -245,8 +223,12 @@ fn home<D: Decider>(state: &AnyState) -> Option<Uuid> {
     state.downcast_ref::<D>()?.home()
 }
 
-fn copies<D: Decider>(tagged: Value) -> Option<Uuid> {
-    D::copies(&serde_json::from_value(tagged).ok()?)
+fn concerns<D: Decider>(tagged: Value) -> Vec<FactRef> {
+    serde_json::from_value(tagged).map_or_else(|_| Vec::new(), |command| D::concerns(&command))
+}
+
+fn stream_of<D: Decider>(tenant: Uuid, tagged: Value) -> Option<Uuid> {
+    D::stream_of(tenant, &serde_json::from_value(tagged).ok()?)
 }
 
 fn refusal<D: Decider>(who: &Who, state: &AnyState, tagged: Value) -> Option<Refusal> {
@@ -259,6 +241,7 @@ fn refusal<D: Decider>(who: &Who, state: &AnyState, tagged: Value) -> Option<Ref
         ids: Ids::new(who.stream),
         reason: None,
         facts: &Facts::default(),
+        together: &Together::default(),
         command: &command,
     };
     let refusal = state.downcast_ref::<D>()?.decide(&request).err()?;
@@ -275,15 +258,6 @@ fn refusal<D: Decider>(who: &Who, state: &AnyState, tagged: Value) -> Option<Ref
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn every_aggregate_of_the_domain_is_served() {
-        let mut served: Vec<_> = AGGREGATES.iter().map(|aggregate| aggregate.aggregate_type).collect();
-        let mut known = domain::AGGREGATE_TYPES.to_vec();
-        served.sort_unstable();
-        known.sort_unstable();
-        assert_eq!(served, known);
-    }
 
     #[test]
     fn every_aggregate_lists_its_commands_and_the_one_that_creates() {
@@ -304,11 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_names_the_order_that_it_copies() {
+    fn a_duplicate_draws_on_the_order_that_it_copies() {
         let orders = by_url("cloudwatcher", "orders").unwrap();
         let of = Uuid::from_u128(7);
-        assert_eq!(orders.copies("duplicate", json!({"of": of})), Some(of));
-        assert_eq!(orders.copies("submit", json!({})), None);
+        let concerns = orders.concerns("duplicate", json!({"of": of}));
+        assert_eq!(
+            concerns
+                .iter()
+                .map(|fact| (fact.aggregate_type, fact.id))
+                .collect::<Vec<_>>(),
+            [("cloudwatcher.order", of)]
+        );
+        assert!(orders.concerns("submit", json!({})).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::approval::{self, Approval};
 use super::buyer;
 use super::order::{self, Order};
-use crate::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Sending};
+use crate::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 
 /// Asks for approval when an order is submitted, tells the order what was decided, and sees to it that
 /// no ask is forgotten.
@@ -21,22 +21,14 @@ impl Policy for OrderApprovals {
         &[Order::TYPE, Approval::TYPE]
     }
 
-    fn react(&self, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
-        match &recorded.event {
-            AnyEvent::Order(event) => of_order(event, recorded),
-            AnyEvent::Approval(event) => of_approval(event, recorded),
-            AnyEvent::User(_)
-            | AnyEvent::Role(_)
-            | AnyEvent::Department(_)
-            | AnyEvent::Supplier(_)
-            | AnyEvent::Part(_)
-            | AnyEvent::PartVariant(_)
-            | AnyEvent::PartSupplier(_)
-            | AnyEvent::DeviceRequest(_)
-            | AnyEvent::ApprovalPolicy(_)
-            | AnyEvent::Delegations(_)
-            | AnyEvent::Buyer(_) => Vec::new(),
+    fn react(&self, seen: &Seen<'_>) -> Vec<Reaction> {
+        if let AnyEvent::Order(event) = &seen.recorded.event {
+            return of_order(event, seen.recorded);
         }
+        if let AnyEvent::Approval(event) = &seen.recorded.event {
+            return of_approval(event, seen.recorded);
+        }
+        Vec::new()
     }
 }
 
@@ -52,13 +44,13 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
                 submitted_at: recorded.at,
             };
             // The approval looks at what the buyer submitted, this order included, so the two go together.
-            vec![Reaction::Send(vec![
+            vec![Reaction::send(vec![
                 Sending::to(*drafted_by, AnyCommand::Buyer(note)),
                 approval(order_id, approval::Command::Ask { revision: *revision }),
             ])]
         }
         order::Event::OrderCancelled { .. } => {
-            vec![Reaction::Send(vec![approval(order_id, approval::Command::Void {})])]
+            vec![Reaction::send(vec![approval(order_id, approval::Command::Void {})])]
         }
         order::Event::OrderDrafted { .. }
         | order::Event::OrderItemAdded { .. }
@@ -105,7 +97,7 @@ fn approval(order_id: Uuid, command: approval::Command) -> Sending {
 
 fn settle(order_id: Uuid) -> Reaction {
     let settle = AnyCommand::Order(order::Command::SettleApproval {});
-    Reaction::Send(vec![Sending::to(order_id, settle)])
+    Reaction::send(vec![Sending::to(order_id, settle)])
 }
 
 #[cfg(test)]

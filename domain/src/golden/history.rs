@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::ledger::Ledger;
 use super::{approvals, fulfilment};
+use crate::cloudwatcher::location::Location;
 use crate::cloudwatcher::order::Order;
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_supplier::PartSupplier;
@@ -48,6 +49,8 @@ pub(super) const SUBMITTED: Uuid = id(9, 1);
 pub(super) const CANCELLED: Uuid = id(9, 2);
 pub(super) const WITHDRAWN: Uuid = id(9, 3);
 pub(super) const COPIED: Uuid = id(9, 4);
+pub(super) const DEPOT: Uuid = id(10, 1);
+pub(super) const SHELF: Uuid = id(10, 2);
 
 /// The golden history, decided anew.
 pub(super) fn written() -> Vec<Value> {
@@ -55,6 +58,7 @@ pub(super) fn written() -> Vec<Value> {
     people(&mut ledger);
     departments(&mut ledger);
     catalogue(&mut ledger);
+    locations(&mut ledger);
     requests(&mut ledger);
     approvals::approvers(&mut ledger);
     orders(&mut ledger);
@@ -160,6 +164,22 @@ fn catalogue(ledger: &mut Ledger) {
             }}),
         )
         .send::<Register<PartSupplier>>(SCREW_BOLT, json!({"enter": {"part_id": SCREW, "supplier_id": BOLT}}));
+}
+
+fn locations(ledger: &mut Ledger) {
+    ledger
+        .by(BEN)
+        .send::<Register<Location>>(
+            DEPOT,
+            json!({"enter": {"name": "Depot", "dept_id": COMPANY, "location_type": "depot"}}),
+        )
+        .send::<Register<Location>>(
+            DEPOT,
+            json!({"amend": {"name": "Depot North", "dept_id": COMPANY, "location_type": "warehouse", "address": "Harbour Road 1"}}),
+        )
+        .send::<Register<Location>>(SHELF, json!({"enter": {"name": "Shelf", "dept_id": STORE, "location_type": "store"}}))
+        .send::<Register<Location>>(SHELF, json!({"strike": {}}))
+        .send::<Register<Location>>(SHELF, json!({"enter": {"name": "Shelf", "dept_id": STORE, "location_type": "store"}}));
 }
 
 fn requests(ledger: &mut Ledger) {

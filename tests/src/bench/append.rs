@@ -9,10 +9,10 @@ use book::{Book, Step};
 use chrono::Utc;
 use cqrs_es::CqrsFramework;
 use cqrs_es::persist::PersistedEventStore;
-use domain::Facts;
 use domain::cloudwatcher::part::Part;
 use domain::register::{Command, Register};
 use domain::sourced::{Asked, Sourced};
+use domain::{Facts, Together};
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
@@ -59,6 +59,7 @@ pub async fn stock() -> f64 {
                 seed: Uuid::now_v7(),
                 reason: None,
                 facts: Arc::new(Facts::default()),
+                together: Together::default(),
                 command: Arc::new(Command::Enter(part(stream))),
             };
             framework.execute(&stream.to_string(), asked).await.unwrap();

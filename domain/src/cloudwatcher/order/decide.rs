@@ -299,9 +299,9 @@ impl Decider for Order {
         }
     }
 
-    fn copies(command: &Command) -> Option<Uuid> {
+    fn concerns(command: &Command) -> Vec<FactRef> {
         match command {
-            Command::Duplicate { of, .. } => Some(*of),
+            Command::Duplicate { of, .. } => vec![FactRef::of::<Self>(*of)],
             Command::Draft(_)
             | Command::AddItem(_)
             | Command::ChangeItem(_)
@@ -314,7 +314,7 @@ impl Decider for Order {
             | Command::Receive { .. }
             | Command::ReverseReceipt { .. }
             | Command::CloseShort {}
-            | Command::Cancel {} => None,
+            | Command::Cancel {} => Vec::new(),
         }
     }
 }

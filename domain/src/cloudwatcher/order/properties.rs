@@ -10,7 +10,7 @@ use super::*;
 use crate::cloudwatcher::approval::Approval;
 use crate::event::Stored;
 use crate::given::{STREAM, TENANT};
-use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request, event};
+use crate::{ClaimChange, Decider, FactRef, Facts, Ids, Request, Together, event};
 
 /// What is asked; items are meant by their place, so that many sequences meet one that exists.
 #[derive(Debug, Clone)]
@@ -165,6 +165,7 @@ fn run(asks: &[Ask], facts: impl Fn() -> Facts) -> Result<(), TestCaseError> {
             ids: Ids::new(Uuid::from_u128(n as u128)),
             reason: matches!(ask, Ask::Cancel { with_reason: true } | Ask::CloseShort).then_some("because"),
             facts: &facts,
+            together: &Together::default(),
             command: &command,
         });
         for event in decided.unwrap_or_default() {

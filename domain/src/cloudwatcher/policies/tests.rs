@@ -12,7 +12,7 @@ const ASK: Uuid = Uuid::from_u128(0x3);
 const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 fn react(event: AnyEvent) -> Vec<Reaction> {
-    OrderApprovals.react(&Recorded {
+    let recorded = Recorded {
         position: 1,
         event_id: ORDER,
         tenant_id: ORDER,
@@ -25,11 +25,12 @@ fn react(event: AnyEvent) -> Vec<Reaction> {
         at: AT,
         recorded_at: AT,
         event,
-    })
+    };
+    OrderApprovals.react(&Seen::new(&recorded, None))
 }
 
 fn sends(command: AnyCommand) -> Vec<Reaction> {
-    vec![Reaction::Send(vec![Sending::to(ORDER, command)])]
+    vec![Reaction::send(vec![Sending::to(ORDER, command)])]
 }
 
 fn forgets() -> Reaction {
@@ -60,7 +61,7 @@ fn a_submitted_order_is_noted_and_asked_for_as_one() {
     let ask = approval::Command::Ask { revision: 2 };
     assert_eq!(
         react(AnyEvent::Order(submitted)),
-        [Reaction::Send(vec![
+        [Reaction::send(vec![
             Sending::to(DRAFTER, AnyCommand::Buyer(note)),
             Sending::to(ORDER, AnyCommand::Approval(ask)),
         ])]

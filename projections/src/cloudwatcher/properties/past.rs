@@ -1,23 +1,24 @@
 //! A valid past: random wishes go through the real decisions; what is refused does not happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::cloudwatcher::OrderStatus;
 use domain::cloudwatcher::approval::Approval;
 use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::location::Location;
 use domain::cloudwatcher::order::{Event as OrderEvent, Order};
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::part_supplier::PartSupplier;
 use domain::cloudwatcher::part_variant::PartVariant;
 use domain::cloudwatcher::request::DeviceRequest;
 use domain::cloudwatcher::supplier::Supplier;
-use domain::event::Stored;
 use domain::identity::department::Department;
 use domain::identity::role::Role;
 use domain::identity::user::{Event as UserEvent, User};
 use domain::register::Register;
-use domain::{AnyEvent, Asking, ClaimChange, Decider, FactRef, Facts, Ids, Metadata, Recorded, Request, event};
+use domain::rehearsal::{Circumstances, Rehearsal};
+use domain::{AnyCommand, AnyEvent, Decider, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,35 +31,19 @@ const BUYER: Uuid = Uuid::from_u128(0xb0);
 const APPROVER: Uuid = Uuid::from_u128(0xa0);
 const APPROVERS: Uuid = Uuid::from_u128(0xa1);
 
-/// An event's name, version and payload; all are of today's version, which names who asked where it matters.
-type Kept = (String, String, String);
-
-fn stored((event_type, version, payload): &Kept) -> Stored<'_> {
-    Stored {
-        event_type,
-        version,
-        payload,
-        actor: BUYER,
-    }
-}
-
 /// What happened, and what a decision needs to know of it.
 pub(super) struct Past {
     pub events: Vec<Recorded<AnyEvent>>,
-    streams: BTreeMap<(&'static str, Uuid), Vec<Kept>>,
-    claims: BTreeMap<(&'static str, String), Uuid>,
+    book: Rehearsal,
     erased: BTreeSet<Uuid>,
-    commands: u32,
 }
 
 impl Past {
     pub(super) fn of(wishes: Vec<Wish>) -> Self {
         let mut past = Self {
             events: Vec::new(),
-            streams: BTreeMap::new(),
-            claims: BTreeMap::new(),
+            book: Rehearsal::new(TENANT),
             erased: BTreeSet::new(),
-            commands: 0,
         };
         past.ask::<User>(
             BUYER,
@@ -95,6 +80,7 @@ impl Past {
             Kind::Part => self.ask::<Register<Part>>(stream, wish.part()),
             Kind::PartVariant => self.ask::<Register<PartVariant>>(stream, wish.part_variant()),
             Kind::PartSupplier => self.ask::<Register<PartSupplier>>(stream, wish.part_supplier()),
+            Kind::Location => self.ask::<Register<Location>>(stream, wish.location()),
             Kind::Request => self.ask::<DeviceRequest>(stream, wish.request()),
             Kind::Order => {
                 let order = self.state::<Order>(stream);
@@ -163,119 +149,29 @@ impl Past {
 
     /// Lets the command happen, if the rules and the claims allow.
     fn ask_by<D: Decider>(&mut self, by: Uuid, stream: Uuid, command: Value) {
-        self.commands += 1;
-        let command: D::Command = serde_json::from_value(command.clone()).unwrap_or_else(|e| panic!("{command}: {e}"));
-        let mut state = self.state::<D>(stream);
-        let facts = self.facts(&state, by, stream, &command);
-        let request = Request {
-            tenant: TENANT,
-            stream,
+        let parsed = AnyCommand::parse(D::TYPE, &command).unwrap_or_else(|error| panic!("{command}: {error}"));
+        let before = self.book.events().len();
+        let circumstances = Circumstances {
             by,
-            at: DateTime::<Utc>::UNIX_EPOCH,
-            ids: Ids::new(Uuid::new_v5(&TENANT, &self.commands.to_be_bytes())),
+            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(before).unwrap()),
             reason: Some("because"),
-            facts: &facts,
-            command: &command,
         };
-        let Ok(events) = state.decide(&request) else { return };
-        for event in events {
-            let changes = state.claims(stream, &event);
-            if !self.claimed(stream, changes) {
-                return;
+        // What is refused does not happen.
+        if self.book.ask_one(stream, parsed.unwrap(), &circumstances).is_err() {
+            return;
+        }
+        for recorded in &self.book.events()[before..] {
+            let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
+                .unwrap()
+                .unwrap();
+            if matches!(event, AnyEvent::User(UserEvent::UserErased { .. })) {
+                self.erased.insert(stream);
             }
-            state.evolve(&event);
-            self.append::<D>(by, stream, &event);
+            self.events.push(recorded.clone().map(|_| event));
         }
     }
 
     fn state<D: Decider>(&self, stream: Uuid) -> D {
-        let mut state = D::default();
-        for kept in self.streams.get(&(D::TYPE, stream)).into_iter().flatten() {
-            state.evolve(&event::decode(&stored(kept)).unwrap());
-        }
-        state
-    }
-
-    fn facts<D: Decider>(&self, state: &D, by: Uuid, stream: Uuid, command: &D::Command) -> Facts {
-        let mut facts = Facts::default();
-        let mut named = BTreeSet::new();
-        loop {
-            let mut reads = state.reads(&Asking {
-                tenant: TENANT,
-                by,
-                stream,
-                command,
-                facts: &facts,
-            });
-            reads.retain(|read| named.insert((read.aggregate_type, read.id)));
-            if reads.is_empty() {
-                return facts;
-            }
-            for FactRef {
-                aggregate_type,
-                id,
-                fold,
-            } in reads
-            {
-                if let Some(events) = self.streams.get(&(aggregate_type, id)) {
-                    let mut events = events.iter().map(stored);
-                    facts.insert(aggregate_type, id, fold(&mut events).unwrap());
-                }
-            }
-        }
-    }
-
-    /// Whether nobody else holds what is to be taken.
-    fn claimed(&mut self, stream: Uuid, changes: Vec<ClaimChange>) -> bool {
-        let taken = |change: &ClaimChange| match change {
-            ClaimChange::Take { name, value } => self
-                .claims
-                .get(&(*name, value.clone()))
-                .is_some_and(|holder| *holder != stream),
-            ClaimChange::Release { .. } => false,
-        };
-        if changes.iter().any(taken) {
-            return false;
-        }
-        for change in changes {
-            match change {
-                ClaimChange::Take { name, value } => _ = self.claims.insert((name, value), stream),
-                ClaimChange::Release { name, value } => _ = self.claims.remove(&(name, value)),
-            }
-        }
-        true
-    }
-
-    fn append<D: Decider>(&mut self, by: Uuid, stream: Uuid, event: &D::Event) {
-        use cqrs_es::DomainEvent as _;
-        let position = i64::try_from(self.events.len()).unwrap() + 1;
-        let (event_type, event_version) = (event.event_type(), event.event_version());
-        let kept = (event_type.clone(), event_version.clone(), event::encode(event).unwrap());
-        let decoded = AnyEvent::decode(D::TYPE, &stored(&kept)).unwrap().unwrap();
-        if matches!(decoded, AnyEvent::User(UserEvent::UserErased { .. })) {
-            self.erased.insert(stream);
-        }
-        let events = self.streams.entry((D::TYPE, stream)).or_default();
-        events.push(kept);
-        let sequence = i64::try_from(events.len()).unwrap();
-        self.events.push(Recorded {
-            position,
-            event_id: event::event_id(D::TYPE, stream, sequence),
-            tenant_id: TENANT,
-            aggregate_type: D::TYPE.to_owned(),
-            stream,
-            sequence,
-            event_type,
-            event_version,
-            metadata: Metadata {
-                tenant_id: TENANT,
-                actor: by,
-                reason: Some("because".to_owned()),
-                ..Metadata::default()
-            },
-            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(position),
-            recorded_at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(position),
-            event: decoded,
-        });
+        self.book.state(stream).unwrap()
     }
 }

@@ -32,12 +32,13 @@ pub(crate) enum Kind {
     Part,
     PartVariant,
     PartSupplier,
+    Location,
     Request,
     Order,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Department,
         Self::Role,
         Self::User,
@@ -45,6 +46,7 @@ impl Kind {
         Self::Part,
         Self::PartVariant,
         Self::PartSupplier,
+        Self::Location,
         Self::Request,
         Self::Order,
     ];
@@ -63,7 +65,7 @@ impl Arbitrary for Wish {
     type Strategy = BoxedStrategy<Self>;
     fn arbitrary_with((): ()) -> Self::Strategy {
         // Orders as often as everything else together, since they refer to everything.
-        let what = prop_oneof![0..9_u8, Just(Kind::Order as u8)];
+        let what = prop_oneof![0..10_u8, Just(Kind::Order as u8)];
         (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, 0..4_u8, any::<bool>())
             .prop_map(|(what, which, first, second, choice, more, long)| Self {
                 what,
@@ -186,6 +188,13 @@ impl Wish {
 
     fn variant(&self) -> Option<Uuid> {
         self.long.then(|| id(Kind::PartVariant, self.second))
+    }
+
+    pub(crate) fn location(&self) -> Value {
+        self.register(json!({
+            "name": self.text(255), "dept_id": id(Kind::Department, self.first), "address": self.text(4_000),
+            "location_type": if self.long { "warehouse" } else { "garage" },
+        }))
     }
 
     pub(crate) fn request(&self) -> Value {

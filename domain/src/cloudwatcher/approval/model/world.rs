@@ -24,7 +24,7 @@ use crate::identity::role::{self, Role};
 use crate::identity::user::{self, User};
 use crate::register::Register;
 use crate::{AnyCommand, AnyEvent, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
-use crate::{Refuse, SYSTEM, Sealed};
+use crate::{Refuse, SYSTEM, Sealed, Seen, Together};
 
 pub(super) const USERS: [Uuid; 5] = ids(0x10);
 pub(super) const DEPARTMENTS: [Uuid; 3] = ids(0x20);
@@ -232,6 +232,7 @@ impl World {
             ids: Ids::new(Uuid::from_u128(self.commands)),
             reason: Some("because"),
             facts,
+            together: &Together::default(),
             command,
         })
     }
@@ -244,6 +245,7 @@ impl World {
             let next = state.reads(&Asking {
                 tenant: TENANT,
                 by,
+                at: self.now,
                 stream,
                 command,
                 facts: &facts,
@@ -368,9 +370,9 @@ impl World {
 
     fn react(&mut self, stream: Uuid, event: AnyEvent) {
         let recorded = recorded(stream, self.now, event);
-        for reaction in OrderApprovals.react(&recorded) {
+        for reaction in OrderApprovals.react(&Seen::new(&recorded, None)) {
             match reaction {
-                Reaction::Send(_) => self.waiting.push(reaction),
+                Reaction::Send { .. } => self.waiting.push(reaction),
                 Reaction::Wait { timer, due_at, sending } => {
                     if let AnyCommand::Approval(command) = sending.command {
                         self.timers.insert(timer, (due_at, command, sending.stream));
@@ -385,7 +387,7 @@ impl World {
 
     /// Sends what the policy wants, up to the first that is refused.
     pub(super) fn send(&mut self, reaction: &Reaction) -> Result<(), String> {
-        let Reaction::Send(sendings) = reaction else {
+        let Reaction::Send { sendings, .. } = reaction else {
             return Ok(());
         };
         for sending in sendings {

@@ -6,7 +6,7 @@ use super::*;
 use crate::cloudwatcher::order::{self, ItemChange};
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::supplier::Supplier;
-use crate::{Decider, Ids, Refuse, Request, SYSTEM};
+use crate::{Decider, Ids, Refuse, Request, SYSTEM, Together};
 
 const COPY: Uuid = Uuid::from_u128(0x6);
 
@@ -21,6 +21,7 @@ fn send<D: Decider>(book: &mut Facts, by: Uuid, stream: Uuid, command: &D::Comma
         ids: Ids::new(stream),
         reason: Some("no longer needed"),
         facts: book,
+        together: &Together::default(),
         command,
     });
     for event in decided.map_err(|refusal| refusal.rule())? {
