@@ -5,6 +5,7 @@ pub mod approval_policy;
 pub mod buyer;
 pub mod currency;
 pub mod delegation;
+pub mod inventory;
 pub mod location;
 pub mod order;
 pub mod part;

@@ -31,6 +31,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// it to the server.
     const BORROWS_ID: bool = false;
 
+    /// The event, if there is one, that says everything that matters of those before it: a stream is loaded from
+    /// the last one on. The decision itself makes it, once in a while, where streams go on without end.
+    const CARRIES_FORWARD: Option<&'static str> = None;
+
     type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
     type Event: Event;
     type Refusal: Refuse;
@@ -133,13 +137,21 @@ pub struct Together(Vec<(&'static str, Uuid, AnyCommandRef)>);
 pub type AnyCommandRef = Arc<dyn Any + Send + Sync>;
 
 impl Together {
-    /// The command that is sent to this stream along with the one that is decided.
+    /// The command that is sent to this stream along with the one that is decided, the first if there are more.
     #[must_use]
     pub fn get<D: Decider>(&self, stream: Uuid) -> Option<&D::Command> {
-        let of_stream = |(aggregate_type, id, _): &&(&'static str, Uuid, AnyCommandRef)| {
+        self.all::<D>(stream).next()
+    }
+
+    /// The commands that are sent to this stream along with the one that is decided, in their order.
+    pub fn all<D: Decider>(&self, stream: Uuid) -> impl Iterator<Item = &D::Command> {
+        let of_stream = move |(aggregate_type, id, _): &&(&'static str, Uuid, AnyCommandRef)| {
             *aggregate_type == D::TYPE && *id == stream
         };
-        self.0.iter().find(of_stream)?.2.downcast_ref()
+        self.0
+            .iter()
+            .filter(of_stream)
+            .filter_map(|(_, _, command)| command.downcast_ref())
     }
 
     pub fn push(&mut self, aggregate_type: &'static str, stream: Uuid, command: AnyCommandRef) {

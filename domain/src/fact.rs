@@ -21,6 +21,8 @@ pub struct FactRef {
     pub aggregate_type: &'static str,
     pub id: Uuid,
     pub fold: Fold,
+    /// See [`Decider::CARRIES_FORWARD`].
+    pub carries_forward: Option<&'static str>,
 }
 
 impl FactRef {
@@ -30,6 +32,7 @@ impl FactRef {
             aggregate_type: D::TYPE,
             id,
             fold: fold::<D>,
+            carries_forward: D::CARRIES_FORWARD,
         }
     }
 }

@@ -54,6 +54,7 @@ macro_rules! each_aggregate {
             PartVariant = $crate::register::Register<$crate::cloudwatcher::part_variant::PartVariant> => "part-variants",
             PartSupplier = $crate::register::Register<$crate::cloudwatcher::part_supplier::PartSupplier> => "part-suppliers",
             Location = $crate::register::Register<$crate::cloudwatcher::location::Location> => "locations",
+            Inventory = $crate::cloudwatcher::inventory::Inventory => "inventory",
             DeviceRequest = $crate::cloudwatcher::request::DeviceRequest => "requests",
             Order = $crate::cloudwatcher::order::Order => "orders",
             ApprovalPolicy = $crate::register::Register<$crate::cloudwatcher::approval_policy::ApprovalPolicy> => "approval-policies",

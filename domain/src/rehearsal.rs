@@ -152,6 +152,7 @@ impl Rehearsal {
                 aggregate_type,
                 id,
                 fold,
+                carries_forward: _,
             } in reads
             {
                 if let Some(places) = self.streams.get(&(aggregate_type, id)) {

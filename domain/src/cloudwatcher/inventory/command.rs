@@ -1,0 +1,249 @@
+//! What can be asked of a stock key.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{NOTES_CHARS_MAX, STOCK_MAX, Source, StockKey};
+
+/// What can be asked of a stock key. Say why in the header `Daybook-Reason`; it is kept with every move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Opens the record of a part, or of one variant of it, at a location, with nothing in stock. Its id
+    /// follows from these three, so leave it to the server.
+    Open {
+        /// The part; in use.
+        part_id: Uuid,
+        /// The variant of the part; in use. Absent for the part itself.
+        #[serde(default)]
+        variant_id: Option<Uuid>,
+        /// Where it is to lie; in use.
+        location_id: Uuid,
+        /// As `set-reorder` has it.
+        #[serde(default)]
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        reorder_point: Option<i32>,
+        /// As `set-reorder` has it.
+        #[serde(default)]
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        reorder_quantity: Option<i32>,
+    },
+    /// Says when to reorder, and how much.
+    SetReorder {
+        /// Reordering is suggested when what is projected (on hand, less reserved, plus on order) falls to
+        /// this or below: 0 to 1,000,000,000. Absent: never.
+        #[serde(default)]
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        reorder_point: Option<i32>,
+        /// The least to suggest: 1 to 1,000,000,000. Absent: as much as it takes to get above the point.
+        #[serde(default)]
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        reorder_quantity: Option<i32>,
+    },
+    /// Takes goods in.
+    Receive {
+        /// How many: 1 to 1,000,000,000, which is also the most that can be on hand.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+        /// What brought them. An order has that much less still to come.
+        #[serde(default)]
+        source: Option<Source>,
+        /// The stock key of this record, which is opened if there is none yet.
+        #[serde(default)]
+        stock: Option<StockKey>,
+    },
+    /// Gives goods out: from a reservation, or from what is available.
+    Issue {
+        /// How many: 1 to 1,000,000,000.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+        /// The reservation that they were kept by, which has at least as many left.
+        #[serde(default)]
+        reservation_id: Option<Uuid>,
+        /// For what; that of the reservation when absent.
+        #[serde(default)]
+        source: Option<Source>,
+    },
+    /// Uses goods up: from a reservation, or from what is available.
+    Consume(Consumption),
+    /// Keeps some of what is available for somebody.
+    Reserve {
+        /// How many: 1 to 1,000,000,000.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+        /// The reservation's id; drawn when absent. The same reservation again changes nothing; the id of
+        /// one that has ended is refused.
+        #[serde(default)]
+        reservation_id: Option<Uuid>,
+        /// For what.
+        #[serde(default)]
+        source: Option<Source>,
+        /// When it ends by itself; at most 366 days from now. Absent: never.
+        #[serde(default)]
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// Gives back part of a reservation. One that has ended stays as it is.
+    Shorten {
+        /// The reservation.
+        reservation_id: Uuid,
+        /// How many stay reserved: at least 1, and no more than are left.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+    },
+    /// Gives back all that is left of a reservation. One that has ended stays as it is.
+    Release {
+        /// The reservation.
+        reservation_id: Uuid,
+    },
+    /// Ends a reservation whose time has come; Daybook sends it by itself.
+    Expire {
+        /// The reservation.
+        reservation_id: Uuid,
+    },
+    /// Corrects what is on hand by the difference between what the counter found and what the counter's
+    /// list said. What was moved meanwhile stays counted.
+    Count {
+        /// What was said to be on hand when the count began: 0 to 1,000,000,000.
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        seen: i32,
+        /// What was found: 0 to 1,000,000,000.
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        counted: i32,
+    },
+    /// Takes goods out to another location. Only together with `transfer-in` there; see
+    /// `POST /v1/cloudwatcher/inventory/{id}/transfer`.
+    TransferOut {
+        /// What the two halves have in common.
+        transfer_id: Uuid,
+        /// Where they go: the same part and variant at another location.
+        to: StockKey,
+        /// How many: 1 to 1,000,000,000.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+        /// The reservation that they were kept by, which has at least as many left.
+        #[serde(default)]
+        reservation_id: Option<Uuid>,
+        /// For what; that of the reservation when absent.
+        #[serde(default)]
+        source: Option<Source>,
+    },
+    /// Takes goods in from another location, and opens the record if there is none yet. Only together with
+    /// `transfer-out` there.
+    TransferIn {
+        /// What the two halves have in common.
+        transfer_id: Uuid,
+        /// Where they come from: the same part and variant at another location.
+        from: StockKey,
+        /// The stock key of this record.
+        to: StockKey,
+        /// How many: 1 to 1,000,000,000, which is also the most that can be on hand.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+        /// For what.
+        #[serde(default)]
+        source: Option<Source>,
+    },
+    /// Says how much of an order is still to come. Daybook sends it by itself.
+    Expect {
+        /// The order.
+        order_id: Uuid,
+        /// How many, in place of what was said before: 0 to 1,000,000,000.
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        quantity: i32,
+    },
+    /// Follows the open suggestion to reorder. Only together with the draft of the order; see
+    /// `POST /v1/cloudwatcher/inventory/{id}/accept-reorder`.
+    AcceptReorder {
+        /// The suggestion.
+        suggestion_id: Uuid,
+        /// The order that is drafted, with an item of this part and variant.
+        order_id: Uuid,
+        /// How many it orders: 1 to 1,000,000,000. They count as on order from now on.
+        #[schemars(range(min = 1, max = STOCK_MAX))]
+        quantity: i32,
+        /// The offer that it takes up.
+        part_supplier_id: Uuid,
+    },
+    /// Turns the open suggestion to reorder down. There is none again until the projection was above the
+    /// reorder point in between.
+    DismissReorder {
+        /// The suggestion.
+        suggestion_id: Uuid,
+    },
+}
+
+/// What was used up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consumption {
+    /// How many: 1 to 1,000,000,000.
+    #[schemars(range(min = 1, max = STOCK_MAX))]
+    pub quantity: i32,
+    /// The reservation that they were kept by, which has at least as many left.
+    #[serde(default)]
+    pub reservation_id: Option<Uuid>,
+    /// The day, from the year 2000 to tomorrow; today (UTC) when absent.
+    #[serde(default)]
+    pub consumption_date: Option<NaiveDate>,
+    /// The user who used them; who sends the command when absent.
+    #[serde(default)]
+    pub consumed_by: Option<Uuid>,
+    /// What for. At most 2,000 characters.
+    #[serde(default)]
+    #[schemars(length(max = NOTES_CHARS_MAX))]
+    pub notes: Option<String>,
+}
+
+impl Command {
+    /// The transfer that the command is half of.
+    pub(super) fn transfer_id(&self) -> Option<Uuid> {
+        match self {
+            Self::TransferOut { transfer_id, .. } | Self::TransferIn { transfer_id, .. } => Some(*transfer_id),
+            Self::Open { .. }
+            | Self::SetReorder { .. }
+            | Self::Receive { .. }
+            | Self::Issue { .. }
+            | Self::Consume(_)
+            | Self::Reserve { .. }
+            | Self::Shorten { .. }
+            | Self::Release { .. }
+            | Self::Expire { .. }
+            | Self::Count { .. }
+            | Self::Expect { .. }
+            | Self::AcceptReorder { .. }
+            | Self::DismissReorder { .. } => None,
+        }
+    }
+
+    /// The stock key that the command says its record is of; one that does not say has to know the record.
+    pub(super) fn stock(&self) -> Option<StockKey> {
+        match self {
+            &Self::Open {
+                part_id,
+                variant_id,
+                location_id,
+                ..
+            } => Some(StockKey {
+                part_id,
+                variant_id,
+                location_id,
+            }),
+            Self::Receive { stock, .. } => *stock,
+            Self::TransferIn { to, .. } => Some(*to),
+            Self::SetReorder { .. }
+            | Self::Issue { .. }
+            | Self::Consume(_)
+            | Self::Reserve { .. }
+            | Self::Shorten { .. }
+            | Self::Release { .. }
+            | Self::Expire { .. }
+            | Self::Count { .. }
+            | Self::TransferOut { .. }
+            | Self::Expect { .. }
+            | Self::AcceptReorder { .. }
+            | Self::DismissReorder { .. } => None,
+        }
+    }
+}
