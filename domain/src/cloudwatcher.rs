@@ -62,4 +62,10 @@ pub enum OrderType {
     /// Parts are bought from suppliers.
     #[default]
     Purchase,
+    /// Parts move from one location to another.
+    #[serde(rename = "internal_transfer")]
+    #[strum(serialize = "internal_transfer")]
+    InternalTransfer,
+    /// Parts go back from a location to their suppliers.
+    Return,
 }

@@ -139,6 +139,9 @@ macro_rules! aggregates {
 }
 
 /// What Daybook asks for by itself, in the order in which it is asked.
-pub static POLICIES: &[&dyn Policy] = &[&cloudwatcher::policies::OrderApprovals];
+pub static POLICIES: &[&dyn Policy] = &[
+    &cloudwatcher::policies::OrderApprovals,
+    &cloudwatcher::policies::OrderStock,
+];
 
 each_aggregate!(aggregates);

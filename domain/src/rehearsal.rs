@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent as _;
 use uuid::Uuid;
 
+use crate::fact::AnyState;
 use crate::{
-    AnyCommand, Asking, ClaimChange, Decider, DecodeError, FactRef, Facts, Ids, Metadata, Recorded, Refuse as _,
-    Request, Sending, Together, Visit, event,
+    AnyCommand, AnyEvent, Asking, ClaimChange, Decider, DecodeError, FactRef, Facts, Ids, Metadata, Policy, Reaction,
+    Recorded, Refuse as _, Request, SYSTEM, Seen, Sending, Together, Visit, event,
 };
 
 /// Everything that happened, and who holds which unique value.
@@ -21,6 +22,8 @@ pub struct Rehearsal {
     /// The places in `events` of each stream, by kind and id.
     streams: BTreeMap<(&'static str, Uuid), Vec<usize>>,
     claims: BTreeMap<(&'static str, String), Uuid>,
+    /// How many events policies have reacted to.
+    followed: usize,
 }
 
 /// Who asks, when and why.
@@ -50,6 +53,7 @@ impl Rehearsal {
             events: Vec::new(),
             streams: BTreeMap::new(),
             claims: BTreeMap::new(),
+            followed: 0,
         }
     }
 
@@ -115,6 +119,59 @@ impl Rehearsal {
         circumstances: &Circumstances<'_>,
     ) -> Result<usize, Unasked> {
         self.ask(&[Sending::to(stream, command)], circumstances)
+    }
+
+    /// Lets policies react to all that happened since they last did, and to what follows from that. Timers
+    /// are left to the caller, and come back with the time that they are due.
+    ///
+    /// # Errors
+    /// When an event cannot be read, which is a defect of this program.
+    pub fn follow(&mut self, policies: &[&dyn Policy], at: DateTime<Utc>) -> Result<Vec<Reaction>, DecodeError> {
+        let circumstances = Circumstances {
+            by: SYSTEM,
+            at,
+            reason: None,
+        };
+        let mut timers = Vec::new();
+        while self.followed < self.events.len() {
+            let recorded = self.events[self.followed].clone();
+            self.followed += 1;
+            let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())?;
+            let Some(event) = event else { continue };
+            let recorded = recorded.map(|_| event);
+            for policy in policies {
+                if !policy.reads().contains(&recorded.aggregate_type.as_str()) {
+                    continue;
+                }
+                let state = match policy.wants_state(&recorded) {
+                    true => self.state_after(&recorded)?,
+                    false => None,
+                };
+                for reaction in policy.react(&Seen::new(&recorded, state)) {
+                    match reaction {
+                        Reaction::Send { sendings, refused } => {
+                            // A refusal is an answer, as it is in the book.
+                            if self.ask(&sendings, &circumstances).is_err() && !refused.is_empty() {
+                                let _ = self.ask(&refused, &circumstances);
+                            }
+                        }
+                        Reaction::Wait { .. } | Reaction::Forget { .. } => timers.push(reaction),
+                    }
+                }
+            }
+        }
+        Ok(timers)
+    }
+
+    /// The state of the event's stream right after it.
+    fn state_after(&self, recorded: &Recorded<AnyEvent>) -> Result<Option<AnyState>, DecodeError> {
+        let Some(fact) = FactRef::named(&recorded.aggregate_type, recorded.stream) else {
+            return Ok(None);
+        };
+        let places = self.streams.get(&(fact.aggregate_type, fact.id)).into_iter().flatten();
+        let events = places.map(|&place| &self.events[place]);
+        let until = events.take_while(|event| event.sequence <= recorded.sequence);
+        (fact.fold)(&mut until.map(Recorded::stored)).map(Some)
     }
 
     fn forget(&mut self, (events, claims): (usize, BTreeMap<(&'static str, String), Uuid>)) {

@@ -14,6 +14,7 @@ mod edit;
 mod event;
 mod receive;
 mod refusal;
+mod stock;
 mod submit;
 
 use chrono::NaiveDate;
@@ -27,6 +28,7 @@ pub use command::{Command, ItemChange, NewItem, NewOrder, Quantity};
 pub use event::{Event, Terms};
 pub use receive::Receipts;
 pub use refusal::Refusal;
+pub use stock::{Booking, Demand, reservation_id};
 
 /// Items of one order.
 pub const ITEMS_MAX: usize = 500;
@@ -64,6 +66,12 @@ pub struct Content {
     pub department_id: Uuid,
     pub currency: String,
     pub request_id: Option<Uuid>,
+    /// Where the goods go.
+    #[serde(default)]
+    pub location_id: Option<Uuid>,
+    /// Where the goods lie.
+    #[serde(default)]
+    pub from_location_id: Option<Uuid>,
     pub note: Option<String>,
     pub items: Vec<Item>,
     /// By how much more than ordered may be received, in percent: 0 to 100.
@@ -87,6 +95,12 @@ pub struct Submitted {
     pub department_id: Uuid,
     /// The sum over the items, in the order's currency.
     pub total: Decimal,
+    /// What could not be booked in stock, the oldest first.
+    #[serde(default)]
+    pub refused: Vec<Booking>,
+    /// Whether what was kept for the order was given back before it was moved.
+    #[serde(default)]
+    pub is_unreserved: bool,
 }
 
 /// An item of an order.

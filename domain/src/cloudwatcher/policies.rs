@@ -1,10 +1,14 @@
 //! What Daybook asks for by itself around orders.
 
+mod stock;
+
 use uuid::Uuid;
 
 use super::approval::{self, Approval};
 use super::buyer;
 use super::order::{self, Order};
+pub use stock::OrderStock;
+
 use crate::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 
 /// Asks for approval when an order is submitted, tells the order what was decided, and sees to it that
@@ -64,7 +68,9 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
         | order::Event::OrderItemsReceived { .. }
         | order::Event::OrderReceived { .. }
         | order::Event::OrderReceiptReversed { .. }
-        | order::Event::OrderClosedShort { .. } => Vec::new(),
+        | order::Event::OrderClosedShort { .. }
+        | order::Event::OrderStockRefused { .. }
+        | order::Event::OrderStockRetried { .. } => Vec::new(),
     }
 }
 

@@ -93,7 +93,7 @@ fn copied(ledger: &mut Ledger, order: Uuid) {
 }
 
 /// What Daybook and Ada do about a submission of Ben's.
-fn approved(ledger: &mut Ledger, order: Uuid, revision: i32) {
+pub(super) fn approved(ledger: &mut Ledger, order: Uuid, revision: i32) {
     let note = json!({"order_id": order, "revision": revision, "submitted_at": ledger.next()});
     ledger
         .by(SYSTEM)

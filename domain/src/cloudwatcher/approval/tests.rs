@@ -98,6 +98,8 @@ fn content(total: i64) -> Content {
         department_id: STORE,
         currency: "EUR".to_owned(),
         request_id: None,
+        location_id: None,
+        from_location_id: None,
         note: None,
         items: vec![Item {
             item_id: Uuid::from_u128(0x50),
@@ -124,6 +126,8 @@ fn submitted(revision: i32, total: i64) -> Submitted {
         currency: "EUR".to_owned(),
         department_id: STORE,
         total: Decimal::from(total),
+        refused: Vec::new(),
+        is_unreserved: false,
     }
 }
 

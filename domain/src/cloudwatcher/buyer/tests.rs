@@ -37,6 +37,8 @@ fn submitted(revision: i32, items: Vec<Item>) -> Submitted {
         items,
         currency: "EUR".to_owned(),
         department_id: Uuid::from_u128(0x50),
+        refused: Vec::new(),
+        is_unreserved: false,
     }
 }
 
@@ -47,6 +49,8 @@ fn order(revision: i32) -> Order {
         department_id: submitted.department_id,
         currency: submitted.currency.clone(),
         request_id: None,
+        location_id: None,
+        from_location_id: None,
         note: None,
         items: submitted.items.clone(),
         tolerance_percent: 0,

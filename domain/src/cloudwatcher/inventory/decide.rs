@@ -2,9 +2,11 @@
 
 use uuid::Uuid;
 
+use super::moves::order_of;
 use super::open::{in_place, opened, opening_reads};
 use super::{Command, Event, Inventory, Record, Refusal, StockKey, reorder};
 use crate::cloudwatcher::location::Location;
+use crate::cloudwatcher::order::Order;
 use crate::cloudwatcher::part_supplier::PartSupplier;
 use crate::identity::user::User;
 use crate::register::Register;
@@ -56,6 +58,8 @@ impl Decider for Inventory {
                 let other = of.consumed_by.filter(|&user| user != asking.by);
                 other.map(FactRef::of::<User>)
             }
+            // Asked whether it wants what is kept for it.
+            Command::Reserve { source, .. } => order_of(source.as_ref()).map(FactRef::of::<Order>),
             Command::AcceptReorder { part_supplier_id, .. } => {
                 Some(FactRef::of::<Register<PartSupplier>>(*part_supplier_id))
             }
@@ -63,7 +67,6 @@ impl Decider for Inventory {
             | Command::SetReorder { .. }
             | Command::Receive { .. }
             | Command::Issue { .. }
-            | Command::Reserve { .. }
             | Command::Shorten { .. }
             | Command::Release { .. }
             | Command::Expire { .. }
@@ -170,7 +173,7 @@ impl Record {
             } => self
                 .transferred_in(transfer_id, from, quantity, source, request)
                 .map(one),
-            &Command::Expect { order_id, quantity } => self.expected(order_id, quantity),
+            &Command::Expect { order_id, quantity, .. } => self.expected(order_id, quantity),
             &Command::AcceptReorder {
                 suggestion_id,
                 order_id,

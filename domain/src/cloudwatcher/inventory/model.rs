@@ -161,7 +161,11 @@ impl World {
         let commands = self.commands;
         let (before, available) = (self.books.clone(), self.kept[at].now.available());
         let is_accepted = self.carry_out(at, step);
-        assert_eq!(self.books.step(at, step), is_accepted, "{step:?} at {at} after {commands}: {before:?}");
+        assert_eq!(
+            self.books.step(at, step),
+            is_accepted,
+            "{step:?} at {at} after {commands}: {before:?}"
+        );
         if !matches!(step, Step::Count { .. }) {
             assert!(self.kept[at].now.available() >= available.min(0), "{step:?} at {at}");
         }
@@ -262,6 +266,7 @@ impl World {
             Step::Expect { order, quantity } => Command::Expect {
                 order_id: numbered(order),
                 quantity: units(quantity),
+                stock: None,
             },
         };
         self.ask(at, &command, asked, &Together::default()).is_some()
@@ -286,7 +291,11 @@ impl World {
         };
         let together = |at: usize, command: &Command| {
             let mut together = Together::default();
-            together.push(Inventory::TYPE, key(at).stream(TENANT), std::sync::Arc::new(command.clone()));
+            together.push(
+                Inventory::TYPE,
+                key(at).stream(TENANT),
+                std::sync::Arc::new(command.clone()),
+            );
             together
         };
         let Some(gone) = self.decided(at, &out, now(), &together(to, &into)) else {
@@ -321,8 +330,13 @@ impl World {
             on_order: self.books.coming_to(at).try_into().unwrap(),
         };
         assert_eq!(levels, expected);
-        let Inventory::Open(record) = &kept.now else { panic!("{at} is open") };
-        assert_eq!(record.reservations.iter().map(|of| of.quantity).sum::<i32>(), levels.reserved);
+        let Inventory::Open(record) = &kept.now else {
+            panic!("{at} is open")
+        };
+        assert_eq!(
+            record.reservations.iter().map(|of| of.quantity).sum::<i32>(),
+            levels.reserved
+        );
 
         let is_low = record.reorder_point.is_some_and(|point| levels.projected() <= point);
         kept.is_dismissed &= is_low;
@@ -348,10 +362,16 @@ fn uncounted(state: &Inventory) -> Inventory {
 
 /// An event says the levels that it leads to, and by how much they differ from those before.
 fn assert_told(event: &Event, before: Levels, now: Levels) {
-    let Some((after, on_hand, reserved)) = told(event) else { return };
+    let Some((after, on_hand, reserved)) = told(event) else {
+        return;
+    };
     assert_eq!(after, now, "{event:?}");
     assert_eq!(i64::from(now.on_hand) - i64::from(before.on_hand), on_hand, "{event:?}");
-    assert_eq!(i64::from(now.reserved) - i64::from(before.reserved), reserved, "{event:?}");
+    assert_eq!(
+        i64::from(now.reserved) - i64::from(before.reserved),
+        reserved,
+        "{event:?}"
+    );
     if let Event::StockCounted { short, newest, .. } = event {
         assert_eq!(*short, (-now.available()).max(0));
         assert_eq!(newest.iter().map(|of| of.quantity).sum::<i32>(), *short);
@@ -425,7 +445,11 @@ fn a_hundred_thousand_steps_agree_with_the_model() {
         "ReorderDismissed",
         "StockCarriedForward",
     ] {
-        assert!(world.met.get(what).copied().unwrap_or(0) > 50, "{what}: {:?}", world.met);
+        assert!(
+            world.met.get(what).copied().unwrap_or(0) > 50,
+            "{what}: {:?}",
+            world.met
+        );
     }
     assert!(world.kept.iter().all(|kept| kept.carried > 5));
 }

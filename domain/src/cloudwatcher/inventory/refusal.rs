@@ -37,6 +37,10 @@ pub enum Refusal {
     ReservedOtherwise { left: i32 },
     #[error("a reservation of this id has ended; choose another reservation_id")]
     ReservationEnded,
+    #[error(
+        "order {order_id} keeps no such goods here: an approved transfer or return keeps them by itself; reserve them for something else"
+    )]
+    NotWanted { order_id: Uuid },
     #[error("{RESERVATIONS_MAX} reservations are live already; release some first")]
     TooManyReservations,
     #[error("a reservation expires later than now, and within 366 days")]
@@ -83,6 +87,7 @@ impl Refuse for Refusal {
             | Self::BeyondReservation { .. }
             | Self::ReservedOtherwise { .. }
             | Self::ReservationEnded
+            | Self::NotWanted { .. }
             | Self::TooManyReservations
             | Self::BadExpiry
             | Self::NotShorter { .. }
@@ -114,6 +119,7 @@ impl Refuse for Refusal {
             Self::BeyondReservation { .. } => "beyond-reservation",
             Self::ReservedOtherwise { .. } => "reserved-otherwise",
             Self::ReservationEnded => "reservation-ended",
+            Self::NotWanted { .. } => "not-wanted",
             Self::TooManyReservations => "too-many-reservations",
             Self::BadExpiry => "bad-expiry",
             Self::NotShorter { .. } => "not-shorter",
@@ -140,6 +146,7 @@ impl Refuse for Refusal {
             | Self::NotShorter { .. } => Some("quantity".to_owned()),
             Self::NoSuchReservation
             | Self::ReservedOtherwise { .. }
+            | Self::NotWanted { .. }
             | Self::ReservationEnded
             | Self::NotYet { .. }
             | Self::NeverExpires => Some("reservation_id".to_owned()),

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::moves::quantity;
+use super::moves::{order_of, quantity};
 use super::{Command, Event, Levels, RESERVATIONS_MAX, RESERVED_FOR_MAX, Record, Refusal, Reservation, Source};
 use crate::Request;
+use crate::cloudwatcher::order::Order;
 
 impl Record {
     pub(super) fn reserved(
@@ -33,6 +34,7 @@ impl Record {
         if self.ended.contains(wanted.id) {
             return Err(Refusal::ReservationEnded);
         }
+        self.wanted_by_its_order(&wanted, request)?;
         if expires_at.is_some_and(|at| at <= request.at || at - request.at > RESERVED_FOR_MAX) {
             return Err(Refusal::BadExpiry);
         }
@@ -56,6 +58,19 @@ impl Record {
                 ..now
             },
         }])
+    }
+
+    /// An order keeps goods by itself, each stock key once, and only while it wants them: otherwise goods
+    /// would be kept for an order that is cancelled.
+    fn wanted_by_its_order(&self, wanted: &Reservation, request: &Request<'_, Command>) -> Result<(), Refusal> {
+        let Some(order_id) = order_of(wanted.source.as_ref()) else {
+            return Ok(());
+        };
+        let order = request.facts.get::<Order>(order_id);
+        match order.and_then(|order| order.may_reserve(order_id, &self.stock, request.stream)) {
+            Some((id, most)) if id == wanted.id && wanted.quantity <= most => Ok(()),
+            Some(_) | None => Err(Refusal::NotWanted { order_id }),
+        }
     }
 
     pub(super) fn shortened(&self, reservation_id: Uuid, left: i32) -> Result<Vec<Event>, Refusal> {

@@ -34,7 +34,9 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
         | Command::Receive { .. }
         | Command::ReverseReceipt { .. }
         | Command::CloseShort {}
-        | Command::Cancel {} => Err(Refusal::NotDrafted),
+        | Command::Cancel {}
+        | Command::NoteStockRefused { .. }
+        | Command::RetryStock {} => Err(Refusal::NotDrafted),
     }
 }
 
@@ -46,6 +48,8 @@ impl NewOrder {
             department_id: self.department_id,
             currency: self.currency.clone(),
             request_id: self.request_id,
+            location_id: self.location_id,
+            from_location_id: self.from_location_id,
             note: self.note.clone(),
             items: items.map(|item| item.numbered(request.ids.draw())).collect(),
             tolerance_percent: self.tolerance_percent,

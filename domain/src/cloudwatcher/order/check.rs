@@ -1,16 +1,19 @@
 //! Whether what an order says fits its columns, and whether what it refers to is in use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::receive::receivable;
 use super::{
     Content, DELIVERY_YEAR_MAX, DELIVERY_YEAR_MIN, ITEMS_MAX, Item, NOTE_CHARS_MAX, Refusal, TOLERANCE_PERCENT_MAX,
 };
 use crate::cloudwatcher::OrderType;
 use crate::cloudwatcher::currency;
+use crate::cloudwatcher::inventory::STOCK_MAX;
+use crate::cloudwatcher::location::Location;
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_variant::PartVariant;
 use crate::cloudwatcher::request::DeviceRequest;
@@ -24,9 +27,7 @@ use crate::{FactRef, Facts};
 const LINE_TOTAL_BELOW: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);
 
 pub(super) fn check(content: &Content) -> Result<(), Refusal> {
-    match content.order_type {
-        OrderType::Purchase => {}
-    }
+    check_locations(content)?;
     check_currency(&content.currency)?;
     text::within(content.tolerance_percent, 0, TOLERANCE_PERCENT_MAX).map_err(|unfit| Refusal::Unfit {
         field: "tolerance_percent".to_owned(),
@@ -43,7 +44,59 @@ pub(super) fn check(content: &Content) -> Result<(), Refusal> {
         .items
         .iter()
         .enumerate()
-        .try_for_each(|(index, item)| check_item(&path(index), item))
+        .try_for_each(|(index, item)| check_item(&path(index), item))?;
+    check_stock(content)
+}
+
+/// Whether the order says where goods come from and go to, as its type needs it.
+fn check_locations(content: &Content) -> Result<(), Refusal> {
+    let order_type = content.order_type;
+    let refused = |field, detail| {
+        Err(Refusal::Locations {
+            field,
+            order_type,
+            detail,
+        })
+    };
+    let (to, from) = (content.location_id, content.from_location_id);
+    match order_type {
+        OrderType::Purchase if from.is_some() => refused("from_location_id", "come from suppliers; leave it out"),
+        OrderType::Purchase => Ok(()),
+        OrderType::InternalTransfer if from.is_none() => {
+            refused("from_location_id", "need the location that gives; name it")
+        }
+        OrderType::InternalTransfer if to.is_none() => refused("location_id", "need the location that gets; name it"),
+        OrderType::InternalTransfer if to == from => refused(
+            "location_id",
+            "go to another location than they come from; name another",
+        ),
+        OrderType::Return if from.is_none() => refused("from_location_id", "need the location that gives; name it"),
+        OrderType::Return if to.is_some() => refused("location_id", "go to suppliers; leave it out"),
+        // What was not reserved cannot be moved.
+        OrderType::InternalTransfer | OrderType::Return if content.tolerance_percent > 0 => {
+            refused("tolerance_percent", "are received as ordered; leave it out or say 0")
+        }
+        OrderType::InternalTransfer | OrderType::Return => Ok(()),
+    }
+}
+
+/// Whether stock could hold what the items of one part and variant add up to.
+pub(super) fn check_stock(content: &Content) -> Result<(), Refusal> {
+    if !content.moves_stock() {
+        return Ok(());
+    }
+    let mut sums: BTreeMap<(Uuid, Option<Uuid>), i64> = BTreeMap::new();
+    for (index, item) in content.items.iter().enumerate() {
+        let sum = sums.entry((item.part_id, item.variant_id)).or_default();
+        *sum += receivable(item, content.tolerance_percent);
+        if *sum > i64::from(STOCK_MAX) {
+            return Err(Refusal::TooMuchForStock {
+                field: format!("{}quantity", path(index)),
+                total: *sum,
+            });
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn check_currency(code: &str) -> Result<(), Refusal> {
@@ -98,6 +151,16 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
     if active::<Department>(content.department_id, facts).is_none() {
         return Err(("department_id".to_owned(), "names no department in use"));
     }
+    for (field, location) in [
+        ("location_id", content.location_id),
+        ("from_location_id", content.from_location_id),
+    ] {
+        if let Some(location) = location
+            && active::<Location>(location, facts).is_none()
+        {
+            return Err((field.to_owned(), "names no location in use"));
+        }
+    }
     if let Some(request_id) = content.request_id
         && !facts
             .get::<DeviceRequest>(request_id)
@@ -142,6 +205,8 @@ fn path(index: usize) -> String {
 pub(super) fn content_reads(content: &Content) -> Vec<FactRef> {
     let mut refs = vec![FactRef::of::<Register<Department>>(content.department_id)];
     refs.extend(content.request_id.map(FactRef::of::<DeviceRequest>));
+    refs.extend(content.location_id.map(FactRef::of::<Register<Location>>));
+    refs.extend(content.from_location_id.map(FactRef::of::<Register<Location>>));
     refs.extend(parts_read(content.items.iter().map(Item::parts)));
     refs
 }

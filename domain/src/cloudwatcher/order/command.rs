@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::stock::Booking;
 use super::{ITEMS_MAX, NOTE_CHARS_MAX, TOLERANCE_PERCENT_MAX};
 use crate::cloudwatcher::OrderType;
 use crate::money;
@@ -78,6 +79,13 @@ pub enum Command {
     CloseShort {},
     /// Gives up an order of which nothing was received. Say why in the header `Daybook-Reason`.
     Cancel {},
+    /// Notes that stock could not be booked as the order asked. Only Daybook itself sends it.
+    NoteStockRefused {
+        /// What was to be booked.
+        booking: Booking,
+    },
+    /// Tries again what of the order could not be booked in stock, once what was short is there.
+    RetryStock {},
 }
 
 /// An order as a buyer asks for it.
@@ -101,6 +109,13 @@ pub struct NewOrder {
     /// that is not cancelled.
     #[serde(default)]
     pub request_id: Option<Uuid>,
+    /// Where the goods go; in use. An internal transfer needs it. What is received of a purchase is taken
+    /// into stock there; without it stock is not touched.
+    #[serde(default)]
+    pub location_id: Option<Uuid>,
+    /// Where the goods lie; in use. An internal transfer and a return need it, a purchase has none.
+    #[serde(default)]
+    pub from_location_id: Option<Uuid>,
     /// What approvers should know. At most 2,000 characters.
     #[serde(default)]
     #[schemars(length(max = NOTE_CHARS_MAX))]

@@ -17,7 +17,7 @@ impl Content {
                     changed.clone_from(item);
                 }
             }
-            Event::OrderItemRemoved { item_id } => self.items.retain(|item| item.item_id != *item_id),
+            Event::OrderItemRemoved { item_id, was: _ } => self.items.retain(|item| item.item_id != *item_id),
             Event::OrderCurrencyChanged { currency, was: _ } => self.currency.clone_from(currency),
             Event::OrderNoteChanged { note, was: _ } => self.note.clone_from(note),
             Event::OrderSubmitted { revision, items, .. } => {
@@ -32,7 +32,9 @@ impl Content {
             | Event::OrderReceived {}
             | Event::OrderReceiptReversed { .. }
             | Event::OrderClosedShort { .. }
-            | Event::OrderCancelled {} => {}
+            | Event::OrderCancelled {}
+            | Event::OrderStockRefused { .. }
+            | Event::OrderStockRetried { .. } => {}
         }
     }
 
@@ -42,6 +44,8 @@ impl Content {
             department_id,
             currency,
             request_id,
+            location_id,
+            from_location_id,
             note,
             items,
             tolerance_percent,
@@ -58,6 +62,8 @@ impl Content {
             items,
             drafted_by,
             tolerance_percent,
+            location_id,
+            from_location_id,
         }
     }
 
@@ -88,7 +94,7 @@ impl Content {
 
     /// Lower-case hex SHA-256 over everything that an approver agrees to.
     fn hash(&self) -> String {
-        canonical::hash(&json!({
+        let mut agreed = json!({
             "order_type": self.order_type,
             "department_id": self.department_id,
             "currency": self.currency,
@@ -96,7 +102,17 @@ impl Content {
             "note": self.note,
             "items": self.items,
             "tolerance_percent": self.tolerance_percent,
-        }))
+        });
+        // Left out when absent: approvals of orders that knew no locations hold the hash without them.
+        for (name, location) in [
+            ("location_id", self.location_id),
+            ("from_location_id", self.from_location_id),
+        ] {
+            if let Some(location) = location {
+                agreed[name] = json!(location);
+            }
+        }
+        canonical::hash(&agreed)
     }
 
     /// Whether an approver of `before` has not agreed to this: a quantity or a price went up (and with them

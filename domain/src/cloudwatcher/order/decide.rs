@@ -3,12 +3,13 @@
 use uuid::Uuid;
 
 use super::begin::begun;
-use super::check::{content_reads, item_usable, parts_read, reference};
+use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
 use super::edit::{brought_in, edit, edited};
 use super::submit::{hand_in_reads, handed_in, placeable, verdict};
 use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Receipts, Refusal, Submitted};
 use crate::cloudwatcher::OrderStatus;
 use crate::cloudwatcher::approval::{Approval, Verdict};
+use crate::cloudwatcher::location::Location;
 use crate::cloudwatcher::request::DeviceRequest;
 use crate::identity::department::Department;
 use crate::register::Register;
@@ -68,7 +69,10 @@ impl Decider for Order {
                 | Self::Cancelled(..) => Err(Refusal::NotOnOrder { status }),
             },
             &Command::ReverseReceipt { receipt_id } => match self {
-                Self::Placed(now, _, receipts) => receipts.reverse(now, receipt_id).map(|event| vec![event]),
+                Self::Placed(now, submitted, receipts) => {
+                    let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
+                    receipts.reverse(now, receipt_id, was_booked).map(|event| vec![event])
+                }
                 Self::Undrafted
                 | Self::Draft(_)
                 | Self::PendingApproval(..)
@@ -76,6 +80,8 @@ impl Decider for Order {
                 | Self::ClosedShort(..)
                 | Self::Cancelled(..) => Err(Refusal::NotReversible { status }),
             },
+            Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking, request.by)?.into_iter().collect()),
+            Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
             Command::CloseShort {} => match self {
                 Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
                     reason_given(request)?;
@@ -116,12 +122,16 @@ impl Decider for Order {
                     items,
                     drafted_by,
                     tolerance_percent,
+                    location_id,
+                    from_location_id,
                 },
             ) => Order::Draft(Content {
                 order_type: *order_type,
                 department_id: *department_id,
                 currency: currency.clone(),
                 request_id: *request_id,
+                location_id: *location_id,
+                from_location_id: *from_location_id,
                 note: note.clone(),
                 items: items.clone(),
                 tolerance_percent: *tolerance_percent,
@@ -164,6 +174,8 @@ impl Decider for Order {
                     currency: now.currency.clone(),
                     department_id: now.department_id,
                     total: *total,
+                    refused: Vec::new(),
+                    is_unreserved: false,
                 };
                 Order::PendingApproval(now, submitted)
             }
@@ -176,8 +188,9 @@ impl Decider for Order {
                 receipts.add(*receipt_id, lines);
                 Order::Placed(now, submitted, receipts)
             }
-            (Order::Placed(now, submitted, mut receipts), Event::OrderReceiptReversed { receipt_id, .. }) => {
+            (Order::Placed(now, mut submitted, mut receipts), Event::OrderReceiptReversed { receipt_id, .. }) => {
                 receipts.remove(*receipt_id);
+                submitted.forget_receipt(*receipt_id);
                 Order::Placed(now, submitted, receipts)
             }
             (Order::Placed(now, submitted, _), Event::OrderClosedShort { .. }) => Order::ClosedShort(now, submitted),
@@ -189,6 +202,18 @@ impl Decider for Order {
                 Event::OrderCancelled {},
             ) => Order::Cancelled(now, Some(submitted)),
 
+            (mut order, Event::OrderStockRefused { booking }) => {
+                if let Some(submitted) = order.submitted_mut() {
+                    submitted.refused.push(booking.clone());
+                }
+                order
+            }
+            (mut order, Event::OrderStockRetried { bookings }) => {
+                if let Some(submitted) = order.submitted_mut() {
+                    submitted.retried(bookings);
+                }
+                order
+            }
             // The receipts tell that everything has come.
             (order, Event::OrderReceived {}) => order,
             // None of these was ever stored for an order in such a state.
@@ -213,9 +238,13 @@ impl Decider for Order {
                 department_id,
                 request_id,
                 items,
+                location_id,
+                from_location_id,
                 ..
             }) => {
                 let mut refs = vec![FactRef::of::<Register<Department>>(*department_id)];
+                let locations = location_id.iter().chain(from_location_id);
+                refs.extend(locations.map(|&location| FactRef::of::<Register<Location>>(location)));
                 refs.extend(request_id.map(FactRef::of::<DeviceRequest>));
                 refs.extend(parts_read(items.iter().take(ITEMS_MAX).map(NewItem::parts)));
                 refs
@@ -243,9 +272,12 @@ impl Decider for Order {
                 | Self::Cancelled(..) => Vec::new(),
             },
             Command::SettleApproval {} | Command::Place {} => vec![FactRef::of::<Approval>(stream)],
-            Command::Receive { .. } | Command::ReverseReceipt { .. } | Command::CloseShort {} | Command::Cancel {} => {
-                Vec::new()
-            }
+            Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {} => Vec::new(),
         }
     }
 
@@ -271,7 +303,9 @@ impl Decider for Order {
             | Event::OrderItemsReceived { .. }
             | Event::OrderReceived {}
             | Event::OrderReceiptReversed { .. }
-            | Event::OrderClosedShort { .. } => Vec::new(),
+            | Event::OrderClosedShort { .. }
+            | Event::OrderStockRefused { .. }
+            | Event::OrderStockRetried { .. } => Vec::new(),
         }
     }
 
@@ -295,15 +329,21 @@ impl Decider for Order {
             | Command::Receive { .. }
             | Command::ReverseReceipt { .. }
             | Command::CloseShort {}
-            | Command::Cancel {} => self.department_id(),
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {} => self.department_id(),
         }
     }
 
     fn concerns(command: &Command) -> Vec<FactRef> {
         match command {
             Command::Duplicate { of, .. } => vec![FactRef::of::<Self>(*of)],
-            Command::Draft(_)
-            | Command::AddItem(_)
+            // Goods may be asked for from anywhere, which approval is for; they are not sent just anywhere.
+            Command::Draft(NewOrder { location_id, .. }) => location_id
+                .iter()
+                .map(|&location| FactRef::of::<Register<Location>>(location))
+                .collect(),
+            Command::AddItem(_)
             | Command::ChangeItem(_)
             | Command::RemoveItem { .. }
             | Command::ChangeCurrency { .. }
@@ -314,7 +354,9 @@ impl Decider for Order {
             | Command::Receive { .. }
             | Command::ReverseReceipt { .. }
             | Command::CloseShort {}
-            | Command::Cancel {} => Vec::new(),
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {} => Vec::new(),
         }
     }
 }
@@ -350,6 +392,7 @@ impl Order {
             item_usable("", item, request.facts).map_err(reference)?;
         }
         let after = edited(now, &event);
+        check_stock(&after)?;
         if is_submitted && after.is_more_than(now) {
             let submission = handed_in(&after, request)?;
             return Ok(vec![event, submission]);

@@ -31,11 +31,14 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
             }))
         }
         &Command::RemoveItem { item_id } => {
-            content.item(item_id)?;
+            let was = content.item(item_id)?.terms();
             if content.items.len() == 1 {
                 return Err(Refusal::LastItem);
             }
-            Ok(Some(Event::OrderItemRemoved { item_id }))
+            Ok(Some(Event::OrderItemRemoved {
+                item_id,
+                was: Some(was),
+            }))
         }
         Command::ChangeCurrency { currency } => {
             check_currency(currency)?;
@@ -59,7 +62,9 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
         | Command::Receive { .. }
         | Command::ReverseReceipt { .. }
         | Command::CloseShort {}
-        | Command::Cancel {} => Ok(None),
+        | Command::Cancel {}
+        | Command::NoteStockRefused { .. }
+        | Command::RetryStock {} => Ok(None),
     }
 }
 
@@ -89,7 +94,9 @@ pub(super) fn brought_in(event: &Event) -> Option<&Item> {
         | Event::OrderReceived {}
         | Event::OrderReceiptReversed { .. }
         | Event::OrderClosedShort { .. }
-        | Event::OrderCancelled {} => None,
+        | Event::OrderCancelled {}
+        | Event::OrderStockRefused { .. }
+        | Event::OrderStockRetried { .. } => None,
     }
 }
 

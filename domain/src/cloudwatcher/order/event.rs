@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Item;
 use super::command::Quantity;
+use super::stock::Booking;
 use crate::cloudwatcher::{OrderStatus, OrderType};
 use crate::event::Stored;
 use crate::{DecodeError, stored_by_variant};
@@ -29,6 +30,12 @@ pub enum Event {
         drafted_by: Uuid,
         /// By how much more than ordered may be received, in percent: 0 to 100.
         tolerance_percent: i32,
+        /// Where the goods go; absent when stock is not touched by them, and of a return.
+        #[serde(default)]
+        location_id: Option<Uuid>,
+        /// Where the goods lie, of an internal transfer and of a return.
+        #[serde(default)]
+        from_location_id: Option<Uuid>,
     },
     OrderItemAdded {
         item: Item,
@@ -40,6 +47,9 @@ pub enum Event {
     },
     OrderItemRemoved {
         item_id: Uuid,
+        /// What the item was; absent in events of a time when stock was not booked.
+        #[serde(default)]
+        was: Option<Terms>,
     },
     OrderCurrencyChanged {
         /// The currency of all prices from now on; their numbers stay.
@@ -93,6 +103,8 @@ pub enum Event {
         lines: Vec<Quantity>,
         /// Where the order stands by what is left: ordered, partially received or received.
         status: OrderStatus,
+        /// Whether stock was booked for the receipt, and so is to be booked back.
+        was_booked: bool,
     },
     /// Why is in the event's metadata.
     OrderClosedShort {
@@ -101,11 +113,21 @@ pub enum Event {
     },
     /// Why is in the event's metadata.
     OrderCancelled {},
+    /// Stock could not be booked as the order asked; it is tried again when somebody says so.
+    OrderStockRefused {
+        booking: Booking,
+    },
+    OrderStockRetried {
+        /// In the order in which they were refused.
+        bookings: Vec<Booking>,
+    },
 }
 
 stored_by_variant!(Event {
-    OrderDrafted => "2",
+    OrderDrafted => "3",
     OrderItemChanged => "2",
+    OrderItemRemoved => "2",
+    OrderReceiptReversed => "2",
     OrderSubmitted => "2",
 });
 
@@ -115,6 +137,10 @@ impl crate::Event for Event {
         let payload = match (stored.event_type, stored.version) {
             // Until version 2 nothing more than ordered was ever received.
             ("OrderDrafted", "1") => stored.with_fields([("drafted_by", actor), ("tolerance_percent", json!(0))])?,
+            // Until version 3 orders knew no locations, and so nothing of them was booked in stock.
+            ("OrderDrafted", "2") => stored.payload.to_owned(),
+            ("OrderItemRemoved", "1") => stored.payload.to_owned(),
+            ("OrderReceiptReversed", "1") => stored.with_fields([("was_booked", json!(false))])?,
             ("OrderSubmitted", "1") => stored.with_fields([("drafted_by", actor.clone()), ("submitted_by", actor)])?,
             ("OrderItemChanged", "1") => with_parts(stored)?,
             _ => return Err(stored.unknown()),

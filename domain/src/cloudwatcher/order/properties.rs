@@ -283,6 +283,7 @@ impl Seen {
                 receipt_id,
                 lines,
                 status,
+                was_booked: _,
             } => {
                 prop_assert_eq!(self.receipts.remove(receipt_id), Some(lines.clone()));
                 prop_assert_eq!(after.status(), Some(*status));
@@ -293,6 +294,9 @@ impl Seen {
             }
             Event::OrderCancelled {} => {
                 prop_assert!(self.receipts.is_empty());
+                prop_assert_eq!(before.content(), after.content());
+            }
+            Event::OrderStockRefused { .. } | Event::OrderStockRetried { .. } => {
                 prop_assert_eq!(before.content(), after.content());
             }
         }

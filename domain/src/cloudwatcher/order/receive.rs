@@ -60,6 +60,10 @@ impl Receipts {
         received
     }
 
+    pub(super) fn has(&self, receipt_id: Uuid) -> bool {
+        self.0.iter().any(|receipt| receipt.receipt_id == receipt_id)
+    }
+
     pub(super) fn add(&mut self, receipt_id: Uuid, lines: &[Quantity]) {
         self.0.push(Receipt {
             receipt_id,
@@ -125,7 +129,7 @@ impl Receipts {
     }
 
     /// Takes one receipt back.
-    pub(super) fn reverse(&self, content: &Content, receipt_id: Uuid) -> Result<Event, Refusal> {
+    pub(super) fn reverse(&self, content: &Content, receipt_id: Uuid, was_booked: bool) -> Result<Event, Refusal> {
         let receipt = self
             .0
             .iter()
@@ -137,12 +141,13 @@ impl Receipts {
             receipt_id,
             lines: receipt.lines.clone(),
             status: after.status(&content.items),
+            was_booked,
         })
     }
 }
 
 /// How many of an item may come in all: the column `quantity_received` holds an `integer`.
-fn receivable(item: &Item, tolerance_percent: i32) -> i64 {
+pub(super) fn receivable(item: &Item, tolerance_percent: i32) -> i64 {
     let most = i64::from(item.quantity) * (100 + i64::from(tolerance_percent)) / 100;
     most.min(i32::MAX.into())
 }

@@ -3,8 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::{ITEMS_MAX, RECEIPTS_MAX};
-use crate::cloudwatcher::OrderStatus;
 use crate::cloudwatcher::approval::route::NoRoute;
+use crate::cloudwatcher::inventory::STOCK_MAX;
+use crate::cloudwatcher::{OrderStatus, OrderType};
 use crate::text::Unfit;
 use crate::{Class, Refuse};
 
@@ -99,6 +100,20 @@ pub enum Refusal {
     Reference { field: String, detail: &'static str },
     #[error("{place} of the order {detail}; change the order or put it back in use")]
     Outdated { place: String, detail: &'static str },
+    #[error("{field}: {order_type} orders {detail}")]
+    Locations {
+        field: &'static str,
+        order_type: OrderType,
+        detail: &'static str,
+    },
+    #[error(
+        "{field}: the items of one part and variant add up to {total}; stock holds at most {STOCK_MAX} of them, so split the order"
+    )]
+    TooMuchForStock { field: String, total: i64 },
+    #[error("what stock refuses is noted by Daybook itself; send retry-stock when the goods are there")]
+    OnlyDaybook,
+    #[error("everything that this order asked of stock is booked or on its way; there is nothing to retry")]
+    NothingRefused,
     #[error(transparent)]
     NoRoute(#[from] NoRoute),
 }
@@ -197,7 +212,7 @@ impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotDrafted => Class::Missing,
-            Self::NeedsAUser => Class::Forbidden,
+            Self::NeedsAUser | Self::OnlyDaybook => Class::Forbidden,
             Self::AlreadyDrafted
             | Self::NotADraft { .. }
             | Self::Fixed { .. }
@@ -216,6 +231,9 @@ impl Refuse for Refusal {
             | Self::NotClosable { .. }
             | Self::NotCancellable { .. }
             | Self::ReasonMissing
+            | Self::Locations { .. }
+            | Self::TooMuchForStock { .. }
+            | Self::NothingRefused
             | Self::NoItems
             | Self::TooManyItems
             | Self::LastItem
@@ -251,6 +269,10 @@ impl Refuse for Refusal {
             Self::NotClosable { .. } => "not-closable",
             Self::NotCancellable { .. } => "not-cancellable",
             Self::ReasonMissing => "reason-missing",
+            Self::Locations { .. } => "locations",
+            Self::TooMuchForStock { .. } => "too-much-for-stock",
+            Self::OnlyDaybook => "only-daybook",
+            Self::NothingRefused => "nothing-refused",
             Self::NoItems => "no-items",
             Self::TooManyItems => "too-many-items",
             Self::LastItem => "last-item",
@@ -266,6 +288,8 @@ impl Refuse for Refusal {
     }
     fn field(&self) -> Option<String> {
         match self {
+            Self::Locations { field, .. } => Some((*field).to_owned()),
+            Self::TooMuchForStock { field, .. } => Some(field.clone()),
             Self::NoItems => Some("items".to_owned()),
             Self::LastItem => Some("item_id".to_owned()),
             Self::ReceiptLines => Some("lines".to_owned()),
@@ -283,6 +307,8 @@ impl Refuse for Refusal {
             Self::NotDrafted
             | Self::AlreadyDrafted
             | Self::NeedsAUser
+            | Self::OnlyDaybook
+            | Self::NothingRefused
             | Self::NotADraft { .. }
             | Self::Fixed { .. }
             | Self::NotWaiting { .. }

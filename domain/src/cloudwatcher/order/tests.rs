@@ -213,6 +213,8 @@ pub(super) fn new_order(items: Vec<NewItem>) -> NewOrder {
         currency: "EUR".to_owned(),
         tolerance_percent: 0,
         request_id: Some(REQUEST),
+        location_id: None,
+        from_location_id: None,
         note: None,
         items,
     }
@@ -229,6 +231,8 @@ pub(super) fn drafted(items: usize) -> Event {
         items: (0..items).map(item).collect(),
         drafted_by: BY,
         tolerance_percent: 0,
+        location_id: None,
+        from_location_id: None,
     }
 }
 

@@ -171,6 +171,9 @@ fn other_events_ask_for_nothing() {
         approver_id: DRAFTER,
     };
     assert_eq!(react(AnyEvent::Approval(overdue)), []);
-    let removed = order::Event::OrderItemRemoved { item_id: ASK };
+    let removed = order::Event::OrderItemRemoved {
+        item_id: ASK,
+        was: None,
+    };
     assert_eq!(react(AnyEvent::Order(removed)), []);
 }

@@ -171,7 +171,7 @@ impl Oracle {
             (order::Event::OrderItemAdded { item } | order::Event::OrderItemChanged { item, .. }, Some(said)) => {
                 said.lines.insert(item.item_id, Said::line(item));
             }
-            (order::Event::OrderItemRemoved { item_id }, Some(said)) => {
+            (order::Event::OrderItemRemoved { item_id, was: _ }, Some(said)) => {
                 said.lines.remove(item_id);
             }
             (order::Event::OrderCurrencyChanged { currency, .. }, Some(said)) => said.currency.clone_from(currency),

@@ -98,6 +98,8 @@ impl World {
             currency,
             tolerance_percent: 0,
             request_id: None,
+            location_id: None,
+            from_location_id: None,
             note: None,
             items: vec![item(draw), item(draw)],
         };

@@ -90,9 +90,7 @@ fn what_comes_of_an_order_is_no_longer_to_come() {
         source: Some(source),
         after: levels(quantity, 0, on_order),
     };
-    stocked(past())
-        .when(receive(4, Some(ORDER)))
-        .then([came(4, ORDER, 11)]);
+    stocked(past()).when(receive(4, Some(ORDER))).then([came(4, ORDER, 11)]);
     // More than ordered came: the other order's goods are still to come.
     stocked(past())
         .when(receive(12, Some(ORDER)))
@@ -291,13 +289,12 @@ fn what_is_still_to_come_of_an_order_is_said_anew_each_time() {
     let expect = |quantity| Command::Expect {
         order_id: ORDER.id,
         quantity,
+        stock: None,
     };
     let past = || [expected(ORDER, 10, 10), expected(OTHER_ORDER, 5, 15)];
     stocked(past()).when(expect(7)).then([expected(ORDER, 7, 12)]);
     stocked(past()).when(expect(10)).then([]);
     stocked(past()).when(expect(0)).then([expected(ORDER, 0, 5)]);
-    stocked(past())
-        .when(expect(STOCK_MAX))
-        .refused(Refusal::TooMuchOnOrder);
+    stocked(past()).when(expect(STOCK_MAX)).refused(Refusal::TooMuchOnOrder);
     stocked([]).when(expect(0)).then([]);
 }

@@ -1,11 +1,11 @@
 use uuid::Uuid;
 
 use super::{DEPARTMENT, LOCATION, PART, STOCK, VARIANT, everything, levels, location, received, stocked};
+use crate::Decider as _;
 use crate::cloudwatcher::inventory::{Command, Event, Inventory, Refusal, STOCK_MAX, StockKey};
 use crate::given::{Given, TENANT, given};
 use crate::register::Register;
 use crate::text::Unfit;
-use crate::Decider as _;
 
 fn open(stock: StockKey) -> Command {
     Command::Open {

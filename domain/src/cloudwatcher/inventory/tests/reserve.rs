@@ -136,9 +136,7 @@ fn shortening_says_what_stays() {
 #[test]
 fn releasing_gives_back_what_is_left_and_once() {
     let release = || Command::Release { reservation_id: KEPT };
-    stocked(ten_with_four_kept())
-        .when(release())
-        .then([released(KEPT, 4)]);
+    stocked(ten_with_four_kept()).when(release()).then([released(KEPT, 4)]);
     let past = ten_with_four_kept().into_iter().chain([released(KEPT, 4)]);
     stocked(past).when(release()).then([]);
 }

@@ -275,7 +275,10 @@ fn an_item_is_removed_but_not_the_last_one() {
     let remove = Command::RemoveItem { item_id: drawn(0) };
     given::<Order>([drafted(2)])
         .when(remove.clone())
-        .then([Event::OrderItemRemoved { item_id: drawn(0) }]);
+        .then([Event::OrderItemRemoved {
+            item_id: drawn(0),
+            was: Some(item(0).terms()),
+        }]);
     given::<Order>([drafted(1)]).when(remove).refused(Refusal::LastItem);
 }
 

@@ -256,6 +256,8 @@ fn a_duplicate_has_new_item_ids_and_no_request() {
             items: vec![item(0), item(1)],
             drafted_by: BY,
             tolerance_percent: 0,
+            location_id: None,
+            from_location_id: None,
         }])
         .claims([]);
 }

@@ -190,6 +190,7 @@ fn an_order_has_at_most_1000_receipts_that_count() {
         receipt_id: Uuid::from_u128(7),
         lines: vec![of(drawn(0), 1)],
         status: OrderStatus::PartiallyReceived,
+        was_booked: false,
     });
     assert_eq!(
         given::<Order>(past).when(receive(vec![of(drawn(0), 1)])).events().len(),
@@ -206,6 +207,7 @@ fn a_receipt_is_reversed_once_and_the_order_stands_by_what_is_left() {
         receipt_id: Uuid::from_u128(receipt),
         lines: vec![of(drawn(0), quantity)],
         status,
+        was_booked: false,
     };
     let full = after([received(1, 1), received(2, 2), Event::OrderReceived {}]);
     let partly = reversed(2, 2, OrderStatus::PartiallyReceived);

@@ -57,7 +57,7 @@ fn an_item_changed_under_version_1_was_the_same_part_of_the_same_supplier() {
 fn a_version_from_the_future_is_not_guessed_at() {
     let stored = Stored {
         event_type: "OrderDrafted",
-        version: "3",
+        version: "4",
         payload: "{}",
         actor: MANAGER,
     };
