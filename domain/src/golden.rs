@@ -6,6 +6,7 @@ mod approvals;
 mod fulfilment;
 mod history;
 mod ledger;
+mod stock;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -152,6 +152,9 @@ pub enum Command {
         /// How many, in place of what was said before: 0 to 1,000,000,000.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         quantity: i32,
+        /// The stock key of this record, which is opened if there is none yet and something is to come.
+        #[serde(default)]
+        stock: Option<StockKey>,
     },
     /// Follows the open suggestion to reorder. Only together with the draft of the order; see
     /// `POST /v1/cloudwatcher/inventory/{id}/accept-reorder`.
@@ -230,7 +233,7 @@ impl Command {
                 variant_id,
                 location_id,
             }),
-            Self::Receive { stock, .. } => *stock,
+            Self::Receive { stock, .. } | Self::Expect { stock, .. } => *stock,
             Self::TransferIn { to, .. } => Some(*to),
             Self::SetReorder { .. }
             | Self::Issue { .. }
@@ -241,7 +244,6 @@ impl Command {
             | Self::Expire { .. }
             | Self::Count { .. }
             | Self::TransferOut { .. }
-            | Self::Expect { .. }
             | Self::AcceptReorder { .. }
             | Self::DismissReorder { .. } => None,
         }

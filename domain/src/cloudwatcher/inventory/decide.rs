@@ -105,6 +105,8 @@ impl Inventory {
         let (reorder_point, reorder_quantity) = match (self, request.command) {
             (Self::Open(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpen),
             (Self::Open(_), _) => return Ok(Vec::new()),
+            // Whoever says that nothing is to come opens no record for that.
+            (Self::Unopened, Command::Expect { quantity: 0, .. }) => return Err(Refusal::NotOpened),
             (
                 Self::Unopened,
                 &Command::Open {
@@ -170,7 +172,7 @@ impl Record {
             } => self
                 .transferred_in(transfer_id, from, quantity, source, request)
                 .map(one),
-            &Command::Expect { order_id, quantity } => self.expected(order_id, quantity),
+            &Command::Expect { order_id, quantity, .. } => self.expected(order_id, quantity),
             &Command::AcceptReorder {
                 suggestion_id,
                 order_id,

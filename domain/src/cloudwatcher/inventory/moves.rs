@@ -19,7 +19,9 @@ pub(super) struct Taken {
 
 /// The order that a move is for.
 pub(super) fn order_of(source: Option<&Source>) -> Option<Uuid> {
-    source.filter(|source| source.kind == SourceKind::Order).map(|source| source.id)
+    source
+        .filter(|source| source.kind == SourceKind::Order)
+        .map(|source| source.id)
 }
 
 /// A quantity that is moved.

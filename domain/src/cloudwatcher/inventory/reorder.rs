@@ -104,7 +104,10 @@ impl Record {
         let offer = active::<PartSupplier>(request.facts, part_supplier_id)
             .filter(|offer| offer.part_id == self.stock.part_id)
             .filter(|offer| offer.variant_id.is_none() || offer.variant_id == self.stock.variant_id)
-            .ok_or(Refusal::reference("part_supplier_id", "names no offer of this part and variant"))?;
+            .ok_or(Refusal::reference(
+                "part_supplier_id",
+                "names no offer of this part and variant",
+            ))?;
         let is_it = |item: &NewItem| {
             (item.part_id, item.variant_id) == (self.stock.part_id, self.stock.variant_id)
                 && item.supplier_id == offer.supplier_id
@@ -139,4 +142,3 @@ impl Record {
         }
     }
 }
-

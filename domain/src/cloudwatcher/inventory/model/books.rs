@@ -6,15 +6,41 @@ use std::collections::{BTreeMap, BTreeSet};
 /// with an odd number expire, at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
-    Receive { quantity: i64, order: Option<u64> },
-    Take { quantity: i64, kept: Option<u64> },
-    Reserve { quantity: i64, kept: u64 },
-    Shorten { left: i64, kept: u64 },
-    Release { kept: u64 },
-    Expire { kept: u64 },
-    Count { seen: i64, counted: i64 },
-    Transfer { quantity: i64, kept: Option<u64>, to: usize },
-    Expect { order: u64, quantity: i64 },
+    Receive {
+        quantity: i64,
+        order: Option<u64>,
+    },
+    Take {
+        quantity: i64,
+        kept: Option<u64>,
+    },
+    Reserve {
+        quantity: i64,
+        kept: u64,
+    },
+    Shorten {
+        left: i64,
+        kept: u64,
+    },
+    Release {
+        kept: u64,
+    },
+    Expire {
+        kept: u64,
+    },
+    Count {
+        seen: i64,
+        counted: i64,
+    },
+    Transfer {
+        quantity: i64,
+        kept: Option<u64>,
+        to: usize,
+    },
+    Expect {
+        order: u64,
+        quantity: i64,
+    },
 }
 
 #[derive(Debug, Clone, Default)]

@@ -43,7 +43,9 @@ fn everything_is_carried_forward_after_so_many_events() {
 fn who_has_more_to_carry_carries_it_less_often() {
     let kept = |n: i32| reserved(Uuid::from_u128(n.unsigned_abs().into()), 1, levels(1_000, n, 0));
     let past = std::iter::once(received(1_000, levels(1_000, 0, 0))).chain((1..=EVENTS_CARRIED_MIN as i32).map(kept));
-    stocked(past).when(receive()).then([received(1, levels(1_001, EVENTS_CARRIED_MIN as i32, 0))]);
+    stocked(past)
+        .when(receive())
+        .then([received(1, levels(1_001, EVENTS_CARRIED_MIN as i32, 0))]);
 }
 
 /// A record that has as much to remember as it may.

@@ -1,7 +1,7 @@
 use chrono::{Days, NaiveDate};
 use uuid::Uuid;
 
-use super::{KEPT, NEWER, ORDER, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
+use super::{KEPT, NEWER, ORDER, REQUEST, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
 use crate::cloudwatcher::inventory::{
     Command, Consumption, Event, NOTES_CHARS_MAX, Refusal, STOCK_MAX, Source, SourceKind, Uncovered,
 };
@@ -45,7 +45,7 @@ fn issued(quantity: i32, reservation_id: Option<Uuid>, after: super::Levels) -> 
         stock: STOCK,
         quantity,
         reservation_id,
-        source: reservation_id.map(|_| ORDER),
+        source: reservation_id.map(|_| REQUEST),
         after,
     }
 }
@@ -90,9 +90,7 @@ fn what_comes_of_an_order_is_no_longer_to_come() {
         source: Some(source),
         after: levels(quantity, 0, on_order),
     };
-    stocked(past())
-        .when(receive(4, Some(ORDER)))
-        .then([came(4, ORDER, 11)]);
+    stocked(past()).when(receive(4, Some(ORDER))).then([came(4, ORDER, 11)]);
     // More than ordered came: the other order's goods are still to come.
     stocked(past())
         .when(receive(12, Some(ORDER)))
@@ -139,7 +137,7 @@ fn what_is_consumed_says_when_and_by_whom() {
         consumption_id: drawn(0),
         quantity: 2,
         reservation_id: Some(KEPT),
-        source: Some(ORDER),
+        source: Some(REQUEST),
         consumption_date: date,
         consumed_by,
         notes: None,
@@ -291,13 +289,12 @@ fn what_is_still_to_come_of_an_order_is_said_anew_each_time() {
     let expect = |quantity| Command::Expect {
         order_id: ORDER.id,
         quantity,
+        stock: None,
     };
     let past = || [expected(ORDER, 10, 10), expected(OTHER_ORDER, 5, 15)];
     stocked(past()).when(expect(7)).then([expected(ORDER, 7, 12)]);
     stocked(past()).when(expect(10)).then([]);
     stocked(past()).when(expect(0)).then([expected(ORDER, 0, 5)]);
-    stocked(past())
-        .when(expect(STOCK_MAX))
-        .refused(Refusal::TooMuchOnOrder);
+    stocked(past()).when(expect(STOCK_MAX)).refused(Refusal::TooMuchOnOrder);
     stocked([]).when(expect(0)).then([]);
 }

@@ -1,11 +1,11 @@
 use uuid::Uuid;
 
 use super::{DEPARTMENT, LOCATION, PART, STOCK, VARIANT, everything, levels, location, received, stocked};
+use crate::Decider as _;
 use crate::cloudwatcher::inventory::{Command, Event, Inventory, Refusal, STOCK_MAX, StockKey};
 use crate::given::{Given, TENANT, given};
 use crate::register::Register;
 use crate::text::Unfit;
-use crate::Decider as _;
 
 fn open(stock: StockKey) -> Command {
     Command::Open {
@@ -97,6 +97,23 @@ fn receiving_opens_the_record_when_it_says_the_stock_key() {
     stocked([received(5, levels(5, 0, 0))])
         .when(receive(2))
         .then([received(2, levels(7, 0, 0))]);
+}
+
+#[test]
+fn what_is_to_come_opens_the_record_and_that_nothing_is_does_not() {
+    let expect = |quantity| Command::Expect {
+        order_id: Uuid::from_u128(0x50),
+        quantity,
+        stock: Some(STOCK),
+    };
+    let expected = Event::StockExpected {
+        stock: STOCK,
+        order_id: Uuid::from_u128(0x50),
+        quantity: 5,
+        after: levels(0, 0, 5),
+    };
+    unopened(STOCK).when(expect(5)).then([opened(STOCK), expected]);
+    unopened(STOCK).when(expect(0)).refused(Refusal::NotOpened);
 }
 
 #[test]

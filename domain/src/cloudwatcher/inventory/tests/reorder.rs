@@ -105,6 +105,7 @@ fn what_is_reserved_and_what_is_on_order_count() {
     let expect = Command::Expect {
         order_id: ORDER_ID,
         quantity: 0,
+        stock: None,
     };
     let expected = |quantity| Event::StockExpected {
         stock: STOCK,
@@ -113,10 +114,9 @@ fn what_is_reserved_and_what_is_on_order_count() {
         after: levels(3, 0, quantity),
     };
     let past = [received(3, levels(3, 0, 0)), expected(10)];
-    reordered(Some(5), None, past).when(expect).then([
-        expected(0),
-        suggested(suggestion(drawn(0), levels(3, 0, 0), None, 3)),
-    ]);
+    reordered(Some(5), None, past)
+        .when(expect)
+        .then([expected(0), suggested(suggestion(drawn(0), levels(3, 0, 0), None, 3))]);
     let reserve = Command::Reserve {
         quantity: 6,
         reservation_id: None,
@@ -271,10 +271,7 @@ fn an_accepted_suggestion_counts_as_on_order() {
         .with_facts(offer(None))
         .together_with::<Order>(ORDER_ID, draft(PART, SUPPLIER, 1))
         .when(accept(1))
-        .then([
-            accepted(1),
-            suggested(suggestion(drawn(0), levels(3, 0, 1), None, 2)),
-        ]);
+        .then([accepted(1), suggested(suggestion(drawn(0), levels(3, 0, 1), None, 2))]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 use uuid::Uuid;
 
-use super::{DEPARTMENT, KEPT, LOCATION, ORDER, STOCK, VARIANT, everything, levels, now, stocked, ten_with_four_kept};
+use super::{
+    DEPARTMENT, KEPT, LOCATION, REQUEST, STOCK, VARIANT, everything, levels, now, stocked, ten_with_four_kept,
+};
 use crate::cloudwatcher::inventory::{Command, Event, Inventory, Refusal, StockKey};
 use crate::given::{Given, TENANT, given};
 
@@ -50,7 +52,7 @@ fn goods_leave_one_record_when_they_arrive_on_the_other() {
         to: THERE,
         quantity,
         reservation_id,
-        source: reservation_id.map(|_| ORDER),
+        source: reservation_id.map(|_| REQUEST),
         after,
     };
     leaving(into(TRANSFER, STOCK, 6))
@@ -66,24 +68,22 @@ fn goods_leave_one_record_when_they_arrive_on_the_other() {
 
 #[test]
 fn goods_that_arrive_open_the_record_there() {
-    arriving(out(THERE, 6, None))
-        .when(into(TRANSFER, STOCK, 6))
-        .then([
-            Event::InventoryOpened {
-                stock: THERE,
-                department_id: DEPARTMENT,
-                reorder_point: None,
-                reorder_quantity: None,
-            },
-            Event::StockTransferredIn {
-                stock: THERE,
-                transfer_id: TRANSFER,
-                from: STOCK,
-                quantity: 6,
-                source: None,
-                after: levels(6, 0, 0),
-            },
-        ]);
+    arriving(out(THERE, 6, None)).when(into(TRANSFER, STOCK, 6)).then([
+        Event::InventoryOpened {
+            stock: THERE,
+            department_id: DEPARTMENT,
+            reorder_point: None,
+            reorder_quantity: None,
+        },
+        Event::StockTransferredIn {
+            stock: THERE,
+            transfer_id: TRANSFER,
+            from: STOCK,
+            quantity: 6,
+            source: None,
+            after: levels(6, 0, 0),
+        },
+    ]);
 }
 
 #[test]
@@ -92,8 +92,14 @@ fn half_a_transfer_is_none() {
         .when(out(THERE, 6, None))
         .refused(Refusal::HalfATransfer);
     let other = Uuid::from_u128(0x61);
-    for together in [into(TRANSFER, STOCK, 5), into(other, STOCK, 6), into(TRANSFER, THERE, 6)] {
-        leaving(together).when(out(THERE, 6, None)).refused(Refusal::HalfATransfer);
+    for together in [
+        into(TRANSFER, STOCK, 5),
+        into(other, STOCK, 6),
+        into(TRANSFER, THERE, 6),
+    ] {
+        leaving(together)
+            .when(out(THERE, 6, None))
+            .refused(Refusal::HalfATransfer);
     }
     for together in [out(THERE, 5, None), out(STOCK, 6, None), into(TRANSFER, STOCK, 6)] {
         arriving(together)
