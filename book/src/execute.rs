@@ -393,7 +393,7 @@ impl Inner {
             Some(loaded) => loaded,
             None if trust == Trust::Guess => step.command.unborn(),
             None => {
-                let loaded = answered(step.command.load(&self.repository, &self.vault, stream)).await?;
+                let loaded = answered(step.command.load(&self.repository, &self.pool, &self.vault, stream)).await?;
                 self.cache.put(aggregate_type, stream, loaded.clone());
                 loaded
             }

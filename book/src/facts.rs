@@ -20,6 +20,21 @@ pub enum Until {
     Sequence(i64),
 }
 
+/// Reads streams, each from the last event that carries it forward, if it has one. That one is found from the
+/// end backwards, along the same index that the events are then read by.
+pub const LOAD: &str = "
+    select s.ord, e.sequence, e.tenant_id, e.event_id, e.event_type, e.event_version, e.payload::text as payload,
+           e.metadata::text as metadata
+    from unnest($1::text[], $2::text[], $3::text[]) with ordinality s(type, id, carries, ord)
+    cross join lateral (
+        select case when s.carries is null then 1 else coalesce((
+            select c.sequence from book.events c
+            where c.aggregate_type = s.type and c.aggregate_id = s.id and c.sequence <= $4 and c.event_type = s.carries
+            order by c.sequence desc limit 1), 1) end as sequence offset 0) first
+    join book.events e on e.aggregate_type = s.type and e.aggregate_id = s.id
+                      and e.sequence >= first.sequence and e.sequence <= $4
+    order by s.ord, e.sequence";
+
 /// Reads every named stream; one without events comes back with sequence 0.
 ///
 /// # Errors
@@ -31,22 +46,19 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
     };
     let types: Vec<&str> = refs.iter().map(|fact| fact.aggregate_type).collect();
     let ids: Vec<String> = refs.iter().map(|fact| fact.id.to_string()).collect();
-    let rows = sqlx::query(
-        "select s.ord, e.tenant_id, e.event_id, e.event_type, e.event_version, e.payload::text as payload,
-                e.metadata::text as metadata
-         from unnest($1::text[], $2::text[]) with ordinality s(type, id, ord)
-         join book.events e on e.aggregate_type = s.type and e.aggregate_id = s.id and e.sequence <= $3
-         order by s.ord, e.sequence",
-    )
-    .bind(types)
-    .bind(ids)
-    .bind(until)
-    .fetch_all(pool)
-    .await?;
+    let carries: Vec<Option<&str>> = refs.iter().map(|fact| fact.carries_forward).collect();
+    let rows = sqlx::query(LOAD)
+        .bind(types)
+        .bind(ids)
+        .bind(carries)
+        .bind(until)
+        .fetch_all(pool)
+        .await?;
 
     let mut streams: HashMap<i64, Vec<Stored>> = HashMap::new();
     for row in rows {
         let mut stored = Stored {
+            sequence: row.try_get("sequence")?,
             tenant: row.try_get("tenant_id")?,
             event_type: row.try_get("event_type")?,
             version: row.try_get("event_version")?,
@@ -64,6 +76,15 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
         .collect()
 }
 
+/// As [`load`], for one stream as it stands.
+///
+/// # Errors
+/// The database's error, or an event that cannot be decoded.
+pub async fn load_one(pool: &PgPool, vault: &Vault, fact: FactRef) -> Result<Loaded, BookError> {
+    let loaded = load(pool, vault, &[fact], Until::Now).await?.pop();
+    loaded.ok_or_else(|| BookError::Broken("a stream that was asked for was not read".to_owned()))
+}
+
 /// A stored payload with its sealed fields opened.
 ///
 /// # Errors
@@ -78,6 +99,7 @@ pub async fn opened(vault: &Vault, event_id: Uuid, payload: String, metadata: &M
 }
 
 struct Stored {
+    sequence: i64,
     tenant: Uuid,
     event_type: String,
     version: String,
@@ -95,7 +117,7 @@ fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
     let state: AnyState = fold(&mut stored)?;
     Ok(Loaded {
         state,
-        sequence: events.len() as i64,
+        sequence: events.last().map_or(0, |stored| stored.sequence),
         tenant: events.first().map(|stored| stored.tenant),
         bytes: events.iter().map(|stored| stored.payload.len()).sum(),
     })

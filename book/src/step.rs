@@ -15,6 +15,7 @@ use domain::{
     Visit, event,
 };
 use postgres_es::PostgresEventRepository;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::cache::Loaded;
@@ -134,6 +135,7 @@ pub(crate) trait Erased: Send + Sync {
     fn load<'a>(
         &'a self,
         book: &'a PostgresEventRepository,
+        pool: &'a PgPool,
         vault: &'a Vault,
         stream: Uuid,
     ) -> Boxed<'a, Result<Loaded, BookError>>;
@@ -181,10 +183,15 @@ impl<D: Decider> Erased for Typed<D> {
     fn load<'a>(
         &'a self,
         book: &'a PostgresEventRepository,
+        pool: &'a PgPool,
         vault: &'a Vault,
         stream: Uuid,
     ) -> Boxed<'a, Result<Loaded, BookError>> {
-        Box::pin(load::<D>(book, vault, stream))
+        match D::CARRIES_FORWARD {
+            None => Box::pin(load::<D>(book, vault, stream)),
+            // postgres-es can begin in the middle of a stream, but does not know where.
+            Some(_) => Box::pin(facts::load_one(pool, vault, FactRef::of::<D>(stream))),
+        }
     }
 
     fn reads(&self, asker: &Asker, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef> {

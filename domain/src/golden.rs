@@ -6,6 +6,7 @@ mod approvals;
 mod fulfilment;
 mod history;
 mod ledger;
+mod stock;
 mod transfers;
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use super::{approvals, fulfilment, transfers};
+use super::{approvals, fulfilment, stock, transfers};
 use crate::cloudwatcher::location::Location;
 use crate::cloudwatcher::order::Order;
 use crate::cloudwatcher::part::Part;
@@ -64,6 +64,7 @@ pub(super) fn written() -> Vec<Value> {
     orders(&mut ledger);
     approvals::approvals(&mut ledger);
     fulfilment::fulfilment(&mut ledger);
+    stock::stock(&mut ledger);
     transfers::transfers(&mut ledger);
     farewells(&mut ledger);
     ledger.events()

@@ -9,8 +9,8 @@ use super::ledger::Ledger;
 use crate::SYSTEM;
 use crate::cloudwatcher::order::Order;
 
-const MOVED: Uuid = id(9, 31);
-const SENT_BACK: Uuid = id(9, 32);
+const MOVED: Uuid = id(9, 41);
+const SENT_BACK: Uuid = id(9, 42);
 
 pub(super) fn transfers(ledger: &mut Ledger) {
     let filters = json!({"part_id": FILTER, "supplier_id": ACME, "quantity": 10, "unit_price": "8.10"});

@@ -152,7 +152,7 @@ pub enum Command {
         /// How many, in place of what was said before: 0 to 1,000,000,000.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         quantity: i32,
-        /// The stock key of this record, which is opened if there is none yet.
+        /// The stock key of this record, which is opened if there is none yet and something is to come.
         #[serde(default)]
         stock: Option<StockKey>,
     },

@@ -108,6 +108,8 @@ impl Inventory {
         let (reorder_point, reorder_quantity) = match (self, request.command) {
             (Self::Open(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpen),
             (Self::Open(_), _) => return Ok(Vec::new()),
+            // Whoever says that nothing is to come opens no record for that.
+            (Self::Unopened, Command::Expect { quantity: 0, .. }) => return Err(Refusal::NotOpened),
             (
                 Self::Unopened,
                 &Command::Open {

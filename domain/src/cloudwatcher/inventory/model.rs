@@ -100,7 +100,7 @@ impl World {
                 variant_id,
                 location_id,
                 // With, without, and with a quantity to round up to.
-                reorder_point: (at % 3 != 0).then_some(20),
+                reorder_point: (at % 3 != 0).then_some(200),
                 reorder_quantity: (at % 3 == 2).then_some(50),
             };
             assert!(world.ask(at, &open, now(), &Together::default()).is_some());
@@ -159,12 +159,12 @@ impl World {
         let at = self.dice.roll(KEYS as u64) as usize;
         let step = self.wish(at);
         let commands = self.commands;
-        let (before, available) = (self.books.clone(), self.kept[at].now.available());
+        let available = self.kept[at].now.available();
         let is_accepted = self.carry_out(at, step);
         assert_eq!(
             self.books.step(at, step),
             is_accepted,
-            "{step:?} at {at} after {commands}: {before:?}"
+            "{step:?} at {at} after {commands}"
         );
         if !matches!(step, Step::Count { .. }) {
             assert!(self.kept[at].now.available() >= available.min(0), "{step:?} at {at}");
@@ -180,24 +180,29 @@ impl World {
 
     fn wish(&mut self, at: usize) -> Step {
         let quantity = self.dice.roll(30) as i64 + 1;
-        let recent = self.reservations - self.dice.roll(AT_A_TIME);
+        let latest = self.reservations - self.dice.roll(AT_A_TIME);
+        // Old ones too, or they would become more and more.
+        let recent = match self.books.kept.range((at, 0)..).next() {
+            Some(((key, oldest), _)) if *key == at && self.dice.roll(2) == 0 => *oldest,
+            Some(_) | None => latest,
+        };
         let kept = (self.dice.roll(2) == 0).then_some(recent);
         let order = self.dice.roll(AT_A_TIME);
         match self.dice.roll(21) {
-            0..3 => Step::Receive {
-                quantity: 2 * quantity,
+            0..2 => Step::Receive {
+                quantity,
                 order: (self.dice.roll(2) == 0).then_some(order),
             },
-            3..6 => Step::Take { quantity, kept },
-            6..11 => {
+            2..7 => Step::Take { quantity, kept },
+            7..10 => {
                 self.reservations += self.dice.roll(2);
-                Step::Reserve { quantity, kept: recent }
+                Step::Reserve { quantity, kept: latest }
             }
-            11 => Step::Shorten {
+            10 => Step::Shorten {
                 left: quantity,
                 kept: recent,
             },
-            12..14 => Step::Release { kept: recent },
+            11..14 => Step::Release { kept: recent },
             14 => Step::Expire { kept: recent },
             15 => {
                 // What the counter's list said may be out of date.

@@ -37,6 +37,12 @@ const ORDER: Source = Source {
     id: Uuid::from_u128(0x50),
 };
 
+/// What reservations are for.
+const REQUEST: Source = Source {
+    kind: SourceKind::Request,
+    id: Uuid::from_u128(0x51),
+};
+
 /// A part with a variant, and these locations.
 pub(super) fn everything(locations: impl Iterator<Item = Uuid>) -> Facts {
     let part = Part {
@@ -117,7 +123,7 @@ fn reserved(reservation_id: Uuid, quantity: i32, after: Levels) -> Event {
         stock: STOCK,
         reservation_id,
         quantity,
-        source: Some(ORDER),
+        source: Some(REQUEST),
         expires_at: None,
         after,
     }

@@ -1,7 +1,7 @@
 use chrono::{Days, NaiveDate};
 use uuid::Uuid;
 
-use super::{KEPT, NEWER, ORDER, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
+use super::{KEPT, NEWER, ORDER, REQUEST, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
 use crate::cloudwatcher::inventory::{
     Command, Consumption, Event, NOTES_CHARS_MAX, Refusal, STOCK_MAX, Source, SourceKind, Uncovered,
 };
@@ -45,7 +45,7 @@ fn issued(quantity: i32, reservation_id: Option<Uuid>, after: super::Levels) -> 
         stock: STOCK,
         quantity,
         reservation_id,
-        source: reservation_id.map(|_| ORDER),
+        source: reservation_id.map(|_| REQUEST),
         after,
     }
 }
@@ -137,7 +137,7 @@ fn what_is_consumed_says_when_and_by_whom() {
         consumption_id: drawn(0),
         quantity: 2,
         reservation_id: Some(KEPT),
-        source: Some(ORDER),
+        source: Some(REQUEST),
         consumption_date: date,
         consumed_by,
         notes: None,

@@ -100,6 +100,23 @@ fn receiving_opens_the_record_when_it_says_the_stock_key() {
 }
 
 #[test]
+fn what_is_to_come_opens_the_record_and_that_nothing_is_does_not() {
+    let expect = |quantity| Command::Expect {
+        order_id: Uuid::from_u128(0x50),
+        quantity,
+        stock: Some(STOCK),
+    };
+    let expected = Event::StockExpected {
+        stock: STOCK,
+        order_id: Uuid::from_u128(0x50),
+        quantity: 5,
+        after: levels(0, 0, 5),
+    };
+    unopened(STOCK).when(expect(5)).then([opened(STOCK), expected]);
+    unopened(STOCK).when(expect(0)).refused(Refusal::NotOpened);
+}
+
+#[test]
 fn what_a_record_is_of_is_in_use() {
     let reference = |field, detail| Refusal::Reference { field, detail };
     let other = StockKey {

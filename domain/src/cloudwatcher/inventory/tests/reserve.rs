@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{KEPT, ORDER, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
+use super::{KEPT, REQUEST, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
 use crate::cloudwatcher::inventory::{
     Command, ENDED_REMEMBERED, Event, RESERVATIONS_MAX, RESERVED_FOR_MAX, Refusal, STOCK_MAX,
 };
@@ -12,7 +12,7 @@ fn reserve(reservation_id: Option<Uuid>, quantity: i32) -> Command {
     Command::Reserve {
         quantity,
         reservation_id,
-        source: Some(ORDER),
+        source: Some(REQUEST),
         expires_at: None,
     }
 }
@@ -22,7 +22,7 @@ fn released(reservation_id: Uuid, quantity: i32) -> Event {
         stock: STOCK,
         reservation_id,
         quantity,
-        source: Some(ORDER),
+        source: Some(REQUEST),
         after: levels(10, 0, 0),
     }
 }
@@ -115,7 +115,7 @@ fn shortening_says_what_stays() {
             reservation_id: KEPT,
             quantity: 3,
             left: 1,
-            source: Some(ORDER),
+            source: Some(REQUEST),
             after: levels(10, 1, 0),
         }]);
     stocked(ten_with_four_kept()).when(shorten(4)).then([]);

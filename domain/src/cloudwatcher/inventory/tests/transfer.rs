@@ -1,6 +1,8 @@
 use uuid::Uuid;
 
-use super::{DEPARTMENT, KEPT, LOCATION, ORDER, STOCK, VARIANT, everything, levels, now, stocked, ten_with_four_kept};
+use super::{
+    DEPARTMENT, KEPT, LOCATION, REQUEST, STOCK, VARIANT, everything, levels, now, stocked, ten_with_four_kept,
+};
 use crate::cloudwatcher::inventory::{Command, Event, Inventory, Refusal, StockKey};
 use crate::given::{Given, TENANT, given};
 
@@ -50,7 +52,7 @@ fn goods_leave_one_record_when_they_arrive_on_the_other() {
         to: THERE,
         quantity,
         reservation_id,
-        source: reservation_id.map(|_| ORDER),
+        source: reservation_id.map(|_| REQUEST),
         after,
     };
     leaving(into(TRANSFER, STOCK, 6))
