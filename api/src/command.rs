@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod headers;
+pub(crate) mod joint;
 pub mod registry;
 
 use std::net::SocketAddr;

@@ -64,6 +64,14 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/v1/{context}/{name}/{id}/{word}",
             get(query::below).post(command::send),
         ),
+        (
+            "/v1/cloudwatcher/inventory/{id}/transfer",
+            post(cloudwatcher::stock::transfer),
+        ),
+        (
+            "/v1/cloudwatcher/inventory/{id}/accept-reorder",
+            post(cloudwatcher::stock::accept_reorder),
+        ),
         ("/v1/cloudwatcher/approvals/inbox", get(cloudwatcher::inbox::list)),
         ("/v1/cloudwatcher/approvals/decide", post(cloudwatcher::decide::send)),
         ("/v1/events", get(audit::events::list)),

@@ -164,6 +164,9 @@ create table orders (
     tolerance_percent integer not null,
     note          text,
     duplicate_of  uuid,
+    location_id   uuid,
+    from_location_id uuid,
+    stock_refused integer     not null,
     created_by    uuid        not null,
     approved_by   uuid,
     created_at    timestamptz not null,
@@ -345,6 +348,8 @@ alter table locations add constraint locations_dept foreign key (dept_id) refere
 alter table orders add constraint orders_request foreign key (request_id) references requests deferrable initially deferred;
 alter table orders add constraint orders_department foreign key (department_id) references departments deferrable initially deferred;
 alter table orders add constraint orders_duplicate_of_order foreign key (duplicate_of) references orders deferrable initially deferred;
+alter table orders add constraint orders_location foreign key (location_id) references locations deferrable initially deferred;
+alter table orders add constraint orders_from_location foreign key (from_location_id) references locations deferrable initially deferred;
 alter table orders add constraint orders_created_by_user foreign key (created_by) references users deferrable initially deferred;
 alter table orders add constraint orders_approved_by_user foreign key (approved_by) references users deferrable initially deferred;
 alter table order_approvals add constraint order_approvals_order foreign key (order_id) references orders on delete cascade deferrable initially deferred;

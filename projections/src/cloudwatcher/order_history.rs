@@ -3,7 +3,7 @@
 mod approval;
 
 use chrono::{DateTime, Utc};
-use domain::cloudwatcher::order::{Event, Item, Quantity, Terms};
+use domain::cloudwatcher::order::{Booking, Event, Item, Quantity, Terms};
 use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ row! {
         order_id: Uuid,
         /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `currency-changed`,
         /// `note-changed`, `submitted`, `approved`, `rejected`, `ordered`, `items-received`, `received`,
-        /// `receipt-reversed`, `closed-short`, `cancelled`; of its approval `approval-asked`, `level-asked`,
+        /// `receipt-reversed`, `closed-short`, `cancelled`, `stock-refused`, `stock-retried`; of its approval `approval-asked`, `level-asked`,
         /// `level-approved`, `level-escalated`, `level-reassigned`, `approval-overdue`, `approval-granted`,
         /// `approval-rejected`, `approval-voided`.
         event_type: String,
@@ -89,6 +89,8 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             items,
             drafted_by: _,
             tolerance_percent,
+            location_id,
+            from_location_id,
         } => {
             let items = items.len();
             let description = match duplicate_of {
@@ -98,7 +100,8 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             let metadata = json!({
                 "order_type": order_type, "department_id": department_id, "currency": currency,
                 "request_id": request_id, "duplicate_of": duplicate_of, "items": items,
-                "tolerance_percent": tolerance_percent,
+                "tolerance_percent": tolerance_percent, "location_id": location_id,
+                "from_location_id": from_location_id,
             });
             ("created", description, metadata)
         }
@@ -110,7 +113,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             ("item-added", description, json!({ "item": item }))
         }
         Event::OrderItemChanged { item, was } => changed(item, was),
-        Event::OrderItemRemoved { item_id } => (
+        Event::OrderItemRemoved { item_id, was: _ } => (
             "item-removed",
             "Removed an item".to_owned(),
             json!({ "item_id": item_id }),
@@ -176,6 +179,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             receipt_id,
             lines,
             status,
+            was_booked: _,
         } => (
             "receipt-reversed",
             format!("Reversed the receipt of {}; the order is {status}", units(lines)),
@@ -187,6 +191,20 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             json!({ "open": open }),
         ),
         Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
+        Event::OrderStockRefused { booking } => {
+            let what = match booking {
+                Booking::Reservation { .. } => "keep what is to be moved".to_owned(),
+                Booking::Receipt { lines, .. } => format!("book the receipt of {}", units(lines)),
+                Booking::Reversal { lines, .. } => format!("book back {}", units(lines)),
+            };
+            let description = format!("Stock could not {what}; put the stock right, then retry");
+            ("stock-refused", description, json!({ "booking": booking }))
+        }
+        Event::OrderStockRetried { bookings } => (
+            "stock-retried",
+            "Asked stock again for what it had refused".to_owned(),
+            json!({ "bookings": bookings }),
+        ),
     }
 }
 

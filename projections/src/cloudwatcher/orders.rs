@@ -41,6 +41,12 @@ row! {
         note: Option<String>,
         /// The order that it is a copy of.
         duplicate_of: Option<Uuid>,
+        /// Where the goods go; null when stock is not touched by them, and of a return.
+        location_id: Option<Uuid>,
+        /// Where the goods lie, of an internal transfer and of a return.
+        from_location_id: Option<Uuid>,
+        /// How often stock refused what the order asked of it since somebody last said to try again.
+        stock_refused: i32,
         /// The user who drafted it.
         created_by: Uuid,
         /// The user whose approval was the last one needed; null when none was, and until it is approved.
@@ -84,6 +90,8 @@ impl Project for OrderRow {
                 items: _,
                 drafted_by,
                 tolerance_percent,
+                location_id,
+                from_location_id,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 id,
@@ -97,6 +105,9 @@ impl Project for OrderRow {
                 tolerance_percent: *tolerance_percent,
                 note: note.clone(),
                 duplicate_of: *duplicate_of,
+                location_id: *location_id,
+                from_location_id: *from_location_id,
+                stock_refused: 0,
                 created_by: user(*drafted_by).ok_or(FoldError::NoUser {
                     table: "orders",
                     column: "created_by",
@@ -123,6 +134,7 @@ impl Project for OrderRow {
             Event::OrderSubmitted { revision, total, .. } => Self {
                 total: Some(*total),
                 revision: *revision,
+                stock_refused: 0,
                 ..unapproved(existing(row)?, OrderStatus::PendingApproval, updated_at)
             },
             Event::OrderApproved {
@@ -135,11 +147,33 @@ impl Project for OrderRow {
                 updated_at,
                 ..existing(row)?
             },
+            Event::OrderStockRefused { .. } => {
+                let row = existing(row)?;
+                Self {
+                    stock_refused: row.stock_refused + 1,
+                    updated_at,
+                    ..row
+                }
+            }
+            Event::OrderStockRetried { .. } => Self {
+                stock_refused: 0,
+                updated_at,
+                ..existing(row)?
+            },
             Event::OrderRejected { .. } => unapproved(existing(row)?, OrderStatus::Draft, updated_at),
             Event::OrderPlaced {} => standing(existing(row)?, OrderStatus::Ordered, updated_at),
             Event::OrderItemsReceived { .. } => standing(existing(row)?, OrderStatus::PartiallyReceived, updated_at),
             Event::OrderReceived {} => standing(existing(row)?, OrderStatus::Received, updated_at),
-            Event::OrderReceiptReversed { status, .. } => standing(existing(row)?, *status, updated_at),
+            Event::OrderReceiptReversed { status, was_booked, .. } => {
+                let row = existing(row)?;
+                let touches_stock = row.location_id.is_some() || row.from_location_id.is_some();
+                let was_refused = touches_stock && !was_booked;
+                let stock_refused = row.stock_refused - i32::from(was_refused);
+                Self {
+                    stock_refused: stock_refused.max(0),
+                    ..standing(row, *status, updated_at)
+                }
+            }
             Event::OrderClosedShort { .. } => standing(existing(row)?, OrderStatus::ClosedShort, updated_at),
             // The claim on the request ends with the order, so another one may answer it.
             Event::OrderCancelled {} => Self {
@@ -219,7 +253,7 @@ impl Project for OrderItemRow {
         match event {
             Event::OrderDrafted { items, .. } => items.iter().map(|item| item.item_id).collect(),
             Event::OrderItemAdded { item } | Event::OrderItemChanged { item, .. } => vec![item.item_id],
-            Event::OrderItemRemoved { item_id } => vec![*item_id],
+            Event::OrderItemRemoved { item_id, was: _ } => vec![*item_id],
             Event::OrderItemsReceived { lines, .. } | Event::OrderReceiptReversed { lines, .. } => {
                 lines.iter().map(|line| line.item_id).collect()
             }
@@ -232,7 +266,9 @@ impl Project for OrderItemRow {
             | Event::OrderPlaced {}
             | Event::OrderReceived {}
             | Event::OrderClosedShort { .. }
-            | Event::OrderCancelled {} => Vec::new(),
+            | Event::OrderCancelled {}
+            | Event::OrderStockRefused { .. }
+            | Event::OrderStockRetried { .. } => Vec::new(),
         }
     }
 
@@ -287,7 +323,9 @@ impl Project for OrderItemRow {
             | Event::OrderPlaced {}
             | Event::OrderReceived {}
             | Event::OrderClosedShort { .. }
-            | Event::OrderCancelled {} => row,
+            | Event::OrderCancelled {}
+            | Event::OrderStockRefused { .. }
+            | Event::OrderStockRetried { .. } => row,
         })
     }
 }

@@ -85,6 +85,8 @@ fn drafted_by(drafted_by: Uuid) -> AnyEvent {
         items: vec![item(1), item(2)],
         drafted_by,
         tolerance_percent: 10,
+        location_id: None,
+        from_location_id: None,
     })
 }
 
@@ -131,6 +133,7 @@ fn reversed(quantity: i32, status: OrderStatus) -> Order {
         receipt_id: Uuid::from_u128(0x4ec),
         lines: lines(quantity),
         status,
+        was_booked: false,
     }
 }
 
@@ -317,7 +320,10 @@ fn a_changed_item_keeps_when_it_was_added() {
 #[test]
 fn a_removed_item_is_gone() {
     let item_id = Uuid::from_u128(2);
-    let events = vec![drafted(), AnyEvent::Order(Order::OrderItemRemoved { item_id })];
+    let events = vec![
+        drafted(),
+        AnyEvent::Order(Order::OrderItemRemoved { item_id, was: None }),
+    ];
     assert_eq!(folded::<OrderItemRow>(BUYER, &item_id, events), Ok(None));
 }
 

@@ -217,10 +217,18 @@ impl Wish {
             "supplier_id": id(Kind::Supplier, self.second), "quantity": if self.long { 99 } else { i32::MAX },
             "unit_price": self.price(), "expected_delivery_date": "9999-12-31",
         });
+        let depot = |which| Some(id(Kind::Location, which));
+        let (order_type, from, to) = match self.more {
+            0 => ("internal_transfer", depot(self.first), depot(self.second)),
+            1 => ("return", depot(self.first), None),
+            2 => ("purchase", None, depot(self.first)),
+            _ => ("purchase", None, None),
+        };
         match self.choice * 4 + self.more {
             0..12 => json!({ "draft": {
+                "order_type": order_type, "location_id": to, "from_location_id": from,
                 "department_id": id(Kind::Department, self.second), "currency": "EUR", "note": self.text(2_000),
-                "tolerance_percent": if self.long { 100 } else { 0 },
+                "tolerance_percent": if self.long && order_type == "purchase" { 100 } else { 0 },
                 "request_id": self.long.then(|| id(Kind::Request, self.first)), "items": [item, item],
             } }),
             12..18 => json!({ "duplicate": { "of": id(Kind::Order, self.second), "note": self.text(2_000) } }),
@@ -238,7 +246,8 @@ impl Wish {
             48..51 => json!({ "receive": { "lines": [{ "item_id": item_id, "quantity": 7 }] } }),
             51..54 => json!({ "receive": { "lines": all } }),
             54..57 => json!({ "reverse-receipt": { "receipt_id": receipt_id } }),
-            57..62 => json!({ "close-short": {} }),
+            57..61 => json!({ "close-short": {} }),
+            61 => json!({ "retry-stock": {} }),
             _ => json!({ "cancel": {} }),
         }
     }
