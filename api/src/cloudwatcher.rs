@@ -3,3 +3,5 @@
 
 pub mod decide;
 pub mod inbox;
+pub mod offers;
+pub mod queries;

@@ -21,6 +21,7 @@ mod limits;
 mod policies;
 mod processes;
 mod projector;
+mod queries;
 mod readme;
 mod relay;
 mod rules;

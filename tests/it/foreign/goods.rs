@@ -13,6 +13,8 @@ use uuid::Uuid;
 const NAME: &str = "Xyzzy";
 /// In what belongs to one department.
 const NOTE: &str = "Plugh";
+/// A device that another tenant has, too.
+pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
 const TABLES: [&str; 16] = [
@@ -396,7 +398,7 @@ impl Goods {
     }
 
     fn request(&self) -> Value {
-        json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {"for": NAME}})
+        json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {"for": NAME}})
     }
 
     /// The body that makes a new one, and what the owner, another tenant and the outsider get for it:
@@ -413,7 +415,7 @@ impl Goods {
             "part-variants" => (json!({"part_id": self.id("bolt"), "variant_code": "another"}), HERE),
             "part-suppliers" => (self.offer("acme"), HERE),
             "requests" => {
-                let request = json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {}});
+                let request = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {}});
                 (request, ANYWHERE)
             }
             "orders" => (self.order("workshop"), HERE),
