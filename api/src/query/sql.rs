@@ -148,7 +148,7 @@ fn head(table: &'static Table, cells: &[String], compared: &[(Kind, String)], si
     }
     let places: Vec<_> = compared
         .iter()
-        .map(|(kind, name)| format!("{}::text", shown(*kind, name)))
+        .map(|(kind, name)| format!("({})::text", shown(*kind, name)))
         .collect();
     sql.push(format!(
         "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place ",

@@ -61,11 +61,11 @@ fn a_parameter_that_is_left_out_is_null() {
     let of = |variant| sql::chosen(&BEST_OFFERS, &asked(variant), &sight).into_sql();
     let (with, without) = (of(Some(Uuid::from_u128(3))), of(None));
     assert!(
-        with.contains("(t.variant_id = $2 or $3 is null and t.variant_id is null)"),
+        with.contains("(t.variant_id = $2 or $3::uuid is null and t.variant_id is null)"),
         "{with}"
     );
     assert!(
-        without.contains("(t.variant_id = null or null is null and t.variant_id is null)"),
+        without.contains("(t.variant_id = null or null::uuid is null and t.variant_id is null)"),
         "{without}"
     );
 }
