@@ -69,3 +69,20 @@ fn a_parameter_that_is_left_out_is_null() {
         "{without}"
     );
 }
+
+#[test]
+fn no_condition_of_a_query_offers_a_way_around_those_that_are_added() {
+    for query in QUERIES {
+        let (mut depth, mut outside) = (0, String::new());
+        for char in query.sql.chars() {
+            depth += i32::from(char == '(') - i32::from(char == ')');
+            if depth == 0 {
+                outside.push(char);
+            }
+        }
+        assert!(outside.contains("where") && !outside.contains(" or "), "{}: {outside}", query.address);
+        for added in ["order by", "group by", "limit", "union"] {
+            assert!(!outside.contains(added), "{}: {outside}", query.address);
+        }
+    }
+}
