@@ -42,6 +42,7 @@ pub const STANDARD: [&Standard; 4] = [
             "cloudwatcher.order.*",
             "cloudwatcher.request.*",
             "cloudwatcher.location.*",
+            "cloudwatcher.inventory.*",
             "audit.read",
         ],
         reads: true,
@@ -49,7 +50,19 @@ pub const STANDARD: [&Standard; 4] = [
     &Standard {
         name: "technician",
         description: "Device operations",
-        does: &["cloudwatcher.request.*", "cloudwatcher.order.*"],
+        does: &[
+            "cloudwatcher.request.*",
+            "cloudwatcher.order.*",
+            "cloudwatcher.inventory.receive",
+            "cloudwatcher.inventory.issue",
+            "cloudwatcher.inventory.consume",
+            "cloudwatcher.inventory.reserve",
+            "cloudwatcher.inventory.shorten",
+            "cloudwatcher.inventory.release",
+            "cloudwatcher.inventory.count",
+            "cloudwatcher.inventory.transfer-out",
+            "cloudwatcher.inventory.transfer-in",
+        ],
         reads: true,
     },
     &Standard {

@@ -162,60 +162,32 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     pools.close().await;
 }
 
-/// A value of each kind that a filter can name, as Postgres writes it.
-fn literal(kind: projections::Kind) -> &'static str {
-    use projections::Kind::{Bigint, Boolean, Date, Decimal, Inet, Integer, Json, Text, Timestamp, Uuid};
-    match kind {
-        Uuid => "'0190a3c4-7f00-7000-8000-1234567890ab'::uuid",
-        Text => "'word'::text",
-        Integer => "7",
-        Bigint => "7::bigint",
-        Boolean => "true",
-        Decimal => "7.5",
-        Timestamp => "'2026-01-31T08:00:00Z'::timestamptz",
-        Date => "'2026-01-31'::date",
-        Inet => "'10.0.0.1'::inet",
-        Json => "'{}'::jsonb",
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_security_lets_an_index_serve_a_filter_on_every_findable_column() {
+    // That each findable column leads an index is a matter of conformance. Under row security Postgres uses it
+    // only for comparisons that tell nothing of rows that are not shown.
+    let is_leakproof = "select coalesce(bool_and(p.proleakproof), false)
+        from pg_opclass o
+        join pg_am m on m.oid = o.opcmethod and m.amname = 'btree'
+        join pg_amop a on a.amopfamily = o.opcfamily and a.amoplefttype = o.opcintype and a.amoprighttype = o.opcintype
+        join pg_operator op on op.oid = a.amopopr
+        join pg_proc p on p.oid = op.oprcode
+        where o.opcdefault and o.opcintype = $1::text::regtype";
     let database = Database::create().await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    let begin = format!(
-        "begin read only; set local enable_seqscan = off; select set_config('daybook.tenant', '{}', true)",
-        Uuid::new_v4()
-    );
-    let mut transaction = pools.reader.begin_with(begin).await.unwrap();
     let mut without = Vec::new();
     for context in projections::CONTEXTS {
         for table in context.tables.iter().map(|projection| projection.table()) {
             for column in daybook::query::filter::findable(table) {
-                let (schema, name) = (table.context, table.name);
-                let query = format!(
-                    "explain (format json) select 1 from {schema}.{name} t
-                     where t.tenant_id = current_setting('daybook.tenant')::uuid and t.{} = {}",
-                    column.name,
-                    literal(column.kind)
-                );
-                let row = sqlx::raw_sql(&query).fetch_one(&mut *transaction).await.unwrap();
-                let plan = row.try_get::<Json, _>(0).unwrap()[0]["Plan"].take();
-                let conditions = conditions(&plan);
-                if !conditions.iter().any(|condition| condition.contains(column.name)) {
-                    without.push(format!("{schema}.{name}.{}: {conditions:?}", column.name));
+                let stored = column.kind.stored_as().unwrap_or_else(|| column.kind.sent_as());
+                let asked = sqlx::query_scalar(is_leakproof).bind(stored);
+                let serves: bool = asked.fetch_one(&pools.owner).await.unwrap();
+                if !serves {
+                    without.push(format!("{}.{}.{}", table.context, table.name, column.name));
                 }
             }
         }
     }
     assert!(without.is_empty(), "{without:#?}");
-    transaction.rollback().await.unwrap();
     pools.close().await;
-}
-
-/// What a plan asks of indexes.
-fn conditions(plan: &Json) -> Vec<String> {
-    let own = plan["Index Cond"].as_str().map(str::to_owned);
-    let below = plan["Plans"].as_array().into_iter().flatten().flat_map(conditions);
-    own.into_iter().chain(below).collect()
 }

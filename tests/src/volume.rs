@@ -86,7 +86,7 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
             "roles",
             "id, name, is_active, created_at, updated_at",
             format!(
-                "{}, 'role ' || n, true, {at}, {at} from generate_series(0, 19) n",
+                "{}, 'role ' || n, true, {at}, {at} from generate_series(0, 199) n",
                 made(Kind::Role, "n")
             ),
         ),
@@ -96,7 +96,7 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
             format!(
                 "{}, {}, 'some.thing-' || n || '.read', {at} from generate_series(0, 19999) n",
                 made(Kind::RolePermission, "n"),
-                made(Kind::Role, "n % 20")
+                made(Kind::Role, "n % 200")
             ),
         ),
         (
@@ -106,7 +106,7 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
                 "{}, {}, {}, {at} from generate_series(0, {} - 1) n",
                 made(Kind::UserRole, "n"),
                 made(Kind::User, "n / 2 + 1"),
-                made(Kind::Role, "(n + n / 20) % 20"),
+                made(Kind::Role, "n % 200"),
                 USERS * 2
             ),
         ),

@@ -84,6 +84,8 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
         "cloudwatcher.request.receive",
         "cloudwatcher.order.draft",
         "cloudwatcher.order.receive",
+        "cloudwatcher.inventory.consume",
+        "cloudwatcher.inventory.transfer-out",
     ] {
         assert!(technician.permits(does), "{does}");
     }
@@ -91,6 +93,8 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
         "cloudwatcher.approval.approve",
         approval::PERMISSION,
         "cloudwatcher.delegation.grant",
+        "cloudwatcher.inventory.set-reorder",
+        "cloudwatcher.location.enter",
         audit::READ,
     ] {
         assert!(!technician.permits(does_not), "{does_not}");

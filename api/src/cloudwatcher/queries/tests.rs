@@ -80,7 +80,11 @@ fn no_condition_of_a_query_offers_a_way_around_those_that_are_added() {
                 outside.push(char);
             }
         }
-        assert!(outside.contains("where") && !outside.contains(" or "), "{}: {outside}", query.address);
+        assert!(
+            outside.contains("where") && !outside.contains(" or "),
+            "{}: {outside}",
+            query.address
+        );
         for added in ["order by", "group by", "limit", "union"] {
             assert!(!outside.contains(added), "{}: {outside}", query.address);
         }
