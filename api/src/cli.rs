@@ -4,6 +4,7 @@ mod demo;
 mod events;
 mod policies;
 mod rebuild;
+mod roles;
 mod token;
 mod unpark;
 
@@ -48,6 +49,9 @@ pub enum Command {
     /// Show how far each policy is, its timers, and what it could not do
     #[command(override_usage = "daybook policies [--retry <POLICY>]")]
     Policies(policies::Policies),
+    /// Define the roles admin, manager, technician and viewer in a tenant, as far as they are missing
+    #[command(override_usage = "daybook roles [--tenant <UUID>]")]
+    Roles(roles::Roles),
     /// Load demo data that looks like a company; again, it changes nothing
     #[command(override_usage = "daybook demo [--parts <N>] [--orders <N>] [--seed <N>] [--northwind <FOLDER>]")]
     Demo(demo::Demo),
@@ -78,6 +82,7 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Rebuild(rebuild) => rebuild.run(&config).await,
         Command::Unpark(unpark) => unpark.run(&config).await,
         Command::Policies(policies) => policies.run(&config).await,
+        Command::Roles(roles) => roles.run(&config).await,
         Command::Demo(demo) => demo.run(&config).await,
         Command::Token(token) => token.run(&config).await,
         Command::Events(events) => events.run(&config).await,

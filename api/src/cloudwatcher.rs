@@ -3,4 +3,6 @@
 
 pub mod decide;
 pub mod inbox;
+pub mod offers;
+pub mod queries;
 pub mod stock;

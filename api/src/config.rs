@@ -16,7 +16,7 @@
 //! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
-//! | `DAYBOOK_TENANT` | tenant of `demo` and `token` | see [`DEMO_TENANT`] |
+//! | `DAYBOOK_TENANT` | tenant of `demo`, `roles` and `token` | see [`DEMO_TENANT`] |
 //! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged; for tests | |
 //! | `RUST_LOG` | what is logged, as for tracing's `EnvFilter` | `info` |
 
@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use crate::Fault;
 
-/// The tenant of `demo` and `token` when none is named.
+/// The tenant of `demo`, `roles` and `token` when none is named.
 pub const DEMO_TENANT: Uuid = Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_0000_0002);
 
 /// All settings. A command asks for those that it needs, so that `migrate` wants no token secret.
@@ -81,7 +81,7 @@ pub struct Config {
     /// How the log is written
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
-    /// Tenant of `demo` and `token`
+    /// Tenant of `demo`, `roles` and `token`
     #[arg(long, env = "DAYBOOK_TENANT", default_value_t = DEMO_TENANT, global = true)]
     pub tenant: Uuid,
     /// Start on a Postgres that may lose what it acknowledged; for tests

@@ -28,6 +28,7 @@ pub mod admin;
 pub mod health;
 pub mod openapi;
 pub mod rebuilds;
+pub mod roles;
 
 pub mod cli;
 pub mod demo;

@@ -4,6 +4,7 @@
 mod cloudwatcher;
 mod commands;
 mod fixed;
+mod named;
 mod parts;
 mod tables;
 
@@ -40,6 +41,7 @@ pub fn document() -> Value {
     let mut paths = Paths::default();
     commands::add(&mut paths);
     tables::add(&mut paths);
+    named::add(&mut paths);
     cloudwatcher::add(&mut paths);
     fixed::add(&mut paths);
     let mut tags: Vec<Value> = paths.tags.iter().map(|tag| json!({ "name": tag })).collect();

@@ -2,6 +2,7 @@
 
 pub mod cursor;
 pub mod filter;
+pub mod named;
 pub mod past;
 pub mod read;
 pub mod sql;
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use projections::Context;
 use projections::table::Table;
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
 use crate::app::App;
 use crate::auth::{By, Principal};
@@ -34,6 +36,18 @@ pub const POSTED_SECONDS_MAX: u64 = 5;
 pub fn table(context: &str, name: &str) -> Option<&'static Table> {
     let context = projections::CONTEXTS.iter().find(|known| known.name == context)?;
     context.table(name).map(|projection| projection.table())
+}
+
+/// The permission that reading a table needs.
+#[must_use]
+pub fn may_read(table: &Table) -> String {
+    format!("{}.{}.read", table.context, table.name)
+}
+
+/// The permission that seeing its masked columns needs.
+#[must_use]
+pub fn sees_masked(table: &Table) -> String {
+    format!("{}.{}.unmasked", table.context, table.name)
 }
 
 /// A table that is being read, with its context.
@@ -71,17 +85,17 @@ impl Source {
     /// # Errors
     /// 403 when they may not read it at all.
     pub fn sight(&self, by: &Principal) -> Result<Sight, Problem> {
-        let Table { context, name, .. } = self.table;
-        by.require(&format!("{context}.{name}.read"))?;
-        Ok(Sight {
-            tenant: by.tenant,
-            departments: (!by.sees_all_departments()).then(|| by.departments.clone()),
-            unmasked: self.table.masked.is_empty() || by.permits(&self.unmasked()),
-        })
+        by.require(&may_read(self.table))?;
+        Ok(self.sight_of(by))
     }
 
-    fn unmasked(&self) -> String {
-        format!("{}.{}.unmasked", self.table.context, self.table.name)
+    /// As [`Source::sight`], of somebody who may read it for another reason.
+    fn sight_of(&self, by: &Principal) -> Sight {
+        Sight {
+            tenant: by.tenant,
+            departments: (!by.sees_all_departments()).then(|| by.departments.clone()),
+            unmasked: self.table.masked.is_empty() || by.permits(&sees_masked(self.table)),
+        }
     }
 
     /// Waits until the context is posted up to where the request says.
@@ -136,7 +150,7 @@ pub async fn list(
     let query = Query::parse(source.table, parameters)?;
     if !sight.unmasked && query.asked_by().any(|column| source.table.masked.contains(&column)) {
         // Whoever may filter by what they cannot see, can see it.
-        return Err(Problem::missing_permission(&source.unmasked()));
+        return Err(Problem::missing_permission(&sees_masked(source.table)));
     }
     source.wait(&app, after).await?;
     let posted = app.posted.position(source.context);
@@ -146,6 +160,16 @@ pub async fn list(
         sql::page(source.table, &query, &sight)
     })
     .await?;
+    let json = rows_and_next(&found, limit, |place| Cursor::write(&order.to_string(), place))?;
+    Ok(answer(json, posted))
+}
+
+/// A page as JSON, from the rows of a statement that asked for one more: `row` and its `place` in the order.
+fn rows_and_next(
+    found: &[PgRow],
+    limit: usize,
+    cursor: impl FnOnce(Vec<String>) -> String,
+) -> Result<String, sqlx::Error> {
     let mut json = String::from("{\"rows\":[");
     for (index, row) in found.iter().take(limit).enumerate() {
         if index > 0 {
@@ -155,14 +179,11 @@ pub async fn list(
     }
     json.push_str("],\"next\":");
     match found.get(limit).and(found.get(limit.saturating_sub(1))) {
-        Some(last) => {
-            let next = Cursor::write(order, last.try_get("place")?);
-            json.push_str(&serde_json::Value::from(next).to_string());
-        }
+        Some(last) => json.push_str(&serde_json::Value::from(cursor(last.try_get("place")?)).to_string()),
         None => json.push_str("null"),
     }
     json.push('}');
-    Ok(answer(json, posted))
+    Ok(json)
 }
 
 /// One row: as it stands, or with `?at=` as it stood.

@@ -1,6 +1,7 @@
 //! Every route, and what every request goes through.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,9 @@ use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::By;
 use crate::command::body::BODY_BYTES_MAX;
+use crate::extract::{Parameters, Path};
 use crate::problem::{self, Problem};
 use crate::workers::Role;
 use crate::{admin, audit, cloudwatcher, command, health, openapi, query};
@@ -57,6 +60,21 @@ fn api() -> Router<App> {
 
 /// The routes of the API. A test finds each of them in the OpenAPI document.
 pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
+    let mut routes = fixed();
+    routes.extend(cloudwatcher::queries::QUERIES.iter().map(|&named| {
+        let list = move |app: State<App>,
+                         by: By,
+                         words: Path<BTreeMap<String, String>>,
+                         headers: HeaderMap,
+                         parameters: Parameters| {
+            query::named::list(named, app, by, words, headers, parameters)
+        };
+        (named.address, get(list))
+    }));
+    routes
+}
+
+fn fixed() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
         ("/v1/{context}/{name}", get(query::list).post(command::create)),
         ("/v1/{context}/{name}/{id}", get(query::row)),

@@ -27,7 +27,7 @@ pub mod timers;
 
 pub use bus::Bus;
 pub use error::{BookError, is_transient};
-pub use execute::{Answer, Book, Envelope, ExecuteError, Refusal};
+pub use execute::{Answer, Book, Envelope, ExecuteError, Refusal, StreamAnswer};
 pub use feed::Feed;
 pub use pools::Pools;
 pub use step::Step;

@@ -18,18 +18,18 @@ const BUYER: [&str; 4] = [
 ];
 
 /// A tree of three departments with their managers, a buyer in the lowest, and something to order.
-struct Company {
-    service: Service,
-    departments: [Uuid; 3],
+pub struct Company {
+    pub service: Service,
+    pub departments: [Uuid; 3],
     /// Director, head, manager.
-    managers: [Client; 3],
-    buyer: Client,
+    pub managers: [Client; 3],
+    pub buyer: Client,
     supplier: Uuid,
     part: Uuid,
 }
 
 impl Company {
-    async fn found() -> Self {
+    pub async fn found() -> Self {
         let service = Service::start().await;
         let admin = &service.admin;
         let departments = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
@@ -64,7 +64,7 @@ impl Company {
     }
 
     /// A submitted order of the buyer, and where its submission is in the book.
-    async fn submitted(&self, quantity: i32, price: &str) -> Uuid {
+    pub async fn submitted(&self, quantity: i32, price: &str) -> Uuid {
         let order = Uuid::now_v7();
         let item =
             json!({"part_id": self.part, "supplier_id": self.supplier, "quantity": quantity, "unit_price": price});
@@ -74,13 +74,13 @@ impl Company {
         order
     }
 
-    async fn order(&self, order: Uuid, command: &str, body: Value) -> Value {
+    pub async fn order(&self, order: Uuid, command: &str, body: Value) -> Value {
         let path = format!("/v1/cloudwatcher/orders/{order}/{command}");
         self.buyer.post(&path, &body).await.ok()
     }
 
     /// The order's row once it has this status.
-    async fn until_status(&self, order: Uuid, status: &str) -> Value {
+    pub async fn until_status(&self, order: Uuid, status: &str) -> Value {
         let path = format!("/v1/cloudwatcher/orders/{order}");
         let reader = &self.service.admin;
         // The row is there once it is posted; the first answer can be a 404.
@@ -93,7 +93,7 @@ impl Company {
     }
 
     /// What waits for this person, once something about the order does.
-    async fn ask(&self, person: &Client, order: Uuid) -> Value {
+    pub async fn ask(&self, person: &Client, order: Uuid) -> Value {
         let inbox = person
             .until("/v1/cloudwatcher/approvals/inbox", |inbox| {
                 of_order(inbox, order).is_some()
@@ -102,7 +102,7 @@ impl Company {
         of_order(&inbox, order).unwrap()
     }
 
-    async fn approve(&self, person: &Client, order: Uuid, revision: i32) -> tests::service::Reply {
+    pub async fn approve(&self, person: &Client, order: Uuid, revision: i32) -> tests::service::Reply {
         let path = format!("/v1/cloudwatcher/approvals/{order}/approve");
         person.post(&path, &json!({"revision": revision})).await
     }

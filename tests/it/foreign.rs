@@ -118,6 +118,31 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             Reach::Department,
             [200, 404, 404],
         ),
+        ("get", ["v1", "cloudwatcher", "requests", "pending"]) => {
+            let path = format!("{template}?device_id={}", goods::DEVICE);
+            read(path, "requests", [200; 3])
+        }
+        ("get", ["v1", "cloudwatcher", "part-suppliers", "best"]) => {
+            let path = format!("{template}?part_id={}", goods.id("bolt"));
+            read(path, "part_suppliers", [200; 3])
+        }
+        ("get", ["v1", "cloudwatcher", "orders", "{id}", "approvals"]) => {
+            let path = template.replace("{id}", &goods.id("asked").to_string());
+            read(path, "order_approvals", [200, 404, 404])
+        }
+        (
+            "get",
+            [
+                "v1",
+                "cloudwatcher",
+                "departments" | "users",
+                "{id}",
+                "subtree" | "permissions",
+            ],
+        ) => {
+            let path = template.replace("{id}", &goods.id(words[2]).to_string());
+            read(path, words[2], [200, 404, 200])
+        }
         ("get", ["v1", context, table]) => read(format!("/v1/{context}/{table}?limit=200"), table, [200; 3]),
         ("get", ["v1", context, table, "{key}", rest @ ..]) => {
             let key = goods.keys.get(*table)?;
@@ -135,7 +160,7 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             // There is nothing of that order in the other tenant: the copy has no original.
             let hidden = if *command == "duplicate" { 422 } else { 404 };
             let (reach, outsider) = match *plural {
-                "orders" | "approvals" => (Reach::Department, hidden),
+                "orders" | "approvals" | "locations" => (Reach::Department, hidden),
                 _ => (Reach::Tenant, 403),
             };
             call(path, Some(body), reach, [owner, hidden, outsider])
@@ -145,7 +170,7 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
 }
 
 fn reach_of(table: &str) -> Reach {
-    if table.starts_with("order") {
+    if table.starts_with("order") || table == "locations" {
         Reach::Department
     } else {
         Reach::Tenant

@@ -18,12 +18,16 @@ mod hardening;
 mod http;
 mod jwks;
 mod limits;
+mod plans;
 mod policies;
 mod processes;
 mod projector;
+mod queries;
 mod readme;
 mod relay;
+mod roles;
 mod rules;
+mod scopes;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
 fn skipped(why: &str) {

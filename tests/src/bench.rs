@@ -2,10 +2,12 @@
 
 pub mod append;
 pub mod http;
+pub mod queries;
 pub mod tables;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -69,4 +71,15 @@ pub const GROUPS: &[Group] = &[
         figures: &["project.orders", "rebuild.cloudwatcher"],
         run: || Box::pin(tables::run()),
     },
+    Group {
+        figures: &["query.pending-requests", "query.best-supplier", "query.approval-chain"],
+        run: || Box::pin(queries::run()),
+    },
 ];
+
+/// In milliseconds.
+fn percentile(times: &mut [Duration], share: f64) -> f64 {
+    times.sort_unstable();
+    let index = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+    times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+}

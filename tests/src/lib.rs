@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod process;
 pub mod proxy;
 pub mod service;
+pub mod volume;
 pub mod wait;
 
 pub use database::Database;

@@ -29,7 +29,7 @@ use crate::command::headers::Asked;
 use crate::command::joint::{Accepted, Joint, Part};
 use crate::command::{body, registry};
 use crate::extract::{self, POSITION, Path};
-use crate::problem::{self, Problem};
+use crate::problem::Problem;
 
 /// What `transfer` takes.
 #[derive(Debug, Deserialize)]

@@ -1,69 +1,11 @@
-//! The demo's people: six departments in a tree, four roles, twenty users.
+//! The demo's people: six departments in a tree, twenty users with the standard roles.
 
 use chrono::{DateTime, Utc};
-use domain::SYSTEM;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Demo, Given, Person, enter};
-use crate::Fault;
-
-/// What each of the document's roles may do.
-const ROLES: [(&str, &str, &[&str]); 4] = [
-    ("admin", "May do everything", &["*"]),
-    (
-        "manager",
-        "Decides on orders and runs a department",
-        &[
-            "orders.approve",
-            "cloudwatcher.approval.*",
-            "cloudwatcher.delegation.*",
-            "cloudwatcher.order.*",
-            "cloudwatcher.orders.read",
-            "cloudwatcher.order_items.read",
-            "cloudwatcher.order_approvals.read",
-            "cloudwatcher.approval_delegations.read",
-            "cloudwatcher.order_history.read",
-            "cloudwatcher.requests.read",
-            "cloudwatcher.suppliers.read",
-            "cloudwatcher.parts.read",
-            "cloudwatcher.part_variants.read",
-            "cloudwatcher.part_suppliers.read",
-            "cloudwatcher.departments.read",
-            "cloudwatcher.users.read",
-            "audit.read",
-        ],
-    ),
-    (
-        "technician",
-        "Orders what the fleet needs",
-        &[
-            "cloudwatcher.order.*",
-            "cloudwatcher.request.receive",
-            "cloudwatcher.orders.read",
-            "cloudwatcher.order_items.read",
-            "cloudwatcher.order_approvals.read",
-            "cloudwatcher.order_history.read",
-            "cloudwatcher.requests.read",
-            "cloudwatcher.suppliers.read",
-            "cloudwatcher.parts.read",
-            "cloudwatcher.part_variants.read",
-            "cloudwatcher.part_suppliers.read",
-            "cloudwatcher.departments.read",
-        ],
-    ),
-    (
-        "viewer",
-        "Looks, and changes nothing",
-        &[
-            "cloudwatcher.orders.read",
-            "cloudwatcher.order_items.read",
-            "cloudwatcher.suppliers.read",
-            "cloudwatcher.parts.read",
-            "cloudwatcher.departments.read",
-        ],
-    ),
-];
+use crate::{Fault, roles};
 
 /// Departments: name, what it is for, the one above, who manages it.
 const DEPARTMENTS: [(&str, &str, Option<&str>, &str); 6] = [
@@ -114,12 +56,12 @@ pub(crate) struct Buyer {
 /// Makes the administrator and their role; the first thing that happens in a tenant.
 pub(crate) async fn administrator(demo: &Demo<'_>) -> Result<Uuid, Fault> {
     let at = Utc::now();
-    define(demo, ROLES[0], at).await?;
+    roles::define(demo.book, demo.tenant, &roles::ADMIN, None).await?;
     let ada = Person {
         id: demo.id("user/admin"),
         email: "ada@daybook.example".to_owned(),
         name: "Ada Admin",
-        role: demo.id("role/admin"),
+        role: roles::ADMIN.id(demo.tenant),
         department: None,
     };
     demo.hire(&ada, at).await?;
@@ -128,8 +70,8 @@ pub(crate) async fn administrator(demo: &Demo<'_>) -> Result<Uuid, Fault> {
 
 pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company, Fault> {
     let admin = administrator(demo).await?;
-    for role in &ROLES[1..] {
-        define(demo, *role, at).await?;
+    for role in roles::STANDARD {
+        roles::define(demo.book, demo.tenant, role, Some(at)).await?;
     }
     // A department's manager must be there first, and a member's department, too.
     for (short, name, role, _) in PEOPLE {
@@ -137,7 +79,7 @@ pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company,
             id: demo.id(&format!("user/{short}")),
             email: format!("{}@daybook.example", name.to_lowercase().replace(' ', ".")),
             name,
-            role: demo.id(&format!("role/{role}")),
+            role: roles::id(demo.tenant, role),
             department: None,
         };
         demo.hire(&person, at).await?;
@@ -170,25 +112,6 @@ pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company,
         admin,
         buyers: buyers(demo),
     })
-}
-
-async fn define(
-    demo: &Demo<'_>,
-    (name, description, permissions): (&str, &str, &[&str]),
-    at: DateTime<Utc>,
-) -> Result<(), Fault> {
-    demo.give(Given {
-        by: SYSTEM,
-        at,
-        url: "identity/roles",
-        stream: demo.id(&format!("role/{name}")),
-        command: "define",
-        body: json!({ "name": name, "description": description, "permissions": permissions }),
-        nth: 0,
-        reason: None,
-    })
-    .await?;
-    Ok(())
 }
 
 fn buyers(demo: &Demo<'_>) -> Vec<Buyer> {

@@ -10,6 +10,8 @@ use crate::cloudwatcher::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
 pub fn add(paths: &mut Paths) {
     inbox(paths);
     decide(paths);
+    transfer(paths);
+    accept_reorder(paths);
 }
 
 fn inbox(paths: &mut Paths) {
@@ -97,4 +99,99 @@ fn outcomes() -> Value {
         },
     });
     json!({ "type": "object", "required": ["outcomes"], "properties": { "outcomes": { "type": "array", "items": outcome } } })
+}
+
+fn transfer(paths: &mut Paths) {
+    let source = json!({
+        "type": ["object", "null"],
+        "description": "For what.",
+        "required": ["kind", "id"],
+        "additionalProperties": false,
+        "properties": { "kind": { "type": "string", "enum": ["order", "request", "other"] }, "id": uuid() },
+    });
+    let body = json!({
+        "type": "object",
+        "required": ["to_location_id", "quantity"],
+        "additionalProperties": false,
+        "properties": {
+            "to_location_id": uuid(),
+            "quantity": { "type": "integer", "format": "int32", "minimum": 1, "description": "How many." },
+            "reservation_id": { "type": ["string", "null"], "format": "uuid", "description": "The reservation that they were kept by; of what is available when absent." },
+            "source": source,
+        },
+    });
+    together(
+        paths,
+        "/v1/cloudwatcher/inventory/{id}/transfer",
+        "cloudwatcher.inventory.transfer",
+        "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
+        "Permissions `cloudwatcher.inventory.transfer-out` and `cloudwatcher.inventory.transfer-in`. Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
+        &body,
+    );
+}
+
+fn accept_reorder(paths: &mut Paths) {
+    let body = json!({
+        "type": "object",
+        "required": ["suggestion_id"],
+        "additionalProperties": false,
+        "properties": {
+            "suggestion_id": uuid(),
+            "order_id": { "type": ["string", "null"], "format": "uuid", "description": "The id of the order; a new one when absent." },
+            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The offer to take up; the best one when absent: preferred before others, then the cheapest." },
+            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "How many; what is suggested when absent, and no less than the offer sells." },
+            "currency": { "type": ["string", "null"], "description": "The currency of the offer's price; the first of the approval policy when absent." },
+            "note": { "type": ["string", "null"], "description": "What approvers should know." },
+        },
+    });
+    together(
+        paths,
+        "/v1/cloudwatcher/inventory/{id}/accept-reorder",
+        "cloudwatcher.inventory.accept-reorder",
+        "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
+        "Permissions `cloudwatcher.inventory.accept-reorder` and `cloudwatcher.order.draft`. What is ordered counts as on order from now on.",
+        &body,
+    );
+}
+
+/// A request that several commands follow from, which stand or fall together.
+fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, description: &str, body: &Value) {
+    let stream = json!({
+        "type": "object",
+        "required": ["aggregate_type", "stream", "sequence", "events"],
+        "properties": {
+            "aggregate_type": { "type": "string" },
+            "stream": uuid(),
+            "sequence": { "type": "integer", "format": "int64", "description": "The stream's sequence after it." },
+            "events": { "type": "array", "items": { "type": "string" } },
+        },
+    });
+    let accepted = json!({
+        "type": "object",
+        "required": ["position", "streams"],
+        "properties": {
+            "position": { "type": "integer", "format": "int64", "description": "Reads after it see what was done." },
+            "streams": { "type": "array", "items": stream },
+        },
+    });
+    paths.add(
+        path,
+        "post",
+        json!({
+            "operationId": id,
+            "tags": ["cloudwatcher"],
+            "summary": summary,
+            "description": description,
+            "parameters": [
+                in_path("id", "The record of the stock key.", uuid()),
+                parameter("IdempotencyKey"),
+                parameter("IfMatch"),
+                parameter("Reason"),
+                parameter("Traceparent"),
+                parameter("RequestId"),
+            ],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
+            "responses": answers(vec![("200", answer("What was done, to each stream.", accepted))], &[400, 404, 409, 412, 413, 415, 422]),
+        }),
+    );
 }

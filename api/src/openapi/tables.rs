@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Paths;
 use super::parts::{answer, answers, in_path, in_query, parameter, position};
 use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
+use crate::query::sees_masked;
 
 pub fn add(paths: &mut Paths) {
     for table in all() {
@@ -39,8 +40,25 @@ fn schema(table: &'static Table) -> Value {
     json!({ "type": "object", "description": table.doc, "properties": properties })
 }
 
-fn property(table: &Table, column: &Column) -> Value {
-    let (kind, format) = match column.kind {
+/// The schema of a column's values, as it is shown.
+pub fn property(table: &Table, column: &Column) -> Value {
+    nullable_property(table, column, column.nullable)
+}
+
+/// As [`property`], where the value may be missing for another reason, too.
+pub fn nullable_property(table: &Table, column: &Column, nullable: bool) -> Value {
+    let masked = table.masked.contains(&column.name);
+    let mut property = of_kind(column.kind, column.doc, nullable || masked);
+    if masked {
+        property["description"] =
+            format!("{} Null without the permission `{}`.", column.doc, sees_masked(table)).into();
+    }
+    property
+}
+
+/// The schema of a kind's values.
+pub fn of_kind(kind: Kind, doc: &str, nullable: bool) -> Value {
+    let (kind, format) = match kind {
         Kind::Uuid => ("string", Some("uuid")),
         Kind::Text | Kind::Inet => ("string", None),
         Kind::Integer => ("integer", Some("int32")),
@@ -49,19 +67,14 @@ fn property(table: &Table, column: &Column) -> Value {
         Kind::Decimal => ("string", Some("decimal")),
         Kind::Timestamp => ("string", Some("date-time")),
         Kind::Date => ("string", Some("date")),
-        Kind::Json => return json!({ "description": column.doc }),
+        Kind::Json => return json!({ "description": doc }),
     };
-    let masked = table.masked.contains(&column.name);
-    let mut property = json!({ "type": kind, "description": column.doc });
-    if column.nullable || masked {
+    let mut property = json!({ "type": kind, "description": doc });
+    if nullable {
         property["type"] = json!([kind, "null"]);
     }
     if let Some(format) = format {
         property["format"] = format.into();
-    }
-    if masked {
-        property["description"] =
-            format!("{} Null without the permission `{}.unmasked`.", column.doc, name(table)).into();
     }
     property
 }
@@ -85,31 +98,14 @@ fn list(table: &'static Table) -> Value {
     if default.column.is_some() {
         order["default"] = default.to_string().into();
     }
-    parameters.extend([
-        in_query(
-            "order",
-            "The column to order by; the key decides between equals.",
-            order,
-        ),
-        in_query(
-            "limit",
-            "Rows of a page.",
-            json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS }),
-        ),
-        in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
-        select(),
-        in_query("Daybook-After", "As the header of this name.", position()),
-        parameter("After"),
-        parameter("RequestId"),
-    ]);
-    let page = json!({
-        "type": "object",
-        "required": ["rows", "next"],
-        "properties": {
-            "rows": { "type": "array", "items": reference(table) },
-            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
-        },
-    });
+    let order = in_query(
+        "order",
+        "The column to order by; the key decides between equals.",
+        order,
+    );
+    parameters.push(order);
+    parameters.extend(of_a_page());
+    parameters.push(select());
     json!({
         "operationId": format!("{}.list", name(table)),
         "tags": [table.context],
@@ -120,7 +116,34 @@ fn list(table: &'static Table) -> Value {
             name(table)
         ),
         "parameters": parameters,
-        "responses": answers(vec![("200", answer("A page of rows.", page))], &[400]),
+        "responses": answers(vec![("200", answer("A page of rows.", page(reference(table))))], &[400]),
+    })
+}
+
+/// The parameters of whatever is answered in pages.
+pub fn of_a_page() -> [Value; 5] {
+    [
+        in_query(
+            "limit",
+            "Rows of a page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS }),
+        ),
+        in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
+        in_query("Daybook-After", "As the header of this name.", position()),
+        parameter("After"),
+        parameter("RequestId"),
+    ]
+}
+
+/// A page of such rows.
+pub fn page(row: Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["rows", "next"],
+        "properties": {
+            "rows": { "type": "array", "items": row },
+            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
+        },
     })
 }
 
@@ -181,6 +204,7 @@ fn select() -> Value {
     )
 }
 
-fn reference(table: &Table) -> Value {
+/// The schema of a table's rows, by its name.
+pub fn reference(table: &Table) -> Value {
     json!({ "$ref": format!("#/components/schemas/{}", name(table)) })
 }

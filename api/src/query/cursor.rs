@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use projections::table::{Column, Table};
+use projections::table::{Column, Kind, Table};
 use serde::{Deserialize, Serialize};
 
 use super::filter::Order;
@@ -31,9 +31,11 @@ pub fn compared(table: &'static Table, order: Order) -> impl Iterator<Item = &'s
 }
 
 impl Cursor {
+    /// The place in this order, whose columns have these kinds.
+    ///
     /// # Errors
-    /// 400 when this is no cursor of this table and order.
-    pub fn parse(table: &'static Table, order: Order, text: &str) -> Result<Self, Problem> {
+    /// 400 when this is no cursor of this order.
+    pub fn parse(order: &str, kinds: &[Kind], text: &str) -> Result<Self, Problem> {
         let bad = || {
             Problem::bad_value(
                 "after",
@@ -45,22 +47,19 @@ impl Cursor {
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
         let written: Written = serde_json::from_slice(&bytes).map_err(|_| bad())?;
-        let columns: Vec<_> = compared(table, order).collect();
-        if written.order != order.to_string() || written.at.len() != columns.len() {
+        if written.order != order || written.at.len() != kinds.len() {
             return Err(bad());
         }
-        let values = columns
-            .iter()
-            .zip(&written.at)
-            .map(|(column, text)| Value::parse(column, text));
-        values.collect::<Result<_, _>>().map(Self).map_err(|_| bad())
+        let values = kinds.iter().zip(&written.at);
+        let values: Option<_> = values.map(|(kind, text)| Value::of_kind(*kind, text)).collect();
+        values.map(Self).ok_or_else(bad)
     }
 
     /// The cursor of a row, from the texts of its compared columns.
     #[must_use]
-    pub fn write(order: Order, at: Vec<String>) -> String {
+    pub fn write(order: &str, at: Vec<String>) -> String {
         let written = Written {
-            order: order.to_string(),
+            order: order.to_owned(),
             at,
         };
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&written).unwrap_or_default())

@@ -4,7 +4,7 @@ use std::fmt;
 
 use projections::table::{Column, Kind, Table};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, compared};
 use super::value::Value;
 use crate::extract::{Parameters, unknown_parameter};
 use crate::problem::{self, Problem};
@@ -76,7 +76,10 @@ impl Query {
         let limit = parameters.take("limit")?.map_or(Ok(PAGE_ROWS), |text| limit(&text))?;
         let after = parameters
             .take("after")?
-            .map(|text| Cursor::parse(table, order, &text))
+            .map(|text| {
+                let kinds: Vec<Kind> = compared(table, order).map(|column| column.kind).collect();
+                Cursor::parse(&order.to_string(), &kinds, &text)
+            })
             .transpose()?;
         let columns = columns(table, parameters.take("select")?)?;
         if parameters.0.len() > FILTERS_MAX {
@@ -109,7 +112,11 @@ impl Query {
     }
 }
 
-fn limit(text: &str) -> Result<i64, Problem> {
+/// Rows of a page, as a request says.
+///
+/// # Errors
+/// 400 when it is out of bounds.
+pub fn limit(text: &str) -> Result<i64, Problem> {
     let bounded = text.parse().ok().filter(|limit| (1..=PAGE_ROWS_MAX).contains(limit));
     bounded.ok_or_else(|| {
         Problem::bad_value(

@@ -4,8 +4,9 @@ use projections::table::{Column, Kind, Scope, Table};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::cursor;
+use super::cursor::{self, Cursor};
 use super::filter::{Comparison, Condition, Query};
+use super::named::{Asked, Beside, Named};
 use super::value::Value;
 
 /// What decides which rows a person sees, besides the table's permission.
@@ -23,35 +24,95 @@ type Sql = QueryBuilder<'static, Postgres>;
 /// A page of rows: each as JSON text (`row`), and its place in the order as texts (`place`).
 #[must_use]
 pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
-    let compared: Vec<_> = cursor::compared(table, query.order).collect();
-    let places: Vec<_> = compared
-        .iter()
-        .map(|column| format!("{}::text", shown("t", column)))
+    let compared: Vec<_> = cursor::compared(table, query.order)
+        .map(|column| (column.kind, named("t", column.name)))
         .collect();
-    let mut sql = select(table, &query.columns, &places, sight);
+    let mut sql = select(table, &query.columns, &compared, sight);
     for filter in &query.filters {
         sql.push(" and ");
         condition(&mut sql, filter.column, &filter.condition);
     }
-    if let Some(after) = &query.after {
-        let names: Vec<_> = compared.iter().map(|column| named("t", column.name)).collect();
+    paged(
+        &mut sql,
+        &compared,
+        query.order.descending,
+        query.after.as_ref(),
+        query.limit,
+    );
+    sql
+}
+
+/// As [`page`], of the rows that a named query chooses.
+#[must_use]
+pub fn chosen(query: &'static Named, asked: &Asked, sight: &Sight) -> Sql {
+    let compared: Vec<_> = query
+        .order
+        .iter()
+        .map(|place| (place.kind, place.sql.to_owned()))
+        .collect();
+    let cells = query.table.shown().map(|column| cell(query.table, column, sight));
+    let beside = query.beside.iter().map(|beside| {
+        let value = if asked.hidden.contains(&beside.name()) {
+            "null::text".to_owned()
+        } else {
+            match *beside {
+                Beside::Column { of, table, column, .. } => table.column(column).map_or_else(
+                    || "null".to_owned(),
+                    |column| shown(column.kind, &named(of, column.name)),
+                ),
+                Beside::Computed { sql, kind, .. } => shown(kind, sql),
+            }
+        };
+        format!("{value} as \"{}\"", beside.name())
+    });
+    let cells: Vec<_> = cells.chain(beside).collect();
+    let mut sql = head(query.table, &cells, &compared, sight);
+    // The name of a parameter stands where its value goes.
+    for (index, piece) in query.sql.split('$').enumerate() {
+        let is_name = |char: char| char.is_ascii_lowercase() || char == '_';
+        let (name, rest) = piece.split_at(piece.find(|char| !is_name(char)).unwrap_or(piece.len()));
+        if index == 0 {
+            sql.push(piece);
+            continue;
+        }
+        let given = query
+            .takes
+            .iter()
+            .zip(&asked.values)
+            .find(|(takes, _)| takes.name == name);
+        match given.and_then(|(_, value)| value.as_ref()) {
+            Some(value) => value.push(&mut sql),
+            None => {
+                sql.push("null");
+            }
+        }
+        sql.push(rest);
+    }
+    sql.push(" and t.tenant_id = ").push_bind(sight.tenant);
+    if sight.departments.is_some() {
+        scope(&mut sql, query.table, "t", 0);
+    }
+    paged(&mut sql, &compared, query.descending, asked.after.as_ref(), asked.limit);
+    sql
+}
+
+/// Leaves what comes after a place in the order, and one row more than asked for, which tells whether there
+/// is a next page.
+fn paged(sql: &mut Sql, compared: &[(Kind, String)], descending: bool, after: Option<&Cursor>, limit: i64) {
+    let names: Vec<&str> = compared.iter().map(|(_, name)| name.as_str()).collect();
+    if let Some(after) = after {
         sql.push(format!(
             " and ({}) {} (",
             names.join(", "),
-            if query.order.descending { "<" } else { ">" }
+            if descending { "<" } else { ">" }
         ));
-        separated(&mut sql, &after.0);
+        separated(sql, &after.0);
         sql.push(")");
     }
-    let direction = if query.order.descending { "desc" } else { "asc" };
-    let order: Vec<_> = compared
-        .iter()
-        .map(|column| format!("{} {direction}", named("t", column.name)))
-        .collect();
-    // One more than asked for tells whether there is a next page.
+    let direction = if descending { "desc" } else { "asc" };
+    let order: Vec<_> = names.iter().map(|name| format!("{name} {direction}")).collect();
     sql.push(format!(" order by {} limit ", order.join(", ")))
-        .push_bind(query.limit + 1);
-    sql
+        .push_bind(limit + 1);
 }
 
 /// The row of a key, as JSON text.
@@ -66,24 +127,34 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], si
 }
 
 /// The tenant's rows of a table as `t`, up to the end of the conditions that everybody is under.
-fn select(table: &'static Table, columns: &[&'static Column], places: &[String], sight: &Sight) -> Sql {
+fn select(table: &'static Table, columns: &[&'static Column], compared: &[(Kind, String)], sight: &Sight) -> Sql {
+    let cells: Vec<_> = columns.iter().map(|column| cell(table, column, sight)).collect();
+    let mut sql = head(table, &cells, compared, sight);
+    sql.push(format!("from {} t where t.tenant_id = ", source(table)))
+        .push_bind(sight.tenant);
+    if sight.departments.is_some() {
+        scope(&mut sql, table, "t", 0);
+    }
+    sql
+}
+
+/// What is selected, up to `from`: the cells as JSON text, and the place in the order as texts.
+fn head(table: &'static Table, cells: &[String], compared: &[(Kind, String)], sight: &Sight) -> Sql {
     let mut sql = QueryBuilder::new("");
     if let Some(departments) = sight.departments.as_ref().filter(|_| belongs_to_department(table)) {
         sql.push("with recursive visible(id) as (select unnest(")
             .push_bind(departments.clone());
         sql.push("::uuid[]) union select d.id from cloudwatcher.departments d join visible v on d.parent_id = v.id) ");
     }
-    let cells: Vec<_> = columns.iter().map(|column| cell(table, column, sight)).collect();
+    let places: Vec<_> = compared
+        .iter()
+        .map(|(kind, name)| format!("({})::text", shown(*kind, name)))
+        .collect();
     sql.push(format!(
-        "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place from {} t where t.tenant_id = ",
+        "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place ",
         cells.join(", "),
         places.join(", "),
-        source(table)
     ));
-    sql.push_bind(sight.tenant);
-    if sight.departments.is_some() {
-        scope(&mut sql, table, "t", 0);
-    }
     sql
 }
 
@@ -172,23 +243,22 @@ fn cell(table: &Table, column: &Column, sight: &Sight) -> String {
     let value = if masked {
         "null::text".to_owned()
     } else {
-        shown("t", column)
+        shown(column.kind, &named("t", column.name))
     };
     format!("{value} as \"{}\"", column.name)
 }
 
 /// A column in its canonical form, the one that histories show too: times in UTC with microseconds,
 /// amounts as text with two decimals or as many as they need.
-fn shown(alias: &str, column: &Column) -> String {
-    let name = named(alias, column.name);
-    match column.kind {
+fn shown(kind: Kind, name: &str) -> String {
+    match kind {
         Kind::Timestamp => format!("to_char({name} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
         Kind::Decimal => {
             format!("(case when scale(trim_scale({name})) < 2 then round({name}, 2) else trim_scale({name}) end)::text")
         }
         Kind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
         Kind::Inet => format!("{name}::text"),
-        Kind::Uuid | Kind::Text | Kind::Integer | Kind::Bigint | Kind::Boolean | Kind::Json => name,
+        Kind::Uuid | Kind::Text | Kind::Integer | Kind::Bigint | Kind::Boolean | Kind::Json => name.to_owned(),
     }
 }
 

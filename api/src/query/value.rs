@@ -29,7 +29,23 @@ impl Value {
     /// # Errors
     /// 400, naming the column and the form that its values have.
     pub fn parse(column: &Column, text: &str) -> Result<Self, Problem> {
-        let parsed = match column.kind {
+        Self::of_kind(column.kind, text).ok_or_else(|| {
+            Problem::bad_value(
+                column.name,
+                format!(
+                    "{:?} is no value of {}; write {}",
+                    shortened(text),
+                    column.name,
+                    form(column.kind)
+                ),
+            )
+        })
+    }
+
+    /// The value that a text stands for; none when it is not of the kind's form.
+    #[must_use]
+    pub fn of_kind(kind: Kind, text: &str) -> Option<Self> {
+        match kind {
             Kind::Uuid => text.parse().ok().map(Self::Uuid),
             Kind::Text => (!text.contains('\0')).then(|| Self::Text(text.to_owned())),
             Kind::Integer => text.parse().ok().map(Self::Integer),
@@ -43,18 +59,7 @@ impl Value {
                 .filter(|json| !domain::canonical::contains_nul(json))
                 .map(Self::Json),
             Kind::Inet => inet(text).map(Self::Inet),
-        };
-        parsed.ok_or_else(|| {
-            Problem::bad_value(
-                column.name,
-                format!(
-                    "{:?} is no value of {}; write {}",
-                    shortened(text),
-                    column.name,
-                    form(column.kind)
-                ),
-            )
-        })
+        }
     }
 
     /// The value in its one form, as keys are written in `changes`.

@@ -13,9 +13,11 @@ use uuid::Uuid;
 const NAME: &str = "Xyzzy";
 /// In what belongs to one department.
 const NOTE: &str = "Plugh";
+/// A device that another tenant has, too.
+pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "users",
     "roles",
     "departments",
@@ -26,6 +28,7 @@ const TABLES: [&str; 16] = [
     "parts",
     "part_variants",
     "part_suppliers",
+    "locations",
     "requests",
     "orders",
     "order_items",
@@ -63,12 +66,13 @@ pub const POLICY: &str = "order-approvals";
 /// Commands whose effect was there already, by the policies' doing: the owner is answered 200, and nothing is written.
 pub const SILENT: [&str; 3] = ["settle-approval", "ask", "note-submission"];
 
-/// What a colleague in another department may do: read every table, command orders, approve, read the log.
+/// What a colleague in another department may do: read every table, command orders and locations, approve, read the log.
 pub fn outsiders_permissions() -> Vec<&'static str> {
     let reads = TABLES.map(|table| &*format!("cloudwatcher.{table}.read").leak());
     reads
         .into_iter()
         .chain([
+            "cloudwatcher.location.*",
             "cloudwatcher.order.*",
             "cloudwatcher.approval.*",
             "cloudwatcher.delegation.*",
@@ -98,6 +102,7 @@ impl Goods {
             "parts",
             "part-variants",
             "part-suppliers",
+            "locations",
             "requests",
             "orders",
             "workshop",
@@ -187,6 +192,7 @@ impl Goods {
                 "part-suppliers",
                 goods.offer("suppliers"),
             ),
+            ("cloudwatcher/locations/{}/enter", "locations", goods.location()),
             ("cloudwatcher/requests/{}/receive", "requests", goods.request()),
             (
                 "identity/roles/{}/define",
@@ -352,7 +358,7 @@ impl Goods {
 
     /// What nobody outside the department may see.
     pub fn department_secrets(&self) -> Vec<String> {
-        let orders = ["orders"].into_iter().chain(ASKED).chain(APPROVED);
+        let orders = ["orders", "locations"].into_iter().chain(ASKED).chain(APPROVED);
         let orders = orders.map(|kind| self.id(kind).to_string());
         let own = [NOTE, &self.command, &self.ask, &self.receipt].map(str::to_owned);
         orders.chain(own).chain(self.items.clone()).collect()
@@ -395,8 +401,12 @@ impl Goods {
         json!({"part_id": self.id("bolt"), "supplier_id": self.id(supplier)})
     }
 
+    fn location(&self) -> Value {
+        json!({"name": format!("{NAME} store"), "dept_id": self.id("workshop")})
+    }
+
     fn request(&self) -> Value {
-        json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {"for": NAME}})
+        json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {"for": NAME}})
     }
 
     /// The body that makes a new one, and what the owner, another tenant and the outsider get for it:
@@ -412,8 +422,9 @@ impl Goods {
             "parts" => (json!({"part_code": "M9", "name": "nut"}), ANYWHERE),
             "part-variants" => (json!({"part_id": self.id("bolt"), "variant_code": "another"}), HERE),
             "part-suppliers" => (self.offer("acme"), HERE),
+            "locations" => (self.location(), HERE),
             "requests" => {
-                let request = json!({"device_id": "truck-1", "request_type": "get_parts", "payload": {}});
+                let request = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {}});
                 (request, ANYWHERE)
             }
             "orders" => (self.order("workshop"), HERE),
@@ -454,6 +465,13 @@ impl Goods {
                 (offer, 200)
             }
             ("departments" | "suppliers" | "parts" | "part-variants" | "part-suppliers", "strike") => (none(), 200),
+            ("locations", "enter") => (self.location(), 422),
+            ("locations", "amend") => {
+                let mut location = self.location();
+                location["address"] = json!("amended");
+                (location, 200)
+            }
+            ("locations", "strike") => (none(), 200),
             ("requests", "receive") => (self.request(), 422),
             ("orders", "draft") => (self.order("workshop"), 422),
             // Under an id that is free: whether the copy is made depends on the original alone.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{Figure, append};
+use super::{Figure, append, percentile};
 use crate::process::Process;
 use crate::{Client, Database, service, setting};
 
@@ -167,10 +167,4 @@ async fn sustained(stage: &Stage) -> (f64, f64) {
         != 200
     {}
     (rate, ended.elapsed().as_secs_f64())
-}
-
-fn percentile(times: &mut [Duration], share: f64) -> f64 {
-    times.sort_unstable();
-    let index = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
-    times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }

@@ -175,8 +175,8 @@ fn a_cursor_goes_on_where_the_page_ended() {
         column: Some("created_at"),
         descending: true,
     };
-    let id = "0190a3c4-7f00-7000-8000-1234567890ab";
-    let cursor = Cursor::write(order, vec!["2026-01-31T08:00:00.000001Z".to_owned(), id.to_owned()]);
+    let (id, order) = ("0190a3c4-7f00-7000-8000-1234567890ab", order.to_string());
+    let cursor = Cursor::write(&order, vec!["2026-01-31T08:00:00.000001Z".to_owned(), id.to_owned()]);
     let query = parse(&[("after", &cursor)]).unwrap();
     assert_eq!(query.after.unwrap().0.len(), 2);
 
@@ -184,8 +184,8 @@ fn a_cursor_goes_on_where_the_page_ended() {
         parse(&[("after", &cursor), ("order", "created_at.asc")]).is_err(),
         "another order"
     );
-    let foreign = Cursor::write(order, vec!["x".to_owned(), id.to_owned()]);
-    let short = Cursor::write(order, vec![id.to_owned()]);
+    let foreign = Cursor::write(&order, vec!["x".to_owned(), id.to_owned()]);
+    let short = Cursor::write(&order, vec![id.to_owned()]);
     for bad in ["", "x", "e30", "AAAA", &foreign, &short, &"A".repeat(10_000)] {
         assert!(parse(&[("after", bad)]).is_err(), "{bad:.40}");
     }

@@ -1,0 +1,2 @@
+from cloudwatcher.requests t
+where t.device_id = $device_id and t.status = 'pending'

@@ -1,0 +1,68 @@
+//! The standard roles in a tenant.
+
+use daybook::roles::{self, Outcome, STANDARD};
+use domain::identity::role::{Command, Role};
+use tests::Ledger;
+
+async fn define_all(ledger: &Ledger) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for role in STANDARD {
+        outcomes.push(roles::define(&ledger.book, ledger.tenant, role, None).await.unwrap());
+    }
+    outcomes
+}
+
+fn whole() -> Outcome {
+    Outcome::WasThere { without: Vec::new() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_roles_are_defined_once_and_what_somebody_changed_is_left_alone() {
+    let ledger = Ledger::open().await;
+    let taken = Command::Define {
+        name: "Viewer".to_owned(),
+        description: None,
+        permissions: Vec::new(),
+    };
+    ledger.does::<Role>(uuid::Uuid::now_v7(), taken).await;
+    let first = define_all(&ledger).await;
+    let defined = || Outcome::Defined;
+    assert_eq!(first, [defined(), defined(), defined(), Outcome::NameTaken]);
+    let end = ledger.tail.end().await.unwrap();
+    assert_eq!(
+        define_all(&ledger).await,
+        [whole(), whole(), whole(), Outcome::NameTaken]
+    );
+    assert_eq!(ledger.tail.end().await.unwrap(), end, "nothing more was written");
+
+    let [manager, technician] = ["manager", "technician"].map(|name| roles::id(ledger.tenant, name));
+    let permission = "cloudwatcher.delegation.*".to_owned();
+    let revoke = Command::Revoke {
+        permission: permission.clone(),
+    };
+    ledger.does::<Role>(manager, revoke).await;
+    ledger.does::<Role>(technician, Command::Retire {}).await;
+    let without = vec![permission];
+    assert_eq!(
+        define_all(&ledger).await,
+        [
+            whole(),
+            Outcome::WasThere { without },
+            Outcome::Retired,
+            Outcome::NameTaken
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_roles_that_are_defined_twice_at_once_are_defined_once() {
+    let ledger = Ledger::open().await;
+    let mut all = tokio::join!(define_all(&ledger), define_all(&ledger));
+    for (one, other) in all.0.drain(..).zip(all.1.drain(..)) {
+        let both = [one, other];
+        assert!(
+            both == [Outcome::Defined, whole()] || both == [whole(), Outcome::Defined],
+            "{both:?}"
+        );
+    }
+}
