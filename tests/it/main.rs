@@ -24,6 +24,7 @@ mod projector;
 mod readme;
 mod relay;
 mod rules;
+mod stock;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
 fn skipped(why: &str) {

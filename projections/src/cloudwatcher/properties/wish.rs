@@ -288,8 +288,8 @@ impl Wish {
         let reservation_id = Uuid::from_u128(u128::from(self.more));
         let drawn_on = (self.second > 0).then_some(reservation_id);
         let quantity = i32::from(self.more) * 3 + 1;
-        let source =
-            json!({"kind": ["order", "request", "other"][usize::from(self.second)], "id": id(Kind::Request, 0)});
+        let kind = ["order", "request", "other"][usize::from(self.second)];
+        let source = json!({"kind": kind, "id": id(Kind::Request, 0)});
         match self.choice {
             0 => json!({ "open": {
                 "part_id": stock.part_id, "variant_id": stock.variant_id, "location_id": stock.location_id,
