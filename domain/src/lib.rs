@@ -142,6 +142,7 @@ macro_rules! aggregates {
 pub static POLICIES: &[&dyn Policy] = &[
     &cloudwatcher::policies::OrderApprovals,
     &cloudwatcher::policies::OrderStock,
+    &cloudwatcher::policies::StockExpiry,
 ];
 
 each_aggregate!(aggregates);

@@ -235,6 +235,108 @@ create table approval_delegations (
     created_at     timestamptz not null
 );
 
+create table inventory (
+    tenant_id          uuid        not null,
+    id                 uuid        primary key,
+    part_id            uuid        not null,
+    variant_id         uuid,
+    location_id        uuid        not null,
+    quantity_on_hand   integer     not null,
+    quantity_reserved  integer     not null,
+    quantity_on_order  integer     not null,
+    quantity_available integer     not null generated always as (quantity_on_hand - quantity_reserved) stored,
+    reorder_point      integer,
+    reorder_quantity   integer,
+    last_counted_at    timestamptz,
+    last_updated_at    timestamptz not null
+) with (fillfactor = 80);
+
+-- Beside the document: every change of stock.
+create table stock_moves (
+    tenant_id         uuid        not null,
+    id                uuid        primary key,
+    inventory_id      uuid        not null,
+    part_id           uuid        not null,
+    variant_id        uuid,
+    location_id       uuid        not null,
+    kind              varchar(20) not null,
+    quantity          integer     not null,
+    quantity_reserved integer     not null,
+    on_hand_after     integer     not null,
+    available_after   integer     not null,
+    reservation_id    uuid,
+    source_kind       varchar(20),
+    source_id         uuid,
+    reason            text,
+    moved_by          uuid,
+    created_at        timestamptz not null
+);
+
+-- Beside the document: whom stock is kept for.
+create table stock_reservations (
+    tenant_id      uuid        not null,
+    id             uuid        primary key,
+    reservation_id uuid        not null,
+    inventory_id   uuid        not null,
+    part_id        uuid        not null,
+    variant_id     uuid,
+    location_id    uuid        not null,
+    status         varchar(20) not null,
+    quantity       integer     not null,
+    quantity_left  integer     not null,
+    source_kind    varchar(20),
+    source_id      uuid,
+    expires_at     timestamptz,
+    created_at     timestamptz not null,
+    updated_at     timestamptz not null
+) with (fillfactor = 80);
+
+-- In the document's diagram alone. A sum over variants, each of which may fill an integer.
+create table stock_levels (
+    tenant_id    uuid        not null,
+    id           uuid        primary key,
+    part_id      uuid        not null,
+    location_id  uuid        not null,
+    qty          bigint      not null,
+    last_updated timestamptz not null
+) with (fillfactor = 80);
+
+create table part_consumption (
+    tenant_id         uuid        not null,
+    id                uuid        primary key,
+    part_id           uuid        not null,
+    variant_id        uuid,
+    location_id       uuid        not null,
+    quantity_consumed integer     not null,
+    consumption_date  date        not null,
+    consumed_by       uuid,
+    notes             text,
+    created_at        timestamptz not null
+);
+
+-- Beside the document: what to reorder, and why.
+create table reorder_suggestions (
+    tenant_id        uuid        not null,
+    id               uuid        primary key,
+    inventory_id     uuid        not null,
+    part_id          uuid        not null,
+    variant_id       uuid,
+    location_id      uuid        not null,
+    status           varchar(20) not null,
+    quantity         integer     not null,
+    on_hand          integer     not null,
+    reserved         integer     not null,
+    on_order         integer     not null,
+    projected        integer     not null,
+    reorder_point    integer     not null,
+    reorder_quantity integer,
+    order_id         uuid,
+    quantity_ordered integer,
+    part_supplier_id uuid,
+    created_at       timestamptz not null,
+    updated_at       timestamptz not null
+) with (fillfactor = 80);
+
 -- Unique in the tenant. A constraint that is led by the id of a row is so by itself, because ids are
 -- unique over tenants. Deferred, so that values may change hands within a page.
 alter table users add constraint users_email unique (tenant_id, email) deferrable initially deferred;
@@ -247,6 +349,9 @@ alter table parts add constraint parts_part_code unique (tenant_id, part_code) d
 alter table part_variants add constraint part_variants_part_id_variant_code unique (part_id, variant_code) deferrable initially deferred;
 -- A missing variant is one value: an offer for the part itself.
 alter table part_suppliers add constraint part_suppliers_part_id_variant_id_supplier_id unique nulls not distinct (part_id, variant_id, supplier_id) deferrable initially deferred;
+-- As the record's id, which follows from these; a missing variant is one value again.
+alter table inventory add constraint inventory_part_id_variant_id_location_id unique nulls not distinct (tenant_id, part_id, variant_id, location_id) deferrable initially deferred;
+alter table stock_levels add constraint stock_levels_part_id_location_id unique (part_id, location_id) deferrable initially deferred;
 alter table orders add constraint orders_request_id unique (request_id) deferrable initially deferred;
 
 create index users_is_active on users (tenant_id, is_active, created_at, id);
@@ -329,6 +434,43 @@ create index order_history_order_id on order_history (order_id, created_at, id);
 create index order_history_event_type on order_history (tenant_id, event_type, created_at, id);
 create index order_history_created_at on order_history (tenant_id, created_at, id);
 
+create index inventory_part_id on inventory (part_id, id);
+create index inventory_variant_id on inventory (variant_id, id);
+create index inventory_location_id on inventory (location_id, id);
+create index inventory_quantity_available on inventory (tenant_id, quantity_available, id);
+create index inventory_reorder_point on inventory (tenant_id, reorder_point, id);
+-- Query pattern 2 of the document: what a location has to reorder, the scarcest first.
+create index inventory_reorder on inventory (location_id, quantity_available, id) where quantity_available <= reorder_point;
+
+create index stock_moves_inventory_id on stock_moves (inventory_id, created_at, id);
+create index stock_moves_part_id on stock_moves (part_id, created_at, id);
+create index stock_moves_location_id on stock_moves (location_id, created_at, id);
+create index stock_moves_source_id on stock_moves (source_id, created_at, id);
+create index stock_moves_created_at on stock_moves (tenant_id, created_at, id);
+
+create index stock_reservations_reservation_id on stock_reservations (reservation_id);
+create index stock_reservations_inventory_id on stock_reservations (inventory_id, created_at, id);
+create index stock_reservations_location_id on stock_reservations (location_id, created_at, id);
+create index stock_reservations_status on stock_reservations (tenant_id, status, created_at, id);
+create index stock_reservations_source_id on stock_reservations (source_id, created_at, id);
+create index stock_reservations_created_at on stock_reservations (tenant_id, created_at, id);
+
+create index stock_levels_location_id on stock_levels (location_id, id);
+create index stock_levels_qty on stock_levels (tenant_id, qty, id);
+
+create index part_consumption_part_id on part_consumption (part_id, created_at, id);
+create index part_consumption_location_id on part_consumption (location_id, created_at, id);
+create index part_consumption_consumption_date on part_consumption (tenant_id, consumption_date, id);
+create index part_consumption_consumed_by on part_consumption (consumed_by, created_at, id);
+create index part_consumption_created_at on part_consumption (tenant_id, created_at, id);
+
+create index reorder_suggestions_inventory_id on reorder_suggestions (inventory_id, created_at, id);
+create index reorder_suggestions_part_id on reorder_suggestions (part_id, created_at, id);
+create index reorder_suggestions_location_id on reorder_suggestions (location_id, created_at, id);
+create index reorder_suggestions_status on reorder_suggestions (tenant_id, status, created_at, id);
+create index reorder_suggestions_order_id on reorder_suggestions (order_id);
+create index reorder_suggestions_created_at on reorder_suggestions (tenant_id, created_at, id);
+
 -- Deferred, so that a page may post children before their parents. Folds delete their own children;
 -- the document's cascades are declared and never fire.
 alter table departments add constraint departments_parent foreign key (parent_id) references departments deferrable initially deferred;
@@ -365,3 +507,26 @@ alter table order_items add constraint order_items_variant foreign key (variant_
 alter table order_items add constraint order_items_supplier foreign key (supplier_id) references suppliers deferrable initially deferred;
 alter table order_history add constraint order_history_order foreign key (order_id) references orders on delete cascade deferrable initially deferred;
 alter table order_history add constraint order_history_user foreign key (user_id) references users deferrable initially deferred;
+alter table inventory add constraint inventory_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
+alter table inventory add constraint inventory_variant foreign key (variant_id) references part_variants on delete cascade deferrable initially deferred;
+alter table inventory add constraint inventory_location foreign key (location_id) references locations on delete cascade deferrable initially deferred;
+alter table part_consumption add constraint part_consumption_part foreign key (part_id) references parts deferrable initially deferred;
+alter table part_consumption add constraint part_consumption_variant foreign key (variant_id) references part_variants deferrable initially deferred;
+alter table part_consumption add constraint part_consumption_location foreign key (location_id) references locations deferrable initially deferred;
+alter table stock_moves add constraint stock_moves_part foreign key (part_id) references parts deferrable initially deferred;
+alter table stock_moves add constraint stock_moves_variant foreign key (variant_id) references part_variants deferrable initially deferred;
+alter table stock_moves add constraint stock_moves_location foreign key (location_id) references locations deferrable initially deferred;
+alter table stock_reservations add constraint stock_reservations_part foreign key (part_id) references parts deferrable initially deferred;
+alter table stock_reservations add constraint stock_reservations_variant foreign key (variant_id) references part_variants deferrable initially deferred;
+alter table stock_reservations add constraint stock_reservations_location foreign key (location_id) references locations deferrable initially deferred;
+alter table reorder_suggestions add constraint reorder_suggestions_part foreign key (part_id) references parts deferrable initially deferred;
+alter table reorder_suggestions add constraint reorder_suggestions_variant foreign key (variant_id) references part_variants deferrable initially deferred;
+alter table reorder_suggestions add constraint reorder_suggestions_location foreign key (location_id) references locations deferrable initially deferred;
+alter table stock_levels add constraint stock_levels_part foreign key (part_id) references parts deferrable initially deferred;
+alter table stock_levels add constraint stock_levels_location foreign key (location_id) references locations deferrable initially deferred;
+alter table stock_moves add constraint stock_moves_inventory foreign key (inventory_id) references inventory deferrable initially deferred;
+alter table stock_reservations add constraint stock_reservations_inventory foreign key (inventory_id) references inventory deferrable initially deferred;
+alter table reorder_suggestions add constraint reorder_suggestions_inventory foreign key (inventory_id) references inventory deferrable initially deferred;
+alter table stock_moves add constraint stock_moves_moved_by_user foreign key (moved_by) references users deferrable initially deferred;
+alter table part_consumption add constraint part_consumption_consumed_by_user foreign key (consumed_by) references users deferrable initially deferred;
+alter table reorder_suggestions add constraint reorder_suggestions_order foreign key (order_id) references orders deferrable initially deferred;

@@ -9,6 +9,12 @@ pub mod parts;
 pub mod requests;
 pub mod suppliers;
 
+pub mod consumption;
+pub mod inventory;
+pub mod reorder;
+pub mod stock_levels;
+pub mod stock_moves;
+
 pub mod approvals;
 pub mod order_history;
 pub mod orders;
@@ -34,6 +40,7 @@ pub static CONTEXT: Context = Context {
         "cloudwatcher.part-variant",
         "cloudwatcher.part-supplier",
         "cloudwatcher.location",
+        "cloudwatcher.inventory",
         "cloudwatcher.request",
         "cloudwatcher.order",
         "cloudwatcher.approval",
@@ -62,4 +69,10 @@ static TABLES: &[&dyn Projection] = &[
     &of::<order_history::OrderHistoryRow>(),
     &of::<approvals::OrderApprovalRow>(),
     &of::<approvals::ApprovalDelegationRow>(),
+    &of::<inventory::InventoryRow>(),
+    &of::<stock_moves::StockMoveRow>(),
+    &of::<stock_moves::StockReservationRow>(),
+    &of::<stock_levels::StockLevelRow>(),
+    &of::<consumption::PartConsumptionRow>(),
+    &of::<reorder::ReorderSuggestionRow>(),
 ];

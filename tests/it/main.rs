@@ -28,6 +28,7 @@ mod relay;
 mod roles;
 mod rules;
 mod scopes;
+mod stock;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
 fn skipped(why: &str) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Paths;
-use super::parts::{answer, answers, in_query, parameter, uuid};
+use super::parts::{answer, answers, in_path, in_query, parameter, uuid};
 use crate::cloudwatcher::decide::DECISIONS_MAX;
 use crate::cloudwatcher::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
 

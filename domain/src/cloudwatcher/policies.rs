@@ -1,5 +1,6 @@
-//! What Daybook asks for by itself around orders.
+//! What Daybook asks for by itself around orders and stock.
 
+mod expiry;
 mod stock;
 
 use uuid::Uuid;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 use super::approval::{self, Approval};
 use super::buyer;
 use super::order::{self, Order};
+pub use expiry::StockExpiry;
 pub use stock::OrderStock;
 
 use crate::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};

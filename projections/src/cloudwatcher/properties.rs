@@ -2,6 +2,7 @@
 
 mod demands;
 mod past;
+mod stock;
 mod wish;
 
 use domain::{AnyEvent, Recorded, Sealed, identity};
@@ -20,7 +21,9 @@ proptest! {
         let demands = Demands::of(CONTEXT.ddl);
         // Between events too, because a page may end anywhere.
         for end in (1..past.events.len()).step_by(7).chain([past.events.len()]) {
-            prop_assert_eq!(demands.broken(&tables(&past.events[..end])), Vec::<String>::new());
+            let tables = tables(&past.events[..end]);
+            prop_assert_eq!(demands.broken(&tables), Vec::<String>::new());
+            prop_assert_eq!(stock::broken(&tables), Vec::<String>::new());
         }
     }
 

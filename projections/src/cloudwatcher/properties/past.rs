@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::cloudwatcher::OrderStatus;
 use domain::cloudwatcher::approval::Approval;
 use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::inventory::Inventory;
 use domain::cloudwatcher::location::Location;
 use domain::cloudwatcher::order::{Event as OrderEvent, Order};
 use domain::cloudwatcher::part::Part;
@@ -18,7 +19,7 @@ use domain::identity::role::Role;
 use domain::identity::user::{Event as UserEvent, User};
 use domain::register::Register;
 use domain::rehearsal::{Circumstances, Rehearsal};
-use domain::{AnyCommand, AnyEvent, Decider, Recorded};
+use domain::{AnyCommand, AnyEvent, Decider, Recorded, Sending};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,6 +31,9 @@ const BUYER: Uuid = Uuid::from_u128(0xb0);
 /// Who approves or rejects what is submitted, as the manager of [`TOP`]; never erased.
 const APPROVER: Uuid = Uuid::from_u128(0xa0);
 const APPROVERS: Uuid = Uuid::from_u128(0xa1);
+
+/// The first day, counted from 1970: 2000-02-13.
+const DAY_ZERO: i64 = 11_000;
 
 /// What happened, and what a decision needs to know of it.
 pub(super) struct Past {
@@ -90,7 +94,53 @@ impl Past {
                     self.approve(stream, wish.second > 0, wish.first > 1);
                 }
             }
+            Kind::Inventory if wish.moves_stock() => self.transfer(&wish),
+            Kind::Inventory if wish.accepts() => self.accept(&wish),
+            Kind::Inventory => {
+                let stream = wish.stock().stream(TENANT);
+                let now = self.state::<Inventory>(stream);
+                self.ask::<Inventory>(stream, wish.inventory(&now));
+            }
         }
+    }
+
+    fn transfer(&mut self, wish: &Wish) {
+        let (from, to) = (wish.stock(), wish.elsewhere());
+        let half = json!({"transfer_id": Uuid::from_u128(u128::from(wish.more)), "quantity": 2, "to": to});
+        let mut other = half.clone();
+        other["from"] = json!(from);
+        self.ask_together(&[
+            sending::<Inventory>(from.stream(TENANT), &json!({ "transfer-out": half })),
+            sending::<Inventory>(to.stream(TENANT), &json!({ "transfer-in": other })),
+        ]);
+    }
+
+    /// Follows the open suggestion, with an order of its own.
+    fn accept(&mut self, wish: &Wish) {
+        let (stock, part_supplier_id) = (wish.stock(), id(Kind::PartSupplier, wish.second));
+        let stream = stock.stream(TENANT);
+        let (now, offer) = (
+            self.state::<Inventory>(stream),
+            self.state::<Register<PartSupplier>>(part_supplier_id),
+        );
+        let (Some(open), Some(offer)) = (now.open_suggestion(), offer.active()) else {
+            return;
+        };
+        let order_id = Uuid::new_v5(&stream, open.suggestion_id.as_bytes());
+        let item = json!({
+            "part_id": stock.part_id, "variant_id": stock.variant_id, "supplier_id": offer.supplier_id,
+            "quantity": 9, "unit_price": "0.10",
+        });
+        let draft = json!({ "draft": {
+            "department_id": id(Kind::Department, wish.first), "currency": "EUR", "items": [item],
+        } });
+        let accept = json!({ "accept-reorder": {
+            "suggestion_id": open.suggestion_id, "order_id": order_id, "quantity": 9, "part_supplier_id": part_supplier_id,
+        } });
+        self.ask_together(&[
+            sending::<Order>(order_id, &draft),
+            sending::<Inventory>(stream, &accept),
+        ]);
     }
 
     /// One level of approval by one person, whatever it costs.
@@ -147,17 +197,25 @@ impl Past {
         self.ask_by::<D>(BUYER, stream, command);
     }
 
-    /// Lets the command happen, if the rules and the claims allow.
     fn ask_by<D: Decider>(&mut self, by: Uuid, stream: Uuid, command: Value) {
-        let parsed = AnyCommand::parse(D::TYPE, &command).unwrap_or_else(|error| panic!("{command}: {error}"));
+        self.carry_out(by, &[sending::<D>(stream, &command)]);
+    }
+
+    fn ask_together(&mut self, sendings: &[Sending]) {
+        self.carry_out(BUYER, sendings);
+    }
+
+    /// Lets the commands happen as one, if the rules and the claims allow.
+    fn carry_out(&mut self, by: Uuid, sendings: &[Sending]) {
         let before = self.book.events().len();
         let circumstances = Circumstances {
             by,
-            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(before).unwrap()),
+            // A day each, so that what is to expire does.
+            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(DAY_ZERO + i64::try_from(before).unwrap()),
             reason: Some("because"),
         };
         // What is refused does not happen.
-        if self.book.ask_one(stream, parsed.unwrap(), &circumstances).is_err() {
+        if self.book.ask(sendings, &circumstances).is_err() {
             return;
         }
         for recorded in &self.book.events()[before..] {
@@ -165,7 +223,7 @@ impl Past {
                 .unwrap()
                 .unwrap();
             if matches!(event, AnyEvent::User(UserEvent::UserErased { .. })) {
-                self.erased.insert(stream);
+                self.erased.insert(recorded.stream);
             }
             self.events.push(recorded.clone().map(|_| event));
         }
@@ -174,4 +232,9 @@ impl Past {
     fn state<D: Decider>(&self, stream: Uuid) -> D {
         self.book.state(stream).unwrap()
     }
+}
+
+fn sending<D: Decider>(stream: Uuid, command: &Value) -> Sending {
+    let parsed = AnyCommand::parse(D::TYPE, command).unwrap_or_else(|error| panic!("{command}: {error}"));
+    Sending::to(stream, parsed.unwrap())
 }

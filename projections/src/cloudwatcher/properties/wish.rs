@@ -1,5 +1,6 @@
 //! What somebody wants, as numbers that choose among everything that can be asked.
 
+use domain::cloudwatcher::inventory::{Inventory, StockKey};
 use domain::cloudwatcher::order::Item;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -35,10 +36,11 @@ pub(crate) enum Kind {
     Location,
     Request,
     Order,
+    Inventory,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Department,
         Self::Role,
         Self::User,
@@ -49,6 +51,7 @@ impl Kind {
         Self::Location,
         Self::Request,
         Self::Order,
+        Self::Inventory,
     ];
 }
 
@@ -64,8 +67,8 @@ impl Arbitrary for Wish {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;
     fn arbitrary_with((): ()) -> Self::Strategy {
-        // Orders as often as everything else together, since they refer to everything.
-        let what = prop_oneof![0..10_u8, Just(Kind::Order as u8)];
+        // Orders as often as everything else together, since they refer to everything, and stock half as often.
+        let what = prop_oneof![2 => 0..11_u8, 2 => Just(Kind::Order as u8), 1 => Just(Kind::Inventory as u8)];
         (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, 0..4_u8, any::<bool>())
             .prop_map(|(what, which, first, second, choice, more, long)| Self {
                 what,
@@ -249,6 +252,71 @@ impl Wish {
             57..61 => json!({ "close-short": {} }),
             61 => json!({ "retry-stock": {} }),
             _ => json!({ "cancel": {} }),
+        }
+    }
+
+    /// The stock that a command is about.
+    pub(crate) fn stock(&self) -> StockKey {
+        StockKey {
+            part_id: id(Kind::Part, self.which),
+            variant_id: self.variant(),
+            location_id: id(Kind::Location, self.first),
+        }
+    }
+
+    /// Where it may be moved to.
+    pub(crate) fn elsewhere(&self) -> StockKey {
+        StockKey {
+            location_id: id(Kind::Location, self.first + 1),
+            ..self.stock()
+        }
+    }
+
+    /// Whether it is moved there.
+    pub(crate) fn moves_stock(&self) -> bool {
+        self.choice == 15
+    }
+
+    /// Whether a suggestion is accepted.
+    pub(crate) fn accepts(&self) -> bool {
+        self.choice == 14
+    }
+
+    /// A command to the stock as it stands.
+    pub(crate) fn inventory(&self, now: &Inventory) -> Value {
+        let stock = self.stock();
+        let reservation_id = Uuid::from_u128(u128::from(self.more));
+        let drawn_on = (self.second > 0).then_some(reservation_id);
+        let quantity = i32::from(self.more) * 3 + 1;
+        let kind = ["order", "request", "other"][usize::from(self.second)];
+        let source = json!({"kind": kind, "id": id(Kind::Request, 0)});
+        match self.choice {
+            0 => json!({ "open": {
+                "part_id": stock.part_id, "variant_id": stock.variant_id, "location_id": stock.location_id,
+                "reorder_point": 7, "reorder_quantity": if self.long { 1_000_000_000 } else { 1 },
+            } }),
+            1 | 2 => json!({ "receive": {
+                "quantity": if self.more == 3 { 1_000_000_000 } else { 8 }, "source": source, "stock": stock,
+            } }),
+            3 | 4 => json!({ "reserve": {
+                "quantity": quantity, "reservation_id": reservation_id, "source": source,
+                "expires_at": (self.second == 0).then_some("2000-07-01T00:00:00Z"),
+            } }),
+            5 => json!({ "issue": { "quantity": quantity, "reservation_id": drawn_on } }),
+            6 => json!({ "consume": {
+                "quantity": quantity, "reservation_id": drawn_on, "consumption_date": "2000-01-01",
+                "consumed_by": self.long.then(|| id(Kind::User, self.second)), "notes": self.text(2_000),
+            } }),
+            7 => json!({ "shorten": { "reservation_id": reservation_id, "quantity": 2 } }),
+            8 => json!({ "release": { "reservation_id": reservation_id } }),
+            9 => json!({ "expire": { "reservation_id": reservation_id } }),
+            10 => json!({ "count": { "seen": now.on_hand(), "counted": quantity } }),
+            11 => json!({ "set-reorder": { "reorder_point": if self.long { 1_000_000_000 } else { 4 } } }),
+            12 => json!({ "expect": { "order_id": id(Kind::Order, self.second), "quantity": quantity } }),
+            _ => {
+                let suggestion_id = now.open_suggestion().map(|open| open.suggestion_id);
+                json!({ "dismiss-reorder": { "suggestion_id": suggestion_id.unwrap_or_default() } })
+            }
         }
     }
 }
