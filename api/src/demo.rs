@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod company;
 pub mod northwind;
 pub mod orders;
+pub mod stock;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,13 +40,18 @@ pub struct Plan {
     pub until: DateTime<Utc>,
     pub parts: u32,
     pub orders: u32,
+    pub locations: u32,
+    /// Stock keys, spread over the locations.
+    pub stock: u32,
+    pub requests: u32,
 }
 
 impl Plan {
     /// How many commands it will be, about, for a progress bar.
     #[must_use]
     pub fn commands(&self) -> u64 {
-        u64::from(self.parts) * 3 + u64::from(self.orders) * 7 + 150
+        let whole = self.parts * 3 + self.orders * 7 + self.locations * 4 + 150;
+        u64::from(whole) + u64::from(self.requests.div_ceil(devices::BATCH_REQUESTS)) * 2
     }
 }
 
@@ -79,6 +85,8 @@ pub async fn load(book: &Book, tail: &Tail, plan: &Plan, on_progress: OnProgress
     let began = plan.until - TimeDelta::days(HISTORY_DAYS);
     let company = company::found(&demo, began).await?;
     let offers = catalogue::stock(&demo, &company, plan.parts, began).await?;
+    stock::fill(&demo, &company, &offers, plan, began).await?;
+    devices::send(&demo, &company, plan).await?;
     orders::write(&demo, &company, &offers, plan).await
 }
 
@@ -153,27 +161,13 @@ impl<'a> Demo<'a> {
             nth,
             reason,
         } = given;
-        let unknown = || Fault::Refused(format!("the demo's command {url}/{command} is unknown"));
-        let (context, plural) = url.split_once('/').ok_or_else(unknown)?;
-        let aggregate = registry::by_url(context, plural).ok_or_else(unknown)?;
+        let aggregate = served(url)?;
         let step = aggregate
             .parse(stream, None, command, body.clone())
             .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
         let command_id = Uuid::new_v5(&stream, format!("demo/{command}/{nth}").as_bytes());
-        let envelope = Envelope {
-            tenant: self.tenant,
-            actor: by,
-            command_id,
-            repeatable: true,
-            body_hash: Sha256::digest(canonical::text(&body)).into(),
-            correlation_id: command_id,
-            causation_id: None,
-            reason: reason.map(str::to_owned),
-            ip: None,
-            traceparent: None,
-            at,
-            occurred_at: Some(at),
-        };
+        let body_hash = Sha256::digest(canonical::text(&body)).into();
+        let envelope = self.envelope(by, at, command_id, body_hash, reason);
         let answer = match self.book.execute(envelope, vec![step]).await {
             Ok(answer) => Some(answer),
             // Made on an earlier day, or so long ago that its receipt is gone.
@@ -192,6 +186,73 @@ impl<'a> Demo<'a> {
         }
         (self.on_progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
         Ok(answer)
+    }
+
+    /// Gives commands as one: all are carried out or none. `name` tells the whole from others. Whether they were
+    /// carried out, now or before; not when the same was told otherwise on another day.
+    pub(crate) async fn give_all(
+        &self,
+        by: Uuid,
+        at: DateTime<Utc>,
+        name: &str,
+        parts: Vec<Part>,
+    ) -> Result<bool, Fault> {
+        if parts.is_empty() {
+            return Ok(true);
+        }
+        let first = parts.first().map(|part| (part.url, part.stream));
+        let mut steps = Vec::with_capacity(parts.len());
+        let mut hash = Sha256::new();
+        for part in parts {
+            let (url, command) = (part.url, part.command);
+            hash.update(part.stream);
+            hash.update(canonical::text(&part.body));
+            let step = served(url)?
+                .parse(part.stream, None, command, part.body)
+                .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
+            steps.push(step);
+        }
+        let command_id = self.id(&format!("command/{name}"));
+        let envelope = self.envelope(by, at, command_id, hash.finalize().into(), None);
+        let answer = match self.book.execute(envelope, steps).await {
+            Ok(answer) => answer,
+            Err(ExecuteError::KeyReused) => return Ok(false),
+            // Made so long ago that the receipt is gone.
+            Err(error @ ExecuteError::Refused(_)) => {
+                if let Some((url, stream)) = first {
+                    self.is_there(error, url, name, served(url)?, stream).await?;
+                }
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.follow(&answer, at).await?;
+        (self.on_progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+        Ok(true)
+    }
+
+    fn envelope(
+        &self,
+        by: Uuid,
+        at: DateTime<Utc>,
+        command_id: Uuid,
+        body_hash: [u8; 32],
+        reason: Option<&str>,
+    ) -> Envelope {
+        Envelope {
+            tenant: self.tenant,
+            actor: by,
+            command_id,
+            repeatable: true,
+            body_hash,
+            correlation_id: command_id,
+            causation_id: None,
+            reason: reason.map(str::to_owned),
+            ip: None,
+            traceparent: None,
+            at,
+            occurred_at: Some(at),
+        }
     }
 
     /// Reacts to what a command did as the policies will: they find the receipts, and the demo need not
@@ -236,6 +297,22 @@ impl<'a> Demo<'a> {
             None => Err(Fault::Refused(format!("the demo's command {url}/{command}: {error}"))),
         }
     }
+}
+
+/// The kind that the demo calls by its URL: `cloudwatcher/orders`.
+fn served(url: &str) -> Result<&'static registry::Aggregate, Fault> {
+    let served = url
+        .split_once('/')
+        .and_then(|(context, plural)| registry::by_url(context, plural));
+    served.ok_or_else(|| Fault::Refused(format!("the demo's {url} are not served")))
+}
+
+/// One of several commands that the demo gives as one.
+pub(crate) struct Part {
+    pub url: &'static str,
+    pub stream: Uuid,
+    pub command: &'static str,
+    pub body: Value,
 }
 
 /// A command of reference data: entered once.

@@ -39,6 +39,9 @@ async fn the_demo_is_a_company_with_orders_in_every_state_and_loads_once() {
         until,
         parts: 40,
         orders: 100,
+        locations: 6,
+        stock: 60,
+        requests: 250,
     };
     demo::load(&ledger.book, &ledger.tail, &plan, &|_| {}).await.unwrap();
     let end = ledger.tail.end().await.unwrap();
