@@ -160,9 +160,9 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "orders",
-            "id, order_type, status, department_id, currency, revision, tolerance_percent, created_by, created_at, updated_at",
+            "id, order_type, status, department_id, currency, revision, tolerance_percent, stock_refused, created_by, created_at, updated_at",
             format!(
-                "{}, 'purchase', 'pending-approval', {}, 'EUR', 1, 0, {}, {at}, {at} from generate_series(0, {ORDERS} - 1) n",
+                "{}, 'purchase', 'pending-approval', {}, 'EUR', 1, 0, 0, {}, {at}, {at} from generate_series(0, {ORDERS} - 1) n",
                 made(Kind::Order, "n"),
                 made(Kind::Department, &format!("n % {DEPARTMENTS} + 1")),
                 made(Kind::User, &format!("n % {USERS} + 1"))
