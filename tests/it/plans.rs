@@ -2,7 +2,7 @@
 
 use book::Pools;
 use daybook::cloudwatcher::queries::{
-    APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, SUBTREE,
+    APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, REORDER, SUBTREE,
 };
 use daybook::query::cursor::Cursor;
 use daybook::query::named::{Asked, Named};
@@ -38,6 +38,13 @@ fn cases() -> Vec<Case> {
             values: vec![Some(Value::Text(volume::device(1)))],
             place: vec![Value::Timestamp(time), key.clone()],
             indexes: &["requests_device_id"],
+            sorted: true,
+        },
+        Case {
+            query: &REORDER,
+            values: one(Kind::Location, 3),
+            place: vec![Value::Integer(7), key.clone()],
+            indexes: &["inventory_reorder", "parts_pkey"],
             sorted: true,
         },
         Case {

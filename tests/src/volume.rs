@@ -30,6 +30,7 @@ pub enum Kind {
     Order,
     Ask,
     Location,
+    Stock,
 }
 
 /// The id of the n-th of its kind.
@@ -156,6 +157,19 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
                 "{}, 'location ' || n, {}, 'depot', true, {at}, {at} from generate_series(0, {LOCATIONS} - 1) n",
                 made(Kind::Location, "n"),
                 made(Kind::Department, &format!("n % {DEPARTMENTS} + 1"))
+            ),
+        ),
+        (
+            "inventory",
+            "id, part_id, location_id, quantity_on_hand, quantity_reserved, quantity_on_order, reorder_point, reorder_quantity, last_updated_at",
+            // About every tenth is to be reordered, and of as many nobody has said when.
+            format!(
+                "{}, {}, {}, n / {LOCATIONS} * 7919 % 200, n % 3, 0, case when n % 11 > 0 then 20 end, 50, {at}
+                 from generate_series(0, {} - 1) n",
+                made(Kind::Stock, "n"),
+                made(Kind::Part, &format!("n / {LOCATIONS}")),
+                made(Kind::Location, &format!("n % {LOCATIONS}")),
+                LOCATIONS * PARTS
             ),
         ),
         (
