@@ -25,6 +25,7 @@ use crate::extract::{self, POSITION, Parameters, Path, unknown_parameter};
 use crate::problem::{self, Problem};
 use cursor::Cursor;
 use filter::Query;
+use read::Plan;
 use sql::Sight;
 use value::Value;
 
@@ -156,7 +157,7 @@ pub async fn list(
     let posted = app.posted.position(source.context);
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
-    let found = read::rows(&app.pools.reader, by.tenant, move || {
+    let found = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, move || {
         sql::page(source.table, &query, &sight)
     })
     .await?;
@@ -210,7 +211,7 @@ pub async fn row(
         return past::row_at(&app, &by, source, &sight, &key, &columns, &at).await;
     }
     let posted = app.posted.position(source.context);
-    let found = read::rows(&app.pools.reader, by.tenant, move || {
+    let found = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, move || {
         sql::row(source.table, &columns, &values, &sight)
     })
     .await?;

@@ -1,7 +1,9 @@
 //! How Postgres finds what the named queries ask for, among as many rows as the document reckons with.
 
 use book::Pools;
-use daybook::cloudwatcher::queries::{APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, SUBTREE};
+use daybook::cloudwatcher::queries::{
+    APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, REORDER, SUBTREE,
+};
 use daybook::query::cursor::Cursor;
 use daybook::query::named::{Asked, Named};
 use daybook::query::sql::{self, Sight};
@@ -36,6 +38,13 @@ fn cases() -> Vec<Case> {
             values: vec![Some(Value::Text(volume::device(1)))],
             place: vec![Value::Timestamp(time), key.clone()],
             indexes: &["requests_device_id"],
+            sorted: true,
+        },
+        Case {
+            query: &REORDER,
+            values: one(Kind::Location, 3),
+            place: vec![Value::Integer(7), key.clone()],
+            indexes: &["inventory_reorder", "parts_pkey"],
             sorted: true,
         },
         Case {
@@ -134,6 +143,14 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
         departments,
         unmasked: true,
     });
+    for query in QUERIES {
+        let is_tried = cases().iter().any(|case| case.query.address == query.address);
+        assert!(
+            is_tried,
+            "{} is new: say in this file which indexes serve it",
+            query.address
+        );
+    }
     let mut wrong = Vec::new();
     for case in cases() {
         for sight in &sights {

@@ -300,3 +300,51 @@ async fn a_user_has_the_permissions_of_active_roles_and_an_inactive_user_has_non
     assert_eq!(after, json!({"rows": [], "next": null}));
     service.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_at_or_below_its_reorder_point_is_listed_the_least_available_first() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let [department, location] = [Uuid::now_v7(), Uuid::now_v7()];
+    let body = json!({"name": "yard"});
+    done(admin, format!("/v1/identity/departments/{department}/enter"), body).await;
+    let body = json!({"name": "shed", "dept_id": department});
+    done(admin, format!("/v1/cloudwatcher/locations/{location}/enter"), body).await;
+    let mut position = 0;
+    for (name, on_hand, reserved, point) in [
+        ("plenty", 9, 0, Some(5)),
+        ("none", 0, 0, Some(0)),
+        ("promised", 9, 6, Some(5)),
+        ("at the point", 5, 0, Some(5)),
+        ("never reordered", 0, 0, None),
+    ] {
+        let part = Uuid::now_v7();
+        let body = json!({"part_code": name, "name": format!("part {name}")});
+        done(admin, format!("/v1/cloudwatcher/parts/{part}/enter"), body).await;
+        let open = json!({"part_id": part, "location_id": location, "reorder_point": point});
+        let opened = admin.post("/v1/cloudwatcher/inventory", &open).await;
+        position = opened.position();
+        let stock = format!(
+            "/v1/cloudwatcher/inventory/{}",
+            opened.json()["stream"].as_str().unwrap()
+        );
+        if on_hand > 0 {
+            position = done(admin, format!("{stock}/receive"), json!({"quantity": on_hand})).await;
+        }
+        if reserved > 0 {
+            position = done(admin, format!("{stock}/reserve"), json!({"quantity": reserved})).await;
+        }
+    }
+    let path = format!("/v1/cloudwatcher/inventory/reorder?location_id={location}");
+    let all = admin.get_after(&path, position).await.ok();
+    assert_eq!(column(&all, "part_code"), ["none", "promised", "at the point"]);
+    assert_eq!(column(&all, "part")[0], "part none");
+    assert_eq!(column(&all, "quantity_available"), [0, 3, 5]);
+    let first = admin.get(&format!("{path}&limit=2")).await.ok();
+    let rest = admin
+        .get(&format!("{path}&after={}", first["next"].as_str().unwrap()))
+        .await
+        .ok();
+    assert_eq!(column(&rest, "part_code"), ["at the point"]);
+    service.end().await;
+}

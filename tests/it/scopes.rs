@@ -1,15 +1,19 @@
 //! What belongs to a department is seen by its members and those of the departments above, wherever one looks.
 
+use domain::cloudwatcher::inventory::StockKey;
 use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;
 
-const MEMBER: [&str; 6] = [
+const MEMBER: [&str; 9] = [
     "cloudwatcher.orders.read",
     "cloudwatcher.order_items.read",
     "cloudwatcher.order_history.read",
     "cloudwatcher.order_approvals.read",
     "cloudwatcher.locations.read",
+    "cloudwatcher.inventory.read",
+    "cloudwatcher.stock_levels.read",
+    "cloudwatcher.stock_moves.read",
     "audit.read",
 ];
 
@@ -18,6 +22,7 @@ struct Department {
     id: Uuid,
     order: Uuid,
     location: Uuid,
+    stock: Uuid,
 }
 
 impl Department {
@@ -39,12 +44,30 @@ impl Department {
             .post(&format!("/v1/cloudwatcher/locations/{location}/enter"), &entry)
             .await
             .ok();
-        Self { id, order, location }
+        let key = StockKey {
+            part_id: part,
+            variant_id: None,
+            location_id: location,
+        };
+        let receive = json!({"quantity": 3, "stock": key});
+        let stock = key.stream(admin.tenant);
+        let path = format!("/v1/cloudwatcher/inventory/{stock}");
+        admin.post(&format!("{path}/receive"), &receive).await.ok();
+        let set = json!({"reorder_point": 5});
+        admin.post(&format!("{path}/set-reorder"), &set).await.ok();
+        Self {
+            id,
+            order,
+            location,
+            stock,
+        }
     }
 
     /// What only its members, and those above, may look at.
     fn addresses(&self) -> Vec<String> {
-        let Self { order, location, .. } = self;
+        let Self {
+            order, location, stock, ..
+        } = self;
         vec![
             format!("/v1/cloudwatcher/orders/{order}"),
             format!("/v1/cloudwatcher/orders/{order}/history"),
@@ -55,6 +78,10 @@ impl Department {
             format!("/v1/cloudwatcher/locations/{location}"),
             format!("/v1/cloudwatcher/locations/{location}/history"),
             format!("/v1/streams/cloudwatcher/location/{location}"),
+            format!("/v1/cloudwatcher/inventory/{stock}"),
+            format!("/v1/cloudwatcher/inventory/{stock}/history"),
+            format!("/v1/streams/cloudwatcher/inventory/{stock}"),
+            format!("/v1/streams/cloudwatcher/inventory/{stock}/state"),
         ]
     }
 }
@@ -114,9 +141,24 @@ async fn members_see_their_own_department_and_those_below_in_tables_queries_hist
     }
     let mut locations = vec![north.location, depot.location];
     locations.sort_unstable();
-    let rows = member.get("/v1/cloudwatcher/locations").await.ok();
-    assert_eq!(column(&rows, "rows", "id"), locations);
-    for (aggregate, streams) in [("order", orders), ("location", locations)] {
+    let mut stock = vec![north.stock, depot.stock];
+    stock.sort_unstable();
+    for (table, name, own) in [
+        ("locations", "id", &locations),
+        ("inventory", "id", &stock),
+        ("stock_levels", "location_id", &locations),
+        ("stock_moves", "inventory_id", &stock),
+    ] {
+        let rows = member.get(&format!("/v1/cloudwatcher/{table}")).await.ok();
+        assert_eq!(column(&rows, "rows", name), *own, "{table}");
+    }
+    for department in [&company, &north, &depot, &south] {
+        let reorder = format!("/v1/cloudwatcher/inventory/reorder?location_id={}", department.location);
+        let found = column(&member.get(&reorder).await.ok(), "rows", "id");
+        let is_own = stock.contains(&department.stock);
+        assert_eq!(found, if is_own { vec![department.stock] } else { Vec::new() });
+    }
+    for (aggregate, streams) in [("order", orders), ("location", locations), ("inventory", stock)] {
         let log = member
             .get(&format!(
                 "/v1/events?context=cloudwatcher&aggregate={aggregate}&limit=200"

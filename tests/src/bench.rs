@@ -72,7 +72,12 @@ pub const GROUPS: &[Group] = &[
         run: || Box::pin(tables::run()),
     },
     Group {
-        figures: &["query.pending-requests", "query.best-supplier", "query.approval-chain"],
+        figures: &[
+            "query.pending-requests",
+            "query.reorder",
+            "query.best-supplier",
+            "query.approval-chain",
+        ],
         run: || Box::pin(queries::run()),
     },
 ];

@@ -30,6 +30,7 @@ pub enum Kind {
     Order,
     Ask,
     Location,
+    Stock,
 }
 
 /// The id of the n-th of its kind.
@@ -159,10 +160,23 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         (
-            "orders",
-            "id, order_type, status, department_id, currency, revision, tolerance_percent, created_by, created_at, updated_at",
+            "inventory",
+            "id, part_id, location_id, quantity_on_hand, quantity_reserved, quantity_on_order, reorder_point, reorder_quantity, last_updated_at",
+            // About every tenth is to be reordered, and of as many nobody has said when.
             format!(
-                "{}, 'purchase', 'pending-approval', {}, 'EUR', 1, 0, {}, {at}, {at} from generate_series(0, {ORDERS} - 1) n",
+                "{}, {}, {}, n / {LOCATIONS} * 7919 % 200, n % 3, 0, case when n % 11 > 0 then 20 end, 50, {at}
+                 from generate_series(0, {} - 1) n",
+                made(Kind::Stock, "n"),
+                made(Kind::Part, &format!("n / {LOCATIONS}")),
+                made(Kind::Location, &format!("n % {LOCATIONS}")),
+                LOCATIONS * PARTS
+            ),
+        ),
+        (
+            "orders",
+            "id, order_type, status, department_id, currency, revision, tolerance_percent, stock_refused, created_by, created_at, updated_at",
+            format!(
+                "{}, 'purchase', 'pending-approval', {}, 'EUR', 1, 0, 0, {}, {at}, {at} from generate_series(0, {ORDERS} - 1) n",
                 made(Kind::Order, "n"),
                 made(Kind::Department, &format!("n % {DEPARTMENTS} + 1")),
                 made(Kind::User, &format!("n % {USERS} + 1"))

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::auth::By;
 use crate::extract::{self, Parameters};
 use crate::problem::Problem;
-use crate::query::{Source, read};
+use crate::query::Source;
+use crate::query::read::{self, Plan};
 
 /// Needed to decide, and so to see what waits for one's decision.
 pub const APPROVE: &str = "cloudwatcher.approval.approve";
@@ -58,7 +59,7 @@ pub async fn list(
         debug_assert!(bound.is_ok(), "ids, times and numbers can always be sent");
         QueryBuilder::<Postgres>::with_arguments(OPEN, arguments)
     };
-    let rows = read::rows(&app.pools.reader, by.tenant, query).await?;
+    let rows = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, query).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let next = match rows.get(page.saturating_sub(1)) {
         Some(last) if rows.len() > page => Some(format!(

@@ -9,7 +9,7 @@ use super::queries::BEST_OFFERS;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::query::named::Asked;
-use crate::query::read;
+use crate::query::read::{self, Plan};
 use crate::query::sql::{self, Sight};
 use crate::query::value::Value;
 
@@ -48,7 +48,7 @@ pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uui
         departments: None,
         unmasked: true,
     };
-    let found = read::rows(&app.pools.reader, tenant, move || {
+    let found = read::rows(&app.pools.reader, tenant, Plan::OfStatement, move || {
         sql::chosen(&BEST_OFFERS, &asked, &sight)
     })
     .await?;

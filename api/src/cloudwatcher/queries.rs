@@ -4,7 +4,9 @@
 use projections::Kind;
 use projections::cloudwatcher::approvals::OrderApprovalRow;
 use projections::cloudwatcher::departments::DepartmentRow;
+use projections::cloudwatcher::inventory::InventoryRow;
 use projections::cloudwatcher::orders::OrderRow;
+use projections::cloudwatcher::parts::PartRow;
 use projections::cloudwatcher::requests::RequestRow;
 use projections::cloudwatcher::roles::{RolePermissionRow, RoleRow};
 use projections::cloudwatcher::suppliers::{PartSupplierRow, SupplierRow};
@@ -16,6 +18,7 @@ use crate::query::named::{Beside, Named, Parameter, Place};
 /// All of them.
 pub const QUERIES: &[&Named] = &[
     &PENDING_REQUESTS,
+    &REORDER,
     &BEST_OFFERS,
     &APPROVAL_CHAIN,
     &SUBTREE,
@@ -51,6 +54,47 @@ pub static PENDING_REQUESTS: Named = Named {
         ID,
     ],
     descending: true,
+};
+
+/// Pattern 2 of the document.
+pub static REORDER: Named = Named {
+    address: "/v1/cloudwatcher/inventory/reorder",
+    doc: "What a location has at or below its reorder point, the least available first. What is on order does not count here; the suggestions to reorder take it into account.",
+    table: InventoryRow::TABLE,
+    also: &[],
+    oneself: None,
+    takes: &[Parameter {
+        name: "location_id",
+        table: InventoryRow::TABLE,
+        column: "location_id",
+        required: true,
+        doc: "the location",
+    }],
+    beside: &[
+        Beside::Column {
+            name: "part_code",
+            of: "p",
+            table: PartRow::TABLE,
+            column: "part_code",
+            outer: false,
+        },
+        Beside::Column {
+            name: "part",
+            of: "p",
+            table: PartRow::TABLE,
+            column: "name",
+            outer: false,
+        },
+    ],
+    sql: include_str!("queries/reorder.sql"),
+    order: &[
+        Place {
+            sql: "t.quantity_available",
+            kind: Kind::Integer,
+        },
+        ID,
+    ],
+    descending: false,
 };
 
 /// Pattern 3 of the document.

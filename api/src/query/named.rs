@@ -10,8 +10,9 @@ use projections::table::{Column, Kind, Table};
 
 use super::cursor::Cursor;
 use super::filter::{self, PAGE_ROWS};
+use super::read::{self, Plan};
 use super::value::{self, Value};
-use super::{Source, answer, may_read, no_row, read, rows_and_next, sees_masked, sql};
+use super::{Source, answer, may_read, no_row, rows_and_next, sees_masked, sql};
 use crate::app::App;
 use crate::auth::{By, Principal};
 use crate::extract::{self, Parameters, Path};
@@ -209,7 +210,10 @@ pub async fn list(
     let posted = app.posted.position(source.context);
 
     let (page, sight) = (asked.clone(), source.sight_of(&by));
-    let found = read::rows(&app.pools.reader, by.tenant, move || sql::chosen(query, &page, &sight)).await?;
+    let found = read::rows(&app.pools.reader, by.tenant, Plan::OfStatement, move || {
+        sql::chosen(query, &page, &sight)
+    })
+    .await?;
     if found.is_empty() {
         subjects(query, &app, &by, &asked).await?;
     }
@@ -226,7 +230,7 @@ async fn subjects(query: &'static Named, app: &App, by: &By, asked: &Asked) -> R
         };
         let source = Source::of(parameter.table.context, parameter.table.name)?;
         let (sight, keys) = (source.sight_of(by), vec![key.clone()]);
-        let found = read::rows(&app.pools.reader, by.tenant, move || {
+        let found = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, move || {
             let columns: Vec<_> = parameter.of().into_iter().collect();
             sql::row(source.table, &columns, &keys, &sight)
         });

@@ -6,6 +6,15 @@ use uuid::Uuid;
 
 use crate::problem::{self, Problem};
 
+/// For which values a statement is planned.
+#[derive(Debug, Clone, Copy)]
+pub enum Plan {
+    /// Those at hand: which index serves a query depends on which filter is the selective one.
+    OfValues,
+    /// Any, and so only now and then: one plan is right for all, as a test of the plans has found.
+    OfStatement,
+}
+
 /// How often a statement is tried that a swap of generations broke.
 const SWAPS_MAX: usize = 3;
 
@@ -14,7 +23,7 @@ const SWAPS_MAX: usize = 3;
 ///
 /// # Errors
 /// 503 when the database does not answer or the query takes too long.
-pub async fn rows<B>(pool: &PgPool, tenant: Uuid, build: B) -> Result<Vec<PgRow>, Problem>
+pub async fn rows<B>(pool: &PgPool, tenant: Uuid, plan: Plan, build: B) -> Result<Vec<PgRow>, Problem>
 where
     B: Fn() -> QueryBuilder<'static, Postgres> + Send + 'static,
 {
@@ -22,7 +31,7 @@ where
     let reading = async move {
         let mut tried = 1;
         loop {
-            match once(&pool, tenant, build()).await {
+            match once(&pool, tenant, plan, build()).await {
                 Err(error) if tried < SWAPS_MAX && met_a_swap(&error) => tried += 1,
                 outcome => return outcome,
             }
@@ -45,12 +54,16 @@ where
 async fn once(
     pool: &PgPool,
     tenant: Uuid,
+    plan: Plan,
     mut query: QueryBuilder<'static, Postgres>,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
-    // The tenant's row-level security, and plans for the values at hand: which index serves a query
-    // depends on which filter is the selective one.
+    let mode = match plan {
+        Plan::OfValues => "force_custom_plan",
+        Plan::OfStatement => "force_generic_plan",
+    };
+    // Row-level security asks for the tenant.
     let begin = format!(
-        "begin read only; select set_config('daybook.tenant', '{tenant}', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
+        "begin read only; select set_config('daybook.tenant', '{tenant}', true), set_config('plan_cache_mode', '{mode}', true)"
     );
     let mut transaction = pool.begin_with(begin).await?;
     let rows = query.build().fetch_all(&mut *transaction).await?;

@@ -483,6 +483,9 @@ impl Goods {
             ("orders", "remove-item") => (json!({"item_id": self.items[1]}), 200),
             ("orders", "change-currency") => (json!({"currency": "USD"}), 200),
             ("orders", "annotate") => (json!({"note": "another"}), 200),
+            // What only Daybook says, and what nothing was refused of.
+            ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
+            ("orders", "retry-stock") => (none(), 422),
             ("orders", "submit" | "cancel") => (none(), 200),
             ("orders", "settle-approval" | "place") => return Some((self.id("to place"), none(), 200)),
             ("orders", "receive") => {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Figure, percentile};
 use crate::process::Process;
-use crate::volume::{self, DEVICES, Kind, ORDERS, PARTS};
+use crate::volume::{self, DEVICES, Kind, LOCATIONS, ORDERS, PARTS};
 use crate::{Client, Database, service, setting};
 
 const CLIENTS: u32 = 8;
@@ -18,10 +18,14 @@ const MEASURED: Duration = Duration::from_secs(8);
 /// A figure, the half of its answers, and what is asked for the n-th time.
 type Pattern = (&'static str, &'static str, fn(u32) -> String);
 
-const PATTERNS: [Pattern; 3] = [
+const PATTERNS: [Pattern; 4] = [
     ("query.pending-requests", "query.pending-requests.p50", |n| {
         let device = volume::device(n % DEVICES);
         format!("/v1/cloudwatcher/requests/pending?device_id={device}")
+    }),
+    ("query.reorder", "query.reorder.p50", |n| {
+        let location = volume::id(Kind::Location, n % LOCATIONS);
+        format!("/v1/cloudwatcher/inventory/reorder?location_id={location}")
     }),
     ("query.best-supplier", "query.best-supplier.p50", |n| {
         let part = volume::id(Kind::Part, n % PARTS);
