@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::keys::Verifier;
 use crate::auth::principal::Principals;
+use crate::cloudwatcher::receive::UnderWay;
+use crate::cloudwatcher::waiting::Waiting;
 use crate::health::Standing;
 use crate::problem::{self, Problem};
 use crate::rates::Rates;
@@ -47,6 +49,10 @@ pub struct Parts {
     pub requests: Semaphore,
     pub log_reads: Semaphore,
     pub event_streams: Arc<Semaphore>,
+    /// The requests of devices that are being received.
+    pub under_way: UnderWay,
+    /// The devices that wait for a response.
+    pub waiting: Waiting,
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }

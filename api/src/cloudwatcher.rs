@@ -5,4 +5,7 @@ pub mod decide;
 pub mod inbox;
 pub mod offers;
 pub mod queries;
+pub mod receive;
+pub mod response;
 pub mod stock;
+pub mod waiting;

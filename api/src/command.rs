@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{By, Principal};
+use crate::cloudwatcher::receive;
 use crate::extract::{self, POSITION, Path};
 use crate::problem::{self, Problem};
 use headers::Asked;
@@ -174,6 +175,9 @@ impl Sent<'_> {
     /// [`Problem`].
     pub(crate) async fn carry_out(&self, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
         permitted(self.aggregate, self.command, by)?;
+        if receive::concerns(self) {
+            return receive::carry_out(self, app, by, fields).await;
+        }
         let envelope = self.envelope(by, &fields);
         let span = tracing::Span::current();
         span.record("command_id", tracing::field::display(envelope.command_id));
@@ -186,7 +190,7 @@ impl Sent<'_> {
         Ok(answer)
     }
 
-    fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
+    pub(crate) fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
         let command_id = self
             .asked
             .key
@@ -298,7 +302,7 @@ impl Sent<'_> {
         Ok(())
     }
 
-    fn step(&self, if_match: Option<i64>, fields: &Value) -> Result<Step, Problem> {
+    pub(crate) fn step(&self, if_match: Option<i64>, fields: &Value) -> Result<Step, Problem> {
         self.aggregate
             .parse(self.stream, if_match, self.command, fields.clone())
             .map_err(|unparsed| {
@@ -314,7 +318,7 @@ impl Sent<'_> {
             })
     }
 
-    fn told(&self, error: ExecuteError) -> Problem {
+    pub(crate) fn told(&self, error: ExecuteError) -> Problem {
         match error {
             ExecuteError::Refused(refusal) => self.refused(refusal),
             ExecuteError::NotFound { .. } => self.not_found(),
@@ -327,7 +331,7 @@ impl Sent<'_> {
     fn refused(&self, refusal: Refusal) -> Problem {
         match refusal.class {
             Class::Missing => self.not_found(),
-            Class::Forbidden | Class::Refused => refusal.into(),
+            Class::Forbidden | Class::Conflict | Class::Refused => refusal.into(),
         }
     }
 

@@ -274,6 +274,7 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let recorder = RECORDER.get().and_then(Option::as_ref);
     let recorder = recorder.ok_or_else(|| Problem::new(problem::UNAVAILABLE, "this process has no metrics"))?;
     metrics::gauge!("daybook_book_position").set(*app.end.borrow() as f64);
+    metrics::gauge!("daybook_responses_awaited").set(app.waiting.requests() as f64);
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [
         (&app.pools.writer, "writer"),

@@ -42,6 +42,7 @@ problems! {
     METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here";
     CLAIMED "claimed" CONFLICT "A value is taken";
     KEY_REUSED "key-reused" CONFLICT "The Idempotency-Key was used for something else";
+    IN_PROGRESS "in-progress" CONFLICT "The first sending of it is under way";
     BUSY "busy" CONFLICT "It is under way already";
     MOVED "moved" PRECONDITION_FAILED "The stream has moved";
     TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large";
@@ -240,6 +241,7 @@ impl From<Refusal> for Problem {
         let status = match refusal.class {
             Class::Missing => StatusCode::NOT_FOUND,
             Class::Forbidden => StatusCode::FORBIDDEN,
+            Class::Conflict => StatusCode::CONFLICT,
             Class::Refused => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let r#type = format!("/problems/{}/{}", refusal.aggregate_type, refusal.rule);

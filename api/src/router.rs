@@ -43,6 +43,7 @@ pub fn router(app: App, roles: &[Role]) -> Router {
         .route("/metrics", get(health::metrics));
     if roles.contains(&Role::Api) {
         router = router.merge(api().layer(middleware::from_fn_with_state(app.clone(), bounded)));
+        router = router.merge(patient().layer(middleware::from_fn(patiently)));
     }
     router
         .fallback(no_route)
@@ -53,13 +54,32 @@ pub fn router(app: App, roles: &[Role]) -> Router {
 }
 
 fn api() -> Router<App> {
-    routes()
-        .into_iter()
-        .fold(openapi::docs(), |router, (path, methods)| router.route(path, methods))
+    let added = |router: Router<App>, (path, methods)| router.route(path, methods);
+    brief_routes().into_iter().fold(openapi::docs(), added)
 }
 
+/// The routes of requests that wait for something to happen, which take longer than others may.
+fn patient() -> Router<App> {
+    let added = |router: Router<App>, (path, methods)| router.route(path, methods);
+    patient_routes().into_iter().fold(Router::new(), added)
+}
+
+type Route = (&'static str, MethodRouter<App>);
+
 /// The routes of the API. A test finds each of them in the OpenAPI document.
-pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
+#[cfg(test)]
+pub fn routes() -> Vec<Route> {
+    brief_routes().into_iter().chain(patient_routes()).collect()
+}
+
+fn patient_routes() -> Vec<Route> {
+    vec![(
+        "/v1/cloudwatcher/requests/{id}/response",
+        get(cloudwatcher::response::wait),
+    )]
+}
+
+fn brief_routes() -> Vec<Route> {
     let mut routes = fixed();
     routes.extend(cloudwatcher::queries::QUERIES.iter().map(|&named| {
         let list = move |app: State<App>,
@@ -74,7 +94,7 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
     routes
 }
 
-fn fixed() -> Vec<(&'static str, MethodRouter<App>)> {
+fn fixed() -> Vec<Route> {
     vec![
         ("/v1/{context}/{name}", get(query::list).post(command::create)),
         ("/v1/{context}/{name}/{id}", get(query::row)),
@@ -92,6 +112,10 @@ fn fixed() -> Vec<(&'static str, MethodRouter<App>)> {
         ),
         ("/v1/cloudwatcher/approvals/inbox", get(cloudwatcher::inbox::list)),
         ("/v1/cloudwatcher/approvals/decide", post(cloudwatcher::decide::send)),
+        (
+            "/v1/cloudwatcher/requests/{id}/response/stream",
+            get(cloudwatcher::response::stream),
+        ),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
         ("/v1/events/{position}", get(audit::events::one)),
@@ -224,6 +248,18 @@ async fn drain(request: Request) {
         }
     };
     let _ = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), reading).await;
+}
+
+/// Ends what takes longer than it may wait and a brief request may take. How many wait is bounded where they do.
+async fn patiently(request: Request, next: Next) -> Response {
+    let seconds = cloudwatcher::response::WAIT_SECONDS_MAX + REQUEST_SECONDS_MAX;
+    match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("the request took longer than {seconds} s");
+            Problem::new(problem::UNAVAILABLE, detail).into_response()
+        }
+    }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

@@ -23,6 +23,8 @@ use tracing::{debug, info, warn};
 use crate::app::{App, EVENT_STREAMS_MAX, LOG_READS_MAX, Parts};
 use crate::auth::keys::Verifier;
 use crate::auth::principal::Principals;
+use crate::cloudwatcher::receive::UnderWay;
+use crate::cloudwatcher::waiting::{self, Waiting};
 use crate::config::Config;
 use crate::rates::Rates;
 use crate::rebuilds::Rebuilds;
@@ -105,6 +107,8 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         requests: Semaphore::new(REQUESTS_MAX),
         log_reads: Semaphore::new(LOG_READS_MAX),
         event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+        under_way: UnderWay::default(),
+        waiting: Waiting::default(),
         stop: stop.clone(),
         pools: pools.clone(),
         book: book.clone(),
@@ -120,6 +124,13 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         tasks.spawn(async move { keys.verifier.refresh(until).await });
         let until = drained.clone();
         tasks.spawn(async move { rates.rates.sweep(until).await });
+        let means = waiting::Means {
+            pool: pools.projector.clone(),
+            posted: app.posted.clone(),
+            context: &projections::cloudwatcher::CONTEXT,
+            end: app.end.clone(),
+        };
+        tasks.spawn(waiting::follow(app.waiting.clone(), means, drained.clone()));
     }
     info!(%address, ?roles, "daybook serves");
     let done = tokio::spawn(run(listener, router(app, &roles), stop, drained, tasks, pools));

@@ -138,6 +138,22 @@ impl Tail {
         self.opened(rows.iter().map(recorded).collect::<Result<_, _>>()?).await
     }
 
+    /// The first event of a stream; `None` when it has none.
+    ///
+    /// # Errors
+    /// The database's error, or a stored event that cannot be read.
+    pub async fn first(&self, aggregate_type: &str, id: Uuid) -> Result<Option<Recorded<String>>, BookError> {
+        let row = sqlx::query(select_events!(
+            "where aggregate_type = $1 and aggregate_id = $2 and sequence = 1"
+        ))
+        .bind(aggregate_type)
+        .bind(id.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        let first = row.iter().map(recorded).collect::<Result<_, _>>()?;
+        Ok(self.opened(first).await?.pop())
+    }
+
     /// At most `limit` events of these kinds of streams after `position`, in order, and how far the
     /// book was looked through for them.
     ///

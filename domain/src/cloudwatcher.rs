@@ -5,6 +5,8 @@ pub mod approval_policy;
 pub mod buyer;
 pub mod currency;
 pub mod delegation;
+pub mod device_connection;
+pub mod device_policy;
 pub mod inventory;
 pub mod location;
 pub mod order;
@@ -68,4 +70,84 @@ pub enum OrderType {
     InternalTransfer,
     /// Parts go back from a location to their suppliers.
     Return,
+}
+
+/// How far a request of a device got.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum RequestStatus {
+    /// Nobody works on it yet.
+    Pending,
+    Processing,
+    /// Its response is there.
+    Completed,
+    /// Its response says what went wrong.
+    Failed,
+}
+
+/// How far the response to a request got.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ResponseStatus {
+    /// It is being made; its content is empty.
+    Processing,
+    /// It waits for the device.
+    Ready,
+    /// The device has it.
+    Delivered,
+    /// It says what went wrong.
+    Failed,
+}
+
+/// Whether a file is where it should be in the cloud.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum SyncStatus {
+    Pending,
+    Synced,
+    Failed,
+}
+
+/// What a file belongs to.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum FileType {
+    Request,
+    Response,
+}
+
+/// Where a file is kept.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum CloudProvider {
+    Sharepoint,
+    GoogleDrive,
+    Local,
+}
+
+/// How a device is connected.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ConnectionType {
+    Websocket,
+    Polling,
+    Webhook,
 }

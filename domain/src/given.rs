@@ -174,6 +174,11 @@ impl<D: Decider + Debug> When<D> {
         assert_eq!(self.outcome, Err(refusal));
     }
 
+    /// What came of it, for a test that looks at part of it.
+    pub(crate) fn outcome(self) -> Result<Vec<D::Event>, D::Refusal> {
+        self.outcome
+    }
+
     /// What happened, for a test that looks at part of it.
     #[track_caller]
     pub(crate) fn events(self) -> Vec<D::Event> {

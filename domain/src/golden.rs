@@ -3,6 +3,7 @@
 //! missing, never over one that is there, and the history anew.
 
 mod approvals;
+mod devices;
 mod fulfilment;
 mod history;
 mod ledger;

@@ -56,6 +56,8 @@ macro_rules! each_aggregate {
             Location = $crate::register::Register<$crate::cloudwatcher::location::Location> => "locations",
             Inventory = $crate::cloudwatcher::inventory::Inventory => "inventory",
             DeviceRequest = $crate::cloudwatcher::request::DeviceRequest => "requests",
+            DeviceConnection = $crate::cloudwatcher::device_connection::DeviceConnection => "device-connections",
+            DevicePolicy = $crate::register::Register<$crate::cloudwatcher::device_policy::DevicePolicy> => "device-policies",
             Order = $crate::cloudwatcher::order::Order => "orders",
             ApprovalPolicy = $crate::register::Register<$crate::cloudwatcher::approval_policy::ApprovalPolicy> => "approval-policies",
             Delegations = $crate::cloudwatcher::delegation::Delegations => "delegations",

@@ -9,6 +9,8 @@ pub enum Class {
     Missing,
     /// A rule forbids it: for this actor, not at all.
     Forbidden,
+    /// What should be told apart from all else, a key or an id, was used for something else before.
+    Conflict,
     /// A rule forbids it in the present state or with these values.
     Refused,
 }

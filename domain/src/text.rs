@@ -1,5 +1,6 @@
 //! Limits of values that a column must be able to hold, checked before an event exists.
 
+use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -71,6 +72,22 @@ pub fn within(value: i32, min: i32, max: i32) -> Result<(), Unfit> {
             min: min.into(),
             max: max.into(),
         })
+    }
+}
+
+/// Years in which something that is told of can have happened.
+const MOMENT_YEAR_MIN: i32 = 2000;
+const MOMENT_YEAR_MAX: i32 = 9999;
+
+/// A moment that every column of times can hold.
+///
+/// # Errors
+/// [`Unfit::Form`].
+pub fn moment(value: DateTime<Utc>) -> Result<(), Unfit> {
+    if (MOMENT_YEAR_MIN..=MOMENT_YEAR_MAX).contains(&value.year()) {
+        Ok(())
+    } else {
+        Err(Unfit::Form("must lie in the years 2000 to 9999"))
     }
 }
 

@@ -76,12 +76,82 @@ create table requests (
     id           uuid        primary key,
     device_id    varchar(50) not null,
     request_type varchar(50) not null,
+    request_key  varchar(100),
     status       varchar(50) not null,
     payload_hash varchar(64) not null,
     created_by   uuid,
     created_at   timestamptz not null,
     updated_at   timestamptz not null
 ) with (fillfactor = 90);
+
+create table request_metadata (
+    tenant_id  uuid         not null,
+    id         uuid         primary key,
+    request_id uuid         not null,
+    key        varchar(100) not null,
+    value      text         not null,
+    created_at timestamptz  not null
+);
+
+create table responses (
+    tenant_id    uuid        not null,
+    id           uuid        primary key,
+    request_id   uuid        not null,
+    status       varchar(50) not null,
+    content      jsonb       not null,
+    ai_processed boolean     not null,
+    delivered_at timestamptz,
+    created_at   timestamptz not null,
+    updated_at   timestamptz not null
+) with (fillfactor = 90);
+
+create table response_metadata (
+    tenant_id   uuid         not null,
+    id          uuid         primary key,
+    response_id uuid         not null,
+    key         varchar(100) not null,
+    value       text         not null,
+    created_at  timestamptz  not null
+);
+
+create table cloud_file_refs (
+    tenant_id       uuid         not null,
+    id              uuid         primary key,
+    request_id      uuid         not null,
+    response_id     uuid,
+    file_type       varchar(50)  not null,
+    cloud_provider  varchar(50)  not null,
+    cloud_path      varchar(500) not null,
+    file_size_bytes bigint,
+    uploaded_at     timestamptz,
+    sync_status     varchar(50)  not null,
+    created_at      timestamptz  not null
+);
+
+create table agent_decisions (
+    tenant_id        uuid         not null,
+    id               uuid         primary key,
+    request_id       uuid         not null,
+    agent_name       varchar(100) not null,
+    decision_type    varchar(100) not null,
+    decision_value   text         not null,
+    reasoning        jsonb,
+    confidence_score decimal(3, 2),
+    created_at       timestamptz  not null
+);
+
+create table device_connections (
+    tenant_id                uuid        not null,
+    id                       uuid        primary key,
+    device_id                varchar(50) not null,
+    user_id                  uuid,
+    connection_type          varchar(50) not null,
+    ip_address               inet,
+    connected_at             timestamptz not null,
+    disconnected_at          timestamptz,
+    session_duration_seconds integer,
+    created_at               timestamptz not null
+);
 
 create table suppliers (
     tenant_id      uuid         not null,
@@ -345,6 +415,7 @@ alter table roles add constraint roles_name unique (tenant_id, name) deferrable 
 alter table user_roles add constraint user_roles_user_id_role_id unique (user_id, role_id) deferrable initially deferred;
 alter table user_departments add constraint user_departments_user_id_dept_id unique (user_id, dept_id) deferrable initially deferred;
 alter table role_permissions add constraint role_permissions_role_id_permission unique (role_id, permission) deferrable initially deferred;
+alter table responses add constraint responses_request_id unique (request_id) deferrable initially deferred;
 alter table parts add constraint parts_part_code unique (tenant_id, part_code) deferrable initially deferred;
 alter table part_variants add constraint part_variants_part_id_variant_code unique (part_id, variant_code) deferrable initially deferred;
 -- A missing variant is one value: an offer for the part itself.
@@ -382,6 +453,37 @@ create index requests_request_type on requests (tenant_id, request_type, created
 create index requests_created_at on requests (tenant_id, created_at, id);
 create index requests_payload_hash on requests (tenant_id, payload_hash);
 create index requests_created_by on requests (created_by);
+create index requests_request_key on requests (tenant_id, request_key);
+
+create index request_metadata_request_id on request_metadata (request_id, key);
+create index request_metadata_key on request_metadata (tenant_id, key, created_at, id);
+-- A longer value would not fit into an index.
+create index request_metadata_key_value on request_metadata (tenant_id, key, value) where char_length(value) <= 500;
+create index request_metadata_created_at on request_metadata (tenant_id, created_at, id);
+
+create index responses_status on responses (tenant_id, status, created_at, id);
+create index responses_ai_processed on responses (tenant_id, ai_processed, created_at, id);
+create index responses_created_at on responses (tenant_id, created_at, id);
+
+create index response_metadata_response_id on response_metadata (response_id, key);
+create index response_metadata_key on response_metadata (tenant_id, key, created_at, id);
+create index response_metadata_created_at on response_metadata (tenant_id, created_at, id);
+
+create index cloud_file_refs_request_id on cloud_file_refs (request_id, created_at, id);
+create index cloud_file_refs_response_id on cloud_file_refs (response_id);
+create index cloud_file_refs_cloud_provider on cloud_file_refs (tenant_id, cloud_provider, created_at, id);
+create index cloud_file_refs_sync_status on cloud_file_refs (tenant_id, sync_status, created_at, id);
+create index cloud_file_refs_created_at on cloud_file_refs (tenant_id, created_at, id);
+
+create index agent_decisions_request_id on agent_decisions (request_id, created_at, id);
+create index agent_decisions_agent_name on agent_decisions (tenant_id, agent_name, created_at, id);
+create index agent_decisions_decision_type on agent_decisions (tenant_id, decision_type, created_at, id);
+create index agent_decisions_created_at on agent_decisions (tenant_id, created_at, id);
+
+create index device_connections_device_id on device_connections (tenant_id, device_id, connected_at, id);
+create index device_connections_user_id on device_connections (user_id, connected_at, id);
+create index device_connections_connected_at on device_connections (tenant_id, connected_at, id);
+create index device_connections_created_at on device_connections (tenant_id, created_at, id);
 
 create index suppliers_name on suppliers (tenant_id, name);
 create index suppliers_is_preferred on suppliers (tenant_id, is_preferred, created_at, id);
@@ -482,6 +584,13 @@ alter table user_departments add constraint user_departments_user foreign key (u
 alter table user_departments add constraint user_departments_department foreign key (dept_id) references departments on delete cascade deferrable initially deferred;
 alter table role_permissions add constraint role_permissions_role foreign key (role_id) references roles on delete cascade deferrable initially deferred;
 alter table requests add constraint requests_created_by_user foreign key (created_by) references users deferrable initially deferred;
+alter table request_metadata add constraint request_metadata_request foreign key (request_id) references requests on delete cascade deferrable initially deferred;
+alter table responses add constraint responses_request foreign key (request_id) references requests on delete cascade deferrable initially deferred;
+alter table response_metadata add constraint response_metadata_response foreign key (response_id) references responses on delete cascade deferrable initially deferred;
+alter table cloud_file_refs add constraint cloud_file_refs_request foreign key (request_id) references requests on delete cascade deferrable initially deferred;
+alter table cloud_file_refs add constraint cloud_file_refs_response foreign key (response_id) references responses on delete cascade deferrable initially deferred;
+alter table agent_decisions add constraint agent_decisions_request foreign key (request_id) references requests deferrable initially deferred;
+alter table device_connections add constraint device_connections_user foreign key (user_id) references users deferrable initially deferred;
 alter table part_variants add constraint part_variants_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_variant foreign key (variant_id) references part_variants on delete cascade deferrable initially deferred;

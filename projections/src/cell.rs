@@ -1,5 +1,7 @@
 //! Cells: the Rust types that one column can hold, and keys made of them.
 
+mod inet;
+
 use std::fmt::Debug;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};

@@ -4,9 +4,11 @@ pub mod departments;
 pub mod roles;
 pub mod users;
 
+pub mod devices;
 pub mod locations;
 pub mod parts;
 pub mod requests;
+pub mod responses;
 pub mod suppliers;
 
 pub mod consumption;
@@ -42,6 +44,7 @@ pub static CONTEXT: Context = Context {
         "cloudwatcher.location",
         "cloudwatcher.inventory",
         "cloudwatcher.request",
+        "cloudwatcher.device-connection",
         "cloudwatcher.order",
         "cloudwatcher.approval",
         "cloudwatcher.delegation",
@@ -50,7 +53,8 @@ pub static CONTEXT: Context = Context {
     images: false,
 };
 
-/// Parents before their children.
+/// Parents before their children; but what is deleted along with its parent comes before it, so that no
+/// cascade ever fires.
 static TABLES: &[&dyn Projection] = &[
     &of::<users::UserRow>(),
     &of::<roles::RoleRow>(),
@@ -63,7 +67,13 @@ static TABLES: &[&dyn Projection] = &[
     &of::<parts::PartVariantRow>(),
     &of::<suppliers::PartSupplierRow>(),
     &of::<locations::LocationRow>(),
+    &of::<responses::ResponseMetadataRow>(),
+    &of::<requests::RequestMetadataRow>(),
+    &of::<devices::CloudFileRefRow>(),
+    &of::<responses::ResponseRow>(),
     &of::<requests::RequestRow>(),
+    &of::<devices::AgentDecisionRow>(),
+    &of::<devices::DeviceConnectionRow>(),
     &of::<orders::OrderRow>(),
     &of::<orders::OrderItemRow>(),
     &of::<order_history::OrderHistoryRow>(),

@@ -147,6 +147,11 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             let path = template.replace("{id}", &goods.id(words[2]).to_string());
             read(path, words[2], [200, 404, 200])
         }
+        ("get", ["v1", "cloudwatcher", "requests", "{id}", "response", rest @ ..]) => {
+            let path = format!("/v1/cloudwatcher/requests/{}/response", goods.id("requests"));
+            let path = [&[path.as_str()], rest].concat().join("/");
+            call(path, None, Reach::Tenant, [200, 404, 200])
+        }
         ("get", ["v1", context, table]) => read(format!("/v1/{context}/{table}?limit=200"), table, [200; 3]),
         ("get", ["v1", context, table, "{key}", rest @ ..]) => {
             let key = goods.keys.get(*table)?;

@@ -11,6 +11,7 @@ mod append;
 mod approvals;
 mod claims;
 mod demo;
+mod devices;
 mod faults;
 mod feed;
 mod foreign;

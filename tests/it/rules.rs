@@ -115,14 +115,15 @@ async fn every_unique_key_of_a_read_table_has_a_claim_or_lies_within_one_stream(
         .fetch_all(&ledger.pools.owner)
         .await
         .unwrap();
-    // Assignments and permissions are decided by the one stream that holds them all; the ids of stock follow
-    // from what is unique about it.
+    // Assignments and permissions are decided by the one stream that holds them all; the ids of stock and of
+    // responses follow from what is unique about them.
     let within = [
         "inventory.part_id+variant_id+location_id",
         "stock_levels.part_id+location_id",
         "user_roles.user_id+role_id",
         "user_departments.user_id+dept_id",
         "role_permissions.role_id+permission",
+        "responses.request_id",
     ];
     let guarded: BTreeSet<String> = claims.into_iter().chain(within.map(str::to_owned)).collect();
     let unique: Vec<String> = sqlx::query_scalar(

@@ -1,5 +1,7 @@
 //! The operations that context `cloudwatcher` has beside its commands and tables.
 
+mod response;
+
 use serde_json::{Value, json};
 
 use super::Paths;
@@ -12,6 +14,7 @@ pub fn add(paths: &mut Paths) {
     decide(paths);
     transfer(paths);
     accept_reorder(paths);
+    response::add(paths);
 }
 
 fn inbox(paths: &mut Paths) {

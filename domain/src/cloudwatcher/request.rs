@@ -1,133 +1,150 @@
-//! A request that a device sent. Feeds `requests` of document 001_eec75370b5eea864.
+//! A request that a device sent: its response, its files, and what agents decided about it. Feeds `requests`,
+//! `request_metadata`, `responses`, `response_metadata`, `cloud_file_refs` and `agent_decisions` of document
+//! 001_eec75370b5eea864.
+//!
+//! A device may send a request again and again until it hears of it, so a request has an identity of its own:
+//! the key that the device gave it, or else what it says, for a while; see [`identity`].
 
-use schemars::JsonSchema;
+mod check;
+mod command;
+mod decide;
+mod event;
+pub mod identity;
+mod progress;
+mod receive;
+mod refusal;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use uuid::Uuid;
 
-use crate::text::{self, Unfit};
-use crate::{Class, Decider, Refuse, Request, canonical, stored_by_variant};
+use super::{RequestStatus, ResponseStatus, SyncStatus};
+
+pub use command::{Command, Metadata, NewRequest};
+pub use event::Event;
+pub use refusal::Refusal;
 
 /// Characters of a device's id.
 pub const DEVICE_ID_CHARS_MAX: usize = 50;
 /// Characters of the name of a type of request.
 pub const REQUEST_TYPE_CHARS_MAX: usize = 50;
+/// Characters of the key that a device gives a request.
+pub const REQUEST_KEY_CHARS_MAX: usize = 100;
 /// Bytes of a payload as JSON.
 pub const PAYLOAD_BYTES_MAX: usize = 128 << 10;
+/// Bytes of a response's content as JSON.
+pub const CONTENT_BYTES_MAX: usize = 128 << 10;
+/// Characters of the error of a request that failed.
+pub const ERROR_CHARS_MAX: usize = 4_000;
 
-/// The life of a request. What it asked for is read by no later decision.
+/// Keys of metadata that a request has, and as many its response.
+pub const METADATA_KEYS_MAX: usize = 50;
+/// Characters of a key of metadata.
+pub const METADATA_KEY_CHARS_MAX: usize = 100;
+/// Characters of a value of metadata.
+pub const METADATA_VALUE_CHARS_MAX: usize = 4_000;
+/// Bytes of the metadata that one command brings, as JSON: what an event holds beside a payload.
+pub const METADATA_BYTES_MAX: usize = 64 << 10;
+
+/// Files of one request and its response.
+pub const FILES_MAX: usize = 100;
+/// Characters of the path of a file.
+pub const CLOUD_PATH_CHARS_MAX: usize = 500;
+
+/// Decisions of agents about one request.
+pub const DECISIONS_MAX: usize = 1_000;
+/// Characters of an agent's name, and of the type of a decision.
+pub const AGENT_NAME_CHARS_MAX: usize = 100;
+pub const DECISION_TYPE_CHARS_MAX: usize = 100;
+/// Characters of what was decided.
+pub const DECISION_VALUE_CHARS_MAX: usize = 4_000;
+/// Bytes of the reasoning behind a decision as JSON.
+pub const REASONING_BYTES_MAX: usize = 32 << 10;
+
+/// Characters of the name of an archive.
+pub const ARCHIVE_CHARS_MAX: usize = 200;
+
+/// The life of a request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum DeviceRequest {
     #[default]
     Unreceived,
-    Received,
+    Live(Received, Progress),
+    /// Its rows are in an archive and gone from the tables. It is still known, so that a repeat of it is none
+    /// the less a repeat.
+    Archived(Received),
+}
+
+/// What makes a repeat of a request recognisable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Received {
+    /// SHA-256, lower-case hex, of what a repeat must say.
+    pub body_hash: String,
+    /// Absent in a request that was received before repeats were recognised.
+    pub received_at: Option<DateTime<Utc>>,
+}
+
+/// How far a request got.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub status: RequestStatus,
+    metadata: Metadata,
+    response: Option<Response>,
+    files: BTreeMap<Uuid, File>,
+    decisions: usize,
+}
+
+/// What later decisions about the response read; its content is not among it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Response {
+    status: ResponseStatus,
+    /// The keys of its metadata.
+    metadata: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct File {
+    sync_status: SyncStatus,
+    uploaded_at: Option<DateTime<Utc>>,
 }
 
 impl DeviceRequest {
-    /// Whether the request has arrived, so that an order can refer to it.
+    /// What was received; `None` before.
     #[must_use]
-    pub fn is_received(&self) -> bool {
-        matches!(self, Self::Received)
-    }
-}
-
-/// What can be asked of a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Command {
-    /// Takes in what a device sent.
-    Receive {
-        /// The device: `truck-001`. At most 50 characters.
-        #[schemars(length(min = 1, max = DEVICE_ID_CHARS_MAX))]
-        device_id: String,
-        /// What it asks for: `get_parts`. At most 50 characters.
-        #[schemars(length(min = 1, max = REQUEST_TYPE_CHARS_MAX))]
-        request_type: String,
-        /// The request itself, any JSON without U+0000. At most 128 KiB.
-        payload: Value,
-    },
-}
-
-// Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames)]
-pub enum Event {
-    RequestReceived {
-        device_id: String,
-        request_type: String,
-        payload: Value,
-        /// SHA-256, lower-case hex, of the payload with sorted keys and without spaces.
-        payload_hash: String,
-    },
-}
-
-stored_by_variant!(Event);
-
-impl crate::Event for Event {}
-
-/// Why a command to a request is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    #[error("this request was received already; send a new one under its own id")]
-    AlreadyReceived,
-    #[error("{field} {unfit}")]
-    Unfit { field: &'static str, unfit: Unfit },
-}
-
-impl Refuse for Refusal {
-    fn class(&self) -> Class {
+    pub fn received(&self) -> Option<&Received> {
         match self {
-            Self::AlreadyReceived | Self::Unfit { .. } => Class::Refused,
+            Self::Unreceived => None,
+            Self::Live(received, _) | Self::Archived(received) => Some(received),
         }
     }
-    fn rule(&self) -> &'static str {
+
+    /// How far the request got; `None` when it is not there, or not there any more.
+    #[must_use]
+    pub fn status(&self) -> Option<RequestStatus> {
         match self {
-            Self::AlreadyReceived => "already-received",
-            Self::Unfit { .. } => "unfit",
-        }
-    }
-    fn field(&self) -> Option<String> {
-        match self {
-            Self::AlreadyReceived => None,
-            Self::Unfit { field, .. } => Some((*field).to_owned()),
-        }
-    }
-}
-
-impl Decider for DeviceRequest {
-    const TYPE: &'static str = "cloudwatcher.request";
-    const CREATES: &'static str = "receive";
-    type Command = Command;
-    type Event = Event;
-    type Refusal = Refusal;
-
-    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        match (self, request.command) {
-            (
-                DeviceRequest::Unreceived,
-                Command::Receive {
-                    device_id,
-                    request_type,
-                    payload,
-                },
-            ) => {
-                let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
-                text::required(device_id, DEVICE_ID_CHARS_MAX).map_err(unfit("device_id"))?;
-                text::required(request_type, REQUEST_TYPE_CHARS_MAX).map_err(unfit("request_type"))?;
-                text::json(payload, PAYLOAD_BYTES_MAX).map_err(unfit("payload"))?;
-                Ok(vec![Event::RequestReceived {
-                    device_id: device_id.clone(),
-                    request_type: request_type.clone(),
-                    payload: payload.clone(),
-                    payload_hash: canonical::hash(payload),
-                }])
-            }
-            (DeviceRequest::Received, Command::Receive { .. }) => Err(Refusal::AlreadyReceived),
+            Self::Live(_, progress) => Some(progress.status),
+            Self::Unreceived | Self::Archived(_) => None,
         }
     }
 
-    fn evolve(&mut self, event: &Event) {
-        match event {
-            Event::RequestReceived { .. } => *self = DeviceRequest::Received,
-        }
+    /// Whether its rows have left the tables.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        matches!(self, Self::Archived(_))
+    }
+
+    /// The id of the response to a request.
+    #[must_use]
+    pub fn response_id(request: Uuid) -> Uuid {
+        Uuid::new_v5(&request, b"response")
+    }
+
+    /// The id of a row of metadata; `of` is the request or the response.
+    #[must_use]
+    pub fn metadata_id(of: Uuid, key: &str) -> Uuid {
+        Uuid::new_v5(&of, format!("metadata/{key}").as_bytes())
     }
 }
 

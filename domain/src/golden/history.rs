@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use super::{approvals, fulfilment, stock, transfers};
+use super::{approvals, devices, fulfilment, stock, transfers};
 use crate::cloudwatcher::location::Location;
 use crate::cloudwatcher::order::Order;
 use crate::cloudwatcher::part::Part;
@@ -66,6 +66,7 @@ pub(super) fn written() -> Vec<Value> {
     fulfilment::fulfilment(&mut ledger);
     stock::stock(&mut ledger);
     transfers::transfers(&mut ledger);
+    devices::devices(&mut ledger);
     farewells(&mut ledger);
     ledger.events()
 }

@@ -1,16 +1,19 @@
 //! What devices asked for.
 
 use chrono::{DateTime, Utc};
-use domain::cloudwatcher::request::Event;
+use domain::cloudwatcher::RequestStatus;
+use domain::cloudwatcher::request::{DeviceRequest, Event};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
-use crate::fold::{FoldError, Project, actor};
-use crate::row;
+use crate::fold::{FoldError, Project, actor, existing};
 use crate::table::Scope;
+use crate::{row, word_cell};
+
+word_cell!(RequestStatus);
 
 row! {
-    /// A request that a device sent.
+    /// A request that a device sent. An archived request's row is gone.
     RequestRow = cloudwatcher.requests
     key {
         /// The request's id.
@@ -21,8 +24,10 @@ row! {
         device_id: String,
         /// What it asks for: `get_parts`, `update_inventory`.
         request_type: String,
+        /// The device's own name for the request; null when it gave none.
+        request_key: Option<String>,
         /// How far it got: `pending`, `processing`, `completed`, `failed`.
-        status: String,
+        status: RequestStatus,
         /// SHA-256 of the payload in hexadecimal; equal for equal payloads.
         payload_hash: String,
         /// The user whose device it is; null when Daybook itself sent it.
@@ -33,7 +38,7 @@ row! {
         updated_at: DateTime<Utc>,
     }
     generated {}
-    find { id, device_id, request_type, status, payload_hash, created_by, created_at }
+    find { id, device_id, request_type, request_key, status, payload_hash, created_by, created_at }
     scope { Scope::Tenant }
     masked {}
 }
@@ -42,9 +47,20 @@ impl Project for RequestRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::DeviceRequest(_) => vec![recorded.stream],
-            _ => Vec::new(),
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Vec::new();
+        };
+        match event {
+            Event::RequestReceived { .. }
+            | Event::RequestBegun { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::RequestArchived { .. } => vec![recorded.stream],
+            Event::RequestAnnotated { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Vec::new(),
         }
     }
 
@@ -52,23 +68,117 @@ impl Project for RequestRow {
         let AnyEvent::DeviceRequest(event) = &recorded.event else {
             return Ok(row);
         };
-        Ok(Some(match event {
+        let is_now = |row, status| {
+            Ok(Some(Self {
+                status,
+                updated_at: recorded.at,
+                ..existing(row)?
+            }))
+        };
+        match event {
             Event::RequestReceived {
                 device_id,
                 request_type,
                 payload: _,
                 payload_hash,
-            } => Self {
+                request_key,
+                metadata: _,
+                received_at: _,
+            } => Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
                 id,
                 device_id: device_id.clone(),
                 request_type: request_type.clone(),
-                status: "pending".to_owned(),
+                request_key: request_key.clone(),
+                status: RequestStatus::Pending,
                 payload_hash: payload_hash.clone(),
                 created_by: actor(recorded),
                 created_at: recorded.at,
                 updated_at: recorded.at,
-            },
-        }))
+            })),
+            Event::RequestBegun { .. } => is_now(row, RequestStatus::Processing),
+            Event::RequestCompleted { .. } => is_now(row, RequestStatus::Completed),
+            Event::RequestFailed { .. } => is_now(row, RequestStatus::Failed),
+            Event::RequestArchived { .. } => existing(row).map(|_| None),
+            Event::RequestAnnotated { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Ok(row),
+        }
+    }
+}
+
+row! {
+    /// An attribute of a request.
+    RequestMetadataRow = cloudwatcher.request_metadata
+    key {
+        /// The attribute's id.
+        id: Uuid,
+    }
+    columns {
+        /// The request.
+        request_id: Uuid,
+        /// What the attribute is called: `app_version`.
+        key: String,
+        /// What it says.
+        value: String,
+        /// When it was first set.
+        created_at: DateTime<Utc>,
+    }
+    generated {}
+    find { id, request_id, key, created_at }
+    scope { Scope::Tenant }
+    masked {}
+}
+
+impl Project for RequestMetadataRow {
+    const OWNED: bool = true;
+
+    fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Vec::new();
+        };
+        let id = |key: &String| DeviceRequest::metadata_id(recorded.stream, key);
+        match event {
+            Event::RequestReceived { metadata, .. } | Event::RequestAnnotated { metadata } => {
+                metadata.keys().map(id).collect()
+            }
+            Event::RequestArchived { metadata, .. } => metadata.iter().map(id).collect(),
+            Event::RequestBegun { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+        }
+    }
+
+    fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Ok(row);
+        };
+        match event {
+            Event::RequestReceived { metadata, .. } | Event::RequestAnnotated { metadata } => {
+                let named = |(key, _): &(&String, &String)| DeviceRequest::metadata_id(recorded.stream, key) == id;
+                Ok(metadata.iter().find(named).map(|(key, value)| Self {
+                    tenant_id: recorded.tenant_id,
+                    id,
+                    request_id: recorded.stream,
+                    key: key.clone(),
+                    value: value.clone(),
+                    created_at: row.map_or(recorded.at, |row| row.created_at),
+                }))
+            }
+            Event::RequestArchived { .. } => existing(row).map(|_| None),
+            Event::RequestBegun { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Ok(row),
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::device_policy::DevicePolicy;
+use domain::cloudwatcher::request::DeviceRequest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::{Client, Service};
@@ -17,7 +19,7 @@ const NOTE: &str = "Plugh";
 pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 23] = [
     "users",
     "roles",
     "departments",
@@ -30,6 +32,12 @@ const TABLES: [&str; 17] = [
     "part_suppliers",
     "locations",
     "requests",
+    "request_metadata",
+    "responses",
+    "response_metadata",
+    "cloud_file_refs",
+    "agent_decisions",
+    "device_connections",
     "orders",
     "order_items",
     "order_history",
@@ -40,6 +48,10 @@ const TABLES: [&str; 17] = [
 pub const ASKED: [&str; 5] = ["asked", "to approve", "to reject", "to decide", "to reassign"];
 /// What a buyer submitted and the owner approved.
 const APPROVED: [&str; 4] = ["to place", "to receive", "to reverse", "to close"];
+
+/// Requests to which nothing has happened, and one that has a response.
+const REQUESTS: [&str; 3] = ["to begin", "to answer", "to fail"];
+const ANSWERED: &str = "to deliver";
 
 /// Ids of tenant A, by the plural word of their kind. Things that orders refer to have a second
 /// one, `spare`, that commands may take out of use.
@@ -59,6 +71,7 @@ pub struct Goods {
     on_order: String,
     receipt: String,
     delegation: String,
+    file: String,
 }
 
 /// What asks for approvals.
@@ -104,6 +117,8 @@ impl Goods {
             "part-suppliers",
             "locations",
             "requests",
+            ANSWERED,
+            "device-connections",
             "orders",
             "workshop",
             "elsewhere",
@@ -113,7 +128,7 @@ impl Goods {
             "works",
             "yard",
         ];
-        let kinds = kinds.into_iter().chain(ASKED).chain(APPROVED);
+        let kinds = kinds.into_iter().chain(ASKED).chain(APPROVED).chain(REQUESTS);
         let mut goods = Self {
             ids: kinds.map(|kind| (kind, Uuid::now_v7())).collect(),
             keys: BTreeMap::new(),
@@ -125,10 +140,14 @@ impl Goods {
             on_order: String::new(),
             receipt: String::new(),
             delegation: String::new(),
+            file: String::new(),
         };
         goods
             .ids
             .insert("approval-policies", ApprovalPolicy::stream(owner.tenant));
+        goods.ids.insert("device-policies", DevicePolicy::stream(owner.tenant));
+        let response = DeviceRequest::response_id(goods.id("requests"));
+        goods.ids.insert("responses", response);
         goods.ids.insert("delegations", owner.user);
         let approver = service.person(&["orders.approve"], &[]).await;
         for (path, id, body) in [
@@ -224,12 +243,34 @@ impl Goods {
             let path = path.replace("{}", &goods.id(id).to_string());
             goods.drafted = done(owner, &format!("/v1/{path}"), &body).await;
         }
+        goods.answer_devices(owner).await;
         goods.order_and_approve(service).await;
         let path = goods.path("delegations", "delegations", "grant");
         let granted = done(owner, &path, &goods.grant()).await;
         goods.delegation = text(&event(owner, granted).await["payload"]["delegation_id"]);
         goods.read(owner, granted).await;
         goods
+    }
+
+    /// Requests at every stage, and a connection.
+    async fn answer_devices(&mut self, owner: &Client) {
+        for kind in REQUESTS.into_iter().chain([ANSWERED]) {
+            let mut body = self.request();
+            body["payload"]["kind"] = json!(kind);
+            done(owner, &self.path("requests", kind, "receive"), &body).await;
+        }
+        let respond = json!({"content": {"for": NAME}, "metadata": {"desk": NAME}});
+        done(owner, &self.path("requests", ANSWERED, "respond"), &respond).await;
+        done(owner, &self.path("requests", "requests", "respond"), &respond).await;
+        let path = self.path("requests", "requests", "attach-file");
+        let position = done(owner, &path, &file()).await;
+        self.file = text(&event(owner, position).await["payload"]["file_id"]);
+        let path = self.path("requests", "requests", "record-decision");
+        done(owner, &path, &decision()).await;
+        let path = self.path("device-connections", "device-connections", "connect");
+        done(owner, &path, &connection()).await;
+        let path = self.path("device-policies", "device-policies", "enter");
+        done(owner, &path, &json!({})).await;
     }
 
     /// Orders that somebody else submitted, at every stage.
@@ -406,7 +447,8 @@ impl Goods {
     }
 
     fn request(&self) -> Value {
-        json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {"for": NAME}})
+        let metadata = json!({"network_type": NAME});
+        json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {"for": NAME}, "metadata": metadata})
     }
 
     /// The body that makes a new one, and what the owner, another tenant and the outsider get for it:
@@ -427,6 +469,8 @@ impl Goods {
                 let request = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {}});
                 (request, ANYWHERE)
             }
+            "device-connections" => (connection(), ANYWHERE),
+            "device-policies" => (json!({}), [422, 200, 403]),
             "orders" => (self.order("workshop"), HERE),
             // A tenant has one, and this one has it.
             "approval-policies" => (json!({"currencies": thresholds()}), [422, 200, 403]),
@@ -472,7 +516,26 @@ impl Goods {
                 (location, 200)
             }
             ("locations", "strike") => (none(), 200),
-            ("requests", "receive") => (self.request(), 422),
+            // Sent again with another body; the same would be answered what it was answered before.
+            ("requests", "receive") => {
+                let body = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {"for": NAME, "n": 2}});
+                (body, 409)
+            }
+            ("requests", "begin") => return Some((self.id("to begin"), none(), 200)),
+            ("requests", "respond") => return Some((self.id("to answer"), json!({"content": {}}), 200)),
+            ("requests", "fail") => return Some((self.id("to fail"), json!({"error": "no"}), 200)),
+            ("requests", "deliver") => return Some((self.id(ANSWERED), none(), 200)),
+            ("requests", "annotate") => (json!({"metadata": {"app_version": "2"}}), 200),
+            ("requests", "attach-file") => (file(), 200),
+            ("requests", "mark-file") => (json!({"file_id": self.file, "sync_status": "synced"}), 200),
+            ("requests", "record-decision") => (decision(), 200),
+            // Daybook's own business.
+            ("requests", "archive") => (json!({"archive": "a", "sha256": "0".repeat(64)}), 403),
+            ("device-connections", "connect") => (connection(), 422),
+            ("device-connections", "disconnect") => (none(), 200),
+            ("device-policies", "enter") => (none(), 422),
+            ("device-policies", "amend") => (json!({"retention_days": 30}), 200),
+            ("device-policies", "strike") => (none(), 200),
             ("orders", "draft") => (self.order("workshop"), 422),
             // Under an id that is free: whether the copy is made depends on the original alone.
             ("orders", "duplicate") => {
@@ -516,6 +579,18 @@ impl Goods {
         };
         Some((self.id(plural), body, owner))
     }
+}
+
+fn file() -> Value {
+    json!({"file_type": "request", "cloud_provider": "local", "cloud_path": format!("/{NAME}.jpg")})
+}
+
+fn decision() -> Value {
+    json!({"agent_name": NAME, "decision_type": "routing", "decision_value": NAME, "confidence_score": 0.5})
+}
+
+fn connection() -> Value {
+    json!({"device_id": NAME, "connection_type": "polling"})
 }
 
 /// Does what must succeed, and says its position.

@@ -161,12 +161,13 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
             return Err((field.to_owned(), "names no location in use"));
         }
     }
-    if let Some(request_id) = content.request_id
-        && !facts
-            .get::<DeviceRequest>(request_id)
-            .is_some_and(DeviceRequest::is_received)
-    {
-        return Err(("request_id".to_owned(), "names no request that was received"));
+    if let Some(request_id) = content.request_id {
+        let unusable = |detail| Err(("request_id".to_owned(), detail));
+        match facts.get::<DeviceRequest>(request_id) {
+            None | Some(DeviceRequest::Unreceived) => return unusable("names no request that was received"),
+            Some(DeviceRequest::Live(..)) => {}
+            Some(DeviceRequest::Archived(_)) => return unusable("names a request that is archived; leave it out"),
+        }
     }
     content
         .items

@@ -12,7 +12,7 @@ use crate::Facts;
 use crate::cloudwatcher::approval::{self, Approval};
 use crate::cloudwatcher::part::Part;
 use crate::cloudwatcher::part_variant::PartVariant;
-use crate::cloudwatcher::request::DeviceRequest;
+use crate::cloudwatcher::request::{self, DeviceRequest};
 use crate::cloudwatcher::supplier::Supplier;
 use crate::given::{BY, STREAM, drawn, state};
 use crate::identity::department::Department;
@@ -39,9 +39,18 @@ pub(super) fn known() -> Facts {
         .with(PART, Register::Entered(part()))
         .with(VARIANT, Register::Entered(variant(PART)))
         .with(SUPPLIER, Register::Entered(supplier()))
-        .with(REQUEST, DeviceRequest::Received)
+        .with(REQUEST, request_received([]))
         .with(MANAGER, manager())
         .with(APPROVERS, approvers())
+}
+
+/// A request that was received, and what happened to it since.
+fn request_received(since: impl IntoIterator<Item = serde_json::Value>) -> DeviceRequest {
+    let received = json!({"RequestReceived": {
+        "device_id": "truck-001", "request_type": "get_parts", "payload": {}, "payload_hash": "", "metadata": {},
+    }});
+    let events = std::iter::once(received).chain(since);
+    state(events.map(|event| serde_json::from_value::<request::Event>(event).unwrap()))
 }
 
 /// Everything that is known, and what the order's approval says of revision 1 of [`submitted`].

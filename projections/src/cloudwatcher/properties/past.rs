@@ -6,20 +6,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::cloudwatcher::OrderStatus;
 use domain::cloudwatcher::approval::Approval;
 use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::device_connection::DeviceConnection;
 use domain::cloudwatcher::inventory::Inventory;
 use domain::cloudwatcher::location::Location;
 use domain::cloudwatcher::order::{Event as OrderEvent, Order};
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::part_supplier::PartSupplier;
 use domain::cloudwatcher::part_variant::PartVariant;
-use domain::cloudwatcher::request::DeviceRequest;
+use domain::cloudwatcher::request::{DeviceRequest, Event as RequestEvent};
 use domain::cloudwatcher::supplier::Supplier;
 use domain::identity::department::Department;
 use domain::identity::role::Role;
 use domain::identity::user::{Event as UserEvent, User};
 use domain::register::Register;
 use domain::rehearsal::{Circumstances, Rehearsal};
-use domain::{AnyCommand, AnyEvent, Decider, Recorded, Sending};
+use domain::{AnyCommand, AnyEvent, Decider, Recorded, SYSTEM, Sending};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -85,7 +86,16 @@ impl Past {
             Kind::PartVariant => self.ask::<Register<PartVariant>>(stream, wish.part_variant()),
             Kind::PartSupplier => self.ask::<Register<PartSupplier>>(stream, wish.part_supplier()),
             Kind::Location => self.ask::<Register<Location>>(stream, wish.location()),
-            Kind::Request => self.ask::<DeviceRequest>(stream, wish.request()),
+            Kind::Request => {
+                let command = wish.request(self.file(stream));
+                let by = if command.get("archive").is_some() {
+                    SYSTEM
+                } else {
+                    BUYER
+                };
+                self.ask_by::<DeviceRequest>(by, stream, command);
+            }
+            Kind::Connection => self.ask::<DeviceConnection>(stream, wish.connection()),
             Kind::Order => {
                 let order = self.state::<Order>(stream);
                 let items = order.content().map_or_else(Vec::new, |content| content.items.clone());
@@ -191,6 +201,19 @@ impl Past {
             _ => None,
         };
         self.events.iter().rev().find_map(of_receipt).unwrap_or_default()
+    }
+
+    /// The file of the request that was attached last.
+    fn file(&self, request: Uuid) -> Uuid {
+        let of_file = |recorded: &Recorded<AnyEvent>| match &recorded.event {
+            AnyEvent::DeviceRequest(RequestEvent::RequestFileAttached { file_id, .. })
+                if recorded.stream == request =>
+            {
+                Some(*file_id)
+            }
+            _ => None,
+        };
+        self.events.iter().rev().find_map(of_file).unwrap_or_default()
     }
 
     fn ask<D: Decider>(&mut self, stream: Uuid, command: Value) {

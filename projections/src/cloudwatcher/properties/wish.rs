@@ -35,12 +35,13 @@ pub(crate) enum Kind {
     PartSupplier,
     Location,
     Request,
+    Connection,
     Order,
     Inventory,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Department,
         Self::Role,
         Self::User,
@@ -50,6 +51,7 @@ impl Kind {
         Self::PartSupplier,
         Self::Location,
         Self::Request,
+        Self::Connection,
         Self::Order,
         Self::Inventory,
     ];
@@ -68,7 +70,7 @@ impl Arbitrary for Wish {
     type Strategy = BoxedStrategy<Self>;
     fn arbitrary_with((): ()) -> Self::Strategy {
         // Orders as often as everything else together, since they refer to everything, and stock half as often.
-        let what = prop_oneof![2 => 0..11_u8, 2 => Just(Kind::Order as u8), 1 => Just(Kind::Inventory as u8)];
+        let what = prop_oneof![2 => 0..12_u8, 2 => Just(Kind::Order as u8), 1 => Just(Kind::Inventory as u8)];
         (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, 0..4_u8, any::<bool>())
             .prop_map(|(what, which, first, second, choice, more, long)| Self {
                 what,
@@ -200,10 +202,41 @@ impl Wish {
         }))
     }
 
-    pub(crate) fn request(&self) -> Value {
-        json!({ "receive": {
-            "device_id": self.text(50), "request_type": self.text(50), "payload": { "n": self.first },
-        } })
+    /// A command to a request that has this file.
+    pub(crate) fn request(&self, file_id: Uuid) -> Value {
+        let metadata = || json!({ self.text(100): self.text(4_000) });
+        match self.choice {
+            0..4 => json!({ "receive": {
+                "device_id": self.text(50), "request_type": self.text(50), "payload": { "n": self.first },
+                "metadata": metadata(),
+            } }),
+            4 => json!({ "begin": {} }),
+            5 | 6 => json!({ "annotate": { "metadata": metadata() } }),
+            7 | 8 => json!({ "respond": { "content": { "n": self.first }, "metadata": metadata() } }),
+            9 => json!({ "fail": { "error": self.text(4_000), "metadata": metadata() } }),
+            10 => json!({ "deliver": {} }),
+            11 | 12 => json!({ "attach-file": {
+                "file_type": if self.long { "request" } else { "response" }, "cloud_provider": "google-drive",
+                "cloud_path": self.text(500), "file_size_bytes": i64::MAX, "uploaded_at": "9999-12-31T23:59:59Z",
+            } }),
+            13 => json!({ "mark-file": { "file_id": file_id, "sync_status": "synced" } }),
+            14 if self.second == 0 => json!({ "record-decision": {
+                "agent_name": self.text(100), "decision_type": self.text(100), "decision_value": self.text(4_000),
+                "reasoning": { "why": self.text(20) }, "confidence_score": if self.long { "1.00" } else { "0.5" },
+            } }),
+            _ => json!({ "archive": { "archive": self.text(200), "sha256": "0".repeat(64) } }),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> Value {
+        match self.choice % 3 {
+            0 | 1 => json!({ "connect": {
+                "device_id": self.text(50), "user_id": self.long.then(|| id(Kind::User, self.first)),
+                "connection_type": "webhook", "ip_address": if self.long { "2001:db8::1" } else { "10.0.0.1" },
+                "connected_at": "2026-01-05T12:00:00.123456789Z",
+            } }),
+            _ => json!({ "disconnect": { "disconnected_at": "9999-12-31T23:59:59Z" } }),
+        }
     }
 
     /// A command to an order of these items, of which `receipt_id` is a receipt.

@@ -210,6 +210,14 @@ fn everything_a_draft_names_is_there_and_in_use() {
         "request_id",
         "names no request that was received",
     );
+    let archived = json!({"RequestArchived": {
+        "archive": "a", "sha256": "", "response_id": OTHER, "metadata": [], "response_metadata": [], "files": [],
+    }});
+    refused(
+        known().with(REQUEST, request_received([archived])),
+        "request_id",
+        "names a request that is archived; leave it out",
+    );
     refused(
         known().with(PART, Register::Struck(part())),
         "items[0].part_id",

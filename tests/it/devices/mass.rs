@@ -1,0 +1,164 @@
+//! Many devices, many repeats: one effect each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::*;
+
+/// Requests that say something of their own.
+const REQUESTS_OF_THEIR_OWN: usize = 67_000;
+/// Sendings of the same again, and of something else under the same key.
+const REPEATS: usize = 30_000;
+const CHANGED: usize = 3_000;
+const CLIENTS: usize = 64;
+
+/// One sending: of which request, and whether with another body.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    request: usize,
+    changed: bool,
+}
+
+impl Sending {
+    /// Half of the requests have keys.
+    fn body(self) -> Value {
+        let Self { request, changed } = self;
+        let payload = json!({"n": request, "changed": changed});
+        let mut body =
+            json!({"device_id": format!("truck-{}", request % 500), "request_type": "report", "payload": payload});
+        if request % 2 == 0 {
+            body["request_key"] = json!(format!("r-{request}"));
+        }
+        body
+    }
+}
+
+/// Every request once, then repeats mixed in: a third of them right behind the first sending, so that both
+/// are under way at one time.
+fn sendings() -> Vec<Sending> {
+    let mut all: Vec<Sending> = Vec::with_capacity(REQUESTS_OF_THEIR_OWN + REPEATS + CHANGED);
+    // A sequence without a pattern, the same each time.
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    for request in 0..REQUESTS_OF_THEIR_OWN {
+        all.push(Sending {
+            request,
+            changed: false,
+        });
+    }
+    let mut mixed = Vec::with_capacity(all.capacity());
+    let (mut repeats, mut changed) = (0, 0);
+    for (index, sending) in all.into_iter().enumerate() {
+        mixed.push(sending);
+        let due = (index + 1) * REPEATS / REQUESTS_OF_THEIR_OWN;
+        while repeats < due {
+            let request = if repeats % 3 == 0 { index } else { draw(index + 1) };
+            mixed.push(Sending {
+                request,
+                changed: false,
+            });
+            repeats += 1;
+        }
+        let due = (index + 1) * CHANGED / REQUESTS_OF_THEIR_OWN;
+        while changed < due {
+            // Of those with a key: without one, another body is another request.
+            let request = draw(index + 1) / 2 * 2;
+            mixed.push(Sending { request, changed: true });
+            changed += 1;
+        }
+    }
+    mixed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_thousand_sendings_have_one_effect_for_each_request() {
+    let service = Service::start().await;
+    let pool = pool(&service).await;
+    let sendings = Arc::new(sendings());
+    assert_eq!(sendings.len(), 100_000);
+    let next = Arc::new(AtomicUsize::new(0));
+    let began = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (device, sendings, next) = (service.admin.clone(), sendings.clone(), next.clone());
+            tokio::spawn(async move {
+                let mut answers = Vec::new();
+                while let Some(&sending) = sendings.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let reply = device.post(REQUESTS, &sending.body()).await;
+                    answers.push((sending, told(&reply)));
+                }
+                answers
+            })
+        })
+        .collect();
+    let mut first: HashMap<usize, (u16, String, Option<String>, Option<String>)> = HashMap::new();
+    let mut early = Vec::new();
+    let mut conflicts = 0;
+    for client in clients {
+        for (sending, answer) in client.await.unwrap() {
+            if sending.changed {
+                match answer.0 {
+                    409 => conflicts += 1,
+                    // It came before the one that it changes, and is the first.
+                    200 => early.push((sending.request, answer)),
+                    _ => panic!("{sending:?}: {answer:?}"),
+                }
+                continue;
+            }
+            if answer.0 == 409 {
+                early.push((sending.request, answer));
+                continue;
+            }
+            assert_eq!(answer.0, 200, "{sending:?}: {answer:?}");
+            let before = first.entry(sending.request).or_insert_with(|| answer.clone());
+            assert_eq!(*before, answer, "{sending:?}");
+        }
+    }
+    let took = began.elapsed();
+    // A changed body that overtook the first takes its place, and the first is the conflict then.
+    let overtook = early.iter().filter(|(_, answer)| answer.0 == 200).count();
+    assert_eq!(first.len() + overtook, REQUESTS_OF_THEIR_OWN);
+    assert!(
+        conflicts + overtook == CHANGED && overtook < CHANGED / 10,
+        "{conflicts} {overtook}"
+    );
+    assert_eq!(events(&pool).await, REQUESTS_OF_THEIR_OWN as i64);
+    let receipts: i64 =
+        sqlx::query_scalar("select count(distinct aggregate_id) from book.events where event_type = 'RequestReceived'")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(receipts, REQUESTS_OF_THEIR_OWN as i64);
+    let end: i64 = sqlx::query_scalar("select book.last_position()")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let look = async || {
+        let posted: i64 = sqlx::query_scalar(
+            "select position from book.generations where state = 'live' and context = 'cloudwatcher'",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        (posted >= end).then_some(())
+    };
+    tests::until("the rows", Duration::from_secs(60), look).await;
+    let rows: i64 = sqlx::query_scalar("select count(*) from cloudwatcher.requests")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(rows, REQUESTS_OF_THEIR_OWN as i64);
+    println!(
+        "100,000 sendings by {CLIENTS} clients in {took:?}: {:.0} a second; {conflicts} conflicts, {overtook} overtook",
+        100_000.0 / took.as_secs_f64()
+    );
+    pool.close().await;
+    service.end().await;
+}
