@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod company;
+pub mod devices;
 pub mod northwind;
 pub mod orders;
 pub mod stock;

@@ -39,7 +39,7 @@ async fn the_demo_is_a_company_with_orders_in_every_state_and_loads_once() {
         until,
         parts: 40,
         orders: 100,
-        locations: 6,
+        locations: 14,
         stock: 60,
         requests: 250,
     };

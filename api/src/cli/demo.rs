@@ -18,6 +18,15 @@ pub struct Demo {
     /// Orders, in every state
     #[arg(long, default_value_t = 500)]
     orders: u32,
+    /// Locations where parts are kept
+    #[arg(long, default_value_t = 100)]
+    locations: u32,
+    /// Stock keys, spread over the locations
+    #[arg(long, default_value_t = 5_000)]
+    stock: u32,
+    /// Device requests
+    #[arg(long, default_value_t = 20_000)]
+    requests: u32,
     /// The same seed makes the same company
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -51,6 +60,9 @@ impl Demo {
             until,
             parts: self.parts.max(1),
             orders: self.orders,
+            locations: self.locations,
+            stock: self.stock,
+            requests: self.requests,
         };
         let bar = bar(plan.commands());
         demo::load(&opened.book, &opened.tail, &plan, &|done| bar.set_position(done)).await?;

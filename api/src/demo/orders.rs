@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::catalogue::Offer;
 use super::company::{Buyer, Company};
-use super::{AT_ONCE, Demo, Given, HISTORY_DAYS, Plan};
+use super::{AT_ONCE, Demo, Given, HISTORY_DAYS, Plan, stock};
 use crate::Fault;
 
 /// How an order's story ends.
@@ -60,11 +60,16 @@ pub(crate) async fn write(demo: &Demo<'_>, company: &Company, offers: &[Offer], 
         .map(|n| {
             let mut chance = demo.chance(&format!("order/{n}"));
             let end = ENDS[n as usize % ENDS.len()];
-            let buyer = &company.buyers[chance.next_u32() as usize % company.buyers.len()];
+            let buyers = u32::try_from(company.buyers.len()).unwrap_or(u32::MAX);
+            let of = chance.next_u32() % buyers;
+            // A location's keeper is the buyer whose number it has, going round.
+            let rounds = plan.locations / buyers;
+            let location = (n.is_multiple_of(2) && rounds > 0).then(|| stock::location(demo, of + n % rounds * buyers));
             let story = Story {
                 demo,
-                buyer,
+                buyer: &company.buyers[of as usize],
                 n,
+                location,
                 stream: demo.id(&format!("order/{n}")),
                 at: begin(&mut chance, end, n, plan.until),
                 until: plan.until,
@@ -103,6 +108,8 @@ struct Story<'a> {
     demo: &'a Demo<'a>,
     buyer: &'a Buyer,
     n: u32,
+    /// Where the goods go, of every other order.
+    location: Option<Uuid>,
     stream: Uuid,
     at: DateTime<Utc>,
     /// Nothing is told to have happened later.
@@ -167,7 +174,7 @@ impl Story<'_> {
             })
             .collect();
         let body = json!({
-            "department_id": self.buyer.department, "currency": "EUR",
+            "department_id": self.buyer.department, "currency": "EUR", "location_id": self.location,
             "note": format!("Demo order {}", self.n + 1), "items": items,
         });
         self.give(self.buyer.user, "draft", body, None).await

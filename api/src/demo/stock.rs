@@ -105,7 +105,8 @@ async fn furnish(
             let consume = json!({ "quantity": quantity, "notes": "repairs" });
             used.push(part(*id, "consume", consume));
         }
-        demo.give_all(keeper.user, at, &format!("used/{n}/{round}"), used).await?;
+        demo.give_all(keeper.user, at, &format!("used/{n}/{round}"), used)
+            .await?;
     }
     Ok(())
 }
