@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::cloudwatcher::inventory::StockKey;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::{Client, Service};
@@ -17,7 +18,7 @@ const NOTE: &str = "Plugh";
 pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 23] = [
     "users",
     "roles",
     "departments",
@@ -29,6 +30,12 @@ const TABLES: [&str; 17] = [
     "part_variants",
     "part_suppliers",
     "locations",
+    "inventory",
+    "stock_moves",
+    "stock_reservations",
+    "stock_levels",
+    "part_consumption",
+    "reorder_suggestions",
     "requests",
     "orders",
     "order_items",
@@ -59,6 +66,8 @@ pub struct Goods {
     on_order: String,
     receipt: String,
     delegation: String,
+    /// What is suggested to be reordered.
+    suggestion: String,
 }
 
 /// What asks for approvals.
@@ -66,13 +75,15 @@ pub const POLICY: &str = "order-approvals";
 /// Commands whose effect was there already, by the policies' doing: the owner is answered 200, and nothing is written.
 pub const SILENT: [&str; 3] = ["settle-approval", "ask", "note-submission"];
 
-/// What a colleague in another department may do: read every table, command orders and locations, approve, read the log.
+/// What a colleague in another department may do: read every table, command orders, locations and stock, approve, read
+/// the log.
 pub fn outsiders_permissions() -> Vec<&'static str> {
     let reads = TABLES.map(|table| &*format!("cloudwatcher.{table}.read").leak());
     reads
         .into_iter()
         .chain([
             "cloudwatcher.location.*",
+            "cloudwatcher.inventory.*",
             "cloudwatcher.order.*",
             "cloudwatcher.approval.*",
             "cloudwatcher.delegation.*",
@@ -103,6 +114,8 @@ impl Goods {
             "part-variants",
             "part-suppliers",
             "locations",
+            "to shorten",
+            "to release",
             "requests",
             "orders",
             "workshop",
@@ -125,11 +138,16 @@ impl Goods {
             on_order: String::new(),
             receipt: String::new(),
             delegation: String::new(),
+            suggestion: String::new(),
         };
         goods
             .ids
             .insert("approval-policies", ApprovalPolicy::stream(owner.tenant));
         goods.ids.insert("delegations", owner.user);
+        for (record, part) in [("inventory", "bolt"), ("nuts", "parts")] {
+            let stream = goods.stock(part).stream(owner.tenant);
+            goods.ids.insert(record, stream);
+        }
         let approver = service.person(&["orders.approve"], &[]).await;
         for (path, id, body) in [
             (
@@ -224,12 +242,45 @@ impl Goods {
             let path = path.replace("{}", &goods.id(id).to_string());
             goods.drafted = done(owner, &format!("/v1/{path}"), &body).await;
         }
+        goods.stock_up(owner).await;
         goods.order_and_approve(service).await;
         let path = goods.path("delegations", "delegations", "grant");
         let granted = done(owner, &path, &goods.grant()).await;
         goods.delegation = text(&event(owner, granted).await["payload"]["delegation_id"]);
         goods.read(owner, granted).await;
         goods
+    }
+
+    /// Bolts in stock, of which some are kept, and nuts, which are to be reordered.
+    async fn stock_up(&mut self, owner: &Client) {
+        let kept = |kind: &str| json!({"quantity": 5, "reservation_id": self.id(kind)});
+        for (command, body) in [
+            ("open", self.record("bolt")),
+            ("receive", json!({"quantity": 100})),
+            ("reserve", kept("to shorten")),
+            ("reserve", kept("to release")),
+            ("consume", json!({"quantity": 1, "notes": NOTE})),
+        ] {
+            done(owner, &self.path("inventory", "inventory", command), &body).await;
+        }
+        let mut nuts = self.record("parts");
+        nuts["reorder_point"] = json!(5);
+        let position = done(owner, &self.path("inventory", "nuts", "open"), &nuts).await;
+        self.suggestion = text(&event(owner, position).await["payload"]["suggestion_id"]);
+    }
+
+    /// The stock of a part in the workshop's location.
+    fn stock(&self, part: &str) -> StockKey {
+        StockKey {
+            part_id: self.id(part),
+            variant_id: None,
+            location_id: self.id("locations"),
+        }
+    }
+
+    /// What opens its record.
+    fn record(&self, part: &str) -> Value {
+        json!({"part_id": self.id(part), "location_id": self.id("locations")})
     }
 
     /// Orders that somebody else submitted, at every stage.
@@ -358,7 +409,10 @@ impl Goods {
 
     /// What nobody outside the department may see.
     pub fn department_secrets(&self) -> Vec<String> {
-        let orders = ["orders", "locations"].into_iter().chain(ASKED).chain(APPROVED);
+        let orders = ["orders", "locations", "inventory", "nuts", "to shorten"]
+            .into_iter()
+            .chain(ASKED)
+            .chain(APPROVED);
         let orders = orders.map(|kind| self.id(kind).to_string());
         let own = [NOTE, &self.command, &self.ask, &self.receipt].map(str::to_owned);
         orders.chain(own).chain(self.items.clone()).collect()
@@ -423,6 +477,12 @@ impl Goods {
             "part-variants" => (json!({"part_id": self.id("bolt"), "variant_code": "another"}), HERE),
             "part-suppliers" => (self.offer("acme"), HERE),
             "locations" => (self.location(), HERE),
+            // To whom the location is out of reach, it is not there.
+            "inventory" => {
+                let mut record = self.record("bolt");
+                record["variant_id"] = json!(self.id("part-variants"));
+                (record, [200, 422, 422])
+            }
             "requests" => {
                 let request = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {}});
                 (request, ANYWHERE)
@@ -472,6 +532,31 @@ impl Goods {
                 (location, 200)
             }
             ("locations", "strike") => (none(), 200),
+            ("inventory", "open") => (self.record("bolt"), 422),
+            ("inventory", "set-reorder") => (json!({"reorder_point": 3}), 200),
+            ("inventory", "receive" | "issue" | "consume" | "reserve") => (json!({"quantity": 2}), 200),
+            ("inventory", "shorten") => {
+                let left = json!({"reservation_id": self.id("to shorten"), "quantity": 2});
+                (left, 200)
+            }
+            ("inventory", "release") => (json!({"reservation_id": self.id("to release")}), 200),
+            // It stands until it is used or released.
+            ("inventory", "expire") => (json!({"reservation_id": self.id("to shorten")}), 422),
+            ("inventory", "count") => (json!({"seen": 50, "counted": 49}), 200),
+            ("inventory", "expect") => (json!({"order_id": self.id("orders"), "quantity": 1}), 200),
+            // Half of it is none.
+            ("inventory", "transfer-out") => {
+                let half = json!({"transfer_id": self.id("orders"), "to": self.stock("bolt"), "quantity": 1});
+                (half, 422)
+            }
+            ("inventory", "transfer-in") => {
+                let mut half = json!({"transfer_id": self.id("orders"), "from": self.stock("bolt"), "quantity": 1});
+                half["to"] = json!(self.stock("bolt"));
+                (half, 422)
+            }
+            ("inventory", "dismiss-reorder") => {
+                return Some((self.id("nuts"), json!({"suggestion_id": self.suggestion}), 200));
+            }
             ("requests", "receive") => (self.request(), 422),
             ("orders", "draft") => (self.order("workshop"), 422),
             // Under an id that is free: whether the copy is made depends on the original alone.
