@@ -78,6 +78,9 @@ impl Draft {
             if bytes > EVENT_BYTES_MAX {
                 return Err(BookError::EventTooLarge { bytes });
             }
+            if event.carries_forward {
+                payload_bytes = 0;
+            }
             payload_bytes += payload.len();
             names.push(event.event_type.clone());
             self.events.push(NewEvent {

@@ -120,6 +120,8 @@ pub(crate) struct DecidedEvent {
     /// JSON text, not yet sealed.
     pub payload: String,
     pub sealed: Vec<(&'static str, Uuid)>,
+    /// Whether loading begins with it from now on.
+    pub carries_forward: bool,
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -265,8 +267,10 @@ fn decided<D: Decider>(stream: Uuid, mut state: D, events: Vec<D::Event>) -> Res
         decided.claims.extend(state.claims(stream, &event));
         decided.erased.extend(D::erases(stream, &event));
         state.evolve(&event);
+        let event_type = event.event_type();
         decided.events.push(DecidedEvent {
-            event_type: event.event_type(),
+            carries_forward: D::CARRIES_FORWARD == Some(&*event_type),
+            event_type,
             event_version: event.event_version(),
             payload: event::encode(&event)?,
             sealed: event.sealed(stream),

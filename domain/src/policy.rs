@@ -50,10 +50,6 @@ impl<'a> Seen<'a> {
 /// One thing that a policy wants done. What it sends is decided like anybody's command, and may be
 /// refused: the world can have moved on.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a policy makes a few of these per event and nobody keeps them"
-)]
 pub enum Reaction {
     /// Send these as one command: they stand or fall together.
     Send {

@@ -126,6 +126,10 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             let path = format!("{template}?location_id={}", goods.id("locations"));
             read(path, "inventory", [200; 3])
         }
+        ("get", ["v1", "cloudwatcher", "inventory", "reorder"]) => {
+            let path = format!("{template}?location_id={}", goods.id("locations"));
+            read(path, "inventory", [200; 3])
+        }
         ("get", ["v1", "cloudwatcher", "part-suppliers", "best"]) => {
             let path = format!("{template}?part_id={}", goods.id("bolt"));
             read(path, "part_suppliers", [200; 3])
@@ -169,7 +173,7 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             // There is nothing of that order in the other tenant: the copy has no original.
             let hidden = if *command == "duplicate" { 422 } else { 404 };
             let (reach, outsider) = match *plural {
-                "orders" | "approvals" | "locations" => (Reach::Department, hidden),
+                "orders" | "approvals" | "locations" | "inventory" => (Reach::Department, hidden),
                 _ => (Reach::Tenant, 403),
             };
             call(path, Some(body), reach, [owner, hidden, outsider])
@@ -179,7 +183,8 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
 }
 
 fn reach_of(table: &str) -> Reach {
-    if table.starts_with("order") || table == "locations" {
+    const OF_LOCATIONS: [&str; 4] = ["locations", "inventory", "part_consumption", "reorder_suggestions"];
+    if table.starts_with("order") || table.starts_with("stock_") || OF_LOCATIONS.contains(&table) {
         Reach::Department
     } else {
         Reach::Tenant

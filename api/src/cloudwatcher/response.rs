@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::auth::By;
 use crate::extract::{self, Parameters, Path};
 use crate::problem::Problem;
+use crate::query::read::Plan;
 use crate::query::{Source, read};
 
 use super::waiting::Wait;
@@ -225,7 +226,7 @@ async fn look(app: &App, by: &By, request: Uuid) -> Result<Found, Problem> {
             arguments,
         )
     };
-    let rows = read::rows(&app.pools.reader, by.tenant, query).await?;
+    let rows = read::rows(&app.pools.reader, by.tenant, Plan::OfStatement, query).await?;
     let Some(row) = rows.first() else {
         return unposted(app, by, request).await;
     };

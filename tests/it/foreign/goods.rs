@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::cloudwatcher::approval_policy::ApprovalPolicy;
 use domain::cloudwatcher::device_policy::DevicePolicy;
+use domain::cloudwatcher::inventory::StockKey;
 use domain::cloudwatcher::request::DeviceRequest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -19,7 +20,7 @@ const NOTE: &str = "Plugh";
 pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 29] = [
     "users",
     "roles",
     "departments",
@@ -31,6 +32,12 @@ const TABLES: [&str; 23] = [
     "part_variants",
     "part_suppliers",
     "locations",
+    "inventory",
+    "stock_moves",
+    "stock_reservations",
+    "stock_levels",
+    "part_consumption",
+    "reorder_suggestions",
     "requests",
     "request_metadata",
     "responses",
@@ -72,6 +79,8 @@ pub struct Goods {
     receipt: String,
     delegation: String,
     file: String,
+    /// What is suggested to be reordered.
+    suggestion: String,
 }
 
 /// What asks for approvals.
@@ -79,13 +88,15 @@ pub const POLICY: &str = "order-approvals";
 /// Commands whose effect was there already, by the policies' doing: the owner is answered 200, and nothing is written.
 pub const SILENT: [&str; 3] = ["settle-approval", "ask", "note-submission"];
 
-/// What a colleague in another department may do: read every table, command orders and locations, approve, read the log.
+/// What a colleague in another department may do: read every table, command orders, locations and stock, approve, read
+/// the log.
 pub fn outsiders_permissions() -> Vec<&'static str> {
     let reads = TABLES.map(|table| &*format!("cloudwatcher.{table}.read").leak());
     reads
         .into_iter()
         .chain([
             "cloudwatcher.location.*",
+            "cloudwatcher.inventory.*",
             "cloudwatcher.order.*",
             "cloudwatcher.approval.*",
             "cloudwatcher.delegation.*",
@@ -116,6 +127,8 @@ impl Goods {
             "part-variants",
             "part-suppliers",
             "locations",
+            "to shorten",
+            "to release",
             "requests",
             ANSWERED,
             "device-connections",
@@ -141,6 +154,7 @@ impl Goods {
             receipt: String::new(),
             delegation: String::new(),
             file: String::new(),
+            suggestion: String::new(),
         };
         goods
             .ids
@@ -149,6 +163,10 @@ impl Goods {
         let response = DeviceRequest::response_id(goods.id("requests"));
         goods.ids.insert("responses", response);
         goods.ids.insert("delegations", owner.user);
+        for (record, part) in [("inventory", "bolt"), ("nuts", "parts")] {
+            let stream = goods.stock(part).stream(owner.tenant);
+            goods.ids.insert(record, stream);
+        }
         let approver = service.person(&["orders.approve"], &[]).await;
         for (path, id, body) in [
             (
@@ -244,6 +262,7 @@ impl Goods {
             goods.drafted = done(owner, &format!("/v1/{path}"), &body).await;
         }
         goods.answer_devices(owner).await;
+        goods.stock_up(owner).await;
         goods.order_and_approve(service).await;
         let path = goods.path("delegations", "delegations", "grant");
         let granted = done(owner, &path, &goods.grant()).await;
@@ -271,6 +290,38 @@ impl Goods {
         done(owner, &path, &connection()).await;
         let path = self.path("device-policies", "device-policies", "enter");
         done(owner, &path, &json!({})).await;
+    }
+
+    /// Bolts in stock, of which some are kept, and nuts, which are to be reordered.
+    async fn stock_up(&mut self, owner: &Client) {
+        let kept = |kind: &str| json!({"quantity": 5, "reservation_id": self.id(kind)});
+        for (command, body) in [
+            ("open", self.record("bolt")),
+            ("receive", json!({"quantity": 100})),
+            ("reserve", kept("to shorten")),
+            ("reserve", kept("to release")),
+            ("consume", json!({"quantity": 1, "notes": NOTE})),
+        ] {
+            done(owner, &self.path("inventory", "inventory", command), &body).await;
+        }
+        let mut nuts = self.record("parts");
+        nuts["reorder_point"] = json!(5);
+        let position = done(owner, &self.path("inventory", "nuts", "open"), &nuts).await;
+        self.suggestion = text(&event(owner, position).await["payload"]["suggestion_id"]);
+    }
+
+    /// The stock of a part in the workshop's location.
+    fn stock(&self, part: &str) -> StockKey {
+        StockKey {
+            part_id: self.id(part),
+            variant_id: None,
+            location_id: self.id("locations"),
+        }
+    }
+
+    /// What opens its record.
+    fn record(&self, part: &str) -> Value {
+        json!({"part_id": self.id(part), "location_id": self.id("locations")})
     }
 
     /// Orders that somebody else submitted, at every stage.
@@ -399,7 +450,10 @@ impl Goods {
 
     /// What nobody outside the department may see.
     pub fn department_secrets(&self) -> Vec<String> {
-        let orders = ["orders", "locations"].into_iter().chain(ASKED).chain(APPROVED);
+        let orders = ["orders", "locations", "inventory", "nuts", "to shorten"]
+            .into_iter()
+            .chain(ASKED)
+            .chain(APPROVED);
         let orders = orders.map(|kind| self.id(kind).to_string());
         let own = [NOTE, &self.command, &self.ask, &self.receipt].map(str::to_owned);
         orders.chain(own).chain(self.items.clone()).collect()
@@ -465,6 +519,12 @@ impl Goods {
             "part-variants" => (json!({"part_id": self.id("bolt"), "variant_code": "another"}), HERE),
             "part-suppliers" => (self.offer("acme"), HERE),
             "locations" => (self.location(), HERE),
+            // To whom the location is out of reach, it is not there.
+            "inventory" => {
+                let mut record = self.record("bolt");
+                record["variant_id"] = json!(self.id("part-variants"));
+                (record, [200, 422, 422])
+            }
             "requests" => {
                 let request = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {}});
                 (request, ANYWHERE)
@@ -536,6 +596,35 @@ impl Goods {
             ("device-policies", "enter") => (none(), 422),
             ("device-policies", "amend") => (json!({"retention_days": 30}), 200),
             ("device-policies", "strike") => (none(), 200),
+            ("inventory", "open") => (self.record("bolt"), 422),
+            ("inventory", "set-reorder") => (json!({"reorder_point": 3}), 200),
+            ("inventory", "receive" | "issue" | "consume" | "reserve") => (json!({"quantity": 2}), 200),
+            ("inventory", "shorten") => {
+                let left = json!({"reservation_id": self.id("to shorten"), "quantity": 2});
+                (left, 200)
+            }
+            ("inventory", "release") => (json!({"reservation_id": self.id("to release")}), 200),
+            // It stands until it is used or released.
+            ("inventory", "expire") => (json!({"reservation_id": self.id("to shorten")}), 422),
+            ("inventory", "count") => (json!({"seen": 50, "counted": 49}), 200),
+            ("inventory", "expect") => (json!({"order_id": self.id("orders"), "quantity": 1}), 200),
+            // Half of it is none.
+            ("inventory", "transfer-out") => {
+                let half = json!({"transfer_id": self.id("orders"), "to": self.stock("bolt"), "quantity": 1});
+                (half, 422)
+            }
+            ("inventory", "transfer-in") => {
+                let mut half = json!({"transfer_id": self.id("orders"), "from": self.stock("bolt"), "quantity": 1});
+                half["to"] = json!(self.stock("bolt"));
+                (half, 422)
+            }
+            // There is no other location to go to, and no such suggestion: refused, but not as unknown.
+            ("inventory", "transfer") => (json!({"to_location_id": self.id("locations"), "quantity": 1}), 422),
+            ("inventory", "accept-reorder") => (json!({"suggestion_id": Uuid::nil()}), 422),
+            ("inventory", "dismiss-reorder") => {
+                return Some((self.id("nuts"), json!({"suggestion_id": self.suggestion}), 200));
+            }
+            ("requests", "receive") => (self.request(), 422),
             ("orders", "draft") => (self.order("workshop"), 422),
             // Under an id that is free: whether the copy is made depends on the original alone.
             ("orders", "duplicate") => {
@@ -550,6 +639,9 @@ impl Goods {
             ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
             ("orders", "retry-stock") => (none(), 422),
             ("orders", "submit" | "cancel") => (none(), 200),
+            // Daybook's own business, and nothing that was refused.
+            ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
+            ("orders", "retry-stock") => (none(), 422),
             ("orders", "settle-approval" | "place") => return Some((self.id("to place"), none(), 200)),
             ("orders", "receive") => {
                 let line = json!({"item_id": self.on_order, "quantity": 2});
