@@ -126,10 +126,6 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
             let path = format!("{template}?location_id={}", goods.id("locations"));
             read(path, "inventory", [200; 3])
         }
-        ("get", ["v1", "cloudwatcher", "inventory", "reorder"]) => {
-            let path = format!("{template}?location_id={}", goods.id("locations"));
-            read(path, "inventory", [200; 3])
-        }
         ("get", ["v1", "cloudwatcher", "part-suppliers", "best"]) => {
             let path = format!("{template}?part_id={}", goods.id("bolt"));
             read(path, "part_suppliers", [200; 3])

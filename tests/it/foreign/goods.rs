@@ -624,7 +624,6 @@ impl Goods {
             ("inventory", "dismiss-reorder") => {
                 return Some((self.id("nuts"), json!({"suggestion_id": self.suggestion}), 200));
             }
-            ("requests", "receive") => (self.request(), 422),
             ("orders", "draft") => (self.order("workshop"), 422),
             // Under an id that is free: whether the copy is made depends on the original alone.
             ("orders", "duplicate") => {
@@ -639,9 +638,6 @@ impl Goods {
             ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
             ("orders", "retry-stock") => (none(), 422),
             ("orders", "submit" | "cancel") => (none(), 200),
-            // Daybook's own business, and nothing that was refused.
-            ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
-            ("orders", "retry-stock") => (none(), 422),
             ("orders", "settle-approval" | "place") => return Some((self.id("to place"), none(), 200)),
             ("orders", "receive") => {
                 let line = json!({"item_id": self.on_order, "quantity": 2});
