@@ -19,6 +19,7 @@ mod hardening;
 mod http;
 mod jwks;
 mod limits;
+mod orders_stock;
 mod plans;
 mod policies;
 mod processes;

@@ -48,6 +48,13 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
             "voided",
             "on_behalf_of",
             "\"status\":\"received\"",
+            "RequestReceived",
+            "\"available\":40",
+            "StockTransferredIn",
+            "ReorderSuggested",
+            "ReorderAccepted",
+            "transferred-out",
+            "\"operation\":\"INSERT\"",
         ] {
             assert!(printed.contains(word), "{word} is missing: {printed}");
         }
