@@ -69,7 +69,11 @@ async fn asked(client: &Client, path: fn(u32) -> String) -> (f64, f64) {
                 let sent = Instant::now();
                 let reply = client.get(&path(n)).await;
                 let taken = sent.elapsed();
-                assert!(reply.status == 200 && !reply.text.starts_with("{\"rows\":[]"), "{}", path(n));
+                assert!(
+                    reply.status == 200 && !reply.text.starts_with("{\"rows\":[]"),
+                    "{}",
+                    path(n)
+                );
                 if began.elapsed() > WARM_UP {
                     times.push(taken);
                 }
