@@ -28,8 +28,8 @@ pub const ADMIN: Standard = Standard {
     reads: false,
 };
 
-/// All of them. What concerns the whole company (people, roles, departments, the catalogue, the policy of
-/// approvals) is the administrator's: such commands know no department within which one could be kept.
+/// All of them. What concerns the whole company (people, roles, departments, the catalogue, the policies of
+/// approvals and devices) is the administrator's: such commands know no department within which one could be kept.
 pub const STANDARD: [&Standard; 4] = [
     &ADMIN,
     &Standard {
@@ -41,6 +41,7 @@ pub const STANDARD: [&Standard; 4] = [
             "cloudwatcher.delegation.*",
             "cloudwatcher.order.*",
             "cloudwatcher.request.*",
+            "cloudwatcher.device-connection.*",
             "cloudwatcher.location.*",
             "cloudwatcher.inventory.*",
             "audit.read",
@@ -52,6 +53,7 @@ pub const STANDARD: [&Standard; 4] = [
         description: "Device operations",
         does: &[
             "cloudwatcher.request.*",
+            "cloudwatcher.device-connection.*",
             "cloudwatcher.order.*",
             "cloudwatcher.inventory.receive",
             "cloudwatcher.inventory.issue",

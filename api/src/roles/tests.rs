@@ -84,6 +84,7 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
         "cloudwatcher.request.receive",
         "cloudwatcher.order.draft",
         "cloudwatcher.order.receive",
+        "cloudwatcher.device-connection.connect",
         "cloudwatcher.inventory.consume",
         "cloudwatcher.inventory.transfer-out",
     ] {
@@ -95,6 +96,7 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
         "cloudwatcher.delegation.grant",
         "cloudwatcher.inventory.set-reorder",
         "cloudwatcher.location.enter",
+        "cloudwatcher.device-policy.amend",
         audit::READ,
     ] {
         assert!(!technician.permits(does_not), "{does_not}");
