@@ -384,10 +384,9 @@ impl Inner {
     /// The stream that a step is sent to.
     async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
-        let cached = if trust == Trust::Book {
-            None
-        } else {
-            self.cache.get(aggregate_type, stream)
+        let cached = match self.cache.get(aggregate_type, stream) {
+            Some(cached) if trust == Trust::Book => self.unmoved(step, cached).await?,
+            cached => cached,
         };
         let loaded = match cached {
             Some(loaded) => loaded,
@@ -402,6 +401,16 @@ impl Inner {
             Some(owner) if owner != tenant => Err(ExecuteError::NotFound { aggregate_type, stream }),
             _ => Ok(loaded),
         }
+    }
+
+    /// The cached state of a stream that goes on without end, if the book has no later event of it: many are
+    /// refused on one and the same state of a busy stream, and each by the book.
+    async fn unmoved(&self, step: &Step, cached: Loaded) -> Result<Option<Loaded>, ExecuteError> {
+        if !step.command.carries_forward() {
+            return Ok(None);
+        }
+        let last = answered(facts::last_sequence(&self.pool, step.aggregate_type(), step.stream)).await?;
+        Ok((last == cached.sequence).then_some(cached))
     }
 
     /// All facts of a step, in as many rounds as its decider asks for.

@@ -85,6 +85,22 @@ pub async fn load_one(pool: &PgPool, vault: &Vault, fact: FactRef) -> Result<Loa
     loaded.ok_or_else(|| BookError::Broken("a stream that was asked for was not read".to_owned()))
 }
 
+/// The sequence of a stream's last event, by one index probe; 0 when it has none.
+///
+/// # Errors
+/// The database's error.
+pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) -> Result<i64, BookError> {
+    let last = sqlx::query_scalar(
+        "select sequence from book.events where aggregate_type = $1 and aggregate_id = $2
+         order by sequence desc limit 1",
+    )
+    .bind(aggregate_type)
+    .bind(stream.to_string())
+    .fetch_optional(pool)
+    .await?;
+    Ok(last.unwrap_or(0))
+}
+
 /// A stored payload with its sealed fields opened.
 ///
 /// # Errors

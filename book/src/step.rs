@@ -169,6 +169,10 @@ impl<D: Decider> Erased for Typed<D> {
         together.push(D::TYPE, stream, self.command.clone());
     }
 
+    fn carries_forward(&self) -> bool {
+        D::CARRIES_FORWARD.is_some()
+    }
+
     fn department(&self, state: &AnyState) -> Option<Uuid> {
         typed::<D>(state).ok()?.department(&self.command)
     }

@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use carry::{EVENTS_CARRIED_MIN, THINGS_PER_EVENT};
+pub use carry::{EVENTS_CARRIED_MIN, RESERVATIONS_PER_EVENT};
 pub use command::{Command, Consumption};
 pub use ended::{ENDED_REMEMBERED, Ended};
 pub use event::{Event, Uncovered};

@@ -52,10 +52,11 @@ impl Project for InventoryRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match &recorded.event {
-            AnyEvent::Inventory(event) => match event {
-                Event::InventoryOpened { .. } | Event::ReorderLevelsSet { .. } => vec![recorded.stream],
-                event => levels(event).map(|_| recorded.stream).into_iter().collect(),
-            },
+            AnyEvent::Inventory(event) => {
+                let sets = matches!(event, Event::InventoryOpened { .. } | Event::ReorderLevelsSet { .. });
+                let touches = sets || levels(event).is_some();
+                touches.then_some(recorded.stream).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -65,41 +66,40 @@ impl Project for InventoryRow {
             return Ok(row);
         };
         let last_updated_at = recorded.at;
-        match event {
-            Event::InventoryOpened {
-                stock,
-                department_id: _,
-                reorder_point,
-                reorder_quantity,
-            } => {
-                return Ok(Some(Self {
-                    tenant_id: recorded.tenant_id,
-                    id,
-                    part_id: stock.part_id,
-                    variant_id: stock.variant_id,
-                    location_id: stock.location_id,
-                    quantity_on_hand: 0,
-                    quantity_reserved: 0,
-                    quantity_on_order: 0,
-                    reorder_point: *reorder_point,
-                    reorder_quantity: *reorder_quantity,
-                    last_counted_at: None,
-                    last_updated_at,
-                }));
-            }
-            Event::ReorderLevelsSet {
-                stock: _,
-                reorder_point,
-                reorder_quantity,
-            } => {
-                return Ok(Some(Self {
-                    reorder_point: *reorder_point,
-                    reorder_quantity: *reorder_quantity,
-                    last_updated_at,
-                    ..existing(row)?
-                }));
-            }
-            _ => {}
+        if let Event::InventoryOpened {
+            stock,
+            department_id: _,
+            reorder_point,
+            reorder_quantity,
+        } = event
+        {
+            return Ok(Some(Self {
+                tenant_id: recorded.tenant_id,
+                id,
+                part_id: stock.part_id,
+                variant_id: stock.variant_id,
+                location_id: stock.location_id,
+                quantity_on_hand: 0,
+                quantity_reserved: 0,
+                quantity_on_order: 0,
+                reorder_point: *reorder_point,
+                reorder_quantity: *reorder_quantity,
+                last_counted_at: None,
+                last_updated_at,
+            }));
+        }
+        if let Event::ReorderLevelsSet {
+            stock: _,
+            reorder_point,
+            reorder_quantity,
+        } = event
+        {
+            return Ok(Some(Self {
+                reorder_point: *reorder_point,
+                reorder_quantity: *reorder_quantity,
+                last_updated_at,
+                ..existing(row)?
+            }));
         }
         let Some(after) = levels(event) else { return Ok(row) };
         let row = existing(row)?;

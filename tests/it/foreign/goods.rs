@@ -292,11 +292,13 @@ impl Goods {
         done(owner, &path, &json!({})).await;
     }
 
-    /// Bolts in stock, of which some are kept, and nuts, which are to be reordered.
+    /// Bolts in stock, of which some are kept, and nuts; both are to be reordered.
     async fn stock_up(&mut self, owner: &Client) {
+        let mut bolts = self.record("bolt");
+        bolts["reorder_point"] = json!(1_000);
         let kept = |kind: &str| json!({"quantity": 5, "reservation_id": self.id(kind)});
         for (command, body) in [
-            ("open", self.record("bolt")),
+            ("open", bolts),
             ("receive", json!({"quantity": 100})),
             ("reserve", kept("to shorten")),
             ("reserve", kept("to release")),

@@ -4,9 +4,9 @@ use super::{Event, Inventory, Record};
 
 /// After how many events everything is carried forward at the earliest. A load reads hardly more than these.
 pub const EVENTS_CARRIED_MIN: usize = 100;
-/// How many things to remember are worth waiting for one more event, so that what is carried never outweighs
-/// what happened: a record that is full waits for about 540.
-pub const THINGS_PER_EVENT: usize = 8;
+/// How many reservations to remember are worth waiting for one more event, so that what is carried does not
+/// outweigh what happened: a record that is full waits for about 250.
+pub const RESERVATIONS_PER_EVENT: usize = 8;
 
 impl Inventory {
     /// The event that carries everything forward, when it is time.
@@ -23,7 +23,8 @@ impl Inventory {
 
 impl Record {
     fn is_to_carry(&self) -> bool {
-        let things = self.reservations.len() + self.ended.len() + self.expected.len();
-        self.events as usize >= EVENTS_CARRIED_MIN + things / THINGS_PER_EVENT
+        // As many reservations as the other things weigh.
+        let weight = self.reservations.len() + self.expected.len() / 4 + self.ended.len() / 16;
+        self.events as usize >= EVENTS_CARRIED_MIN + weight / RESERVATIONS_PER_EVENT
     }
 }

@@ -17,15 +17,9 @@ impl Record {
         request: &Request<'_, Command>,
     ) -> Result<Event, Refusal> {
         elsewhere(self.stock, to)?;
-        let is_other_half = |command: &Command| match command {
-            Command::TransferIn {
-                transfer_id: other,
-                from,
-                to: there,
-                quantity,
-                source: _,
-            } => (*other, *from, *there, *quantity) == (transfer_id, self.stock, to, of),
-            _ => false,
+        let is_other_half = |command: &Command| {
+            matches!(command, Command::TransferIn { transfer_id: other, from, to: there, quantity, source: _ }
+                if (*other, *from, *there, *quantity) == (transfer_id, self.stock, to, of))
         };
         together(request, transfer_id, to, is_other_half)?;
         let Taken { after, source } = self.taken(of, reservation_id, source)?;
@@ -49,15 +43,9 @@ impl Record {
         request: &Request<'_, Command>,
     ) -> Result<Event, Refusal> {
         elsewhere(self.stock, from)?;
-        let is_other_half = |command: &Command| match command {
-            Command::TransferOut {
-                transfer_id: other,
-                to,
-                quantity,
-                reservation_id: _,
-                source: _,
-            } => (*other, *to, *quantity) == (transfer_id, self.stock, of),
-            _ => false,
+        let is_other_half = |command: &Command| {
+            matches!(command, Command::TransferOut { transfer_id: other, to, quantity, reservation_id: _, source: _ }
+                if (*other, *to, *quantity) == (transfer_id, self.stock, of))
         };
         together(request, transfer_id, from, is_other_half)?;
         let after = self.with(quantity(of)?)?;
