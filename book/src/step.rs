@@ -129,6 +129,8 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A command of some kind; its kind is known only inside.
 pub(crate) trait Erased: Send + Sync {
     fn aggregate_type(&self) -> &'static str;
+    /// Whether streams of the kind go on without end.
+    fn carries_forward(&self) -> bool;
     /// Adds the command to those that are carried out along with another one.
     fn join(&self, stream: Uuid, together: &mut Together);
     fn department(&self, state: &AnyState) -> Option<Uuid>;
