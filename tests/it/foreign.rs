@@ -323,8 +323,8 @@ async fn missed(pool: &PgPool) -> i64 {
 async fn rows(pool: &PgPool, tenant: Uuid) -> Vec<String> {
     let mut sums = Vec::new();
     for context in projections::CONTEXTS {
-        for projection in context.tables {
-            let (schema, table) = (context.name, projection.table().name);
+        for table in context.all_tables() {
+            let (schema, table) = (context.name, table.name);
             let sum = format!(
                 "select '{table} ' || count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)
                  from {schema}.{table} t where tenant_id = $1"

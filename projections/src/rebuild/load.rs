@@ -188,25 +188,19 @@ pub(super) async fn post_until(
 /// are loaded. Returns the statements that bring them back.
 async fn without_keys(work: &Work<'_>, connection: &mut PgConnection, schema: &str) -> Result<Vec<String>, PostError> {
     let mut statements = Vec::new();
-    for table in work
-        .context
-        .tables
-        .iter()
-        .filter(|projection| projection.appends())
-        .map(|projection| projection.table())
-    {
+    let appended = work.context.tables.iter().filter(|projection| projection.appends());
+    let appended = appended.map(|projection| projection.table());
+    for table in appended.chain(work.context.audit.map(|audit| audit.table())) {
         let name = sql::name(schema, table.name);
-        let key: String = sqlx::query_scalar(
-            "select conname::text from pg_constraint where conrelid = to_regclass($1) and contype = 'p'",
+        let (key, definition): (String, String) = sqlx::query_as(
+            "select conname::text, pg_get_constraintdef(oid) from pg_constraint
+             where conrelid = to_regclass($1) and contype = 'p'",
         )
         .bind(&name)
         .fetch_one(&mut *connection)
         .await?;
         execute(connection, &format!("alter table {name} drop constraint \"{key}\"")).await?;
-        statements.push(format!(
-            "alter table {name} add constraint \"{key}\" primary key ({})",
-            table.key.join(", ")
-        ));
+        statements.push(format!("alter table {name} add constraint \"{key}\" {definition}"));
     }
     Ok(statements)
 }
@@ -246,12 +240,7 @@ async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnecti
 }
 
 async fn analyze(connection: &mut PgConnection, work: &Work<'_>, schema: &str) -> Result<(), PostError> {
-    let tables = work
-        .context
-        .tables
-        .iter()
-        .map(|projection| projection.table().name)
-        .chain([sql::CHANGES]);
+    let tables = work.context.all_tables().map(|table| table.name).chain([sql::CHANGES]);
     let names: Vec<String> = tables.map(|table| sql::name(schema, table)).collect();
     Ok(execute(connection, &format!("analyze {}", names.join(", "))).await?)
 }
