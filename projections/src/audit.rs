@@ -11,6 +11,8 @@ use domain::{AnyEvent, Recorded};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgArguments, PgConnection};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::cell::Key;
@@ -60,12 +62,7 @@ pub trait AuditTable: Send + Sync {
     fn row(&self, entry: Entry<'_>) -> Map<String, Value>;
 
     /// Writes the rows of these entries.
-    fn post<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        statements: &'a Statements,
-        entries: Vec<Entry<'a>>,
-    ) -> BoxFuture<'a, Result<(), PostError>>;
+    fn post<'a>(&'a self, entries: Vec<Entry<'a>>, into: Sink<'a>) -> BoxFuture<'a, Result<(), PostError>>;
 
     /// The row of a key in the schema; `None` when there is none.
     fn find<'a>(
@@ -108,17 +105,13 @@ impl<R: Audit> AuditTable for Of<R> {
         R::row(entry).json()
     }
 
-    fn post<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        statements: &'a Statements,
-        entries: Vec<Entry<'a>>,
-    ) -> BoxFuture<'a, Result<(), PostError>> {
+    fn post<'a>(&'a self, entries: Vec<Entry<'a>>, into: Sink<'a>) -> BoxFuture<'a, Result<(), PostError>> {
         Box::pin(async move {
-            let written = if entries.len() < copy::ROWS_MIN {
-                insert(connection, statements, entries.into_iter().map(R::row).collect()).await
-            } else {
-                copy(connection, statements, entries.into_iter().map(R::row)).await
+            let is_few = entries.len() < copy::ROWS_MIN;
+            let rows = entries.into_iter().map(R::row);
+            let written = match into {
+                Sink::Page(connection, statements) if is_few => insert(connection, statements, rows.collect()).await,
+                into @ (Sink::Page(..) | Sink::Beside(_)) => copy(rows, into).await,
             };
             written.map_err(|source| PostError::Sql {
                 table: R::TABLE.name,
@@ -149,14 +142,30 @@ impl<R: Audit> AuditTable for Of<R> {
     }
 }
 
+/// Where the rows of an audit table go.
+#[derive(Debug)]
+pub enum Sink<'a> {
+    /// Into the page's own transaction.
+    Page(&'a mut PgConnection, &'a Statements),
+    /// To whoever copies them on a connection of their own: see [`Auditing::beside`].
+    Beside(&'a mpsc::Sender<copy::Buffer>),
+}
+
+impl Sink<'_> {
+    async fn send(&mut self, rows: copy::Buffer) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Page(connection, statements) => rows.send(connection, &statements.copy).await,
+            // Nobody takes them any more: that one says why.
+            Self::Beside(copying) => copying.send(rows).await.map_err(|_| sqlx::Error::WorkerCrashed),
+        }
+    }
+}
+
 async fn insert<R: Row>(
     connection: &mut PgConnection,
     statements: &Statements,
     rows: Vec<R>,
 ) -> Result<(), sqlx::Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     let mut arguments = PgArguments::default();
     let rows: Vec<&R> = rows.iter().collect();
     R::bind(&rows, &mut arguments).map_err(sqlx::Error::Encode)?;
@@ -167,19 +176,15 @@ async fn insert<R: Row>(
 }
 
 /// In portions, so that the rows of a rebuild's window are not all in memory once more.
-async fn copy<R: Row>(
-    connection: &mut PgConnection,
-    statements: &Statements,
-    rows: impl Iterator<Item = R>,
-) -> Result<(), sqlx::Error> {
+async fn copy<R: Row>(rows: impl Iterator<Item = R>, mut into: Sink<'_>) -> Result<(), sqlx::Error> {
     let mut buffer = copy::Buffer::default();
     for row in rows {
         row.copy(&mut buffer).map_err(sqlx::Error::Encode)?;
         if buffer.is_full() {
-            std::mem::take(&mut buffer).send(connection, &statements.copy).await?;
+            into.send(std::mem::take(&mut buffer)).await?;
         }
     }
-    buffer.send(connection, &statements.copy).await
+    into.send(buffer).await
 }
 
 /// When events are posted.
@@ -198,6 +203,7 @@ pub(crate) struct Auditing {
     registered: String,
     first_touched: String,
     named: String,
+    copying: Option<mpsc::Sender<copy::Buffer>>,
 }
 
 impl std::fmt::Debug for Auditing {
@@ -217,7 +223,28 @@ impl Auditing {
             registered: sql::present(schema, users),
             first_touched: sql::first_touched(schema),
             named: sql::name_users(schema, table.table()),
+            copying: None,
         })
+    }
+
+    /// From now on rows are copied by this connection, while the transactions of pages go on without
+    /// them; for a generation that counts as a whole or not at all. Ends after [`Auditing::within`].
+    pub(crate) fn beside(&mut self, mut connection: PgConnection) -> JoinHandle<Result<(), PostError>> {
+        let (sender, mut buffers) = mpsc::channel::<copy::Buffer>(1);
+        self.copying = Some(sender);
+        let (table, copy) = (self.table.table().name, self.statements.copy.clone());
+        tokio::spawn(async move {
+            while let Some(rows) = buffers.recv().await {
+                let copied = rows.send(&mut connection, &copy).await;
+                copied.map_err(|source| PostError::Sql { table, source })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// From now on rows are written within the transactions of pages.
+    pub(crate) fn within(&mut self) {
+        self.copying = None;
     }
 
     /// Writes what the changes of one transaction say, and takes it from them.
@@ -236,9 +263,11 @@ impl Auditing {
         };
         let mut users = self.known(connection, changes, turn).await.map_err(failed)?;
         let came = users.add(self.table.users(), changes);
-        self.table
-            .post(connection, &self.statements, entries(changes, &users))
-            .await?;
+        let into = match &self.copying {
+            Some(copying) => Sink::Beside(copying),
+            None => Sink::Page(connection, &self.statements),
+        };
+        self.table.post(entries(changes, &users), into).await?;
         if turn == Turn::Late && !came.is_empty() {
             // What they did since then was posted before they were.
             let (ids, positions): (Vec<Uuid>, Vec<i64>) = came.into_iter().unzip();

@@ -26,7 +26,7 @@ pub struct Ledger {
     /// How many streams are parked, as far as is known: another process may have taken some out.
     pub parked: usize,
     statements: Vec<Statements>,
-    auditing: Option<Auditing>,
+    pub(crate) auditing: Option<Auditing>,
     insert_changes: String,
     copy_changes: String,
 }

@@ -109,3 +109,6 @@ impl Audit for AuditLogRow {
         self.position
     }
 }
+
+#[cfg(test)]
+mod tests;
