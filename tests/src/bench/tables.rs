@@ -41,16 +41,6 @@ pub async fn run() -> Vec<Figure> {
         .await
         .unwrap();
     assert!(report.differences.is_empty());
-    eprintln!(
-        "{:?}",
-        (
-            report.load_seconds,
-            report.index_seconds,
-            report.compare_seconds,
-            report.swap_seconds,
-            report.total_seconds
-        )
-    );
     let rebuilt = report.events as f64 / report.total_seconds;
     let copied = end as f64 / copy(&ledger, context).await;
     ledger.stop.cancel();
