@@ -15,11 +15,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use projections::Context;
-use projections::table::Table;
+use projections::table::{Scope, Table};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use crate::app::App;
+use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::auth::{By, Principal};
 use crate::extract::{self, POSITION, Parameters, Path, unknown_parameter};
 use crate::problem::{self, Problem};
@@ -36,7 +37,7 @@ pub const POSTED_SECONDS_MAX: u64 = 5;
 #[must_use]
 pub fn table(context: &str, name: &str) -> Option<&'static Table> {
     let context = projections::CONTEXTS.iter().find(|known| known.name == context)?;
-    context.table(name).map(|projection| projection.table())
+    context.table(name)
 }
 
 /// The permission that reading a table needs.
@@ -71,13 +72,10 @@ impl Source {
         };
         // `part-variants` takes commands and `part_variants` is their table: the URL takes both.
         let name = &name.replace('-', "_");
-        let names = context.tables.iter().map(|projection| projection.table().name);
+        let names = context.all_tables().map(|table| table.name);
         context
             .table(name)
-            .map(|projection| Self {
-                context,
-                table: projection.table(),
-            })
+            .map(|table| Self { context, table })
             .ok_or_else(|| Problem::not_found(format!("table {name:?} in {}", context.name)).allowed(names))
     }
 
@@ -87,6 +85,9 @@ impl Source {
     /// 403 when they may not read it at all.
     pub fn sight(&self, by: &Principal) -> Result<Sight, Problem> {
         by.require(&may_read(self.table))?;
+        if matches!(self.table.scope, Scope::Whole) {
+            by.require(ALL_DEPARTMENTS)?;
+        }
         Ok(self.sight_of(by))
     }
 

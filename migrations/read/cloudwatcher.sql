@@ -407,6 +407,41 @@ create table reorder_suggestions (
     updated_at       timestamptz not null
 ) with (fillfactor = 80);
 
+-- One row for each row that an event changed in any other table. By year (UTC): what was long ago is
+-- seldom asked for, and the keys of a new row land in the year's own indexes. Every time has its place,
+-- and there is no default partition, so that a page in the order of time reads the newest years alone.
+create table audit_logs (
+    tenant_id     uuid         not null,
+    id            uuid         not null,
+    table_name    varchar(100) not null,
+    operation     varchar(10)  not null,
+    record_id     varchar(100) not null,
+    user_id       uuid,
+    actor_id      uuid         not null,
+    old_values    jsonb,
+    new_values    jsonb,
+    change_reason text,
+    ip_address    inet,
+    position      bigint       not null,
+    created_at    timestamptz  not null,
+    primary key (id, created_at)
+) partition by range (created_at);
+
+create table audit_logs_before_2024 partition of audit_logs for values from (minvalue) to ('2024-01-01 00:00+00');
+create table audit_logs_2024 partition of audit_logs for values from ('2024-01-01 00:00+00') to ('2025-01-01 00:00+00');
+create table audit_logs_2025 partition of audit_logs for values from ('2025-01-01 00:00+00') to ('2026-01-01 00:00+00');
+create table audit_logs_2026 partition of audit_logs for values from ('2026-01-01 00:00+00') to ('2027-01-01 00:00+00');
+create table audit_logs_2027 partition of audit_logs for values from ('2027-01-01 00:00+00') to ('2028-01-01 00:00+00');
+create table audit_logs_2028 partition of audit_logs for values from ('2028-01-01 00:00+00') to ('2029-01-01 00:00+00');
+create table audit_logs_2029 partition of audit_logs for values from ('2029-01-01 00:00+00') to ('2030-01-01 00:00+00');
+create table audit_logs_2030 partition of audit_logs for values from ('2030-01-01 00:00+00') to ('2031-01-01 00:00+00');
+create table audit_logs_2031 partition of audit_logs for values from ('2031-01-01 00:00+00') to ('2032-01-01 00:00+00');
+create table audit_logs_2032 partition of audit_logs for values from ('2032-01-01 00:00+00') to ('2033-01-01 00:00+00');
+create table audit_logs_2033 partition of audit_logs for values from ('2033-01-01 00:00+00') to ('2034-01-01 00:00+00');
+create table audit_logs_2034 partition of audit_logs for values from ('2034-01-01 00:00+00') to ('2035-01-01 00:00+00');
+create table audit_logs_2035 partition of audit_logs for values from ('2035-01-01 00:00+00') to ('2036-01-01 00:00+00');
+create table audit_logs_from_2036 partition of audit_logs for values from ('2036-01-01 00:00+00') to (maxvalue);
+
 -- Unique in the tenant. A constraint that is led by the id of a row is so by itself, because ids are
 -- unique over tenants. Deferred, so that values may change hands within a page.
 alter table users add constraint users_email unique (tenant_id, email) deferrable initially deferred;
@@ -573,6 +608,17 @@ create index reorder_suggestions_status on reorder_suggestions (tenant_id, statu
 create index reorder_suggestions_order_id on reorder_suggestions (order_id);
 create index reorder_suggestions_created_at on reorder_suggestions (tenant_id, created_at, id);
 
+-- What happened to a row, whatever its table: its key is a uuid of its own in nearly all of them.
+create index audit_logs_record_id on audit_logs (record_id, created_at, id);
+create index audit_logs_table_name on audit_logs (tenant_id, table_name, created_at, id);
+create index audit_logs_operation on audit_logs (tenant_id, operation, created_at, id);
+create index audit_logs_user_id on audit_logs (user_id, created_at, id);
+create index audit_logs_created_at on audit_logs (tenant_id, created_at, id);
+
+-- Nobody searches inside the values, and sampling them is most of the work of analyze.
+alter table audit_logs alter column old_values set statistics 0;
+alter table audit_logs alter column new_values set statistics 0;
+
 -- Deferred, so that a page may post children before their parents. Folds delete their own children;
 -- the document's cascades are declared and never fire.
 alter table departments add constraint departments_parent foreign key (parent_id) references departments deferrable initially deferred;
@@ -639,3 +685,5 @@ alter table reorder_suggestions add constraint reorder_suggestions_inventory for
 alter table stock_moves add constraint stock_moves_moved_by_user foreign key (moved_by) references users deferrable initially deferred;
 alter table part_consumption add constraint part_consumption_consumed_by_user foreign key (consumed_by) references users deferrable initially deferred;
 alter table reorder_suggestions add constraint reorder_suggestions_order foreign key (order_id) references orders deferrable initially deferred;
+
+alter table audit_logs add constraint audit_logs_user foreign key (user_id) references users deferrable initially deferred;

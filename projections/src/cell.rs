@@ -1,8 +1,9 @@
 //! Cells: the Rust types that one column can hold, and keys made of them.
 
 mod inet;
+pub mod json;
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display, Write as _};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use rust_decimal::Decimal;
@@ -15,10 +16,12 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow};
 use sqlx::{Arguments as _, Postgres, Row as _};
 use uuid::Uuid;
 
+pub use json::Json;
+
 use crate::table::Kind;
 
 /// A Rust type stored in one Postgres column.
-pub trait Cell: Sized {
+pub trait Cell: Sized + PartialEq {
     const KIND: Kind;
     const NULLABLE: bool = false;
 
@@ -52,6 +55,16 @@ pub trait Cell: Sized {
 
     /// The canonical form: equal cells give equal values, loaded or folded.
     fn json(&self) -> Value;
+
+    /// Appends the canonical form as JSON text.
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.json().to_string());
+    }
+
+    /// Whether Postgres holds both as one value.
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
 }
 
 /// Names the column that could not be read.
@@ -64,7 +77,7 @@ pub fn decode_error(index: usize, source: BoxDynError) -> sqlx::Error {
 }
 
 macro_rules! cells {
-    ($($cell:ty = $kind:ident, $json:expr;)+) => {$(
+    ($($cell:ty = $kind:ident, $json:expr, $write:expr $(, $same:expr)?;)+) => {$(
         impl Cell for $cell {
             const KIND: Kind = Kind::$kind;
             fn bind<'a>(
@@ -83,18 +96,42 @@ macro_rules! cells {
                 let json: fn(&$cell) -> Value = $json;
                 json(self)
             }
+            fn write(&self, out: &mut String) {
+                let write: fn(&$cell, &mut String) = $write;
+                write(self, out)
+            }
+            $(fn same(&self, other: &Self) -> bool {
+                let same: fn(&$cell, &$cell) -> bool = $same;
+                same(self, other)
+            })?
         }
     )+};
 }
 
 cells! {
-    Uuid = Uuid, |id| Value::String(id.to_string());
-    i32 = Integer, |number| (*number).into();
-    i64 = Bigint, |number| (*number).into();
-    bool = Boolean, |flag| (*flag).into();
-    Decimal = Decimal, |amount| Value::String(canonical(*amount).to_string());
-    DateTime<Utc> = Timestamp, |time| Value::String(time.to_rfc3339_opts(SecondsFormat::Micros, true));
-    NaiveDate = Date, |date| Value::String(date.to_string());
+    Uuid = Uuid, |id| Value::String(id.to_string()), |id, out| {
+        json::quote(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()), out);
+    };
+    i32 = Integer, |number| (*number).into(), |number, out| plain(number, out);
+    i64 = Bigint, |number| (*number).into(), |number, out| plain(number, out);
+    bool = Boolean, |flag| (*flag).into(), |flag, out| plain(flag, out);
+    Decimal = Decimal, |amount| Value::String(canonical(*amount).to_string()), |amount, out| {
+        json::quote(&canonical(*amount).to_string(), out);
+    };
+    DateTime<Utc> = Timestamp, |time| Value::String(micros(time)), |time, out| json::quote(&micros(time), out),
+        |one, other| one.timestamp_micros() == other.timestamp_micros();
+    NaiveDate = Date, |date| Value::String(date.to_string()), |date, out| json::quote(&date.to_string(), out);
+}
+
+/// As JSON writes numbers and flags.
+fn plain(cell: &impl Display, out: &mut String) {
+    // Writing to a String does not fail.
+    let _ = write!(out, "{cell}");
+}
+
+/// As exactly as Postgres keeps times.
+fn micros(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// Without trailing zeros, but with two decimals at least: 12.5 and 12.500 are both 12.50.
@@ -124,6 +161,9 @@ impl Cell for String {
     fn json(&self) -> Value {
         Value::String(self.clone())
     }
+    fn write(&self, out: &mut String) {
+        json::quote(self, out);
+    }
 }
 
 impl Cell for Value {
@@ -136,8 +176,7 @@ impl Cell for Value {
         )
     }
     fn encode(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        // The one version of jsonb's binary form, then its text.
-        out.push(1);
+        out.push(json::JSONB_VERSION);
         out.extend_from_slice(self.to_string().as_bytes());
         Ok(IsNull::No)
     }
@@ -146,6 +185,9 @@ impl Cell for Value {
     }
     fn json(&self) -> Value {
         self.clone()
+    }
+    fn same(&self, other: &Self) -> bool {
+        json::same(self, other)
     }
 }
 
@@ -168,6 +210,12 @@ impl Cell for Map<String, Value> {
     fn json(&self) -> Value {
         Value::Object(self.clone())
     }
+    fn same(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self
+                .iter()
+                .all(|(key, value)| other.get(key).is_some_and(|other| json::same(value, other)))
+    }
 }
 
 impl<C: Cell> Cell for Option<C> {
@@ -187,6 +235,19 @@ impl<C: Cell> Cell for Option<C> {
     }
     fn json(&self) -> Value {
         self.as_ref().map_or(Value::Null, C::json)
+    }
+    fn write(&self, out: &mut String) {
+        match self {
+            Some(cell) => cell.write(out),
+            None => out.push_str("null"),
+        }
+    }
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Some(one), Some(other)) => one.same(other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 }
 
@@ -215,6 +276,9 @@ macro_rules! word_cell {
             }
             fn json(&self) -> serde_json::Value {
                 <&'static str>::from(self).into()
+            }
+            fn write(&self, out: &mut String) {
+                $crate::cell::json::quote(<&'static str>::from(self), out);
             }
         }
     )+};

@@ -21,11 +21,14 @@ pub mod approvals;
 pub mod order_history;
 pub mod orders;
 
+pub mod audit_logs;
+
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
 
+use crate::audit;
 use crate::context::Context;
 use crate::projection::{Projection, of};
 
@@ -50,7 +53,7 @@ pub static CONTEXT: Context = Context {
         "cloudwatcher.delegation",
     ],
     tables: TABLES,
-    images: false,
+    audit: Some(&audit::of::<audit_logs::AuditLogRow>()),
 };
 
 /// Parents before their children; but what is deleted along with its parent comes before it, so that no

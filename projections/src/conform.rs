@@ -22,8 +22,7 @@ pub async fn differences(
 ) -> Result<Vec<String>, sqlx::Error> {
     let mut found = Vec::new();
     let relations = relations(connection, schema).await?;
-    for projection in context.tables {
-        let table = projection.table();
+    for table in context.all_tables() {
         if table.context != context.name {
             found.push(format!("{} is declared in context {}", table.name, table.context));
         }
@@ -38,7 +37,7 @@ pub async fn differences(
         }
     }
     for relation in &relations {
-        if relation.name == sql::CHANGES {
+        if relation.name == sql::CHANGES || relation.is_partition {
             found.extend(secured(relation));
         } else if context.table(&relation.name).is_none() {
             found.push(format!("{} has no fold", relation.name));
@@ -52,6 +51,7 @@ struct Relation {
     name: String,
     owner: String,
     row_security: bool,
+    is_partition: bool,
     policies: i64,
     readable: bool,
 }
@@ -59,6 +59,7 @@ struct Relation {
 async fn relations(connection: &mut PgConnection, schema: &str) -> Result<Vec<Relation>, sqlx::Error> {
     sqlx::query_as(
         "select c.relname::text as name, pg_get_userbyid(c.relowner)::text as owner, c.relrowsecurity as row_security,
+                c.relispartition as is_partition,
                 (select count(*) from pg_policy p where p.polrelid = c.oid) as policies,
                 has_table_privilege('daybook_reader', c.oid, 'select') as readable
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -74,6 +75,7 @@ fn secured(relation: &Relation) -> Vec<String> {
         name,
         owner,
         row_security,
+        is_partition: _,
         policies,
         readable,
     } = relation;
@@ -177,13 +179,24 @@ async fn keys(connection: &mut PgConnection, schema: &str, table: &Table) -> Res
          from pg_index i where i.indrelid = to_regclass($1) and i.indpred is null",
     )
     .bind(sql::name(schema, table.name))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
+    .await?;
+    let partitioned_by: Vec<String> = sqlx::query_scalar(
+        "select a.attname::text from pg_partitioned_table p
+         join pg_attribute a on a.attrelid = p.partrelid and a.attnum = any(p.partattrs::int2[])
+         where p.partrelid = to_regclass($1)",
+    )
+    .bind(sql::name(schema, table.name))
+    .fetch_all(&mut *connection)
     .await?;
     let mut indexes: Vec<Vec<String>> = Vec::new();
     let mut found = Vec::new();
     for row in &rows {
         let columns: Vec<String> = row.try_get(1)?;
-        if row.try_get(0)? && columns != table.key {
+        // The key of a table in partitions must also name what it is parted by.
+        let (key, parted_by) = columns.split_at(columns.len().min(table.key.len()));
+        let is_key = key == table.key && parted_by.iter().all(|column| partitioned_by.contains(column));
+        if row.try_get(0)? && !is_key {
             found.push(format!(
                 "{} has the key {columns:?}, declared as {:?}",
                 table.name, table.key

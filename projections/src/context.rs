@@ -1,9 +1,16 @@
 //! A bounded context as the read side sees it: its tables, and the streams that they are posted from.
 
 use domain::{AnyEvent, DecodeError, Recorded};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::audit::{self, AuditTable};
+use crate::fold::Unfolded;
 use crate::projection::Projection;
+use crate::table::Table;
+
+/// A row in canonical form.
+type Row = Map<String, Value>;
 
 /// One document: one schema, one URL prefix, one projector.
 pub struct Context {
@@ -14,8 +21,8 @@ pub struct Context {
     /// The stream types whose events it posts.
     pub reads: &'static [&'static str],
     pub tables: &'static [&'static dyn Projection],
-    /// Whether changes carry the rows' canonical forms, for a context that keeps an audit table.
-    pub images: bool,
+    /// The table that tells of every change in the others, if the document has one.
+    pub audit: Option<&'static dyn AuditTable>,
 }
 
 impl std::fmt::Debug for Context {
@@ -25,9 +32,21 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// The projection of the table of this name.
+    /// Every table, the audit table too.
+    pub fn all_tables(&self) -> impl Iterator<Item = &'static Table> {
+        let audit = self.audit.map(|audit| audit.table());
+        self.tables.iter().map(|projection| projection.table()).chain(audit)
+    }
+
+    /// The table of this name.
     #[must_use]
-    pub fn table(&self, name: &str) -> Option<&'static dyn Projection> {
+    pub fn table(&self, name: &str) -> Option<&'static Table> {
+        self.all_tables().find(|table| table.name == name)
+    }
+
+    /// The projection of the table of this name; the audit table has none.
+    #[must_use]
+    pub fn projection(&self, name: &str) -> Option<&'static dyn Projection> {
         self.tables
             .iter()
             .copied()
@@ -43,6 +62,25 @@ impl Context {
             return Ok(None);
         }
         AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
+    }
+
+    /// Every row that these events, from the first of the book on, lead to, by table and without a database.
+    ///
+    /// # Errors
+    /// The first event that cannot be folded.
+    pub fn folded(&self, events: &[Recorded<AnyEvent>]) -> Result<Vec<(&'static str, Vec<Row>)>, Unfolded> {
+        let mut tables = Vec::new();
+        for projection in self.tables {
+            tables.push((projection.table().name, projection.folded(events)?));
+        }
+        if let Some(audit) = self.audit {
+            let mut changes = Vec::new();
+            for projection in self.tables {
+                changes.extend(projection.changes(events)?);
+            }
+            tables.push((audit.table().name, audit::rows(audit, changes)));
+        }
+        Ok(tables)
     }
 
     /// The statements of the DDL: those to execute before rows are loaded, and those after.
@@ -82,8 +120,9 @@ mod tests {
     fn tables_come_before_loading_and_everything_else_after() {
         for context in crate::CONTEXTS {
             let (before, after) = context.statements();
-            assert_eq!(before.len(), context.tables.len());
             assert!(before.iter().all(|statement| statement.starts_with("create table")));
+            let tables = before.iter().filter(|statement| !statement.contains(" partition of "));
+            assert_eq!(tables.count(), context.all_tables().count());
             assert!(
                 after
                     .iter()

@@ -11,6 +11,9 @@ pub const ROWS_MIN: usize = 50;
 /// Bytes sent in one message.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
+/// From so many bytes on, a buffer that can be sent in portions is sent.
+const PORTION_BYTES: usize = 4 << 20;
+
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// No flags, no header extension.
 const HEADER: [u8; 8] = [0; 8];
@@ -64,6 +67,12 @@ impl Buffer {
             self.0[start..start + 4].copy_from_slice(&length.to_be_bytes());
         }
         Ok(())
+    }
+
+    /// Whether it is time to send what is there, when there may be much more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= PORTION_BYTES
     }
 
     /// Sends everything with a statement of the form `copy .. from stdin binary`.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use domain::{AnyEvent, Recorded};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::cell::Key as _;
+use crate::image::Image;
 use crate::row::Row;
 
 /// How recorded events become the rows of one table: all that a new table has to write.
@@ -68,20 +68,12 @@ pub struct Slot<R> {
 
 /// One event's touch of one row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    pub tenant_id: Uuid,
+pub struct Change<'a> {
+    pub recorded: &'a Recorded<AnyEvent>,
     pub table: &'static str,
     pub key: String,
-    pub position: i64,
-    /// The row before and after in canonical form, for contexts that keep an audit table.
-    pub images: Option<Images>,
-}
-
-/// A row's canonical form before and after an event; `None` when there was, or is, no row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Images {
-    pub before: Option<Map<String, Value>>,
-    pub after: Option<Map<String, Value>>,
+    /// What the audit table is to tell of it; `None` when the context has none, or there is nothing to tell.
+    pub image: Option<Image>,
 }
 
 /// An event that could not be folded.
@@ -101,8 +93,8 @@ pub struct Unfolded {
 pub fn fold<'a, R: Project>(
     slots: &mut BTreeMap<R::Key, Slot<R>>,
     touches: impl Iterator<Item = (&'a Recorded<AnyEvent>, R::Key)>,
-    images: bool,
-) -> Result<Vec<Change>, Unfolded> {
+    is_audited: bool,
+) -> Result<Vec<Change<'a>>, Unfolded> {
     let mut changes = Vec::new();
     for (recorded, key) in touches {
         let slot = slots.entry(key.clone()).or_insert(Slot {
@@ -111,7 +103,7 @@ pub fn fold<'a, R: Project>(
         });
         let before = slot.row.take();
         let was_there = before.is_some();
-        let image_before = before.as_ref().filter(|_| images).map(Row::json);
+        let was = if is_audited { before.clone() } else { None };
         slot.row = R::fold(before, &key, recorded).map_err(|source| Unfolded {
             position: recorded.position,
             table: R::TABLE.name,
@@ -120,16 +112,21 @@ pub fn fold<'a, R: Project>(
         })?;
         if was_there || slot.row.is_some() {
             changes.push(Change {
-                tenant_id: recorded.tenant_id,
+                recorded,
                 table: R::TABLE.name,
                 key: key.text(),
-                position: recorded.position,
-                images: images.then(|| Images {
-                    before: image_before,
-                    after: slot.row.as_ref().map(Row::json),
-                }),
+                image: is_audited.then(|| image(was.as_ref(), slot.row.as_ref())).flatten(),
             });
         }
     }
     Ok(changes)
+}
+
+fn image<R: Row>(before: Option<&R>, after: Option<&R>) -> Option<Image> {
+    match (before, after) {
+        (None, None) => None,
+        (None, Some(after)) => Some(Image::Insert { new: after.image() }),
+        (Some(before), None) => Some(Image::Delete { old: before.image() }),
+        (Some(before), Some(after)) => before.difference(after).map(|(old, new)| Image::Update { old, new }),
+    }
 }

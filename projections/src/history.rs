@@ -143,7 +143,18 @@ async fn retell(
     until: i64,
     mut tell: impl FnMut(&Recorded<String>, Option<Map<String, Value>>),
 ) -> Result<Option<()>, PostError> {
-    let Some(projection) = context.table(row.table) else {
+    if let Some(audit) = context.audit.filter(|audit| audit.table().name == row.table) {
+        // Such a row came with one event, and never changed.
+        let mut connection = pools.projector.acquire().await?;
+        let found = audit.find(&mut connection, context.name, row.key).await?;
+        if let Some(found) = found.filter(|found| found.tenant_id == row.tenant_id && found.position <= until) {
+            for recorded in tail.at(&[found.position]).await? {
+                tell(&recorded, Some(found.row.clone()));
+            }
+        }
+        return Ok(Some(()));
+    }
+    let Some(projection) = context.projection(row.table) else {
         return Ok(None);
     };
     let Some(mut retelling) = projection.retell(row.key) else {
@@ -181,9 +192,7 @@ fn fold(
         error: error.to_string(),
     })?;
     let Some(event) = decoded else { return Ok(None) };
-    let table = context
-        .table(row.table)
-        .map_or("", |projection| projection.table().name);
+    let table = context.table(row.table).map_or("", |table| table.name);
     retelling.after(&recorded.clone().map(|_| event)).map_err(|source| {
         PostError::Fold(Unfolded {
             position,

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 use tracing::error;
 use uuid::Uuid;
 
+use crate::audit::{Auditing, Turn};
 use crate::context::Context;
 use crate::copy;
 use crate::error::PostError;
@@ -25,6 +26,7 @@ pub struct Ledger {
     /// How many streams are parked, as far as is known: another process may have taken some out.
     pub parked: usize,
     statements: Vec<Statements>,
+    pub(crate) auditing: Option<Auditing>,
     insert_changes: String,
     copy_changes: String,
 }
@@ -44,6 +46,7 @@ impl Ledger {
             .iter()
             .map(|projection| Statements::new(schema, projection.table()))
             .collect();
+        let auditing = Auditing::of(context, schema);
         let insert_changes = sql::insert_changes(schema);
         let copy_changes = sql::copy_changes(schema);
         Ok(Self {
@@ -51,6 +54,7 @@ impl Ledger {
             generation,
             parked,
             statements,
+            auditing,
             insert_changes,
             copy_changes,
         })
@@ -131,7 +135,7 @@ impl Ledger {
             _ => parked_of(connection, self.context, self.generation.number, page).await?,
         };
         let parked_before = parked.len();
-        self.write(connection, &page.posted(&parked)).await?;
+        self.write(connection, &page.posted(&parked), Turn::InOrder).await?;
         for parking in &page.parks {
             if parked.insert(parking.stream.clone()) {
                 park(connection, self.context, self.generation.number, parking).await?;
@@ -181,19 +185,24 @@ impl Ledger {
     ///
     /// # Errors
     /// The event that cannot be folded, or the database's error.
-    pub async fn write(&self, connection: &mut PgConnection, events: &[Recorded<AnyEvent>]) -> Result<(), PostError> {
+    pub async fn write(
+        &self,
+        connection: &mut PgConnection,
+        events: &[Recorded<AnyEvent>],
+        turn: Turn,
+    ) -> Result<(), PostError> {
+        let is_audited = self.auditing.is_some();
         let mut changes = Vec::new();
         for (projection, statements) in self.context.tables.iter().zip(&self.statements) {
-            changes.extend(
-                projection
-                    .post(connection, statements, events, self.context.images)
-                    .await?,
-            );
+            changes.extend(projection.post(connection, statements, events, is_audited).await?);
+        }
+        if let Some(auditing) = &self.auditing {
+            auditing.write(connection, &mut changes, turn).await?;
         }
         self.write_changes(connection, &changes).await
     }
 
-    async fn write_changes(&self, connection: &mut PgConnection, changes: &[Change]) -> Result<(), PostError> {
+    async fn write_changes(&self, connection: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), PostError> {
         if changes.is_empty() {
             return Ok(());
         }
@@ -206,10 +215,20 @@ impl Ledger {
             return buffer.send(connection, &self.copy_changes).await.map_err(failed);
         }
         sqlx::query(&self.insert_changes)
-            .bind(changes.iter().map(|change| change.tenant_id).collect::<Vec<_>>())
+            .bind(
+                changes
+                    .iter()
+                    .map(|change| change.recorded.tenant_id)
+                    .collect::<Vec<_>>(),
+            )
             .bind(changes.iter().map(|change| change.table).collect::<Vec<_>>())
             .bind(changes.iter().map(|change| change.key.as_str()).collect::<Vec<_>>())
-            .bind(changes.iter().map(|change| change.position).collect::<Vec<_>>())
+            .bind(
+                changes
+                    .iter()
+                    .map(|change| change.recorded.position)
+                    .collect::<Vec<_>>(),
+            )
             .execute(connection)
             .await
             .map_err(failed)?;
@@ -217,14 +236,14 @@ impl Ledger {
     }
 }
 
-fn copied(changes: &[Change]) -> Result<copy::Buffer, BoxDynError> {
+fn copied(changes: &[Change<'_>]) -> Result<copy::Buffer, BoxDynError> {
     let mut buffer = copy::Buffer::default();
     for change in changes {
         buffer.row(4);
-        buffer.cell(&change.tenant_id)?;
+        buffer.cell(&change.recorded.tenant_id)?;
         buffer.text(change.table)?;
         buffer.cell(&change.key)?;
-        buffer.cell(&change.position)?;
+        buffer.cell(&change.recorded.position)?;
     }
     Ok(buffer)
 }

@@ -3,9 +3,11 @@
 
 pub mod cell;
 pub mod copy;
+pub mod image;
 pub mod row;
 pub mod table;
 
+pub mod audit;
 pub mod fold;
 pub mod projection;
 pub mod register;

@@ -8,6 +8,7 @@ use sqlx::{Connection as _, FromRow};
 use tracing::info;
 use uuid::Uuid;
 
+use crate::audit::Turn;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{Generation, State, execute, posting_connection};
@@ -177,7 +178,7 @@ async fn attempt(
             error: unreadable.error.clone(),
         });
     }
-    ledger.write(&mut transaction, &page.events).await?;
+    ledger.write(&mut transaction, &page.events, Turn::Late).await?;
     execute(&mut transaction, "set constraints all immediate").await?;
     transaction.commit().await?;
     Ok(())

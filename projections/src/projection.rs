@@ -24,19 +24,25 @@ pub trait Projection: Send + Sync {
 
     /// Folds events into the rows of one generation, within the transaction of `connection`: at most
     /// one select, one delete and one upsert. Returns each event's touch of each row.
-    fn post<'a>(
+    fn post<'a, 'e: 'a>(
         &'a self,
         connection: &'a mut PgConnection,
         statements: &'a Statements,
-        events: &'a [Recorded<AnyEvent>],
-        images: bool,
-    ) -> BoxFuture<'a, Result<Vec<Change>, PostError>>;
+        events: &'e [Recorded<AnyEvent>],
+        is_audited: bool,
+    ) -> BoxFuture<'a, Result<Vec<Change<'e>>, PostError>>;
 
     /// Every row that these events fold to, in canonical form and by key, without a database.
     ///
     /// # Errors
     /// The first event that cannot be folded.
     fn folded(&self, events: &[Recorded<AnyEvent>]) -> Result<Vec<Map<String, Value>>, Unfolded>;
+
+    /// Every change that these events make, with what an audit table tells of it, without a database.
+    ///
+    /// # Errors
+    /// The first event that cannot be folded.
+    fn changes<'a>(&self, events: &'a [Recorded<AnyEvent>]) -> Result<Vec<Change<'a>>, Unfolded>;
 
     /// Folds the events of one row again; `None` when `key` is no key of this table.
     fn retell(&self, key: &str) -> Option<Box<dyn Retelling>>;
@@ -70,20 +76,20 @@ impl<R: Project> Projection for Of<R> {
         R::APPENDS
     }
 
-    fn post<'a>(
+    fn post<'a, 'e: 'a>(
         &'a self,
         connection: &'a mut PgConnection,
         statements: &'a Statements,
-        events: &'a [Recorded<AnyEvent>],
-        images: bool,
-    ) -> BoxFuture<'a, Result<Vec<Change>, PostError>> {
+        events: &'e [Recorded<AnyEvent>],
+        is_audited: bool,
+    ) -> BoxFuture<'a, Result<Vec<Change<'e>>, PostError>> {
         Box::pin(async move {
             let touches = touches::<R>(events);
             if touches.is_empty() {
                 return Ok(Vec::new());
             }
             let mut slots = load::<R>(connection, statements, &touches).await?;
-            let changes = fold(&mut slots, touches.into_iter(), images)?;
+            let changes = fold(&mut slots, touches.into_iter(), is_audited)?;
             store(connection, statements, &slots).await?;
             Ok(changes)
         })
@@ -99,6 +105,11 @@ impl<R: Project> Projection for Of<R> {
             .collect())
     }
 
+    fn changes<'a>(&self, events: &'a [Recorded<AnyEvent>]) -> Result<Vec<Change<'a>>, Unfolded> {
+        let mut slots: BTreeMap<R::Key, Slot<R>> = BTreeMap::new();
+        fold(&mut slots, touches::<R>(events).into_iter(), true)
+    }
+
     fn retell(&self, key: &str) -> Option<Box<dyn Retelling>> {
         Some(Box::new(Row::<R> {
             key: R::Key::parse(key)?,
@@ -110,9 +121,18 @@ impl<R: Project> Projection for Of<R> {
 type Touch<'a, R> = (&'a Recorded<AnyEvent>, <R as crate::row::Row>::Key);
 
 fn touches<R: Project>(events: &[Recorded<AnyEvent>]) -> Vec<Touch<'_, R>> {
+    let keys = |recorded| {
+        let mut keys = R::keys(recorded);
+        if keys.len() > 1 {
+            // An event touches a row once, however often it names it.
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        keys
+    };
     events
         .iter()
-        .flat_map(|recorded| R::keys(recorded).into_iter().map(move |key| (recorded, key)))
+        .flat_map(|recorded| keys(recorded).into_iter().map(move |key| (recorded, key)))
         .collect()
 }
 

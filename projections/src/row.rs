@@ -7,7 +7,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow};
 use uuid::Uuid;
 
-use crate::cell::{Cell, Key};
+use crate::cell::{Cell, Json, Key};
 use crate::copy;
 use crate::table::{Column, Table};
 
@@ -40,13 +40,21 @@ pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
 
     /// The canonical form: what clients may see, by column; equal rows give equal values.
     fn json(&self) -> Map<String, Value>;
+
+    /// The row as an audit table may tell it.
+    fn image(&self) -> Json;
+
+    /// What an audit table may tell of the way to `after`: the columns that differ, as they were and as
+    /// they are; `None` when there are none.
+    fn difference(&self, after: &Self) -> Option<(Json, Json)>;
 }
 
 /// Declares a read table: the struct of its row and, from the same lines, its [`Table`].
 ///
 /// Doc comments become the descriptions in OpenAPI. Every row also has a hidden `tenant_id`. The
 /// sections stand in this order: `key`, `columns`, `generated` (computed by Postgres from the row;
-/// the closure computes the same), `find`, `scope`, `masked`.
+/// the closure computes the same), `find`, `scope`, `masked` and, where events have sealed fields,
+/// `personal`.
 #[macro_export]
 macro_rules! row {
     (
@@ -58,6 +66,7 @@ macro_rules! row {
         find { $($find:ident),* $(,)? }
         scope { $scope:expr }
         masked { $($masked:ident),* $(,)? }
+        $(personal { $($personal:ident),* $(,)? })?
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +92,7 @@ macro_rules! row {
                 find: &[$(stringify!($find)),*],
                 scope: $scope,
                 masked: &[$(stringify!($masked)),*],
+                personal: &[$($(stringify!($personal)),*)?],
             };
 
             #[allow(unused_parens, reason = "a key of one column is no tuple")]
@@ -127,6 +137,25 @@ macro_rules! row {
                     json.insert(stringify!($made).to_owned(), $crate::cell::Cell::json(&make(self)));
                 })*
                 json
+            }
+            fn image(&self) -> $crate::cell::Json {
+                let mut image = $crate::image::Whole::of(Self::TABLE);
+                $(image.add(stringify!($key), &self.$key);)+
+                $(image.add(stringify!($column), &self.$column);)*
+                $({
+                    let make: fn(&$row) -> $made_type = $make;
+                    image.add(stringify!($made), &make(self));
+                })*
+                image.end()
+            }
+            fn difference(&self, after: &Self) -> Option<($crate::cell::Json, $crate::cell::Json)> {
+                let mut difference = $crate::image::Difference::of(Self::TABLE);
+                $(difference.add(stringify!($column), &self.$column, &after.$column);)*
+                $({
+                    let make: fn(&$row) -> $made_type = $make;
+                    difference.add(stringify!($made), &make(self), &make(after));
+                })*
+                difference.end()
             }
         }
     };

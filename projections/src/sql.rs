@@ -113,6 +113,35 @@ pub fn copy_changes(schema: &str) -> String {
     )
 }
 
+/// Which of the keys in `$1` a table of one key column has.
+#[must_use]
+pub fn present(schema: &str, table: &Table) -> String {
+    let key = table.key.join(", ");
+    format!("select {key} from {} where {key} = any($1)", name(schema, table.name))
+}
+
+/// The positions at which the rows of table `$1` with the ids in `$2` came.
+#[must_use]
+pub fn first_touched(schema: &str) -> String {
+    format!(
+        "select u.id, c.position from unnest($2::uuid[]) u(id), lateral (
+             select min(position) as position from {} where table_name = $1 and key = u.id::text
+         ) c where c.position is not null",
+        name(schema, CHANGES)
+    )
+}
+
+/// Names the users in `$1` in the rows of an audit table that are about what they did from the positions
+/// in `$2` on.
+#[must_use]
+pub fn name_users(schema: &str, audit: &Table) -> String {
+    format!(
+        "update {} a set user_id = a.actor_id from unnest($1::uuid[], $2::int8[]) u(id, position)
+         where a.actor_id = u.id and a.position >= u.position and a.user_id is null",
+        name(schema, audit.name)
+    )
+}
+
 /// The index of changes that each generation has.
 pub const CHANGES: &str = "changes";
 

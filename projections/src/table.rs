@@ -17,6 +17,8 @@ pub struct Table {
     pub scope: Scope,
     /// Columns shown as null to those without the permission `{context}.{table}.unmasked`.
     pub masked: &'static [&'static str],
+    /// Columns that sealed fields of events are shown in. They read differently once a person is erased.
+    pub personal: &'static [&'static str],
 }
 
 /// One column of a read table.
@@ -57,6 +59,8 @@ pub enum Scope {
     Department(&'static str),
     /// Rows whose `column` names a row of `parent` (by its one key column) that the person may see.
     Through { column: &'static str, parent: &'static str },
+    /// None, unless the person sees every department: the rows tell of all of them.
+    Whole,
 }
 
 impl Table {
@@ -64,6 +68,12 @@ impl Table {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether the column is nothing that another table may tell.
+    #[must_use]
+    pub fn is_private(&self, column: &str) -> bool {
+        self.masked.contains(&column) || self.personal.contains(&column)
     }
 
     /// The columns that clients may see.

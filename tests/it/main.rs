@@ -9,6 +9,7 @@
 mod admin;
 mod append;
 mod approvals;
+mod audit_logs;
 mod claims;
 mod demo;
 mod devices;

@@ -86,8 +86,7 @@ async fn history(ledger: &Ledger, size: u128) {
 /// Rows and checksum of every table of a schema.
 async fn checksums(ledger: &Ledger) -> BTreeMap<String, (i64, String)> {
     let mut sums = BTreeMap::new();
-    for projection in context().tables {
-        let table = projection.table().name;
+    for table in context().all_tables().map(|table| table.name) {
         let query = format!(
             "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from cloudwatcher.{table} t"
         );
@@ -129,8 +128,8 @@ async fn pages_of_1_7_and_1000_events_and_a_rebuild_give_identical_tables() {
             .execute(&ledger.pools.projector)
             .await
             .unwrap();
-        for projection in context().tables {
-            let truncate = format!("truncate cloudwatcher.{} cascade", projection.table().name);
+        for table in context().all_tables() {
+            let truncate = format!("truncate cloudwatcher.{} cascade", table.name);
             sqlx::query(&truncate).execute(&ledger.pools.projector).await.unwrap();
         }
         sqlx::query("truncate cloudwatcher.changes")

@@ -1,10 +1,11 @@
 //! The operations of tables, and the schemas of their rows.
 
-use projections::table::{Column, Kind, Table};
+use projections::table::{Column, Kind, Scope, Table};
 use serde_json::{Map, Value, json};
 
 use super::Paths;
 use super::parts::{answer, answers, in_path, in_query, parameter, position};
+use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
 use crate::query::sees_masked;
 
@@ -18,9 +19,14 @@ pub fn add(paths: &mut Paths) {
 }
 
 fn all() -> impl Iterator<Item = &'static Table> {
-    projections::CONTEXTS
-        .iter()
-        .flat_map(|context| context.tables.iter().map(|projection| projection.table()))
+    projections::CONTEXTS.iter().flat_map(|context| context.all_tables())
+}
+
+fn permission(table: &Table) -> String {
+    match table.scope {
+        Scope::Whole => format!("Permissions `{}.read` and `{ALL_DEPARTMENTS}`.", name(table)),
+        Scope::Tenant | Scope::Department(_) | Scope::Through { .. } => format!("Permission `{}.read`.", name(table)),
+    }
 }
 
 fn name(table: &Table) -> String {
@@ -111,9 +117,9 @@ fn list(table: &'static Table) -> Value {
         "tags": [table.context],
         "summary": table.doc,
         "description": format!(
-            "Permission `{}.read`. A filter is `column=operator.value`; a column may have several. At most {FILTERS_MAX} filters, \
+            "{} A filter is `column=operator.value`; a column may have several. At most {FILTERS_MAX} filters, \
              {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them.",
-            name(table)
+            permission(table)
         ),
         "parameters": parameters,
         "responses": answers(vec![("200", answer("A page of rows.", page(reference(table))))], &[400]),
@@ -152,7 +158,7 @@ fn row(table: &'static Table) -> Value {
         "operationId": format!("{}.get", name(table)),
         "tags": [table.context],
         "summary": format!("One row. {}", table.doc),
-        "description": format!("Permission `{}.read`.", name(table)),
+        "description": permission(table),
         "parameters": [
             key(table),
             select(),
@@ -174,7 +180,7 @@ fn history(table: &'static Table) -> Value {
         "operationId": format!("{}.history", name(table)),
         "tags": [table.context],
         "summary": "Which event put each value into the row, from the first one on. Rows that are gone have a history, too.",
-        "description": format!("Permission `{}.read`.", name(table)),
+        "description": permission(table),
         "parameters": [key(table), in_query("Daybook-After", "As the header of this name.", position()), parameter("After"), parameter("RequestId")],
         "responses": answers(vec![("200", answer("What happened to the row.", changes))], &[400, 404]),
     })

@@ -105,6 +105,7 @@ fn is_visible<'a>(
         }
         match table.scope {
             Scope::Tenant => Ok(true),
+            Scope::Whole => Ok(false),
             Scope::Department(column) => match id(row, column) {
                 Some(department) => app.principals.reaches(by, department).await,
                 None => Ok(false),

@@ -162,7 +162,7 @@ fn head(table: &'static Table, cells: &[String], compared: &[(Kind, String)], si
 fn belongs_to_department(table: &'static Table) -> bool {
     match table.scope {
         Scope::Tenant => false,
-        Scope::Department(_) => true,
+        Scope::Department(_) | Scope::Whole => true,
         Scope::Through { parent, .. } => super::table(table.context, parent).is_none_or(belongs_to_department),
     }
 }
@@ -171,6 +171,9 @@ fn belongs_to_department(table: &'static Table) -> bool {
 fn scope(sql: &mut Sql, table: &'static Table, alias: &str, depth: usize) {
     match table.scope {
         Scope::Tenant => {}
+        Scope::Whole => {
+            sql.push(" and false");
+        }
         Scope::Department(column) => {
             sql.push(format!(" and {} in (select id from visible)", named(alias, column)));
         }
@@ -257,7 +260,8 @@ fn shown(kind: Kind, name: &str) -> String {
             format!("(case when scale(trim_scale({name})) < 2 then round({name}, 2) else trim_scale({name}) end)::text")
         }
         Kind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
-        Kind::Inet => format!("{name}::text"),
+        // As text, an address would come with the bits of its network.
+        Kind::Inet => format!("abbrev({name})"),
         Kind::Uuid | Kind::Text | Kind::Integer | Kind::Bigint | Kind::Boolean | Kind::Json => name.to_owned(),
     }
 }

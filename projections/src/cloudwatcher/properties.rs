@@ -37,11 +37,7 @@ proptest! {
 
 /// The rows of every table.
 fn tables(events: &[Recorded<AnyEvent>]) -> Vec<(&'static str, Vec<Map<String, Value>>)> {
-    CONTEXT
-        .tables
-        .iter()
-        .map(|projection| (projection.table().name, projection.folded(events).unwrap()))
-        .collect()
+    CONTEXT.folded(events).unwrap()
 }
 
 /// The event as it reads once the keys of erased people are destroyed.

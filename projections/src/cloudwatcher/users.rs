@@ -38,6 +38,7 @@ row! {
     find { id, email, name, oauth_id, is_active, created_at }
     scope { Scope::Tenant }
     masked { email, oauth_id }
+    personal { email, name, oauth_id }
 }
 
 impl Project for UserRow {

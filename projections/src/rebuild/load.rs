@@ -60,20 +60,27 @@ async fn load_fast(
     let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
     let appended = without_keys(work, connection, &new.schema).await?;
     let mut ledger = Ledger::open(connection, work.context, new).await?;
-    loop {
-        let target = target(work, connection, compare).await?;
-        if ledger.generation.position >= target {
-            break;
-        }
-        load_windows(work, connection, &mut ledger, target).await?;
+    let copying = match &mut ledger.auditing {
+        Some(auditing) => Some(auditing.beside(posting_connection(&work.pools.projector).await?)),
+        None => None,
+    };
+    let loaded = load_all(work, connection, &mut ledger, compare).await;
+    if let Some(auditing) = &mut ledger.auditing {
+        auditing.within();
     }
+    if let Some(copying) = copying {
+        copying
+            .await
+            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))??;
+    }
+    loaded?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
     let position = ledger.generation.position;
     work.told(Phase::Indexing, position, position);
     index(work, &ledger.generation.schema, appended).await?;
-    analyze(connection, work, &ledger.generation.schema).await?;
+    analyze(work, &ledger.generation.schema).await?;
     Ok((
         ledger,
         Loaded {
@@ -81,6 +88,21 @@ async fn load_fast(
             index_seconds: started.elapsed().as_secs_f64(),
         },
     ))
+}
+
+async fn load_all(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    ledger: &mut Ledger,
+    compare: bool,
+) -> Result<(), PostError> {
+    loop {
+        let target = target(work, connection, compare).await?;
+        if ledger.generation.position >= target {
+            return Ok(());
+        }
+        load_windows(work, connection, ledger, target).await?;
+    }
 }
 
 /// As the projector posts, page by page under all constraints, so that what the live generation could
@@ -103,7 +125,7 @@ async fn load_with_care(
         post_until(work, connection, &mut ledger, target, Phase::Loading).await?;
     }
     park::unpark_all(connection, work.tail, &ledger, None, kept).await?;
-    analyze(connection, work, &ledger.generation.schema).await?;
+    analyze(work, &ledger.generation.schema).await?;
     let generation = ledger.generation.clone();
     let ledger = Ledger::open(connection, work.context, generation).await?;
     Ok((
@@ -188,25 +210,19 @@ pub(super) async fn post_until(
 /// are loaded. Returns the statements that bring them back.
 async fn without_keys(work: &Work<'_>, connection: &mut PgConnection, schema: &str) -> Result<Vec<String>, PostError> {
     let mut statements = Vec::new();
-    for table in work
-        .context
-        .tables
-        .iter()
-        .filter(|projection| projection.appends())
-        .map(|projection| projection.table())
-    {
+    let appended = work.context.tables.iter().filter(|projection| projection.appends());
+    let appended = appended.map(|projection| projection.table());
+    for table in appended.chain(work.context.audit.map(|audit| audit.table())) {
         let name = sql::name(schema, table.name);
-        let key: String = sqlx::query_scalar(
-            "select conname::text from pg_constraint where conrelid = to_regclass($1) and contype = 'p'",
+        let (key, definition): (String, String) = sqlx::query_as(
+            "select conname::text, pg_get_constraintdef(oid) from pg_constraint
+             where conrelid = to_regclass($1) and contype = 'p'",
         )
         .bind(&name)
         .fetch_one(&mut *connection)
         .await?;
         execute(connection, &format!("alter table {name} drop constraint \"{key}\"")).await?;
-        statements.push(format!(
-            "alter table {name} add constraint \"{key}\" primary key ({})",
-            table.key.join(", ")
-        ));
+        statements.push(format!("alter table {name} add constraint \"{key}\" {definition}"));
     }
     Ok(statements)
 }
@@ -217,17 +233,7 @@ async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>) -> Result<(), P
     let (foreign_keys, others): (Vec<_>, Vec<_>) = statements
         .into_iter()
         .partition(|statement| statement.contains("foreign key"));
-    let queue = std::sync::Mutex::new(keys.into_iter().chain(others));
-    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let worker = || async {
-        let mut connection = indexing_connection(work, schema).await?;
-        while let Some(statement) = next() {
-            execute(&mut connection, &statement).await?;
-        }
-        Ok::<_, PostError>(connection)
-    };
-    let workers = (0..INDEXING_CONNECTIONS).map(|_| worker());
-    let mut connections = futures::future::try_join_all(workers).await?;
+    let mut connections = execute_all(work, schema, keys.into_iter().chain(others)).await?;
     // One after the other, because each locks two tables.
     if let Some(connection) = connections.first_mut() {
         for statement in foreign_keys {
@@ -235,6 +241,24 @@ async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>) -> Result<(), P
         }
     }
     Ok(())
+}
+
+/// Executes statements on several connections at once, in no order.
+async fn execute_all(
+    work: &Work<'_>,
+    schema: &str,
+    statements: impl Iterator<Item = String>,
+) -> Result<Vec<PgConnection>, PostError> {
+    let queue = std::sync::Mutex::new(statements);
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let worker = || async {
+        let mut connection = indexing_connection(work, schema).await?;
+        while let Some(statement) = next() {
+            execute(&mut connection, &statement).await?;
+        }
+        Ok(connection)
+    };
+    futures::future::try_join_all((0..INDEXING_CONNECTIONS).map(|_| worker())).await
 }
 
 async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnection, PostError> {
@@ -245,13 +269,14 @@ async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnecti
     Ok(connection)
 }
 
-async fn analyze(connection: &mut PgConnection, work: &Work<'_>, schema: &str) -> Result<(), PostError> {
-    let tables = work
-        .context
-        .tables
-        .iter()
-        .map(|projection| projection.table().name)
-        .chain([sql::CHANGES]);
-    let names: Vec<String> = tables.map(|table| sql::name(schema, table)).collect();
-    Ok(execute(connection, &format!("analyze {}", names.join(", "))).await?)
+async fn analyze(work: &Work<'_>, schema: &str) -> Result<(), PostError> {
+    // The audit table first: it takes longest.
+    let audit = work.context.audit.map(|audit| audit.table().name);
+    let tables = work.context.tables.iter().map(|projection| projection.table().name);
+    let statements = audit
+        .into_iter()
+        .chain(tables)
+        .chain([sql::CHANGES])
+        .map(|table| format!("analyze {}", sql::name(schema, table)));
+    execute_all(work, schema, statements).await.map(|_| ())
 }

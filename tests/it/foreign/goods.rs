@@ -20,7 +20,7 @@ const NOTE: &str = "Plugh";
 pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
-const TABLES: [&str; 29] = [
+const TABLES: [&str; 30] = [
     "users",
     "roles",
     "departments",
@@ -50,6 +50,7 @@ const TABLES: [&str; 29] = [
     "order_history",
     "order_approvals",
     "approval_delegations",
+    "audit_logs",
 ];
 /// What a buyer submitted. The owner is asked to approve each of them, and none of these is decided.
 pub const ASKED: [&str; 5] = ["asked", "to approve", "to reject", "to decide", "to reassign"];

@@ -93,8 +93,7 @@ async fn copy(ledger: &Ledger, context: &'static projections::Context) -> f64 {
     let mut connection = PgConnection::connect_with(&ledger.database.options).await.unwrap();
     let (tables, finishing) = context.statements();
     let mut contents = Vec::new();
-    for projection in context.tables {
-        let table = projection.table();
+    for table in context.all_tables() {
         let columns: Vec<&str> = table
             .columns
             .iter()
@@ -102,7 +101,10 @@ async fn copy(ledger: &Ledger, context: &'static projections::Context) -> f64 {
             .map(|column| column.name)
             .collect();
         let columns = columns.join(", ");
-        let out = format!("copy cloudwatcher.{} ({columns}) to stdout (format binary)", table.name);
+        let out = format!(
+            "copy (select {columns} from cloudwatcher.{}) to stdout (format binary)",
+            table.name
+        );
         let rows: Vec<u8> = connection
             .copy_out_raw(&out)
             .await

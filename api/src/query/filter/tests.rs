@@ -20,6 +20,7 @@ static TABLE: Table = Table {
     find: &["id", "status", "total", "seen", "payload", "created_at"],
     scope: Scope::Tenant,
     masked: &[],
+    personal: &[],
 };
 
 const fn column(name: &'static str, kind: Kind, nullable: bool) -> Column {

@@ -121,7 +121,7 @@ impl Demands {
     }
 
     fn unfit(&self, table: &str, column: &str, cell: &Value) -> Option<String> {
-        let declared = super::CONTEXT.table(table)?.table().column(column)?;
+        let declared = super::CONTEXT.table(table)?.column(column)?;
         let unfit = match (declared.kind, cell) {
             (_, Value::Null) => !declared.nullable,
             (Kind::Text, Value::String(text)) => {
