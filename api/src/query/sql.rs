@@ -257,7 +257,8 @@ fn shown(kind: Kind, name: &str) -> String {
             format!("(case when scale(trim_scale({name})) < 2 then round({name}, 2) else trim_scale({name}) end)::text")
         }
         Kind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
-        Kind::Inet => format!("{name}::text"),
+        // As text, an address would come with the bits of its network.
+        Kind::Inet => format!("abbrev({name})"),
         Kind::Uuid | Kind::Text | Kind::Integer | Kind::Bigint | Kind::Boolean | Kind::Json => name.to_owned(),
     }
 }
