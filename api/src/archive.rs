@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use domain::cloudwatcher::device_policy::DevicePolicy;
 use domain::cloudwatcher::request::{Command, DeviceRequest};
 use domain::register::Register;
-use domain::{Decider as _, SYSTEM};
+use domain::SYSTEM;
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
@@ -55,7 +55,9 @@ pub enum ArchiveError {
     Io { path: PathBuf, error: std::io::Error },
     #[error("the manifest {path} cannot be read: {error}")]
     Manifest { path: PathBuf, error: serde_json::Error },
-    #[error("archive {name} is damaged: {detail}; the requests that its manifest lists as not archived are still in the tables")]
+    #[error(
+        "archive {name} is damaged: {detail}; the requests that its manifest lists as not archived are still in the tables"
+    )]
     Damaged { name: String, detail: String },
     #[error("another process archives at this moment")]
     Busy,
@@ -164,7 +166,9 @@ impl Archiver {
             .fresh::<Register<DevicePolicy>>(tenant, &[DevicePolicy::stream(tenant)])
             .await?;
         let policy = policy.into_iter().next().flatten();
-        let now: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()").fetch_one(&self.pool).await?;
+        let now: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()")
+            .fetch_one(&self.pool)
+            .await?;
         Ok(now - DevicePolicy::of(policy.as_deref()).retention())
     }
 
@@ -180,8 +184,11 @@ impl Archiver {
     /// Sends the commands of a manifest, and closes it once each is answered.
     async fn finish(&self, mut manifest: Manifest, report: &mut Report) -> Result<(), ArchiveError> {
         self.folder.verify(&manifest).await?;
-        let members = manifest.requests.iter();
-        let sendings = members.map(|member| self.archive(&manifest, member));
+        let sendings: Vec<_> = manifest
+            .requests
+            .iter()
+            .map(|member| self.archive(&manifest, member))
+            .collect();
         let outcomes: Vec<Result<Option<Kept>, ArchiveError>> =
             futures::stream::iter(sendings).buffered(AT_ONCE).collect().await;
         let kept: Vec<Option<Kept>> = outcomes.into_iter().collect::<Result<_, _>>()?;
@@ -274,7 +281,11 @@ impl Work for ArchiveWorker {
                 }
             };
             match outcome {
-                Ok(report) => info!(archived = report.archived, kept = report.kept, "looked for old requests"),
+                Ok(report) => info!(
+                    archived = report.archived,
+                    kept = report.kept,
+                    "looked for old requests"
+                ),
                 Err(ArchiveError::Busy) => info!("another process archives"),
                 Err(error) => warn!(error = %error, "old requests could not be archived; trying again in an hour"),
             }
@@ -292,6 +303,3 @@ impl Work for ArchiveWorker {
         Ok(())
     }
 }
-
-/// The kind of stream that archives hold.
-pub const KIND: &str = DeviceRequest::TYPE;

@@ -323,7 +323,10 @@ mod tests {
         assert_eq!(folder.pending().await.unwrap(), []);
         assert_eq!(
             names(&folder),
-            ["cloudwatcher.requests.one.jsonl.gz", "cloudwatcher.requests.one.manifest.json"]
+            [
+                "cloudwatcher.requests.one.jsonl.gz",
+                "cloudwatcher.requests.one.manifest.json"
+            ]
         );
         let mut text = String::new();
         let data = File::open(folder.path(&written.name, DATA)).unwrap();
@@ -336,7 +339,11 @@ mod tests {
     async fn what_never_came_to_be_an_archive_is_swept_away_and_nothing_else_is() {
         let folder = folder();
         fs::create_dir_all(&folder.0).unwrap();
-        for name in ["cloudwatcher.requests.torso.jsonl.gz.partial", "notes.txt", "other.jsonl.gz.partial"] {
+        for name in [
+            "cloudwatcher.requests.torso.jsonl.gz.partial",
+            "notes.txt",
+            "other.jsonl.gz.partial",
+        ] {
             fs::write(folder.0.join(name), b"1").unwrap();
         }
         assert_eq!(folder.pending().await.unwrap(), []);
@@ -361,9 +368,15 @@ mod tests {
         let folder = folder();
         let written = folder.write(manifest(b"{}\n"), b"{}\n".to_vec()).await.unwrap();
         fs::write(folder.path(&written.name, DATA), b"else").unwrap();
-        assert!(matches!(folder.verify(&written).await, Err(ArchiveError::Damaged { .. })));
+        assert!(matches!(
+            folder.verify(&written).await,
+            Err(ArchiveError::Damaged { .. })
+        ));
         fs::remove_file(folder.path(&written.name, DATA)).unwrap();
-        assert!(matches!(folder.verify(&written).await, Err(ArchiveError::Damaged { .. })));
+        assert!(matches!(
+            folder.verify(&written).await,
+            Err(ArchiveError::Damaged { .. })
+        ));
         fs::remove_dir_all(folder.0).unwrap();
     }
 }

@@ -68,12 +68,13 @@ pub async fn batch(
     limit: i64,
 ) -> Result<Option<Batch>, sqlx::Error> {
     // Rows and checkpoint of one moment: they tell at which event of its request each row stands.
-    let mut moment = pool.begin_with("begin isolation level repeatable read read only").await?;
-    let position: i64 = sqlx::query_scalar(
-        "select position from book.generations where context = 'cloudwatcher' and state = 'live'",
-    )
-    .fetch_one(&mut *moment)
-    .await?;
+    let mut moment = pool
+        .begin_with("begin isolation level repeatable read read only")
+        .await?;
+    let position: i64 =
+        sqlx::query_scalar("select position from book.generations where context = 'cloudwatcher' and state = 'live'")
+            .fetch_one(&mut *moment)
+            .await?;
     let rows = sqlx::query(&rows_of_requests())
         .bind(tenant)
         .bind(before)

@@ -17,7 +17,11 @@ pub struct Archive {
 impl Archive {
     pub async fn run(&self, config: &Config) -> Result<(), Fault> {
         let opened = opened(config).await?;
-        let archiver = Archiver::new(opened.pools.projector.clone(), opened.book.clone(), config.archive.clone());
+        let archiver = Archiver::new(
+            opened.pools.projector.clone(),
+            opened.book.clone(),
+            config.archive.clone(),
+        );
         if self.dry_run {
             for due in archiver.due().await.map_err(refused)? {
                 let (tenant, before) = (due.tenant, due.before);

@@ -181,7 +181,9 @@ fn archives(folder: &Path) -> BTreeMap<String, (Value, Vec<Value>)> {
         let data = std::fs::read(folder.join(manifest["file"]["name"].as_str().unwrap())).unwrap();
         assert_eq!(manifest["file"]["sha256"], hex::encode(Sha256::digest(&data)));
         let mut text = String::new();
-        flate2::read::GzDecoder::new(data.as_slice()).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(data.as_slice())
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(manifest["sha256"], hex::encode(Sha256::digest(&text)));
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(manifest["counts"]["requests"], lines.len());
@@ -227,11 +229,16 @@ async fn whoever_dies_while_archiving_loses_nothing_and_doubles_nothing() {
     assert_eq!(pending.count(), 1);
 
     let told = past.archived().await;
-    assert!(told.contains(&format!("{OLD} requests left the tables, 0 stay")), "{told}");
+    assert!(
+        told.contains(&format!("{OLD} requests left the tables, 0 stay")),
+        "{told}"
+    );
     let archives = archives(&past.folder);
     assert_eq!(archives.len(), 3);
     let lines = archives.values().flat_map(|(_, lines)| lines);
-    let mut written: Vec<String> = lines.map(|line| line["request"]["id"].as_str().unwrap().to_owned()).collect();
+    let mut written: Vec<String> = lines
+        .map(|line| line["request"]["id"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(written.len(), OLD, "each request is written once");
     written.sort();
     let mut wanted: Vec<String> = old.iter().map(Uuid::to_string).collect();
@@ -248,7 +255,13 @@ async fn whoever_dies_while_archiving_loses_nothing_and_doubles_nothing() {
     .collect();
     assert_eq!(named, archives.keys().cloned().collect());
     past.posted().await;
-    for table in ["requests", "request_metadata", "responses", "response_metadata", "cloud_file_refs"] {
+    for table in [
+        "requests",
+        "request_metadata",
+        "responses",
+        "response_metadata",
+        "cloud_file_refs",
+    ] {
         assert_eq!(past.rows(table).await, 0, "{table}");
     }
     let (manifest, lines) = &archives.values().next().unwrap();
@@ -282,16 +295,24 @@ async fn what_is_young_or_open_or_referred_to_stays_and_what_left_is_still_known
     past.order(stays[4]).await;
     let freed = past.request("freed", old, vec![respond.clone()]).await;
     let order = past.order(freed).await;
-    past.does(Utc::now(), vec![step::<Order>(order, json!({"cancel": {}}))]).await;
-    let failed = past.request("failed", old, vec![json!({"fail": {"error": "no"}})]).await;
+    past.does(Utc::now(), vec![step::<Order>(order, json!({"cancel": {}}))])
+        .await;
+    let failed = past
+        .request("failed", old, vec![json!({"fail": {"error": "no"}})])
+        .await;
     past.posted().await;
 
     let mut dry = Program::new(tests::setting("DAYBOOK_BIN"));
     dry.args(["archive", "--dry-run"]);
     let dry = past.started(dry);
-    let told = tokio::task::spawn_blocking(move || dry.wait_with_output().unwrap()).await.unwrap();
+    let told = tokio::task::spawn_blocking(move || dry.wait_with_output().unwrap())
+        .await
+        .unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains(&format!("tenant {}: 2 closed requests", past.service.tenant)), "{told}");
+    assert!(
+        told.contains(&format!("tenant {}: 2 closed requests", past.service.tenant)),
+        "{told}"
+    );
     assert!(!past.folder.exists());
 
     past.archived().await;
@@ -375,7 +396,8 @@ async fn what_changes_between_the_file_and_the_command_stays() {
     .unwrap();
     tests::until("its sessions to end", Duration::from_secs(30), look).await;
     held.rollback().await.unwrap();
-    past.does(Utc::now(), vec![step::<DeviceRequest>(changed, json!({"deliver": {}}))]).await;
+    past.does(Utc::now(), vec![step::<DeviceRequest>(changed, json!({"deliver": {}}))])
+        .await;
 
     let told = past.archived().await;
     assert!(told.contains("1 requests left the tables, 1 stay"), "{told}");
