@@ -1,5 +1,6 @@
 //! The command line.
 
+mod archive;
 mod demo;
 mod events;
 mod policies;
@@ -33,7 +34,7 @@ pub enum Command {
     #[command(override_usage = "daybook serve [--roles <ROLES>]")]
     Serve {
         /// What this process does
-        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector, Role::Policy])]
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector, Role::Policy, Role::Reactor])]
         roles: Vec<Role>,
     },
     /// Apply the book's migrations; connect as the database's owner
@@ -52,6 +53,9 @@ pub enum Command {
     /// Define the roles admin, manager, technician and viewer in a tenant, as far as they are missing
     #[command(override_usage = "daybook roles [--tenant <UUID>]")]
     Roles(roles::Roles),
+    /// Write closed requests of devices that are old into archives, and take them out of the tables
+    #[command(override_usage = "daybook archive [--dry-run]")]
+    Archive(archive::Archive),
     /// Load demo data that looks like a company; again, it changes nothing
     #[command(override_usage = "daybook demo [--parts <N>] [--orders <N>] [--seed <N>] [--northwind <FOLDER>]")]
     Demo(demo::Demo),
@@ -83,6 +87,7 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Unpark(unpark) => unpark.run(&config).await,
         Command::Policies(policies) => policies.run(&config).await,
         Command::Roles(roles) => roles.run(&config).await,
+        Command::Archive(archive) => archive.run(&config).await,
         Command::Demo(demo) => demo.run(&config).await,
         Command::Token(token) => token.run(&config).await,
         Command::Events(events) => events.run(&config).await,

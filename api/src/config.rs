@@ -15,6 +15,7 @@
 //! | `DAYBOOK_NATS_PREFIX` | first word of every subject | `daybook` |
 //! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
+//! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `DAYBOOK_TENANT` | tenant of `demo`, `roles` and `token` | see [`DEMO_TENANT`] |
 //! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged; for tests | |
@@ -23,6 +24,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use book::MasterKey;
@@ -78,6 +80,9 @@ pub struct Config {
     /// Requests a second of one user; twice as many at once
     #[arg(long, env = "DAYBOOK_RATE_PER_SECOND", default_value = "2000", global = true)]
     pub rate_per_second: NonZeroU32,
+    /// Folder for archives of what left the tables
+    #[arg(long, env = "DAYBOOK_ARCHIVE", default_value = "archive", global = true)]
+    pub archive: PathBuf,
     /// How the log is written
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,

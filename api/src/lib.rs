@@ -25,6 +25,7 @@ pub mod cloudwatcher;
 pub mod audit;
 
 pub mod admin;
+pub mod archive;
 pub mod health;
 pub mod openapi;
 pub mod rebuilds;

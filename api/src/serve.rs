@@ -92,6 +92,7 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         tail: &tail,
         posted: &posted,
         bus,
+        archive: config.archive.clone(),
         tasks: &mut tasks,
         stop: &drained,
     };

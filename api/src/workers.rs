@@ -1,5 +1,6 @@
 //! The workers of this process: the relay, the projectors, and the watch on the book's end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::Fault;
+use crate::archive::{ArchiveWorker, Archiver};
 
 /// What a process does; one can do all, several can share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -29,10 +31,13 @@ pub enum Role {
     Projector,
     /// Reacts to events with commands, and fires timers.
     Policy,
+    /// Does what has effects outside: writes archives of what leaves the tables.
+    Reactor,
 }
 
-/// The relay's name among the workers.
+/// The relay's name among the workers, and that of the worker that archives.
 pub const RELAY: &str = "relay";
+pub const ARCHIVE: &str = "archive";
 
 /// How often the end of the book is looked at without having been told of a commit, in milliseconds.
 const END_POLL_MS: u64 = 200;
@@ -60,6 +65,8 @@ pub struct Means<'a> {
     pub tail: &'a Tail,
     pub posted: &'a Posted,
     pub bus: Bus,
+    /// The folder of archives.
+    pub archive: PathBuf,
     pub tasks: &'a mut JoinSet<()>,
     pub stop: &'a CancellationToken,
 }
@@ -75,6 +82,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         tail,
         posted,
         bus,
+        archive,
         tasks,
         stop,
     } = means;
@@ -128,6 +136,13 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         };
         let (lock, pool) = (timers::LOCK_NAME.to_owned(), pools.writer.clone());
         tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
+    }
+    if roles.contains(&Role::Reactor) {
+        let beat = Beat::default();
+        workers.statuses.push((ARCHIVE.to_owned(), beat.status()));
+        let archiver = Archiver::new(pools.projector.clone(), book.clone(), archive);
+        let (lock, pool) = (crate::archive::LOCK_NAME.to_owned(), pools.writer.clone());
+        tasks.spawn(worker::run(ArchiveWorker { archiver }, lock, pool, beat, stop.clone()));
     }
     Ok(workers)
 }

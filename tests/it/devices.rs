@@ -1,5 +1,6 @@
 //! Devices over HTTP: a request takes effect once however often it is sent, and its response can be waited for.
 
+mod archive;
 mod mass;
 mod wait;
 
