@@ -54,7 +54,9 @@ fn reordered(ledger: &mut Ledger) {
     let item = json!({
         "part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "quantity": 50, "unit_price": "8.10",
     });
-    let draft = json!({"draft": {"department_id": STORE, "currency": "EUR", "items": [item]}});
+    let draft = json!({"draft": {
+        "department_id": STORE, "currency": "EUR", "location_id": DEPOT, "items": [item],
+    }});
     let accept = json!({"accept-reorder": {
         "suggestion_id": suggestion_id, "order_id": REORDERED, "quantity": 50, "part_supplier_id": FILTER_ACME,
     }});

@@ -114,7 +114,8 @@ impl Record {
                 && item.quantity == of
         };
         match request.together.get::<Order>(order_id) {
-            Some(order::Command::Draft(draft)) if draft.items.iter().any(is_it) => {}
+            Some(order::Command::Draft(draft))
+                if draft.location_id == Some(self.stock.location_id) && draft.items.iter().any(is_it) => {}
             Some(_) | None => return Err(Refusal::NotDrafted),
         }
         Ok(Event::ReorderAccepted {

@@ -232,7 +232,7 @@ fn draft(part_id: Uuid, supplier_id: Uuid, quantity: i32) -> order::Command {
         currency: "EUR".to_owned(),
         tolerance_percent: 0,
         request_id: None,
-        location_id: None,
+        location_id: Some(STOCK.location_id),
         from_location_id: None,
         note: None,
         items: vec![item],
