@@ -159,7 +159,7 @@ fn call(goods: &Goods, method: &str, template: &str) -> Option<Call> {
         }
         ("get", ["v1", _, "audit_logs", "{key}", ..]) => {
             let path = template.replace("{key}", goods.keys.get("audit_logs")?);
-            call(path, None, Reach::Department, [200, 404, 403])
+            call(path, None, Reach::Tenant, [200, 404, 403])
         }
         ("get", ["v1", context, table]) => read(format!("/v1/{context}/{table}?limit=200"), table, [200; 3]),
         ("get", ["v1", context, table, "{key}", rest @ ..]) => {
