@@ -64,8 +64,8 @@ pub enum Refusal {
     #[error("suggestion_id names no open suggestion of this stock; look at reorder_suggestions")]
     NoSuchSuggestion,
     #[error(
-        "a suggestion is accepted with the draft of an order that has an item of this part, variant, supplier and \
-         quantity; send it to inventory/{{id}}/accept-reorder"
+        "a suggestion is accepted with the draft of an order to this location that has an item of this part, variant, \
+         supplier and quantity; send it to inventory/{{id}}/accept-reorder"
     )]
     NotDrafted,
 }

@@ -142,7 +142,8 @@ impl Past {
             "quantity": 9, "unit_price": "0.10",
         });
         let draft = json!({ "draft": {
-            "department_id": id(Kind::Department, wish.first), "currency": "EUR", "items": [item],
+            "department_id": id(Kind::Department, wish.first), "currency": "EUR", "location_id": stock.location_id,
+            "items": [item],
         } });
         let accept = json!({ "accept-reorder": {
             "suggestion_id": open.suggestion_id, "order_id": order_id, "quantity": 9, "part_supplier_id": part_supplier_id,
