@@ -147,8 +147,6 @@ async fn what_was_received_at_the_end_of_a_span_is_repeated_at_the_beginning_of_
 
     let service = Service::start().await;
     let device = &service.admin;
-    let ledger = tests::Ledger::over(tests::Database::create().await, &tests::setting("NATS_URL")).await;
-    drop(ledger);
     let new: NewRequest = serde_json::from_value(sent(&json!({"part": 1}))).unwrap();
     let payload_hash = domain::canonical::hash(&new.payload);
     let window = Window {
@@ -279,7 +277,7 @@ async fn a_request_is_answered_with_metadata_files_decisions_and_shown_in_the_ta
             .ok();
         rows["rows"].clone()
     };
-    let request = rows(format!("requests?request_key=r-1&device_id=truck-001")).await;
+    let request = rows("requests?request_key=r-1&device_id=truck-001".to_owned()).await;
     assert_eq!(
         (&request[0]["id"], &request[0]["status"]),
         (&json!(id), &json!("completed"))

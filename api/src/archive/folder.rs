@@ -316,7 +316,7 @@ mod tests {
         let folder = folder();
         assert_eq!(folder.pending().await.unwrap(), []);
         let mut written = folder.write(manifest(b"{}\n"), b"{}\n".to_vec()).await.unwrap();
-        assert_eq!(folder.pending().await.unwrap(), [written.clone()]);
+        assert_eq!(folder.pending().await.unwrap(), std::slice::from_ref(&written));
         folder.verify(&written).await.unwrap();
         written.kept = Some(Vec::new());
         folder.close(&written).await.unwrap();
@@ -357,7 +357,7 @@ mod tests {
         let written = folder.write(manifest(b"{}\n"), b"{}\n".to_vec()).await.unwrap();
         let (data, partial) = (folder.path(&written.name, DATA), folder.path(&written.name, PARTIAL));
         fs::rename(&data, &partial).unwrap();
-        assert_eq!(folder.pending().await.unwrap(), [written.clone()]);
+        assert_eq!(folder.pending().await.unwrap(), std::slice::from_ref(&written));
         folder.verify(&written).await.unwrap();
         assert!(data.exists());
         fs::remove_dir_all(folder.0).unwrap();
