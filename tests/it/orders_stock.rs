@@ -169,9 +169,8 @@ async fn a_policy_killed_again_and_again_keeps_moves_and_gives_back_every_unit_o
     house.killing(0).await;
     assert_eq!(house.levels(0).await, (1_000, 120));
     assert_eq!(events("StockReserved").await, 120);
-    for order in &orders {
-        let state = ledger.book.state::<Order>(ledger.tenant, *order).await.unwrap();
-        assert_eq!(state.unwrap().status(), Some(OrderStatus::Approved));
+    for order in ledger.book.fresh::<Order>(ledger.tenant, &orders).await.unwrap() {
+        assert_eq!(order.unwrap().status(), Some(OrderStatus::Approved));
     }
 
     let finishing = async {
