@@ -253,16 +253,18 @@ impl Offer {
     }
 }
 
-/// The currency that the tenant's approval policy names first.
+/// The currency that the approval policy in force names first.
 async fn usual_currency(app: &App, by: &By) -> Result<String, Problem> {
-    let only = Register::<ApprovalPolicy>::only_stream(by.tenant);
-    let policy = one::<Register<ApprovalPolicy>>(app, by, only).await?;
-    let first = policy
+    let only = ApprovalPolicy::stream(by.tenant);
+    let entered = one::<Register<ApprovalPolicy>>(app, by, only).await?;
+    let policy = entered
         .as_deref()
         .and_then(Register::active)
-        .and_then(|policy| policy.currencies.first());
-    first.map(|of| of.currency.clone()).ok_or_else(|| {
-        let detail = "there is no approval policy to take the currency from; name it";
+        .cloned()
+        .unwrap_or_default();
+    let first = policy.currencies.into_iter().next();
+    first.map(|of| of.currency).ok_or_else(|| {
+        let detail = "the approval policy names no currency; name it here";
         Problem::bad_value("currency", detail)
     })
 }
