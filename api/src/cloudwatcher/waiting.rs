@@ -54,7 +54,8 @@ struct Waits {
 #[derive(Debug)]
 pub struct Wait {
     request: Uuid,
-    told: watch::Receiver<()>,
+    /// Until the wait ends.
+    told: Option<watch::Receiver<()>>,
     all: Waiting,
     _place: OwnedSemaphorePermit,
 }
@@ -90,7 +91,7 @@ impl Waiting {
         self.0.begun.notify_one();
         Ok(Wait {
             request,
-            told,
+            told: Some(told),
             all: self.clone(),
             _place: place,
         })
@@ -128,19 +129,23 @@ impl Waiting {
 impl Wait {
     /// Returns when the request may have its response.
     pub async fn told(&mut self) {
-        // The sender lives as long as this wait.
-        let _ = self.told.changed().await;
+        if let Some(told) = &mut self.told {
+            // The sender lives as long as this wait.
+            let _ = told.changed().await;
+        }
     }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
         let mut waits = self.all.waits();
+        // Gone before the others are counted: of two that end together one must find that it is the last.
+        self.told = None;
         let others = waits
             .of_request
             .get(&self.request)
             .map_or(0, watch::Sender::receiver_count);
-        if others <= 1 {
+        if others == 0 {
             waits.of_request.remove(&self.request);
         }
     }
@@ -223,7 +228,7 @@ mod tests {
     const REQUEST: Uuid = Uuid::from_u128(1);
 
     fn is_told(wait: &Wait) -> bool {
-        wait.told.has_changed().unwrap()
+        wait.told.as_ref().unwrap().has_changed().unwrap()
     }
 
     #[test]
@@ -256,6 +261,25 @@ mod tests {
         drop(second);
         assert_eq!((waiting.requests(), waiting.from()), (0, None));
         assert_eq!(waiting.0.places.available_permits(), WAITS_MAX);
+    }
+
+    #[test]
+    fn waits_that_end_together_leave_nothing_behind() {
+        let waiting = Waiting::default();
+        for _ in 0..500 {
+            let waits: Vec<_> = (0..4).map(|_| waiting.begin(REQUEST, 10).unwrap()).collect();
+            let together = std::sync::Barrier::new(waits.len());
+            std::thread::scope(|scope| {
+                for wait in waits {
+                    let together = &together;
+                    scope.spawn(move || {
+                        together.wait();
+                        drop(wait);
+                    });
+                }
+            });
+            assert_eq!(waiting.requests(), 0);
+        }
     }
 
     #[test]
