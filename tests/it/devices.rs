@@ -326,5 +326,28 @@ async fn an_address_is_shown_to_those_who_may_see_it() {
     assert!(seen["session_duration_seconds"].as_i64().unwrap() < 60, "{seen}");
     let reader = service.person(&["cloudwatcher.device_connections.read"], &[]).await;
     assert_eq!(reader.get_after(&row, position).await.ok()["ip_address"], Value::Null);
+    // Nor is it in the book for those who may read that, and no personal data.
+    let auditor = service.person(&["audit.read", "departments.all"], &[]).await;
+    let stream = format!("/v1/streams/cloudwatcher/device-connection/{connection}");
+    for path in [stream.as_str(), "/v1/events?type=DeviceConnected"] {
+        let seen = service.admin.get(path).await.ok();
+        assert_eq!(
+            seen["events"][0]["payload"]["ip_address"], "2001:db8::7",
+            "{path}: {seen}"
+        );
+        let seen = auditor.get(path).await.ok();
+        let payload = &seen["events"][0]["payload"];
+        assert_eq!(
+            (&payload["device_id"], &payload["ip_address"]),
+            (&json!("truck-001"), &Value::Null),
+            "{path}: {seen}"
+        );
+    }
+    let state = auditor.get(&format!("{stream}/state")).await;
+    assert!(
+        state.status == 200 && !state.text.contains("2001:db8::7"),
+        "{}",
+        state.text
+    );
     service.end().await;
 }

@@ -291,6 +291,7 @@ async fn what_is_young_or_open_or_referred_to_stays_and_what_left_is_still_known
         past.request("young", days_ago(89), vec![respond.clone()]).await,
         past.request("decided", old, vec![respond.clone(), decided]).await,
         past.request("ordered", old, vec![respond.clone()]).await,
+        past.request("parked", old, vec![respond.clone()]).await,
     ];
     past.order(stays[4]).await;
     let freed = past.request("freed", old, vec![respond.clone()]).await;
@@ -301,6 +302,17 @@ async fn what_is_young_or_open_or_referred_to_stays_and_what_left_is_still_known
         .request("failed", old, vec![json!({"fail": {"error": "no"}})])
         .await;
     past.posted().await;
+    sqlx::query(
+        "insert into book.parked (context, generation, aggregate_type, aggregate_id, tenant_id, position, error)
+         select context, generation, $1, $2, $3, position, 'as a test wants it'
+         from book.generations where context = 'cloudwatcher' and state = 'live'",
+    )
+    .bind(DeviceRequest::TYPE)
+    .bind(stays[5])
+    .bind(past.service.tenant)
+    .execute(&past.pool)
+    .await
+    .unwrap();
 
     let mut dry = Program::new(tests::setting("DAYBOOK_BIN"));
     dry.args(["archive", "--dry-run"]);

@@ -172,6 +172,63 @@ async fn a_device_that_hangs_up_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_response_that_the_tables_show_late_is_told_none_the_less() {
+    let service = Service::start().await;
+    let (device, pool) = (&service.admin, pool(&service).await);
+    // While somebody waits, this process knows how far the book is.
+    let other = received(device, &keyed("r-0", &json!(0))).await;
+    let others = tokio::spawn({
+        let (device, path) = (device.clone(), response(other, "?wait=60s"));
+        async move { device.get(&path).await.status }
+    });
+    waited_for(&service, 1).await;
+    let id = received(device, &keyed("r-1", &json!(1))).await;
+    device
+        .until(&format!("{REQUESTS}?request_key=r-1"), |page| page["rows"] != json!([]))
+        .await;
+    // Nothing is posted while the checkpoint is held, for longer than a wait that begins lets the tables lag.
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("select from book.generations where context = 'cloudwatcher' for update")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    respond(device, id, json!("late")).await;
+    let began = Instant::now();
+    let waiting = tokio::spawn({
+        let (device, path) = (device.clone(), response(id, "?wait=40s"));
+        async move { device.get(&path).await.ok() }
+    });
+    waited_for(&service, 2).await;
+    held.rollback().await.unwrap();
+    assert_eq!(waiting.await.unwrap()["content"], "late");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    others.abort();
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_deactivated_while_waiting_gets_no_response() {
+    let service = Service::start().await;
+    let device = service
+        .person(&["cloudwatcher.request.*", "cloudwatcher.responses.read"], &[])
+        .await;
+    let id = received(&device, &keyed("r-1", &json!(1))).await;
+    let waits = ["?wait=40s", "/stream"].map(|how| {
+        let (device, path) = (device.clone(), response(id, how));
+        tokio::spawn(async move { device.get(&path).await })
+    });
+    waited_for(&service, 1).await;
+    let deactivate = format!("/v1/identity/users/{}/deactivate", device.user);
+    service.admin.post(&deactivate, &json!({})).await.ok();
+    respond(&service.admin, id, json!("secret")).await;
+    let [long, stream] = waits;
+    long.await.unwrap().problem(403);
+    let stream = stream.await.unwrap();
+    assert!(!stream.text.contains("secret"), "{}", stream.text);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_stops_keeps_no_device_waiting() {
     let service = Service::start().await;
     let device = service.admin.clone();
