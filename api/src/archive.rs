@@ -29,7 +29,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use folder::{Folder, Kept, Manifest, Member};
-use select::{Batch, Cursor};
+use select::Cursor;
 
 /// The name of the lock under which the workers elect their leader.
 pub const LOCK_NAME: &str = "daybook archive";
@@ -152,7 +152,12 @@ impl Archiver {
                     break;
                 };
                 after = batch.last.clone();
-                let manifest = self.write(tenant, batch).await?;
+                let manifest = self.folder.keep(tenant, batch).await?;
+                // Compressing took a while: whoever archives by now sweeps away what is not begun.
+                if !alone.holds().await {
+                    return Err(ArchiveError::LeadLost);
+                }
+                self.folder.begin(&manifest).await?;
                 self.finish(manifest, &mut report).await?;
             }
         }
@@ -170,15 +175,6 @@ impl Archiver {
             .fetch_one(&self.pool)
             .await?;
         Ok(now - DevicePolicy::of(policy.as_deref()).retention())
-    }
-
-    /// Puts the rows and a manifest of what is to be done onto the disk.
-    async fn write(&self, tenant: Uuid, batch: Batch) -> Result<Manifest, ArchiveError> {
-        let sha256 = hex::encode(Sha256::digest(&batch.lines));
-        let began = batch.first.created_at.format("%Y%m%dT%H%M%SZ");
-        let name = format!("cloudwatcher.requests.{tenant}.{began}.{}", &sha256[..16]);
-        let manifest = Manifest::new(name, tenant, sha256, &batch);
-        self.folder.write(manifest, batch.lines).await
     }
 
     /// Sends the commands of a manifest, and closes it once each is answered.

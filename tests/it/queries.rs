@@ -185,10 +185,22 @@ async fn an_approval_chain_tells_every_level_of_every_revision_and_hides_address
     assert_eq!(column(&chain, "decider")[..2], [json!("Somebody"), Value::Null]);
     let address = format!("{}@example.com", manager.user.simple());
     assert_eq!(chain["rows"][0]["approver_email"], json!(address));
-    // The buyer may read orders and approvals, and no addresses.
+    // The buyer may read orders and approvals, and neither names nor addresses of people.
     let seen = company.buyer.get(&path).await.ok();
-    assert_eq!(column(&seen, "approver_email"), [Value::Null, Value::Null, Value::Null]);
+    for hidden in ["approver", "approver_email", "decider"] {
+        assert_eq!(column(&seen, hidden), [Value::Null, Value::Null, Value::Null]);
+    }
+    assert_eq!(column(&seen, "approver_id"), column(&chain, "approver_id"));
+    // Whoever may read people has their names, and no addresses.
+    let permissions = [
+        "cloudwatcher.order_approvals.read",
+        "cloudwatcher.users.read",
+        "departments.all",
+    ];
+    let reader = company.service.person(&permissions, &[]).await;
+    let seen = reader.get(&path).await.ok();
     assert_eq!(column(&seen, "approver"), column(&chain, "approver"));
+    assert_eq!(column(&seen, "approver_email"), [Value::Null, Value::Null, Value::Null]);
     // Somebody of another department learns nothing, not even that there is such an order.
     let outsider = company
         .service

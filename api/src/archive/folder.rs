@@ -86,7 +86,11 @@ pub struct Counts {
 }
 
 impl Manifest {
-    pub fn new(name: String, tenant_id: Uuid, sha256: String, batch: &Batch) -> Self {
+    /// Of a batch; the compressed file is not known yet.
+    fn of(tenant_id: Uuid, batch: &Batch) -> Self {
+        let sha256 = hex::encode(Sha256::digest(&batch.lines));
+        let began = batch.first.created_at.format("%Y%m%dT%H%M%SZ");
+        let name = format!("{PREFIX}{tenant_id}.{began}.{}", &sha256[..16]);
         Self {
             format: FORMAT,
             name,
@@ -126,9 +130,15 @@ impl Folder {
         self.blocking(Self::pending_now).await
     }
 
-    /// Writes rows and manifest; both are on the disk when this returns.
-    pub async fn write(&self, manifest: Manifest, lines: Vec<u8>) -> Result<Manifest, ArchiveError> {
-        self.blocking(move |folder| folder.write_now(manifest, &lines)).await
+    /// Writes the rows; they are on the disk when this returns, and count for nothing before the archive is begun.
+    pub async fn keep(&self, tenant: Uuid, batch: Batch) -> Result<Manifest, ArchiveError> {
+        self.blocking(move |folder| folder.keep_now(tenant, &batch)).await
+    }
+
+    /// Begins an archive whose rows are on the disk: from here on, whoever comes next goes on with it.
+    pub async fn begin(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
+        let manifest = manifest.clone();
+        self.blocking(move |folder| folder.begin_now(&manifest)).await
     }
 
     /// Makes sure that the rows are what the manifest says.
@@ -195,20 +205,43 @@ impl Folder {
         Ok(pending)
     }
 
-    fn write_now(&self, mut manifest: Manifest, lines: &[u8]) -> Result<Manifest, ArchiveError> {
-        fs::create_dir_all(&self.0).map_err(of(&self.0))?;
+    fn keep_now(&self, tenant: Uuid, batch: &Batch) -> Result<Manifest, ArchiveError> {
+        self.make()?;
+        let mut manifest = Manifest::of(tenant, batch);
         let partial = self.path(&manifest.name, PARTIAL);
-        let compressed = compressed(lines).map_err(of(&partial))?;
+        let compressed = compressed(&batch.lines).map_err(of(&partial))?;
         put(&partial, &compressed)?;
         manifest.file = Data {
             name: format!("{}{DATA}", manifest.name),
             sha256: hex::encode(Sha256::digest(&compressed)),
             bytes: compressed.len() as u64,
         };
-        // From here on the archive is begun, and whoever comes next goes on with it.
-        self.put(&manifest, PENDING)?;
-        self.name_data(&manifest.name)?;
         Ok(manifest)
+    }
+
+    fn begin_now(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
+        self.put(manifest, PENDING)?;
+        let named = self.name_data(&manifest.name);
+        // Without its rows it could never be gone on with, and would be in the way of all later ones. Nothing
+        // was commanded yet. With its rows it stays, whoever named them.
+        if named.is_err() && !self.path(&manifest.name, DATA).exists() {
+            let pending = self.path(&manifest.name, PENDING);
+            fs::remove_file(&pending).map_err(of(&pending))?;
+            self.settle()?;
+        }
+        named
+    }
+
+    /// Makes the folder, and has the disk remember each that was missing.
+    fn make(&self) -> Result<(), ArchiveError> {
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<&Path> = self.0.ancestors().take_while(is_missing).collect();
+        fs::create_dir_all(&self.0).map_err(of(&self.0))?;
+        for parent in missing.into_iter().filter_map(Path::parent) {
+            let here = parent.as_os_str().is_empty();
+            settled(if here { Path::new(".") } else { parent })?;
+        }
+        Ok(())
     }
 
     fn verify_now(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
@@ -247,13 +280,18 @@ impl Folder {
 
     /// Has the disk remember the names of files.
     fn settle(&self) -> Result<(), ArchiveError> {
-        let folder = File::open(&self.0).map_err(of(&self.0))?;
-        folder.sync_all().map_err(of(&self.0))
+        settled(&self.0)
     }
 
     fn path(&self, name: &str, suffix: &str) -> PathBuf {
         self.0.join(format!("{name}{suffix}"))
     }
+}
+
+/// Has the disk remember the names in a folder.
+fn settled(folder: &Path) -> Result<(), ArchiveError> {
+    let opened = File::open(folder).map_err(of(folder))?;
+    opened.sync_all().map_err(of(folder))
 }
 
 /// The same bytes for the same content: no time, no name of a file.
@@ -286,9 +324,9 @@ mod tests {
         Folder::new(std::env::temp_dir().join(format!("daybook-archive-{}", Uuid::now_v7().simple())))
     }
 
-    fn manifest(lines: &[u8]) -> Manifest {
-        let batch = Batch {
-            lines: lines.to_vec(),
+    fn batch() -> Batch {
+        Batch {
+            lines: b"{}\n".to_vec(),
             members: vec![Member {
                 id: Uuid::from_u128(1),
                 sequence: 3,
@@ -297,9 +335,13 @@ mod tests {
             position: 7,
             first: Cursor::default(),
             last: Cursor::default(),
-        };
-        let sha256 = hex::encode(Sha256::digest(lines));
-        Manifest::new(format!("{PREFIX}one"), Uuid::from_u128(2), sha256, &batch)
+        }
+    }
+
+    async fn begun(folder: &Folder) -> Manifest {
+        let manifest = folder.keep(Uuid::from_u128(2), batch()).await.unwrap();
+        folder.begin(&manifest).await.unwrap();
+        manifest
     }
 
     fn names(folder: &Folder) -> Vec<String> {
@@ -315,7 +357,7 @@ mod tests {
     async fn an_archive_is_pending_until_it_is_closed() {
         let folder = folder();
         assert_eq!(folder.pending().await.unwrap(), []);
-        let mut written = folder.write(manifest(b"{}\n"), b"{}\n".to_vec()).await.unwrap();
+        let mut written = begun(&folder).await;
         assert_eq!(folder.pending().await.unwrap(), std::slice::from_ref(&written));
         folder.verify(&written).await.unwrap();
         written.kept = Some(Vec::new());
@@ -323,10 +365,7 @@ mod tests {
         assert_eq!(folder.pending().await.unwrap(), []);
         assert_eq!(
             names(&folder),
-            [
-                "cloudwatcher.requests.one.jsonl.gz",
-                "cloudwatcher.requests.one.manifest.json"
-            ]
+            [DATA, MANIFEST].map(|suffix| format!("{}{suffix}", written.name))
         );
         let mut text = String::new();
         let data = File::open(folder.path(&written.name, DATA)).unwrap();
@@ -354,7 +393,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_died_between_the_manifest_and_the_name_of_the_data_is_gone_on_with() {
         let folder = folder();
-        let written = folder.write(manifest(b"{}\n"), b"{}\n".to_vec()).await.unwrap();
+        let written = begun(&folder).await;
         let (data, partial) = (folder.path(&written.name, DATA), folder.path(&written.name, PARTIAL));
         fs::rename(&data, &partial).unwrap();
         assert_eq!(folder.pending().await.unwrap(), std::slice::from_ref(&written));
@@ -364,9 +403,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_archive_whose_rows_are_gone_is_never_begun() {
+        let folder = Folder::new(folder().0.join("made").join("with its parents"));
+        let manifest = folder.keep(Uuid::from_u128(2), batch()).await.unwrap();
+        // Another process thought them a torso.
+        assert_eq!(folder.pending().await.unwrap(), []);
+        assert!(folder.begin(&manifest).await.is_err());
+        assert_eq!(names(&folder), [] as [&str; 0]);
+        assert_eq!(folder.pending().await.unwrap(), []);
+        fs::remove_dir_all(folder.0.ancestors().nth(2).unwrap()).unwrap();
+    }
+
+    #[tokio::test]
     async fn a_damaged_archive_lets_nothing_leave_the_tables() {
         let folder = folder();
-        let written = folder.write(manifest(b"{}\n"), b"{}\n".to_vec()).await.unwrap();
+        let written = begun(&folder).await;
         fs::write(folder.path(&written.name, DATA), b"else").unwrap();
         assert!(matches!(
             folder.verify(&written).await,

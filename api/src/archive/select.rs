@@ -3,17 +3,31 @@
 use chrono::{DateTime, Utc};
 use domain::Decider as _;
 use domain::cloudwatcher::request::DeviceRequest;
+use futures::TryStreamExt as _;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::folder::{Counts, Member};
 
-/// Closed before `$2`, its response the same since, and referred to by nothing that stays.
-const DUE: &str = "r.tenant_id = $1 and r.status in ('completed', 'failed') and r.created_at < $2 and r.updated_at < $2
-     and not exists (select from cloudwatcher.responses p where p.request_id = r.id and p.updated_at >= $2)
-     and not exists (select from cloudwatcher.orders o where o.request_id = r.id)
-     and not exists (select from cloudwatcher.agent_decisions d where d.request_id = r.id)";
+/// Closed before `$2`, its response the same since, referred to by nothing that stays, and not parked: the rows
+/// of a parked request may lack what happened to it.
+fn due() -> String {
+    format!(
+        "r.tenant_id = $1 and r.status in ('completed', 'failed') and r.created_at < $2 and r.updated_at < $2
+         and not exists (select from cloudwatcher.responses p where p.request_id = r.id and p.updated_at >= $2)
+         and not exists (select from cloudwatcher.orders o where o.request_id = r.id)
+         and not exists (select from cloudwatcher.agent_decisions d where d.request_id = r.id)
+         and not exists (
+             select from book.parked k join book.generations g using (context, generation)
+             where context = 'cloudwatcher' and g.state = 'live'
+               and k.aggregate_type = '{}' and k.aggregate_id = r.id)",
+        DeviceRequest::TYPE
+    )
+}
+
+/// With so many bytes of lines a batch is full; one request more may go beyond them.
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 
 /// A request's place in the order in which requests are archived.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -53,14 +67,16 @@ pub async fn tenants(pool: &PgPool) -> Result<Vec<Uuid>, sqlx::Error> {
 
 /// How many requests of a tenant are due.
 pub async fn count(pool: &PgPool, tenant: Uuid, before: DateTime<Utc>) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(&format!("select count(*) from cloudwatcher.requests r where {DUE}"))
+    let due = due();
+    sqlx::query_scalar(&format!("select count(*) from cloudwatcher.requests r where {due}"))
         .bind(tenant)
         .bind(before)
         .fetch_one(pool)
         .await
 }
 
-/// The next requests that are due, with all their rows; `None` when there are none.
+/// The next requests that are due, with all their rows; `None` when there are none. Fewer than `limit` when
+/// their rows are long.
 pub async fn batch(
     pool: &PgPool,
     tenant: Uuid,
@@ -76,7 +92,8 @@ pub async fn batch(
         sqlx::query_scalar("select position from book.generations where context = 'cloudwatcher' and state = 'live'")
             .fetch_one(&mut *moment)
             .await?;
-    let rows = sqlx::query(&rows_of_requests())
+    let text = rows_of_requests();
+    let mut rows = sqlx::query(&text)
         .bind(tenant)
         .bind(before)
         .bind(after.created_at)
@@ -84,29 +101,25 @@ pub async fn batch(
         .bind(limit)
         .bind(position)
         .bind(DeviceRequest::TYPE)
-        .fetch_all(&mut *moment)
-        .await?;
-    moment.commit().await?;
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-        return Ok(None);
-    };
-    let mut batch = Batch {
-        lines: Vec::new(),
-        members: Vec::with_capacity(rows.len()),
-        counts: Counts::default(),
-        position,
-        first: cursor(first)?,
-        last: cursor(last)?,
-    };
-    for row in &rows {
-        batch.add(row)?;
+        .fetch(&mut *moment);
+    let mut batch: Option<Batch> = None;
+    while let Some(row) = rows.try_next().await? {
+        let place = cursor(&row)?;
+        let batch = batch.get_or_insert_with(|| Batch::begun(position, place.clone()));
+        batch.add(&row, place)?;
+        if batch.lines.len() >= BATCH_BYTES {
+            break;
+        }
     }
-    Ok(Some(batch))
+    drop(rows);
+    moment.commit().await?;
+    Ok(batch)
 }
 
 /// The due requests in order, each as one JSON object with its children. One with events that the tables do
 /// not show yet is left for a later run: it may have been archived a moment ago.
 fn rows_of_requests() -> String {
+    let due = due();
     format!(
         "select r.id, r.created_at,
                 (select max(e.sequence) from book.events e
@@ -128,7 +141,7 @@ fn rows_of_requests() -> String {
          cross join lateral (
              select coalesce(jsonb_agg(to_jsonb(c) - 'tenant_id' order by c.created_at, c.id), '[]') as rows
              from cloudwatcher.cloud_file_refs c where c.request_id = r.id) f
-         where {DUE} and (r.created_at, r.id) > ($3, $4)
+         where {due} and (r.created_at, r.id) > ($3, $4)
            and not exists (
                select from book.events e
                where e.aggregate_type = $7 and e.aggregate_id = r.id::text and e.position > $6)
@@ -144,7 +157,19 @@ fn cursor(row: &PgRow) -> Result<Cursor, sqlx::Error> {
 }
 
 impl Batch {
-    fn add(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
+    fn begun(position: i64, first: Cursor) -> Self {
+        Self {
+            lines: Vec::new(),
+            members: Vec::new(),
+            counts: Counts::default(),
+            position,
+            last: first.clone(),
+            first,
+        }
+    }
+
+    fn add(&mut self, row: &PgRow, place: Cursor) -> Result<(), sqlx::Error> {
+        self.last = place;
         let line: &str = row.try_get("line")?;
         self.lines.extend_from_slice(line.as_bytes());
         self.lines.push(b'\n');

@@ -1,10 +1,14 @@
 //! An event as it is shown.
 
 use chrono::{DateTime, Utc};
-use domain::Recorded;
+use domain::cloudwatcher::device_connection::DeviceConnection;
+use domain::{Decider as _, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+/// Payload fields that are not sealed and, like the address of a command, are not for everybody.
+const ADDRESSES: [(&str, &str); 1] = [(DeviceConnection::TYPE, "ip_address")];
 
 /// Which parts of an event somebody may see.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +39,8 @@ pub struct Shown {
     /// Where the command came from; null without `personal.read`.
     pub ip: Option<String>,
     pub traceparent: Option<String>,
-    /// Payload fields that tell who a person is: null without `personal.read`, and once erased.
+    /// Payload fields that tell who a person is: null without `personal.read`, and once erased. An address in
+    /// the payload is null without that permission too.
     pub sealed: Vec<String>,
     pub payload: Value,
 }
@@ -67,17 +72,19 @@ pub fn shown(recorded: Recorded<String>, sight: Sight) -> Shown {
     }
 }
 
-/// The event with its sealed fields null, unless they may be seen.
+/// The event with its sealed fields and its addresses null, unless they may be seen.
 #[must_use]
 pub fn masked(recorded: Recorded<String>, sight: Sight) -> Recorded<String> {
-    if sight.personal || recorded.metadata.sealed.is_empty() {
+    let of_type = |(aggregate_type, _): &&(&str, &str)| *aggregate_type == recorded.aggregate_type;
+    let addresses: Vec<&str> = ADDRESSES.iter().filter(of_type).map(|(_, field)| *field).collect();
+    if sight.personal || (recorded.metadata.sealed.is_empty() && addresses.is_empty()) {
         return recorded;
     }
     let sealed = recorded.metadata.sealed.clone();
     recorded.map(|payload| {
         let mut fields: Map<String, Value> = serde_json::from_str(&payload).unwrap_or_default();
         for (name, value) in &mut fields {
-            if sealed.contains_key(name) {
+            if sealed.contains_key(name) || addresses.contains(&name.as_str()) {
                 *value = Value::Null;
             }
         }
@@ -89,6 +96,8 @@ pub fn masked(recorded: Recorded<String>, sight: Sight) -> Recorded<String> {
 mod tests {
     use super::*;
     use domain::Metadata;
+    use domain::cloudwatcher::device_connection;
+    use serde_json::json;
 
     fn recorded() -> Recorded<String> {
         let person = Uuid::from_u128(1);
@@ -118,6 +127,31 @@ mod tests {
         let seen = shown(recorded(), Sight { personal: false });
         assert_eq!(seen.payload["email"], Value::Null);
         assert_eq!((seen.sealed, seen.ip), (vec!["email".to_owned()], None));
+    }
+
+    #[test]
+    fn the_address_of_a_device_is_for_those_who_may_read_personal_data() {
+        let event = json!({
+            "device_id": "truck-001", "connection_type": "websocket", "ip_address": "192.0.2.7",
+            "connected_at": "2026-11-01T08:00:00Z",
+        });
+        let connected = Recorded {
+            aggregate_type: DeviceConnection::TYPE.to_owned(),
+            event_type: "DeviceConnected".to_owned(),
+            event: event.to_string(),
+            metadata: Metadata::default(),
+            ..recorded()
+        };
+        let seen = |personal| shown(connected.clone(), Sight { personal }).payload;
+        assert_eq!(seen(true), event);
+        assert_eq!(seen(false)["ip_address"], Value::Null);
+        assert_eq!(seen(false)["device_id"], event["device_id"]);
+        // What is hidden still makes an event, so that a state can be told from it.
+        let hidden = masked(connected.clone(), Sight { personal: false });
+        let read = serde_json::from_value::<device_connection::Event>(json!({
+            "DeviceConnected": serde_json::from_str::<Value>(&hidden.event).unwrap()
+        }));
+        assert!(read.is_ok(), "{read:?}");
     }
 
     #[test]

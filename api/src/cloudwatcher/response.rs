@@ -84,7 +84,11 @@ pub async fn wait(
     Source::of("cloudwatcher", "responses")?.wait(&app, after).await?;
     let until = Instant::now() + Duration::from_secs(seconds);
     let found = match begun(&app, &by, request, seconds > 0).await? {
-        (Found::Open(_), Some(mut wait)) => next(&app, &by, request, &mut wait, until).await?,
+        (Found::Open(_), Some(mut wait)) => {
+            let found = next(&app, &by, request, &mut wait, until).await?;
+            may_read(&app, &by).await?;
+            found
+        }
         (found, _) => found,
     };
     Ok(match found {
@@ -157,9 +161,9 @@ impl Live {
             Stage::Waiting(mut wait) => loop {
                 let until = Instant::now() + Duration::from_secs(RECHECK_SECONDS);
                 match next(&self.app, &self.by, self.request, &mut wait, until).await {
-                    Ok(Found::Response(answered)) => return told(&answered),
-                    Ok(Found::Open(_)) if self.may_read().await => {}
-                    Ok(Found::Open(_)) | Err(_) => return None,
+                    Ok(Found::Response(answered)) if self.may_read().await => return told(&answered),
+                    Ok(Found::Open(_)) if !self.app.stop.is_cancelled() && self.may_read().await => {}
+                    Ok(Found::Response(_) | Found::Open(_)) | Err(_) => return None,
                 }
             },
             Stage::Ended => None,
@@ -167,18 +171,14 @@ impl Live {
     }
 
     /// Whether the token is still good and its user may still read responses.
-    async fn may_read(&mut self) -> bool {
-        if self.app.stop.is_cancelled() || Utc::now() > self.by.until {
-            return false;
-        }
-        match self.app.principals.of(self.by.bearer).await {
-            Ok(principal) => {
-                self.by.principal = principal;
-                self.by.require(READ).is_ok()
-            }
-            Err(_) => false,
-        }
+    async fn may_read(&self) -> bool {
+        Utc::now() <= self.by.until && may_read(&self.app, &self.by).await.is_ok()
     }
+}
+
+/// That the user may read responses still, after a wait: they may be deactivated since, or have lost a role.
+async fn may_read(app: &App, by: &By) -> Result<(), Problem> {
+    app.principals.of(by.bearer).await?.require(READ)
 }
 
 fn told(answered: &Answered) -> Option<Event> {
@@ -193,9 +193,15 @@ async fn begun(app: &App, by: &By, request: Uuid, waits: bool) -> Result<(Found,
     let source = Source::of("cloudwatcher", "responses")?;
     // Before the look, so that what happens between the two is told.
     let position = *app.end.borrow();
-    let wait = app.waiting.begin(request, position)?;
     let timeout = Duration::from_secs(POSTED_SECONDS);
-    app.posted.wait(source.context, position, timeout).await?;
+    let is_posted = app.posted.wait(source.context, position, timeout).await?;
+    // Tables that lag show later what was in the book already: that is to be told as well.
+    let shown = if is_posted {
+        position
+    } else {
+        position.min(app.posted.position(source.context))
+    };
+    let wait = app.waiting.begin(by.bearer, request, shown)?;
     Ok((look(app, by, request).await?, Some(wait)))
 }
 

@@ -2,6 +2,7 @@
 //! those whose request was answered look at the table again.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,10 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::auth::token::Bearer;
 use crate::problem::{self, Problem};
 
 /// Devices that wait at one process at one time.
 pub const WAITS_MAX: usize = 5_000;
+/// Of them, those that wait under the name of one user: nobody takes the places of all others.
+pub const WAITS_OF_USER_MAX: usize = 1_000;
 /// The events that a waiting device waits for.
 pub const ENDS: [&str; 3] = ["RequestCompleted", "RequestFailed", "RequestArchived"];
 
@@ -26,6 +30,8 @@ pub const ENDS: [&str; 3] = ["RequestCompleted", "RequestFailed", "RequestArchiv
 const SCAN_EVENTS_MAX: i64 = 20_000;
 /// Between two looks at the book, in milliseconds: so long is what happens gathered.
 const PAUSE_MS: u64 = 10;
+/// When to come back if one user's places are taken, in seconds.
+const RETRY_SECONDS: u64 = 1;
 /// Before the next look when one failed, in milliseconds.
 const BACKOFF_MS: u64 = 500;
 /// How long the tables may lag behind a response before they are asked about again, in seconds.
@@ -46,6 +52,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Waits {
     of_request: HashMap<Uuid, watch::Sender<()>>,
+    /// How many waits each user has; of nobody who has none.
+    of_user: HashMap<Bearer, usize>,
     /// Up to here the book was looked through for all that wait.
     seen: i64,
 }
@@ -53,8 +61,10 @@ struct Waits {
 /// One wait; it ends when dropped.
 #[derive(Debug)]
 pub struct Wait {
+    by: Bearer,
     request: Uuid,
-    told: watch::Receiver<()>,
+    /// Until the wait ends.
+    told: Option<watch::Receiver<()>>,
     all: Waiting,
     _place: OwnedSemaphorePermit,
 }
@@ -74,12 +84,20 @@ impl Waiting {
     /// posted up to there misses nothing.
     ///
     /// # Errors
-    /// 503 when too many wait.
-    pub fn begin(&self, request: Uuid, position: i64) -> Result<Wait, Problem> {
+    /// 429 when this user has too many waits, 503 when too many wait at all.
+    pub fn begin(&self, by: Bearer, request: Uuid, position: i64) -> Result<Wait, Problem> {
         let place = self.0.places.clone().try_acquire_owned();
         let place = place.map_err(|_| Problem::new(problem::OVERLOADED, "too many devices wait for responses"))?;
         let told = {
             let mut waits = self.waits();
+            let of_user = waits.of_user.entry(by).or_default();
+            if *of_user >= WAITS_OF_USER_MAX {
+                let detail = format!(
+                    "{WAITS_OF_USER_MAX} requests of this user wait for responses here; let one end before the next begins"
+                );
+                return Err(Problem::new(problem::TOO_MANY, detail).retry_after(RETRY_SECONDS));
+            }
+            *of_user += 1;
             waits.seen = if waits.of_request.is_empty() {
                 position
             } else {
@@ -89,8 +107,9 @@ impl Waiting {
         };
         self.0.begun.notify_one();
         Ok(Wait {
+            by,
             request,
-            told,
+            told: Some(told),
             all: self.clone(),
             _place: place,
         })
@@ -128,20 +147,30 @@ impl Waiting {
 impl Wait {
     /// Returns when the request may have its response.
     pub async fn told(&mut self) {
-        // The sender lives as long as this wait.
-        let _ = self.told.changed().await;
+        if let Some(told) = &mut self.told {
+            // The sender lives as long as this wait.
+            let _ = told.changed().await;
+        }
     }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
         let mut waits = self.all.waits();
+        // Gone before the others are counted: of two that end together one must find that it is the last.
+        self.told = None;
         let others = waits
             .of_request
             .get(&self.request)
             .map_or(0, watch::Sender::receiver_count);
-        if others <= 1 {
+        if others == 0 {
             waits.of_request.remove(&self.request);
+        }
+        if let Entry::Occupied(mut of_user) = waits.of_user.entry(self.by) {
+            *of_user.get_mut() -= 1;
+            if *of_user.get() == 0 {
+                of_user.remove();
+            }
         }
     }
 }
@@ -221,15 +250,19 @@ mod tests {
     use super::*;
 
     const REQUEST: Uuid = Uuid::from_u128(1);
+    const BEARER: Bearer = Bearer {
+        tenant: Uuid::from_u128(8),
+        user: Uuid::from_u128(9),
+    };
 
     fn is_told(wait: &Wait) -> bool {
-        wait.told.has_changed().unwrap()
+        wait.told.as_ref().unwrap().has_changed().unwrap()
     }
 
     #[test]
     fn those_who_wait_for_what_ended_are_told_and_no_others() {
         let waiting = Waiting::default();
-        let waits = [REQUEST, REQUEST, Uuid::from_u128(2)].map(|request| waiting.begin(request, 10).unwrap());
+        let waits = [REQUEST, REQUEST, Uuid::from_u128(2)].map(|request| waiting.begin(BEARER, request, 10).unwrap());
         waiting.tell(10, 20, &[REQUEST]);
         assert_eq!(waits.each_ref().map(is_told), [true, true, false]);
         assert_eq!(waiting.from(), Some(20));
@@ -238,9 +271,9 @@ mod tests {
     #[test]
     fn whoever_knows_less_of_the_book_has_it_looked_through_again() {
         let waiting = Waiting::default();
-        let _first = waiting.begin(REQUEST, 10).unwrap();
+        let _first = waiting.begin(BEARER, REQUEST, 10).unwrap();
         waiting.tell(10, 20, &[]);
-        let _second = waiting.begin(REQUEST, 15).unwrap();
+        let _second = waiting.begin(BEARER, REQUEST, 15).unwrap();
         assert_eq!(waiting.from(), Some(15));
         // What was under way since 20 says nothing of 15 to 20.
         waiting.tell(20, 30, &[]);
@@ -250,12 +283,53 @@ mod tests {
     #[test]
     fn nobody_is_left_when_all_have_gone() {
         let waiting = Waiting::default();
-        let (first, second) = (waiting.begin(REQUEST, 10).unwrap(), waiting.begin(REQUEST, 10).unwrap());
+        let (first, second) = (
+            waiting.begin(BEARER, REQUEST, 10).unwrap(),
+            waiting.begin(BEARER, REQUEST, 10).unwrap(),
+        );
         drop(first);
         assert_eq!((waiting.requests(), waiting.from()), (1, Some(10)));
         drop(second);
         assert_eq!((waiting.requests(), waiting.from()), (0, None));
         assert_eq!(waiting.0.places.available_permits(), WAITS_MAX);
+    }
+
+    #[test]
+    fn waits_that_end_together_leave_nothing_behind() {
+        let waiting = Waiting::default();
+        for _ in 0..500 {
+            let waits: Vec<_> = (0..4).map(|_| waiting.begin(BEARER, REQUEST, 10).unwrap()).collect();
+            let together = std::sync::Barrier::new(waits.len());
+            std::thread::scope(|scope| {
+                for wait in waits {
+                    let together = &together;
+                    scope.spawn(move || {
+                        together.wait();
+                        drop(wait);
+                    });
+                }
+            });
+            assert_eq!(waiting.requests(), 0);
+        }
+    }
+
+    #[test]
+    fn no_user_takes_the_places_of_all() {
+        let waiting = Waiting::default();
+        let mut waits: Vec<_> = (0..WAITS_OF_USER_MAX)
+            .map(|_| waiting.begin(BEARER, REQUEST, 10).unwrap())
+            .collect();
+        assert_eq!(waiting.begin(BEARER, REQUEST, 10).unwrap_err().body()["status"], 429);
+        let other = Bearer {
+            tenant: Uuid::from_u128(7),
+            ..BEARER
+        };
+        let _other = waiting.begin(other, REQUEST, 10).unwrap();
+        waits.pop();
+        waits.push(waiting.begin(BEARER, REQUEST, 10).unwrap());
+        drop(waits);
+        assert_eq!(waiting.waits().of_user.keys().collect::<Vec<_>>(), [&other]);
+        assert_eq!(waiting.0.places.available_permits(), WAITS_MAX - 1);
     }
 
     #[test]

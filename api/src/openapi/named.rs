@@ -32,10 +32,7 @@ fn operation(query: &'static Named) -> Value {
     }
     let in_address = parameters.iter().any(|parameter| parameter["in"] == "path");
     parameters.extend(of_a_page());
-    let needed: Vec<String> = std::iter::once(&query.table)
-        .chain(query.also)
-        .map(|table| format!("`{}`", may_read(table)))
-        .collect();
+    let needed: Vec<String> = query.needed().map(|table| format!("`{}`", may_read(table))).collect();
     let plural = if needed.len() > 1 { "s" } else { "" };
     json!({
         "operationId": query.operation(),
@@ -57,10 +54,16 @@ fn row(query: &'static Named) -> Value {
             Beside::Column {
                 table, column, outer, ..
             } => {
-                let column = table.column(column);
-                column
-                    .map(|column| nullable_property(table, column, column.nullable || *outer))
-                    .unwrap_or_default()
+                let is_open = query.needed().any(|needed| needed.name == table.name);
+                let column = table.column(column).map(|column| {
+                    let mut property = nullable_property(table, column, column.nullable || *outer || !is_open);
+                    if let (false, Some(doc)) = (is_open, property["description"].as_str()) {
+                        property["description"] =
+                            format!("{doc} Null without the permission `{}`.", may_read(table)).into();
+                    }
+                    property
+                });
+                column.unwrap_or_default()
             }
             Beside::Computed { kind, doc, .. } => of_kind(*kind, doc, false),
         };

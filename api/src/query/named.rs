@@ -56,7 +56,7 @@ pub struct Parameter {
 /// What a row says besides the columns of its table.
 #[derive(Debug)]
 pub enum Beside {
-    /// A column of another table, whose mask holds; `of` is that table in the SQL.
+    /// A column of another table, whose mask holds and which is null to whoever may not read that table; `of` is that table in the SQL.
     Column {
         name: &'static str,
         of: &'static str,
@@ -116,18 +116,33 @@ impl Named {
 
     /// Whether this principal may ask.
     fn permit(&self, by: &Principal, values: &[Option<Value>]) -> Result<(), Problem> {
-        let named = self.takes.iter().zip(values);
-        let mut users = named.filter(|(parameter, _)| Some(parameter.name) == self.oneself);
-        if users.any(|(_, value)| *value == Some(Value::Uuid(by.user))) {
+        if self.is_about(by, values) {
             return Ok(());
         }
-        let mut tables = std::iter::once(&self.table).chain(self.also);
-        tables.try_for_each(|table| by.require(&may_read(table)))
+        self.needed().try_for_each(|table| by.require(&may_read(table)))
     }
 
-    fn hidden_from(&self, by: &Principal) -> Vec<&'static str> {
+    /// The tables that one must be allowed to read to ask at all.
+    pub fn needed(&self) -> impl Iterator<Item = &'static Table> {
+        std::iter::once(self.table).chain(self.also.iter().copied())
+    }
+
+    /// Whether this principal asks about themselves.
+    fn is_about(&self, by: &Principal, values: &[Option<Value>]) -> bool {
+        let named = self.takes.iter().zip(values);
+        let mut users = named.filter(|(parameter, _)| Some(parameter.name) == self.oneself);
+        users.any(|(_, value)| *value == Some(Value::Uuid(by.user)))
+    }
+
+    /// What is shown besides and this principal could not read in its own table either. What a query tells
+    /// about oneself is hidden only where it is masked.
+    fn hidden_from(&self, by: &Principal, values: &[Option<Value>]) -> Vec<&'static str> {
+        let is_about = self.is_about(by, values);
         let hidden = |beside: &&Beside| match beside {
-            Beside::Column { table, column, .. } => table.masked.contains(column) && !by.permits(&sees_masked(table)),
+            Beside::Column { table, column, .. } => {
+                let is_masked = table.masked.contains(column) && !by.permits(&sees_masked(table));
+                is_masked || !(is_about || by.permits(&may_read(table)))
+            }
             Beside::Computed { .. } => false,
         };
         self.beside.iter().filter(hidden).map(Beside::name).collect()
@@ -202,7 +217,7 @@ pub async fn list(
     parameters.finish(names.chain(["limit", "after", "Daybook-After"]))?;
     let asked = Asked {
         values: values.into_iter().collect::<Result<_, _>>()?,
-        hidden: query.hidden_from(&by),
+        hidden: query.hidden_from(&by, &known),
         after,
         limit,
     };
