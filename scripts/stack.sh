@@ -121,6 +121,7 @@ use_settings() {
     export DAYBOOK_JWT_SECRET=${DAYBOOK_JWT_SECRET:-$jwt_secret}
     export DAYBOOK_JWT_ISSUER=${DAYBOOK_JWT_ISSUER:-daybook-dev}
     export DAYBOOK_JWT_AUDIENCE=${DAYBOOK_JWT_AUDIENCE:-daybook}
+    export DAYBOOK_ARCHIVE=${DAYBOOK_ARCHIVE:-$state/archive}
 }
 
 # The address to serve on: the one asked for, the one used before, the usual one, a free one.

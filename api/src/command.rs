@@ -280,12 +280,13 @@ impl Sent<'_> {
 
     /// A stream that the command draws on and that is out of reach is refused as one that does not exist.
     async fn scope_of_concerns(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
-        for concern in self.aggregate.concerns(self.command, fields.clone()) {
+        let mut concerns = self.aggregate.concerns(self.command, fields.clone());
+        while let Some(concern) = concerns.pop() {
             let Some(concerned) = app.book.any_state(by.tenant, concern).await? else {
                 continue;
             };
-            let home = registry::by_type(concern.aggregate_type).and_then(|aggregate| aggregate.home(&concerned));
-            if let Some(department) = home
+            let kind = registry::by_type(concern.aggregate_type);
+            if let Some(department) = kind.and_then(|kind| kind.home(&concerned))
                 && !app.principals.reaches(by, department).await?
             {
                 let who = Who {
@@ -298,6 +299,7 @@ impl Sent<'_> {
                     .refusal_without_facts(&who, state, self.command, fields.clone());
                 return Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)));
             }
+            concerns.extend(kind.map_or_else(Vec::new, |kind| kind.draws_on(&concerned)));
         }
         Ok(())
     }

@@ -352,8 +352,9 @@ pub async fn react(
                     occurred_at: then,
                 };
                 let mut answer = send(book, policy.name(), &caused, command_id, sendings, time).await?;
+                // Under the same id: of the two only one can ever be accepted, also when the event is read again
+                // and what was refused before would be possible now.
                 if answer.is_none() && !refused.is_empty() {
-                    let command_id = Uuid::new_v5(&command_id, b"refused");
                     answer = send(book, policy.name(), &caused, command_id, refused, time).await?;
                 }
                 reacted.answers.extend(answer);

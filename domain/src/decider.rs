@@ -92,6 +92,11 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     fn concerns(_command: &Self::Command) -> Vec<FactRef> {
         Vec::new()
     }
+
+    /// What whoever draws on this stream draws on besides: the locations of an order that is copied.
+    fn draws_on(&self) -> Vec<FactRef> {
+        Vec::new()
+    }
 }
 
 /// A command on its way to a decision, while the facts for it are still being gathered.

@@ -54,7 +54,8 @@ pub enum Reaction {
     /// Send these as one command: they stand or fall together.
     Send {
         sendings: Vec<Sending>,
-        /// What to send, again as one command, when they are refused; nothing for most.
+        /// What to send in their place when they are refused, again as one command; nothing for most. Only
+        /// one of the two is ever accepted.
         refused: Vec<Sending>,
     },
     /// Send this when the time has come, unless it is forgotten before. Replaces a timer of the same id.

@@ -29,6 +29,9 @@ mod properties;
 mod tests;
 
 use crate::audit;
+use domain::AnyEvent;
+use domain::cloudwatcher::request;
+
 use crate::context::Context;
 use crate::projection::{Projection, of};
 
@@ -54,7 +57,18 @@ pub static CONTEXT: Context = Context {
     ],
     tables: TABLES,
     audit: Some(&audit::of::<audit_logs::AuditLogRow>()),
+    loads,
 };
+
+/// An archived request goes with its response and all that was said of both.
+const ARCHIVED_BYTES_MAX: usize = 512 << 10;
+
+fn loads(event: &AnyEvent) -> usize {
+    match event {
+        AnyEvent::DeviceRequest(request::Event::RequestArchived { .. }) => ARCHIVED_BYTES_MAX,
+        _ => 0,
+    }
+}
 
 /// Parents before their children; but what is deleted along with its parent comes before it, so that no
 /// cascade ever fires.

@@ -23,6 +23,9 @@ pub struct Context {
     pub tables: &'static [&'static dyn Projection],
     /// The table that tells of every change in the others, if the document has one.
     pub audit: Option<&'static dyn AuditTable>,
+    /// Bytes of rows that posting the event loads, at most, where that is far more than the event itself: when
+    /// it deletes what earlier events wrote. 0 for most.
+    pub loads: fn(&AnyEvent) -> usize,
 }
 
 impl std::fmt::Debug for Context {

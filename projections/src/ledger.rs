@@ -71,7 +71,8 @@ impl Ledger {
         to: i64,
         recorded: Vec<Recorded<String>>,
     ) -> Result<(), PostError> {
-        let mut pages = vec![Page::decode(self.context, to, recorded)];
+        let mut pages = Page::decode(self.context, to, recorded).portions(self.context);
+        pages.reverse();
         while let Some(page) = pages.pop() {
             match self.post_page(connection, &page).await {
                 Ok(()) => {}

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::context::Context;
 
+/// Bytes of rows that one page may load because of what it deletes.
+const LOADED_BYTES_MAX: usize = 32 << 20;
+
 /// A stream: its type and its id.
 pub type Stream = (String, Uuid);
 
@@ -80,6 +83,27 @@ impl Page {
         Cow::Owned(self.events.iter().filter(is_posted).cloned().collect())
     }
 
+    /// The page, or what it is cut into so that what its events load from the tables stays within bounds.
+    #[must_use]
+    pub fn portions(self, context: &Context) -> Vec<Self> {
+        let loaded = |page: &Self| -> usize {
+            page.events
+                .iter()
+                .map(|recorded| (context.loads)(&recorded.event))
+                .sum()
+        };
+        let (mut portions, mut rest) = (Vec::new(), vec![self]);
+        while let Some(page) = rest.pop() {
+            if page.events.len() > 1 && loaded(&page) > LOADED_BYTES_MAX {
+                let (earlier, later) = page.halves();
+                rest.extend([later, earlier]);
+            } else {
+                portions.push(page);
+            }
+        }
+        portions
+    }
+
     /// The two halves of a page of at least two events.
     #[must_use]
     pub fn halves(mut self) -> (Self, Self) {
@@ -125,6 +149,37 @@ mod tests {
             position,
             error: "it does not fit".to_owned(),
         }
+    }
+
+    #[test]
+    fn a_page_that_would_load_too_much_is_cut_and_keeps_every_event_in_order() {
+        let context = &crate::cloudwatcher::CONTEXT;
+        let history = crate::golden::history(context).unwrap();
+        let archived = history
+            .iter()
+            .find(|recorded| (context.loads)(&recorded.event) > 0)
+            .unwrap();
+        let events: Vec<_> = (1..=1_000)
+            .map(|position| Recorded {
+                position,
+                ..archived.clone()
+            })
+            .collect();
+        let page = Page {
+            to: 1_000,
+            events,
+            parks: Vec::new(),
+        };
+        let portions = page.portions(context);
+        assert!(portions.len() >= 16, "{}", portions.len());
+        let positions: Vec<i64> = portions
+            .iter()
+            .flat_map(|page| &page.events)
+            .map(|recorded| recorded.position)
+            .collect();
+        assert_eq!(positions, (1..=1_000).collect::<Vec<_>>());
+        let ends: Vec<i64> = portions.iter().map(|page| page.to).collect();
+        assert!(ends.is_sorted() && ends.last() == Some(&1_000), "{ends:?}");
     }
 
     #[test]

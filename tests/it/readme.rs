@@ -49,7 +49,7 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
             "on_behalf_of",
             "\"status\":\"received\"",
             "RequestReceived",
-            "\"available\":40",
+            "\"available\": 40",
             "StockTransferredIn",
             "ReorderSuggested",
             "ReorderAccepted",

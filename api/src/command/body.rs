@@ -29,7 +29,13 @@ pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
         ));
     }
     match serde_json::from_slice(body) {
-        Ok(Strict(object @ Value::Object(_))) => Ok(object),
+        Ok(Strict(object @ Value::Object(_))) => match inexact(body) {
+            Some(number) => Err(Problem::new(
+                problem::MALFORMED,
+                format!("{number} has more digits than a number keeps; send it as a string"),
+            )),
+            None => Ok(object),
+        },
         Ok(Strict(_)) => Err(Problem::new(
             problem::MALFORMED,
             "the body must be a JSON object with the command's fields",
@@ -39,6 +45,39 @@ pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
             format!("the body is not good JSON: {error}"),
         )),
     }
+}
+
+/// An integer that 64 bits do not hold, in good JSON. Read as a float it would lose its last digits, and so
+/// be the same as others: a serial number of twenty digits is a string.
+fn inexact(body: &[u8]) -> Option<&str> {
+    let mut rest = body;
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first == b'"' {
+            while let Some((&byte, after)) = rest.split_first() {
+                rest = after;
+                match byte {
+                    b'"' => break,
+                    b'\\' => rest = rest.get(1..).unwrap_or_default(),
+                    _ => {}
+                }
+            }
+        } else if first == b'-' || first.is_ascii_digit() {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let start = body.len() - rest.len() - 1;
+            rest = &rest[digits..];
+            let fraction = rest
+                .iter()
+                .take_while(|byte| matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9'))
+                .count();
+            rest = &rest[fraction..];
+            let number = std::str::from_utf8(&body[start..body.len() - rest.len()]).unwrap_or_default();
+            if fraction == 0 && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                return Some(number);
+            }
+        }
+    }
+    None
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -127,6 +166,26 @@ mod tests {
 
     fn json_headers(content_type: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
+    }
+
+    #[test]
+    fn an_integer_that_would_lose_digits_is_refused_and_a_float_is_not() {
+        let headers = json_headers("application/json");
+        for good in [
+            r#"{"n": 18446744073709551615, "m": -9223372036854775808}"#,
+            r#"{"n": 1e300, "m": 6.02214076E+23, "k": -0.5, "l": 89014103211118510720.0}"#,
+            r#"{"n": "89014103211118510720", "q\"89014103211118510720": [1, {"x": "\\"}]}"#,
+        ] {
+            assert!(fields(&headers, good.as_bytes()).is_ok(), "{good}");
+        }
+        for bad in [
+            r#"{"n": 18446744073709551616}"#,
+            r#"{"n": [{"m": -9223372036854775809}]}"#,
+            r#"{"s": "\\", "n": 89014103211118510720}"#,
+        ] {
+            let problem = fields(&headers, bad.as_bytes()).unwrap_err();
+            assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{bad}");
+        }
     }
 
     #[test]

@@ -83,10 +83,9 @@ impl Joint<'_> {
             .execute(envelope.clone(), self.steps(app, by, parts).await?)
             .await;
         let outcome = match outcome {
-            // A stream that was new is one no longer, so who may reach it is asked again.
-            Err(ExecuteError::Moved { .. }) if self.asked.if_match.is_none() => {
-                app.book.execute(envelope, self.steps(app, by, parts).await?).await
-            }
+            // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
+            // If-Match wants it will not be there either.
+            Err(ExecuteError::Moved { .. }) => app.book.execute(envelope, self.steps(app, by, parts).await?).await,
             outcome => outcome,
         };
         outcome.map_err(|error| whole.told(error))

@@ -29,6 +29,7 @@ pub struct Aggregate {
     stream_of: fn(Uuid, Value) -> Option<Uuid>,
     home: fn(&AnyState) -> Option<Uuid>,
     concerns: fn(Value) -> Vec<FactRef>,
+    draws_on: fn(&AnyState) -> Vec<FactRef>,
     schema: fn() -> Schema,
     parse: fn(Uuid, Option<i64>, Value) -> Result<Step, Unparsed>,
     fold: fn(&[Recorded<String>]) -> Result<Value, DecodeError>,
@@ -81,6 +82,7 @@ impl Aggregate {
             stream_of: stream_of::<D>,
             home: home::<D>,
             concerns: concerns::<D>,
+            draws_on: draws_on::<D>,
             schema: schema::<D>,
             parse: parse::<D>,
             fold: fold::<D>,
@@ -155,6 +157,12 @@ impl Aggregate {
         (self.concerns)(tagged(command, body))
     }
 
+    /// What whoever draws on a stream in this state draws on besides.
+    #[must_use]
+    pub fn draws_on(&self, state: &AnyState) -> Vec<FactRef> {
+        (self.draws_on)(state)
+    }
+
     /// The stream that a command without an id is sent to: the one that it can be sent to, where what it
     /// says decides that, and a new one else.
     #[must_use]
@@ -225,6 +233,10 @@ fn home<D: Decider>(state: &AnyState) -> Option<Uuid> {
 
 fn concerns<D: Decider>(tagged: Value) -> Vec<FactRef> {
     serde_json::from_value(tagged).map_or_else(|_| Vec::new(), |command| D::concerns(&command))
+}
+
+fn draws_on<D: Decider>(state: &AnyState) -> Vec<FactRef> {
+    state.downcast_ref::<D>().map_or_else(Vec::new, D::draws_on)
 }
 
 fn stream_of<D: Decider>(tenant: Uuid, tagged: Value) -> Option<Uuid> {

@@ -101,6 +101,9 @@ pub struct Submitted {
     /// Whether what was kept for the order was given back before it was moved.
     #[serde(default)]
     pub is_unreserved: bool,
+    /// Receipts that were reversed before stock could refuse to book them.
+    #[serde(default)]
+    pub never_booked: Vec<Uuid>,
 }
 
 /// An item of an order.

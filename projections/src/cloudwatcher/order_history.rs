@@ -191,14 +191,22 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             json!({ "open": open }),
         ),
         Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
-        Event::OrderStockRefused { booking } => {
+        Event::OrderStockRefused { booking, is_open } => {
             let what = match booking {
                 Booking::Reservation { .. } => "keep what is to be moved".to_owned(),
                 Booking::Receipt { lines, .. } => format!("book the receipt of {}", units(lines)),
                 Booking::Reversal { lines, .. } => format!("book back {}", units(lines)),
             };
-            let description = format!("Stock could not {what}; put the stock right, then retry");
-            ("stock-refused", description, json!({ "booking": booking }))
+            let description = if *is_open {
+                format!("Stock could not {what}; put the stock right, then retry")
+            } else {
+                format!("Stock could not {what}, which was reversed meanwhile")
+            };
+            (
+                "stock-refused",
+                description,
+                json!({ "booking": booking, "is_open": is_open }),
+            )
         }
         Event::OrderStockRetried { bookings } => (
             "stock-retried",

@@ -45,7 +45,7 @@ row! {
         location_id: Option<Uuid>,
         /// Where the goods lie, of an internal transfer and of a return.
         from_location_id: Option<Uuid>,
-        /// How often stock refused what the order asked of it since somebody last said to try again.
+        /// How many bookings stock has refused that can be retried.
         stock_refused: i32,
         /// The user who drafted it.
         created_by: Uuid,
@@ -147,19 +147,23 @@ impl Project for OrderRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::OrderStockRefused { .. } => {
+            Event::OrderStockRefused { is_open, .. } => {
                 let row = existing(row)?;
                 Self {
-                    stock_refused: row.stock_refused + 1,
+                    stock_refused: row.stock_refused + i32::from(*is_open),
                     updated_at,
                     ..row
                 }
             }
-            Event::OrderStockRetried { .. } => Self {
-                stock_refused: 0,
-                updated_at,
-                ..existing(row)?
-            },
+            Event::OrderStockRetried { bookings } => {
+                let row = existing(row)?;
+                let retried = i32::try_from(bookings.len()).unwrap_or(i32::MAX);
+                Self {
+                    stock_refused: row.stock_refused.saturating_sub(retried).max(0),
+                    updated_at,
+                    ..row
+                }
+            }
             Event::OrderRejected { .. } => unapproved(existing(row)?, OrderStatus::Draft, updated_at),
             Event::OrderPlaced {} => standing(existing(row)?, OrderStatus::Ordered, updated_at),
             Event::OrderItemsReceived { .. } => standing(existing(row)?, OrderStatus::PartiallyReceived, updated_at),

@@ -177,8 +177,10 @@ async fn load_windows(
                 let (position, error) = (unreadable.position, unreadable.error.clone());
                 return Err(PostError::Unreadable { position, error });
             }
-            ledger.post_page(connection, &page).await?;
-            work.told(Phase::Loading, page.to, target);
+            for portion in page.portions(work.context) {
+                ledger.post_page(connection, &portion).await?;
+                work.told(Phase::Loading, portion.to, target);
+            }
         }
         Ok(())
     };

@@ -610,7 +610,7 @@ impl Goods {
             // It stands until it is used or released.
             ("inventory", "expire") => (json!({"reservation_id": self.id("to shorten")}), 422),
             ("inventory", "count") => (json!({"seen": 50, "counted": 49}), 200),
-            ("inventory", "expect") => (json!({"order_id": self.id("orders"), "quantity": 1}), 200),
+            ("inventory", "expect") => (json!({"order_id": self.id("asked"), "quantity": 1}), 200),
             // Half of it is none.
             ("inventory", "transfer-out") => {
                 let half = json!({"transfer_id": self.id("orders"), "to": self.stock("bolt"), "quantity": 1});
@@ -639,6 +639,7 @@ impl Goods {
             ("orders", "annotate") => (json!({"note": "another"}), 200),
             // What only Daybook says, and what nothing was refused of.
             ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
+            ("orders", "confirm-booked") => (json!({"receipt_id": self.receipt}), 403),
             ("orders", "retry-stock") => (none(), 422),
             ("orders", "submit" | "cancel") => (none(), 200),
             ("orders", "settle-approval" | "place") => return Some((self.id("to place"), none(), 200)),

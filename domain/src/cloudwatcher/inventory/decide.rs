@@ -60,6 +60,7 @@ impl Decider for Inventory {
             }
             // Asked whether it wants what is kept for it.
             Command::Reserve { source, .. } => order_of(source.as_ref()).map(FactRef::of::<Order>),
+            Command::Expect { order_id, .. } => Some(FactRef::of::<Order>(*order_id)),
             Command::AcceptReorder { part_supplier_id, .. } => {
                 Some(FactRef::of::<Register<PartSupplier>>(*part_supplier_id))
             }
@@ -73,7 +74,6 @@ impl Decider for Inventory {
             | Command::Count { .. }
             | Command::TransferOut { .. }
             | Command::TransferIn { .. }
-            | Command::Expect { .. }
             | Command::DismissReorder { .. } => None,
         };
         opening.into_iter().chain(named).collect()
@@ -175,7 +175,7 @@ impl Record {
             } => self
                 .transferred_in(transfer_id, from, quantity, source, request)
                 .map(one),
-            &Command::Expect { order_id, quantity, .. } => self.expected(order_id, quantity),
+            &Command::Expect { order_id, quantity, .. } => self.expected(order_id, quantity, request),
             &Command::AcceptReorder {
                 suggestion_id,
                 order_id,

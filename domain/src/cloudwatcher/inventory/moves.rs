@@ -7,6 +7,8 @@ use super::{
     CONSUMPTION_YEAR_MIN, Command, Consumption, Event, Levels, NOTES_CHARS_MAX, ORDERS_EXPECTED_MAX, Record, Refusal,
     STOCK_MAX, Source, SourceKind, Uncovered,
 };
+use crate::cloudwatcher::OrderStatus;
+use crate::cloudwatcher::order::Order;
 use crate::identity::user::User;
 use crate::text::{self, Unfit};
 use crate::{Request, SYSTEM};
@@ -141,8 +143,28 @@ impl Record {
         newest
     }
 
-    pub(super) fn expected(&self, order_id: Uuid, quantity: i32) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn expected(
+        &self,
+        order_id: Uuid,
+        quantity: i32,
+        request: &Request<'_, Command>,
+    ) -> Result<Vec<Event>, Refusal> {
         text::within(quantity, 0, STOCK_MAX).map_err(|unfit| Refusal::unfit("quantity", unfit))?;
+        // Said too late, it would keep reordering from being suggested for good.
+        let is_over = match request.facts.get::<Order>(order_id).and_then(Order::status) {
+            Some(OrderStatus::Received | OrderStatus::ClosedShort | OrderStatus::Cancelled) => true,
+            Some(
+                OrderStatus::Draft
+                | OrderStatus::PendingApproval
+                | OrderStatus::Approved
+                | OrderStatus::Ordered
+                | OrderStatus::PartiallyReceived,
+            )
+            | None => false,
+        };
+        if is_over && quantity > 0 {
+            return Err(Refusal::NothingToCome { order_id });
+        }
         if self.expected.get(&order_id).copied().unwrap_or(0) == quantity {
             return Ok(Vec::new());
         }

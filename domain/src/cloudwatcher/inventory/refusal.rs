@@ -41,6 +41,8 @@ pub enum Refusal {
         "order {order_id} keeps no such goods here: an approved transfer or return keeps them by itself; reserve them for something else"
     )]
     NotWanted { order_id: Uuid },
+    #[error("nothing of order {order_id} is still to come: it is received, closed or cancelled")]
+    NothingToCome { order_id: Uuid },
     #[error("{RESERVATIONS_MAX} reservations are live already; release some first")]
     TooManyReservations,
     #[error("a reservation expires later than now, and within 366 days")]
@@ -88,6 +90,7 @@ impl Refuse for Refusal {
             | Self::ReservedOtherwise { .. }
             | Self::ReservationEnded
             | Self::NotWanted { .. }
+            | Self::NothingToCome { .. }
             | Self::TooManyReservations
             | Self::BadExpiry
             | Self::NotShorter { .. }
@@ -120,6 +123,7 @@ impl Refuse for Refusal {
             Self::ReservedOtherwise { .. } => "reserved-otherwise",
             Self::ReservationEnded => "reservation-ended",
             Self::NotWanted { .. } => "not-wanted",
+            Self::NothingToCome { .. } => "nothing-to-come",
             Self::TooManyReservations => "too-many-reservations",
             Self::BadExpiry => "bad-expiry",
             Self::NotShorter { .. } => "not-shorter",
@@ -154,7 +158,7 @@ impl Refuse for Refusal {
             Self::CountAgain { .. } => Some("counted".to_owned()),
             Self::ConsumptionDate { .. } => Some("consumption_date".to_owned()),
             Self::NoSuchSuggestion => Some("suggestion_id".to_owned()),
-            Self::NotDrafted => Some("order_id".to_owned()),
+            Self::NotDrafted | Self::NothingToCome { .. } => Some("order_id".to_owned()),
             Self::NotOpened
             | Self::AlreadyOpen
             | Self::OtherStock { .. }

@@ -20,6 +20,7 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
         Command::Duplicate { of, note } => {
             by_a_user(request)?;
             let content = duplicate(*of, note.as_ref(), request)?;
+            check(&content)?;
             usable(&content, request.facts).map_err(outdated)?;
             Ok(content.drafted(Some(*of)))
         }
@@ -36,7 +37,8 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
         | Command::CloseShort {}
         | Command::Cancel {}
         | Command::NoteStockRefused { .. }
-        | Command::RetryStock {} => Err(Refusal::NotDrafted),
+        | Command::RetryStock {}
+        | Command::ConfirmBooked { .. } => Err(Refusal::NotDrafted),
     }
 }
 

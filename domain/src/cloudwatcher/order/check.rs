@@ -148,9 +148,7 @@ pub(super) type Unusable = (String, &'static str);
 
 /// Whether everything that the order refers to is there and in use.
 pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
-    if active::<Department>(content.department_id, facts).is_none() {
-        return Err(("department_id".to_owned(), "names no department in use"));
-    }
+    // Locations first: one that is out of reach is told in the same words, when nothing else is known.
     for (field, location) in [
         ("location_id", content.location_id),
         ("from_location_id", content.from_location_id),
@@ -160,6 +158,9 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
         {
             return Err((field.to_owned(), "names no location in use"));
         }
+    }
+    if active::<Department>(content.department_id, facts).is_none() {
+        return Err(("department_id".to_owned(), "names no department in use"));
     }
     if let Some(request_id) = content.request_id {
         let unusable = |detail| Err(("request_id".to_owned(), detail));

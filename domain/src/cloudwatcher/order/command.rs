@@ -84,6 +84,12 @@ pub enum Command {
         /// What was to be booked.
         booking: Booking,
     },
+    /// Makes sure that what came with a receipt was booked in stock, before it is booked back. Only Daybook
+    /// itself sends it; nothing happens.
+    ConfirmBooked {
+        /// The receipt, which was reversed.
+        receipt_id: Uuid,
+    },
     /// Tries again what of the order could not be booked in stock, once what was short is there.
     RetryStock {},
 }

@@ -82,6 +82,7 @@ impl Decider for Order {
             },
             Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking, request.by)?.into_iter().collect()),
             Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
+            Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id, request.by).map(|()| Vec::new()),
             Command::CloseShort {} => match self {
                 Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
                     reason_given(request)?;
@@ -176,6 +177,7 @@ impl Decider for Order {
                     total: *total,
                     refused: Vec::new(),
                     is_unreserved: false,
+                    never_booked: Vec::new(),
                 };
                 Order::PendingApproval(now, submitted)
             }
@@ -188,9 +190,14 @@ impl Decider for Order {
                 receipts.add(*receipt_id, lines);
                 Order::Placed(now, submitted, receipts)
             }
-            (Order::Placed(now, mut submitted, mut receipts), Event::OrderReceiptReversed { receipt_id, .. }) => {
+            (
+                Order::Placed(now, mut submitted, mut receipts),
+                Event::OrderReceiptReversed {
+                    receipt_id, was_booked, ..
+                },
+            ) => {
                 receipts.remove(*receipt_id);
-                submitted.forget_receipt(*receipt_id);
+                submitted.reverse_receipt(*receipt_id, *was_booked);
                 Order::Placed(now, submitted, receipts)
             }
             (Order::Placed(now, submitted, _), Event::OrderClosedShort { .. }) => Order::ClosedShort(now, submitted),
@@ -202,9 +209,9 @@ impl Decider for Order {
                 Event::OrderCancelled {},
             ) => Order::Cancelled(now, Some(submitted)),
 
-            (mut order, Event::OrderStockRefused { booking }) => {
+            (mut order, Event::OrderStockRefused { booking, is_open }) => {
                 if let Some(submitted) = order.submitted_mut() {
-                    submitted.refused.push(booking.clone());
+                    submitted.refuse(booking, *is_open);
                 }
                 order
             }
@@ -243,8 +250,7 @@ impl Decider for Order {
                 ..
             }) => {
                 let mut refs = vec![FactRef::of::<Register<Department>>(*department_id)];
-                let locations = location_id.iter().chain(from_location_id);
-                refs.extend(locations.map(|&location| FactRef::of::<Register<Location>>(location)));
+                refs.extend(locations(*location_id, *from_location_id));
                 refs.extend(request_id.map(FactRef::of::<DeviceRequest>));
                 refs.extend(parts_read(items.iter().take(ITEMS_MAX).map(NewItem::parts)));
                 refs
@@ -277,7 +283,8 @@ impl Decider for Order {
             | Command::CloseShort {}
             | Command::Cancel {}
             | Command::NoteStockRefused { .. }
-            | Command::RetryStock {} => Vec::new(),
+            | Command::RetryStock {}
+            | Command::ConfirmBooked { .. } => Vec::new(),
         }
     }
 
@@ -331,18 +338,27 @@ impl Decider for Order {
             | Command::CloseShort {}
             | Command::Cancel {}
             | Command::NoteStockRefused { .. }
-            | Command::RetryStock {} => self.department_id(),
+            | Command::RetryStock {}
+            | Command::ConfirmBooked { .. } => self.department_id(),
         }
+    }
+
+    fn draws_on(&self) -> Vec<FactRef> {
+        let content = self.content();
+        content.map_or_else(Vec::new, |content| {
+            locations(content.location_id, content.from_location_id)
+        })
     }
 
     fn concerns(command: &Command) -> Vec<FactRef> {
         match command {
             Command::Duplicate { of, .. } => vec![FactRef::of::<Self>(*of)],
-            // Goods may be asked for from anywhere, which approval is for; they are not sent just anywhere.
-            Command::Draft(NewOrder { location_id, .. }) => location_id
-                .iter()
-                .map(|&location| FactRef::of::<Register<Location>>(location))
-                .collect(),
+            // Approval looks at what is spent, not at whose shelf is emptied.
+            Command::Draft(NewOrder {
+                location_id,
+                from_location_id,
+                ..
+            }) => locations(*location_id, *from_location_id),
             Command::AddItem(_)
             | Command::ChangeItem(_)
             | Command::RemoveItem { .. }
@@ -356,9 +372,16 @@ impl Decider for Order {
             | Command::CloseShort {}
             | Command::Cancel {}
             | Command::NoteStockRefused { .. }
-            | Command::RetryStock {} => Vec::new(),
+            | Command::RetryStock {}
+            | Command::ConfirmBooked { .. } => Vec::new(),
         }
     }
+}
+
+/// Locations that an order is about.
+fn locations(to: Option<Uuid>, from: Option<Uuid>) -> Vec<FactRef> {
+    let locations = to.into_iter().chain(from);
+    locations.map(FactRef::of::<Register<Location>>).collect()
 }
 
 impl Order {

@@ -64,7 +64,8 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
         | Command::CloseShort {}
         | Command::Cancel {}
         | Command::NoteStockRefused { .. }
-        | Command::RetryStock {} => Ok(None),
+        | Command::RetryStock {}
+        | Command::ConfirmBooked { .. } => Ok(None),
     }
 }
 

@@ -116,6 +116,9 @@ pub enum Event {
     /// Stock could not be booked as the order asked; it is tried again when somebody says so.
     OrderStockRefused {
         booking: Booking,
+        /// Whether it can be retried. It cannot when its receipt was reversed meanwhile: then there is
+        /// nothing to book any more, and nothing to book back.
+        is_open: bool,
     },
     OrderStockRetried {
         /// In the order in which they were refused.

@@ -112,6 +112,8 @@ pub enum Refusal {
     TooMuchForStock { field: String, total: i64 },
     #[error("what stock refuses is noted by Daybook itself; send retry-stock when the goods are there")]
     OnlyDaybook,
+    #[error("stock never booked this receipt, so there is nothing to book back")]
+    NeverBooked,
     #[error("everything that this order asked of stock is booked or on its way; there is nothing to retry")]
     NothingRefused,
     #[error(transparent)]
@@ -234,6 +236,7 @@ impl Refuse for Refusal {
             | Self::Locations { .. }
             | Self::TooMuchForStock { .. }
             | Self::NothingRefused
+            | Self::NeverBooked
             | Self::NoItems
             | Self::TooManyItems
             | Self::LastItem
@@ -273,6 +276,7 @@ impl Refuse for Refusal {
             Self::TooMuchForStock { .. } => "too-much-for-stock",
             Self::OnlyDaybook => "only-daybook",
             Self::NothingRefused => "nothing-refused",
+            Self::NeverBooked => "never-booked",
             Self::NoItems => "no-items",
             Self::TooManyItems => "too-many-items",
             Self::LastItem => "last-item",
@@ -309,6 +313,7 @@ impl Refuse for Refusal {
             | Self::NeedsAUser
             | Self::OnlyDaybook
             | Self::NothingRefused
+            | Self::NeverBooked
             | Self::NotADraft { .. }
             | Self::Fixed { .. }
             | Self::NotWaiting { .. }

@@ -14,6 +14,17 @@ use crate::SYSTEM;
 use crate::cloudwatcher::OrderType;
 use crate::cloudwatcher::inventory::StockKey;
 
+/// Lines of bookings after which no further booking is tried again by the same command: what one event can hold.
+const RETRIED_LINES_MAX: usize = 1_500;
+
+fn only_daybook(by: Uuid) -> Result<(), Refusal> {
+    if by == SYSTEM {
+        Ok(())
+    } else {
+        Err(Refusal::OnlyDaybook)
+    }
+}
+
 /// How many of one stock key an order takes or brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
@@ -193,42 +204,72 @@ impl Order {
     }
 
     pub(super) fn stock_refused(&self, booking: &Booking, by: Uuid) -> Result<Option<Event>, Refusal> {
-        if by != SYSTEM {
-            return Err(Refusal::OnlyDaybook);
-        }
-        let (Self::Approved(content, submitted) | Self::Placed(content, submitted, _)) = self else {
+        only_daybook(by)?;
+        let Some(submitted) = self.submitted() else {
             return Ok(None);
         };
-        let still_matters = content.moves_stock()
-            && match booking {
-                Booking::Reservation { revision } => *revision == submitted.revision,
-                Booking::Receipt { receipt_id, .. } => self.has_receipt(*receipt_id),
-                Booking::Reversal { receipt_id, .. } => !self.has_receipt(*receipt_id),
-            };
-        let is_noted = submitted.refused.contains(booking);
-        Ok((still_matters && !is_noted).then(|| Event::OrderStockRefused {
+        let moves_stock = self.content().is_some_and(Content::moves_stock);
+        if !moves_stock || submitted.refused.contains(booking) {
+            return Ok(None);
+        }
+        let is_open = match booking {
+            Booking::Reservation { revision } => {
+                let wants = matches!(self, Self::Approved(..) | Self::Placed(..));
+                if !wants || *revision != submitted.revision {
+                    return Ok(None);
+                }
+                true
+            }
+            Booking::Receipt { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return Ok(None),
+            Booking::Receipt { receipt_id, .. } => self.counts(*receipt_id),
+            // What was never booked need not go back.
+            Booking::Reversal { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return Ok(None),
+            Booking::Reversal { .. } => true,
+        };
+        Ok(Some(Event::OrderStockRefused {
             booking: booking.clone(),
+            is_open,
         }))
     }
 
-    pub(super) fn stock_retried(&self) -> Result<Event, Refusal> {
-        match self.submitted() {
-            Some(submitted) if !submitted.refused.is_empty() => Ok(Event::OrderStockRetried {
-                bookings: submitted.refused.clone(),
-            }),
-            Some(_) | None => Err(Refusal::NothingRefused),
-        }
+    /// Whether a receipt that is to be booked back was booked. Order events are reacted to in their order, so
+    /// by then it is known whether stock refused it.
+    pub(super) fn booked(&self, receipt_id: Uuid, by: Uuid) -> Result<(), Refusal> {
+        only_daybook(by)?;
+        let never = self
+            .submitted()
+            .is_some_and(|submitted| submitted.never_booked.contains(&receipt_id));
+        if never { Err(Refusal::NeverBooked) } else { Ok(()) }
     }
 
-    fn has_receipt(&self, receipt_id: Uuid) -> bool {
+    /// Tries the oldest again, as many as one event can name.
+    pub(super) fn stock_retried(&self) -> Result<Event, Refusal> {
+        let mut lines = 0;
+        let refused = self.submitted().map_or(&[][..], |submitted| &submitted.refused);
+        let bookings: Vec<Booking> = refused
+            .iter()
+            .take_while(|booking| {
+                let fits = lines < RETRIED_LINES_MAX;
+                lines += booking.lines();
+                fits
+            })
+            .cloned()
+            .collect();
+        if bookings.is_empty() {
+            return Err(Refusal::NothingRefused);
+        }
+        Ok(Event::OrderStockRetried { bookings })
+    }
+
+    /// Whether a receipt counts. One of an order that is closed short does: it can no longer be reversed.
+    fn counts(&self, receipt_id: Uuid) -> bool {
         match self {
             Self::Placed(_, _, receipts) => receipts.has(receipt_id),
-            Self::Undrafted
-            | Self::Draft(_)
-            | Self::PendingApproval(..)
-            | Self::Approved(..)
-            | Self::ClosedShort(..)
-            | Self::Cancelled(..) => false,
+            Self::ClosedShort(..) => true,
+            // It is cancelled when nothing was received, or nothing any more.
+            Self::Undrafted | Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Cancelled(..) => {
+                false
+            }
         }
     }
 
@@ -250,21 +291,44 @@ impl Submitted {
         self.refused.iter().any(|booking| booking.is_receipt(receipt_id))
     }
 
-    /// What was refused is tried again. With a receipt, what was kept for the order is given back.
-    pub(super) fn retried(&mut self, bookings: &[Booking]) {
-        self.refused.clear();
-        self.is_unreserved |= bookings.iter().any(|booking| match booking {
-            Booking::Receipt { .. } => true,
-            Booking::Reservation { .. } | Booking::Reversal { .. } => false,
-        });
+    pub(super) fn refuse(&mut self, booking: &Booking, is_open: bool) {
+        match booking {
+            Booking::Receipt { receipt_id, .. } if !is_open => self.never_booked.push(*receipt_id),
+            Booking::Receipt { .. } | Booking::Reservation { .. } | Booking::Reversal { .. } => {
+                self.refused.push(booking.clone());
+            }
+        }
     }
 
-    pub(super) fn forget_receipt(&mut self, receipt_id: Uuid) {
+    /// What was refused is tried again. With a receipt, what was kept for the order is given back; without
+    /// one, it is kept anew.
+    pub(super) fn retried(&mut self, bookings: &[Booking]) {
+        self.refused.retain(|booking| !bookings.contains(booking));
+        if bookings
+            .iter()
+            .any(|booking| matches!(booking, Booking::Receipt { .. }))
+        {
+            self.is_unreserved = true;
+        } else if bookings.iter().any(Booking::is_reservation) {
+            self.is_unreserved = false;
+        }
+    }
+
+    /// A receipt is reversed. What comes back is kept for nobody.
+    pub(super) fn reverse_receipt(&mut self, receipt_id: Uuid, was_booked: bool) {
         self.refused.retain(|booking| !booking.is_receipt(receipt_id));
+        self.is_unreserved |= was_booked;
     }
 }
 
 impl Booking {
+    fn lines(&self) -> usize {
+        match self {
+            Self::Reservation { .. } => 1,
+            Self::Receipt { lines, .. } | Self::Reversal { lines, .. } => lines.len(),
+        }
+    }
+
     fn is_reservation(&self) -> bool {
         match self {
             Self::Reservation { .. } => true,

@@ -220,7 +220,16 @@ impl Books<'_> {
             (OrderType::Purchase | OrderType::InternalTransfer | OrderType::Return, _, _) => Vec::new(),
         };
         let lines = lines.to_vec();
-        let mut reactions = self.book(sendings, Booking::Reversal { receipt_id, lines });
+        // First what is still kept: what comes back is kept for nobody, and goods that are received next are
+        // taken from what is free.
+        let mut reactions = self.release(self.content.revision);
+        let mut guarded = Vec::with_capacity(sendings.len() + 1);
+        if !sendings.is_empty() {
+            let confirm = AnyCommand::Order(order::Command::ConfirmBooked { receipt_id });
+            guarded.push(Sending::to(self.order_id, confirm));
+            guarded.extend(sendings);
+        }
+        reactions.extend(self.book(guarded, Booking::Reversal { receipt_id, lines }));
         reactions.extend(self.expect(&self.order.open()));
         reactions
     }

@@ -63,6 +63,29 @@ impl World {
         asked
     }
 
+    /// Asks an order for something while the policies are away.
+    fn late(&mut self, order: Uuid, command: Value) {
+        let command = AnyCommand::parse(Order::TYPE, &command).unwrap().unwrap();
+        let circumstances = Circumstances {
+            by: BUYER,
+            at: AT,
+            reason: Some("because"),
+        };
+        self.0.ask_one(order, command, &circumstances).unwrap();
+    }
+
+    fn catches_up(&mut self) {
+        self.0.follow(&[&OrderApprovals, &OrderStock], AT).unwrap();
+    }
+
+    /// The receipt that was booked last.
+    fn receipt(&self) -> Uuid {
+        let receipts = self.0.events().iter().rev();
+        let mut receipts = receipts.filter(|recorded| recorded.event_type == "OrderItemsReceived");
+        let receipt: Value = serde_json::from_str(&receipts.next().unwrap().event).unwrap();
+        serde_json::from_value(receipt["receipt_id"].clone()).unwrap()
+    }
+
     fn does<D: Decider>(&mut self, stream: Uuid, command: Value) {
         self.asks::<D>(stream, command).unwrap();
     }
@@ -106,10 +129,7 @@ impl World {
             .map(|(item, quantity)| json!({"item_id": item.item_id, "quantity": quantity}))
             .collect();
         self.does::<Order>(order, json!({"receive": {"lines": lines}}));
-        let receipts = self.0.events().iter().rev();
-        let mut receipts = receipts.filter(|recorded| recorded.event_type == "OrderItemsReceived");
-        let receipt: Value = serde_json::from_str(&receipts.next().unwrap().event).unwrap();
-        serde_json::from_value(receipt["receipt_id"].clone()).unwrap()
+        self.receipt()
     }
 
     fn item(&self, order: Uuid, place: usize) -> Uuid {
@@ -342,4 +362,81 @@ fn only_daybook_says_that_stock_refused() {
     world.transfers(ORDER, &[(PUMP, 4)]);
     let note = json!({"note-stock-refused": {"booking": {"reservation": {"revision": 1}}}});
     assert!(world.asks::<Order>(ORDER, note).is_err());
+}
+
+/// The policy learns of what happened only later: people were faster.
+#[test]
+fn a_receipt_that_is_reversed_before_stock_refuses_it_is_not_booked_back() {
+    let mut world = World::new();
+    world.orders(ORDER, "return", (Some(DEPOT), None), &[(PUMP, 5)]);
+    world.does::<Order>(ORDER, json!({"place": {}}));
+    world.does::<Inventory>(
+        key(PUMP, DEPOT).stream(TENANT),
+        json!({"count": {"seen": 10, "counted": 0}}),
+    );
+    let item = world.item(ORDER, 0);
+    world.late(ORDER, json!({"receive": {"lines": [{"item_id": item, "quantity": 5}]}}));
+    let receipt = world.receipt();
+    world.late(ORDER, json!({"reverse-receipt": {"receipt_id": receipt}}));
+    world.catches_up();
+    world.has(PUMP, DEPOT, (0, 0, 0));
+    assert_eq!(world.told("OrderStockRefused"), 1);
+    assert!(world.asks::<Order>(ORDER, json!({"retry-stock": {}})).is_err());
+}
+
+#[test]
+fn what_stock_refuses_of_an_order_that_is_closed_short_can_still_be_retried() {
+    let mut world = World::new();
+    world.transfers(ORDER, &[(PUMP, 8)]);
+    world.does::<Order>(ORDER, json!({"place": {}}));
+    world.does::<Inventory>(
+        key(PUMP, DEPOT).stream(TENANT),
+        json!({"count": {"seen": 10, "counted": 0}}),
+    );
+    let item = world.item(ORDER, 0);
+    world.late(ORDER, json!({"receive": {"lines": [{"item_id": item, "quantity": 5}]}}));
+    world.late(ORDER, json!({"close-short": {}}));
+    world.catches_up();
+    assert_eq!(world.told("OrderStockRefused"), 1);
+    world.does::<Order>(ORDER, json!({"retry-stock": {}}));
+    assert_eq!(world.told("OrderStockRefused"), 2);
+    world.stocks(key(PUMP, DEPOT), 5);
+    world.does::<Order>(ORDER, json!({"retry-stock": {}}));
+    world.has(PUMP, DEPOT, (0, 0, 0));
+    world.has(PUMP, SHELF, (5, 0, 0));
+}
+
+#[test]
+fn goods_are_received_again_after_their_receipt_was_reversed() {
+    let mut world = World::new();
+    world.transfers(ORDER, &[(PUMP, 10)]);
+    world.does::<Order>(ORDER, json!({"place": {}}));
+    let receipt = world.receives(ORDER, &[4]);
+    world.does::<Order>(ORDER, json!({"reverse-receipt": {"receipt_id": receipt}}));
+    world.has(PUMP, DEPOT, (10, 0, 0));
+    world.receives(ORDER, &[10]);
+    world.has(PUMP, DEPOT, (0, 0, 0));
+    world.has(PUMP, SHELF, (10, 0, 0));
+    assert_eq!(world.told("OrderStockRefused"), 0);
+}
+
+#[test]
+fn what_is_kept_at_the_second_try_is_what_the_order_gets() {
+    let mut world = World::new();
+    world.does::<Inventory>(
+        key(PUMP, DEPOT).stream(TENANT),
+        json!({"count": {"seen": 10, "counted": 0}}),
+    );
+    world.transfers(ORDER, &[(PUMP, 10)]);
+    world.does::<Order>(ORDER, json!({"place": {}}));
+    world.receives(ORDER, &[4]);
+    world.stocks(key(PUMP, DEPOT), 4);
+    world.does::<Order>(ORDER, json!({"retry-stock": {}}));
+    world.has(PUMP, SHELF, (4, 0, 0));
+    world.stocks(key(PUMP, DEPOT), 6);
+    world.does::<Order>(ORDER, json!({"retry-stock": {}}));
+    world.has(PUMP, DEPOT, (6, 6, 0));
+    world.receives(ORDER, &[6]);
+    world.has(PUMP, DEPOT, (0, 0, 0));
+    world.has(PUMP, SHELF, (10, 0, 0));
 }
