@@ -425,3 +425,27 @@ async fn what_changes_between_the_file_and_the_command_stays() {
     assert_ne!(manifest["kept"][0]["id"], json!(same));
     past.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_responses_make_smaller_archives() {
+    const LONG: usize = 300;
+    let past = Past::open().await;
+    let long = json!({"respond": {"content": "x".repeat(120_000)}});
+    for n in 0..LONG {
+        let at = days_ago(200) + TimeDelta::minutes(n as i64);
+        past.request(&format!("long-{n}"), at, vec![long.clone()]).await;
+    }
+    past.posted().await;
+    let told = past.archived().await;
+    assert!(told.contains("300 requests left the tables, 0 stay"), "{told}");
+    // 300 x 120,000 bytes are more than 32 MiB, and each request is in one archive.
+    let archives = archives(&past.folder);
+    let mut counts: Vec<usize> = archives.values().map(|(_, lines)| lines.len()).collect();
+    counts.sort_unstable();
+    assert!(
+        matches!(counts[..], [few, many] if few > 0 && few + many == LONG),
+        "{counts:?}"
+    );
+    assert_eq!(past.events("RequestArchived").await, 300);
+    past.end().await;
+}
