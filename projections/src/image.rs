@@ -30,9 +30,15 @@ impl Whole {
         Self { table, row }
     }
 
+    /// A column that is null says nothing, and is left out.
     pub fn add<C: Cell>(&mut self, column: &'static str, cell: &C) {
-        if !self.table.is_private(column) {
-            self.row.add(column, cell);
+        if self.table.is_private(column) {
+            return;
+        }
+        let before = self.row.0.len();
+        self.row.add(column, cell);
+        if self.row.0.ends_with(":null") {
+            self.row.0.truncate(before);
         }
     }
 

@@ -52,7 +52,8 @@ row! {
         /// Whoever asked for it: a user, or Daybook itself.
         actor_id: Uuid,
         /// The changed columns before an update, the whole row before it went. Columns that are masked or
-        /// tell who a person is are left out.
+        /// tell who a person is are left out, and so
+        /// are those of a whole row that are null.
         old_values: Option<Json>,
         /// The changed columns after an update, the whole row when it came; the same are left out.
         new_values: Option<Json>,
