@@ -101,7 +101,10 @@ pub struct Submitted {
     /// Whether what was kept for the order was given back before it was moved.
     #[serde(default)]
     pub is_unreserved: bool,
-    /// Receipts that were reversed before stock could refuse to book them.
+    /// Receipts that were reversed.
+    #[serde(default)]
+    pub reversed: Vec<Uuid>,
+    /// Of them, those that were reversed before stock could refuse to book them.
     #[serde(default)]
     pub never_booked: Vec<Uuid>,
 }

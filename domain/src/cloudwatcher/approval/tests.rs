@@ -128,6 +128,7 @@ fn submitted(revision: i32, total: i64) -> Submitted {
         total: Decimal::from(total),
         refused: Vec::new(),
         is_unreserved: false,
+        reversed: Vec::new(),
         never_booked: Vec::new(),
     }
 }

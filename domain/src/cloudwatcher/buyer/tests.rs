@@ -39,6 +39,7 @@ fn submitted(revision: i32, items: Vec<Item>) -> Submitted {
         department_id: Uuid::from_u128(0x50),
         refused: Vec::new(),
         is_unreserved: false,
+        reversed: Vec::new(),
         never_booked: Vec::new(),
     }
 }

@@ -177,6 +177,7 @@ impl Decider for Order {
                     total: *total,
                     refused: Vec::new(),
                     is_unreserved: false,
+                    reversed: Vec::new(),
                     never_booked: Vec::new(),
                 };
                 Order::PendingApproval(now, submitted)

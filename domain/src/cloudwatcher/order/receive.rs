@@ -60,10 +60,6 @@ impl Receipts {
         received
     }
 
-    pub(super) fn has(&self, receipt_id: Uuid) -> bool {
-        self.0.iter().any(|receipt| receipt.receipt_id == receipt_id)
-    }
-
     pub(super) fn add(&mut self, receipt_id: Uuid, lines: &[Quantity]) {
         self.0.push(Receipt {
             receipt_id,

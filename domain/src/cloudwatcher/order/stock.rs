@@ -221,7 +221,7 @@ impl Order {
                 true
             }
             Booking::Receipt { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return Ok(None),
-            Booking::Receipt { receipt_id, .. } => self.counts(*receipt_id),
+            Booking::Receipt { receipt_id, .. } => !submitted.reversed.contains(receipt_id),
             // What was never booked need not go back.
             Booking::Reversal { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return Ok(None),
             Booking::Reversal { .. } => true,
@@ -259,18 +259,6 @@ impl Order {
             return Err(Refusal::NothingRefused);
         }
         Ok(Event::OrderStockRetried { bookings })
-    }
-
-    /// Whether a receipt counts. One of an order that is closed short does: it can no longer be reversed.
-    fn counts(&self, receipt_id: Uuid) -> bool {
-        match self {
-            Self::Placed(_, _, receipts) => receipts.has(receipt_id),
-            Self::ClosedShort(..) => true,
-            // It is cancelled when nothing was received, or nothing any more.
-            Self::Undrafted | Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Cancelled(..) => {
-                false
-            }
-        }
     }
 
     pub(super) fn submitted_mut(&mut self) -> Option<&mut Submitted> {
@@ -318,6 +306,7 @@ impl Submitted {
     pub(super) fn reverse_receipt(&mut self, receipt_id: Uuid, was_booked: bool) {
         self.refused.retain(|booking| !booking.is_receipt(receipt_id));
         self.is_unreserved |= was_booked;
+        self.reversed.push(receipt_id);
     }
 }
 

@@ -440,3 +440,22 @@ fn what_is_kept_at_the_second_try_is_what_the_order_gets() {
     world.has(PUMP, DEPOT, (0, 0, 0));
     world.has(PUMP, SHELF, (10, 0, 0));
 }
+
+#[test]
+fn a_receipt_that_is_reversed_is_not_booked_back_when_the_order_is_closed_short_before_stock_refuses_it() {
+    let mut world = World::new();
+    world.orders(ORDER, "return", (Some(DEPOT), None), &[(PUMP, 5)]);
+    world.does::<Order>(ORDER, json!({"place": {}}));
+    world.does::<Inventory>(
+        key(PUMP, DEPOT).stream(TENANT),
+        json!({"count": {"seen": 10, "counted": 0}}),
+    );
+    let item = world.item(ORDER, 0);
+    world.late(ORDER, json!({"receive": {"lines": [{"item_id": item, "quantity": 3}]}}));
+    let receipt = world.receipt();
+    world.late(ORDER, json!({"reverse-receipt": {"receipt_id": receipt}}));
+    world.late(ORDER, json!({"close-short": {}}));
+    world.catches_up();
+    world.has(PUMP, DEPOT, (0, 0, 0));
+    assert!(world.asks::<Order>(ORDER, json!({"retry-stock": {}})).is_err());
+}
