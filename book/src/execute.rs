@@ -4,11 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use domain::fact::AnyState;
 use domain::{Facts, Together};
 use postgres_es::PostgresEventRepository;
-use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::Notify;
@@ -24,6 +22,7 @@ use crate::step::{Asker, Circumstances};
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
 
+pub use crate::answer::{Answer, Envelope, ExecuteError, StreamAnswer};
 pub use crate::step::Refusal;
 
 /// How often a command is decided anew after it lost a race, before the caller is told to retry.
@@ -32,67 +31,6 @@ const RACES_MAX: usize = 20;
 const FACT_ROUNDS_MAX: usize = 40;
 /// Streams that one command may read.
 const FACTS_MAX: usize = 4_000;
-
-/// Who sends a command, and what makes a repeat of it recognisable.
-#[derive(Debug, Clone)]
-pub struct Envelope {
-    pub tenant: Uuid,
-    pub actor: Uuid,
-    /// v5 of tenant, actor and Idempotency-Key; a fresh one when the caller gave no key.
-    pub command_id: Uuid,
-    /// Whether the caller chose the key, so that an earlier answer may exist.
-    pub repeatable: bool,
-    pub body_hash: [u8; 32],
-    pub correlation_id: Uuid,
-    pub causation_id: Option<Uuid>,
-    pub reason: Option<String>,
-    pub ip: Option<String>,
-    pub traceparent: Option<String>,
-    /// The time of asking.
-    pub at: DateTime<Utc>,
-    /// Set when what is asked happened in the past and is brought in now; `at` is then that time, too.
-    pub occurred_at: Option<DateTime<Utc>>,
-}
-
-/// What an accepted command is answered; the same for every repeat of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Answer {
-    /// Reads that name this position see what the command did.
-    pub position: i64,
-    pub recorded_at: DateTime<Utc>,
-    pub streams: Vec<StreamAnswer>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StreamAnswer {
-    pub aggregate_type: String,
-    pub stream: Uuid,
-    /// The stream's sequence after the command.
-    pub sequence: i64,
-    /// Names of the events, in order.
-    pub events: Vec<String>,
-}
-
-/// Why a command was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    #[error("{}", .0.detail)]
-    Refused(Refusal),
-    /// The stream belongs to another tenant, which must look as if it did not exist.
-    #[error("there is no {aggregate_type} {stream}")]
-    NotFound { aggregate_type: &'static str, stream: Uuid },
-    #[error("{name} is taken: another entry has the same value")]
-    Claimed { name: String },
-    #[error("this Idempotency-Key was used for another command or body; use a new key")]
-    KeyReused,
-    #[error("the stream is at sequence {sequence}, not at {expected}")]
-    Moved { expected: i64, sequence: i64 },
-    /// Others changed the same streams again and again; nothing was written.
-    #[error("too many others change the same data; try again")]
-    Contended,
-    #[error(transparent)]
-    Book(#[from] BookError),
-}
 
 /// The writing side of the book. Clones share one appender, one cache and one set of turns.
 #[derive(Debug, Clone)]

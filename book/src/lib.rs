@@ -1,5 +1,6 @@
 //! The book: append, load, tail, fan out. It knows the shape of an aggregate, and no context.
 
+pub mod answer;
 pub mod append;
 pub mod appender;
 pub mod cache;

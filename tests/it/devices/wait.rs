@@ -176,10 +176,8 @@ async fn a_response_that_the_tables_show_late_is_told_none_the_less() {
     let service = Service::start().await;
     let (device, pool) = (&service.admin, pool(&service).await);
     // While somebody follows the events, this process knows how far the book is, whether or not a device waits.
-    let follower = tokio::spawn({
-        let device = device.clone();
-        async move { device.get("/v1/events/stream").await.status }
-    });
+    let follower = device.request(reqwest::Method::GET, "/v1/events/stream");
+    let mut follower = follower.send().await.unwrap();
     let id = received(device, &keyed("r-1", &json!(1))).await;
     device
         .until(&format!("{REQUESTS}?request_key=r-1"), |page| page["rows"] != json!([]))
@@ -191,8 +189,15 @@ async fn a_response_that_the_tables_show_late_is_told_none_the_less() {
         .await
         .unwrap();
     respond(device, id, json!("late")).await;
-    // So soon the process has heard of it.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let hearing = async {
+        let mut heard = String::new();
+        while !heard.contains("RequestCompleted") {
+            heard.push_str(&String::from_utf8_lossy(&follower.chunk().await.unwrap().unwrap()));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), hearing)
+        .await
+        .expect("the process hears of the response");
     let began = Instant::now();
     let waiting = tokio::spawn({
         let (device, path) = (device.clone(), response(id, "?wait=25s"));
@@ -202,7 +207,7 @@ async fn a_response_that_the_tables_show_late_is_told_none_the_less() {
     held.rollback().await.unwrap();
     assert_eq!(waiting.await.unwrap()["content"], "late");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    follower.abort();
+    drop(follower);
     service.end().await;
 }
 

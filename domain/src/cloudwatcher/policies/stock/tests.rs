@@ -74,6 +74,14 @@ impl World {
         self.0.ask_one(order, command, &circumstances).unwrap();
     }
 
+    fn receives_late(&mut self, quantity: i32) {
+        let item = self.item(ORDER, 0);
+        self.late(
+            ORDER,
+            json!({"receive": {"lines": [{"item_id": item, "quantity": quantity}]}}),
+        );
+    }
+
     fn catches_up(&mut self) {
         self.0.follow(&[&OrderApprovals, &OrderStock], AT).unwrap();
     }
@@ -93,6 +101,12 @@ impl World {
     fn stocks(&mut self, stock: StockKey, quantity: i32) {
         let receive = json!({"receive": {"quantity": quantity, "stock": stock}});
         self.does::<Inventory>(stock.stream(TENANT), receive);
+    }
+
+    /// Somebody counts the pumps in the depot.
+    fn counts(&mut self, seen: i32, counted: i32) {
+        let count = json!({"count": {"seen": seen, "counted": counted}});
+        self.does::<Inventory>(key(PUMP, DEPOT).stream(TENANT), count);
     }
 
     /// Drafts and submits an order of these parts and quantities, which approves it.
@@ -270,17 +284,11 @@ fn a_receipt_that_stock_refuses_is_noted_and_booked_when_it_is_tried_again() {
     world.transfers(ORDER, &[(PUMP, 8)]);
     world.does::<Order>(ORDER, json!({"place": {}}));
     // Somebody counts: of ten there are four.
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 10, "counted": 4}}),
-    );
+    world.counts(10, 4);
     world.receives(ORDER, &[5]);
     assert_eq!(world.told("OrderStockRefused"), 1);
     world.has(PUMP, SHELF, (0, 0, 0));
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 4, "counted": 8}}),
-    );
+    world.counts(4, 8);
     world.does::<Order>(ORDER, json!({"retry-stock": {}}));
     world.has(PUMP, SHELF, (5, 0, 0));
     world.has(PUMP, DEPOT, (3, 0, 0));
@@ -300,10 +308,7 @@ fn a_reversed_receipt_of_a_transfer_goes_back_and_one_that_was_never_booked_does
     world.has(PUMP, DEPOT, (10, 0, 0));
     world.has(PUMP, SHELF, (0, 0, 0));
 
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 10, "counted": 1}}),
-    );
+    world.counts(10, 1);
     let refused = world.receives(ORDER, &[4]);
     world.does::<Order>(ORDER, json!({"reverse-receipt": {"receipt_id": refused}}));
     world.has(PUMP, DEPOT, (1, 0, 0));
@@ -370,12 +375,8 @@ fn a_receipt_that_is_reversed_before_stock_refuses_it_is_not_booked_back() {
     let mut world = World::new();
     world.orders(ORDER, "return", (Some(DEPOT), None), &[(PUMP, 5)]);
     world.does::<Order>(ORDER, json!({"place": {}}));
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 10, "counted": 0}}),
-    );
-    let item = world.item(ORDER, 0);
-    world.late(ORDER, json!({"receive": {"lines": [{"item_id": item, "quantity": 5}]}}));
+    world.counts(10, 0);
+    world.receives_late(5);
     let receipt = world.receipt();
     world.late(ORDER, json!({"reverse-receipt": {"receipt_id": receipt}}));
     world.catches_up();
@@ -389,12 +390,8 @@ fn what_stock_refuses_of_an_order_that_is_closed_short_can_still_be_retried() {
     let mut world = World::new();
     world.transfers(ORDER, &[(PUMP, 8)]);
     world.does::<Order>(ORDER, json!({"place": {}}));
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 10, "counted": 0}}),
-    );
-    let item = world.item(ORDER, 0);
-    world.late(ORDER, json!({"receive": {"lines": [{"item_id": item, "quantity": 5}]}}));
+    world.counts(10, 0);
+    world.receives_late(5);
     world.late(ORDER, json!({"close-short": {}}));
     world.catches_up();
     assert_eq!(world.told("OrderStockRefused"), 1);
@@ -423,10 +420,7 @@ fn goods_are_received_again_after_their_receipt_was_reversed() {
 #[test]
 fn what_is_kept_at_the_second_try_is_what_the_order_gets() {
     let mut world = World::new();
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 10, "counted": 0}}),
-    );
+    world.counts(10, 0);
     world.transfers(ORDER, &[(PUMP, 10)]);
     world.does::<Order>(ORDER, json!({"place": {}}));
     world.receives(ORDER, &[4]);
@@ -446,12 +440,8 @@ fn a_receipt_that_is_reversed_is_not_booked_back_when_the_order_is_closed_short_
     let mut world = World::new();
     world.orders(ORDER, "return", (Some(DEPOT), None), &[(PUMP, 5)]);
     world.does::<Order>(ORDER, json!({"place": {}}));
-    world.does::<Inventory>(
-        key(PUMP, DEPOT).stream(TENANT),
-        json!({"count": {"seen": 10, "counted": 0}}),
-    );
-    let item = world.item(ORDER, 0);
-    world.late(ORDER, json!({"receive": {"lines": [{"item_id": item, "quantity": 3}]}}));
+    world.counts(10, 0);
+    world.receives_late(3);
     let receipt = world.receipt();
     world.late(ORDER, json!({"reverse-receipt": {"receipt_id": receipt}}));
     world.late(ORDER, json!({"close-short": {}}));

@@ -1,0 +1,69 @@
+//! What is sent along with a command, and what it is answered.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::BookError;
+use crate::step::Refusal;
+
+/// Who sends a command, and what makes a repeat of it recognisable.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    pub tenant: Uuid,
+    pub actor: Uuid,
+    /// v5 of tenant, actor and Idempotency-Key; a fresh one when the caller gave no key.
+    pub command_id: Uuid,
+    /// Whether the caller chose the key, so that an earlier answer may exist.
+    pub repeatable: bool,
+    pub body_hash: [u8; 32],
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub reason: Option<String>,
+    pub ip: Option<String>,
+    pub traceparent: Option<String>,
+    /// The time of asking.
+    pub at: DateTime<Utc>,
+    /// Set when what is asked happened in the past and is brought in now; `at` is then that time, too.
+    pub occurred_at: Option<DateTime<Utc>>,
+}
+
+/// What an accepted command is answered; the same for every repeat of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Reads that name this position see what the command did.
+    pub position: i64,
+    pub recorded_at: DateTime<Utc>,
+    pub streams: Vec<StreamAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamAnswer {
+    pub aggregate_type: String,
+    pub stream: Uuid,
+    /// The stream's sequence after the command.
+    pub sequence: i64,
+    /// Names of the events, in order.
+    pub events: Vec<String>,
+}
+
+/// Why a command was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    #[error("{}", .0.detail)]
+    Refused(Refusal),
+    /// The stream belongs to another tenant, which must look as if it did not exist.
+    #[error("there is no {aggregate_type} {stream}")]
+    NotFound { aggregate_type: &'static str, stream: Uuid },
+    #[error("{name} is taken: another entry has the same value")]
+    Claimed { name: String },
+    #[error("this Idempotency-Key was used for another command or body; use a new key")]
+    KeyReused,
+    #[error("the stream is at sequence {sequence}, not at {expected}")]
+    Moved { expected: i64, sequence: i64 },
+    /// Others changed the same streams again and again; nothing was written.
+    #[error("too many others change the same data; try again")]
+    Contended,
+    #[error(transparent)]
+    Book(#[from] BookError),
+}
