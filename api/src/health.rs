@@ -1,6 +1,7 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,9 @@ const RELAY_EVENTS_MAX: i64 = 1_000;
 /// How long Postgres may take to answer the questions of a health check, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 3;
 
-/// What `/health/ready` says.
+/// What `/health/ready` says: whether this process does what it is for. One that serves is ready when it can
+/// append and answer reads, one that only works is ready when its workers do. Late tables, and workers that fail
+/// beside a service, are told under `degraded`.
 #[derive(Debug, Serialize)]
 struct Ready {
     ready: bool,
@@ -136,17 +139,24 @@ async fn look(app: &App) -> Ready {
                 .push(format!("Postgres has not answered within {ANSWER_SECONDS_MAX} s"));
         }
     }
+    if let Some((since, commands)) = app.book.stalled() {
+        let seconds = since.as_secs();
+        ready.problems.push(format!(
+            "no command has been written for {seconds} s, and {commands} wait"
+        ));
+    }
     for context in projections::CONTEXTS.iter().filter(|_| ready.postgres) {
         match ready.contexts.get(context.name) {
-            None => ready.problems.push(format!("{} has no tables yet", context.name)),
+            None if app.serves_api => ready.problems.push(format!("{} has no tables yet", context.name)),
+            None => ready.degraded.push(format!("{} has no tables yet", context.name)),
             Some(posting) if posting.position < app.began => {
-                ready.problems.push(format!(
+                ready.degraded.push(format!(
                     "{} has not posted what was in the book when this process started",
                     context.name
                 ));
             }
             Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
-                ready.problems.push(format!(
+                ready.degraded.push(format!(
                     "{} is {:.0} s behind the book",
                     context.name, posting.lag_seconds
                 ));
@@ -168,8 +178,8 @@ async fn look(app: &App) -> Ready {
         }
         if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
             let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
-            // Without NATS the relay has nothing to say.
-            if name == RELAY && !ready.nats {
+            // Another process may lead, and commands and reads go on; without NATS the relay has nothing to say.
+            if app.serves_api || (name == RELAY && !ready.nats) {
                 ready.degraded.push(words)
             } else {
                 ready.problems.push(words)
@@ -180,6 +190,12 @@ async fn look(app: &App) -> Ready {
         ready
             .degraded
             .push("NATS is not connected; projectors read the book instead".to_owned());
+    }
+    let lost = app.workers.lost.load(Ordering::Relaxed);
+    if lost > 0 {
+        ready
+            .degraded
+            .push(format!("{lost} tasks of this process are gone: restart it"));
     }
     if app.stop.is_cancelled() {
         ready.problems.push("the process is stopping".to_owned());

@@ -280,7 +280,9 @@ impl From<BookError> for Problem {
         match error {
             BookError::EventTooLarge { .. } => Self::new(TOO_LARGE, error.to_string()),
             BookError::Overloaded => Self::new(OVERLOADED, error.to_string()),
-            BookError::Unavailable => Self::new(UNAVAILABLE, error.to_string()),
+            BookError::Unavailable | BookError::LeadLost(_) | BookError::Abandoned => {
+                Self::new(UNAVAILABLE, error.to_string())
+            }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
             BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => {

@@ -23,6 +23,12 @@ pub enum BookError {
     /// An event is larger than [`crate::append::EVENT_BYTES_MAX`].
     #[error("the event would be {bytes} bytes; at most {max} are allowed", max = crate::append::EVENT_BYTES_MAX)]
     EventTooLarge { bytes: usize },
+    /// Another process may lead by now.
+    #[error("the lead of {0:?} is lost")]
+    LeadLost(String),
+    /// The sender left before the command was appended; nothing was written.
+    #[error("whoever sent the command has left; nothing was written")]
+    Abandoned,
     #[error("the book is broken: {0}")]
     Broken(String),
 }
@@ -33,7 +39,7 @@ impl BookError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => is_transient(error),
-            Self::Bus(_) | Self::Overloaded | Self::Unavailable => true,
+            Self::Bus(_) | Self::Overloaded | Self::Unavailable | Self::LeadLost(_) | Self::Abandoned => true,
             Self::Decode(_) | Self::Metadata(_) | Self::Key(_) | Self::EventTooLarge { .. } | Self::Broken(_) => false,
         }
     }

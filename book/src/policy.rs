@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use uuid::Uuid;
 
-use crate::lead::Leadership;
+use crate::lease::Lease;
 use crate::worker::{Beat, Work, pause};
 use crate::{Answer, Book, BookError, Bus, Envelope, ExecuteError, Step, Tail};
 
@@ -81,12 +81,7 @@ pub struct PolicyWorker {
 impl Work for PolicyWorker {
     type Error = BookError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let mut written = self.checkpoint().await?;
         let mut position = written;
         let mut wakes = self.bus.wakes().await.ok();
@@ -107,9 +102,7 @@ impl Work for PolicyWorker {
             beat.beat(|status| status.position = position);
             if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
                 checked = Instant::now();
-                if !leadership.holds().await {
-                    return Err(BookError::Broken("the lead was lost".to_owned()));
-                }
+                lease.check()?;
                 if position > written {
                     self.advance(written, position, &[]).await?;
                     written = position;

@@ -11,16 +11,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::bus::{self, UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
-use crate::lead::{Leadership, STANDBY_MS};
+use crate::lease::{Lease, Leases};
 use crate::worker::{self, Beat, Status, Work, pause};
-use crate::{BookError, Bus, Tail};
+use crate::{BookError, Bus, End, Tail};
 
 /// Events read from the book and published at once.
 const PAGE_EVENTS: i64 = UNACKNOWLEDGED_MESSAGES_MAX as i64;
 /// How often the book is looked at without having been told of a commit, in milliseconds.
 const POLL_MS: u64 = 100;
-/// How often the leader makes sure that it still leads, in seconds.
-const LEASE_CHECK_SECONDS: u64 = 1;
+/// How long the relay waits before it looks anew what is wrong, in milliseconds.
+const RETRY_MS: u64 = 300;
+/// How often the leader makes sure that the bus still stands where it should, in seconds.
+const CHECK_SECONDS: u64 = 1;
 /// How many of the latest events a stream made anew begins with; older ones are read from the book.
 const REFILL_EVENTS_MAX: i64 = 100_000;
 
@@ -30,6 +32,8 @@ pub struct Relay {
     tail: Tail,
     bus: Bus,
     committed: Arc<Notify>,
+    /// The book's end, where somebody watches it; the relay polls by itself else.
+    end: Option<End>,
     beat: Beat,
 }
 
@@ -40,8 +44,16 @@ impl Relay {
             tail,
             bus,
             committed,
+            end: None,
             beat: Beat::default(),
         }
+    }
+
+    /// Relies on this watch for commits of other processes, instead of polling.
+    #[must_use]
+    pub fn watching(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
     }
 
     /// What the relay says of itself; its position is the last that the bus acknowledged.
@@ -51,32 +63,25 @@ impl Relay {
     }
 
     /// Leads or stands by until stopped.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(mut self, leases: Leases, stop: CancellationToken) {
         let name = format!("daybook relay {}", self.bus.config.stream);
-        let (pool, beat) = (self.tail.pool().clone(), std::mem::take(&mut self.beat));
-        worker::run(self, name, pool, beat, stop).await;
+        let beat = std::mem::take(&mut self.beat);
+        worker::run(self, name, leases, beat, stop).await;
     }
 }
 
 impl Work for Relay {
     type Error = BookError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         while !stop.is_cancelled() {
-            if !leadership.holds().await {
-                return Err(BookError::Broken("the lead was lost".to_owned()));
-            }
-            if let Err(error) = self.mirror(leadership, beat, stop).await {
+            lease.check()?;
+            if let Err(error) = self.mirror(lease, beat, stop).await {
                 // The bus may be down or wiped, or another relay was faster: look again where it stands.
                 warn!(error = %error, "the relay starts over");
                 let end = self.tail.end().await.unwrap_or_default();
                 beat.beat(|status| status.lag = (end - status.position).max(0));
-                pause(stop, Duration::from_millis(STANDBY_MS)).await;
+                pause(stop, Duration::from_millis(RETRY_MS)).await;
             }
         }
         Ok(())
@@ -85,12 +90,7 @@ impl Work for Relay {
 
 impl Relay {
     /// Publishes page after page; returns when leadership is lost or on the way out.
-    async fn mirror(
-        &self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
+    async fn mirror(&self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let mut position = self.bus_position().await?;
         let mut wakes = self.bus.wakes().await?;
         let mut checked = Instant::now();
@@ -102,11 +102,13 @@ impl Relay {
             // One look at the book answers all the wakes that came before it.
             while let Some(Some(_)) = wakes.next().now_or_never() {}
             let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
+            // It may have stood still while the book was read.
+            lease.check()?;
             if page.is_empty() {
                 tokio::select! {
                     () = committed => {}
                     _ = wakes.next() => {}
-                    () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                    () = self.grows(position) => {}
                     () = stop.cancelled() => return Ok(()),
                 }
             } else {
@@ -117,13 +119,21 @@ impl Relay {
                 status.position = position;
                 status.lag = 0;
             });
-            if checked.elapsed() > Duration::from_secs(LEASE_CHECK_SECONDS) {
-                if !leadership.holds().await {
-                    return Ok(());
-                }
+            if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
                 self.stands(position).await?;
                 checked = Instant::now();
             }
+        }
+    }
+
+    /// Waits until the book goes on after `position`, or for as long as the bus may go unlooked at.
+    async fn grows(&self, position: i64) {
+        match &self.end {
+            Some(end) => {
+                let mut end = end.clone();
+                let _ = tokio::time::timeout(Duration::from_secs(CHECK_SECONDS), end.beyond(position)).await;
+            }
+            None => tokio::time::sleep(Duration::from_millis(POLL_MS)).await,
         }
     }
 

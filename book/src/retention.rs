@@ -14,9 +14,9 @@ const SWEEP_RECEIPTS_MAX: i64 = 10_000;
 const SWEEP_HOURS: u64 = 1;
 
 /// Deletes receipts past their time, every hour until stopped.
-pub async fn sweep_receipts(pool: PgPool, stop: CancellationToken) {
+pub async fn sweep_receipts(pool: &PgPool, stop: &CancellationToken) {
     loop {
-        match sweep(&pool).await {
+        match sweep(pool).await {
             Ok(0) => {}
             Ok(receipts) => info!(receipts, "deleted receipts older than {RECEIPT_DAYS} days"),
             Err(error) => warn!(error = %error, "old receipts could not be deleted; trying again in {SWEEP_HOURS} h"),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
-use crate::lead::Leadership;
+use crate::lease::Lease;
 use crate::policy::{self, Caused, Time};
 use crate::worker::{Beat, Work, pause};
 use crate::{Book, BookError};
@@ -53,12 +53,7 @@ struct Due {
 impl Work for TimerWorker {
     type Error = BookError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let mut checked = Instant::now();
         while !stop.is_cancelled() {
             let due = self.due().await?;
@@ -71,9 +66,7 @@ impl Work for TimerWorker {
             outcomes.into_iter().collect::<Result<(), BookError>>()?;
             if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
                 checked = Instant::now();
-                if !leadership.holds().await {
-                    return Err(BookError::Broken("the lead was lost".to_owned()));
-                }
+                lease.check()?;
             }
             if !more {
                 pause(stop, Duration::from_millis(POLL_MS)).await;

@@ -24,8 +24,6 @@ pub enum PostError {
     NoGeneration { context: &'static str },
     #[error("generation {generation} of {context} was made by another version of Daybook, which should post it")]
     OtherVersion { context: &'static str, generation: i64 },
-    #[error("the connection that held the lead of {context} is gone")]
-    LeadLost { context: &'static str },
     #[error("event {position} cannot be read: {error}")]
     Unreadable { position: i64, error: String },
     #[error("the golden history cannot be folded: {0}")]
@@ -42,7 +40,6 @@ impl PostError {
             Self::Sql { source, .. } | Self::Database(source) => book::is_transient(source),
             Self::Book(error) => error.is_transient(),
             Self::Moved | Self::TooSlow { .. } | Self::NoGeneration { .. } | Self::OtherVersion { .. } => true,
-            Self::LeadLost { .. } => true,
             Self::Fold(_) | Self::Unreadable { .. } | Self::Golden(_) => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use book::lead::Leadership;
+use book::lease::{Lease, Leases};
 use book::worker::{self, Beat, Status, Work};
 use book::{Bus, Feed, Pools, Tail};
 use domain::Recorded;
@@ -21,6 +21,8 @@ use crate::posted::Posted;
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 /// How long one page may take before its connection is given up, in seconds.
 const PAGE_SECONDS_MAX: u64 = 60;
+/// How long one turn may take, in seconds: longer than the slowest page.
+const TURN_SECONDS_MAX: u64 = 75;
 /// Between looks at the lock and at the end of the book, in milliseconds.
 const BEAT_MS: u64 = 1_000;
 
@@ -77,22 +79,21 @@ impl Projector {
     }
 
     /// Leads or stands by until `stop`. The page that is being posted then is finished.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(mut self, leases: Leases, stop: CancellationToken) {
         let name = format!("daybook projector {}", self.context.name);
-        let (pool, beat) = (self.pools.projector.clone(), std::mem::take(&mut self.beat));
-        worker::run(self, name, pool, beat, stop).await;
+        let beat = std::mem::take(&mut self.beat);
+        worker::run(self, name, leases, beat, stop).await;
     }
 }
 
 impl Work for Projector {
     type Error = PostError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), PostError> {
+    fn turn_limit(&self) -> Duration {
+        Duration::from_secs(TURN_SECONDS_MAX)
+    }
+
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), PostError> {
         let mut connection = posting_connection(&self.pools.projector).await?;
         let mut ledger = self.open(&mut connection, beat).await?;
         let mut feed = Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position);
@@ -125,7 +126,7 @@ impl Work for Projector {
             self.advanced(&ledger, beat);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(leadership, &mut connection, &mut ledger, beat).await?;
+                self.look(lease, &mut connection, &mut ledger, beat).await?;
             }
         }
     }
@@ -208,15 +209,13 @@ impl Projector {
     /// Whether the lead is still held, and how far behind the book it is.
     async fn look(
         &self,
-        leadership: &mut Leadership,
+        lease: &Lease,
         connection: &mut PgConnection,
         ledger: &mut Ledger,
         beat: &Beat,
     ) -> Result<(), PostError> {
         let context = self.context.name;
-        if !leadership.holds().await {
-            return Err(PostError::LeadLost { context });
-        }
+        lease.check()?;
         ledger.recount(connection).await?;
         let lag = (self.tail.end().await? - ledger.generation.position).max(0);
         metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
