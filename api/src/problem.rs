@@ -285,9 +285,11 @@ impl From<BookError> for Problem {
             }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
-            BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => {
-                Self::internal(&error)
-            }
+            BookError::Decode(_)
+            | BookError::Metadata(_)
+            | BookError::Key(_)
+            | BookError::NewerNeeded { .. }
+            | BookError::Broken(_) => Self::internal(&error),
         }
     }
 }
