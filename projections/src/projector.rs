@@ -168,7 +168,8 @@ impl Projector {
                 generation: live.number,
             });
         }
-        let ledger = Ledger::open(connection, self.context, live).await?;
+        let mut ledger = Ledger::open(connection, self.context, live).await?;
+        ledger.begin_term(connection).await?;
         self.advanced(&ledger, beat);
         Ok(ledger)
     }
