@@ -113,9 +113,10 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         });
     }
     if roles.contains(&Role::Relay) {
-        let relay = Relay::new(tail.clone(), bus.clone(), book.committed()).watching(end.clone());
+        let relay = Relay::new(tail.clone(), bus.clone(), book.committed());
+        let relay = relay.leased(leases.clone()).watching(end.clone());
         workers.statuses.push((RELAY.to_owned(), relay.status()));
-        tasks.spawn(relay.run(leases.clone(), stop.clone()));
+        tasks.spawn(relay.run(stop.clone()));
     }
     if roles.contains(&Role::Projector) {
         for &context in projections::CONTEXTS {
@@ -124,15 +125,8 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             workers
                 .statuses
                 .push((format!("projector {}", context.name), projector.status()));
-            let leases = leases.clone();
-            tasks.spawn(post(
-                context,
-                projector,
-                leases,
-                pools.clone(),
-                tail.clone(),
-                stop.clone(),
-            ));
+            let projector = projector.leased(leases.clone()).watching(end.clone());
+            tasks.spawn(post(context, projector, pools.clone(), tail.clone(), stop.clone()));
         }
     }
     if roles.contains(&Role::Policy) {
@@ -176,21 +170,14 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
 }
 
 /// Makes sure that the context's tables are those of this program, then posts into them.
-async fn post(
-    context: &'static Context,
-    projector: Projector,
-    leases: Leases,
-    pools: Pools,
-    tail: Tail,
-    stop: CancellationToken,
-) {
+async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
     let name = format!("tables of {}", context.name);
     let preparing = async {
         prepare(context, &pools, &tail, &stop).await;
         worker::keep(&name, &stop, || keep_posted(context, &pools, &tail, &stop)).await;
     };
     // Meanwhile the projector stands by, or fails until there are tables of this program.
-    tokio::join!(projector.run(leases, stop.clone()), preparing);
+    tokio::join!(projector.run(stop.clone()), preparing);
 }
 
 /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may

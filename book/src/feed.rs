@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::bus::{self, bus_error};
 use crate::tail::PAGE_BYTES_MAX;
-use crate::{BookError, Bus, Tail};
+use crate::{BookError, Bus, End, Tail};
 
 /// How long a silent bus is believed before the book is asked, in milliseconds.
 const SILENCE_MS: u64 = 100;
@@ -31,6 +31,8 @@ pub struct Feed {
     caught_up: bool,
     /// No attempt to subscribe before this.
     subscribe_after: Instant,
+    /// The book's end, where somebody watches it; the book is read by itself else.
+    end: Option<End>,
 }
 
 struct Subscription {
@@ -55,7 +57,16 @@ impl Feed {
             subscription: None,
             caught_up: false,
             subscribe_after: Instant::now(),
+            end: None,
         }
+    }
+
+    /// Relies on this watch to know whether there is more in the book, instead of reading it whenever the bus is
+    /// silent.
+    #[must_use]
+    pub fn watching(mut self, end: Option<End>) -> Self {
+        self.end = end;
+        self
     }
 
     /// Goes on after `position`, reading the book first: what the bus said was not believed.
@@ -77,11 +88,15 @@ impl Feed {
         }
         let page = match self.read_bus(limit).await {
             Some(page) if !page.is_empty() => self.tail.opened(page).await?,
+            Some(_) if self.is_at_end() => Vec::new(),
             Some(_) => self.read_book(limit).await?,
             None => {
+                if self.is_at_end() {
+                    self.grows().await;
+                }
                 let page = self.read_book(limit).await?;
                 if page.is_empty() {
-                    tokio::time::sleep(Duration::from_millis(SILENCE_MS)).await;
+                    self.grows().await;
                     return self.read_book(limit).await;
                 }
                 page
@@ -91,6 +106,24 @@ impl Feed {
             self.position = last.position;
         }
         Ok(page)
+    }
+
+    /// Whether the book is known to have nothing more. It is not while something is wrong with the bus: then
+    /// the book is asked.
+    fn is_at_end(&self) -> bool {
+        self.caught_up && self.end.as_ref().is_some_and(|end| end.position() <= self.position)
+    }
+
+    /// Waits for a moment, or until the book is known to go on.
+    async fn grows(&mut self) {
+        let silence = Duration::from_millis(SILENCE_MS);
+        let position = self.position;
+        match &mut self.end {
+            Some(end) => {
+                let _ = tokio::time::timeout(silence, end.beyond(position)).await;
+            }
+            None => tokio::time::sleep(silence).await,
+        }
     }
 
     async fn read_book(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {

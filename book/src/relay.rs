@@ -34,6 +34,7 @@ pub struct Relay {
     committed: Arc<Notify>,
     /// The book's end, where somebody watches it; the relay polls by itself else.
     end: Option<End>,
+    leases: Leases,
     beat: Beat,
 }
 
@@ -41,12 +42,20 @@ impl Relay {
     #[must_use]
     pub fn new(tail: Tail, bus: Bus, committed: Arc<Notify>) -> Self {
         Self {
+            leases: Leases::start(tail.pool()),
             tail,
             bus,
             committed,
             end: None,
             beat: Beat::default(),
         }
+    }
+
+    /// Leads by the session of a whole process, instead of one of its own.
+    #[must_use]
+    pub fn leased(mut self, leases: Leases) -> Self {
+        self.leases = leases;
+        self
     }
 
     /// Relies on this watch for commits of other processes, instead of polling.
@@ -63,9 +72,9 @@ impl Relay {
     }
 
     /// Leads or stands by until stopped.
-    pub async fn run(mut self, leases: Leases, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("daybook relay {}", self.bus.config.stream);
-        let beat = std::mem::take(&mut self.beat);
+        let (leases, beat) = (self.leases.clone(), std::mem::take(&mut self.beat));
         worker::run(self, name, leases, beat, stop).await;
     }
 }

@@ -25,6 +25,9 @@ pub struct Ledger {
     pub generation: Generation,
     /// How many streams are parked, as far as is known: another process may have taken some out.
     pub parked: usize,
+    /// The term that a leading projector began; whoever else posts holds the checkpoint's row or the only
+    /// generation, and has none.
+    term: Option<i64>,
     statements: Vec<Statements>,
     pub(crate) auditing: Option<Auditing>,
     insert_changes: String,
@@ -53,11 +56,30 @@ impl Ledger {
             context,
             generation,
             parked,
+            term: None,
             statements,
             auditing,
             insert_changes,
             copy_changes,
         })
+    }
+
+    /// Begins a term: from now on nobody who began one before posts this generation.
+    ///
+    /// # Errors
+    /// [`PostError::Moved`] when the generation is not what it was; the database's error.
+    pub async fn begin_term(&mut self, connection: &mut PgConnection) -> Result<(), PostError> {
+        let term: Option<i64> = sqlx::query_scalar(
+            "update book.generations set term = term + 1
+             where context = $1 and generation = $2 and state = $3 returning term",
+        )
+        .bind(self.context.name)
+        .bind(self.generation.number)
+        .bind(self.generation.state.word())
+        .fetch_optional(connection)
+        .await?;
+        self.term = Some(term.ok_or(PostError::Moved)?);
+        Ok(())
     }
 
     /// Posts the events up to position `to`, which follow the checkpoint. A page that fails is halved
@@ -166,13 +188,15 @@ impl Ledger {
     async fn advance(&self, connection: &mut PgConnection, to: i64) -> Result<(), PostError> {
         let moved = sqlx::query(
             "update book.generations set position = $1
-             where context = $2 and generation = $3 and state = $4 and position = $5",
+             where context = $2 and generation = $3 and state = $4 and position = $5
+               and ($6::bigint is null or term = $6)",
         )
         .bind(to)
         .bind(self.context.name)
         .bind(self.generation.number)
         .bind(self.generation.state.word())
         .bind(self.generation.position)
+        .bind(self.term)
         .execute(connection)
         .await?;
         if moved.rows_affected() == 1 {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use book::lease::{Lease, Leases};
 use book::worker::{self, Beat, Status, Work};
-use book::{Bus, Feed, Pools, Tail};
+use book::{Bus, End, Feed, Pools, Tail};
 use domain::Recorded;
 use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
@@ -37,6 +37,9 @@ pub struct Projector {
     page_events: usize,
     /// At most [`Self::page_events`]; fewer after a page that took too long.
     page_events_now: usize,
+    leases: Leases,
+    /// The book's end, where somebody watches it.
+    end: Option<End>,
     beat: Beat,
 }
 
@@ -54,6 +57,8 @@ impl Projector {
         Ok(Self {
             context,
             fingerprint,
+            leases: Leases::start(&pools.projector),
+            end: None,
             pools,
             tail,
             bus,
@@ -72,6 +77,20 @@ impl Projector {
         self
     }
 
+    /// Leads by the session of a whole process, instead of one of its own.
+    #[must_use]
+    pub fn leased(mut self, leases: Leases) -> Self {
+        self.leases = leases;
+        self
+    }
+
+    /// Relies on this watch for the book's end, instead of asking the book whenever the bus is silent.
+    #[must_use]
+    pub fn watching(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
+    }
+
     /// What the projector says of itself from now on.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
@@ -79,9 +98,9 @@ impl Projector {
     }
 
     /// Leads or stands by until `stop`. The page that is being posted then is finished.
-    pub async fn run(mut self, leases: Leases, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("daybook projector {}", self.context.name);
-        let beat = std::mem::take(&mut self.beat);
+        let (leases, beat) = (self.leases.clone(), std::mem::take(&mut self.beat));
         worker::run(self, name, leases, beat, stop).await;
     }
 }
@@ -96,7 +115,8 @@ impl Work for Projector {
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), PostError> {
         let mut connection = posting_connection(&self.pools.projector).await?;
         let mut ledger = self.open(&mut connection, beat).await?;
-        let mut feed = Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position);
+        let mut feed =
+            Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position).watching(self.end.clone());
         let mut looked = Instant::now();
         loop {
             let next = tokio::select! {
@@ -148,7 +168,8 @@ impl Projector {
                 generation: live.number,
             });
         }
-        let ledger = Ledger::open(connection, self.context, live).await?;
+        let mut ledger = Ledger::open(connection, self.context, live).await?;
+        ledger.begin_term(connection).await?;
         self.advanced(&ledger, beat);
         Ok(ledger)
     }
@@ -217,7 +238,11 @@ impl Projector {
         let context = self.context.name;
         lease.check()?;
         ledger.recount(connection).await?;
-        let lag = (self.tail.end().await? - ledger.generation.position).max(0);
+        let end = match &self.end {
+            Some(end) => end.position(),
+            None => self.tail.end().await?,
+        };
+        let lag = (end - ledger.generation.position).max(0);
         metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
         metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked as f64);
         beat.beat(|status| status.lag = lag);

@@ -18,6 +18,7 @@ mod feed;
 mod foreign;
 mod hardening;
 mod http;
+mod idle;
 mod jwks;
 mod limits;
 mod orders_stock;
@@ -31,7 +32,9 @@ mod relay;
 mod roles;
 mod rules;
 mod scopes;
+mod senders;
 mod stock;
+mod workers;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
 fn skipped(why: &str) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use book::policy;
 use book::timers::TimerWorker;
 use book::worker::{self, Beat};
+use book::{Leases, policy};
 use domain::cloudwatcher::order::Order;
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::supplier::Supplier;
@@ -162,8 +162,8 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
         book: ledger.book.clone(),
         policies: domain::POLICIES,
     };
-    let (name, writer) = (book::timers::LOCK_NAME.to_owned(), ledger.pools.writer.clone());
-    let worker = tokio::spawn(worker::run(timers, name, writer, Beat::default(), ledger.stop.clone()));
+    let (name, leases) = (book::timers::LOCK_NAME.to_owned(), Leases::start(&ledger.pools.writer));
+    let worker = tokio::spawn(worker::run(timers, name, leases, Beat::default(), ledger.stop.clone()));
     let waiting = async {
         while count(pool, "select count(*) from book.timers").await > 0 {
             tokio::task::yield_now().await;

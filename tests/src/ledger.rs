@@ -5,7 +5,7 @@ use book::policy::{self, PolicyWorker};
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
-use book::{Book, Bus, Envelope, MasterKey, Pools, Step, Tail, Vault};
+use book::{Book, Bus, Envelope, Leases, MasterKey, Pools, Step, Tail, Vault};
 use chrono::Utc;
 use domain::identity::role::Role;
 use domain::identity::user::User;
@@ -127,7 +127,7 @@ impl Ledger {
             running.push(tokio::spawn(worker::run(
                 self.policy_worker(policy),
                 policy::lock_name(policy),
-                self.pools.writer.clone(),
+                Leases::start(&self.pools.writer),
                 Beat::default(),
                 stop(),
             )));
@@ -140,7 +140,7 @@ impl Ledger {
         running.push(tokio::spawn(worker::run(
             timers,
             timers::LOCK_NAME.to_owned(),
-            self.pools.writer.clone(),
+            Leases::start(&self.pools.writer),
             Beat::default(),
             stop(),
         )));

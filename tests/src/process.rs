@@ -96,6 +96,21 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// The processor time that the process has used so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        /// Linux counts it in hundredths of a second, for whoever reads it here.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name before it may hold anything; user and system time are the 14th and 15th field.
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
+        let ticks: f64 = fields
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<f64>().ok())
+            .sum();
+        ticks / TICKS_PER_SECOND
+    }
+
     /// The highest resident memory so far, in bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
