@@ -90,9 +90,9 @@ impl TimerWorker {
         let known: Vec<&str> = self.policies.iter().map(|policy| policy.name()).collect();
         let looking = sqlx::query(
             "select timer_id, policy, tenant_id, due_at, event_id, position, correlation_id, aggregate_type, aggregate_id,
-                    command::text as command, now
-             from book.timers, clock_timestamp() as now
-             where due_at <= now + make_interval(secs => $3) and policy = any($1) order by due_at limit $2",
+                    command::text as command, now() as now
+             from book.timers
+             where due_at <= now() + make_interval(secs => $3) and policy = any($1) order by due_at limit $2",
         )
         .bind(known)
         .bind(DUE_TIMERS_MAX)
@@ -106,8 +106,9 @@ impl TimerWorker {
         };
         for row in &rows {
             let Some(due) = self.read(row)? else { continue };
-            if let Ok(wait @ 1..) = (due.due_at - due.now).num_microseconds().unwrap_or_default().try_into() {
-                soon.next = soon.next.min(Duration::from_micros(wait));
+            let wait = (due.due_at - due.now).to_std().unwrap_or_default();
+            if !wait.is_zero() {
+                soon.next = soon.next.min(wait);
                 soon.more = false;
                 break;
             }
