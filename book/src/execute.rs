@@ -150,8 +150,8 @@ impl Book {
         sequence: i64,
     ) -> Result<Option<Loaded>, BookError> {
         let until = facts::Until::Sequence(sequence);
-        let loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until));
-        Ok(loaded.await?.pop().filter(|loaded| loaded.tenant == Some(tenant)))
+        let mut loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until)).await?;
+        Ok(loaded.pop().filter(|loaded| loaded.tenant == Some(tenant)))
     }
 
     /// As [`Book::any_state`], for the stream that a step names; a stream without events has its kind's

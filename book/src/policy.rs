@@ -109,12 +109,7 @@ impl Work for PolicyWorker {
 impl PolicyWorker {
     /// Reacts to a page, and says how far the policy is then. It stops before the first event of a kind that only a
     /// newer version of the policy reads, and fails there.
-    async fn turn(
-        &self,
-        page: reading::Page,
-        lead: Lead<'_>,
-        checkpoint: &mut Checkpoint,
-    ) -> Result<i64, BookError> {
+    async fn turn(&self, page: reading::Page, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<i64, BookError> {
         let mut events = page.events;
         let is_read = |event: &Arc<Recorded<String>>| self.policy.reads().contains(&event.aggregate_type.as_str());
         let readable = events.iter().take_while(|event| is_read(event)).count();

@@ -163,13 +163,7 @@ impl Tail {
     ///
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
-    pub async fn of_types(
-        &self,
-        position: i64,
-        end: i64,
-        types: &[String],
-        limit: i64,
-    ) -> Result<Stretch, BookError> {
+    pub async fn of_types(&self, position: i64, end: i64, types: &[String], limit: i64) -> Result<Stretch, BookError> {
         let end = end.min(position + SCAN_EVENTS_MAX);
         if end <= position {
             return Ok(Stretch {

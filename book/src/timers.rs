@@ -54,12 +54,13 @@ impl Work for TimerWorker {
     type Error = BookError;
 
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
+        let worker = &*self;
         while !stop.is_cancelled() {
             lease.check()?;
-            let Soon { due, more, next } = self.soon().await?;
+            let Soon { due, more, next } = worker.soon().await?;
             metrics::gauge!("daybook_timers_due").set(due.len() as f64);
             let fired = futures::stream::iter(due.into_iter().map(|due| async move {
-                let fired = self.fire(due, lease).await;
+                let fired = worker.fire(due, lease).await;
                 beat.beat(|_| {});
                 fired
             }));

@@ -35,7 +35,10 @@ impl Policies {
                 progress.kinds.join(", ")
             ))?;
             if let Some(unread) = unread(&progress) {
-                say(&format!("  reads {} in a newer version, which has to lead", unread.join(", ")))?;
+                say(&format!(
+                    "  reads {} in a newer version, which has to lead",
+                    unread.join(", ")
+                ))?;
             }
             for missed in progress.missed {
                 say(&format!("  missed position {}: {}", missed.position, missed.error))?;

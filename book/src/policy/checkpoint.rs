@@ -30,11 +30,12 @@ pub async fn register(pool: &PgPool, policies: &[&dyn Policy]) -> Result<(), Boo
         .bind(&kinds)
         .fetch_optional(pool);
         match answered(async { Ok::<_, BookError>(registering.await?) }).await? {
-            Some(true) => info!(
+            Some(true) => info!(policy = policy.name(), "a new policy begins at the end of the book"),
+            Some(false) => info!(
                 policy = policy.name(),
-                "a new policy begins at the end of the book"
+                ?kinds,
+                "the kinds that a policy reads are noted"
             ),
-            Some(false) => info!(policy = policy.name(), ?kinds, "the kinds that a policy reads are noted"),
             None => {}
         }
     }

@@ -91,7 +91,11 @@ impl Reading {
             let until = window.after.min(end);
             drop(window);
             metrics::counter!("daybook_policy_readings_total", "by" => "one that is behind").increment(1);
-            let stretch = self.0.tail.of_types(position, until, kinds, PAGE_EVENTS_MAX as i64).await?;
+            let stretch = self
+                .0
+                .tail
+                .of_types(position, until, kinds, PAGE_EVENTS_MAX as i64)
+                .await?;
             return self.opened(Page::from(stretch)).await;
         }
         if position > window.to {
@@ -100,7 +104,11 @@ impl Reading {
         if position == window.to {
             metrics::counter!("daybook_policy_readings_total", "by" => "all").increment(1);
             let all: Vec<String> = window.kinds.iter().cloned().collect();
-            let stretch = self.0.tail.of_types(position, end, &all, PAGE_EVENTS_MAX as i64).await?;
+            let stretch = self
+                .0
+                .tail
+                .of_types(position, end, &all, PAGE_EVENTS_MAX as i64)
+                .await?;
             window.add(stretch);
         }
         let page = window.page(position, kinds);
@@ -197,8 +205,11 @@ impl Window {
     /// than [`PAGE_BYTES_MAX`] unless it is one alone.
     fn page(&self, position: i64, kinds: &[String]) -> Page {
         let first = self.events.partition_point(|event| event.position <= position);
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        let wanted = self.events.range(first..).filter(|event| kinds.contains(&event.aggregate_type));
+        let (mut events, mut bytes): (Vec<Arc<Recorded<String>>>, usize) = (Vec::new(), 0);
+        let wanted = self
+            .events
+            .range(first..)
+            .filter(|event| kinds.contains(&event.aggregate_type));
         for event in wanted {
             bytes += weight(event);
             let is_full = events.len() == PAGE_EVENTS_MAX || bytes > PAGE_BYTES_MAX;

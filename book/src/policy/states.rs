@@ -175,6 +175,9 @@ mod tests {
         assert!(states.take(key(0)).is_some());
         assert!(states.take(key(1_000)).is_some());
         assert!(states.take(key(1)).is_none());
-        assert_eq!(states.young_bytes, states.young.values().map(Kept::weight).sum::<usize>());
+        assert_eq!(
+            states.young_bytes,
+            states.young.values().map(Kept::weight).sum::<usize>()
+        );
     }
 }

@@ -202,7 +202,14 @@ mod tests {
         let drop = |timer| Timer::Drop {
             timer: Uuid::from_u128(timer),
         };
-        let page = [set(1, "first"), set(2, "kept"), drop(3), drop(1), set(3, "again"), set(2, "anew")];
+        let page = [
+            set(1, "first"),
+            set(2, "kept"),
+            drop(3),
+            drop(1),
+            set(3, "again"),
+            set(2, "anew"),
+        ];
         let changes = Changes::last_of(&page);
         assert_eq!(changes.dropped, [Uuid::from_u128(1)]);
         assert_eq!(changes.timers, [Uuid::from_u128(2), Uuid::from_u128(3)]);

@@ -107,5 +107,8 @@ fn a_state_that_somebody_still_looks_at_stays_as_it_is() {
     let next = AnyEvent::decode(&kind, &events[1].stored()).unwrap().unwrap();
     assert!(next.evolved(before.clone()).is_some());
     assert_eq!(shown(&kind, &before), shown_before);
-    assert!(next.evolved(Arc::new(())).is_none(), "a state of no kind cannot be folded forward");
+    assert!(
+        next.evolved(Arc::new(())).is_none(),
+        "a state of no kind cannot be folded forward"
+    );
 }

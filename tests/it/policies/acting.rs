@@ -60,11 +60,7 @@ pub fn echo_of(stream: Uuid) -> String {
 }
 
 /// A worker of a process of its own, which ends with the ledger.
-pub fn work(
-    ledger: &Ledger,
-    acting: &'static Acting,
-    reading: &Reading,
-) -> (JoinHandle<()>, watch::Receiver<Status>) {
+pub fn work(ledger: &Ledger, acting: &'static Acting, reading: &Reading) -> (JoinHandle<()>, watch::Receiver<Status>) {
     let beat = Beat::default();
     let status = beat.status();
     let working = worker::run(

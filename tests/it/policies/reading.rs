@@ -133,7 +133,10 @@ async fn one_reading_of_the_book_feeds_all_policies_of_a_process() {
     let ledger = Ledger::open().await;
     register(&ledger, &[&WATCHERS[0], &WATCHERS[1], &WATCHERS[2]]).await;
     let reading = ledger.reading(&[&WATCHERS[0], &WATCHERS[1], &WATCHERS[2]]);
-    let workers: Vec<_> = WATCHERS.iter().map(|watcher| work(&ledger, watcher, &reading)).collect();
+    let workers: Vec<_> = WATCHERS
+        .iter()
+        .map(|watcher| work(&ledger, watcher, &reading))
+        .collect();
     let lead = async || workers.iter().all(|(_, status)| status.borrow().leading).then_some(());
     until("all lead", WAIT, lead).await;
     let begin = asked(&ledger, READING).await;
@@ -143,7 +146,10 @@ async fn one_reading_of_the_book_feeds_all_policies_of_a_process() {
         until("all three see it", WAIT, seen).await;
     }
     let readings = asked(&ledger, READING).await - begin;
-    assert!(readings <= EVENTS as i64, "{readings} readings of {EVENTS} events for three");
+    assert!(
+        readings <= EVENTS as i64,
+        "{readings} readings of {EVENTS} events for three"
+    );
     ledger.stop.cancel();
     for (worker, _) in workers {
         worker.await.unwrap();
@@ -202,13 +208,22 @@ async fn idle_policies_and_idle_timers_ask_the_database_at_most_once_a_second_ea
     until("all policies are led", WAIT, led).await;
     let policies = "bytes_before|book\\.policies|book\\.missed";
     let timers = "book\\.timers";
-    let (started, begin) = (Instant::now(), (asked(&ledger, policies).await, asked(&ledger, timers).await));
+    let (started, begin) = (
+        Instant::now(),
+        (asked(&ledger, policies).await, asked(&ledger, timers).await),
+    );
     let looked = async || (asked(&ledger, timers).await >= begin.1 + LOOKS).then_some(());
     until("the timers' looks", WAIT, looked).await;
     let seconds = started.elapsed().as_secs_f64();
-    assert!(seconds >= LOOKS as f64 - 1.5, "{LOOKS} looks for timers in {seconds:.1} s");
+    assert!(
+        seconds >= LOOKS as f64 - 1.5,
+        "{LOOKS} looks for timers in {seconds:.1} s"
+    );
     let asked = asked(&ledger, policies).await - begin.0;
-    assert!(asked as f64 <= seconds, "{asked} questions of policies in {seconds:.1} s");
+    assert!(
+        asked as f64 <= seconds,
+        "{asked} questions of policies in {seconds:.1} s"
+    );
     ledger.stop.cancel();
     for worker in workers {
         worker.await.unwrap();

@@ -41,10 +41,19 @@ async fn a_policy_whose_kinds_grew_loses_no_event_in_a_rolling_deploy() {
     let enter = command(json!({"enter": {"name": "Workshop"}}));
     let grown = ledger.does::<Register<Department>>(department, enter).await.position;
     let (second, _) = supplier(&ledger, "After").await;
-    let stopped = async || status.borrow().stopped_before.filter(|(position, _)| *position == grown);
+    let stopped = async || {
+        status
+            .borrow()
+            .stopped_before
+            .filter(|(position, _)| *position == grown)
+    };
     until("the older version's stop", WAIT, stopped).await;
     assert_eq!(position(&ledger, &OLD).await, grown - 1);
-    assert_eq!(echoes(&ledger).await, [echo_of(first)], "nothing beyond it was reacted to");
+    assert_eq!(
+        echoes(&ledger).await,
+        [echo_of(first)],
+        "nothing beyond it was reacted to"
+    );
     let told = missed::progress(&ledger.pools.writer, None).await.unwrap();
     let told = told.iter().find(|told| told.policy == "growing").unwrap();
     assert_eq!(told.kinds, ["cloudwatcher.supplier", "identity.department"]);
@@ -94,7 +103,10 @@ async fn a_leader_that_goes_on_after_another_has_begun_writes_nothing() {
     assert!(stopped.advance(begin + 1, &[timer(&ledger)]).await.is_err());
     assert_eq!((position(&ledger, &OLD).await, count(owner, timers).await), (begin, 0));
     leads.advance(begin + 1, &[timer(&ledger)]).await.unwrap();
-    assert_eq!((position(&ledger, &OLD).await, count(owner, timers).await), (begin + 1, 1));
+    assert_eq!(
+        (position(&ledger, &OLD).await, count(owner, timers).await),
+        (begin + 1, 1)
+    );
     // Nor does one that has not noticed that its policy reads more by now.
     register(&ledger, &[&NEW]).await;
     assert!(leads.advance(begin + 2, &[]).await.is_err());

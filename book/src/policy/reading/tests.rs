@@ -82,7 +82,11 @@ fn memory_is_bounded_and_begins_after_what_was_let_go() {
 fn what_was_read_without_a_kind_does_not_serve_who_wants_it() {
     let mut window = window(0, [(1, "a.a"), (2, "a.a")], 10, 5);
     window.widen(&kinds(&["a.b"]));
-    assert_eq!((window.after, window.events.len()), (0, 2), "it was read with these kinds");
+    assert_eq!(
+        (window.after, window.events.len()),
+        (0, 2),
+        "it was read with these kinds"
+    );
     window.widen(&kinds(&["a.c"]));
     assert_eq!((window.after, window.to, window.events.len()), (5, 5, 0));
 }
