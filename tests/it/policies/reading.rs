@@ -1,7 +1,7 @@
 //! How policies read the book, and what reading and waiting cost.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use book::append::EVENT_BYTES_MAX;
@@ -150,6 +150,55 @@ async fn one_reading_of_the_book_feeds_all_policies_of_a_process() {
         readings <= EVENTS as i64,
         "{readings} readings of {EVENTS} events for three"
     );
+    ledger.stop.cancel();
+    for (worker, _) in workers {
+        worker.await.unwrap();
+    }
+}
+
+static IS_STUCK: AtomicBool = AtomicBool::new(true);
+static HEEDED: AtomicUsize = AtomicUsize::new(0);
+
+static STUCK: Acting = Acting {
+    name: "stuck",
+    reads: SUPPLIERS,
+    wants_state: false,
+    react: |seen| {
+        tokio::task::block_in_place(|| {
+            while IS_STUCK.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+        });
+        echo(seen)
+    },
+};
+
+static HEEDFUL: Acting = Acting {
+    name: "heedful",
+    reads: SUPPLIERS,
+    wants_state: false,
+    react: |_| {
+        HEEDED.fetch_add(1, Ordering::Relaxed);
+        Vec::new()
+    },
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_policy_that_is_stuck_holds_no_other_up_and_goes_on_where_it_was() {
+    const EVENTS: usize = 30;
+    let ledger = Ledger::open().await;
+    register(&ledger, &[&STUCK, &HEEDFUL]).await;
+    let reading = ledger.reading(&[&STUCK, &HEEDFUL]);
+    let workers = [work(&ledger, &STUCK, &reading), work(&ledger, &HEEDFUL, &reading)];
+    for n in 1..=EVENTS {
+        supplier(&ledger, &format!("Acme {n}")).await;
+    }
+    let heeded = async || (HEEDED.load(Ordering::Relaxed) == EVENTS).then_some(());
+    until("the other policy's reactions", WAIT, heeded).await;
+    assert_eq!(echoes(&ledger).await.len(), 0);
+    IS_STUCK.store(false, Ordering::Relaxed);
+    let echoed = async || (echoes(&ledger).await.len() == EVENTS).then_some(());
+    until("the reactions of the one that was stuck", WAIT, echoed).await;
     ledger.stop.cancel();
     for (worker, _) in workers {
         worker.await.unwrap();
