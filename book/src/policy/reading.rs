@@ -219,16 +219,16 @@ impl Window {
         if !stretch.events.is_empty() {
             self.noted = Arc::new(noted);
         }
-        for event in stretch.events {
-            self.bytes += weight(&event);
-            self.events.push_back(Arc::new(event));
-        }
-        self.to = stretch.to;
-        while self.bytes > WINDOW_BYTES_MAX {
+        let added: usize = stretch.events.iter().map(weight).sum();
+        // Whoever asked for the stretch has yet to get it, so only what was there before is let go.
+        while self.bytes + added > WINDOW_BYTES_MAX {
             let Some(first) = self.events.pop_front() else { break };
             self.bytes -= weight(&first);
             self.after = first.position;
         }
+        self.bytes += added;
+        self.events.extend(stretch.events.into_iter().map(Arc::new));
+        self.to = stretch.to;
     }
 
     /// What of it comes after `position`, which must be in it: at most [`PAGE_EVENTS_MAX`] events, which weigh no more

@@ -80,7 +80,12 @@ macro_rules! shown {
 
 each_aggregate!(shown);
 
+/// Each looks at every stream of the golden history.
+const CASES: u32 = 24;
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(
         known in prop::collection::vec(any::<prop::sample::Index>(), 1..4),

@@ -71,9 +71,16 @@ fn an_event_that_weighs_more_than_a_page_comes_alone() {
 #[test]
 fn memory_is_bounded_and_begins_after_what_was_let_go() {
     let sixteenth = WINDOW_BYTES_MAX / 16 - EVENT_BYTES_MIN;
-    let window = window(0, (1..=20).map(|position| (position, "a.b")), sixteenth, 20);
+    let mut window = window(0, (1..=12).map(|position| (position, "a.b")), sixteenth, 15);
+    let events = (16..=23).map(|position| event(position, "a.b", sixteenth)).collect();
+    window.add(Stretch { events, to: 24 }, HashMap::new());
     assert!(window.bytes <= WINDOW_BYTES_MAX);
-    assert_eq!((window.after, window.events.len(), window.to), (4, 16, 20));
+    assert_eq!((window.after, window.events.len(), window.to), (4, 16, 24));
+    assert_eq!(
+        window.page(15, &kinds(&["a.b"])).events.len(),
+        7,
+        "what was just read is all there"
+    );
 }
 
 #[test]
