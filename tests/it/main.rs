@@ -25,6 +25,7 @@ mod plans;
 mod policies;
 mod processes;
 mod projector;
+mod proxy;
 mod queries;
 mod readme;
 mod relay;
@@ -32,6 +33,7 @@ mod roles;
 mod rules;
 mod scopes;
 mod stock;
+mod upgrade;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
 fn skipped(why: &str) {

@@ -181,7 +181,12 @@ impl Drop for Process {
             while !log.is_char_boundary(from) {
                 from += 1;
             }
-            eprintln!("what {} at {} logged last:\n{}", self.application, self.url, &log[from..]);
+            eprintln!(
+                "what {} at {} logged last:\n{}",
+                self.application,
+                self.url,
+                &log[from..]
+            );
         }
         let _ = std::fs::remove_file(&self.log);
     }
@@ -197,7 +202,9 @@ pub fn named(database_url: &str) -> (String, String) {
 
 /// By the program of that name: the standard library sends SIGKILL alone.
 fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status();
     assert!(sent.is_ok_and(|status| status.success()), "a signal {name} for {pid}");
 }
 

@@ -82,7 +82,7 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct Known {
     delay_us: AtomicU64,
-    accepted: AtomicUsize,
+    tried: AtomicUsize,
     silent: AtomicUsize,
     connections: Mutex<Vec<Arc<Connection>>>,
     orders: Mutex<Orders>,
@@ -164,10 +164,10 @@ impl Proxy {
             .count()
     }
 
-    /// Connections that have been opened, since the proxy is there.
+    /// Connections that have been asked for, since the proxy is there; in vain while the way is cut.
     #[must_use]
-    pub fn accepted(&self) -> usize {
-        self.known.accepted.load(Ordering::Relaxed)
+    pub fn tried(&self) -> usize {
+        self.known.tried.load(Ordering::Relaxed)
     }
 
     /// Connections that are there and have not fallen silent.
@@ -238,10 +238,10 @@ async fn accept(listener: TcpListener, target: String, mut way: watch::Receiver<
             () = ended(way.clone()) => return,
         };
         let Ok((client, _)) = client else { return };
+        known.tried.fetch_add(1, Ordering::Relaxed);
         if *way.borrow_and_update() == Way::Cut {
             continue;
         }
-        known.accepted.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             greeting: Mutex::default(),
             silenced: AtomicBool::new(false),
@@ -322,7 +322,11 @@ async fn read(
             // The words that it falls silent at are lost themselves.
             std::future::pending::<()>().await;
         }
-        if chunks.send((Instant::now() + known.delay(), chunk.to_vec())).await.is_err() {
+        if chunks
+            .send((Instant::now() + known.delay(), chunk.to_vec()))
+            .await
+            .is_err()
+        {
             return;
         }
     }

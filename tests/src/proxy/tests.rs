@@ -94,7 +94,7 @@ async fn a_connection_may_fall_silent_in_one_direction_alone() {
     proxy.half_open(Which::Present, Silence::ToClient);
     is_silent(&mut dumb, "12345").await;
     hears(&heard, before + 5).await;
-    assert_eq!((proxy.accepted(), proxy.silent(), proxy.speaking()), (2, 2, 0));
+    assert_eq!((proxy.tried(), proxy.silent(), proxy.speaking()), (2, 2, 0));
 }
 
 #[tokio::test]
@@ -136,7 +136,11 @@ async fn what_is_late_comes_in_order_and_all_at_once_if_it_was_sent_so() {
     let mut back = vec![0; sent.len()];
     stream.read_exact(&mut back).await.unwrap();
     assert_eq!(back, sent);
-    assert!(started.elapsed() >= 2 * delay, "there and back: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() >= 2 * delay,
+        "there and back: {:?}",
+        started.elapsed()
+    );
     // One after the other they would have taken 200 times as long.
     assert!(started.elapsed() < 50 * delay, "{:?}", started.elapsed());
     proxy.delay(Duration::ZERO);
