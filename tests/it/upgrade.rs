@@ -96,7 +96,7 @@ async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
         pool,
         &format!(
             "select attname::text from pg_attribute
-             where attrelid = 'former.{schema}_{table}'::regclass and attnum > 0 order by attnum"
+             where attrelid = 'former.{schema}_{table}'::regclass and attnum > 0 and not attisdropped order by attnum"
         ),
     )
     .await;
