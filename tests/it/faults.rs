@@ -11,11 +11,13 @@ use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::json;
 use tests::process::{Process, Servers};
-use tests::{Client, Database, Ledger, service};
+use tests::{Client, Database, Ledger, service, until};
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(60);
 const CLIENTS: u32 = 8;
+/// Between two attempts of a client that fail.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Commands that clients sent, by key, with the position of each answer that arrived.
 pub type Sent = Arc<Mutex<HashMap<u32, Option<i64>>>>;
@@ -46,6 +48,7 @@ pub fn load(client: &Client, sent: &Sent, done: &Arc<AtomicBool>, first_key: u32
         .map(|n| {
             let (client, sent, done) = (client.clone(), sent.clone(), done.clone());
             tokio::spawn(async move {
+                let mut pause = tokio::time::interval(PAUSE);
                 for round in 0.. {
                     if done.load(Ordering::Relaxed) {
                         return;
@@ -54,7 +57,7 @@ pub fn load(client: &Client, sent: &Sent, done: &Arc<AtomicBool>, first_key: u32
                     let position = send(&client, key).await;
                     sent.lock().unwrap().insert(key, position);
                     if position.is_none() {
-                        tokio::task::yield_now().await;
+                        pause.tick().await;
                     }
                 }
             })
@@ -69,14 +72,8 @@ fn answered(sent: &Sent) -> usize {
 /// Waits until so many more commands were answered.
 pub async fn progress(sent: &Sent, more: usize) {
     let goal = answered(sent) + more;
-    let waiting = async {
-        while answered(sent) < goal {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(WAIT, waiting)
-        .await
-        .expect("commands are answered");
+    let look = async || (answered(sent) >= goal).then_some(());
+    until("more answered commands", WAIT, look).await;
 }
 
 /// Sends every command again under its key, then compares answers, book and tables.

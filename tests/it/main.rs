@@ -32,6 +32,7 @@ mod relay;
 mod roles;
 mod rules;
 mod scopes;
+mod silence;
 mod stock;
 mod upgrade;
 

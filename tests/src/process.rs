@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::ledger::MASTER_KEY;
 use crate::service::{AUDIENCE, ISSUER, SECRET};
 
+/// How long a program may take until it answers: it may rebuild tables before.
+const START_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at whether it does.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long a program may take to end once it is asked to.
 const END_MAX: Duration = Duration::from_secs(60);
 /// In which the kernel counts the time of a processor: Linux tells all programs so, whatever its own clock is.
@@ -84,19 +88,23 @@ impl Process {
     }
 
     async fn answers(&mut self) {
-        let started = Instant::now();
         let client = crate::service::http();
-        while client.get(format!("{}/health/live", self.url)).send().await.is_err() {
-            assert!(
-                self.child.try_wait().expect("its state").is_none(),
-                "the program ended before it answered"
-            );
-            assert!(
-                started.elapsed() < Duration::from_secs(60),
-                "the program does not answer"
-            );
-            tokio::task::yield_now().await;
-        }
+        let live = format!("{}/health/live", self.url);
+        let (child, log) = (&mut self.child, &self.log);
+        let mut looks = tokio::time::interval(LOOK);
+        let answering = async {
+            while client.get(&live).send().await.is_err() {
+                assert!(
+                    child.try_wait().expect("its state").is_none(),
+                    "the program ended before it answered: {}",
+                    std::fs::read_to_string(log).unwrap_or_default()
+                );
+                looks.tick().await;
+            }
+        };
+        tokio::time::timeout(START_MAX, answering)
+            .await
+            .expect("the program answers");
     }
 
     /// What the process says of itself, ready or not.
