@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use book::appender::BATCHES_IN_FLIGHT;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::PgPool;
@@ -78,9 +79,12 @@ impl Alone {
         &self.ledger.pools.owner
     }
 
-    /// Waits until every part of the process works, each by something that is new.
     async fn works(&self, after: &str) -> Recovered {
-        let since = Instant::now();
+        self.works_since(after, Instant::now()).await
+    }
+
+    /// Waits until every part of the process works, each by something that is new.
+    async fn works_since(&self, after: &str, since: Instant) -> Recovered {
         let entered = async {
             let supplier = Uuid::now_v7();
             let position = self.entered(supplier).await;
@@ -257,20 +261,18 @@ async fn an_append_whose_connection_falls_silent_on_its_way_or_right_after_its_a
     let alone = Alone::start().await;
     let mut recovered = Vec::new();
     // What the client says last, the answer that it waits for, and what it would say once it has that.
-    for (n, (silence, words)) in [
-        (Silence::ToServer, "on its way"),
-        (Silence::ToClient, "on its way"),
-        (Silence::ToServer, "appended"),
-        (Silence::ToServer, "appended"),
-        (Silence::ToServer, "appended"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    let once = [
+        (Which::saying as fn(&str) -> Which, Silence::ToServer),
+        (Which::saying, Silence::ToClient),
+    ];
+    // Each of the connections that appends go over, and one more.
+    let after = [(Which::having_said as fn(&str) -> Which, Silence::ToServer); BATCHES_IN_FLIGHT + 1];
+    for (n, (which, silence)) in once.into_iter().chain(after).enumerate() {
         let name = format!("number {n} is on its way");
-        let said = if words == "appended" { words } else { name.as_str() };
+        let which = which(&name);
         let silent = alone.postgres.silent();
-        alone.postgres.half_open(Which::saying(said), silence);
+        alone.postgres.half_open(which.clone(), silence);
+        let since = Instant::now();
         let request = alone.admin.request(Method::POST, SUPPLIERS).timeout(PATIENCE);
         // Whether it is answered is not the question: it may be given up, but nobody after it.
         let _ = request.json(&json!({ "name": name })).send().await;
@@ -278,11 +280,15 @@ async fn an_append_whose_connection_falls_silent_on_its_way_or_right_after_its_a
             (alone.postgres.silent() > silent).then_some(())
         })
         .await;
-        let after = format!("Postgres, an append, {silence:?} at {words:?}");
-        recovered.push((after.clone(), alone.works(&after).await));
+        let heard = matches!(which, Which::HavingSaid(_));
+        let after = format!(
+            "Postgres, an append, {silence:?}{}",
+            if heard { " after its answer" } else { "" }
+        );
+        recovered.push((after.clone(), alone.works_since(&after, since).await));
     }
-    in_time(&recovered);
     alone.settles().await;
+    in_time(&recovered);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

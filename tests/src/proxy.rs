@@ -53,6 +53,8 @@ pub enum Which {
     Next,
     /// The next one over which either side says this, from that very chunk on.
     Saying(Vec<u8>),
+    /// The same, but once that chunk has come.
+    HavingSaid(Vec<u8>),
 }
 
 impl Which {
@@ -66,6 +68,12 @@ impl Which {
     #[must_use]
     pub fn saying(words: &str) -> Self {
         Self::Saying(words.into())
+    }
+
+    /// The next one over which either side has said `words`, and was heard.
+    #[must_use]
+    pub fn having_said(words: &str) -> Self {
+        Self::HavingSaid(words.into())
     }
 }
 
@@ -92,7 +100,24 @@ struct Known {
 #[derive(Debug, Default)]
 struct Orders {
     next: VecDeque<Silence>,
-    saying: Vec<(Vec<u8>, Silence)>,
+    saying: Vec<Order>,
+}
+
+#[derive(Debug)]
+struct Order {
+    words: Vec<u8>,
+    silence: Silence,
+    /// Once the chunk with the words has come, rather than before.
+    after: bool,
+}
+
+/// What was read at once.
+#[derive(Debug)]
+struct Chunk {
+    due: Instant,
+    bytes: Vec<u8>,
+    /// What falls silent once it has come.
+    then: Option<Silence>,
 }
 
 #[derive(Debug)]
@@ -143,6 +168,10 @@ impl Proxy {
     /// Lets connections fall silent for ever. Says how many did so at once: what will be opened or said later
     /// shows in [`Proxy::silent`].
     pub fn half_open(&self, which: Which, silence: Silence) -> usize {
+        let said = |words, after| {
+            let order = Order { words, silence, after };
+            locked(&self.known.orders).saying.push(order);
+        };
         let greeting = match which {
             Which::Present => Vec::new(),
             Which::Greeted(words) => words,
@@ -151,7 +180,11 @@ impl Proxy {
                 return 0;
             }
             Which::Saying(words) => {
-                locked(&self.known.orders).saying.push((words, silence));
+                said(words, false);
+                return 0;
+            }
+            Which::HavingSaid(words) => {
+                said(words, true);
                 return 0;
             }
         };
@@ -201,24 +234,27 @@ impl Known {
         }
     }
 
-    /// A chunk has come; `recent` is it, after the last of what came before.
-    fn heard(&self, connection: &Connection, direction: Direction, recent: &[u8], chunk: &[u8]) {
+    /// A chunk has come; `recent` is it, after the last of what came before. Says what falls silent after it.
+    fn heard(&self, connection: &Connection, direction: Direction, recent: &[u8], chunk: &[u8]) -> Option<Silence> {
         if direction == Direction::ToServer {
             let mut greeting = locked(&connection.greeting);
             let room = GREETING_BYTES.saturating_sub(greeting.len());
             greeting.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
         let mut orders = locked(&self.orders);
-        if let Some(said) = orders.saying.iter().position(|(words, _)| contains(recent, words)) {
-            let (_, silence) = orders.saying.remove(said);
-            self.silence(connection, silence);
+        let said = orders.saying.iter().position(|order| contains(recent, &order.words))?;
+        let order = orders.saying.remove(said);
+        if order.after {
+            return Some(order.silence);
         }
+        self.silence(connection, order.silence);
+        None
     }
 
     /// How much of what came must be kept, to find words that two chunks share.
     fn longest_words(&self) -> usize {
         let orders = locked(&self.orders);
-        orders.saying.iter().map(|(words, _)| words.len()).max().unwrap_or(0)
+        orders.saying.iter().map(|order| order.words.len()).max().unwrap_or(0)
     }
 }
 
@@ -298,7 +334,7 @@ async fn pump(
         () = falls_silent(silent) => ended(way.clone()).await,
         () = cut(way.clone()) => {}
         // Once nothing is left to read, what is on its way comes still.
-        () = write(&mut to, due, way.clone()) => {}
+        () = write(&mut to, due, connection, way.clone(), known) => {}
         () = reading => {}
     }
 }
@@ -306,7 +342,7 @@ async fn pump(
 /// Reads until the end, and says of each chunk when it is due.
 async fn read(
     from: &mut OwnedReadHalf,
-    chunks: mpsc::Sender<(Instant, Vec<u8>)>,
+    chunks: mpsc::Sender<Chunk>,
     direction: Direction,
     connection: &Connection,
     known: &Known,
@@ -316,29 +352,39 @@ async fn read(
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let chunk = &bytes[..count];
         recent.extend_from_slice(chunk);
-        known.heard(connection, direction, &recent, chunk);
+        let then = known.heard(connection, direction, &recent, chunk);
         recent.drain(..recent.len().saturating_sub(known.longest_words()));
         if *silent.borrow() {
             // The words that it falls silent at are lost themselves.
             std::future::pending::<()>().await;
         }
-        if chunks
-            .send((Instant::now() + known.delay(), chunk.to_vec()))
-            .await
-            .is_err()
-        {
+        let chunk = Chunk {
+            due: Instant::now() + known.delay(),
+            bytes: chunk.to_vec(),
+            then,
+        };
+        if chunks.send(chunk).await.is_err() {
             return;
         }
     }
 }
 
-async fn write(to: &mut OwnedWriteHalf, mut due: mpsc::Receiver<(Instant, Vec<u8>)>, mut way: watch::Receiver<Way>) {
-    while let Some((at, chunk)) = due.recv().await {
-        tokio::time::sleep_until(at).await;
+async fn write(
+    to: &mut OwnedWriteHalf,
+    mut chunks: mpsc::Receiver<Chunk>,
+    connection: &Connection,
+    mut way: watch::Receiver<Way>,
+    known: &Known,
+) {
+    while let Some(chunk) = chunks.recv().await {
+        tokio::time::sleep_until(chunk.due).await;
         // Without a sender the test is over.
         let _ = way.wait_for(|way| *way != Way::Frozen).await;
-        if to.write_all(&chunk).await.is_err() {
+        if to.write_all(&chunk.bytes).await.is_err() {
             return;
+        }
+        if let Some(silence) = chunk.then {
+            known.silence(connection, silence);
         }
     }
 }

@@ -115,6 +115,11 @@ async fn the_next_connection_or_one_that_says_something_falls_silent_and_no_othe
     hears(&heard, before + 7).await;
     answers(&mut other, "open sesame").await;
 
+    proxy.half_open(Which::having_said("goodbye"), Silence::ToServer);
+    let mut leaving = connected(&proxy).await;
+    answers(&mut leaving, "goodbye").await;
+    is_silent(&mut leaving, "one more thing").await;
+
     answers(&mut other, "my name is other").await;
     let mut another = connected(&proxy).await;
     assert_eq!(proxy.half_open(Which::greeted("is other"), Silence::Both), 1);
