@@ -26,6 +26,7 @@ mod plans;
 mod policies;
 mod processes;
 mod projector;
+mod proxy;
 mod queries;
 mod readme;
 mod relay;
@@ -33,7 +34,9 @@ mod roles;
 mod rules;
 mod scopes;
 mod senders;
+mod silence;
 mod stock;
+mod upgrade;
 mod workers;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
