@@ -19,6 +19,9 @@ const OWNER_CONNECTIONS_MAX: u32 = 2;
 /// A query of a person may run this long, in milliseconds.
 const READER_STATEMENT_MS_MAX: u32 = 10_000;
 
+/// What sessions are called unless the address of the database says `application_name`.
+const APPLICATION: &str = "daybook";
+
 /// What every session is set to. A server that hears nothing of a client ends its session, and with it
 /// the locks of a leader that is gone, within half a minute. Appends rely on reading what was committed
 /// a moment ago, so no setting of a server, role or database may say otherwise.
@@ -46,7 +49,9 @@ impl Pools {
     /// Prepares the pools without connecting: a server that is down is met at the first query.
     #[must_use]
     pub fn new(options: &PgConnectOptions) -> Self {
-        let options = options.clone().application_name("daybook").options(SESSION);
+        // An address may name the process, so that its sessions can be told from those of others.
+        let name = options.get_application_name().unwrap_or(APPLICATION).to_owned();
+        let options = options.clone().application_name(&name).options(SESSION);
         let role =
             |name: &str, connections| pool(connections).connect_lazy_with(options.clone().options([("role", name)]));
         Self {

@@ -8,6 +8,11 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
 
+/// How long sessions may take to end that were told to.
+const SESSIONS_END_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// A database of its own; gone when dropped.
 #[derive(Debug)]
 pub struct Database {
@@ -47,6 +52,31 @@ impl Database {
             server,
             server_url: url.to_owned(),
         }
+    }
+
+    /// Ends the sessions of a process that was killed, and returns when none is left: nothing of it can begin
+    /// any more. A session that waits for a lock does not see that its client is gone, and what lay in a socket
+    /// when the process died is still read, so one look is not enough.
+    pub async fn ends_sessions_of(&self, application: &str) {
+        let mut connection = PgConnection::connect_with(&self.server).await.expect("the server answers");
+        let mut looks = tokio::time::interval(LOOK);
+        let ending = async {
+            loop {
+                looks.tick().await;
+                // Sessions that just begin have no name yet; one that never asked anything cannot have been heard.
+                let left: i64 = sqlx::query_scalar(
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1",
+                )
+                .bind(application)
+                .fetch_one(&mut connection)
+                .await
+                .expect("the catalog answers");
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(SESSIONS_END_MAX, ending).await.expect("the sessions end");
     }
 
     /// The address of this database, for programs that want one.
