@@ -33,8 +33,8 @@ pub struct Feed {
     caught_up: bool,
     /// No attempt to subscribe before this.
     subscribe_after: Instant,
-    /// The attempt that is under way.
-    attempt: Option<JoinHandle<Attempted>>,
+    /// The attempt that is under way, and how often the bus had connected when it began.
+    attempt: Option<(JoinHandle<Attempted>, u64)>,
     /// Whether the bus left an attempt without an answer: it is not waited for then, and the book is read.
     bus_is_mute: bool,
 }
@@ -164,20 +164,18 @@ impl Feed {
 
     /// Begins to subscribe, or goes on; waits for it unless the bus is mute.
     async fn subscribe(&mut self, position: i64) {
-        if self.attempt.is_none() {
-            if Instant::now() < self.subscribe_after || !self.bus.is_connected() {
-                return;
-            }
-            let (tail, bus) = (self.tail.clone(), self.bus.clone());
+        if self.attempt.is_none() && Instant::now() >= self.subscribe_after && self.bus.is_connected() {
+            let (tail, bus, connects) = (self.tail.clone(), self.bus.clone(), self.bus.connects());
             // A task of its own, so that the book can be read while the bus does not answer.
-            self.attempt = Some(tokio::spawn(subscribed(tail, bus, position)));
+            self.attempt = Some((tokio::spawn(subscribed(tail, bus, position)), connects));
         }
-        let connects = self.bus.connects();
-        let Some(attempt) = self.attempt.as_mut() else { return };
+        let Some((attempt, connects)) = self.attempt.as_mut() else {
+            return;
+        };
         if self.bus_is_mute && !attempt.is_finished() {
             return;
         }
-        let attempted = attempt.await;
+        let (attempted, connects) = (attempt.await, *connects);
         self.attempt = None;
         self.subscribe_after = Instant::now() + Duration::from_millis(RESUBSCRIBE_MS);
         self.bus_is_mute = !matches!(attempted, Ok(Ok(_)));

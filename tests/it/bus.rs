@@ -114,7 +114,9 @@ async fn messages_survive_restarts_of_nats_orderly_or_not() {
     let mut ledger = Ledger::over(database, &servers.nats_url).await;
     // Room for all of it, so that what is gone is lost.
     let name = ledger.database.name.clone();
-    ledger.bus = Bus::connect(BusConfig::new(&servers.nats_url, &name, &name)).await.unwrap();
+    ledger.bus = Bus::connect(BusConfig::new(&servers.nats_url, &name, &name))
+        .await
+        .unwrap();
     // More than a stream made anew begins with: this one begins in the middle of the book.
     let mut end = REFILL_EVENTS + 50;
     swollen(&ledger, end).await;
@@ -185,7 +187,10 @@ async fn a_stream_that_lost_its_data_comes_back_with_each_consumer_where_it_had_
         let mut behind: PullConsumer = stream.get_consumer("behind").await.unwrap();
         let config = behind.info().await.unwrap().config.clone();
         assert_eq!(config.filter_subject, format!("{}.>", ledger.database.name));
-        assert_eq!((config.ack_wait, config.max_ack_pending), (Duration::from_secs(45), 321));
+        assert_eq!(
+            (config.ack_wait, config.max_ack_pending),
+            (Duration::from_secs(45), 321)
+        );
         assert_eq!(config.metadata.get("owner").map(String::as_str), Some("acme"));
         // Every event from the first that it had not acknowledged on, none left out.
         take(&behind, acknowledged, acknowledged + 15, true).await;
@@ -215,7 +220,11 @@ async fn a_consumer_that_its_owner_deleted_does_not_come_back_and_its_neighbour_
     }
     stream.delete_consumer("deleted").await.unwrap();
     noted(&ledger, "deleted", None).await;
-    jetstream(&nats_url).await.delete_stream(&ledger.database.name).await.unwrap();
+    jetstream(&nats_url)
+        .await
+        .delete_stream(&ledger.database.name)
+        .await
+        .unwrap();
     let stream = whole(&nats_url, &ledger, 20).await;
     take(&stream.get_consumer("kept").await.unwrap(), 5, 20, true).await;
     assert!(stream.consumer_info("deleted").await.is_err());
@@ -326,7 +335,11 @@ async fn a_half_open_nats_delays_no_command_and_no_feed_for_long_and_recovers_by
         enter(&ledger, 1).await;
         follow(&mut feed, position, position + 1).await;
         position += 1;
-        assert!(one.elapsed() < Duration::from_secs(4), "event {position}: {:?}", one.elapsed());
+        assert!(
+            one.elapsed() < Duration::from_secs(4),
+            "event {position}: {:?}",
+            one.elapsed()
+        );
     }
     assert!(position > 25, "the feed went on from the book, to {position}");
     whole(&nats_url, &ledger, position).await;

@@ -42,6 +42,7 @@ pub async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::
         loop {
             if let Some(stream) = stream(ledger).await
                 && stream.cached_info().state.last_sequence == position
+                && stream.cached_info().config.metadata.contains_key("daybook-incarnation")
             {
                 return stream;
             }
