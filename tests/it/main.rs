@@ -10,6 +10,7 @@ mod admin;
 mod append;
 mod approvals;
 mod audit_logs;
+mod bus;
 mod claims;
 mod demo;
 mod devices;

@@ -266,6 +266,11 @@ impl Servers {
         self.run(&["kill"], &["--only", server]).expect("the server is killed");
     }
 
+    /// Ends one of them in order: it writes all that it has to.
+    pub fn stop(&self, server: &str) {
+        self.run(&["stop"], &["--only", server]).expect("the server stops");
+    }
+
     /// Starts what does not run, on the ports of before.
     pub fn restart(&self) {
         self.run(&["start"], &[]).expect("the servers start again");
@@ -273,9 +278,19 @@ impl Servers {
 
     /// Deletes what NATS stored, while it is not running.
     pub fn wipe_nats(&self) {
+        self.delete("jetstream");
+    }
+
+    /// Deletes the messages of its streams and nothing else, while NATS is not running.
+    pub fn lose_messages(&self) {
+        self.delete("msgs");
+    }
+
+    /// Deletes the folders of this name, of which there must be one.
+    fn delete(&self, name: &str) {
         let found = Command::new("find")
             .arg(&self.folder)
-            .args(["-type", "d", "-name", "jetstream"])
+            .args(["-type", "d", "-name", name])
             .output()
             .expect("find runs");
         let folders: Vec<&str> = std::str::from_utf8(&found.stdout).expect("paths").lines().collect();
