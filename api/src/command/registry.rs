@@ -26,6 +26,8 @@ pub struct Aggregate {
     pub scoped: bool,
     /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
     pub borrows_id: bool,
+    /// See [`Decider::MOVED`].
+    pub moved: &'static [(&'static str, &'static str)],
     stream_of: fn(Uuid, Value) -> Option<Uuid>,
     home: fn(&AnyState) -> Option<Uuid>,
     concerns: fn(Value) -> Vec<FactRef>,
@@ -79,6 +81,7 @@ impl Aggregate {
             creates: D::CREATES,
             scoped: D::SCOPED,
             borrows_id: D::BORROWS_ID,
+            moved: D::MOVED,
             stream_of: stream_of::<D>,
             home: home::<D>,
             concerns: concerns::<D>,
