@@ -19,18 +19,23 @@ mod foreign;
 mod hardening;
 mod http;
 mod jwks;
+mod let_through;
 mod limits;
 mod orders_stock;
+mod personal;
 mod plans;
 mod policies;
+mod principals;
 mod processes;
 mod projector;
 mod queries;
 mod readme;
+mod receipts;
 mod relay;
 mod roles;
 mod rules;
 mod scopes;
+mod sign_ins;
 mod stock;
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.

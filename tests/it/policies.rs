@@ -20,13 +20,13 @@ use uuid::Uuid;
 const WAIT: Duration = Duration::from_secs(60);
 
 /// Something to order, and who approves it; the drafter is the ledger's actor.
-struct Goods {
-    department: Uuid,
-    supplier: Uuid,
-    part: Uuid,
+pub(crate) struct Goods {
+    pub(crate) department: Uuid,
+    pub(crate) supplier: Uuid,
+    pub(crate) part: Uuid,
 }
 
-async fn goods(ledger: &Ledger) -> Goods {
+pub(crate) async fn goods(ledger: &Ledger) -> Goods {
     let goods = Goods {
         department: Uuid::now_v7(),
         supplier: Uuid::now_v7(),
@@ -47,7 +47,7 @@ async fn goods(ledger: &Ledger) -> Goods {
     goods
 }
 
-fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
+pub(crate) fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
     serde_json::from_value(json).expect("a command")
 }
 
@@ -61,7 +61,7 @@ async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
 }
 
 /// Waits until the policy has reacted to the whole book, its own events included.
-async fn caught_up(pool: &PgPool) {
+pub(crate) async fn caught_up(pool: &PgPool) {
     let waiting = async {
         loop {
             let behind: bool =
@@ -79,7 +79,7 @@ async fn caught_up(pool: &PgPool) {
         .expect("the policies catch up");
 }
 
-async fn count(pool: &PgPool, query: &str) -> i64 {
+pub(crate) async fn count(pool: &PgPool, query: &str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 

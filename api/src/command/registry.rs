@@ -283,6 +283,21 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_moved_is_gone_and_what_to_send_instead_is_served() {
+        for aggregate in AGGREGATES {
+            for (command, instead) in aggregate.moved {
+                assert!(aggregate.commands().iter().all(|(name, _)| name != command), "{command}");
+                let words: Vec<&str> = instead.split('/').collect();
+                let ["POST ", "v1", context, plural, id, new] = words[..] else {
+                    panic!("{instead}");
+                };
+                let served = by_url(context, plural).unwrap();
+                assert!(id.starts_with('{') && served.commands().iter().any(|(name, _)| name == new));
+            }
+        }
+    }
+
+    #[test]
     fn an_unknown_field_is_named_with_its_path() {
         let orders = by_url("cloudwatcher", "orders").unwrap();
         let item =
