@@ -286,7 +286,10 @@ mod tests {
     fn a_command_that_moved_is_gone_and_what_to_send_instead_is_served() {
         for aggregate in AGGREGATES {
             for (command, instead) in aggregate.moved {
-                assert!(aggregate.commands().iter().all(|(name, _)| name != command), "{command}");
+                assert!(
+                    aggregate.commands().iter().all(|(name, _)| name != command),
+                    "{command}"
+                );
                 let words: Vec<&str> = instead.split('/').collect();
                 let ["POST ", "v1", context, plural, id, new] = words[..] else {
                     panic!("{instead}");
