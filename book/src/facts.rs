@@ -1,6 +1,7 @@
 //! Loads the states of many streams in one query.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use domain::event;
 use domain::fact::{AnyState, Fold};
@@ -9,6 +10,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::cache::Loaded;
+use crate::vault::earlier;
 use crate::{BookError, Vault};
 
 /// How much of the streams is read.
@@ -64,10 +66,11 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
             version: row.try_get("event_version")?,
             payload: row.try_get("payload")?,
             actor: Uuid::nil(),
+            until: None,
         };
         let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)?;
         stored.actor = metadata.actor;
-        stored.payload = opened(vault, row.try_get("event_id")?, stored.payload, &metadata).await?;
+        (stored.payload, stored.until) = unsealed(vault, row.try_get("event_id")?, stored.payload, &metadata).await?;
         streams.entry(row.try_get("ord")?).or_default().push(stored);
     }
     (1..)
@@ -106,12 +109,26 @@ pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) ->
 /// # Errors
 /// The vault's error.
 pub async fn opened(vault: &Vault, event_id: Uuid, payload: String, metadata: &Metadata) -> Result<String, BookError> {
+    let (payload, _) = unsealed(vault, event_id, payload, metadata).await?;
+    Ok(payload)
+}
+
+/// As [`opened`], for who remembers it: with the time until which that may be, if any field is of a person.
+///
+/// # Errors
+/// The vault's error.
+pub(crate) async fn unsealed(
+    vault: &Vault,
+    event_id: Uuid,
+    payload: String,
+    metadata: &Metadata,
+) -> Result<(String, Option<Instant>), BookError> {
     if metadata.sealed.is_empty() {
-        return Ok(payload);
+        return Ok((payload, None));
     }
     let mut fields = serde_json::from_str(&payload)?;
-    vault.open(event_id, &mut fields, &metadata.sealed).await?;
-    Ok(fields.to_string())
+    let until = vault.open(event_id, &mut fields, &metadata.sealed).await?;
+    Ok((fields.to_string(), until))
 }
 
 struct Stored {
@@ -121,6 +138,7 @@ struct Stored {
     version: String,
     payload: String,
     actor: Uuid,
+    until: Option<Instant>,
 }
 
 fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
@@ -136,5 +154,6 @@ fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
         sequence: events.last().map_or(0, |stored| stored.sequence),
         tenant: events.first().map(|stored| stored.tenant),
         bytes: events.iter().map(|stored| stored.payload.len()).sum(),
+        until: events.iter().fold(None, |until, stored| earlier(until, stored.until)),
     })
 }

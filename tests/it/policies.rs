@@ -21,9 +21,9 @@ const WAIT: Duration = Duration::from_secs(60);
 
 /// Something to order, and who approves it; the drafter is the ledger's actor.
 pub struct Goods {
-    department: Uuid,
-    supplier: Uuid,
-    part: Uuid,
+    pub department: Uuid,
+    pub supplier: Uuid,
+    pub part: Uuid,
 }
 
 pub async fn goods(ledger: &Ledger) -> Goods {
@@ -47,7 +47,7 @@ pub async fn goods(ledger: &Ledger) -> Goods {
     goods
 }
 
-fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
+pub fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
     serde_json::from_value(json).expect("a command")
 }
 
@@ -61,7 +61,7 @@ pub async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
 }
 
 /// Waits until the policy has reacted to the whole book, its own events included.
-async fn caught_up(pool: &PgPool) {
+pub async fn caught_up(pool: &PgPool) {
     let look = async || {
         let behind = "select count(*) from book.policies where position < book.last_position()";
         (count(pool, behind).await == 0).then_some(())
@@ -69,7 +69,7 @@ async fn caught_up(pool: &PgPool) {
     until("the policies' catching up", WAIT, look).await;
 }
 
-async fn count(pool: &PgPool, query: &str) -> i64 {
+pub async fn count(pool: &PgPool, query: &str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 

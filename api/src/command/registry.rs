@@ -26,6 +26,8 @@ pub struct Aggregate {
     pub scoped: bool,
     /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
     pub borrows_id: bool,
+    /// See [`Decider::MOVED`].
+    pub moved: &'static [(&'static str, &'static str)],
     stream_of: fn(Uuid, Value) -> Option<Uuid>,
     home: fn(&AnyState) -> Option<Uuid>,
     concerns: fn(Value) -> Vec<FactRef>,
@@ -79,6 +81,7 @@ impl Aggregate {
             creates: D::CREATES,
             scoped: D::SCOPED,
             borrows_id: D::BORROWS_ID,
+            moved: D::MOVED,
             stream_of: stream_of::<D>,
             home: home::<D>,
             concerns: concerns::<D>,
@@ -276,6 +279,24 @@ mod tests {
         for aggregate in AGGREGATES {
             let commands: Vec<_> = aggregate.commands().iter().map(|(name, _)| name.as_str()).collect();
             assert!(commands.contains(&aggregate.creates), "{aggregate:?}: {commands:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_moved_is_gone_and_what_to_send_instead_is_served() {
+        for aggregate in AGGREGATES {
+            for (command, instead) in aggregate.moved {
+                assert!(
+                    aggregate.commands().iter().all(|(name, _)| name != command),
+                    "{command}"
+                );
+                let words: Vec<&str> = instead.split('/').collect();
+                let ["POST ", "v1", context, plural, id, new] = words[..] else {
+                    panic!("{instead}");
+                };
+                let served = by_url(context, plural).unwrap();
+                assert!(id.starts_with('{') && served.commands().iter().any(|(name, _)| name == new));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::cloudwatcher::order::{Event as Order, Item, Quantity};
 use domain::cloudwatcher::supplier::Supplier;
 use domain::cloudwatcher::{OrderStatus, OrderType};
+use domain::identity::sign_in::Event as SignIn;
 use domain::identity::user::Event as User;
 use domain::register::Change;
 use domain::{AnyEvent, Metadata, Recorded, SYSTEM, Sealed};
@@ -363,6 +364,7 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
                 oauth_id,
             }),
             AnyEvent::User(User::UserSignedIn {}),
+            AnyEvent::SignIns(SignIn::SignedIn {}),
             AnyEvent::User(User::UserRenamed { name }),
             AnyEvent::User(User::UserErased {
                 unassigned: Vec::new(),
@@ -375,6 +377,51 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
     let rebuilt = folded::<UserRow>(BUYER, &STREAM, events(Sealed::Erased, Sealed::Erased, Sealed::Erased)).unwrap();
     assert_eq!(live, rebuilt);
     assert_eq!(live.unwrap().email, format!("erased-{STREAM}@invalid"));
+}
+
+#[test]
+fn the_last_sign_in_is_the_latest_of_both_kinds_in_whatever_order_they_are_posted() {
+    let registered = AnyEvent::User(User::UserRegistered {
+        email: Sealed::Open("ada@example.com".to_owned()),
+        name: Sealed::Open("Ada".to_owned()),
+        oauth_provider: None,
+        oauth_id: None,
+    });
+    let deactivated = AnyEvent::User(User::UserDeactivated {});
+    let erased = AnyEvent::User(User::UserErased {
+        unassigned: Vec::new(),
+        left: Vec::new(),
+    });
+    let row = |order: &[i64], events: &[&AnyEvent]| {
+        let fold = |row, (&n, &event): (&i64, &&AnyEvent)| {
+            UserRow::fold(row, &STREAM, &recorded(BUYER, n, event.clone())).unwrap()
+        };
+        order.iter().zip(events).fold(None, fold).unwrap()
+    };
+    let (before, now) = (
+        AnyEvent::User(User::UserSignedIn {}),
+        AnyEvent::SignIns(SignIn::SignedIn {}),
+    );
+    let in_order = row(&[1, 2, 3], &[&registered, &before, &now]);
+    assert_eq!((in_order.last_login, in_order.updated_at), (Some(at(3)), at(1)));
+    assert_eq!(row(&[1, 3, 2], &[&registered, &now, &before]), in_order);
+    // Also when the person was deactivated since, and when they are gone.
+    let away = row(&[1, 2, 3], &[&registered, &now, &deactivated]);
+    assert_eq!(row(&[1, 3, 2], &[&registered, &deactivated, &now]), away);
+    let gone = row(&[1, 2, 3], &[&registered, &now, &erased]);
+    assert_eq!(gone.last_login, None);
+    assert_eq!(row(&[1, 3, 2], &[&registered, &erased, &now]), gone);
+}
+
+#[test]
+fn a_sign_in_waits_for_a_user_who_is_not_posted() {
+    let sign_in = recorded(BUYER, 2, AnyEvent::SignIns(SignIn::SignedIn {}));
+    assert_eq!(UserRow::keys(&sign_in), [STREAM]);
+    assert!(matches!(
+        UserRow::fold(None, &STREAM, &sign_in),
+        Err(FoldError::MissingRow { .. })
+    ));
+    assert!(!UserRow::OWNED, "its stream's first event meets a row that is there");
 }
 
 #[test]
