@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::event;
 use domain::fact::{AnyState, Fold};
-use domain::{FactRef, Metadata};
+use domain::{DecodeError, FactRef, Metadata};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
@@ -67,8 +67,12 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
         };
         let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)?;
         stored.actor = metadata.actor;
-        stored.payload = opened(vault, row.try_get("event_id")?, stored.payload, &metadata).await?;
-        streams.entry(row.try_get("ord")?).or_default().push(stored);
+        let ord: i64 = row.try_get("ord")?;
+        if let Some(fact) = usize::try_from(ord - 1).ok().and_then(|index| refs.get(index)) {
+            let stream = (fact.aggregate_type, fact.id);
+            stored.payload = opened(vault, stream, row.try_get("event_id")?, stored.payload, &metadata).await?;
+        }
+        streams.entry(ord).or_default().push(stored);
     }
     (1..)
         .zip(refs)
@@ -101,17 +105,29 @@ pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) ->
     Ok(last.unwrap_or(0))
 }
 
-/// A stored payload with its sealed fields opened.
+/// A stored payload with its sealed fields opened, for a decision.
 ///
 /// # Errors
-/// The vault's error.
-pub async fn opened(vault: &Vault, event_id: Uuid, payload: String, metadata: &Metadata) -> Result<String, BookError> {
+/// The vault's error; [`DecodeError::Sealed`] when one does not open, since nothing may be decided without it.
+pub async fn opened(
+    vault: &Vault,
+    stream: (&str, Uuid),
+    event_id: Uuid,
+    payload: String,
+    metadata: &Metadata,
+) -> Result<String, BookError> {
     if metadata.sealed.is_empty() {
         return Ok(payload);
     }
     let mut fields = serde_json::from_str(&payload)?;
-    vault.open(event_id, &mut fields, &metadata.sealed).await?;
-    Ok(fields.to_string())
+    match vault.open(event_id, &mut fields, &metadata.sealed).await?.as_slice() {
+        [] => Ok(fields.to_string()),
+        unopened => {
+            let (aggregate_type, id) = stream;
+            let named = format!("{} of {aggregate_type}/{id}", unopened.join(", "));
+            Err(DecodeError::Sealed(named).into())
+        }
+    }
 }
 
 struct Stored {

@@ -97,7 +97,7 @@ async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Erro
 ///
 /// # Errors
 /// [`BookError::Unavailable`] when it does not; whatever the question ends in.
-pub(crate) async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+pub async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), asking)
         .await
         .unwrap_or_else(|_| Err(BookError::Unavailable.into()))

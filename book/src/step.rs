@@ -299,7 +299,7 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         let metadata: Metadata = serde_json::from_value(event.metadata)?;
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
-        let payload = facts::opened(vault, event_id, event.payload.to_string(), &metadata).await?;
+        let payload = facts::opened(vault, (D::TYPE, stream), event_id, event.payload.to_string(), &metadata).await?;
         bytes += payload.len();
         sourced.apply(event::decode(&event::Stored {
             event_type: &event.event_type,

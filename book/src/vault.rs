@@ -188,40 +188,34 @@ impl Vault {
         Ok(sealed)
     }
 
-    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null.
+    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null. So does
+    /// one whose key or whose bytes are not what they were: those are named in the answer.
     ///
     /// # Errors
-    /// When the database fails or the stored bytes are not what was sealed.
+    /// When the database fails.
     pub async fn open(
         &self,
         event_id: Uuid,
         payload: &mut Value,
         sealed: &BTreeMap<String, Uuid>,
-    ) -> Result<(), BookError> {
+    ) -> Result<Vec<String>, BookError> {
+        let mut unopened = Vec::new();
         for (field, subject) in sealed {
             let Some(value) = payload.get_mut(field) else { continue };
-            let Some(key) = self.key(*subject).await? else {
-                *value = Value::Null;
-                continue;
+            *value = match self.key(*subject).await {
+                Ok(None) => Value::Null,
+                Ok(Some(key)) => plain(&key, &bound_to(event_id, field), value).unwrap_or_else(|| {
+                    unopened.push(field.clone());
+                    Value::Null
+                }),
+                Err(BookError::Key(_)) => {
+                    unopened.push(field.clone());
+                    Value::Null
+                }
+                Err(error) => return Err(error),
             };
-            let bytes = value
-                .as_str()
-                .and_then(|text| BASE64.decode(text).ok())
-                .unwrap_or_default();
-            let plain = bytes
-                .split_at_checked(NONCE_BYTES)
-                .and_then(|(nonce, cipher)| {
-                    let aad = bound_to(event_id, field);
-                    key.0
-                        .decrypt(Nonce::from_slice(nonce), Payload { msg: cipher, aad: &aad })
-                        .ok()
-                })
-                .ok_or(BookError::Key(
-                    "a sealed field does not open; is the master key the one it was sealed with?",
-                ))?;
-            *value = serde_json::from_slice(&plain)?;
         }
-        Ok(())
+        Ok(unopened)
     }
 
     /// Forgets a key in this process at once, after it was destroyed.
@@ -297,6 +291,15 @@ impl Vault {
             Err(_) => Err(fault),
         }
     }
+}
+
+/// What was sealed; `None` when it does not open.
+fn plain(key: &Key, bound_to: &[u8], sealed: &Value) -> Option<Value> {
+    let bytes = BASE64.decode(sealed.as_str()?).ok()?;
+    let (nonce, msg) = bytes.split_at_checked(NONCE_BYTES)?;
+    let payload = Payload { msg, aad: bound_to };
+    let plain = key.0.decrypt(Nonce::from_slice(nonce), payload).ok()?;
+    serde_json::from_slice(&plain).ok()
 }
 
 /// A sealed value opens only in the event and field that it was sealed for.
