@@ -297,69 +297,55 @@ async fn a_field_that_does_not_open_is_named_in_the_log_and_stops_its_own_stream
     service.end().await;
 }
 
-/// Parts of so many events each, parked from their first on.
-async fn long_streams(ledger: &Ledger, events: usize) -> Uuid {
-    let id = enter(ledger, "P-0").await;
-    for n in 1..events {
-        let name = if n == events - 100 {
-            "BAD".to_owned()
-        } else {
-            format!("bolt {n}")
-        };
-        let amend = Command::Amend(part(&format!("P-{n}"), &name));
+/// Events of the stream of [`long_stream`]: several pages.
+const EVENTS: usize = 2_300;
+/// Which of them no fold of [`clumsy`] can bear.
+const BAD: usize = 2_200;
+
+/// A part of many events, parked from its first on.
+async fn long_stream(ledger: &Ledger) -> Uuid {
+    let refuse = "alter table cloudwatcher.parts add constraint broken check (part_code not like 'P-%') not valid";
+    sqlx::query(refuse).execute(&ledger.pools.owner).await.unwrap();
+    let id = enter(ledger, "P-1").await;
+    for n in 2..=EVENTS {
+        let name = if n == BAD { UNBEARABLE } else { "bolt" };
+        let amend = Command::Amend(part(&format!("P-{n}"), name));
         ledger.does::<Register<Part>>(id, amend).await;
     }
-    id
-}
-
-async fn constrain(ledger: &Ledger, check: &str) {
-    let statement = format!("alter table cloudwatcher.parts add constraint broken check ({check}) not valid");
-    sqlx::query(&statement).execute(&ledger.pools.owner).await.unwrap();
-}
-
-async fn release(ledger: &Ledger) {
+    post(ledger, context()).await;
+    assert_eq!(parked(ledger).await[0].position, 1);
     sqlx::query("alter table cloudwatcher.parts drop constraint broken")
         .execute(&ledger.pools.owner)
         .await
         .unwrap();
+    id
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_parked_stream_goes_on_page_by_page_and_keeps_what_was_posted_of_it() {
-    const EVENTS: usize = 2_300;
     let ledger = Ledger::open().await;
-    constrain(&ledger, "part_code <> 'P-0'").await;
-    let id = long_streams(&ledger, EVENTS).await;
-    post(&ledger, context()).await;
-    assert_eq!(parked(&ledger).await[0].position, 1);
-    release(&ledger).await;
-    constrain(&ledger, "name <> 'BAD'").await;
-    let unpark = || park::unpark(&ledger.pools.projector, &ledger.tail, context(), None);
-    let outcome = unpark().await.unwrap();
+    let id = long_stream(&ledger).await;
+    let (pool, tail) = (&ledger.pools.projector, &ledger.tail);
+    let outcome = park::unpark(pool, tail, clumsy(), None).await.unwrap();
     assert_eq!((outcome.posted.len(), outcome.parked.len()), (0, 1), "{outcome:?}");
     // All that comes before the event that does not fit is there, and the stream waits at that event.
-    let bad = (EVENTS - 100) as i64 + 1;
-    assert_eq!(parked(&ledger).await[0].position, bad);
+    assert_eq!(parked(&ledger).await[0].position, BAD as i64);
     let code: String = sqlx::query_scalar("select part_code from cloudwatcher.parts where id = $1")
         .bind(id)
         .fetch_one(&ledger.pools.owner)
         .await
         .unwrap();
-    assert_eq!(code, format!("P-{}", EVENTS - 101));
-    release(&ledger).await;
-    assert_eq!(unpark().await.unwrap().posted.len(), 1);
+    assert_eq!(code, format!("P-{}", BAD - 1));
+    let outcome = park::unpark(pool, tail, context(), None).await.unwrap();
+    assert_eq!(outcome.posted.len(), 1);
     assert!(parked(&ledger).await.is_empty());
     assert!(rebuilt(&ledger, context(), false).await.differences.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_dies_while_a_stream_is_unparked_has_doubled_and_lost_nothing() {
-    const EVENTS: usize = 2_300;
     let ledger = Ledger::open().await;
-    constrain(&ledger, "part_code <> 'P-0'").await;
-    long_streams(&ledger, EVENTS).await;
-    post(&ledger, context()).await;
-    release(&ledger).await;
+    long_stream(&ledger).await;
     let (mut lives, mut patience) = (0, Duration::from_millis(20));
     loop {
         let unpark = park::unpark(&ledger.pools.projector, &ledger.tail, context(), None);
