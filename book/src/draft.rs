@@ -170,5 +170,6 @@ fn metadata(envelope: &Envelope, sealed: BTreeMap<String, Uuid>) -> Result<Strin
         traceparent: envelope.traceparent.clone(),
         occurred_at: envelope.occurred_at,
         sealed,
+        unopened: Vec::new(),
     })?)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use domain::event;
 use domain::fact::{AnyState, Fold};
-use domain::{FactRef, Metadata};
+use domain::{DecodeError, FactRef, Metadata};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
@@ -70,8 +70,13 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
         };
         let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)?;
         stored.actor = metadata.actor;
-        (stored.payload, stored.until) = unsealed(vault, row.try_get("event_id")?, stored.payload, &metadata).await?;
-        streams.entry(row.try_get("ord")?).or_default().push(stored);
+        let ord: i64 = row.try_get("ord")?;
+        if let Some(fact) = usize::try_from(ord - 1).ok().and_then(|index| refs.get(index)) {
+            let stream = (fact.aggregate_type, fact.id);
+            let opening = opened(vault, stream, row.try_get("event_id")?, stored.payload, &metadata);
+            (stored.payload, stored.until) = opening.await?;
+        }
+        streams.entry(ord).or_default().push(stored);
     }
     (1..)
         .zip(refs)
@@ -104,21 +109,14 @@ pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) ->
     Ok(last.unwrap_or(0))
 }
 
-/// A stored payload with its sealed fields opened.
+/// A stored payload with its sealed fields opened, for a decision, and until when it may be remembered if any of
+/// them tells of a person.
 ///
 /// # Errors
-/// The vault's error.
-pub async fn opened(vault: &Vault, event_id: Uuid, payload: String, metadata: &Metadata) -> Result<String, BookError> {
-    let (payload, _) = unsealed(vault, event_id, payload, metadata).await?;
-    Ok(payload)
-}
-
-/// As [`opened`], for who remembers it: with the time until which that may be, if any field is of a person.
-///
-/// # Errors
-/// The vault's error.
-pub(crate) async fn unsealed(
+/// The vault's error; [`DecodeError::Sealed`] when one does not open, since nothing may be decided without it.
+pub(crate) async fn opened(
     vault: &Vault,
+    stream: (&str, Uuid),
     event_id: Uuid,
     payload: String,
     metadata: &Metadata,
@@ -127,8 +125,13 @@ pub(crate) async fn unsealed(
         return Ok((payload, None));
     }
     let mut fields = serde_json::from_str(&payload)?;
-    let until = vault.open(event_id, &mut fields, &metadata.sealed).await?;
-    Ok((fields.to_string(), until))
+    let opened = vault.open(event_id, &mut fields, &metadata.sealed).await?;
+    if opened.unopened.is_empty() {
+        return Ok((fields.to_string(), opened.until));
+    }
+    let (aggregate_type, id) = stream;
+    let named = format!("{} of {aggregate_type}/{id}", opened.unopened.join(", "));
+    Err(DecodeError::Sealed(named).into())
 }
 
 struct Stored {

@@ -327,6 +327,7 @@ pub async fn react(
     let Some(event) = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())? else {
         return Ok(Reacted::default());
     };
+    recorded.is_open()?;
     let recorded = recorded.clone().map(|_| event);
     let seen = Seen::new(&recorded, state(book, policy, &recorded).await?);
     let caused = Caused {

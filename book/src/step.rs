@@ -311,7 +311,8 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         let metadata: Metadata = serde_json::from_value(event.metadata)?;
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
-        let (payload, opened_until) = facts::unsealed(vault, event_id, event.payload.to_string(), &metadata).await?;
+        let opening = facts::opened(vault, (D::TYPE, stream), event_id, event.payload.to_string(), &metadata);
+        let (payload, opened_until) = opening.await?;
         until = earlier(until, opened_until);
         bytes += payload.len();
         sourced.apply(event::decode(&event::Stored {

@@ -88,6 +88,15 @@ pub struct Vault {
     keys: moka::future::Cache<Uuid, Option<Key>>,
 }
 
+/// What came of opening an event's sealed fields.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Until when the plain values may be remembered, if there are any.
+    pub until: Option<Instant>,
+    /// The fields that did not open, and are null now.
+    pub unopened: Vec<String>,
+}
+
 #[derive(Clone)]
 struct Key {
     cipher: Arc<Aes256Gcm>,
@@ -195,43 +204,35 @@ impl Vault {
         Ok((sealed, until))
     }
 
-    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null. Says until when the
-    /// plain values may be remembered, if there are any.
+    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null. So does
+    /// one whose key or whose bytes are not what they were: those are named in the answer.
     ///
     /// # Errors
-    /// When the database fails or the stored bytes are not what was sealed.
+    /// When the database fails.
     pub async fn open(
         &self,
         event_id: Uuid,
         payload: &mut Value,
         sealed: &BTreeMap<String, Uuid>,
-    ) -> Result<Option<Instant>, BookError> {
-        let mut until = None;
+    ) -> Result<Opened, BookError> {
+        let mut opened = Opened::default();
         for (field, subject) in sealed {
             let Some(value) = payload.get_mut(field) else { continue };
-            let Some(key) = self.key(*subject).await? else {
-                *value = Value::Null;
-                continue;
+            let unsealed = match self.key(*subject).await {
+                Ok(None) => Some(Value::Null),
+                Ok(Some(key)) => {
+                    opened.until = earlier(opened.until, Some(key.until));
+                    plain(&key, &bound_to(event_id, field), value)
+                }
+                Err(BookError::Key(_)) => None,
+                Err(error) => return Err(error),
             };
-            until = earlier(until, Some(key.until));
-            let bytes = value
-                .as_str()
-                .and_then(|text| BASE64.decode(text).ok())
-                .unwrap_or_default();
-            let plain = bytes
-                .split_at_checked(NONCE_BYTES)
-                .and_then(|(nonce, cipher)| {
-                    let aad = bound_to(event_id, field);
-                    key.cipher
-                        .decrypt(Nonce::from_slice(nonce), Payload { msg: cipher, aad: &aad })
-                        .ok()
-                })
-                .ok_or(BookError::Key(
-                    "a sealed field does not open; is the master key the one it was sealed with?",
-                ))?;
-            *value = serde_json::from_slice(&plain)?;
+            *value = unsealed.unwrap_or_else(|| {
+                opened.unopened.push(field.clone());
+                Value::Null
+            });
         }
-        Ok(until)
+        Ok(opened)
     }
 
     /// Forgets a key in this process at once, after it was destroyed.
@@ -314,6 +315,15 @@ impl Vault {
 /// The earlier of two times, where there are any.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
+}
+
+/// What was sealed; `None` when it does not open.
+fn plain(key: &Key, bound_to: &[u8], sealed: &Value) -> Option<Value> {
+    let bytes = BASE64.decode(sealed.as_str()?).ok()?;
+    let (nonce, msg) = bytes.split_at_checked(NONCE_BYTES)?;
+    let payload = Payload { msg, aad: bound_to };
+    let plain = key.cipher.decrypt(Nonce::from_slice(nonce), payload).ok()?;
+    serde_json::from_slice(&plain).ok()
 }
 
 /// A sealed value opens only in the event and field that it was sealed for.

@@ -1,9 +1,8 @@
 //! `GET /v1/cloudwatcher/approvals/inbox`: what waits for one's decision, what is due first coming first.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::PgArguments;
@@ -14,8 +13,8 @@ use crate::app::App;
 use crate::auth::By;
 use crate::extract::{self, Parameters};
 use crate::problem::Problem;
-use crate::query::Source;
 use crate::query::read::{self, Plan};
+use crate::query::{Source, answer};
 
 /// Needed to decide, and so to see what waits for one's decision.
 pub const APPROVE: &str = "cloudwatcher.approval.approve";
@@ -44,8 +43,6 @@ pub async fn list(
     let after = parameters.take("after")?.map(|text| cursor(&text)).transpose()?;
     let posted = extract::after(&headers, &mut parameters)?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
-    source.wait(&app, posted).await?;
-
     let user = by.user;
     let query = move || {
         let mut arguments = PgArguments::default();
@@ -59,7 +56,8 @@ pub async fn list(
         debug_assert!(bound.is_ok(), "ids, times and numbers can always be sent");
         QueryBuilder::<Postgres>::with_arguments(OPEN, arguments)
     };
-    let rows = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, query).await?;
+    let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfValues, query).await?;
+    let rows = &read.rows;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let next = match rows.get(page.saturating_sub(1)) {
         Some(last) if rows.len() > page => Some(format!(
@@ -75,7 +73,7 @@ pub async fn list(
         .take(page)
         .map(|row| row.try_get("ask"))
         .collect::<Result<_, sqlx::Error>>()?;
-    Ok(Json(json!({ "asks": asks, "next": next })).into_response())
+    Ok(answer(json!({ "asks": asks, "next": next }).to_string(), read.posted))
 }
 
 /// A place in the list, as `next` gave it: the time and id of the last ask.
