@@ -59,7 +59,7 @@ async fn rebuilt(ledger: &Ledger) -> i64 {
 /// Every row as JSON, in the order of the book.
 async fn rows(ledger: &Ledger) -> Vec<Value> {
     let rows: Vec<String> =
-        sqlx::query_scalar("select to_json(a)::text from cloudwatcher.audit_logs a order by position, table_name, id")
+        sqlx::query_scalar("select to_json(a)::text from cloudwatcher.audit_logs a order by position, place")
             .fetch_all(&ledger.pools.owner)
             .await
             .unwrap();
@@ -314,7 +314,7 @@ async fn each_year_has_a_partition_and_a_filter_by_year_reads_no_other() {
     let plan = |conditions: &str| {
         format!(
             "explain (costs off) select * from cloudwatcher.audit_logs t where t.tenant_id = '{}' {conditions}
-             order by t.created_at desc, t.id desc limit 51",
+             order by t.created_at desc, t.position desc, t.place desc limit 51",
             ledger.tenant
         )
     };

@@ -21,6 +21,7 @@ mod http;
 mod jwks;
 mod limits;
 mod orders_stock;
+mod places;
 mod plans;
 mod policies;
 mod processes;
