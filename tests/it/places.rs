@@ -139,10 +139,10 @@ async fn what_one_command_did_is_listed_as_it_happened_of_every_one_of_many_orde
     let shop = Shop::opened().await;
     let admin = &shop.service.admin;
     let orders = join_all((0..ORDERS).map(|_| shop.received())).await;
-    let (mut histories, mut lines) = (Vec::new(), Vec::new());
+    let (mut histories, mut lines): (Vec<Uuid>, Vec<Uuid>) = (Vec::new(), Vec::new());
     for (order, _) in &orders {
-        histories.extend((!is_told_in_order(admin, *order).await).then_some(order));
-        lines.extend((!has_its_lines_in_order(admin, *order).await).then_some(order));
+        histories.extend((!is_told_in_order(admin, *order).await).then_some(*order));
+        lines.extend((!has_its_lines_in_order(admin, *order).await).then_some(*order));
     }
     assert!(
         histories.is_empty(),

@@ -120,8 +120,8 @@ fn in_the_golden_history_every_table_tells_apart_what_comes_at_once() {
 fn a_row_keeps_its_place_for_as_long_as_it_is_there() {
     let events = golden::history(&CONTEXT).unwrap();
     let mut before: BTreeMap<(&str, String), Vec<i64>> = BTreeMap::new();
-    let mut kept = 0;
-    for end in 1..=events.len() {
+    let (mut kept, mut seen) = (0, 0);
+    for end in (1..events.len()).step_by(9).chain([events.len()]) {
         let mut now = BTreeMap::new();
         for projection in CONTEXT.tables {
             let table = projection.table();
@@ -135,10 +135,11 @@ fn a_row_keeps_its_place_for_as_long_as_it_is_there() {
                     assert_eq!(was, place, "{row:?}");
                     kept += 1;
                 }
-                None => assert_eq!(place[0], events[end - 1].position, "{row:?}"),
+                None => assert!((seen + 1..=events[end - 1].position).contains(&place[0]), "{row:?}"),
             }
         }
         before = now;
+        seen = events[end - 1].position;
     }
     assert!(kept > events.len(), "rows stay while others come");
 }
