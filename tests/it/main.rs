@@ -26,6 +26,7 @@ mod limits;
 mod orders_stock;
 mod parking;
 mod personal;
+mod places;
 mod plans;
 mod policies;
 mod principals;

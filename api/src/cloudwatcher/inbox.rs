@@ -7,7 +7,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, Postgres, QueryBuilder, Row as _};
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::By;
@@ -46,11 +45,11 @@ pub async fn list(
     let user = by.user;
     let query = move || {
         let mut arguments = PgArguments::default();
-        let (due_at, id) = after.unzip();
+        let (due_at, position) = after.unzip();
         let bound = arguments
             .add(user)
             .and_then(|()| arguments.add(due_at))
-            .and_then(|()| arguments.add(id))
+            .and_then(|()| arguments.add(position))
             // One more than asked for tells whether there is another page.
             .and_then(|()| arguments.add(limit + 1));
         debug_assert!(bound.is_ok(), "ids, times and numbers can always be sent");
@@ -64,7 +63,7 @@ pub async fn list(
             "{}_{}",
             last.try_get::<DateTime<Utc>, _>("due_at")?
                 .to_rfc3339_opts(SecondsFormat::Micros, true),
-            last.try_get::<Uuid, _>("id")?
+            last.try_get::<i64, _>("position")?
         )),
         Some(_) | None => None,
     };
@@ -76,11 +75,14 @@ pub async fn list(
     Ok(answer(json!({ "asks": asks, "next": next }).to_string(), read.posted))
 }
 
-/// A place in the list, as `next` gave it: the time and id of the last ask.
-fn cursor(text: &str) -> Result<(DateTime<Utc>, Uuid), Problem> {
-    let parsed = text.split_once('_').and_then(|(due_at, id)| {
+/// A place in the list, as `next` gave it: the time and position of the last ask.
+fn cursor(text: &str) -> Result<(DateTime<Utc>, i64), Problem> {
+    let parsed = text.split_once('_').and_then(|(due_at, position)| {
         let due_at = DateTime::parse_from_rfc3339(due_at).ok()?.to_utc();
-        Some((due_at, id.parse().ok()?))
+        Some((due_at, position.parse().ok()?))
     });
-    parsed.ok_or_else(|| Problem::bad_value("after", "after must be what `next` said on the page before"))
+    parsed.ok_or_else(|| {
+        let detail = "after must be what `next` said on the page before; leave it out to start over";
+        Problem::bad_value("after", detail)
+    })
 }

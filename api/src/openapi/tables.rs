@@ -109,7 +109,8 @@ fn list(table: &'static Table) -> Value {
     }
     let order = in_query(
         "order",
-        "The column to order by; the key decides between equals.",
+        "The column to order by; `position` (and `place`, where there is one) decides between equals, in the same \
+         direction.",
         order,
     );
     parameters.push(order);

@@ -179,6 +179,11 @@ fn told(error: sqlx::Error) -> Problem {
         Some("42P01" | "3F000") => {
             Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet")
         }
+        // Before the tables of a former version are replaced; names of columns are never a client's.
+        Some("42703") => Problem::new(
+            problem::NOT_YET_POSTED,
+            "the tables of this context are a former version's, and are being rebuilt",
+        ),
         _ => error.into(),
     }
 }

@@ -76,6 +76,14 @@ fn drafted() -> AnyEvent {
 }
 
 fn drafted_by(drafted_by: Uuid) -> AnyEvent {
+    drafted_as(drafted_by, vec![item(1), item(2)])
+}
+
+fn drafted_with(items: Vec<Item>) -> AnyEvent {
+    drafted_as(BUYER, items)
+}
+
+fn drafted_as(drafted_by: Uuid, items: Vec<Item>) -> AnyEvent {
     AnyEvent::Order(Order::OrderDrafted {
         order_type: OrderType::Purchase,
         department_id: Uuid::from_u128(0xd),
@@ -83,7 +91,7 @@ fn drafted_by(drafted_by: Uuid) -> AnyEvent {
         request_id: Some(Uuid::from_u128(0x4)),
         note: None,
         duplicate_of: None,
-        items: vec![item(1), item(2)],
+        items,
         drafted_by,
         tolerance_percent: 10,
         location_id: None,
@@ -316,6 +324,29 @@ fn a_changed_item_keeps_when_it_was_added() {
         .unwrap();
     assert_eq!((item.quantity_ordered, item.created_at), (5, at(1)));
     assert_eq!(item.json()["total_price"], json!("12.50"));
+}
+
+#[test]
+fn lines_keep_the_order_in_which_they_were_entered() {
+    let added = |id| AnyEvent::Order(Order::OrderItemAdded { item: item(id) });
+    let (changed, was) = (Item { quantity: 5, ..item(1) }, item(1).terms());
+    let item_id = Uuid::from_u128(2);
+    let events = [
+        drafted_with(vec![item(9), item(2), item(1)]),
+        added(8),
+        AnyEvent::Order(Order::OrderItemRemoved { item_id, was: None }),
+        added(4),
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+        AnyEvent::Order(received(1)),
+    ];
+    let place = |id: u128| {
+        let row = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(id), events.to_vec()).unwrap();
+        row.map(|row| (row.position, row.place))
+    };
+    assert_eq!(
+        [9, 2, 1, 8, 4].map(place),
+        [Some((1, 1)), None, Some((1, 3)), Some((2, 1)), Some((4, 1))]
+    );
 }
 
 #[test]

@@ -82,6 +82,7 @@ impl Project for UserRow {
                 oauth_id,
             } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 email: email.open().cloned().unwrap_or_else(|| erased_email(id)),
                 name: opened_name(name),
@@ -204,6 +205,7 @@ impl Project for UserRoleRow {
         Ok(match event {
             Event::UserRoleAssigned { role_id, .. } => Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 user_id: recorded.stream,
                 role_id: *role_id,
@@ -264,6 +266,7 @@ impl Project for UserDepartmentRow {
         Ok(match event {
             Event::UserDepartmentJoined { department_id, .. } => Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 user_id: recorded.stream,
                 dept_id: *department_id,

@@ -138,7 +138,9 @@ impl Wish {
             format!("cloudwatcher.order.{}", ["add", "cancel", "*"][usize::from(self.first)])
         };
         match self.choice % 6 {
-            0 | 1 => json!({ "define": { "name": self.text(100), "permissions": [permission] } }),
+            0 | 1 => {
+                json!({ "define": { "name": self.text(100), "permissions": [permission, "cloudwatcher.parts.read"] } })
+            }
             2 => json!({ "describe": { "name": self.text(100), "description": self.text(4_000) } }),
             3 => json!({ "grant": { "permission": permission } }),
             4 => json!({ "revoke": { "permission": permission } }),
@@ -205,7 +207,7 @@ impl Wish {
 
     /// A command to a request that has this file.
     pub(crate) fn request(&self, file_id: Uuid) -> Value {
-        let metadata = || json!({ self.text(100): self.text(4_000) });
+        let metadata = || json!({ self.text(100): self.text(4_000), "a_second_one": self.text(20) });
         match self.choice {
             0..4 => json!({ "receive": {
                 "device_id": self.text(50), "request_type": self.text(50), "payload": { "n": self.first },
