@@ -27,6 +27,8 @@ const LAG_SECONDS_MAX: f64 = 10.0;
 const UPKEEP_SECONDS: u64 = 5;
 /// How far the bus may be behind the book while the relay has trouble with it, in events.
 const RELAY_EVENTS_MAX: i64 = 1_000;
+/// For how long what a worker was stopped by counts, in seconds: while nobody else leads, it meets that again sooner.
+const STOPPED_SECONDS_MAX: u64 = 20;
 /// How long Postgres may take to answer the questions of a health check, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 3;
 
@@ -66,6 +68,9 @@ struct Worker {
     behind: i64,
     /// What it could not do and keeps for another try: parked streams, missed reactions.
     set_aside: usize,
+    /// The position of an event that only a newer program can work on, and that it does not go past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_before: Option<i64>,
     seconds_since_beat: f64,
 }
 
@@ -176,6 +181,11 @@ async fn look(app: &App) -> Ready {
             let words = format!("the {name} has set aside {}: see /v1/admin", worker.set_aside);
             ready.degraded.push(words);
         }
+        if let Some(position) = worker.stopped_before {
+            ready.degraded.push(format!(
+                "the {name} stops before position {position}, which only a newer version can work on: run that"
+            ));
+        }
         if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
             let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
             // Another process may lead, and commands and reads go on; without NATS the relay has nothing to say.
@@ -241,6 +251,10 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
             leading: status.leading,
             position: status.position,
             set_aside: status.set_aside,
+            stopped_before: status
+                .stopped_before
+                .filter(|(_, met)| met.elapsed() < Duration::from_secs(STOPPED_SECONDS_MAX))
+                .map(|(position, _)| position),
             behind: status.lag,
             seconds_since_beat: status.last_beat.elapsed().as_secs_f64(),
         };

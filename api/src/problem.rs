@@ -290,9 +290,11 @@ impl From<BookError> for Problem {
                 error!(error = %error, "a request failed");
                 Self::new(INTERNAL, error.to_string())
             }
-            BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => {
-                Self::internal(&error)
-            }
+            BookError::Decode(_)
+            | BookError::Metadata(_)
+            | BookError::Key(_)
+            | BookError::NewerNeeded { .. }
+            | BookError::Broken(_) => Self::internal(&error),
         }
     }
 }

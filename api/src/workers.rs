@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use book::policy::{self, PolicyWorker};
+use book::policy::{self, PolicyWorker, Reading};
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat, Status};
@@ -130,6 +130,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         }
     }
     if roles.contains(&Role::Policy) {
+        let reading = Reading::new(tail.clone(), end.clone(), domain::POLICIES);
         for &policy in domain::POLICIES {
             let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
             workers.statuses.push((name.clone(), beat.status()));
@@ -137,9 +138,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
                 policy,
                 pool: pools.writer.clone(),
                 book: book.clone(),
-                tail: tail.clone(),
-                bus: bus.clone(),
-                committed: book.committed(),
+                reading: reading.clone(),
             };
             let lock = policy::lock_name(policy);
             tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));

@@ -26,6 +26,16 @@ pub enum BookError {
     /// Another process may lead by now.
     #[error("the lead of {0:?} is lost")]
     LeadLost(String),
+    /// A policy met an event that only a newer program can react to.
+    #[error(
+        "policy {policy} stops before position {position}: a newer program reads {kind} for it, and this one does not; \
+         run the newer one"
+    )]
+    NewerNeeded {
+        policy: &'static str,
+        position: i64,
+        kind: String,
+    },
     /// The sender left before the command was appended; nothing was written.
     #[error("whoever sent the command has left; nothing was written")]
     Abandoned,
@@ -40,7 +50,12 @@ impl BookError {
         match self {
             Self::Database(error) => is_transient(error),
             Self::Bus(_) | Self::Overloaded | Self::Unavailable | Self::LeadLost(_) | Self::Abandoned => true,
-            Self::Decode(_) | Self::Metadata(_) | Self::Key(_) | Self::EventTooLarge { .. } | Self::Broken(_) => false,
+            Self::Decode(_)
+            | Self::Metadata(_)
+            | Self::Key(_)
+            | Self::EventTooLarge { .. }
+            | Self::NewerNeeded { .. }
+            | Self::Broken(_) => false,
         }
     }
 }

@@ -138,13 +138,20 @@ impl Book {
         fact: domain::FactRef,
         sequence: i64,
     ) -> Result<Option<AnyState>, BookError> {
+        let loaded = self.loaded_at(tenant, fact, sequence).await?;
+        Ok(loaded.map(|loaded| loaded.state))
+    }
+
+    /// As [`Book::state_at`], with what it was folded from.
+    pub(crate) async fn loaded_at(
+        &self,
+        tenant: Uuid,
+        fact: domain::FactRef,
+        sequence: i64,
+    ) -> Result<Option<Loaded>, BookError> {
         let until = facts::Until::Sequence(sequence);
-        let loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until))
-            .await?
-            .pop();
-        Ok(loaded
-            .filter(|loaded| loaded.tenant == Some(tenant))
-            .map(|loaded| loaded.state))
+        let mut loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until)).await?;
+        Ok(loaded.pop().filter(|loaded| loaded.tenant == Some(tenant)))
     }
 
     /// As [`Book::any_state`], with the sequence that the stream is at; 0 when it has no events.

@@ -76,6 +76,8 @@ pub struct Tail {
     /// How many events to ask for at most. Large ones come in runs, and the server weighs all that it is
     /// asked for.
     fitting: Arc<AtomicI64>,
+    /// The same for events of some kinds.
+    fitting_of_types: Arc<AtomicI64>,
 }
 
 impl Tail {
@@ -85,6 +87,7 @@ impl Tail {
             pool,
             vault,
             fitting: Arc::new(AtomicI64::new(PAGE_EVENTS_MAX)),
+            fitting_of_types: Arc::new(AtomicI64::new(PAGE_EVENTS_MAX)),
         }
     }
 
@@ -195,45 +198,62 @@ impl Tail {
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
     pub async fn first(&self, aggregate_type: &str, id: Uuid) -> Result<Option<Recorded<String>>, BookError> {
-        let row = sqlx::query(select_events!(
+        let reading = sqlx::query(select_events!(
             "where aggregate_type = $1 and aggregate_id = $2 and sequence = 1"
         ))
         .bind(aggregate_type)
         .bind(id.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(&self.pool);
+        let row = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
         let first = row.iter().map(recorded).collect::<Result<_, _>>()?;
         Ok(self.opened(first).await?.pop())
     }
 
-    /// At most `limit` events of these kinds of streams after `position`, in order, and how far the
-    /// book was looked through for them.
+    /// Events of these kinds of streams after `position` and up to `end`, in order and as they are stored, and how far
+    /// the book was looked through for them. At most `limit`, which weigh no more than [`PAGE_BYTES_MAX`] but for
+    /// the last of them.
     ///
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
-    pub async fn of_types(&self, position: i64, types: &[&str], limit: i64) -> Result<Stretch, BookError> {
-        let end = self.end().await?.min(position + SCAN_EVENTS_MAX);
+    pub async fn of_types(&self, position: i64, end: i64, types: &[String], limit: i64) -> Result<Stretch, BookError> {
+        let end = end.min(position + SCAN_EVENTS_MAX);
         if end <= position {
             return Ok(Stretch {
                 events: Vec::new(),
                 to: position,
             });
         }
-        let rows = sqlx::query(select_events!(
-            "where position > $1 and position <= $2 and aggregate_type = any($3) order by position limit $4"
-        ))
+        let fitting = self.fitting_of_types.load(Ordering::Relaxed);
+        let asked = limit.min(fitting);
+        // An event is left out when those before it weigh too much: so what came tells whether any was.
+        let reading = sqlx::query(
+            "select * from (
+                 select e.*, coalesce(sum(octet_length(payload) + octet_length(metadata))
+                     over (order by position rows between unbounded preceding and 1 preceding), 0) as bytes_before
+                 from (
+                     select position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type,
+                            event_version, payload::text as payload, metadata::text as metadata, recorded_at
+                     from book.events where position > $1 and position <= $2 and aggregate_type = any($3)
+                     order by position limit $4
+                 ) e
+             ) e
+             where bytes_before <= $5",
+        )
         .bind(position)
         .bind(end)
         .bind(types)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        let events = self
-            .opened(rows.iter().map(recorded).collect::<Result<_, _>>()?)
-            .await?;
+        .bind(asked)
+        .bind(PAGE_BYTES_MAX as i64)
+        .fetch_all(&self.pool);
+        let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
+        let bytes = rows.last().map_or(Ok(0), weight)?;
+        let came = rows.len() as i64;
+        self.fitting_of_types
+            .store(next_fitting(fitting, asked, came, bytes), Ordering::Relaxed);
+        let events: Vec<Recorded<String>> = rows.iter().map(recorded).collect::<Result<_, _>>()?;
         let to = match events.last() {
-            Some(last) if events.len() as i64 == limit => last.position,
-            _ => end,
+            Some(last) if came == asked || bytes > PAGE_BYTES_MAX as i64 => last.position,
+            Some(_) | None => end,
         };
         Ok(Stretch { events, to })
     }
@@ -282,6 +302,12 @@ fn next_fitting(fitting: i64, asked: i64, came: i64, bytes: i64) -> i64 {
         fitting
     };
     next.clamp(1, PAGE_EVENTS_MAX)
+}
+
+/// What a row and all before it weigh, in bytes.
+fn weight(last: &PgRow) -> Result<i64, sqlx::Error> {
+    let (payload, metadata): (&str, &str) = (last.try_get("payload")?, last.try_get("metadata")?);
+    Ok(last.try_get::<i64, _>("bytes_before")? + (payload.len() + metadata.len()) as i64)
 }
 
 fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {

@@ -32,6 +32,9 @@ pub struct Status {
     pub lag: i64,
     /// What it has set aside because it could not be done: parked streams, missed reactions.
     pub set_aside: usize,
+    /// The position of an event that only a newer program can work on, and when it was last met: the worker stops
+    /// before it, and meets it again and again until such a program leads.
+    pub stopped_before: Option<(i64, Instant)>,
     /// When it last got through its loop.
     pub last_beat: Instant,
 }
@@ -47,6 +50,7 @@ impl Default for Beat {
             position: 0,
             lag: 0,
             set_aside: 0,
+            stopped_before: None,
             last_beat: Instant::now(),
         }))
     }

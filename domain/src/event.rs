@@ -241,6 +241,24 @@ impl Recorded<String> {
 }
 
 impl<E> Recorded<E> {
+    /// The same place in the book with another view of the event, beside this one.
+    pub fn with<F>(&self, event: F) -> Recorded<F> {
+        Recorded {
+            position: self.position,
+            event_id: self.event_id,
+            tenant_id: self.tenant_id,
+            aggregate_type: self.aggregate_type.clone(),
+            stream: self.stream,
+            sequence: self.sequence,
+            event_type: self.event_type.clone(),
+            event_version: self.event_version.clone(),
+            metadata: self.metadata.clone(),
+            at: self.at,
+            recorded_at: self.recorded_at,
+            event,
+        }
+    }
+
     /// The same place in the book with another view of the event.
     pub fn map<F>(self, event: impl FnOnce(E) -> F) -> Recorded<F> {
         Recorded {

@@ -1,5 +1,9 @@
 //! Policies and timers: each does what it should exactly once, whatever dies.
 
+mod acting;
+mod reading;
+mod rolling;
+
 use std::time::Duration;
 
 use book::timers::TimerWorker;

@@ -214,7 +214,7 @@ fn admin(paths: &mut Paths) {
 }
 
 fn policies(paths: &mut Paths) {
-    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position and, of the tenant, timers, next_due_at, missed." });
+    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position, term, the kinds of streams that it reads and, of the tenant, timers, next_due_at, missed." });
     paths.add(
         "/v1/admin/policies",
         "get",
