@@ -30,7 +30,7 @@ pub const STREAM_BYTES_MAX: i64 = 1 << 30;
 pub(crate) const REQUEST_SECONDS_MAX: u64 = 2;
 /// How often a silent server is asked whether it lives, in seconds. One that does not answer three times in
 /// a row is connected to anew, so a half-open connection is noticed within three times as long.
-const PING_SECONDS: u64 = 4;
+const PING_SECONDS: u64 = 3;
 /// How long connecting may take, in seconds.
 const CONNECT_SECONDS_MAX: u64 = 3;
 /// Published messages whose acknowledgement is awaited at one time.

@@ -1,8 +1,8 @@
 //! What integrators may rely on: messages that stay, consumers that come back where they were.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull, push};
 use async_nats::jetstream::stream::{Config, Info, Stream};
 use async_nats::jetstream::{self, Context};
 use book::bus::BusConfig;
@@ -120,8 +120,9 @@ async fn messages_survive_restarts_of_nats_orderly_or_not() {
     // More than a stream made anew begins with: this one begins in the middle of the book.
     let mut end = REFILL_EVENTS + 50;
     swollen(&ledger, end).await;
-    let relay = ledger.relay();
+    let (relay, began) = (ledger.relay(), Instant::now());
     let stream = whole(&servers.nats_url, &ledger, end).await;
+    println!("a stream of {REFILL_EVENTS} events was made in {:?}", began.elapsed());
     let (first, _, messages, made) = shape(stream.cached_info());
     assert_eq!((first, messages), (51, REFILL_EVENTS as u64));
     assert_eq!(stream.cached_info().config.first_sequence, None);
@@ -218,6 +219,18 @@ async fn a_consumer_that_its_owner_deleted_does_not_come_back_and_its_neighbour_
         take(&consumer, 0, 5, true).await;
         noted(&ledger, name, Some(5)).await;
     }
+    let pushed = push::Config {
+        durable_name: Some("pushed".to_owned()),
+        deliver_subject: format!("pushed.{}", ledger.database.name),
+        deliver_policy: DeliverPolicy::New,
+        filter_subjects: vec![
+            format!("{}.a.>", ledger.database.name),
+            format!("{}.b.>", ledger.database.name),
+        ],
+        ..Default::default()
+    };
+    stream.create_consumer(pushed).await.unwrap();
+    noted(&ledger, "pushed", Some(20)).await;
     stream.delete_consumer("deleted").await.unwrap();
     noted(&ledger, "deleted", None).await;
     jetstream(&nats_url)
@@ -228,6 +241,9 @@ async fn a_consumer_that_its_owner_deleted_does_not_come_back_and_its_neighbour_
     let stream = whole(&nats_url, &ledger, 20).await;
     take(&stream.get_consumer("kept").await.unwrap(), 5, 20, true).await;
     assert!(stream.consumer_info("deleted").await.is_err());
+    let pushed = stream.consumer_info("pushed").await.unwrap().config;
+    assert_eq!(pushed.deliver_subject, Some(format!("pushed.{}", ledger.database.name)));
+    assert_eq!(pushed.filter_subjects.len(), 2);
     ledger.stop.cancel();
     relay.await.unwrap();
 }
@@ -315,6 +331,56 @@ async fn a_stream_of_a_former_version_is_replaced_and_its_consumers_stay_where_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_whose_messages_came_of_age_is_left_as_it_is() {
+    let ledger = Ledger::open().await;
+    let nats_url = tests::setting("NATS_URL");
+    let relay = ledger.relay();
+    enter(&ledger, 20).await;
+    let stream = whole(&nats_url, &ledger, 20).await;
+    let made = stream.cached_info().created;
+    let jetstream = jetstream(&nats_url).await;
+    let config = Config {
+        max_age: Duration::from_secs(1),
+        duplicate_window: Duration::from_secs(1),
+        ..stream.cached_info().config.clone()
+    };
+    jetstream.update_stream(config).await.unwrap();
+    let aged = || async {
+        let state = stream.get_info().await.ok()?.state;
+        (state.messages == 0).then_some(())
+    };
+    until("the end of all messages", WAIT, aged).await;
+    // Noted by a relay that has looked at the empty stream since.
+    stream.create_consumer(durable(&ledger, "late")).await.unwrap();
+    noted(&ledger, "late", Some(20)).await;
+    enter(&ledger, 5).await;
+    let stream = whole(&nats_url, &ledger, 25).await;
+    assert_eq!(stream.cached_info().created, made);
+    ledger.stop.cancel();
+    relay.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_nats_slows_no_command_and_mirrors_the_book_all_the_same() {
+    let (proxy, url) = Proxy::to_url(&tests::setting("NATS_URL")).await;
+    let ledger = Ledger::over(Database::create().await, &url).await;
+    let nats_url = tests::setting("NATS_URL");
+    proxy.delay(Duration::from_millis(400));
+    let relay = ledger.relay();
+    let began = Instant::now();
+    for _ in 0..20 {
+        enter(&ledger, 5).await;
+    }
+    // Twenty round trips to NATS would take 16 s.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
+    follow(&mut feed, 0, 100).await;
+    whole(&nats_url, &ledger, 100).await;
+    ledger.stop.cancel();
+    relay.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_half_open_nats_delays_no_command_and_no_feed_for_long_and_recovers_by_itself() {
     let (proxy, url) = Proxy::to_url(&tests::setting("NATS_URL")).await;
     let ledger = Ledger::over(Database::create().await, &url).await;
@@ -328,10 +394,10 @@ async fn a_half_open_nats_delays_no_command_and_no_feed_for_long_and_recovers_by
     assert!(feed.next(100).await.unwrap().is_empty());
 
     assert_eq!(proxy.half_open(Which::Present, Silence::Both), 1);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut position = 20;
     while began.elapsed() < Duration::from_secs(5) {
-        let one = std::time::Instant::now();
+        let one = Instant::now();
         enter(&ledger, 1).await;
         follow(&mut feed, position, position + 1).await;
         position += 1;

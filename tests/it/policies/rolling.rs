@@ -6,11 +6,12 @@ use book::policy::{Caused, missed};
 use domain::identity::department::Department;
 use domain::register::Register;
 use serde_json::json;
+use tests::process::Process;
 use tests::{Ledger, until};
 use uuid::Uuid;
 
 use super::acting::{Acting, echo, echo_of, echoes, position, register, supplier, work};
-use super::{WAIT, command, count};
+use super::{WAIT, command, count, goods, submitted};
 
 /// A policy as it was, and as it became: it reads departments, too.
 static OLD: Acting = Acting {
@@ -73,6 +74,31 @@ async fn a_policy_whose_kinds_grew_loses_no_event_in_a_rolling_deploy() {
     ledger.stop.cancel();
     old.await.unwrap();
     new.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_policy_needs_a_newer_version_says_so_and_its_other_policies_go_on() {
+    let ledger = Ledger::open().await;
+    let (owner, database) = (&ledger.pools.owner, &ledger.database);
+    let goods = goods(&ledger).await;
+    // As a version to come leaves it, in which this policy reads users, too.
+    let grown = "update book.policies set kinds = array_append(kinds, 'identity.user') where name = 'order-stock'";
+    sqlx::query(grown).execute(owner).await.unwrap();
+    let process = Process::start(&database.url(), &tests::setting("NATS_URL"), &database.name, "policy").await;
+    let order = submitted(&ledger, &goods).await;
+    ledger.approver().await;
+    let said = async || {
+        let degraded = process.health().await["degraded"].to_string();
+        degraded
+            .contains("the policy order-stock stops before position")
+            .then_some(())
+    };
+    until("that it says so", WAIT, said).await;
+    let asked =
+        format!("select count(*) from book.events where event_type = 'ApprovalAsked' and aggregate_id = '{order}'");
+    let approvals = async || (count(owner, &asked).await == 1).then_some(());
+    until("the other policies' reactions", WAIT, approvals).await;
+    process.kill();
 }
 
 fn timer(ledger: &Ledger) -> Timer {
