@@ -1,6 +1,7 @@
 //! Folds: the past in, rows out.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::cloudwatcher::inventory::{Event as Stock, StockKey};
 use domain::cloudwatcher::order::{Event as Order, Item, Quantity};
 use domain::cloudwatcher::supplier::Supplier;
 use domain::cloudwatcher::{OrderStatus, OrderType};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::order_history::OrderHistoryRow;
 use super::orders::{OrderItemRow, OrderRow};
+use super::stock_levels::StockLevelRow;
 use super::suppliers::SupplierRow;
 use super::users::{UserRoleRow, UserRow};
 use crate::fold::{FoldError, Project};
@@ -471,6 +473,33 @@ fn erasing_a_user_takes_their_roles() {
         folded::<UserRoleRow>(BUYER, &assignment_id, vec![assigned, erased]),
         Ok(None)
     );
+}
+
+#[test]
+fn a_level_of_several_streams_has_the_lowest_position_in_whichever_order_they_come() {
+    let opened = |position: i64| {
+        let stock = StockKey {
+            part_id: Uuid::from_u128(0x70),
+            variant_id: Some(Uuid::from_u128(u128::try_from(position).unwrap())),
+            location_id: Uuid::from_u128(0x10c),
+        };
+        let event = Stock::InventoryOpened {
+            stock,
+            department_id: Uuid::from_u128(0xd),
+            reorder_point: None,
+            reorder_quantity: None,
+        };
+        recorded(BUYER, position, AnyEvent::Inventory(event))
+    };
+    let level = |positions: [i64; 2]| {
+        let mut row: Option<StockLevelRow> = None;
+        for event in positions.map(opened) {
+            row = StockLevelRow::fold(row, &StockLevelRow::keys(&event)[0], &event).unwrap();
+        }
+        row.unwrap()
+    };
+    assert_eq!(level([3, 8]), level([8, 3]));
+    assert_eq!(level([8, 3]).position, 3);
 }
 
 #[test]
