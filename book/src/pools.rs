@@ -126,7 +126,18 @@ async fn still_answers(connection: &mut PgConnection, limit: Duration) -> Result
 /// # Errors
 /// [`BookError::Unavailable`] when it does not; whatever the question ends in.
 pub async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), asking)
+    answered_within(Duration::from_secs(ANSWER_SECONDS_MAX), asking).await
+}
+
+/// As [`answered`], for a question that may take longer.
+///
+/// # Errors
+/// As [`answered`].
+pub async fn answered_within<T, E: From<BookError>>(
+    limit: Duration,
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(limit, asking)
         .await
         .unwrap_or_else(|_| Err(BookError::Unavailable.into()))
 }

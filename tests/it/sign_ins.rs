@@ -68,9 +68,9 @@ async fn who_may_not_sign_in_is_told_why_and_the_old_command_says_where_it_went(
         let refused = record(admin, user).await.problem(422);
         assert_eq!(refused["rule"], rule, "{refused}");
     }
-    let path = format!("/v1/cloudwatcher/users/{user}");
-    let shown = admin.until(&path, |row| row["name"] == "erased");
-    assert_eq!(shown.await["last_login"], Value::Null);
+    let row = format!("/v1/cloudwatcher/users/{user}");
+    let shown = admin.until(&row, |row| row["name"] == "erased").await;
+    assert_eq!(shown["last_login"], Value::Null);
     service.end().await;
 }
 

@@ -6,6 +6,8 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use book::BookError;
+use book::pools::answered;
 use book::worker::pause;
 use domain::Decider as _;
 use domain::cloudwatcher::request::DeviceRequest;
@@ -223,8 +225,8 @@ pub async fn follow(waiting: Waiting, means: Means, stop: CancellationToken) {
 }
 
 /// The requests that ended between two positions, once the tables say so.
-async fn ended(means: &Means, from: i64, to: i64, stop: &CancellationToken) -> Result<Vec<(Uuid, i64)>, sqlx::Error> {
-    let rows = sqlx::query(
+async fn ended(means: &Means, from: i64, to: i64, stop: &CancellationToken) -> Result<Vec<(Uuid, i64)>, BookError> {
+    let reading = sqlx::query(
         "select position, aggregate_id::uuid as request from book.events
          where position > $1 and position <= $2 and aggregate_type = $3 and event_type = any($4) order by position",
     )
@@ -232,8 +234,8 @@ async fn ended(means: &Means, from: i64, to: i64, stop: &CancellationToken) -> R
     .bind(to)
     .bind(DeviceRequest::TYPE)
     .bind(ENDS.as_slice())
-    .fetch_all(&means.pool)
-    .await?;
+    .fetch_all(&means.pool);
+    let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
     let Some(last) = rows.last() else {
         return Ok(Vec::new());
     };
