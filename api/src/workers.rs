@@ -131,7 +131,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         }
     }
     if roles.contains(&Role::Policy) {
-        let reading = Reading::new(tail.clone(), end.clone(), domain::POLICIES);
+        let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), domain::POLICIES);
         for &policy in domain::POLICIES {
             let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
             workers.statuses.push((name.clone(), beat.status()));

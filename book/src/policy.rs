@@ -116,6 +116,7 @@ impl PolicyWorker {
         let unread = events.split_off(readable).into_iter().next();
         let to = unread.as_ref().map_or(page.to, |unread| unread.position - 1);
         if !events.is_empty() {
+            checkpoint.check(page.noted.get(self.policy.name()))?;
             let timers = self.react(events, lead).await?;
             lead.lease.check()?;
             checkpoint.advance(to, &timers).await?;
@@ -148,7 +149,7 @@ impl PolicyWorker {
         }
         let policy = self.policy.name();
         let lag = (self.reading.end().position() - position).max(0);
-        let missed = self.reading.missed(&self.pool, policy).await?;
+        let missed = self.reading.missed(policy).await?;
         metrics::gauge!("daybook_policy_lag", "policy" => policy).set(lag as f64);
         metrics::gauge!("daybook_policy_missed", "policy" => policy).set(missed as f64);
         lead.beat.beat(|status| {

@@ -163,7 +163,7 @@ impl Ledger {
         let (watch, end) = end::Watch::new(self.tail.clone(), self.bus.clone(), self.book.committed());
         let stop = self.stop.clone();
         tokio::spawn(async move { watch.run(&stop).await });
-        Reading::new(self.tail.clone(), end, policies)
+        Reading::new(self.tail.clone(), self.pools.writer.clone(), end, policies)
     }
 
     /// Runs a relay until the ledger stops.

@@ -4,6 +4,7 @@ use domain::Policy;
 use sqlx::{PgPool, Row as _};
 use tracing::info;
 
+use super::reading::Noted;
 use super::timer::{self, Stands, Timer};
 use crate::BookError;
 use crate::pools::answered;
@@ -97,12 +98,28 @@ impl Checkpoint {
             kinds: &self.kinds,
         };
         if !timer::advance(&self.pool, self.policy, stands, to, timers).await? {
-            return Err(BookError::Broken(format!(
-                "policy {} is not at {} in term {} any more, or reads more kinds by now: whoever leads looks anew",
-                self.policy, self.position, self.term
-            )));
+            return Err(self.is_over());
         }
         self.position = to;
         Ok(())
+    }
+
+    /// Whether this is still how the checkpoint stands, as far as somebody has seen who may have looked earlier.
+    ///
+    /// # Errors
+    /// When another leader has begun or the policy's kinds have grown.
+    pub fn check(&self, noted: Option<&Noted>) -> Result<(), BookError> {
+        match noted {
+            Some(noted) if noted.term > self.term => Err(self.is_over()),
+            Some(noted) if noted.kinds.iter().any(|kind| !self.kinds.contains(kind)) => Err(self.is_over()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn is_over(&self) -> BookError {
+        BookError::Broken(format!(
+            "policy {} is not at {} in term {} any more, or reads more kinds by now: whoever leads looks anew",
+            self.policy, self.position, self.term
+        ))
     }
 }

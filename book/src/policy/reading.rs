@@ -28,6 +28,8 @@ pub struct Reading(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     tail: Tail,
+    /// Of `daybook_writer`.
+    pool: PgPool,
     end: End,
     window: Mutex<Window>,
     missed: Mutex<Missed>,
@@ -39,6 +41,15 @@ pub struct Page {
     pub events: Vec<Arc<Recorded<String>>>,
     /// The book was looked through up to here.
     pub to: i64,
+    /// How the checkpoints stood after the events were read, by policy.
+    pub noted: Arc<HashMap<String, Noted>>,
+}
+
+/// What a checkpoint says besides its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    pub kinds: Vec<String>,
+    pub term: i64,
 }
 
 /// How many reactions each policy has missed, when they were last counted.
@@ -49,12 +60,13 @@ struct Missed {
 }
 
 impl Reading {
-    /// A reading for these policies; nothing is read before somebody asks.
+    /// A reading for these policies; nothing is read before somebody asks. `pool` must be one of `daybook_writer`.
     #[must_use]
-    pub fn new(tail: Tail, end: End, policies: &[&dyn Policy]) -> Self {
+    pub fn new(tail: Tail, pool: PgPool, end: End, policies: &[&dyn Policy]) -> Self {
         let kinds = policies.iter().flat_map(|policy| policy.reads());
         Self(Arc::new(Inner {
             tail,
+            pool,
             end,
             window: Mutex::new(Window {
                 kinds: kinds.map(|&kind| kind.to_owned()).collect(),
@@ -82,6 +94,7 @@ impl Reading {
             return Ok(Page {
                 events: Vec::new(),
                 to: position,
+                noted: Arc::default(),
             });
         }
         let mut window = self.0.window.lock().await;
@@ -91,12 +104,13 @@ impl Reading {
             let until = window.after.min(end);
             drop(window);
             metrics::counter!("daybook_policy_readings_total", "by" => "one that is behind").increment(1);
-            let stretch = self
-                .0
-                .tail
-                .of_types(position, until, kinds, PAGE_EVENTS_MAX as i64)
-                .await?;
-            return self.opened(Page::from(stretch)).await;
+            let (stretch, noted) = self.read(position, until, kinds).await?;
+            let page = Page {
+                events: stretch.events.into_iter().map(Arc::new).collect(),
+                to: stretch.to,
+                noted: Arc::new(noted),
+            };
+            return self.opened(page).await;
         }
         if position > window.to {
             window.begin_at(position);
@@ -104,16 +118,37 @@ impl Reading {
         if position == window.to {
             metrics::counter!("daybook_policy_readings_total", "by" => "all").increment(1);
             let all: Vec<String> = window.kinds.iter().cloned().collect();
-            let stretch = self
-                .0
-                .tail
-                .of_types(position, end, &all, PAGE_EVENTS_MAX as i64)
-                .await?;
-            window.add(stretch);
+            let (stretch, noted) = self.read(position, end, &all).await?;
+            window.add(stretch, noted);
         }
         let page = window.page(position, kinds);
         drop(window);
         self.opened(page).await
+    }
+
+    /// Reads the book, and then how the checkpoints stand: whoever finds an event of a kind that is new to its policy finds
+    /// that the policy reads it, too, however short a time ago that was noted.
+    async fn read(
+        &self,
+        position: i64,
+        end: i64,
+        kinds: &[String],
+    ) -> Result<(Stretch, HashMap<String, Noted>), BookError> {
+        let stretch = self
+            .0
+            .tail
+            .of_types(position, end, kinds, PAGE_EVENTS_MAX as i64)
+            .await?;
+        if stretch.events.is_empty() {
+            return Ok((stretch, HashMap::new()));
+        }
+        let asking =
+            sqlx::query_as("select name, coalesce(kinds, '{}'), term from book.policies").fetch_all(&self.0.pool);
+        let noted: Vec<(String, Vec<String>, i64)> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+        let noted = noted
+            .into_iter()
+            .map(|(name, kinds, term)| (name, Noted { kinds, term }));
+        Ok((stretch, noted.collect()))
     }
 
     /// Opens what is sealed for the one who asked: memory holds events as they are stored, so that what is opened of
@@ -130,16 +165,16 @@ impl Reading {
         Ok(page)
     }
 
-    /// How many reactions a policy has missed, by a count that is at most [`COUNT_SECONDS`] old. `pool` must be one of
-    /// `daybook_writer`.
+    /// How many reactions a policy has missed, by a count that is at most [`COUNT_SECONDS`] old.
     ///
     /// # Errors
     /// The database's error.
-    pub async fn missed(&self, pool: &PgPool, policy: &str) -> Result<usize, BookError> {
+    pub async fn missed(&self, policy: &str) -> Result<usize, BookError> {
         let mut missed = self.0.missed.lock().await;
         let every = Duration::from_secs(COUNT_SECONDS);
         if missed.counted.is_none_or(|counted| counted.elapsed() >= every) {
-            let counting = sqlx::query_as("select policy, count(*) from book.missed group by policy").fetch_all(pool);
+            let counting = sqlx::query_as("select policy, count(*) from book.missed group by policy");
+            let counting = counting.fetch_all(&self.0.pool);
             let counts: Vec<(String, i64)> = answered(async { Ok::<_, BookError>(counting.await?) }).await?;
             missed.counts = counts.into_iter().collect();
             missed.counted = Some(Instant::now());
@@ -154,15 +189,6 @@ impl Reading {
     }
 }
 
-impl From<Stretch> for Page {
-    fn from(stretch: Stretch) -> Self {
-        Self {
-            events: stretch.events.into_iter().map(Arc::new).collect(),
-            to: stretch.to,
-        }
-    }
-}
-
 /// The latest stretch of the book that was read for all policies: every event of `kinds` after `after` and up to `to`.
 #[derive(Debug, Default)]
 struct Window {
@@ -171,6 +197,7 @@ struct Window {
     to: i64,
     events: VecDeque<Arc<Recorded<String>>>,
     bytes: usize,
+    noted: Arc<HashMap<String, Noted>>,
 }
 
 impl Window {
@@ -188,7 +215,10 @@ impl Window {
         self.bytes = 0;
     }
 
-    fn add(&mut self, stretch: Stretch) {
+    fn add(&mut self, stretch: Stretch, noted: HashMap<String, Noted>) {
+        if !stretch.events.is_empty() {
+            self.noted = Arc::new(noted);
+        }
         for event in stretch.events {
             self.bytes += weight(&event);
             self.events.push_back(Arc::new(event));
@@ -215,11 +245,16 @@ impl Window {
             let is_full = events.len() == PAGE_EVENTS_MAX || bytes > PAGE_BYTES_MAX;
             if let Some(last) = events.last().filter(|_| is_full) {
                 let to = last.position;
-                return Page { events, to };
+                let noted = self.noted.clone();
+                return Page { events, to, noted };
             }
             events.push(event.clone());
         }
-        Page { events, to: self.to }
+        Page {
+            events,
+            to: self.to,
+            noted: self.noted.clone(),
+        }
     }
 }
 

@@ -31,10 +31,8 @@ fn window(after: i64, events: impl IntoIterator<Item = (i64, &'static str)>, byt
     window.widen(&kinds(&["a.a", "a.b"]));
     window.begin_at(after);
     let events = events.into_iter().map(|(position, kind)| event(position, kind, bytes));
-    window.add(Stretch {
-        events: events.collect(),
-        to,
-    });
+    let events = events.collect();
+    window.add(Stretch { events, to }, HashMap::new());
     window
 }
 
