@@ -297,6 +297,24 @@ async fn a_field_that_does_not_open_is_named_in_the_log_and_stops_its_own_stream
     service.end().await;
 }
 
+#[tokio::test]
+async fn no_policy_reacts_to_an_event_that_did_not_open() {
+    let ledger = Ledger::open().await;
+    ledger
+        .does::<Register<Supplier>>(Uuid::now_v7(), supplier("Acme"))
+        .await;
+    let mut recorded = ledger.tail.after(0, 1).await.unwrap().remove(0);
+    recorded.metadata.unopened = vec!["name".to_owned()];
+    for policy in domain::POLICIES {
+        let failed = book::policy::react(&ledger.book, *policy, &recorded, None)
+            .await
+            .unwrap_err();
+        // So it is noted as missed, and tried again on demand.
+        assert!(!failed.is_transient(), "{failed}");
+        assert!(failed.to_string().contains("could not be opened (name)"), "{failed}");
+    }
+}
+
 /// Events of the stream of [`long_stream`]: several pages.
 const EVENTS: usize = 2_300;
 /// Which of them no fold of [`clumsy`] can bear.
