@@ -42,6 +42,8 @@ pub struct Parts {
     pub rebuilds: Rebuilds,
     pub standing: Standing,
     pub workers: Workers,
+    /// Whether this process serves commands and reads, or works only.
+    pub serves_api: bool,
     /// The last position of the book when this process started.
     pub began: i64,
     /// The last position of the book, as it grows.

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use book::lead::Leadership;
+use book::lease::Lease;
 use book::worker::{Beat, Work, pause};
 use book::{Book, BookError, Envelope, ExecuteError, Step};
 use chrono::{DateTime, Utc};
@@ -260,12 +261,7 @@ pub struct ArchiveWorker {
 impl Work for ArchiveWorker {
     type Error = ArchiveError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), ArchiveError> {
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), ArchiveError> {
         while !stop.is_cancelled() {
             let run = self.archiver.run(stop);
             tokio::pin!(run);
@@ -290,9 +286,7 @@ impl Work for ArchiveWorker {
                     return Ok(());
                 }
                 beat.beat(|_| {});
-                if !leadership.holds().await {
-                    return Err(ArchiveError::LeadLost);
-                }
+                lease.check()?;
                 pause(stop, Duration::from_secs(CHECK_SECONDS)).await;
             }
         }

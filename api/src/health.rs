@@ -1,6 +1,7 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,10 +27,14 @@ const LAG_SECONDS_MAX: f64 = 10.0;
 const UPKEEP_SECONDS: u64 = 5;
 /// How far the bus may be behind the book while the relay has trouble with it, in events.
 const RELAY_EVENTS_MAX: i64 = 1_000;
+/// For how long what a worker was stopped by counts, in seconds: while nobody else leads, it meets that again sooner.
+const STOPPED_SECONDS_MAX: u64 = 20;
 /// How long Postgres may take to answer the questions of a health check, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 3;
 
-/// What `/health/ready` says.
+/// What `/health/ready` says: whether this process does what it is for. One that serves is ready when it can
+/// append and answer reads, one that only works is ready when its workers do. Late tables, and workers that fail
+/// beside a service, are told under `degraded`.
 #[derive(Debug, Serialize)]
 struct Ready {
     ready: bool,
@@ -63,6 +68,9 @@ struct Worker {
     behind: i64,
     /// What it could not do and keeps for another try: parked streams, missed reactions.
     set_aside: usize,
+    /// The position of an event that only a newer program can work on, and that it does not go past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_before: Option<i64>,
     seconds_since_beat: f64,
 }
 
@@ -136,17 +144,24 @@ async fn look(app: &App) -> Ready {
                 .push(format!("Postgres has not answered within {ANSWER_SECONDS_MAX} s"));
         }
     }
+    if let Some((since, commands)) = app.book.stalled() {
+        let seconds = since.as_secs();
+        ready.problems.push(format!(
+            "no command has been written for {seconds} s, and {commands} wait"
+        ));
+    }
     for context in projections::CONTEXTS.iter().filter(|_| ready.postgres) {
         match ready.contexts.get(context.name) {
-            None => ready.problems.push(format!("{} has no tables yet", context.name)),
+            None if app.serves_api => ready.problems.push(format!("{} has no tables yet", context.name)),
+            None => ready.degraded.push(format!("{} has no tables yet", context.name)),
             Some(posting) if posting.position < app.began => {
-                ready.problems.push(format!(
+                ready.degraded.push(format!(
                     "{} has not posted what was in the book when this process started",
                     context.name
                 ));
             }
             Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
-                ready.problems.push(format!(
+                ready.degraded.push(format!(
                     "{} is {:.0} s behind the book",
                     context.name, posting.lag_seconds
                 ));
@@ -166,10 +181,15 @@ async fn look(app: &App) -> Ready {
             let words = format!("the {name} has set aside {}: see /v1/admin", worker.set_aside);
             ready.degraded.push(words);
         }
+        if let Some(position) = worker.stopped_before {
+            ready.degraded.push(format!(
+                "the {name} stops before position {position}, which only a newer version can work on: run that"
+            ));
+        }
         if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
             let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
-            // Without NATS the relay has nothing to say.
-            if name == RELAY && !ready.nats {
+            // Another process may lead, and commands and reads go on; without NATS the relay has nothing to say.
+            if app.serves_api || (name == RELAY && !ready.nats) {
                 ready.degraded.push(words)
             } else {
                 ready.problems.push(words)
@@ -180,6 +200,12 @@ async fn look(app: &App) -> Ready {
         ready
             .degraded
             .push("NATS is not connected; projectors read the book instead".to_owned());
+    }
+    let lost = app.workers.lost.load(Ordering::Relaxed);
+    if lost > 0 {
+        ready
+            .degraded
+            .push(format!("{lost} tasks of this process are gone: restart it"));
     }
     if app.stop.is_cancelled() {
         ready.problems.push("the process is stopping".to_owned());
@@ -225,6 +251,10 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
             leading: status.leading,
             position: status.position,
             set_aside: status.set_aside,
+            stopped_before: status
+                .stopped_before
+                .filter(|(_, met)| met.elapsed() < Duration::from_secs(STOPPED_SECONDS_MAX))
+                .map(|(position, _)| position),
             behind: status.lag,
             seconds_since_beat: status.last_beat.elapsed().as_secs_f64(),
         };

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use book::{BookError, ExecuteError, Refusal};
-use domain::Class;
+use domain::{Class, DecodeError};
 use serde::Serialize;
 use tracing::error;
 
@@ -280,12 +280,21 @@ impl From<BookError> for Problem {
         match error {
             BookError::EventTooLarge { .. } => Self::new(TOO_LARGE, error.to_string()),
             BookError::Overloaded => Self::new(OVERLOADED, error.to_string()),
-            BookError::Unavailable => Self::new(UNAVAILABLE, error.to_string()),
+            BookError::Unavailable | BookError::LeadLost(_) | BookError::Abandoned => {
+                Self::new(UNAVAILABLE, error.to_string())
+            }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
-            BookError::Decode(_) | BookError::Metadata(_) | BookError::Key(_) | BookError::Broken(_) => {
-                Self::internal(&error)
+            // Whoever runs Daybook must be told which stream it is, and whoever asks cannot mend it.
+            BookError::Decode(DecodeError::Sealed(_)) => {
+                error!(error = %error, "a request failed");
+                Self::new(INTERNAL, error.to_string())
             }
+            BookError::Decode(_)
+            | BookError::Metadata(_)
+            | BookError::Key(_)
+            | BookError::NewerNeeded { .. }
+            | BookError::Broken(_) => Self::internal(&error),
         }
     }
 }

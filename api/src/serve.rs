@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use book::{Book, Bus, Pools, Tail};
+use book::{Book, Bus, Pools, Tail, end, worker};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,11 +15,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use projections::Posted;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::app::{App, EVENT_STREAMS_MAX, LOG_READS_MAX, Parts};
 use crate::auth::keys::Verifier;
@@ -86,30 +87,33 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
     let mut tasks = JoinSet::new();
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
+    let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), book.committed());
     let means = Means {
         pools: &pools,
         book: &book,
         tail: &tail,
         posted: &posted,
         bus,
+        end: end.clone(),
         archive: config.archive.clone(),
         tasks: &mut tasks,
         stop: &drained,
     };
     let workers = workers::start(&roles, means)?;
-    let end = watch::Sender::new(0);
+    let lost = workers.lost.clone();
     let app = App::new(Parts {
         principals: Principals::new(book.clone()),
         rates: Rates::new(config.rate_per_second),
         rebuilds: Rebuilds::default(),
         standing: health::Standing::default(),
         began: tail.end().await?,
-        end: end.subscribe(),
+        end: end.changes(),
         requests: Semaphore::new(REQUESTS_MAX),
         log_reads: Semaphore::new(LOG_READS_MAX),
         event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
         under_way: UnderWay::default(),
         waiting: Waiting::default(),
+        serves_api: roles.contains(&Role::Api),
         stop: stop.clone(),
         pools: pools.clone(),
         book: book.clone(),
@@ -118,23 +122,33 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         verifier,
         workers,
     });
-    tasks.spawn(health::keep_up(drained.clone()));
-    tasks.spawn(workers::watch_end(tail, book.committed(), end, drained.clone()));
+    let until = drained.clone();
+    tasks.spawn(async move { worker::keep("metrics", &until, || health::keep_up(until.clone())).await });
+    let until = drained.clone();
+    tasks.spawn(async move { worker::keep("end of the book", &until, || watch.run(&until)).await });
     if roles.contains(&Role::Api) {
-        let (keys, rates, until) = (app.clone(), app.clone(), drained.clone());
-        tasks.spawn(async move { keys.verifier.refresh(until).await });
-        let until = drained.clone();
-        tasks.spawn(async move { rates.rates.sweep(until).await });
-        let means = waiting::Means {
-            pool: pools.projector.clone(),
-            posted: app.posted.clone(),
-            context: &projections::cloudwatcher::CONTEXT,
-            end: app.end.clone(),
-        };
-        tasks.spawn(waiting::follow(app.waiting.clone(), means, drained.clone()));
+        let (keys, until) = (app.clone(), drained.clone());
+        tasks.spawn(
+            async move { worker::keep("keys of tokens", &until, || keys.verifier.refresh(until.clone())).await },
+        );
+        let (rates, until) = (app.clone(), drained.clone());
+        tasks.spawn(async move { worker::keep("rates", &until, || rates.rates.sweep(until.clone())).await });
+        let (devices, until) = (app.clone(), drained.clone());
+        tasks.spawn(async move {
+            let follow = || {
+                let means = waiting::Means {
+                    pool: devices.pools.projector.clone(),
+                    posted: devices.posted.clone(),
+                    context: &projections::cloudwatcher::CONTEXT,
+                    end: devices.end.clone(),
+                };
+                waiting::follow(devices.waiting.clone(), means, until.clone())
+            };
+            worker::keep("devices that wait", &until, follow).await;
+        });
     }
     info!(%address, ?roles, "daybook serves");
-    let done = tokio::spawn(run(listener, router(app, &roles), stop, drained, tasks, pools));
+    let done = tokio::spawn(run(listener, router(app, &roles), stop, drained, tasks, lost, pools));
     Ok(Running { address, done })
 }
 
@@ -144,9 +158,13 @@ async fn run(
     stop: CancellationToken,
     drained: CancellationToken,
     mut tasks: JoinSet<()>,
+    lost: Arc<AtomicUsize>,
     pools: Pools,
 ) {
-    accept(listener, router, stop).await;
+    tokio::select! {
+        () = accept(listener, router, stop) => {}
+        () = watched(&mut tasks, &lost) => {}
+    }
     drained.cancel();
     let ended = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_secs(WORKERS_SECONDS_MAX), ended)
@@ -157,6 +175,19 @@ async fn run(
     }
     let _ = tokio::time::timeout(Duration::from_secs(WORKERS_SECONDS_MAX), pools.close()).await;
     info!("daybook has stopped");
+}
+
+/// Says so when a task ends while the process serves: each is to go on until it is stopped.
+async fn watched(tasks: &mut JoinSet<()>, lost: &AtomicUsize) {
+    while let Some(ended) = tasks.join_next().await {
+        let how = ended
+            .err()
+            .map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+        error!(how, "a task of this process is gone; restart it");
+        metrics::counter!("daybook_tasks_lost_total").increment(1);
+        lost.fetch_add(1, Ordering::Relaxed);
+    }
+    std::future::pending().await
 }
 
 /// Serves connections until `stop`, then lets the requests under way end.

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use book::policy::{self, PolicyWorker};
+use book::policy::{self, PolicyWorker, Reading};
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat, Status};
-use book::{Book, BookError, Bus, Pools, Tail};
+use book::{Book, BookError, Bus, End, Leases, Pools, Tail};
 use projections::generation::{Generation, State};
 use projections::rebuild::{self, RebuildError};
 use projections::{Context, Posted, Projector};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -39,10 +40,6 @@ pub enum Role {
 pub const RELAY: &str = "relay";
 pub const ARCHIVE: &str = "archive";
 
-/// How often the end of the book is looked at without having been told of a commit, in milliseconds.
-const END_POLL_MS: u64 = 200;
-/// How long a look at the end holds off the next one, in milliseconds.
-const END_PAUSE_MS: u64 = 3;
 /// Between attempts to prepare a context's tables, and between looks whose they are, in seconds.
 const PREPARE_SECONDS: u64 = 2;
 /// How long tables that another version made may stand still with events to post before this one makes
@@ -55,6 +52,8 @@ pub struct Workers {
     pub bus: Bus,
     /// What each says of itself, by its name.
     pub statuses: Vec<(String, watch::Receiver<Status>)>,
+    /// Tasks of the process that are gone although it serves.
+    pub lost: Arc<AtomicUsize>,
 }
 
 /// What the workers need.
@@ -65,6 +64,8 @@ pub struct Means<'a> {
     pub tail: &'a Tail,
     pub posted: &'a Posted,
     pub bus: Bus,
+    /// The end of the book, which somebody watches.
+    pub end: End,
     /// The folder of archives.
     pub archive: PathBuf,
     pub tasks: &'a mut JoinSet<()>,
@@ -82,23 +83,38 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         tail,
         posted,
         bus,
+        end,
         archive,
         tasks,
         stop,
     } = means;
+    // All leads of the process rest on one session.
+    let leases = Leases::start(&pools.projector);
     let mut workers = Workers {
         bus: bus.clone(),
         statuses: Vec::new(),
+        lost: Arc::default(),
     };
     if roles.contains(&Role::Api) || roles.contains(&Role::Policy) {
-        tasks.spawn(bus.clone().announce(book.committed(), stop.clone()));
+        let (bus, committed, until) = (bus.clone(), book.committed(), stop.clone());
+        tasks.spawn(async move {
+            let announce = || bus.clone().announce(committed.clone(), until.clone());
+            worker::keep("announcements", &until, announce).await;
+        });
     }
     if roles.contains(&Role::Api) {
-        tasks.spawn(book.pace().keep(pools.projector.clone(), stop.clone()));
-        tasks.spawn(book::retention::sweep_receipts(pools.writer.clone(), stop.clone()));
+        let (pace, pool, end, until) = (book.pace(), pools.projector.clone(), end.clone(), stop.clone());
+        tasks.spawn(async move {
+            worker::keep("pace", &until, || pace.keep(&pool, end.clone(), &until)).await;
+        });
+        let (pool, until) = (pools.writer.clone(), stop.clone());
+        tasks.spawn(async move {
+            worker::keep("retention", &until, || book::retention::sweep_receipts(&pool, &until)).await;
+        });
     }
     if roles.contains(&Role::Relay) {
         let relay = Relay::new(tail.clone(), bus.clone(), book.committed());
+        let relay = relay.leased(leases.clone()).watching(end.clone());
         workers.statuses.push((RELAY.to_owned(), relay.status()));
         tasks.spawn(relay.run(stop.clone()));
     }
@@ -109,10 +125,12 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             workers
                 .statuses
                 .push((format!("projector {}", context.name), projector.status()));
+            let projector = projector.leased(leases.clone()).watching(end.clone());
             tasks.spawn(post(context, projector, pools.clone(), tail.clone(), stop.clone()));
         }
     }
     if roles.contains(&Role::Policy) {
+        let reading = Reading::new(tail.clone(), end.clone(), domain::POLICIES);
         for &policy in domain::POLICIES {
             let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
             workers.statuses.push((name.clone(), beat.status()));
@@ -120,12 +138,10 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
                 policy,
                 pool: pools.writer.clone(),
                 book: book.clone(),
-                tail: tail.clone(),
-                bus: bus.clone(),
-                committed: book.committed(),
+                reading: reading.clone(),
             };
-            let (lock, pool) = (policy::lock_name(policy), pools.writer.clone());
-            tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
+            let lock = policy::lock_name(policy);
+            tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
         }
         let beat = Beat::default();
         workers.statuses.push(("timers".to_owned(), beat.status()));
@@ -134,23 +150,34 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             book: book.clone(),
             policies: domain::POLICIES,
         };
-        let (lock, pool) = (timers::LOCK_NAME.to_owned(), pools.writer.clone());
-        tasks.spawn(worker::run(worker, lock, pool, beat, stop.clone()));
+        let lock = timers::LOCK_NAME.to_owned();
+        tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
     }
     if roles.contains(&Role::Reactor) {
         let beat = Beat::default();
         workers.statuses.push((ARCHIVE.to_owned(), beat.status()));
         let archiver = Archiver::new(pools.projector.clone(), book.clone(), archive);
-        let (lock, pool) = (crate::archive::LOCK_NAME.to_owned(), pools.writer.clone());
-        tasks.spawn(worker::run(ArchiveWorker { archiver }, lock, pool, beat, stop.clone()));
+        let lock = crate::archive::LOCK_NAME.to_owned();
+        tasks.spawn(worker::run(
+            ArchiveWorker { archiver },
+            lock,
+            leases,
+            beat,
+            stop.clone(),
+        ));
     }
     Ok(workers)
 }
 
 /// Makes sure that the context's tables are those of this program, then posts into them.
 async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
-    prepare(context, &pools, &tail, &stop).await;
-    tokio::join!(projector.run(stop.clone()), keep_posted(context, &pools, &tail, &stop));
+    let name = format!("tables of {}", context.name);
+    let preparing = async {
+        prepare(context, &pools, &tail, &stop).await;
+        worker::keep(&name, &stop, || keep_posted(context, &pools, &tail, &stop)).await;
+    };
+    // Meanwhile the projector stands by, or fails until there are tables of this program.
+    tokio::join!(projector.run(stop.clone()), preparing);
 }
 
 /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may
@@ -227,28 +254,6 @@ async fn prepare(context: &'static Context, pools: &Pools, tail: &Tail, stop: &C
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(PREPARE_SECONDS)) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Keeps `end` at the last position of the book: told of commits here, and polling for those elsewhere.
-pub async fn watch_end(tail: Tail, committed: Arc<Notify>, end: watch::Sender<i64>, stop: CancellationToken) {
-    loop {
-        let told = committed.notified();
-        tokio::pin!(told);
-        told.as_mut().enable();
-        match tail.end().await {
-            Ok(last) => {
-                end.send_if_modified(|end| std::mem::replace(end, last) != last);
-            }
-            Err(error) => warn!(error = %error, "the end of the book cannot be read"),
-        }
-        // Commits matter only to those who follow the log; the service itself holds one receiver.
-        let followed = end.receiver_count() > 1;
-        tokio::select! {
-            () = told, if followed => tokio::time::sleep(Duration::from_millis(END_PAUSE_MS)).await,
-            () = tokio::time::sleep(Duration::from_millis(END_POLL_MS)) => {}
             () = stop.cancelled() => return,
         }
     }

@@ -1,17 +1,21 @@
 //! The group-commit appender: one task per process that writes waiting appends together.
 
+mod progress;
+
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 use uuid::Uuid;
 
 use crate::BookError;
 use crate::append::{self, Append, Outcome};
 use crate::pace::Pace;
+
+use progress::Progress;
 
 /// Commands written in one round trip.
 pub const BATCH_COMMANDS_MAX: usize = 512;
@@ -26,8 +30,9 @@ const RETRY_MS: u64 = 100;
 /// a connection that has gone silent would keep the batch for as long as the kernel hopes.
 const ATTEMPT_SECONDS_MAX: u64 = 6;
 
-/// Batches on their way at one time: while the database writes one, the next is made and sent.
-/// They may touch the same streams; the database's lock puts them in order and its checks decide.
+/// Batches on their way at one time, each over a connection of its own: while the database writes one, the
+/// next is made and sent. They may touch the same streams; the database's lock puts them in order and its
+/// checks decide.
 pub const BATCHES_IN_FLIGHT: usize = 2;
 
 type Reply = oneshot::Sender<Result<Outcome, BookError>>;
@@ -41,6 +46,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Appender {
     queue: mpsc::Sender<Waiting>,
+    progress: Progress,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -52,10 +58,18 @@ impl std::fmt::Debug for Waiting {
 impl Appender {
     /// Starts the task. It ends when every handle is dropped and the queue is written.
     #[must_use]
-    pub fn start(pool: PgPool, pace: Pace) -> Self {
+    pub fn start(pool: &PgPool, pace: Pace) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
-        tokio::spawn(run(pool, pace, waiting));
-        Self { queue }
+        let progress = Progress::default();
+        let options = pool.connect_options().as_ref().clone();
+        tokio::spawn(run(options, pace, waiting, progress.clone()));
+        Self { queue, progress }
+    }
+
+    /// For how long commands have waited without one being written, and how many do; `None` while all is well.
+    #[must_use]
+    pub fn stalled(&self) -> Option<(Duration, usize)> {
+        self.progress.stalled()
     }
 
     /// Queues the append and waits for what became of it.
@@ -65,6 +79,7 @@ impl Appender {
     /// stayed unknown, or the database's error.
     pub async fn append(&self, append: Append) -> Result<Outcome, BookError> {
         let (reply, outcome) = oneshot::channel();
+        let _waits = self.progress.waits();
         self.queue
             .try_send(Waiting { append, reply })
             .map_err(|_| BookError::Overloaded)?;
@@ -72,11 +87,14 @@ impl Appender {
     }
 }
 
-async fn run(pool: PgPool, pace: Pace, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(options: PgConnectOptions, pace: Pace, mut queue: mpsc::Receiver<Waiting>, progress: Progress) {
     let mut waiting = VecDeque::new();
-    let batches = Arc::new(Semaphore::new(BATCHES_IN_FLIGHT));
+    let (turns, mut free) = mpsc::channel(BATCHES_IN_FLIGHT);
+    for _ in 0..BATCHES_IN_FLIGHT {
+        let _ = turns.try_send(Line::to(options.clone()));
+    }
     loop {
-        let Ok(turn) = batches.clone().acquire_owned().await else {
+        let Some(line) = free.recv().await else {
             return;
         };
         if waiting.is_empty() {
@@ -95,19 +113,55 @@ async fn run(pool: PgPool, pace: Pace, mut queue: mpsc::Receiver<Waiting>) {
             }
         }
         let (appends, replies) = gather(&mut waiting);
-        let pool = pool.clone();
+        let (progress, turns) = (progress.clone(), turns.clone());
+        // However the task ends, the next batch gets the line.
+        let mut turn = Turn { turns, line };
         tokio::spawn(async move {
-            write_and_reply(&pool, appends, replies).await;
-            drop(turn);
+            write_and_reply(&mut turn.line, appends, replies, &progress).await;
         });
     }
 }
 
-async fn write_and_reply(pool: &PgPool, appends: Vec<Append>, replies: Vec<Reply>) {
+/// The way to the database for one batch at a time: connected when it is needed, given up once it does not
+/// answer. A pool would ask a connection how it is before it lets it go, and wait for the answer without end.
+struct Line {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+}
+
+impl Line {
+    fn to(options: PgConnectOptions) -> Self {
+        Self {
+            options,
+            connection: None,
+        }
+    }
+}
+
+/// Gives the line to the next batch.
+struct Turn {
+    turns: mpsc::Sender<Line>,
+    line: Line,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let line = Line {
+            options: self.line.options.clone(),
+            connection: self.line.connection.take(),
+        };
+        let _ = self.turns.try_send(line);
+    }
+}
+
+async fn write_and_reply(line: &mut Line, appends: Vec<Append>, replies: Vec<Reply>, progress: &Progress) {
     metrics::histogram!("daybook_append_batch_commands").record(appends.len() as f64);
     let started = Instant::now();
-    let outcomes = write(pool, &appends).await;
+    let outcomes = write(line, &appends).await;
     metrics::histogram!("daybook_append_seconds").record(started.elapsed().as_secs_f64());
+    if outcomes.iter().any(Result::is_ok) {
+        progress.made();
+    }
     for (reply, outcome) in replies.into_iter().zip(outcomes) {
         // Whoever waited may be gone; the receipt keeps the answer.
         let _ = reply.send(outcome);
@@ -178,10 +232,10 @@ impl Touched {
 }
 
 /// Writes a batch, again and again while its outcome is unknown: receipts make that safe.
-async fn write(pool: &PgPool, appends: &[Append]) -> Vec<Result<Outcome, BookError>> {
+async fn write(line: &mut Line, appends: &[Append]) -> Vec<Result<Outcome, BookError>> {
     let started = Instant::now();
     loop {
-        match attempt(pool, appends).await {
+        match attempt(line, appends).await {
             Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
             Err(error) if error.is_transient() => {
                 if started.elapsed() > Duration::from_secs(PATIENCE_SECONDS) {
@@ -195,7 +249,7 @@ async fn write(pool: &PgPool, appends: &[Append]) -> Vec<Result<Outcome, BookErr
             Err(_) => {
                 let mut outcomes = Vec::with_capacity(appends.len());
                 for append in appends {
-                    outcomes.push(alone(pool, append).await);
+                    outcomes.push(alone(line, append).await);
                 }
                 return outcomes;
             }
@@ -203,23 +257,29 @@ async fn write(pool: &PgPool, appends: &[Append]) -> Vec<Result<Outcome, BookErr
     }
 }
 
-/// Sends a batch once, on a connection that goes back to the pool only when the call has ended.
-async fn attempt(pool: &PgPool, appends: &[Append]) -> Result<Vec<Outcome>, BookError> {
-    let mut connection = pool.acquire().await?;
+/// Sends a batch once. A connection that does not answer in time, or whose call failed, is closed on the spot.
+async fn attempt(line: &mut Line, appends: &[Append]) -> Result<Vec<Outcome>, BookError> {
+    let calling = async {
+        let mut connection = match line.connection.take() {
+            Some(connection) => connection,
+            None => PgConnection::connect_with(&line.options).await?,
+        };
+        let outcomes = append::append(&mut connection, appends).await;
+        Ok((connection, outcomes))
+    };
     let limit = Duration::from_secs(ATTEMPT_SECONDS_MAX);
-    match tokio::time::timeout(limit, append::append(&mut connection, appends)).await {
-        Ok(outcomes) => outcomes,
-        Err(_) => {
-            // The pool would ask the connection how it is, wait for an answer behind the call that is
-            // under way, and be one connection short until then.
-            drop(connection.detach());
-            Err(BookError::Unavailable)
-        }
+    let called: Result<_, BookError> = tokio::time::timeout(limit, calling)
+        .await
+        .unwrap_or(Err(BookError::Unavailable));
+    let (connection, outcomes) = called?;
+    if outcomes.as_ref().err().is_none_or(|error| !error.is_transient()) {
+        line.connection = Some(connection);
     }
+    outcomes
 }
 
-async fn alone(pool: &PgPool, append: &Append) -> Result<Outcome, BookError> {
-    Box::pin(write(pool, std::slice::from_ref(append)))
+async fn alone(line: &mut Line, append: &Append) -> Result<Outcome, BookError> {
+    Box::pin(write(line, std::slice::from_ref(append)))
         .await
         .pop()
         .unwrap_or(Err(BookError::Unavailable))

@@ -23,6 +23,22 @@ pub enum BookError {
     /// An event is larger than [`crate::append::EVENT_BYTES_MAX`].
     #[error("the event would be {bytes} bytes; at most {max} are allowed", max = crate::append::EVENT_BYTES_MAX)]
     EventTooLarge { bytes: usize },
+    /// Another process may lead by now.
+    #[error("the lead of {0:?} is lost")]
+    LeadLost(String),
+    /// A policy met an event that only a newer program can react to.
+    #[error(
+        "policy {policy} stops before position {position}: a newer program reads {kind} for it, and this one does not; \
+         run the newer one"
+    )]
+    NewerNeeded {
+        policy: &'static str,
+        position: i64,
+        kind: String,
+    },
+    /// The sender left before the command was appended; nothing was written.
+    #[error("whoever sent the command has left; nothing was written")]
+    Abandoned,
     #[error("the book is broken: {0}")]
     Broken(String),
 }
@@ -33,11 +49,21 @@ impl BookError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => is_transient(error),
-            Self::Bus(_) | Self::Overloaded | Self::Unavailable => true,
-            Self::Decode(_) | Self::Metadata(_) | Self::Key(_) | Self::EventTooLarge { .. } | Self::Broken(_) => false,
+            Self::Bus(_) | Self::Overloaded | Self::Unavailable | Self::LeadLost(_) | Self::Abandoned => true,
+            Self::Decode(_)
+            | Self::Metadata(_)
+            | Self::Key(_)
+            | Self::EventTooLarge { .. }
+            | Self::NewerNeeded { .. }
+            | Self::Broken(_) => false,
         }
     }
 }
+
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// The server ended a session that stood still in a transaction, or whose transaction took too long.
+const IDLE_IN_TRANSACTION: &str = "25P03";
+const TRANSACTION_TOO_LONG: &str = "25P04";
 
 /// Whether a database error is about the server or the connection, not about what was asked.
 #[must_use]
@@ -49,7 +75,7 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
             // Connection, transaction rollback, resources, lock not available, operator intervention.
             code.get(..2)
                 .is_some_and(|class| ["08", "40", "53", "57"].contains(&class))
-                || code == "55P03"
+                || [LOCK_NOT_AVAILABLE, IDLE_IN_TRANSACTION, TRANSACTION_TOO_LONG].contains(&&*code)
         }),
         _ => false,
     }

@@ -8,16 +8,16 @@ use domain::fact::AnyState;
 use domain::{Facts, Together};
 use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::append::{self, Outcome, Receipt};
-use crate::appender::{Appender, BATCHES_IN_FLIGHT};
+use crate::appender::Appender;
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
 use crate::pace::Pace;
-use crate::pools::{ACQUIRE_SECONDS_MAX, answered};
+use crate::pools::answered;
 use crate::step::{Asker, Circumstances};
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
@@ -62,7 +62,7 @@ impl Book {
             // We only ever read through it; it has no snapshots and never will, see Sourced.
             repository: PostgresEventRepository::new(pool.clone()).with_tables("book.events", "book.snapshots"),
             vault: Vault::new(pool.clone(), master),
-            appender: Appender::start(connections_of_its_own(&pool), pace.clone()),
+            appender: Appender::start(&pool, pace.clone()),
             pace,
             cache: Cache::default(),
             turns: Turns::default(),
@@ -138,32 +138,60 @@ impl Book {
         fact: domain::FactRef,
         sequence: i64,
     ) -> Result<Option<AnyState>, BookError> {
-        let until = facts::Until::Sequence(sequence);
-        let loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until))
-            .await?
-            .pop();
-        Ok(loaded
-            .filter(|loaded| loaded.tenant == Some(tenant))
-            .map(|loaded| loaded.state))
+        let loaded = self.loaded_at(tenant, fact, sequence).await?;
+        Ok(loaded.map(|loaded| loaded.state))
     }
 
-    /// As [`Book::any_state`], for the stream that a step names; a stream without events has its kind's
-    /// default state.
+    /// As [`Book::state_at`], with what it was folded from.
+    pub(crate) async fn loaded_at(
+        &self,
+        tenant: Uuid,
+        fact: domain::FactRef,
+        sequence: i64,
+    ) -> Result<Option<Loaded>, BookError> {
+        let until = facts::Until::Sequence(sequence);
+        let mut loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until)).await?;
+        Ok(loaded.pop().filter(|loaded| loaded.tenant == Some(tenant)))
+    }
+
+    /// As [`Book::any_state`], with the sequence that the stream is at; 0 when it has no events.
+    ///
+    /// # Errors
+    /// As [`Book::state`].
+    pub async fn seen(&self, tenant: Uuid, fact: domain::FactRef) -> Result<(Option<AnyState>, i64), BookError> {
+        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
+        Ok(loaded.map_or((None, 0), |loaded| {
+            let sequence = loaded.sequence;
+            (Some(loaded.state).filter(|_| loaded.tenant == Some(tenant)), sequence)
+        }))
+    }
+
+    /// As [`Book::seen`], for the stream that a step names; a stream without events has its kind's default state.
     ///
     /// # Errors
     /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
-    pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<AnyState, ExecuteError> {
-        Ok(self.0.own(tenant, step, Trust::Book).await?.state)
+    pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<(AnyState, i64), ExecuteError> {
+        let loaded = self.0.own(tenant, step, Trust::Book).await?;
+        Ok((loaded.state, loaded.sequence))
     }
 
-    /// Carries out the steps as one: all are appended or none. Runs to its end even if the caller
-    /// stops waiting, so that a client that hangs up never leaves a transaction half done.
+    /// For how long commands have waited without one being written, and how many do; `None` while all is well.
+    #[must_use]
+    pub fn stalled(&self) -> Option<(Duration, usize)> {
+        self.0.appender.stalled()
+    }
+
+    /// Carries out the steps as one: all are appended or none. A client that hangs up never leaves a transaction
+    /// half done: once the appender has the command it is carried out to its end; before that, whoever stops
+    /// waiting gives it up, so that what is sent next under the same key is not overtaken by it.
     ///
     /// # Errors
     /// [`ExecuteError`]; nothing was written, except that after [`BookError::Unavailable`] it may have been.
     pub async fn execute(&self, envelope: Envelope, steps: Vec<Step>) -> Result<Answer, ExecuteError> {
         let book = self.clone();
-        match tokio::spawn(async move { book.0.execute(&envelope, &steps).await }).await {
+        let left = CancellationToken::new();
+        let _waits = left.clone().drop_guard();
+        match tokio::spawn(async move { book.0.execute(&envelope, &steps, &left).await }).await {
             Ok(answer) => answer,
             Err(error) => Err(BookError::Broken(format!("deciding a command panicked: {error}")).into()),
         }
@@ -190,7 +218,18 @@ impl Trust {
 }
 
 impl Inner {
-    async fn execute(&self, envelope: &Envelope, steps: &[Step]) -> Result<Answer, ExecuteError> {
+    async fn execute(
+        &self,
+        envelope: &Envelope,
+        steps: &[Step],
+        left: &CancellationToken,
+    ) -> Result<Answer, ExecuteError> {
+        // Two sendings under one key are answered one after the other: a refusal of the second while the first
+        // is on its way would be none.
+        let _turn = match envelope.repeatable {
+            true => self.turns.take(vec![("command", envelope.command_id)]).await,
+            false => Vec::new(),
+        };
         if let Some(answer) = self.repeated(envelope).await? {
             return Ok(answer);
         }
@@ -203,7 +242,7 @@ impl Inner {
         let seed = Uuid::new_v4();
         let mut trust = Trust::Guess;
         for _ in 0..RACES_MAX {
-            return match self.attempt(envelope, steps, seed, trust).await {
+            return match self.attempt(envelope, steps, seed, trust, left).await {
                 Ok(Some(answer)) => Ok(answer),
                 Ok(None) => {
                     metrics::counter!("daybook_lost_races_total").increment(1);
@@ -243,6 +282,7 @@ impl Inner {
         steps: &[Step],
         seed: Uuid,
         trust: Trust,
+        left: &CancellationToken,
     ) -> Result<Option<Answer>, ExecuteError> {
         let mut draft = Draft::default();
         for (index, step) in steps.iter().enumerate() {
@@ -274,6 +314,9 @@ impl Inner {
                 .await?
                 .map_err(ExecuteError::Refused)?;
             answered(draft.add(&self.vault, envelope, step, before, decided)).await?;
+        }
+        if left.is_cancelled() {
+            return Err(BookError::Abandoned.into());
         }
         match draft.clash() {
             None => self.append(envelope, steps, draft).await,
@@ -378,6 +421,13 @@ impl Inner {
                 break;
             }
             for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust).await?) {
+                let let_through_at = step.let_through_at(fact.aggregate_type, fact.id);
+                if let Some(expected) = let_through_at.filter(|&expected| expected != loaded.sequence) {
+                    return Err(ExecuteError::Moved {
+                        expected,
+                        sequence: loaded.sequence,
+                    });
+                }
                 // An earlier step of the same command may have changed what this one reads.
                 let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
                 draft.read(fact.aggregate_type, fact.id, loaded.sequence);
@@ -420,14 +470,6 @@ impl Inner {
         }
         Ok(found.into_iter().flatten().collect())
     }
-}
-
-/// The appender must not wait behind the loads of the commands that wait for it.
-fn connections_of_its_own(pool: &PgPool) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(BATCHES_IN_FLIGHT as u32)
-        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
-        .connect_lazy_with(pool.connect_options().as_ref().clone())
 }
 
 /// What is carried out as one with the step of this index.

@@ -6,6 +6,7 @@ pub mod appender;
 pub mod cache;
 pub mod claims;
 mod draft;
+pub mod end;
 pub mod error;
 pub mod execute;
 pub mod facts;
@@ -19,6 +20,7 @@ pub mod vault;
 pub mod bus;
 pub mod feed;
 pub mod lead;
+pub mod lease;
 pub mod worker;
 
 pub mod policy;
@@ -27,9 +29,11 @@ pub mod retention;
 pub mod timers;
 
 pub use bus::Bus;
+pub use end::End;
 pub use error::{BookError, is_transient};
 pub use execute::{Answer, Book, Envelope, ExecuteError, Refusal, StreamAnswer};
 pub use feed::Feed;
+pub use lease::{Lease, Leases};
 pub use pools::Pools;
 pub use step::Step;
 pub use tail::Tail;

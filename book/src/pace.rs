@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::BookError;
+use crate::pools::answered;
+use crate::{BookError, End};
 
 /// The age of the first event that is not posted from which on appends are slowed, in milliseconds.
 const LAG_MS_FREE: u64 = 200;
@@ -37,26 +38,55 @@ impl Pace {
     fn set(&self, lag_ms: u64) {
         let wait = wait(lag_ms);
         metrics::gauge!("daybook_append_wait_seconds").set(wait.as_secs_f64());
+        metrics::gauge!("daybook_tables_late_seconds").set(lag_ms as f64 / 1e3);
         self.0
             .store(u64::try_from(wait.as_micros()).unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Keeps the pace by how far the live tables are, until stopped.
-    pub async fn keep(self, pool: PgPool, stop: CancellationToken) {
+    /// Keeps the pace by how far the live tables are, until stopped. Looks only while the book grows or tables
+    /// are behind it.
+    pub async fn keep(&self, pool: &PgPool, mut end: End, stop: &CancellationToken) {
+        let mut is_late = false;
         loop {
-            match lag_ms(&pool).await {
-                Ok(lag_ms) => self.set(lag_ms),
+            let known = end.position();
+            let lag_ms = match answered(lag_ms(pool)).await {
+                Ok(lag_ms) => {
+                    self.set(lag_ms);
+                    is_late = told(is_late, lag_ms);
+                    lag_ms
+                }
                 Err(error) => {
                     self.set(0);
                     warn!(%error, "cannot see how far the tables are; appends are not slowed");
+                    1
                 }
-            }
+            };
+            let look_again = async {
+                if lag_ms == 0 {
+                    end.beyond(known).await;
+                }
+                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+            };
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
+                () = look_again => {}
                 () = stop.cancelled() => return,
             }
         }
     }
+}
+
+/// Says in the log when the tables begin to be late, and when that is over; whether they are.
+fn told(was_late: bool, lag_ms: u64) -> bool {
+    let is_late = lag_ms >= LAG_MS_HOPELESS;
+    if is_late && !was_late {
+        warn!(
+            lag_ms,
+            "the tables are late: reads show what was; see daybook_tables_late_seconds"
+        );
+    } else if was_late && !is_late {
+        info!("the tables are not late any more");
+    }
+    is_late
 }
 
 /// The age of the oldest event that a context still has to post; 0 when all have posted everything.

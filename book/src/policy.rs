@@ -3,9 +3,15 @@
 //! A command's id is derived from the event that caused it, and its receipt makes a repeat change
 //! nothing: the checkpoint may lag behind what was done, but never the other way round.
 
+pub mod checkpoint;
 pub mod missed;
+pub mod reading;
+pub mod states;
+pub mod timer;
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,51 +20,29 @@ use domain::fact::AnyState;
 use domain::{AnyCommand, AnyEvent, FactRef, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgConnection, PgPool};
-use tokio::sync::Notify;
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 use uuid::Uuid;
 
-use crate::lead::Leadership;
-use crate::worker::{Beat, Work, pause};
-use crate::{Answer, Book, BookError, Bus, Envelope, ExecuteError, Step, Tail};
+use crate::lease::Lease;
+use crate::pools::answered;
+use crate::worker::{Beat, Work, pause, words};
+use crate::{Answer, Book, BookError, Envelope, ExecuteError, Step};
 
-/// Events that a policy looks at before it writes down how far it is.
-const PAGE_EVENTS: i64 = 1_000;
+use checkpoint::Checkpoint;
+pub use checkpoint::register;
+pub use reading::Reading;
+use states::States;
+use timer::Timer;
+
 /// Streams whose events are reacted to at one time; one stream's in order.
 const STREAMS_AT_ONCE: usize = 32;
-/// How often the book is looked at without having been told of a commit, in milliseconds.
-const POLL_MS: u64 = 200;
-/// How long to wait after a page, so that the next one is worth the look, in milliseconds.
-const GATHER_MS: u64 = 5;
 /// How often a command is sent again that lost to others, and how long after, in milliseconds and longer each time.
 const CONTENDED_MAX: u32 = 10;
 const CONTENDED_MS: u64 = 20;
 /// How often the checkpoint is written while nothing is reacted to, and the lead is made sure of, in seconds.
 const CHECK_SECONDS: u64 = 1;
-
-/// Registers the policies that are new to this book: they begin at its end, and never act on what
-/// came before. Called by whoever migrates.
-///
-/// # Errors
-/// The database's error.
-pub async fn register(pool: &PgPool, policies: &[&dyn Policy]) -> Result<(), BookError> {
-    for policy in policies {
-        let new = sqlx::query(
-            "insert into book.policies (name, floor, position)
-             select $1, last, last from book.last_position() as last on conflict (name) do nothing",
-        )
-        .bind(policy.name())
-        .execute(pool)
-        .await?
-        .rows_affected();
-        if new > 0 {
-            info!(policy = policy.name(), "a new policy begins at the end of the book");
-        }
-    }
-    Ok(())
-}
 
 /// The name of the lock under which a policy's workers elect their leader.
 #[must_use]
@@ -72,101 +56,112 @@ pub struct PolicyWorker {
     pub policy: &'static dyn Policy,
     pub pool: PgPool,
     pub book: Book,
-    pub tail: Tail,
-    pub bus: Bus,
-    /// Told after every commit of this process.
-    pub committed: Arc<Notify>,
+    /// Shared by all policies of the process.
+    pub reading: Reading,
+}
+
+/// What a leader keeps to while it reacts.
+#[derive(Debug, Clone, Copy)]
+struct Lead<'a> {
+    lease: &'a Lease,
+    beat: &'a Beat,
+    states: &'a States,
 }
 
 impl Work for PolicyWorker {
     type Error = BookError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
-        let mut written = self.checkpoint().await?;
-        let mut position = written;
-        let mut wakes = self.bus.wakes().await.ok();
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
+        let mut checkpoint = Checkpoint::begin(&self.pool, self.policy).await?;
+        let states = States::default();
+        let lead = Lead {
+            lease,
+            beat,
+            states: &states,
+        };
+        let mut end = self.reading.end();
+        let mut position = checkpoint.position();
         let mut checked = Instant::now();
         while !stop.is_cancelled() {
-            let committed = self.committed.notified();
-            tokio::pin!(committed);
-            // From here on no commit goes unnoticed, also while the page is being read.
-            committed.as_mut().enable();
-            let page = self.tail.of_types(position, self.policy.reads(), PAGE_EVENTS).await?;
-            if !page.events.is_empty() {
-                let timers = self.react(page.events).await?;
-                self.advance(written, page.to, &timers).await?;
-                written = page.to;
-            }
-            let idle = position == page.to;
-            position = page.to;
+            let page = self.reading.page(position, checkpoint.kinds()).await?;
+            let from = position;
+            position = self.turn(page, lead, &mut checkpoint).await?;
             beat.beat(|status| status.position = position);
-            if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
+            if checked.elapsed() >= Duration::from_secs(CHECK_SECONDS) {
                 checked = Instant::now();
-                if !leadership.holds().await {
-                    return Err(BookError::Broken("the lead was lost".to_owned()));
-                }
-                if position > written {
-                    self.advance(written, position, &[]).await?;
-                    written = position;
-                }
-                let (lag, missed) = (self.tail.end().await? - position, self.missed_count().await?);
-                metrics::gauge!("daybook_policy_lag", "policy" => self.policy.name()).set(lag as f64);
-                metrics::gauge!("daybook_policy_missed", "policy" => self.policy.name()).set(missed as f64);
-                beat.beat(|status| {
-                    status.lag = lag;
-                    status.set_aside = missed;
-                });
+                self.check(position, lead, &mut checkpoint).await?;
             }
-            if idle {
-                let woken = async {
-                    match &mut wakes {
-                        Some(wakes) => wakes.next().await.is_some(),
-                        None => std::future::pending().await,
-                    }
-                };
+            if position == from {
                 tokio::select! {
-                    () = committed => {}
-                    still = woken => if !still { wakes = None },
-                    () = pause(stop, Duration::from_millis(POLL_MS)) => {}
+                    () = end.beyond(position) => {}
+                    () = pause(stop, Duration::from_secs(CHECK_SECONDS)) => {}
                 }
             }
-            pause(stop, Duration::from_millis(GATHER_MS)).await;
-            drain(wakes.as_mut());
         }
-        if position > written {
-            self.advance(written, position, &[]).await?;
+        if position > checkpoint.position() {
+            lease.check()?;
+            checkpoint.advance(position, &[]).await?;
         }
         Ok(())
     }
 }
 
 impl PolicyWorker {
-    async fn checkpoint(&self) -> Result<i64, BookError> {
-        // Migrating has done it, unless the policy is newer than the last migration.
-        register(&self.pool, &[self.policy]).await?;
-        let position = sqlx::query_scalar("select position from book.policies where name = $1")
-            .bind(self.policy.name())
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(position)
+    /// Reacts to a page, and says how far the policy is then. It stops before the first event of a kind that only a
+    /// newer version of the policy reads, and fails there.
+    async fn turn(&self, page: reading::Page, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<i64, BookError> {
+        let mut events = page.events;
+        let is_read = |event: &Arc<Recorded<String>>| self.policy.reads().contains(&event.aggregate_type.as_str());
+        let readable = events.iter().take_while(|event| is_read(event)).count();
+        let unread = events.split_off(readable).into_iter().next();
+        let to = unread.as_ref().map_or(page.to, |unread| unread.position - 1);
+        if !events.is_empty() {
+            let timers = self.react(events, lead).await?;
+            lead.lease.check()?;
+            checkpoint.advance(to, &timers).await?;
+        }
+        let Some(unread) = unread else {
+            return Ok(to);
+        };
+        if to > checkpoint.position() {
+            lead.lease.check()?;
+            checkpoint.advance(to, &[]).await?;
+        }
+        let (policy, position) = (self.policy.name(), unread.position);
+        metrics::counter!("daybook_policy_newer_needed_total", "policy" => policy).increment(1);
+        lead.beat.beat(|status| {
+            status.position = to;
+            status.stopped_before = Some((position, Instant::now()));
+        });
+        Err(BookError::NewerNeeded {
+            policy,
+            position,
+            kind: unread.aggregate_type.clone(),
+        })
     }
 
-    async fn missed_count(&self) -> Result<usize, BookError> {
-        let missed: i64 = sqlx::query_scalar("select count(*) from book.missed where policy = $1")
-            .bind(self.policy.name())
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(usize::try_from(missed).unwrap_or_default())
+    /// What is done once a second: the lead is made sure of, the checkpoint is written, and it is said how things are.
+    async fn check(&self, position: i64, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<(), BookError> {
+        lead.lease.check()?;
+        if position > checkpoint.position() {
+            checkpoint.advance(position, &[]).await?;
+        }
+        let policy = self.policy.name();
+        let lag = (self.reading.end().position() - position).max(0);
+        let missed = self.reading.missed(&self.pool, policy).await?;
+        metrics::gauge!("daybook_policy_lag", "policy" => policy).set(lag as f64);
+        metrics::gauge!("daybook_policy_missed", "policy" => policy).set(missed as f64);
+        lead.beat.beat(|status| {
+            status.lag = lag;
+            status.set_aside = missed;
+            status.stopped_before = None;
+        });
+        Ok(())
     }
 
     /// Reacts to events that follow one another; what is to become of timers, in order.
-    async fn react(&self, events: Vec<Recorded<String>>) -> Result<Vec<(i64, Timer)>, BookError> {
-        let mut streams: BTreeMap<(String, Uuid), Vec<Recorded<String>>> = BTreeMap::new();
+    async fn react(&self, events: Vec<Arc<Recorded<String>>>, lead: Lead<'_>) -> Result<Vec<Timer>, BookError> {
+        let mut streams: BTreeMap<(String, Uuid), Vec<Arc<Recorded<String>>>> = BTreeMap::new();
         for recorded in events {
             let stream = (recorded.aggregate_type.clone(), recorded.stream);
             streams.entry(stream).or_default().push(recorded);
@@ -175,8 +170,9 @@ impl PolicyWorker {
             let mut timers = Vec::new();
             for recorded in events {
                 let position = recorded.position;
-                let reacted = self.react_or_miss(&recorded).await?;
+                let reacted = self.react_or_miss(&recorded, lead).await?;
                 timers.extend(reacted.into_iter().map(|timer| (position, timer)));
+                lead.beat.beat(|_| {});
             }
             Ok::<_, BookError>(timers)
         });
@@ -187,14 +183,16 @@ impl PolicyWorker {
             .concat();
         // What one event sets and a later one drops must come in the book's order.
         timers.sort_by_key(|(position, _)| *position);
-        Ok(timers)
+        Ok(timers.into_iter().map(|(_, timer)| timer).collect())
     }
 
-    async fn react_or_miss(&self, recorded: &Recorded<String>) -> Result<Vec<Timer>, BookError> {
-        match react(&self.book, self.policy, recorded, None).await {
+    async fn react_or_miss(&self, recorded: &Recorded<String>, lead: Lead<'_>) -> Result<Vec<Timer>, BookError> {
+        let reacting = carry_out(&self.book, self.policy, recorded, None, Some(lead));
+        match unpanicked(reacting).await {
             Ok(reacted) => Ok(reacted.timers),
             Err(error) if error.is_transient() => Err(error),
             Err(error) => {
+                lead.lease.check()?;
                 self.miss(recorded, &error).await?;
                 Ok(Vec::new())
             }
@@ -204,7 +202,7 @@ impl PolicyWorker {
     async fn miss(&self, recorded: &Recorded<String>, error: &BookError) -> Result<(), BookError> {
         let (policy, position) = (self.policy.name(), recorded.position);
         error!(policy, position, %error, "could not react to an event; it is kept for another try");
-        sqlx::query(
+        let noting = sqlx::query(
             "insert into book.missed (policy, event_id, tenant_id, position, error) values ($1, $2, $3, $4, $5)
              on conflict (policy, event_id) do update set error = excluded.error, missed_at = clock_timestamp()",
         )
@@ -213,103 +211,22 @@ impl PolicyWorker {
         .bind(recorded.tenant_id)
         .bind(position)
         .bind(error.to_string())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Writes down how far the policy is, with its timers; a worker that lost the lead writes nothing.
-    async fn advance(&self, from: i64, to: i64, timers: &[(i64, Timer)]) -> Result<(), BookError> {
-        let mut transaction = self.pool.begin().await?;
-        let moved = sqlx::query("update book.policies set position = $1 where name = $2 and position = $3")
-            .bind(to)
-            .bind(self.policy.name())
-            .bind(from)
-            .execute(&mut *transaction)
-            .await?;
-        if moved.rows_affected() != 1 {
-            return Err(BookError::Broken(format!(
-                "policy {} is not at {from} any more: another process leads",
-                self.policy.name()
-            )));
-        }
-        for (_, timer) in timers {
-            timer.write(&mut transaction, self.policy.name()).await?;
-        }
-        transaction.commit().await?;
+        .execute(&self.pool);
+        answered(async { Ok::<_, BookError>(noting.await?) }).await?;
+        self.reading.has_missed().await;
         Ok(())
     }
 }
 
-/// Forgets the wakes that came meanwhile: one look at the book answers them all.
-fn drain(wakes: Option<&mut async_nats::Subscriber>) {
-    if let Some(wakes) = wakes {
-        while let Some(Some(_)) = wakes.next().now_or_never() {}
-    }
-}
-
-/// What an event does to a timer.
-#[derive(Debug, Clone)]
-pub enum Timer {
-    Set {
-        timer: Uuid,
-        due_at: DateTime<Utc>,
-        caused: Caused,
-        stream: Uuid,
-        aggregate_type: &'static str,
-        command: String,
-    },
-    Drop {
-        timer: Uuid,
-    },
-}
-
-impl Timer {
-    /// Writes the change; the same one again makes no difference.
-    ///
-    /// # Errors
-    /// The database's error.
-    pub async fn write(&self, connection: &mut PgConnection, policy: &str) -> Result<(), BookError> {
-        match self {
-            Self::Set {
-                timer,
-                due_at,
-                caused,
-                stream,
-                aggregate_type,
-                command,
-            } => {
-                sqlx::query(
-                    "insert into book.timers (timer_id, policy, tenant_id, due_at, event_id, position,
-                                              correlation_id, aggregate_type, aggregate_id, command)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json)
-                     on conflict (timer_id) do update set
-                         due_at = excluded.due_at, event_id = excluded.event_id, position = excluded.position,
-                         correlation_id = excluded.correlation_id, aggregate_type = excluded.aggregate_type,
-                         aggregate_id = excluded.aggregate_id, command = excluded.command",
-                )
-                .bind(timer)
-                .bind(policy)
-                .bind(caused.tenant)
-                .bind(due_at)
-                .bind(caused.event_id)
-                .bind(caused.position)
-                .bind(caused.correlation_id)
-                .bind(aggregate_type)
-                .bind(stream)
-                .bind(command)
-                .execute(connection)
-                .await?;
-            }
-            Self::Drop { timer } => {
-                sqlx::query("delete from book.timers where timer_id = $1")
-                    .bind(timer)
-                    .execute(connection)
-                    .await?;
-            }
-        }
-        Ok(())
-    }
+/// What ends in a panic, which is a defect, has failed for good: trying again would only panic again.
+pub(crate) async fn unpanicked<T>(doing: impl Future<Output = Result<T, BookError>>) -> Result<T, BookError> {
+    let done = AssertUnwindSafe(doing).catch_unwind().await;
+    done.unwrap_or_else(|panic| {
+        Err(BookError::Broken(format!(
+            "it panicked, which is a defect of this program: {}",
+            words(&*panic)
+        )))
+    })
 }
 
 /// What came of a reaction.
@@ -331,17 +248,34 @@ pub async fn react(
     recorded: &Recorded<String>,
     then: Option<DateTime<Utc>>,
 ) -> Result<Reacted, BookError> {
+    unpanicked(carry_out(book, policy, recorded, then, None)).await
+}
+
+async fn carry_out(
+    book: &Book,
+    policy: &dyn Policy,
+    recorded: &Recorded<String>,
+    then: Option<DateTime<Utc>>,
+    lead: Option<Lead<'_>>,
+) -> Result<Reacted, BookError> {
     let Some(event) = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())? else {
         return Ok(Reacted::default());
     };
-    let recorded = recorded.clone().map(|_| event);
-    let seen = Seen::new(&recorded, state(book, policy, &recorded).await?);
+    recorded.is_open()?;
+    let payload_bytes = recorded.event.len();
+    let recorded = recorded.with(event);
+    let state = match lead {
+        Some(lead) => lead.states.after(book, policy, &recorded, payload_bytes).await?,
+        None => state(book, policy, &recorded).await?,
+    };
+    let seen = Seen::new(&recorded, state);
     let caused = Caused {
         tenant: recorded.tenant_id,
         event_id: recorded.event_id,
         position: recorded.position,
         correlation_id: recorded.metadata.correlation_id,
     };
+    let lease = lead.map(|lead| lead.lease);
     let mut reacted = Reacted::default();
     for (nth, reaction) in (0_u32..).zip(policy.react(&seen)) {
         match reaction {
@@ -351,13 +285,16 @@ pub async fn react(
                     at: then.unwrap_or_else(Utc::now),
                     occurred_at: then,
                 };
-                let mut answer = send(book, policy.name(), &caused, command_id, sendings, time).await?;
+                let mut answer = send(book, policy.name(), &caused, command_id, sendings, time, lease).await?;
                 // Under the same id: of the two only one can ever be accepted, also when the event is read again
                 // and what was refused before would be possible now.
                 if answer.is_none() && !refused.is_empty() {
-                    answer = send(book, policy.name(), &caused, command_id, refused, time).await?;
+                    answer = send(book, policy.name(), &caused, command_id, refused, time, lease).await?;
                 }
                 reacted.answers.extend(answer);
+                if let Some(lead) = lead {
+                    lead.beat.beat(|_| {});
+                }
             }
             Reaction::Wait { timer, due_at, sending } => reacted.timers.push(Timer::Set {
                 timer,
@@ -397,7 +334,8 @@ pub(crate) struct Time {
     pub occurred_at: Option<DateTime<Utc>>,
 }
 
-/// Sends a policy's command. That it is refused, or was answered before in another form, is an answer.
+/// Sends a policy's command, as long as the lease holds where there is one. That it is refused, or was answered before
+/// in another form, is an answer.
 pub(crate) async fn send(
     book: &Book,
     policy: &'static str,
@@ -405,6 +343,7 @@ pub(crate) async fn send(
     command_id: Uuid,
     sendings: Vec<Sending>,
     time: Time,
+    lease: Option<&Lease>,
 ) -> Result<Option<Answer>, BookError> {
     let mut hash = Sha256::new();
     for sending in &sendings {
@@ -427,6 +366,7 @@ pub(crate) async fn send(
     };
     let mut tried = 1;
     let (outcome, answer) = loop {
+        lease.map_or(Ok(()), Lease::check)?;
         let steps = sendings.iter().cloned().map(step).collect();
         match book.execute(envelope.clone(), steps).await {
             Ok(answer) => break ("accepted", Some(answer)),

@@ -11,11 +11,24 @@ use crate::BookError;
 /// How long a caller waits for a free connection, in seconds.
 pub const ACQUIRE_SECONDS_MAX: u64 = 5;
 /// How long a read of the book may take before its connection is taken to have gone silent, in seconds.
-const ANSWER_SECONDS_MAX: u64 = 15;
+const ANSWER_SECONDS_MAX: u64 = 8;
 const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
 const READER_CONNECTIONS_MAX: u32 = 12;
 const OWNER_CONNECTIONS_MAX: u32 = 2;
+/// Connections of one process outside of its pools: those of the appender, the one that holds its leads, one to
+/// post each context's tables and what a rebuild takes.
+const OTHER_CONNECTIONS_MAX: u32 = 8;
+/// Connections of one process to Postgres at most, all roles together.
+pub const CONNECTIONS_MAX: u32 = WRITER_CONNECTIONS_MAX
+    + PROJECTOR_CONNECTIONS_MAX
+    + READER_CONNECTIONS_MAX
+    + OWNER_CONNECTIONS_MAX
+    + OTHER_CONNECTIONS_MAX;
+/// A connection that was idle for so long is asked whether it is there before it is used, in seconds.
+const TRUSTED_SECONDS: u64 = 1;
+/// How long it may take to say so, in seconds.
+const PING_SECONDS_MAX: u64 = 1;
 /// A query of a person may run this long, in milliseconds.
 const READER_STATEMENT_MS_MAX: u32 = 10_000;
 
@@ -87,13 +100,23 @@ fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
-        .after_release(|connection, _| Box::pin(still_answers(connection)))
+        // The pool's own question has no limit: a few connections that have gone silent would take a caller all
+        // the time there is, one after the other.
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for < Duration::from_secs(TRUSTED_SECONDS) {
+                    return Ok(true);
+                }
+                still_answers(connection, Duration::from_secs(PING_SECONDS_MAX)).await
+            })
+        })
+        .after_release(|connection, _| Box::pin(still_answers(connection, Duration::from_secs(ACQUIRE_SECONDS_MAX))))
 }
 
-/// Before the pool asks a connection how it is, without a limit: one that was given up in the middle of a
-/// call and has gone silent would count as open for ever.
-async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let limit = Duration::from_secs(ACQUIRE_SECONDS_MAX);
+/// Whether a connection answers in time. Asked before the pool does so without a limit: one that was given up in
+/// the middle of a call and has gone silent would count as open for ever.
+async fn still_answers(connection: &mut PgConnection, limit: Duration) -> Result<bool, sqlx::Error> {
     let answer = tokio::time::timeout(limit, connection.ping()).await;
     answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }
@@ -102,7 +125,7 @@ async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Erro
 ///
 /// # Errors
 /// [`BookError::Unavailable`] when it does not; whatever the question ends in.
-pub(crate) async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+pub async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), asking)
         .await
         .unwrap_or_else(|_| Err(BookError::Unavailable.into()))

@@ -8,21 +8,24 @@ use domain::Recorded;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
+use crate::bus::stand::Stand;
 use crate::bus::{self, UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
-use crate::lead::{Leadership, STANDBY_MS};
+use crate::lease::{Lease, Leases};
 use crate::worker::{self, Beat, Status, Work, pause};
-use crate::{BookError, Bus, Tail};
+use crate::{BookError, Bus, End, Tail};
 
 /// Events read from the book and published at once.
 const PAGE_EVENTS: i64 = UNACKNOWLEDGED_MESSAGES_MAX as i64;
 /// How often the book is looked at without having been told of a commit, in milliseconds.
 const POLL_MS: u64 = 100;
-/// How often the leader makes sure that it still leads, in seconds.
-const LEASE_CHECK_SECONDS: u64 = 1;
-/// How many of the latest events a stream made anew begins with; older ones are read from the book.
-const REFILL_EVENTS_MAX: i64 = 100_000;
+/// How long the relay waits before it looks anew what is wrong, in milliseconds.
+const RETRY_MS: u64 = 300;
+/// How often the leader makes sure that the bus still stands where it should, in seconds.
+const CHECK_SECONDS: u64 = 1;
+/// How long the bus may take for a page, in seconds.
+const PUBLISH_SECONDS_MAX: u64 = 10;
 
 /// Publishes the book. Of all relays that run, one leads.
 #[derive(Debug)]
@@ -30,6 +33,9 @@ pub struct Relay {
     tail: Tail,
     bus: Bus,
     committed: Arc<Notify>,
+    /// The book's end, where somebody watches it; the relay polls by itself else.
+    end: Option<End>,
+    leases: Leases,
     beat: Beat,
 }
 
@@ -37,11 +43,27 @@ impl Relay {
     #[must_use]
     pub fn new(tail: Tail, bus: Bus, committed: Arc<Notify>) -> Self {
         Self {
+            leases: Leases::start(tail.pool()),
             tail,
             bus,
             committed,
+            end: None,
             beat: Beat::default(),
         }
+    }
+
+    /// Leads by the session of a whole process, instead of one of its own.
+    #[must_use]
+    pub fn leased(mut self, leases: Leases) -> Self {
+        self.leases = leases;
+        self
+    }
+
+    /// Relies on this watch for commits of other processes, instead of polling.
+    #[must_use]
+    pub fn watching(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
     }
 
     /// What the relay says of itself; its position is the last that the bus acknowledged.
@@ -53,30 +75,23 @@ impl Relay {
     /// Leads or stands by until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("daybook relay {}", self.bus.config.stream);
-        let (pool, beat) = (self.tail.pool().clone(), std::mem::take(&mut self.beat));
-        worker::run(self, name, pool, beat, stop).await;
+        let (leases, beat) = (self.leases.clone(), std::mem::take(&mut self.beat));
+        worker::run(self, name, leases, beat, stop).await;
     }
 }
 
 impl Work for Relay {
     type Error = BookError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         while !stop.is_cancelled() {
-            if !leadership.holds().await {
-                return Err(BookError::Broken("the lead was lost".to_owned()));
-            }
-            if let Err(error) = self.mirror(leadership, beat, stop).await {
+            lease.check()?;
+            if let Err(error) = self.mirror(lease, beat, stop).await {
                 // The bus may be down or wiped, or another relay was faster: look again where it stands.
                 warn!(error = %error, "the relay starts over");
                 let end = self.tail.end().await.unwrap_or_default();
                 beat.beat(|status| status.lag = (end - status.position).max(0));
-                pause(stop, Duration::from_millis(STANDBY_MS)).await;
+                pause(stop, Duration::from_millis(RETRY_MS)).await;
             }
         }
         Ok(())
@@ -85,76 +100,61 @@ impl Work for Relay {
 
 impl Relay {
     /// Publishes page after page; returns when leadership is lost or on the way out.
-    async fn mirror(
-        &self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
-        let mut position = self.bus_position().await?;
+    async fn mirror(&self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
+        let mut stand = Stand::take(&self.tail, &self.bus).await?;
         let mut wakes = self.bus.wakes().await?;
         let mut checked = Instant::now();
-        loop {
+        while !stop.is_cancelled() {
+            stand.finish(&self.bus).await?;
             let committed = self.committed.notified();
             tokio::pin!(committed);
             // From here on no commit goes unnoticed, also while the page is being read.
             committed.as_mut().enable();
             // One look at the book answers all the wakes that came before it.
             while let Some(Some(_)) = wakes.next().now_or_never() {}
-            let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
+            let page = self.tail.sealed_after(stand.position, PAGE_EVENTS).await?;
+            // It may have stood still while the book was read.
+            lease.check()?;
             if page.is_empty() {
                 tokio::select! {
                     () = committed => {}
                     _ = wakes.next() => {}
-                    () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                    () = self.grows(stand.position) => {}
                     () = stop.cancelled() => return Ok(()),
                 }
             } else {
-                position = self.publish(page, position).await?;
-                metrics::gauge!("daybook_relay_position").set(position as f64);
+                stand.position = self.publish_in_time(page, stand.position).await?;
+                metrics::gauge!("daybook_relay_position").set(stand.position as f64);
             }
             beat.beat(|status| {
-                status.position = position;
-                status.lag = 0;
+                status.position = stand.position;
+                status.lag = stand.lag();
             });
-            if checked.elapsed() > Duration::from_secs(LEASE_CHECK_SECONDS) {
-                if !leadership.holds().await {
-                    return Ok(());
-                }
-                self.stands(position).await?;
+            if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
+                stand.check(&self.tail, &self.bus).await?;
                 checked = Instant::now();
             }
         }
+        Ok(())
     }
 
-    /// Where the bus stands, after making it a mirror of this book if it is not.
-    async fn bus_position(&self) -> Result<i64, BookError> {
-        let incarnation = bus::incarnation(self.tail.pool()).await?;
-        // First the bus: asked after the book, it may know what was committed and published in between,
-        // and would look as if it were ahead of the book.
-        let mirrored = self.bus.mirrored(&incarnation).await?;
-        let end = self.tail.end().await?;
-        if let Some(last) = mirrored {
-            let last = i64::try_from(last).unwrap_or(i64::MAX);
-            if last <= end {
-                return Ok(last);
+    /// Waits until the book goes on after `position`, or for as long as the bus may go unlooked at.
+    async fn grows(&self, position: i64) {
+        match &self.end {
+            Some(end) => {
+                let mut end = end.clone();
+                let _ = tokio::time::timeout(Duration::from_secs(CHECK_SECONDS), end.beyond(position)).await;
             }
+            None => tokio::time::sleep(Duration::from_millis(POLL_MS)).await,
         }
-        let position = (end - REFILL_EVENTS_MAX).max(0);
-        info!(position, "the stream is made anew, to begin after position {position}");
-        self.bus.recreate(&incarnation, position).await?;
-        Ok(position)
     }
 
-    /// A bus that lost its data while nobody published is noticed here.
-    async fn stands(&self, position: i64) -> Result<(), BookError> {
-        let incarnation = bus::incarnation(self.tail.pool()).await?;
-        match self.bus.mirrored(&incarnation).await? {
-            Some(last) if i64::try_from(last).is_ok_and(|last| last == position) => Ok(()),
-            last => Err(BookError::Bus(format!(
-                "the stream stands at {last:?}, not at {position}"
-            ))),
-        }
+    /// As [`Relay::publish`], within [`PUBLISH_SECONDS_MAX`]. What was stored by then stays, and the next
+    /// attempt begins after it.
+    async fn publish_in_time(&self, page: Vec<Recorded<String>>, position: i64) -> Result<i64, BookError> {
+        let limit = Duration::from_secs(PUBLISH_SECONDS_MAX);
+        let publishing = tokio::time::timeout(limit, self.publish(page, position)).await;
+        publishing.unwrap_or_else(|_| Err(BookError::Bus("it takes no page in time".to_owned())))
     }
 
     /// Publishes a page under one pipeline; the server refuses whatever would leave a gap or repeat.

@@ -3,7 +3,7 @@
 //! A timer's command id is derived from the timer and the event that set it, and the timer is deleted
 //! only once its command is answered: a worker may die at any moment, and each fires once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{Policy, Sending};
@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
-use crate::lead::Leadership;
-use crate::policy::{self, Caused, Time};
+use crate::lease::Lease;
+use crate::policy::{self, Caused, Time, unpanicked};
+use crate::pools::answered;
 use crate::worker::{Beat, Work, pause};
 use crate::{Book, BookError};
 
@@ -25,9 +26,8 @@ pub const LOCK_NAME: &str = "daybook timers";
 const DUE_TIMERS_MAX: i64 = 1_000;
 /// Timers fired at one time.
 const AT_ONCE: usize = 64;
-/// How often it is looked what is due, in milliseconds.
-const POLL_MS: u64 = 500;
-const CHECK_SECONDS: u64 = 1;
+/// How far ahead it is looked for what will fall due, and so how often at least, in seconds.
+const AHEAD_SECONDS: u64 = 1;
 
 /// The worker that fires timers. Of all that run, one leads.
 #[derive(Debug)]
@@ -53,50 +53,69 @@ struct Due {
 impl Work for TimerWorker {
     type Error = BookError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), BookError> {
-        let mut checked = Instant::now();
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
+        let worker = &*self;
         while !stop.is_cancelled() {
-            let due = self.due().await?;
-            let more = due.len() as i64 == DUE_TIMERS_MAX;
+            lease.check()?;
+            let Soon { due, more, next } = worker.soon().await?;
             metrics::gauge!("daybook_timers_due").set(due.len() as f64);
-            let fired = futures::stream::iter(due.into_iter().map(|due| self.fire(due)));
+            let fired = futures::stream::iter(due.into_iter().map(|due| async move {
+                let fired = worker.fire(due, lease).await;
+                beat.beat(|_| {});
+                fired
+            }));
             let outcomes: Vec<Result<(), BookError>> = fired.buffer_unordered(AT_ONCE).collect().await;
             beat.beat(|_| {});
             // One that fails for a while must not keep the others from their turn.
             outcomes.into_iter().collect::<Result<(), BookError>>()?;
-            if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
-                checked = Instant::now();
-                if !leadership.holds().await {
-                    return Err(BookError::Broken("the lead was lost".to_owned()));
-                }
-            }
             if !more {
-                pause(stop, Duration::from_millis(POLL_MS)).await;
+                pause(stop, next).await;
             }
         }
         Ok(())
     }
 }
 
+/// What has fallen due, and when to look again.
+struct Soon {
+    due: Vec<Due>,
+    /// Whether there may be more that is due.
+    more: bool,
+    /// How long it is until the next one, if that is within [`AHEAD_SECONDS`]; as long as that otherwise.
+    next: Duration,
+}
+
 impl TimerWorker {
-    /// What has fallen due by the database's clock, the longest overdue first.
-    async fn due(&self) -> Result<Vec<Due>, BookError> {
+    /// What has fallen due by the database's clock, the longest overdue first, and what will next.
+    async fn soon(&self) -> Result<Soon, BookError> {
         let known: Vec<&str> = self.policies.iter().map(|policy| policy.name()).collect();
-        let rows = sqlx::query(
+        let looking = sqlx::query(
             "select timer_id, policy, tenant_id, due_at, event_id, position, correlation_id, aggregate_type, aggregate_id,
-                    command::text as command, clock_timestamp() as now
-             from book.timers where due_at <= clock_timestamp() and policy = any($1) order by due_at limit $2",
+                    command::text as command, now() as now
+             from book.timers
+             where due_at <= now() + make_interval(secs => $3) and policy = any($1) order by due_at limit $2",
         )
         .bind(known)
         .bind(DUE_TIMERS_MAX)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().filter_map(|row| self.read(row).transpose()).collect()
+        .bind(AHEAD_SECONDS as f64)
+        .fetch_all(&self.pool);
+        let rows = answered(async { Ok::<_, BookError>(looking.await?) }).await?;
+        let mut soon = Soon {
+            more: rows.len() as i64 == DUE_TIMERS_MAX,
+            due: Vec::with_capacity(rows.len()),
+            next: Duration::from_secs(AHEAD_SECONDS),
+        };
+        for row in &rows {
+            let Some(due) = self.read(row)? else { continue };
+            let wait = (due.due_at - due.now).to_std().unwrap_or_default();
+            if !wait.is_zero() {
+                soon.next = soon.next.min(wait);
+                soon.more = false;
+                break;
+            }
+            soon.due.push(due);
+        }
+        Ok(soon)
     }
 
     fn read(&self, row: &PgRow) -> Result<Option<Due>, BookError> {
@@ -121,8 +140,10 @@ impl TimerWorker {
         }))
     }
 
-    async fn fire(&self, due: Due) -> Result<(), BookError> {
-        match self.send(&due).await {
+    async fn fire(&self, due: Due, lease: &Lease) -> Result<(), BookError> {
+        let fired = unpanicked(self.send(&due, lease)).await;
+        lease.check()?;
+        match fired {
             Ok(()) => self.done(&due, None).await,
             Err(error) if error.is_transient() => Err(error),
             Err(error) => {
@@ -132,40 +153,42 @@ impl TimerWorker {
         }
     }
 
-    async fn send(&self, due: &Due) -> Result<(), BookError> {
+    async fn send(&self, due: &Due, lease: &Lease) -> Result<(), BookError> {
         let command = policy::kept(&due.aggregate_type, &due.command)?;
         let sending = Sending::to(due.stream, command);
         let command_id = Uuid::new_v5(&due.timer, due.caused.event_id.as_bytes());
         // Whose clock is late must not decide that it is too early.
         let at = due.now.max(due.due_at).max(Utc::now());
         let time = Time { at, occurred_at: None };
-        policy::send(&self.book, due.policy, &due.caused, command_id, vec![sending], time)
-            .await
-            .map(|_| ())
+        let sent = policy::send(
+            &self.book,
+            due.policy,
+            &due.caused,
+            command_id,
+            vec![sending],
+            time,
+            Some(lease),
+        );
+        sent.await.map(|_| ())
     }
 
     /// Deletes the timer, unless another event has set it anew meanwhile; what failed is noted.
     async fn done(&self, due: &Due, failed: Option<String>) -> Result<(), BookError> {
-        let mut transaction = self.pool.begin().await?;
-        if let Some(error) = failed {
-            sqlx::query(
-                "insert into book.missed (policy, event_id, tenant_id, position, error) values ($1, $2, $3, $4, $5)
-                 on conflict (policy, event_id) do update set error = excluded.error",
-            )
-            .bind(due.policy)
-            .bind(due.caused.event_id)
-            .bind(due.caused.tenant)
-            .bind(due.caused.position)
-            .bind(error)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        sqlx::query("delete from book.timers where timer_id = $1 and event_id = $2")
-            .bind(due.timer)
-            .bind(due.caused.event_id)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let done = sqlx::query(
+            "with noted as (
+                 insert into book.missed (policy, event_id, tenant_id, position, error)
+                 select $1, $2, $3, $4, $5 where $5 is not null
+                 on conflict (policy, event_id) do update set error = excluded.error)
+             delete from book.timers where timer_id = $6 and event_id = $2",
+        )
+        .bind(due.policy)
+        .bind(due.caused.event_id)
+        .bind(due.caused.tenant)
+        .bind(due.caused.position)
+        .bind(failed)
+        .bind(due.timer)
+        .execute(&self.pool);
+        answered(async { Ok::<_, BookError>(done.await?) }).await?;
         Ok(())
     }
 }

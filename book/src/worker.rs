@@ -1,19 +1,25 @@
 //! Workers: of all that run under one name, one leads and the others stand by.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::lead::{Leadership, STANDBY_MS};
+use crate::lease::{Lease, Leases};
 
 /// Between attempts while something keeps failing, in milliseconds.
 const BACKOFF_MS_MIN: u64 = 250;
 const BACKOFF_MS_MAX: u64 = 5_000;
+/// How often a worker that stands by says that it is there, in seconds.
+const STANDBY_SECONDS: u64 = 1;
+/// How long a leader may take for one turn unless it says otherwise, in seconds.
+pub const TURN_SECONDS_MAX: u64 = 15;
 
 /// What a worker says of itself, for health checks.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +32,9 @@ pub struct Status {
     pub lag: i64,
     /// What it has set aside because it could not be done: parked streams, missed reactions.
     pub set_aside: usize,
+    /// The position of an event that only a newer program can work on, and when it was last met: the worker stops
+    /// before it, and meets it again and again until such a program leads.
+    pub stopped_before: Option<(i64, Instant)>,
     /// When it last got through its loop.
     pub last_beat: Instant,
 }
@@ -41,6 +50,7 @@ impl Default for Beat {
             position: 0,
             lag: 0,
             set_aside: 0,
+            stopped_before: None,
             last_beat: Instant::now(),
         }))
     }
@@ -59,64 +69,179 @@ impl Beat {
             change(status);
         });
     }
+
+    /// Waits until there was no beat for so long.
+    async fn silent(&self, limit: Duration) {
+        loop {
+            let last = self.0.borrow().last_beat;
+            tokio::time::sleep_until((last + limit).into()).await;
+            if self.0.borrow().last_beat == last {
+                return;
+            }
+        }
+    }
 }
 
 /// What a leader does.
 pub trait Work: Send {
     type Error: Display + Send;
 
-    /// Works until `stop`, or until the lead is lost, which it has to look for now and then. Returns
-    /// early only with an error, which may pass when tried again.
+    /// Works until `stop`, or until the lead is lost, which it has to look for before it writes. Returns
+    /// early only with an error, which may pass when tried again. It beats once in every turn; it is given up,
+    /// wherever it is, when it does not within [`Work::turn_limit`], and when its lead is gone.
     fn lead(
         &mut self,
-        leadership: &mut Leadership,
+        lease: &Lease,
         beat: &Beat,
         stop: &CancellationToken,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Told when it does not lead any more.
+    /// How long one turn may take.
+    fn turn_limit(&self) -> Duration {
+        Duration::from_secs(TURN_SECONDS_MAX)
+    }
+
+    /// Told when it does not lead any more, however that came.
     fn stood_down(&mut self) {}
 }
 
-/// Leads or stands by until `stop`.
-pub async fn run<W: Work>(mut work: W, name: String, pool: PgPool, beat: Beat, stop: CancellationToken) {
-    let mut backoff = Duration::from_millis(BACKOFF_MS_MIN);
-    while !stop.is_cancelled() {
-        let leadership = match Leadership::try_take(&pool, &name).await {
-            Ok(Some(leadership)) => leadership,
-            Ok(None) => {
-                beat.beat(|status| status.leading = false);
-                pause(&stop, Duration::from_millis(STANDBY_MS)).await;
-                continue;
-            }
-            Err(error) => {
-                warn!(worker = name, %error, "the lead cannot be asked for");
-                pause(&stop, backoff).await;
-                backoff = longer(backoff);
-                continue;
-            }
-        };
+/// Leads or stands by until `stop`. What panics is begun again like what fails.
+pub async fn run<W: Work>(mut work: W, name: String, leases: Leases, beat: Beat, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    while let Some(lease) = stand_by(&leases, &name, &beat, &stop).await {
         info!(worker = name, "leads");
-        beat.beat(|status| status.leading = true);
-        let (mut leadership, began) = (leadership, Instant::now());
-        let outcome = work.lead(&mut leadership, &beat, &stop).await;
-        work.stood_down();
-        beat.beat(|status| status.leading = false);
-        leadership.release().await;
-        if let Err(error) = outcome {
-            if began.elapsed() > Duration::from_millis(BACKOFF_MS_MAX) {
-                backoff = Duration::from_millis(BACKOFF_MS_MIN);
-            }
-            warn!(worker = name, %error, wait = ?backoff, "failed and will try again");
-            metrics::counter!("daybook_worker_failures_total", "worker" => name.clone()).increment(1);
-            pause(&stop, backoff).await;
-            backoff = longer(backoff);
+        let began = Instant::now();
+        let outcome = lead(&mut work, &lease, &beat, &stop).await;
+        lease.give_back().await;
+        let Err(ended) = outcome else { continue };
+        ended.tell(&name);
+        backoff.wait(began, &stop).await;
+    }
+}
+
+/// Keeps something going that needs no lead: when it ends before `stop`, or panics, it is begun again.
+pub async fn keep<F: Future<Output = ()> + Send>(name: &str, stop: &CancellationToken, begin: impl Fn() -> F + Send) {
+    let mut backoff = Backoff::default();
+    while !stop.is_cancelled() {
+        let began = Instant::now();
+        let outcome = AssertUnwindSafe(begin()).catch_unwind().await;
+        if stop.is_cancelled() {
+            return;
+        }
+        let ended = match outcome {
+            Ok(()) => Ended::Failed("it ended".to_owned()),
+            Err(panic) => Ended::Panicked(words(&*panic)),
+        };
+        ended.tell(name);
+        backoff.wait(began, stop).await;
+    }
+}
+
+/// Waits for the lead; `None` when it is time to stop.
+async fn stand_by(leases: &Leases, name: &str, beat: &Beat, stop: &CancellationToken) -> Option<Lease> {
+    let taking = leases.take(name);
+    tokio::pin!(taking);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            lease = &mut taking => return Some(lease),
+            () = tokio::time::sleep(Duration::from_secs(STANDBY_SECONDS)) => beat.beat(|status| status.leading = false),
         }
     }
 }
 
-fn longer(backoff: Duration) -> Duration {
-    (backoff * 2).min(Duration::from_millis(BACKOFF_MS_MAX))
+async fn lead<W: Work>(work: &mut W, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), Ended> {
+    let limit = work.turn_limit();
+    let leading = Leading::begin(work, beat);
+    let led = AssertUnwindSafe(leading.work.lead(lease, beat, stop)).catch_unwind();
+    tokio::select! {
+        outcome = led => match outcome {
+            Ok(outcome) => outcome.map_err(|error| Ended::Failed(error.to_string())),
+            Err(panic) => Err(Ended::Panicked(words(&*panic))),
+        },
+        () = lease.lost() => Err(Ended::Failed("the session that held the lead is gone".to_owned())),
+        () = beat.silent(limit) => Err(Ended::Hung(limit)),
+    }
+}
+
+/// Somebody leads, and says so until this is dropped.
+struct Leading<'a, W: Work> {
+    work: &'a mut W,
+    beat: &'a Beat,
+}
+
+impl<'a, W: Work> Leading<'a, W> {
+    fn begin(work: &'a mut W, beat: &'a Beat) -> Self {
+        beat.beat(|status| status.leading = true);
+        Self { work, beat }
+    }
+}
+
+impl<W: Work> Drop for Leading<'_, W> {
+    fn drop(&mut self) {
+        self.work.stood_down();
+        self.beat.beat(|status| status.leading = false);
+    }
+}
+
+/// Why a worker does not go on.
+enum Ended {
+    Failed(String),
+    Panicked(String),
+    Hung(Duration),
+}
+
+impl Ended {
+    fn tell(&self, worker: &str) {
+        let how = match self {
+            Self::Failed(error) => {
+                warn!(worker, %error, "failed and will try again");
+                "failed"
+            }
+            Self::Panicked(panic) => {
+                error!(worker, panic, "panicked, which is a defect, and will try again");
+                "panicked"
+            }
+            Self::Hung(limit) => {
+                error!(
+                    worker,
+                    ?limit,
+                    "was given up in the middle of a turn that did not end, and will try again"
+                );
+                "hung"
+            }
+        };
+        metrics::counter!("daybook_worker_failures_total", "worker" => worker.to_owned(), "how" => how).increment(1);
+    }
+}
+
+/// What a panic said.
+#[must_use]
+pub fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it said nothing".to_owned())
+}
+
+/// How long to wait before the next attempt: longer each time, until one went well for a while.
+struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(Duration::from_millis(BACKOFF_MS_MIN))
+    }
+}
+
+impl Backoff {
+    async fn wait(&mut self, began: Instant, stop: &CancellationToken) {
+        let longest = Duration::from_millis(BACKOFF_MS_MAX);
+        if began.elapsed() > 2 * longest {
+            *self = Self::default();
+        }
+        pause(stop, self.0).await;
+        self.0 = (self.0 * 2).min(longest);
+    }
 }
 
 /// Waits, unless it is time to stop.

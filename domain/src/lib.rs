@@ -47,6 +47,7 @@ macro_rules! each_aggregate {
     ($then:ident) => {
         $then! {
             User = $crate::identity::user::User => "users",
+            SignIns = $crate::identity::sign_in::SignIns => "sign-ins",
             Role = $crate::identity::role::Role => "roles",
             Department = $crate::register::Register<$crate::identity::department::Department> => "departments",
             Supplier = $crate::register::Register<$crate::cloudwatcher::supplier::Supplier> => "suppliers",
@@ -82,6 +83,24 @@ macro_rules! aggregates {
                 match aggregate_type {
                     $(<$module as Decider>::TYPE => event::decode(stored).map(|event| Some(Self::$kind(event))),)+
                     _ => Ok(None),
+                }
+            }
+
+            /// Folds a stream's state forward by this event: `before` is the state right before it, whether it was
+            /// loaded or folded so itself, and what comes out is what folding the stream from its start would give.
+            /// `None` when `before` is the state of another kind of stream.
+            #[must_use]
+            pub fn evolved(&self, before: fact::AnyState) -> Option<fact::AnyState> {
+                match self {
+                    $(Self::$kind(event) => fact::evolved::<$module>(before, event)),+
+                }
+            }
+
+            /// The state of a stream of this event's kind before its first event.
+            #[must_use]
+            pub fn unborn(&self) -> fact::AnyState {
+                match self {
+                    $(Self::$kind(_) => std::sync::Arc::new(<$module>::default())),+
                 }
             }
         }

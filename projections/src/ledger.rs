@@ -1,8 +1,10 @@
 //! A generation opened for posting: its statements, its checkpoint, its parked streams.
 
 use std::collections::{BTreeSet, HashSet};
+use std::panic::AssertUnwindSafe;
 
 use domain::{AnyEvent, Recorded};
+use futures::FutureExt as _;
 use sqlx::Connection as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgConnection;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use crate::audit::{Auditing, Turn};
 use crate::context::Context;
 use crate::copy;
-use crate::error::PostError;
+use crate::error::{PostError, panicked};
 use crate::fold::Change;
 use crate::generation::{Generation, execute};
 use crate::page::{Page, Parked, Parking};
@@ -25,6 +27,9 @@ pub struct Ledger {
     pub generation: Generation,
     /// How many streams are parked, as far as is known: another process may have taken some out.
     pub parked: usize,
+    /// The term that a leading projector began; whoever else posts holds the checkpoint's row or the only
+    /// generation, and has none.
+    term: Option<i64>,
     statements: Vec<Statements>,
     pub(crate) auditing: Option<Auditing>,
     insert_changes: String,
@@ -53,11 +58,30 @@ impl Ledger {
             context,
             generation,
             parked,
+            term: None,
             statements,
             auditing,
             insert_changes,
             copy_changes,
         })
+    }
+
+    /// Begins a term: from now on nobody who began one before posts this generation.
+    ///
+    /// # Errors
+    /// [`PostError::Moved`] when the generation is not what it was; the database's error.
+    pub async fn begin_term(&mut self, connection: &mut PgConnection) -> Result<(), PostError> {
+        let term: Option<i64> = sqlx::query_scalar(
+            "update book.generations set term = term + 1
+             where context = $1 and generation = $2 and state = $3 returning term",
+        )
+        .bind(self.context.name)
+        .bind(self.generation.number)
+        .bind(self.generation.state.word())
+        .fetch_optional(connection)
+        .await?;
+        self.term = Some(term.ok_or(PostError::Moved)?);
+        Ok(())
     }
 
     /// Posts the events up to position `to`, which follow the checkpoint. A page that fails is halved
@@ -109,10 +133,18 @@ impl Ledger {
     /// Posts a page or fails as a whole.
     pub(crate) async fn post_page(&mut self, connection: &mut PgConnection, page: &Page) -> Result<(), PostError> {
         let mut transaction = connection.begin().await?;
-        let parked = self.write_page(&mut transaction, page).await?;
-        transaction.commit().await?;
-        self.written(page, parked);
-        Ok(())
+        match self.write_page(&mut transaction, page).await {
+            Ok(parked) => {
+                transaction.commit().await?;
+                self.written(page, parked);
+                Ok(())
+            }
+            Err(failed) => {
+                // What went wrong is tried again in parts, on this connection: it must be free for that.
+                transaction.rollback().await?;
+                Err(failed)
+            }
+        }
     }
 
     /// Counts the parked streams anew, if there were any.
@@ -166,13 +198,15 @@ impl Ledger {
     async fn advance(&self, connection: &mut PgConnection, to: i64) -> Result<(), PostError> {
         let moved = sqlx::query(
             "update book.generations set position = $1
-             where context = $2 and generation = $3 and state = $4 and position = $5",
+             where context = $2 and generation = $3 and state = $4 and position = $5
+               and ($6::bigint is null or term = $6)",
         )
         .bind(to)
         .bind(self.context.name)
         .bind(self.generation.number)
         .bind(self.generation.state.word())
         .bind(self.generation.position)
+        .bind(self.term)
         .execute(connection)
         .await?;
         if moved.rows_affected() == 1 {
@@ -182,11 +216,25 @@ impl Ledger {
         }
     }
 
-    /// Folds events into every table that they touch and notes the changes, without the checkpoint.
+    /// Folds events into every table that they touch and notes the changes, without the checkpoint. A fold
+    /// runs between statements, so that its panic leaves the connection as usable as any other error.
     ///
     /// # Errors
-    /// The event that cannot be folded, or the database's error.
+    /// The event that cannot be folded, the panic of a fold, or the database's error.
     pub async fn write(
+        &self,
+        connection: &mut PgConnection,
+        events: &[Recorded<AnyEvent>],
+        turn: Turn,
+    ) -> Result<(), PostError> {
+        let folding = AssertUnwindSafe(self.write_folded(connection, events, turn));
+        folding
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(panicked(&*panic)))
+    }
+
+    async fn write_folded(
         &self,
         connection: &mut PgConnection,
         events: &[Recorded<AnyEvent>],

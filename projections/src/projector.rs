@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use book::lead::Leadership;
+use book::lease::{Lease, Leases};
+use book::pools::answered;
 use book::worker::{self, Beat, Status, Work};
-use book::{Bus, Feed, Pools, Tail};
+use book::{Bus, End, Feed, Pools, Tail};
 use domain::Recorded;
 use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::error::PostError;
-use crate::generation::{Generation, State, posting_connection};
+use crate::generation::{self, Generation, State, posting_connection};
 use crate::ledger::Ledger;
 use crate::page::Parking;
 use crate::posted::Posted;
@@ -20,7 +21,14 @@ use crate::posted::Posted;
 /// Events posted in one transaction.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 /// How long one page may take before its connection is given up, in seconds.
+const PAGE_SECONDS: u64 = 10;
+/// The same for one event that took longer alone: the limit doubles at each try up to this, in seconds.
 const PAGE_SECONDS_MAX: u64 = 60;
+/// How long one turn may take, in seconds: longer than the slowest page.
+const TURN_SECONDS_MAX: u64 = 75;
+/// How much later than the projector the server gives a page up, in seconds: for when the projector
+/// cannot, because it is stopped or out of reach.
+const SERVER_SECONDS: u64 = 5;
 /// Between looks at the lock and at the end of the book, in milliseconds.
 const BEAT_MS: u64 = 1_000;
 
@@ -35,6 +43,11 @@ pub struct Projector {
     page_events: usize,
     /// At most [`Self::page_events`]; fewer after a page that took too long.
     page_events_now: usize,
+    leases: Leases,
+    /// The book's end, where somebody watches it.
+    end: Option<End>,
+    /// At least [`PAGE_SECONDS`]; more after a single event that took too long.
+    page_seconds_now: u64,
     beat: Beat,
 }
 
@@ -52,12 +65,15 @@ impl Projector {
         Ok(Self {
             context,
             fingerprint,
+            leases: Leases::start(&pools.projector),
+            end: None,
             pools,
             tail,
             bus,
             posted,
             page_events: PAGE_EVENTS_MAX,
             page_events_now: PAGE_EVENTS_MAX,
+            page_seconds_now: PAGE_SECONDS,
             beat: Beat::default(),
         })
     }
@@ -70,6 +86,20 @@ impl Projector {
         self
     }
 
+    /// Leads by the session of a whole process, instead of one of its own.
+    #[must_use]
+    pub fn leased(mut self, leases: Leases) -> Self {
+        self.leases = leases;
+        self
+    }
+
+    /// Relies on this watch for the book's end, instead of asking the book whenever the bus is silent.
+    #[must_use]
+    pub fn watching(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
+    }
+
     /// What the projector says of itself from now on.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
@@ -79,23 +109,23 @@ impl Projector {
     /// Leads or stands by until `stop`. The page that is being posted then is finished.
     pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("daybook projector {}", self.context.name);
-        let (pool, beat) = (self.pools.projector.clone(), std::mem::take(&mut self.beat));
-        worker::run(self, name, pool, beat, stop).await;
+        let (leases, beat) = (self.leases.clone(), std::mem::take(&mut self.beat));
+        worker::run(self, name, leases, beat, stop).await;
     }
 }
 
 impl Work for Projector {
     type Error = PostError;
 
-    async fn lead(
-        &mut self,
-        leadership: &mut Leadership,
-        beat: &Beat,
-        stop: &CancellationToken,
-    ) -> Result<(), PostError> {
+    fn turn_limit(&self) -> Duration {
+        Duration::from_secs(TURN_SECONDS_MAX)
+    }
+
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), PostError> {
         let mut connection = posting_connection(&self.pools.projector).await?;
         let mut ledger = self.open(&mut connection, beat).await?;
-        let mut feed = Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position);
+        let mut feed =
+            Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position).watching(self.end.clone());
         let mut looked = Instant::now();
         loop {
             let next = tokio::select! {
@@ -125,7 +155,7 @@ impl Work for Projector {
             self.advanced(&ledger, beat);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(leadership, &mut connection, &mut ledger, beat).await?;
+                self.look(lease, &mut connection, &mut ledger, beat).await?;
             }
         }
     }
@@ -139,15 +169,22 @@ impl Projector {
     /// The live generation, if this program's folds made it.
     async fn open(&self, connection: &mut PgConnection, beat: &Beat) -> Result<Ledger, PostError> {
         let context = self.context.name;
-        let live = Generation::find(connection, self.context, State::Live).await?;
-        let live = live.ok_or(PostError::NoGeneration { context })?;
+        generation::limit_transactions(connection, self.page_seconds_now + SERVER_SECONDS).await?;
+        let live =
+            answered(async { Ok::<_, PostError>(Generation::find(connection, self.context, State::Live).await?) });
+        let live = live.await?.ok_or(PostError::NoGeneration { context })?;
         if live.fingerprint != self.fingerprint {
             return Err(PostError::OtherVersion {
                 context,
                 generation: live.number,
             });
         }
-        let ledger = Ledger::open(connection, self.context, live).await?;
+        let opening = async {
+            let mut ledger = Ledger::open(&mut *connection, self.context, live).await?;
+            ledger.begin_term(connection).await?;
+            Ok::<_, PostError>(ledger)
+        };
+        let ledger = answered(opening).await?;
         self.advanced(&ledger, beat);
         Ok(ledger)
     }
@@ -162,15 +199,21 @@ impl Projector {
         let Some(to) = recorded.last().map(|recorded| recorded.position) else {
             return Ok(());
         };
-        let limit = Duration::from_secs(PAGE_SECONDS_MAX);
+        let seconds = self.page_seconds_now;
+        let limit = Duration::from_secs(seconds);
         let Ok(posted) = tokio::time::timeout(limit, ledger.post(connection, to, recorded)).await else {
-            // The same page again would take as long again.
-            self.page_events_now = (self.page_events_now / 2).max(1);
-            return Err(PostError::TooSlow {
-                seconds: PAGE_SECONDS_MAX,
-            });
+            // The same page again would take as long again; one event cannot be made less.
+            match events {
+                0 | 1 => self.page_seconds_now = (seconds * 2).min(PAGE_SECONDS_MAX),
+                _ => self.page_events_now = (events / 2).max(1),
+            }
+            return Err(PostError::TooSlow { seconds });
         };
         posted?;
+        if seconds > PAGE_SECONDS {
+            self.page_seconds_now = PAGE_SECONDS;
+            generation::limit_transactions(connection, PAGE_SECONDS + SERVER_SECONDS).await?;
+        }
         self.page_events_now = (self.page_events_now * 2).min(self.page_events);
         metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
         metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
@@ -185,40 +228,39 @@ impl Projector {
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => error,
         };
-        let (aggregate_type, id, tenant_id): (String, String, uuid::Uuid) =
+        let naming =
             sqlx::query_as("select aggregate_type, aggregate_id, tenant_id from book.events where position = $1")
                 .bind(position)
-                .fetch_one(&mut *connection)
-                .await?;
+                .fetch_one(&mut *connection);
+        let (aggregate_type, id, tenant_id): (String, String, uuid::Uuid) =
+            answered(async { Ok::<_, PostError>(naming.await?) }).await?;
         let id = id.parse().unwrap_or_default();
         let stream = (aggregate_type, id);
-        ledger
-            .skip(
-                connection,
-                Parking {
-                    stream,
-                    tenant_id,
-                    position,
-                    error: error.to_string(),
-                },
-            )
-            .await
+        let parking = Parking {
+            stream,
+            tenant_id,
+            position,
+            error: error.to_string(),
+        };
+        answered(ledger.skip(connection, parking)).await
     }
 
     /// Whether the lead is still held, and how far behind the book it is.
     async fn look(
         &self,
-        leadership: &mut Leadership,
+        lease: &Lease,
         connection: &mut PgConnection,
         ledger: &mut Ledger,
         beat: &Beat,
     ) -> Result<(), PostError> {
         let context = self.context.name;
-        if !leadership.holds().await {
-            return Err(PostError::LeadLost { context });
-        }
-        ledger.recount(connection).await?;
-        let lag = (self.tail.end().await? - ledger.generation.position).max(0);
+        lease.check()?;
+        answered(async { Ok::<_, PostError>(ledger.recount(connection).await?) }).await?;
+        let end = match &self.end {
+            Some(end) => end.position(),
+            None => self.tail.end().await?,
+        };
+        let lag = (end - ledger.generation.position).max(0);
         metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
         metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked as f64);
         beat.beat(|status| status.lag = lag);

@@ -1,10 +1,14 @@
 //! Policies and timers: each does what it should exactly once, whatever dies.
 
+mod acting;
+mod reading;
+mod rolling;
+
 use std::time::Duration;
 
-use book::policy;
 use book::timers::TimerWorker;
 use book::worker::{self, Beat};
+use book::{Leases, policy};
 use domain::cloudwatcher::order::Order;
 use domain::cloudwatcher::part::Part;
 use domain::cloudwatcher::supplier::Supplier;
@@ -21,9 +25,9 @@ const WAIT: Duration = Duration::from_secs(60);
 
 /// Something to order, and who approves it; the drafter is the ledger's actor.
 pub struct Goods {
-    department: Uuid,
-    supplier: Uuid,
-    part: Uuid,
+    pub department: Uuid,
+    pub supplier: Uuid,
+    pub part: Uuid,
 }
 
 pub async fn goods(ledger: &Ledger) -> Goods {
@@ -47,7 +51,7 @@ pub async fn goods(ledger: &Ledger) -> Goods {
     goods
 }
 
-fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
+pub fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
     serde_json::from_value(json).expect("a command")
 }
 
@@ -61,7 +65,7 @@ pub async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
 }
 
 /// Waits until the policy has reacted to the whole book, its own events included.
-async fn caught_up(pool: &PgPool) {
+pub async fn caught_up(pool: &PgPool) {
     let look = async || {
         let behind = "select count(*) from book.policies where position < book.last_position()";
         (count(pool, behind).await == 0).then_some(())
@@ -69,7 +73,7 @@ async fn caught_up(pool: &PgPool) {
     until("the policies' catching up", WAIT, look).await;
 }
 
-async fn count(pool: &PgPool, query: &str) -> i64 {
+pub async fn count(pool: &PgPool, query: &str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 
@@ -152,8 +156,8 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
         book: ledger.book.clone(),
         policies: domain::POLICIES,
     };
-    let (name, writer) = (book::timers::LOCK_NAME.to_owned(), ledger.pools.writer.clone());
-    let worker = tokio::spawn(worker::run(timers, name, writer, Beat::default(), ledger.stop.clone()));
+    let (name, leases) = (book::timers::LOCK_NAME.to_owned(), Leases::start(&ledger.pools.writer));
+    let worker = tokio::spawn(worker::run(timers, name, leases, Beat::default(), ledger.stop.clone()));
     let look = async || (count(pool, "select count(*) from book.timers").await == 0).then_some(());
     until("all timers' firing", WAIT, look).await;
     assert_eq!(count(pool, fired).await, TIMERS);

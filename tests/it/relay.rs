@@ -40,7 +40,9 @@ async fn stream(ledger: &Ledger) -> Option<async_nats::jetstream::stream::Stream
 pub async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::stream::Stream {
     let look = async || {
         let stream = stream(ledger).await?;
-        (stream.cached_info().state.last_sequence == position).then_some(stream)
+        let info = stream.cached_info();
+        let is_whole = info.config.metadata.contains_key("daybook-incarnation");
+        (is_whole && info.state.last_sequence == position).then_some(stream)
     };
     until("a relay's mirroring the book", WAIT, look).await.0
 }

@@ -2,6 +2,7 @@
 
 pub mod append;
 pub mod http;
+pub mod idle;
 pub mod queries;
 pub mod tables;
 
@@ -66,6 +67,10 @@ pub const GROUPS: &[Group] = &[
             "memory.peak",
         ],
         run: || Box::pin(http::run()),
+    },
+    Group {
+        figures: &["idle.cpu", "idle.statements"],
+        run: || Box::pin(idle::run()),
     },
     Group {
         figures: &["project.orders", "rebuild.cloudwatcher"],

@@ -1,11 +1,11 @@
 //! The book on a database of its own, without HTTP: what tests of append, relay and projector use.
 
 use book::bus::BusConfig;
-use book::policy::{self, PolicyWorker};
+use book::policy::{self, PolicyWorker, Reading};
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
-use book::{Book, Bus, Envelope, MasterKey, Pools, Step, Tail, Vault};
+use book::{Book, Bus, Envelope, Leases, MasterKey, Pools, Step, Tail, Vault, end};
 use chrono::Utc;
 use domain::identity::role::Role;
 use domain::identity::user::User;
@@ -122,12 +122,14 @@ impl Ledger {
     /// Runs the policies and their timers until the ledger stops.
     pub fn policies(&self) -> Vec<tokio::task::JoinHandle<()>> {
         let stop = || self.stop.child_token();
+        let leases = Leases::start(&self.pools.writer);
+        let reading = self.reading(domain::POLICIES);
         let mut running = Vec::new();
         for &policy in domain::POLICIES {
             running.push(tokio::spawn(worker::run(
-                self.policy_worker(policy),
+                self.policy_worker(policy, &reading),
                 policy::lock_name(policy),
-                self.pools.writer.clone(),
+                leases.clone(),
                 Beat::default(),
                 stop(),
             )));
@@ -140,22 +142,28 @@ impl Ledger {
         running.push(tokio::spawn(worker::run(
             timers,
             timers::LOCK_NAME.to_owned(),
-            self.pools.writer.clone(),
+            leases,
             Beat::default(),
             stop(),
         )));
         running
     }
 
-    pub fn policy_worker(&self, policy: &'static dyn Policy) -> PolicyWorker {
+    pub fn policy_worker(&self, policy: &'static dyn Policy, reading: &Reading) -> PolicyWorker {
         PolicyWorker {
             policy,
             pool: self.pools.writer.clone(),
             book: self.book.clone(),
-            tail: self.tail.clone(),
-            bus: self.bus.clone(),
-            committed: self.book.committed(),
+            reading: reading.clone(),
         }
+    }
+
+    /// What the policies of one process share, with a watch on the book's end until the ledger stops.
+    pub fn reading(&self, policies: &[&dyn Policy]) -> Reading {
+        let (watch, end) = end::Watch::new(self.tail.clone(), self.bus.clone(), self.book.committed());
+        let stop = self.stop.clone();
+        tokio::spawn(async move { watch.run(&stop).await });
+        Reading::new(self.tail.clone(), end, policies)
     }
 
     /// Runs a relay until the ledger stops.

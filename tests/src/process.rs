@@ -165,6 +165,21 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// The processor time that the process has used so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        /// Linux counts it in hundredths of a second, for whoever reads it here.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name before it may hold anything; user and system time are the 14th and 15th field.
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
+        let ticks: f64 = fields
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<f64>().ok())
+            .sum();
+        ticks / TICKS_PER_SECOND
+    }
+
     /// The highest resident memory so far, in bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
@@ -251,6 +266,11 @@ impl Servers {
         self.run(&["kill"], &["--only", server]).expect("the server is killed");
     }
 
+    /// Ends one of them in order: it writes all that it has to.
+    pub fn stop(&self, server: &str) {
+        self.run(&["stop"], &["--only", server]).expect("the server stops");
+    }
+
     /// Starts what does not run, on the ports of before.
     pub fn restart(&self) {
         self.run(&["start"], &[]).expect("the servers start again");
@@ -258,9 +278,19 @@ impl Servers {
 
     /// Deletes what NATS stored, while it is not running.
     pub fn wipe_nats(&self) {
+        self.delete("jetstream");
+    }
+
+    /// Deletes the messages of its streams and nothing else, while NATS is not running.
+    pub fn lose_messages(&self) {
+        self.delete("msgs");
+    }
+
+    /// Deletes the folders of this name, of which there must be one.
+    fn delete(&self, name: &str) {
         let found = Command::new("find")
             .arg(&self.folder)
-            .args(["-type", "d", "-name", "jetstream"])
+            .args(["-type", "d", "-name", name])
             .output()
             .expect("find runs");
         let folders: Vec<&str> = std::str::from_utf8(&found.stdout).expect("paths").lines().collect();

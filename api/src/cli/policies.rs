@@ -27,15 +27,33 @@ impl Policies {
                 .next_due_at
                 .map_or_else(String::new, |due| format!(", the next at {due}"));
             say(&format!(
-                "{} is at position {} (floor {}), {} timers{next}",
-                progress.policy, progress.position, progress.floor, progress.timers
+                "{} is at position {} (floor {}), {} timers{next}, reads {}",
+                progress.policy,
+                progress.position,
+                progress.floor,
+                progress.timers,
+                progress.kinds.join(", ")
             ))?;
+            if let Some(unread) = unread(&progress) {
+                say(&format!(
+                    "  reads {} in a newer version, which has to lead",
+                    unread.join(", ")
+                ))?;
+            }
             for missed in progress.missed {
                 say(&format!("  missed position {}: {}", missed.position, missed.error))?;
             }
         }
         Ok(())
     }
+}
+
+/// The kinds of streams that this program does not read for the policy, though another version does.
+fn unread(progress: &missed::Progress) -> Option<Vec<&str>> {
+    let policy = named(&progress.policy).ok()?;
+    let kinds = progress.kinds.iter().map(String::as_str);
+    let unread: Vec<&str> = kinds.filter(|kind| !policy.reads().contains(kind)).collect();
+    Some(unread).filter(|unread| !unread.is_empty())
 }
 
 /// The policy of this name.

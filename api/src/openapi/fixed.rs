@@ -133,6 +133,7 @@ fn streams(paths: &mut Paths) {
             "sequence": { "type": "integer", "description": "Of the last event that the state includes; 0 before the first." },
             "position": position(),
             "at": { "type": ["string", "null"], "format": "date-time" },
+            "unopened": { "type": "array", "items": { "type": "string" }, "description": "Sealed fields that could not be opened; the state has them as if they were erased." },
             "state": { "description": "What decisions about the stream read." },
         },
     });
@@ -213,7 +214,7 @@ fn admin(paths: &mut Paths) {
 }
 
 fn policies(paths: &mut Paths) {
-    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position and, of the tenant, timers, next_due_at, missed." });
+    let progress = json!({ "type": "object", "description": "policies: each with policy, floor, position, term, the kinds of streams that it reads and, of the tenant, timers, next_due_at, missed." });
     paths.add(
         "/v1/admin/policies",
         "get",

@@ -86,7 +86,10 @@ fn parameters() -> Value {
     json!({
         "IdempotencyKey": header(
             "Idempotency-Key",
-            "A command sent again by the same user with the same key is answered as the first time, for 30 days.",
+            "A command sent again by the same user with the same key is answered as the first time, for 30 days. A command whose \
+             sender hangs up before it is on its way into the book is given up. A refusal is final for whoever sends under a \
+             key one after the other; while an earlier sending of the key is still under way in another process, send \
+             once more: that sending may be accepted yet.",
             json!({ "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$" }),
         ),
         "IfMatch": header(
@@ -195,6 +198,10 @@ fn event() -> Value {
             "sealed": {
                 "type": "array", "items": { "type": "string" },
                 "description": "Payload fields that tell who a person is: null without `personal.read`, and once erased.",
+            },
+            "unopened": {
+                "type": "array", "items": { "type": "string" },
+                "description": "Those of them that could not be opened and are null for that reason.",
             },
             "payload": { "type": "object" },
         },

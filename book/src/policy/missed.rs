@@ -5,7 +5,8 @@ use domain::Policy;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::react;
+use super::{react, timer};
+use crate::pools::answered;
 use crate::{Book, BookError, Tail};
 
 /// A reaction that could not be carried out.
@@ -24,6 +25,11 @@ pub struct Progress {
     /// It never reacts to what came before.
     pub floor: i64,
     pub position: i64,
+    /// The kinds of streams that it reads, or any newer version of it that was here: only who reads them all moves it
+    /// past their events. Empty while only programs lead that do not look at it.
+    pub kinds: Vec<String>,
+    /// Raised by every leader when it begins.
+    pub term: i64,
     /// Timers that wait, and the first of them.
     pub timers: i64,
     pub next_due_at: Option<DateTime<Utc>>,
@@ -36,21 +42,24 @@ pub struct Progress {
 /// # Errors
 /// The database's error.
 pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progress>, BookError> {
-    let rows = sqlx::query(
-        "select p.name, p.floor, p.position, count(t.timer_id) as timers, min(t.due_at) as next_due_at
+    let reading = sqlx::query(
+        "select p.name, p.floor, p.position, coalesce(p.kinds, '{}') as kinds, p.term,
+                count(t.timer_id) as timers, min(t.due_at) as next_due_at
          from book.policies p
          left join book.timers t on t.policy = p.name and ($1::uuid is null or t.tenant_id = $1)
          group by p.name order by p.name",
     )
     .bind(tenant)
-    .fetch_all(pool)
-    .await?;
+    .fetch_all(pool);
+    let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
     let mut policies = Vec::with_capacity(rows.len());
     for row in rows {
         let policy: String = row.try_get("name")?;
         policies.push(Progress {
             floor: row.try_get("floor")?,
             position: row.try_get("position")?,
+            kinds: row.try_get("kinds")?,
+            term: row.try_get("term")?,
             timers: row.try_get("timers")?,
             next_due_at: row.try_get("next_due_at")?,
             missed: missed(pool, &policy, tenant, 100).await?,
@@ -61,15 +70,15 @@ pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progres
 }
 
 async fn missed(pool: &PgPool, policy: &str, tenant: Option<Uuid>, limit: i64) -> Result<Vec<Missed>, BookError> {
-    let rows = sqlx::query(
+    let reading = sqlx::query(
         "select policy, position, error, missed_at from book.missed
          where policy = $1 and ($2::uuid is null or tenant_id = $2) order by position limit $3",
     )
     .bind(policy)
     .bind(tenant)
     .bind(limit)
-    .fetch_all(pool)
-    .await?;
+    .fetch_all(pool);
+    let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         Ok(Missed {
             policy: row.try_get("policy")?,
@@ -96,7 +105,18 @@ pub async fn retry(
     let (mut made_good, mut failed) = (0, None);
     for missed in missed(pool, policy.name(), tenant, i64::MAX).await? {
         for recorded in tail.at(&[missed.position]).await? {
-            let timers = match react(book, policy, &recorded, None).await {
+            let kind = &recorded.aggregate_type;
+            let reacting = async {
+                if policy.reads().contains(&kind.as_str()) {
+                    return react(book, policy, &recorded, None).await;
+                }
+                Err(BookError::NewerNeeded {
+                    policy: policy.name(),
+                    position: recorded.position,
+                    kind: kind.clone(),
+                })
+            };
+            let timers = match reacting.await {
                 Ok(reacted) => reacted.timers,
                 // It stays, and keeps none of the others back.
                 Err(error) => {
@@ -104,16 +124,10 @@ pub async fn retry(
                     continue;
                 }
             };
-            let mut transaction = pool.begin().await?;
-            for timer in &timers {
-                timer.write(&mut transaction, policy.name()).await?;
+            if !timer::make_good(pool, policy.name(), recorded.event_id, &timers).await? {
+                // Somebody else has tried it at the same time.
+                continue;
             }
-            sqlx::query("delete from book.missed where policy = $1 and event_id = $2")
-                .bind(policy.name())
-                .bind(recorded.event_id)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
             made_good += 1;
         }
     }

@@ -1,0 +1,231 @@
+//! What the policies of one process read of the book: one reading feeds all that are near its end.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::{Policy, Recorded};
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+
+use crate::pools::answered;
+use crate::tail::{PAGE_BYTES_MAX, Stretch};
+use crate::{BookError, End, Tail};
+
+/// Events that a policy looks at before it writes down how far it is.
+const PAGE_EVENTS_MAX: usize = 1_000;
+/// What the events kept in memory may weigh together, in bytes.
+const WINDOW_BYTES_MAX: usize = 16 << 20;
+/// What an event weighs besides its payload, in bytes.
+const EVENT_BYTES_MIN: usize = 1_024;
+/// How often it is counted what the policies have missed, in seconds: one question for all.
+const COUNT_SECONDS: u64 = 5;
+
+/// The reading of the book that all policies of a process share. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Reading(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    tail: Tail,
+    end: End,
+    window: Mutex<Window>,
+    missed: Mutex<Missed>,
+}
+
+/// Events for one policy, in order.
+#[derive(Debug)]
+pub struct Page {
+    pub events: Vec<Arc<Recorded<String>>>,
+    /// The book was looked through up to here.
+    pub to: i64,
+}
+
+/// How many reactions each policy has missed, when they were last counted.
+#[derive(Debug, Default)]
+struct Missed {
+    counts: HashMap<String, i64>,
+    counted: Option<Instant>,
+}
+
+impl Reading {
+    /// A reading for these policies; nothing is read before somebody asks.
+    #[must_use]
+    pub fn new(tail: Tail, end: End, policies: &[&dyn Policy]) -> Self {
+        let kinds = policies.iter().flat_map(|policy| policy.reads());
+        Self(Arc::new(Inner {
+            tail,
+            end,
+            window: Mutex::new(Window {
+                kinds: kinds.map(|&kind| kind.to_owned()).collect(),
+                ..Window::default()
+            }),
+            missed: Mutex::default(),
+        }))
+    }
+
+    /// The end of the book, for who waits for more.
+    #[must_use]
+    pub fn end(&self) -> End {
+        self.0.end.clone()
+    }
+
+    /// The events of these kinds of streams after `position`: out of memory where they are there, and read for all
+    /// policies where `position` is the furthest of all. Whoever is too far behind reads the book alone, and holds
+    /// nobody up. Empty, without a question, when the book is known to end at `position`.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn page(&self, position: i64, kinds: &[String]) -> Result<Page, BookError> {
+        let end = self.0.end.position();
+        if end <= position {
+            return Ok(Page {
+                events: Vec::new(),
+                to: position,
+            });
+        }
+        let mut window = self.0.window.lock().await;
+        window.widen(kinds);
+        if position < window.after {
+            // Up to where memory begins, so that it is found there from then on.
+            let until = window.after.min(end);
+            drop(window);
+            metrics::counter!("daybook_policy_readings_total", "by" => "one that is behind").increment(1);
+            let stretch = self
+                .0
+                .tail
+                .of_types(position, until, kinds, PAGE_EVENTS_MAX as i64)
+                .await?;
+            return self.opened(Page::from(stretch)).await;
+        }
+        if position > window.to {
+            window.begin_at(position);
+        }
+        if position == window.to {
+            metrics::counter!("daybook_policy_readings_total", "by" => "all").increment(1);
+            let all: Vec<String> = window.kinds.iter().cloned().collect();
+            let stretch = self
+                .0
+                .tail
+                .of_types(position, end, &all, PAGE_EVENTS_MAX as i64)
+                .await?;
+            window.add(stretch);
+        }
+        let page = window.page(position, kinds);
+        drop(window);
+        self.opened(page).await
+    }
+
+    /// Opens what is sealed for the one who asked: memory holds events as they are stored, so that what is opened of
+    /// a person does not stay there.
+    async fn opened(&self, mut page: Page) -> Result<Page, BookError> {
+        for event in &mut page.events {
+            if !event.metadata.sealed.is_empty() {
+                let opening = self.0.tail.opened(vec![(**event).clone()]);
+                if let Some(opened) = answered(opening).await?.pop() {
+                    *event = Arc::new(opened);
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// How many reactions a policy has missed, by a count that is at most [`COUNT_SECONDS`] old. `pool` must be one of
+    /// `daybook_writer`.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn missed(&self, pool: &PgPool, policy: &str) -> Result<usize, BookError> {
+        let mut missed = self.0.missed.lock().await;
+        let every = Duration::from_secs(COUNT_SECONDS);
+        if missed.counted.is_none_or(|counted| counted.elapsed() >= every) {
+            let counting = sqlx::query_as("select policy, count(*) from book.missed group by policy").fetch_all(pool);
+            let counts: Vec<(String, i64)> = answered(async { Ok::<_, BookError>(counting.await?) }).await?;
+            missed.counts = counts.into_iter().collect();
+            missed.counted = Some(Instant::now());
+        }
+        let count = missed.counts.get(policy).copied();
+        Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
+    }
+
+    /// Something was missed: the next who wants to know has it counted.
+    pub async fn has_missed(&self) {
+        self.0.missed.lock().await.counted = None;
+    }
+}
+
+impl From<Stretch> for Page {
+    fn from(stretch: Stretch) -> Self {
+        Self {
+            events: stretch.events.into_iter().map(Arc::new).collect(),
+            to: stretch.to,
+        }
+    }
+}
+
+/// The latest stretch of the book that was read for all policies: every event of `kinds` after `after` and up to `to`.
+#[derive(Debug, Default)]
+struct Window {
+    kinds: BTreeSet<String>,
+    after: i64,
+    to: i64,
+    events: VecDeque<Arc<Recorded<String>>>,
+    bytes: usize,
+}
+
+impl Window {
+    /// What was read without these kinds does not serve who wants them.
+    fn widen(&mut self, kinds: &[String]) {
+        if kinds.iter().any(|kind| !self.kinds.contains(kind)) {
+            self.kinds.extend(kinds.iter().cloned());
+            self.begin_at(self.to);
+        }
+    }
+
+    fn begin_at(&mut self, position: i64) {
+        (self.after, self.to) = (position, position);
+        self.events.clear();
+        self.bytes = 0;
+    }
+
+    fn add(&mut self, stretch: Stretch) {
+        for event in stretch.events {
+            self.bytes += weight(&event);
+            self.events.push_back(Arc::new(event));
+        }
+        self.to = stretch.to;
+        while self.bytes > WINDOW_BYTES_MAX {
+            let Some(first) = self.events.pop_front() else { break };
+            self.bytes -= weight(&first);
+            self.after = first.position;
+        }
+    }
+
+    /// What of it comes after `position`, which must be in it: at most [`PAGE_EVENTS_MAX`] events, which weigh no more
+    /// than [`PAGE_BYTES_MAX`] unless it is one alone.
+    fn page(&self, position: i64, kinds: &[String]) -> Page {
+        let first = self.events.partition_point(|event| event.position <= position);
+        let (mut events, mut bytes): (Vec<Arc<Recorded<String>>>, usize) = (Vec::new(), 0);
+        let wanted = self
+            .events
+            .range(first..)
+            .filter(|event| kinds.contains(&event.aggregate_type));
+        for event in wanted {
+            bytes += weight(event);
+            let is_full = events.len() == PAGE_EVENTS_MAX || bytes > PAGE_BYTES_MAX;
+            if let Some(last) = events.last().filter(|_| is_full) {
+                let to = last.position;
+                return Page { events, to };
+            }
+            events.push(event.clone());
+        }
+        Page { events, to: self.to }
+    }
+}
+
+fn weight(event: &Recorded<String>) -> usize {
+    EVENT_BYTES_MIN + event.event.len()
+}
+
+#[cfg(test)]
+mod tests;
