@@ -241,10 +241,13 @@ async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_wh
         "nothing happened twice"
     );
     // What the former version has sealed is opened.
-    let person = admin
-        .get("/v1/cloudwatcher/users/00000000-0000-4000-8000-000000000010")
-        .await
-        .ok();
+    let path = "/v1/cloudwatcher/users/00000000-0000-4000-8000-000000000010";
+    let look = async || {
+        let reply = admin.get(path).await;
+        // Until the tables are rebuilt they are the former version's.
+        (reply.status != 503).then_some(reply)
+    };
+    let person = until("the rebuilt tables", WAIT, look).await.0.ok();
     assert_eq!(person["name"], "Tess Tour", "{person}");
     let erased = admin
         .get("/v1/cloudwatcher/users/00000000-0000-4000-8000-000000000090")
