@@ -6,6 +6,7 @@ use std::time::Duration;
 use book::Step;
 use chrono::{DateTime, Utc};
 use domain::cloudwatcher::part::Part;
+use domain::identity::role::Role;
 use domain::identity::user::User;
 use domain::register::{Command, Register};
 use projections::{Posted, Projector, park, rebuild};
@@ -236,7 +237,8 @@ async fn rows_of_parked_streams_come_when_they_are_unparked_and_equal_those_of_a
     let (user, bad) = (ledger.actor, Uuid::now_v7());
     let break_it = format!(
         "alter table cloudwatcher.users add constraint broken check (id <> '{user}');
-         alter table cloudwatcher.parts add constraint broken check (part_code <> 'BAD')"
+         alter table cloudwatcher.parts add constraint broken check (part_code <> 'BAD');
+         alter table cloudwatcher.role_permissions add constraint broken check (permission <> 'bad.two')"
     );
     sqlx::raw_sql(&break_it).execute(&ledger.pools.owner).await.unwrap();
     ledger.does::<Register<Part>>(bad, Command::Enter(part("BAD"))).await;
@@ -249,6 +251,8 @@ async fn rows_of_parked_streams_come_when_they_are_unparked_and_equal_those_of_a
         };
         ledger.does::<Register<Part>>(id, command).await;
     }
+    let define = json!({"define": {"name": "Clerks", "permissions": ["bad.one", "bad.two"]}});
+    ledger.does::<Role>(Uuid::now_v7(), parsed(define)).await;
     post(&ledger).await;
     let told = |rows: Vec<Value>| -> Vec<(i64, bool)> {
         let told = |row: &Value| (row["position"].as_i64().unwrap(), row["user_id"] == user.to_string());
@@ -260,17 +264,28 @@ async fn rows_of_parked_streams_come_when_they_are_unparked_and_equal_those_of_a
         "what is parked is not told"
     );
 
-    let repair =
-        "alter table cloudwatcher.users drop constraint broken; alter table cloudwatcher.parts drop constraint broken";
+    let repair = "alter table cloudwatcher.users drop constraint broken;
+        alter table cloudwatcher.parts drop constraint broken;
+        alter table cloudwatcher.role_permissions drop constraint broken";
     sqlx::raw_sql(repair).execute(&ledger.pools.owner).await.unwrap();
     let outcome = park::unpark(&ledger.pools.projector, &ledger.tail, context(), None)
         .await
         .unwrap();
-    assert_eq!(outcome.posted.len(), 2, "{outcome:?}");
+    assert_eq!(outcome.posted.len(), 3, "{outcome:?}");
     // The part was entered before its user registered, and un-parked after.
     let expected = [(1, false), (2, true), (3, true), (4, true)];
     let live = rows(&ledger).await;
     assert_eq!(told(live.clone())[..4], expected);
+    let of_role = live
+        .iter()
+        .filter(|row| row["table_name"].as_str().unwrap().starts_with("role"));
+    let of_role: Vec<_> = of_role.map(|row| (&row["table_name"], &row["place"])).collect();
+    let places = [
+        (json!("roles"), json!(1)),
+        (json!("role_permissions"), json!(2)),
+        (json!("role_permissions"), json!(3)),
+    ];
+    assert_eq!(of_role, places.each_ref().map(|(table, place)| (table, place)));
     rebuilt(&ledger).await;
     assert_eq!(rows(&ledger).await, live);
 }
