@@ -10,11 +10,13 @@
 mod folder;
 mod select;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use book::lead::Leadership;
 use book::lease::Lease;
+use book::pools::{answered, answered_within};
 use book::worker::{Beat, Work, pause};
 use book::{Book, BookError, Envelope, ExecuteError, Step};
 use chrono::{DateTime, Utc};
@@ -42,6 +44,8 @@ pub const BATCH_REQUESTS_MAX: i64 = 1_000;
 const AT_ONCE: usize = 32;
 /// Between two runs, in seconds.
 const RUN_SECONDS: u64 = 3_600;
+/// How long the rows of one archive may take to be read, in seconds.
+const READ_SECONDS_MAX: u64 = 120;
 /// How often a worker that waits looks whether it still leads, in seconds.
 const CHECK_SECONDS: u64 = 2;
 
@@ -111,9 +115,9 @@ impl Archiver {
     /// [`ArchiveError`].
     pub async fn due(&self) -> Result<Vec<Due>, ArchiveError> {
         let mut due = Vec::new();
-        for tenant in select::tenants(&self.pool).await? {
+        for tenant in self.tenants().await? {
             let before = self.before(tenant).await?;
-            let requests = select::count(&self.pool, tenant, before).await?;
+            let requests = self.read(select::count(&self.pool, tenant, before)).await?;
             due.push(Due {
                 tenant,
                 before,
@@ -142,14 +146,15 @@ impl Archiver {
         for manifest in self.folder.pending().await? {
             self.finish(manifest, &mut report).await?;
         }
-        for tenant in select::tenants(&self.pool).await? {
+        for tenant in self.tenants().await? {
             let before = self.before(tenant).await?;
             let mut after = Cursor::default();
             while !stop.is_cancelled() {
                 if !alone.holds().await {
                     return Err(ArchiveError::LeadLost);
                 }
-                let Some(batch) = select::batch(&self.pool, tenant, before, &after, BATCH_REQUESTS_MAX).await? else {
+                let reading = select::batch(&self.pool, tenant, before, &after, BATCH_REQUESTS_MAX);
+                let Some(batch) = self.read(reading).await? else {
                     break;
                 };
                 after = batch.last.clone();
@@ -165,6 +170,16 @@ impl Archiver {
         Ok(report)
     }
 
+    async fn tenants(&self) -> Result<Vec<Uuid>, ArchiveError> {
+        self.read(select::tenants(&self.pool)).await
+    }
+
+    /// What is read of the tables, if it comes in time.
+    async fn read<T>(&self, reading: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, ArchiveError> {
+        let limit = Duration::from_secs(READ_SECONDS_MAX);
+        answered_within(limit, async { Ok(reading.await?) }).await
+    }
+
     /// The time before which requests of a tenant must have had their last change, by the database's clock.
     async fn before(&self, tenant: Uuid) -> Result<DateTime<Utc>, ArchiveError> {
         let policy = self
@@ -172,9 +187,8 @@ impl Archiver {
             .fresh::<Register<DevicePolicy>>(tenant, &[DevicePolicy::stream(tenant)])
             .await?;
         let policy = policy.into_iter().next().flatten();
-        let now: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()")
-            .fetch_one(&self.pool)
-            .await?;
+        let asking = sqlx::query_scalar("select clock_timestamp()").fetch_one(&self.pool);
+        let now: DateTime<Utc> = answered(async { Ok::<_, ArchiveError>(asking.await?) }).await?;
         Ok(now - DevicePolicy::of(policy.as_deref()).retention())
     }
 

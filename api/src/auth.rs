@@ -1,8 +1,10 @@
 //! Who asks, and what they may do: the token says who, the book says what.
 
+pub mod changes;
 pub mod departments;
 pub mod keys;
 pub mod principal;
+pub mod remembered;
 pub mod token;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ pub mod headers;
 pub(crate) mod joint;
 pub mod registry;
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use axum::body::Bytes;
@@ -14,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use book::{Answer, Envelope, ExecuteError, Refusal, Step};
 use chrono::Utc;
 use domain::fact::AnyState;
-use domain::{Class, canonical};
+use domain::{Class, FactRef, canonical};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,9 @@ use crate::extract::{self, POSITION, Path};
 use crate::problem::{self, Problem};
 use headers::Asked;
 use registry::{Aggregate, Who};
+
+/// How often a command is let through anew, because a stream that this rested on has moved on meanwhile.
+const LET_THROUGH_MAX: usize = 5;
 
 /// What an accepted command is answered.
 #[derive(Debug, Serialize)]
@@ -121,7 +125,10 @@ fn aggregate(context: &str, plural: &str) -> Result<&'static Aggregate, Problem>
 fn permitted(aggregate: &Aggregate, command: &str, by: &Principal) -> Result<(), Problem> {
     let known = aggregate.commands();
     if !known.iter().any(|(name, _)| name == command) {
-        let detail = format!("{} has no command {command}", aggregate.aggregate_type);
+        let mut detail = format!("{} has no command {command}", aggregate.aggregate_type);
+        if let Some((_, instead)) = aggregate.moved.iter().find(|(name, _)| *name == command) {
+            let _ = write!(detail, " any more; send {instead} instead");
+        }
         return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
     }
     by.require(&format!("{}.{command}", aggregate.aggregate_type))
@@ -137,8 +144,8 @@ fn command_id(by: &Principal, key: &str) -> Uuid {
 enum Reach {
     /// It is within their departments, or of no department's concern.
     Free,
-    /// It does not belong to any department yet.
-    Unborn,
+    /// It does not belong to any department yet, at this sequence: most likely it has no events.
+    Homeless { sequence: i64 },
     /// It is not within their departments, but the decision itself knows who is entitled: an approver's
     /// delegate, for one.
     Beyond,
@@ -184,9 +191,7 @@ impl Sent<'_> {
         span.record("correlation_id", tracing::field::display(envelope.correlation_id));
 
         let answer = self.execute(app, by, &envelope, &fields).await?;
-        if self.aggregate.context() == "identity" {
-            app.principals.forget();
-        }
+        app.principals.changed(&answer.streams);
         Ok(answer)
     }
 
@@ -221,44 +226,58 @@ impl Sent<'_> {
     }
 
     async fn execute(&self, app: &App, by: &By, envelope: &Envelope, fields: &Value) -> Result<Answer, Problem> {
-        let mut step = self.step(self.asked.if_match, fields)?;
-        let mut reach = self.reach(app, by, &step, fields).await?;
-        // The scope of a stream without events says nothing of the one that it may become in the
-        // meantime: then the command must not be carried out.
-        let guarded = reach == Reach::Unborn && self.asked.if_match.is_none();
-        if guarded {
-            step.if_match = Some(0);
+        let mut tried = 1;
+        loop {
+            let mut step = self.step(self.asked.if_match, fields)?;
+            let reach = self.reach(app, by, &mut step, fields).await?;
+            self.hold(&mut step, reach)?;
+            let is_held = step.if_match != self.asked.if_match || !step.let_through_on.is_empty();
+            match app.book.execute(envelope.clone(), vec![step]).await {
+                Ok(answer) => return Ok(answer),
+                Err(ExecuteError::Moved { .. }) if is_held && tried < LET_THROUGH_MAX => tried += 1,
+                Err(ExecuteError::Moved { .. }) if is_held && self.asked.if_match.is_none() => {
+                    return Err(ExecuteError::Contended.into());
+                }
+                // Whoever the decision does not know as entitled may not learn that the stream is there.
+                Err(
+                    ExecuteError::Refused(Refusal {
+                        class: Class::Forbidden,
+                        ..
+                    })
+                    | ExecuteError::Moved { .. },
+                ) if reach == Reach::Beyond => return Err(self.not_found()),
+                Err(error) => return Err(self.told(error)),
+            }
         }
-        let outcome = match app.book.execute(envelope.clone(), vec![step]).await {
-            Err(ExecuteError::Moved { .. }) if guarded => {
-                let step = self.step(None, fields)?;
-                reach = self.reach(app, by, &step, fields).await?;
-                app.book.execute(envelope.clone(), vec![step]).await
-            }
-            outcome => outcome,
-        };
-        outcome.map_err(|error| match error {
-            // Whoever the decision does not know as entitled may not learn that the stream is there.
-            ExecuteError::Refused(Refusal {
-                class: Class::Forbidden,
-                ..
-            })
-            | ExecuteError::Moved { .. }
-                if reach == Reach::Beyond =>
-            {
-                self.not_found()
-            }
-            error => self.told(error),
-        })
     }
 
-    /// Refuses what lies outside the principal's departments.
-    async fn reach(&self, app: &App, by: &By, step: &Step, fields: &Value) -> Result<Reach, Problem> {
+    /// Sees to it that the command meets the stream that it was let through to: which department that belongs to
+    /// before it is born says nothing of the one that it may belong to a moment later.
+    ///
+    /// # Errors
+    /// 404 when `If-Match` wants a stream that has no events, 412 when it wants one that has more than there are.
+    fn hold(&self, step: &mut Step, reach: Reach) -> Result<(), Problem> {
+        let Reach::Homeless { sequence } = reach else {
+            return Ok(());
+        };
+        match step.if_match {
+            Some(expected) if expected > sequence => Err(self.told(ExecuteError::Moved { expected, sequence })),
+            // It is there, or the command is a repeat, or it will be refused.
+            Some(_) => Ok(()),
+            None => {
+                step.if_match = Some(sequence);
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses what lies outside the principal's departments. The step keeps what that rested on.
+    async fn reach(&self, app: &App, by: &By, step: &mut Step, fields: &Value) -> Result<Reach, Problem> {
         if !self.aggregate.scoped || by.sees_all_departments() {
             return Ok(Reach::Free);
         }
         let state = app.book.step_state(by.tenant, step).await;
-        let state = state.map_err(|error| self.told(error))?;
+        let (state, sequence) = state.map_err(|error| self.told(error))?;
         let (home, commanded) = (self.aggregate.home(&state), step.department(&state));
         if let Some(home) = home
             && !app.principals.reaches(by, home).await?
@@ -274,15 +293,28 @@ impl Sent<'_> {
             let detail = format!("department {department} is not one of yours, nor below one of them");
             return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
         }
-        self.scope_of_concerns(app, by, &state, fields).await?;
-        Ok(if home.is_some() { Reach::Free } else { Reach::Unborn })
+        step.let_through_on = self.scope_of_concerns(app, by, &state, fields).await?;
+        Ok(match home {
+            Some(_) => Reach::Free,
+            None => Reach::Homeless { sequence },
+        })
     }
 
-    /// A stream that the command draws on and that is out of reach is refused as one that does not exist.
-    async fn scope_of_concerns(&self, app: &App, by: &By, state: &AnyState, fields: &Value) -> Result<(), Problem> {
+    /// A stream that the command draws on and that is out of reach is refused as one that does not exist. What was
+    /// found to be in reach, with the sequence that it was at; what does not exist is, at 0.
+    async fn scope_of_concerns(
+        &self,
+        app: &App,
+        by: &By,
+        state: &AnyState,
+        fields: &Value,
+    ) -> Result<Vec<(FactRef, i64)>, Problem> {
         let mut concerns = self.aggregate.concerns(self.command, fields.clone());
+        let mut seen = Vec::new();
         while let Some(concern) = concerns.pop() {
-            let Some(concerned) = app.book.any_state(by.tenant, concern).await? else {
+            let (concerned, sequence) = app.book.seen(by.tenant, concern).await?;
+            seen.push((concern, sequence));
+            let Some(concerned) = concerned else {
                 continue;
             };
             let kind = registry::by_type(concern.aggregate_type);
@@ -301,7 +333,7 @@ impl Sent<'_> {
             }
             concerns.extend(kind.map_or_else(Vec::new, |kind| kind.draws_on(&concerned)));
         }
-        Ok(())
+        Ok(seen)
     }
 
     pub(crate) fn step(&self, if_match: Option<i64>, fields: &Value) -> Result<Step, Problem> {
@@ -332,6 +364,8 @@ impl Sent<'_> {
 
     fn refused(&self, refusal: Refusal) -> Problem {
         match refusal.class {
+            // Whoever makes a new stream lacks another one, and the refusal says which.
+            Class::Missing if self.command == self.aggregate.creates => refusal.into(),
             Class::Missing => self.not_found(),
             Class::Forbidden | Class::Conflict | Class::Refused => refusal.into(),
         }

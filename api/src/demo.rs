@@ -271,10 +271,15 @@ impl<'a> Demo<'a> {
             }
             let events: usize = answer.streams.iter().map(|stream| stream.events.len()).sum();
             let positions: Vec<i64> = (answer.position - events as i64 + 1..=answer.position).collect();
-            for recorded in self.tail.at(&positions).await? {
-                for policy in domain::POLICIES {
-                    if policy.reads().contains(&recorded.aggregate_type.as_str()) {
-                        answers.extend(policy::react(self.book, *policy, &recorded, Some(at)).await?.answers);
+            let mut rest = positions.as_slice();
+            while !rest.is_empty() {
+                let some = self.tail.at(rest).await?;
+                rest = &rest[some.len().max(1)..];
+                for recorded in some {
+                    for policy in domain::POLICIES {
+                        if policy.reads().contains(&recorded.aggregate_type.as_str()) {
+                            answers.extend(policy::react(self.book, *policy, &recorded, Some(at)).await?.answers);
+                        }
                     }
                 }
             }

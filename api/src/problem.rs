@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use book::{BookError, ExecuteError, Refusal};
-use domain::Class;
+use domain::{Class, DecodeError};
 use serde::Serialize;
 use tracing::error;
 
@@ -285,6 +285,11 @@ impl From<BookError> for Problem {
             }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
+            // Whoever runs Daybook must be told which stream it is, and whoever asks cannot mend it.
+            BookError::Decode(DecodeError::Sealed(_)) => {
+                error!(error = %error, "a request failed");
+                Self::new(INTERNAL, error.to_string())
+            }
             BookError::Decode(_)
             | BookError::Metadata(_)
             | BookError::Key(_)

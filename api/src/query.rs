@@ -8,8 +8,6 @@ pub mod read;
 pub mod sql;
 pub mod value;
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -17,16 +15,15 @@ use axum::response::{IntoResponse, Response};
 use projections::Context;
 use projections::table::{Scope, Table};
 use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 
 use crate::app::App;
 use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::auth::{By, Principal};
-use crate::extract::{self, POSITION, Parameters, Path, unknown_parameter};
-use crate::problem::{self, Problem};
+use crate::extract::{self, POSITION, Parameters, Path};
+use crate::problem::Problem;
 use cursor::Cursor;
 use filter::Query;
-use read::Plan;
+use read::{Plan, Read};
 use sql::Sight;
 use value::Value;
 
@@ -100,23 +97,6 @@ impl Source {
         }
     }
 
-    /// Waits until the context is posted up to where the request says.
-    ///
-    /// # Errors
-    /// 503 when it takes too long.
-    pub async fn wait(&self, app: &App, after: Option<i64>) -> Result<(), Problem> {
-        let Some(position) = after else { return Ok(()) };
-        let timeout = Duration::from_secs(POSTED_SECONDS_MAX);
-        if app.posted.wait(self.context, position, timeout).await? {
-            return Ok(());
-        }
-        let detail = format!(
-            "{} has not posted position {position} within {POSTED_SECONDS_MAX} s",
-            self.context.name
-        );
-        Err(Problem::new(problem::NOT_YET_POSTED, detail))
-    }
-
     /// The values of a key as it stands in the URL; those of several columns are parted by slashes.
     ///
     /// # Errors
@@ -154,33 +134,29 @@ pub async fn list(
         // Whoever may filter by what they cannot see, can see it.
         return Err(Problem::missing_permission(&sees_masked(source.table)));
     }
-    source.wait(&app, after).await?;
-    let posted = app.posted.position(source.context);
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
-    let found = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, move || {
+    let read = read::rows(&app, source.context, by.tenant, after, Plan::OfValues, move || {
         sql::page(source.table, &query, &sight)
     })
     .await?;
-    let json = rows_and_next(&found, limit, |place| Cursor::write(&order.to_string(), place))?;
-    Ok(answer(json, posted))
+    let json = rows_and_next(&read, limit, |place| Cursor::write(&order.to_string(), place))?;
+    Ok(answer(json, read.posted))
 }
 
 /// A page as JSON, from the rows of a statement that asked for one more: `row` and its `place` in the order.
-fn rows_and_next(
-    found: &[PgRow],
-    limit: usize,
-    cursor: impl FnOnce(Vec<String>) -> String,
-) -> Result<String, sqlx::Error> {
+fn rows_and_next(read: &Read, limit: usize, cursor: impl FnOnce(Vec<String>) -> String) -> Result<String, sqlx::Error> {
     let mut json = String::from("{\"rows\":[");
-    for (index, row) in found.iter().take(limit).enumerate() {
+    let shown = &read.rows[..read.rows.len().min(limit)];
+    for (index, row) in shown.iter().enumerate() {
         if index > 0 {
             json.push(',');
         }
         json.push_str(row.try_get("row")?);
     }
     json.push_str("],\"next\":");
-    match found.get(limit).and(found.get(limit.saturating_sub(1))) {
+    let has_more = read.is_cut || read.rows.len() > limit;
+    match shown.last().filter(|_| has_more) {
         Some(last) => json.push_str(&serde_json::Value::from(cursor(last.try_get("place")?)).to_string()),
         None => json.push_str("null"),
     }
@@ -207,17 +183,20 @@ pub async fn row(
     let columns = filter::columns(source.table, parameters.take("select")?)?;
     let at = parameters.take("at")?;
     parameters.finish(["select", "at", "Daybook-After"])?;
-    source.wait(&app, after).await?;
     if let Some(at) = at {
-        return past::row_at(&app, &by, source, &sight, &key, &columns, &at).await;
+        let past = past::Past {
+            columns: &columns,
+            at: &at,
+            after,
+        };
+        return past::row_at(&app, &by, source, &sight, &key, past).await;
     }
-    let posted = app.posted.position(source.context);
-    let found = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, move || {
+    let read = read::rows(&app, source.context, by.tenant, after, Plan::OfValues, move || {
         sql::row(source.table, &columns, &values, &sight)
     })
     .await?;
-    match found.first() {
-        Some(row) => Ok(answer(row.try_get("row")?, posted)),
+    match read.rows.first() {
+        Some(row) => Ok(answer(row.try_get("row")?, read.posted)),
         None => Err(no_row(source, &key)),
     }
 }
@@ -238,13 +217,11 @@ pub async fn below(
     }
     let source = Source::of(&context, &name)?;
     let sight = source.sight(&by)?;
-    let key = key_text(&source.key(&key)?);
-    let after = extract::after(&headers, &mut parameters)?;
-    if let Some((parameter, _)) = parameters.0.first() {
-        return Err(unknown_parameter(parameter, ["Daybook-After"]));
-    }
-    source.wait(&app, after).await?;
-    past::history(&app, &by, source, &sight, &key).await
+    let values = source.key(&key)?;
+    let posted = extract::after(&headers, &mut parameters)?;
+    let page = past::Page::take(&mut parameters)?;
+    parameters.finish(["limit", "after", "Daybook-After"])?;
+    past::history(&app, &by, source, sight, values, page, posted).await
 }
 
 fn key_text(values: &[Value]) -> String {

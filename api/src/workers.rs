@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use book::policy::{self, PolicyWorker, Reading};
+use book::pools::answered;
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat, Status};
@@ -219,8 +220,11 @@ async fn keep_posted(context: &'static Context, pools: &Pools, tail: &Tail, stop
 
 /// Where the tables stand, if they are another version's and lack events; `None` otherwise.
 async fn abandoned(context: &Context, pools: &Pools, tail: &Tail, fingerprint: &str) -> Result<Option<i64>, BookError> {
-    let mut connection = pools.projector.acquire().await?;
-    let live = Generation::find(&mut connection, context, State::Live).await?;
+    let finding = async {
+        let mut connection = pools.projector.acquire().await?;
+        Ok::<_, BookError>(Generation::find(&mut connection, context, State::Live).await?)
+    };
+    let live = answered(finding).await?;
     let position = match live {
         Some(live) if live.fingerprint == fingerprint => return Ok(None),
         Some(live) => live.position,

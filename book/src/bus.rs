@@ -1,32 +1,42 @@
 //! The bus: a JetStream stream whose sequence is the book's position. A cache, never the truth.
 
-use std::collections::HashMap;
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::response::Response;
 use async_nats::{Client, HeaderMap, connection::State};
 use chrono::{DateTime, SecondsFormat};
 use domain::Recorded;
+use futures::FutureExt as _;
+use serde::de::DeserializeOwned;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::BookError;
+use crate::pools::answered;
 
-/// How long events stay on the bus, in days; the book keeps them for ever.
-const MESSAGE_AGE_DAYS_MAX: u64 = 7;
+pub(crate) mod integrators;
+pub(crate) mod mirror;
+pub(crate) mod stand;
+
 /// How much the stream may hold unless configured otherwise, in bytes.
 pub const STREAM_BYTES_MAX: i64 = 1 << 30;
 /// How long a request to the bus may take, in seconds.
-const REQUEST_SECONDS_MAX: u64 = 2;
+pub(crate) const REQUEST_SECONDS_MAX: u64 = 2;
+/// How often a silent server is asked whether it lives, in seconds. One that does not answer three times in
+/// a row is connected to anew, so a half-open connection is noticed within three times as long.
+const PING_SECONDS: u64 = 3;
+/// How long connecting may take, in seconds.
+const CONNECT_SECONDS_MAX: u64 = 3;
 /// Published messages whose acknowledgement is awaited at one time.
 pub const UNACKNOWLEDGED_MESSAGES_MAX: usize = 1_024;
 /// The position that a message says it is at.
 const POSITION: &str = "daybook-position";
-/// The stream's note of which book filled it.
-const INCARNATION: &str = "daybook-incarnation";
 
 #[derive(Debug, Clone)]
 pub struct BusConfig {
@@ -68,12 +78,16 @@ impl Bus {
             .name("daybook")
             .retry_on_initial_connect()
             .max_reconnects(None)
+            .ping_interval(Duration::from_secs(PING_SECONDS))
+            .connection_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
             .reconnect_delay_callback(|attempt| Duration::from_millis((50 * attempt as u64).min(1_000)))
             .connect(&config.url)
             .await
             .map_err(|error| BookError::Bus(error.to_string()))?;
         let jetstream = ContextBuilder::new()
             .timeout(Duration::from_secs(REQUEST_SECONDS_MAX))
+            // What was published and not waited for gives its place back after this.
+            .ack_timeout(Duration::from_secs(REQUEST_SECONDS_MAX))
             .max_ack_inflight(UNACKNOWLEDGED_MESSAGES_MAX)
             .backpressure_on_inflight(true)
             .build(client.clone());
@@ -89,6 +103,11 @@ impl Bus {
         self.client.connection_state() == State::Connected
     }
 
+    /// How often it has connected. What was subscribed under another count may have missed anything.
+    pub(crate) fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
     /// The subject on which commits are made known to relays in other processes.
     fn wake_subject(&self) -> String {
         format!("wake.{}", self.config.stream)
@@ -102,56 +121,28 @@ impl Bus {
                 () = stop.cancelled() => return,
             }
             if self.is_connected() {
-                // Only a hint: the relay polls as well.
-                let _ = self.client.publish(self.wake_subject(), Default::default()).await;
+                // Only a hint: the relay polls as well. So it does not wait for room in a connection that
+                // takes nothing.
+                let publishing = self.client.publish(self.wake_subject(), Default::default());
+                let _ = publishing.now_or_never();
             }
         }
     }
 
     pub(crate) async fn wakes(&self) -> Result<async_nats::Subscriber, BookError> {
-        self.client.subscribe(self.wake_subject()).await.map_err(bus_error)
+        within(self.client.subscribe(self.wake_subject())).await
     }
 
-    /// The stream's last sequence, if it mirrors this incarnation of the book.
-    pub(crate) async fn mirrored(&self, incarnation: &str) -> Result<Option<u64>, BookError> {
-        let stream = match self.jetstream.get_stream(&self.config.stream).await {
-            Ok(stream) => stream,
-            Err(error) if is_not_found(&error) => return Ok(None),
-            Err(error) => return Err(bus_error(error)),
-        };
-        let info = stream.cached_info();
-        let ours = info
-            .config
-            .metadata
-            .get(INCARNATION)
-            .is_some_and(|noted| noted == incarnation);
-        Ok(ours.then_some(info.state.last_sequence))
-    }
-
-    /// Makes the stream anew, to begin after `position`; one that mirrors another book is removed.
-    pub(crate) async fn recreate(&self, incarnation: &str, position: i64) -> Result<(), BookError> {
-        // It may not exist; creating it below tells whether anything is wrong.
-        let _ = self.jetstream.delete_stream(&self.config.stream).await;
-        self.jetstream
-            .create_stream(Config {
-                name: self.config.stream.clone(),
-                subjects: vec![format!("{}.>", self.config.prefix)],
-                description: Some("The book's mirror: sequence = position. Postgres is the truth.".to_owned()),
-                retention: RetentionPolicy::Limits,
-                discard: DiscardPolicy::Old,
-                storage: StorageType::File,
-                max_age: Duration::from_secs(MESSAGE_AGE_DAYS_MAX * 24 * 3_600),
-                max_bytes: self.config.stream_bytes_max,
-                deny_delete: true,
-                deny_purge: true,
-                allow_direct: true,
-                first_sequence: u64::try_from(position + 1).ok(),
-                metadata: HashMap::from([(INCARNATION.to_owned(), incarnation.to_owned())]),
-                ..Config::default()
-            })
-            .await
-            .map_err(bus_error)?;
-        Ok(())
+    /// What the server answers to a request of its JetStream API; its own error, if it says one.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        subject: String,
+        body: &serde_json::Value,
+    ) -> Result<Result<T, async_nats::jetstream::Error>, BookError> {
+        Ok(match within(self.jetstream.request(subject, body)).await? {
+            Response::Ok(answer) => Ok(answer),
+            Response::Err { error } => Err(error),
+        })
     }
 
     pub(crate) fn subject(&self, event: &Recorded<String>) -> String {
@@ -162,12 +153,16 @@ impl Bus {
     }
 }
 
-fn is_not_found(error: &jetstream::context::GetStreamError) -> bool {
-    use jetstream::context::GetStreamErrorKind;
-    matches!(error.kind(), GetStreamErrorKind::JetStream(error) if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
+/// What the bus answers, if it does so within [`REQUEST_SECONDS_MAX`]: a client whose server takes nothing
+/// also waits for room to put the request.
+pub(crate) async fn within<T, E: Display>(asking: impl Future<Output = Result<T, E>>) -> Result<T, BookError> {
+    match tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS_MAX), asking).await {
+        Ok(answer) => answer.map_err(bus_error),
+        Err(_) => Err(BookError::Bus("it does not answer in time".to_owned())),
+    }
 }
 
-pub(crate) fn bus_error(error: impl std::fmt::Display) -> BookError {
+pub(crate) fn bus_error(error: impl Display) -> BookError {
     BookError::Bus(error.to_string())
 }
 
@@ -176,15 +171,15 @@ pub(crate) fn bus_error(error: impl std::fmt::Display) -> BookError {
 /// # Errors
 /// The database's error.
 pub async fn incarnation(pool: &PgPool) -> Result<String, BookError> {
-    Ok(sqlx::query_scalar(
+    let asking = sqlx::query_scalar(
         // The timeline of what is being written: the control file tells it only after the first checkpoint
         // that follows a fail-over.
         "select concat_ws('/', s.system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8), d.oid, i.id)
          from pg_control_system() s, pg_database d, book.incarnation i
          where d.datname = current_database()",
     )
-    .fetch_one(pool)
-    .await?)
+    .fetch_one(pool);
+    answered(async { Ok(asking.await?) }).await
 }
 
 /// CloudEvents headers, and what else a projector needs so that it need not ask the book.

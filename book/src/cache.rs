@@ -1,6 +1,9 @@
 //! States of recently used streams, bounded in bytes and in time. It may be stale: the append checks every sequence.
+//!
+//! What was opened of a person is forgotten within seconds, for nothing tells this process that another one has erased
+//! them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::fact::AnyState;
 use uuid::Uuid;
@@ -11,7 +14,7 @@ const CACHED_BYTES_MAX: u64 = 64 << 20;
 const STATE_BYTES_MIN: usize = 512;
 /// What one state weighs at most, in bytes: of a long history it keeps only what later decisions read.
 const STATE_BYTES_MAX: usize = 1 << 20;
-/// How long a state is kept after it was last loaded or changed here, in seconds.
+/// How long a state that tells of no person is kept after it was last loaded or changed here, in seconds.
 const CACHED_SECONDS_MAX: u64 = 600;
 
 /// The state of a stream at one sequence.
@@ -24,6 +27,38 @@ pub struct Loaded {
     pub tenant: Option<Uuid>,
     /// Bytes of the payloads that the state was folded from.
     pub bytes: usize,
+    /// When the state must be forgotten because opened fields of a person went into it, at the latest
+    /// [`crate::vault::PERSONAL_SECONDS_MAX`] after their key was read. `None` when there are no such fields.
+    pub until: Option<Instant>,
+}
+
+/// How long states are kept. A later state of the same stream may still tell what an earlier one was opened for, so
+/// that it inherits its time, and nothing here prolongs it.
+struct Lifetime;
+
+impl Lifetime {
+    fn from(now: Instant, loaded: &Loaded) -> Duration {
+        let longest = Duration::from_secs(CACHED_SECONDS_MAX);
+        loaded
+            .until
+            .map_or(longest, |until| until.saturating_duration_since(now).min(longest))
+    }
+}
+
+impl moka::Expiry<(&'static str, Uuid), Loaded> for Lifetime {
+    fn expire_after_create(&self, _: &(&'static str, Uuid), loaded: &Loaded, now: Instant) -> Option<Duration> {
+        Some(Self::from(now, loaded))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &(&'static str, Uuid),
+        loaded: &Loaded,
+        now: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(Self::from(now, loaded))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +71,7 @@ impl Default for Cache {
             moka::sync::Cache::builder()
                 .weigher(weigh)
                 .max_capacity(CACHED_BYTES_MAX)
-                .time_to_live(Duration::from_secs(CACHED_SECONDS_MAX))
+                .expire_after(Lifetime)
                 .build(),
         )
     }
@@ -78,7 +113,40 @@ mod tests {
             sequence,
             tenant: Some(Uuid::nil()),
             bytes,
+            until: None,
         }
+    }
+
+    #[test]
+    fn what_tells_of_a_person_is_kept_until_its_time_and_no_longer_however_often_it_is_used() {
+        use moka::Expiry as _;
+        let (key, start) = (("a.b", Uuid::nil()), Instant::now());
+        let seconds = Duration::from_secs;
+        let person = Loaded {
+            until: Some(start + seconds(5)),
+            ..loaded(1, 0)
+        };
+        assert_eq!(Lifetime.expire_after_create(&key, &person, start), Some(seconds(5)));
+        let later = start + seconds(3);
+        assert_eq!(
+            Lifetime.expire_after_update(&key, &person, later, Some(seconds(2))),
+            Some(seconds(2))
+        );
+        let late = start + seconds(60);
+        assert_eq!(Lifetime.expire_after_create(&key, &person, late), Some(Duration::ZERO));
+        let others = Some(seconds(CACHED_SECONDS_MAX));
+        assert_eq!(Lifetime.expire_after_create(&key, &loaded(1, 0), start), others);
+    }
+
+    #[test]
+    fn a_state_whose_time_is_over_is_not_handed_out() {
+        let cache = Cache::default();
+        let person = Loaded {
+            until: Some(Instant::now()),
+            ..loaded(1, 0)
+        };
+        cache.put("a.b", Uuid::nil(), person);
+        assert!(cache.get("a.b", Uuid::nil()).is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::append::{Append, EVENT_BYTES_MAX, NewEvent, Seen};
 use crate::cache::Loaded;
 use crate::execute::{Envelope, StreamAnswer};
 use crate::step::Decided;
+use crate::vault::earlier;
 use crate::{BookError, Step, Vault, claims};
 
 /// What the steps of one command have decided so far.
@@ -60,7 +61,7 @@ impl Draft {
     ) -> Result<(), BookError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
         self.write(aggregate_type, stream, before.sequence);
-        let (mut sequence, mut payload_bytes) = (before.sequence, before.bytes);
+        let (mut sequence, mut payload_bytes, mut until) = (before.sequence, before.bytes, before.until);
         let unsealed = metadata(envelope, BTreeMap::new())?;
         let mut names = Vec::with_capacity(decided.events.len());
         for event in decided.events {
@@ -70,7 +71,8 @@ impl Draft {
                 [] => (event.payload, unsealed.clone()),
                 fields => {
                     let mut payload = serde_json::from_str(&event.payload)?;
-                    let sealed = vault.seal(envelope.tenant, event_id, &mut payload, fields).await?;
+                    let (sealed, sealed_until) = vault.seal(envelope.tenant, event_id, &mut payload, fields).await?;
+                    until = earlier(until, sealed_until);
                     (payload.to_string(), metadata(envelope, sealed)?)
                 }
             };
@@ -110,6 +112,7 @@ impl Draft {
             sequence,
             tenant: before.tenant.or(Some(envelope.tenant)),
             bytes: payload_bytes,
+            until,
         };
         self.after.push((aggregate_type, stream, loaded));
         Ok(())
@@ -167,5 +170,6 @@ fn metadata(envelope: &Envelope, sealed: BTreeMap<String, Uuid>) -> Result<Strin
         traceparent: envelope.traceparent.clone(),
         occurred_at: envelope.occurred_at,
         sealed,
+        unopened: Vec::new(),
     })?)
 }

@@ -60,6 +60,11 @@ impl BookError {
     }
 }
 
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// The server ended a session that stood still in a transaction, or whose transaction took too long.
+const IDLE_IN_TRANSACTION: &str = "25P03";
+const TRANSACTION_TOO_LONG: &str = "25P04";
+
 /// Whether a database error is about the server or the connection, not about what was asked.
 #[must_use]
 pub fn is_transient(error: &sqlx::Error) -> bool {
@@ -70,7 +75,7 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
             // Connection, transaction rollback, resources, lock not available, operator intervention.
             code.get(..2)
                 .is_some_and(|class| ["08", "40", "53", "57"].contains(&class))
-                || code == "55P03"
+                || [LOCK_NOT_AVAILABLE, IDLE_IN_TRANSACTION, TRANSACTION_TOO_LONG].contains(&&*code)
         }),
         _ => false,
     }

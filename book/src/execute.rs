@@ -154,13 +154,25 @@ impl Book {
         Ok(loaded.pop().filter(|loaded| loaded.tenant == Some(tenant)))
     }
 
-    /// As [`Book::any_state`], for the stream that a step names; a stream without events has its kind's
-    /// default state.
+    /// As [`Book::any_state`], with the sequence that the stream is at; 0 when it has no events.
+    ///
+    /// # Errors
+    /// As [`Book::state`].
+    pub async fn seen(&self, tenant: Uuid, fact: domain::FactRef) -> Result<(Option<AnyState>, i64), BookError> {
+        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
+        Ok(loaded.map_or((None, 0), |loaded| {
+            let sequence = loaded.sequence;
+            (Some(loaded.state).filter(|_| loaded.tenant == Some(tenant)), sequence)
+        }))
+    }
+
+    /// As [`Book::seen`], for the stream that a step names; a stream without events has its kind's default state.
     ///
     /// # Errors
     /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
-    pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<AnyState, ExecuteError> {
-        Ok(self.0.own(tenant, step, Trust::Book).await?.state)
+    pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<(AnyState, i64), ExecuteError> {
+        let loaded = self.0.own(tenant, step, Trust::Book).await?;
+        Ok((loaded.state, loaded.sequence))
     }
 
     /// For how long commands have waited without one being written, and how many do; `None` while all is well.
@@ -409,6 +421,13 @@ impl Inner {
                 break;
             }
             for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust).await?) {
+                let let_through_at = step.let_through_at(fact.aggregate_type, fact.id);
+                if let Some(expected) = let_through_at.filter(|&expected| expected != loaded.sequence) {
+                    return Err(ExecuteError::Moved {
+                        expected,
+                        sequence: loaded.sequence,
+                    });
+                }
                 // An earlier step of the same command may have changed what this one reads.
                 let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
                 draft.read(fact.aggregate_type, fact.id, loaded.sequence);

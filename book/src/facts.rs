@@ -1,14 +1,16 @@
 //! Loads the states of many streams in one query.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use domain::event;
 use domain::fact::{AnyState, Fold};
-use domain::{FactRef, Metadata};
+use domain::{DecodeError, FactRef, Metadata};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::cache::Loaded;
+use crate::vault::earlier;
 use crate::{BookError, Vault};
 
 /// How much of the streams is read.
@@ -64,11 +66,17 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
             version: row.try_get("event_version")?,
             payload: row.try_get("payload")?,
             actor: Uuid::nil(),
+            until: None,
         };
         let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)?;
         stored.actor = metadata.actor;
-        stored.payload = opened(vault, row.try_get("event_id")?, stored.payload, &metadata).await?;
-        streams.entry(row.try_get("ord")?).or_default().push(stored);
+        let ord: i64 = row.try_get("ord")?;
+        if let Some(fact) = usize::try_from(ord - 1).ok().and_then(|index| refs.get(index)) {
+            let stream = (fact.aggregate_type, fact.id);
+            let opening = opened(vault, stream, row.try_get("event_id")?, stored.payload, &metadata);
+            (stored.payload, stored.until) = opening.await?;
+        }
+        streams.entry(ord).or_default().push(stored);
     }
     (1..)
         .zip(refs)
@@ -101,17 +109,29 @@ pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) ->
     Ok(last.unwrap_or(0))
 }
 
-/// A stored payload with its sealed fields opened.
+/// A stored payload with its sealed fields opened, for a decision, and until when it may be remembered if any of
+/// them tells of a person.
 ///
 /// # Errors
-/// The vault's error.
-pub async fn opened(vault: &Vault, event_id: Uuid, payload: String, metadata: &Metadata) -> Result<String, BookError> {
+/// The vault's error; [`DecodeError::Sealed`] when one does not open, since nothing may be decided without it.
+pub(crate) async fn opened(
+    vault: &Vault,
+    stream: (&str, Uuid),
+    event_id: Uuid,
+    payload: String,
+    metadata: &Metadata,
+) -> Result<(String, Option<Instant>), BookError> {
     if metadata.sealed.is_empty() {
-        return Ok(payload);
+        return Ok((payload, None));
     }
     let mut fields = serde_json::from_str(&payload)?;
-    vault.open(event_id, &mut fields, &metadata.sealed).await?;
-    Ok(fields.to_string())
+    let opened = vault.open(event_id, &mut fields, &metadata.sealed).await?;
+    if opened.unopened.is_empty() {
+        return Ok((fields.to_string(), opened.until));
+    }
+    let (aggregate_type, id) = stream;
+    let named = format!("{} of {aggregate_type}/{id}", opened.unopened.join(", "));
+    Err(DecodeError::Sealed(named).into())
 }
 
 struct Stored {
@@ -121,6 +141,7 @@ struct Stored {
     version: String,
     payload: String,
     actor: Uuid,
+    until: Option<Instant>,
 }
 
 fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
@@ -136,5 +157,6 @@ fn folded(fold: Fold, events: &[Stored]) -> Result<Loaded, BookError> {
         sequence: events.last().map_or(0, |stored| stored.sequence),
         tenant: events.first().map(|stored| stored.tenant),
         bytes: events.iter().map(|stored| stored.payload.len()).sum(),
+        until: events.iter().fold(None, |until, stored| earlier(until, stored.until)),
     })
 }

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use domain::Recorded;
 use futures::StreamExt as _;
+use tokio::task::JoinHandle;
 use tracing::debug;
 
 use crate::bus::{self, bus_error};
+use crate::pools::answered;
 use crate::tail::PAGE_BYTES_MAX;
 use crate::{BookError, Bus, End, Tail};
 
@@ -33,10 +35,19 @@ pub struct Feed {
     subscribe_after: Instant,
     /// The book's end, where somebody watches it; the book is read by itself else.
     end: Option<End>,
+    /// The attempt that is under way, and how often the bus had connected when it began.
+    attempt: Option<(JoinHandle<Attempted>, u64)>,
+    /// Whether the bus left an attempt without an answer: it is not waited for then, and the book is read.
+    bus_is_mute: bool,
 }
+
+/// An ordered consumer; `None` when the stream mirrors another book.
+type Attempted = Result<Option<pull::Ordered>, BookError>;
 
 struct Subscription {
     messages: pull::Ordered,
+    /// How often the bus had connected. After another time it may take long until messages come again.
+    connects: u64,
     /// Received, but its turn has not come.
     ahead: Option<Recorded<String>>,
 }
@@ -58,6 +69,8 @@ impl Feed {
             caught_up: false,
             subscribe_after: Instant::now(),
             end: None,
+            attempt: None,
+            bus_is_mute: false,
         }
     }
 
@@ -82,12 +95,16 @@ impl Feed {
     /// # Errors
     /// The book's error. Whatever is wrong with the bus is made good from the book.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {
+        let connects = self.bus.connects();
+        if self.subscription.as_ref().is_some_and(|held| held.connects != connects) {
+            self.unsubscribe();
+        }
         // With no events in hand: whoever stops waiting here loses nothing.
         if self.caught_up && self.subscription.is_none() {
             self.subscribe(self.position).await;
         }
         let page = match self.read_bus(limit).await {
-            Some(page) if !page.is_empty() => self.tail.opened(page).await?,
+            Some(page) if !page.is_empty() => answered(self.tail.opened(page)).await?,
             Some(_) if self.is_at_end() => Vec::new(),
             Some(_) => self.read_book(limit).await?,
             None => {
@@ -127,7 +144,7 @@ impl Feed {
     }
 
     async fn read_book(&mut self, limit: usize) -> Result<Vec<Recorded<String>>, BookError> {
-        let page = self.tail.after(self.position, limit as i64).await?;
+        let page = answered(self.tail.after(self.position, limit as i64)).await?;
         self.caught_up = page.len() < limit;
         if let Some(last) = page.last() {
             self.position = last.position;
@@ -178,16 +195,33 @@ impl Feed {
         Some(page)
     }
 
+    /// Begins to subscribe, or goes on; waits for it unless the bus is mute.
     async fn subscribe(&mut self, position: i64) {
-        if Instant::now() < self.subscribe_after || !self.bus.is_connected() {
+        if self.attempt.is_none() && Instant::now() >= self.subscribe_after && self.bus.is_connected() {
+            let (tail, bus, connects) = (self.tail.clone(), self.bus.clone(), self.bus.connects());
+            // A task of its own, so that the book can be read while the bus does not answer.
+            self.attempt = Some((tokio::spawn(subscribed(tail, bus, position)), connects));
+        }
+        let Some((attempt, connects)) = self.attempt.as_mut() else {
+            return;
+        };
+        if self.bus_is_mute && !attempt.is_finished() {
             return;
         }
+        let (attempted, connects) = (attempt.await, *connects);
+        self.attempt = None;
         self.subscribe_after = Instant::now() + Duration::from_millis(RESUBSCRIBE_MS);
-        let attempt = subscribed(&self.tail, &self.bus, position);
-        match tokio::time::timeout(Duration::from_secs(SUBSCRIBE_SECONDS_MAX), attempt).await {
-            Ok(Ok(messages)) => self.subscription = messages.map(|messages| Subscription { messages, ahead: None }),
+        self.bus_is_mute = !matches!(attempted, Ok(Ok(_)));
+        match attempted {
+            Ok(Ok(messages)) => {
+                self.subscription = messages.map(|messages| Subscription {
+                    messages,
+                    connects,
+                    ahead: None,
+                });
+            }
             Ok(Err(error)) => debug!(error = %error, "a feed cannot subscribe"),
-            Err(_) => debug!("a feed cannot subscribe in time"),
+            Err(error) => debug!(error = %error, "an attempt to subscribe ended"),
         }
     }
 
@@ -198,24 +232,29 @@ impl Feed {
     }
 }
 
-/// An ordered consumer from `position` on; `None` when the stream mirrors another book.
-async fn subscribed(tail: &Tail, bus: &Bus, position: i64) -> Result<Option<pull::Ordered>, BookError> {
-    let incarnation = bus::incarnation(tail.pool()).await?;
-    if bus.mirrored(&incarnation).await?.is_none() {
-        return Ok(None);
-    }
-    let stream = bus.jetstream.get_stream(&bus.config.stream).await.map_err(bus_error)?;
-    let consumer = stream
-        .create_consumer(pull::OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: u64::try_from(position + 1).unwrap_or(1),
-            },
-            max_batch: PULL_MESSAGES,
-            ..Default::default()
-        })
+/// An ordered consumer from `position` on.
+async fn subscribed(tail: Tail, bus: Bus, position: i64) -> Attempted {
+    let limit = Duration::from_secs(SUBSCRIBE_SECONDS_MAX);
+    let subscribing = async {
+        let incarnation = bus::incarnation(tail.pool()).await?;
+        let Some(stream) = bus.mirroring(&incarnation).await? else {
+            return Ok(None);
+        };
+        let consumer = stream
+            .create_consumer(pull::OrderedConfig {
+                deliver_policy: DeliverPolicy::ByStartSequence {
+                    start_sequence: u64::try_from(position + 1).unwrap_or(1),
+                },
+                max_batch: PULL_MESSAGES,
+                ..Default::default()
+            })
+            .await
+            .map_err(bus_error)?;
+        Ok(Some(consumer.messages().await.map_err(bus_error)?))
+    };
+    tokio::time::timeout(limit, subscribing)
         .await
-        .map_err(bus_error)?;
-    Ok(Some(consumer.messages().await.map_err(bus_error)?))
+        .unwrap_or_else(|_| Err(BookError::Bus("a feed cannot subscribe in time".to_owned())))
 }
 
 async fn receive(messages: &mut pull::Ordered) -> Result<Recorded<String>, BookError> {

@@ -262,6 +262,7 @@ async fn carry_out(
     let Some(event) = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())? else {
         return Ok(Reacted::default());
     };
+    recorded.is_open()?;
     let payload_bytes = recorded.event.len();
     let recorded = recorded.with(event);
     let state = match lead {

@@ -32,6 +32,9 @@ const PING_SECONDS_MAX: u64 = 1;
 /// A query of a person may run this long, in milliseconds.
 const READER_STATEMENT_MS_MAX: u32 = 10_000;
 
+/// What sessions are called unless the address of the database says `application_name`.
+const APPLICATION: &str = "daybook";
+
 /// What every session is set to. A server that hears nothing of a client ends its session, and with it
 /// the locks of a leader that is gone, within half a minute. Appends rely on reading what was committed
 /// a moment ago, so no setting of a server, role or database may say otherwise.
@@ -59,7 +62,9 @@ impl Pools {
     /// Prepares the pools without connecting: a server that is down is met at the first query.
     #[must_use]
     pub fn new(options: &PgConnectOptions) -> Self {
-        let options = options.clone().application_name("daybook").options(SESSION);
+        // An address may name the process, so that its sessions can be told from those of others.
+        let name = options.get_application_name().unwrap_or(APPLICATION).to_owned();
+        let options = options.clone().application_name(&name).options(SESSION);
         let role =
             |name: &str, connections| pool(connections).connect_lazy_with(options.clone().options([("role", name)]));
         Self {
@@ -121,7 +126,18 @@ async fn still_answers(connection: &mut PgConnection, limit: Duration) -> Result
 /// # Errors
 /// [`BookError::Unavailable`] when it does not; whatever the question ends in.
 pub async fn answered<T, E: From<BookError>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), asking)
+    answered_within(Duration::from_secs(ANSWER_SECONDS_MAX), asking).await
+}
+
+/// As [`answered`], for a question that may take longer.
+///
+/// # Errors
+/// As [`answered`].
+pub async fn answered_within<T, E: From<BookError>>(
+    limit: Duration,
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(limit, asking)
         .await
         .unwrap_or_else(|_| Err(BookError::Unavailable.into()))
 }

@@ -8,8 +8,9 @@ use domain::Recorded;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
+use crate::bus::stand::Stand;
 use crate::bus::{self, UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
 use crate::lease::{Lease, Leases};
 use crate::worker::{self, Beat, Status, Work, pause};
@@ -23,8 +24,8 @@ const POLL_MS: u64 = 100;
 const RETRY_MS: u64 = 300;
 /// How often the leader makes sure that the bus still stands where it should, in seconds.
 const CHECK_SECONDS: u64 = 1;
-/// How many of the latest events a stream made anew begins with; older ones are read from the book.
-const REFILL_EVENTS_MAX: i64 = 100_000;
+/// How long the bus may take for a page, in seconds.
+const PUBLISH_SECONDS_MAX: u64 = 10;
 
 /// Publishes the book. Of all relays that run, one leads.
 #[derive(Debug)]
@@ -100,39 +101,41 @@ impl Work for Relay {
 impl Relay {
     /// Publishes page after page; returns when leadership is lost or on the way out.
     async fn mirror(&self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
-        let mut position = self.bus_position().await?;
+        let mut stand = Stand::take(&self.tail, &self.bus).await?;
         let mut wakes = self.bus.wakes().await?;
         let mut checked = Instant::now();
-        loop {
+        while !stop.is_cancelled() {
+            stand.finish(&self.bus).await?;
             let committed = self.committed.notified();
             tokio::pin!(committed);
             // From here on no commit goes unnoticed, also while the page is being read.
             committed.as_mut().enable();
             // One look at the book answers all the wakes that came before it.
             while let Some(Some(_)) = wakes.next().now_or_never() {}
-            let page = self.tail.sealed_after(position, PAGE_EVENTS).await?;
+            let page = self.tail.sealed_after(stand.position, PAGE_EVENTS).await?;
             // It may have stood still while the book was read.
             lease.check()?;
             if page.is_empty() {
                 tokio::select! {
                     () = committed => {}
                     _ = wakes.next() => {}
-                    () = self.grows(position) => {}
+                    () = self.grows(stand.position) => {}
                     () = stop.cancelled() => return Ok(()),
                 }
             } else {
-                position = self.publish(page, position).await?;
-                metrics::gauge!("daybook_relay_position").set(position as f64);
+                stand.position = self.publish_in_time(page, stand.position).await?;
+                metrics::gauge!("daybook_relay_position").set(stand.position as f64);
             }
             beat.beat(|status| {
-                status.position = position;
-                status.lag = 0;
+                status.position = stand.position;
+                status.lag = stand.lag();
             });
             if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
-                self.stands(position).await?;
+                stand.check(&self.tail, &self.bus).await?;
                 checked = Instant::now();
             }
         }
+        Ok(())
     }
 
     /// Waits until the book goes on after `position`, or for as long as the bus may go unlooked at.
@@ -146,34 +149,12 @@ impl Relay {
         }
     }
 
-    /// Where the bus stands, after making it a mirror of this book if it is not.
-    async fn bus_position(&self) -> Result<i64, BookError> {
-        let incarnation = bus::incarnation(self.tail.pool()).await?;
-        // First the bus: asked after the book, it may know what was committed and published in between,
-        // and would look as if it were ahead of the book.
-        let mirrored = self.bus.mirrored(&incarnation).await?;
-        let end = self.tail.end().await?;
-        if let Some(last) = mirrored {
-            let last = i64::try_from(last).unwrap_or(i64::MAX);
-            if last <= end {
-                return Ok(last);
-            }
-        }
-        let position = (end - REFILL_EVENTS_MAX).max(0);
-        info!(position, "the stream is made anew, to begin after position {position}");
-        self.bus.recreate(&incarnation, position).await?;
-        Ok(position)
-    }
-
-    /// A bus that lost its data while nobody published is noticed here.
-    async fn stands(&self, position: i64) -> Result<(), BookError> {
-        let incarnation = bus::incarnation(self.tail.pool()).await?;
-        match self.bus.mirrored(&incarnation).await? {
-            Some(last) if i64::try_from(last).is_ok_and(|last| last == position) => Ok(()),
-            last => Err(BookError::Bus(format!(
-                "the stream stands at {last:?}, not at {position}"
-            ))),
-        }
+    /// As [`Relay::publish`], within [`PUBLISH_SECONDS_MAX`]. What was stored by then stays, and the next
+    /// attempt begins after it.
+    async fn publish_in_time(&self, page: Vec<Recorded<String>>, position: i64) -> Result<i64, BookError> {
+        let limit = Duration::from_secs(PUBLISH_SECONDS_MAX);
+        let publishing = tokio::time::timeout(limit, self.publish(page, position)).await;
+        publishing.unwrap_or_else(|_| Err(BookError::Bus("it takes no page in time".to_owned())))
     }
 
     /// Publishes a page under one pipeline; the server refuses whatever would leave a gap or repeat.

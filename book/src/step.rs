@@ -19,6 +19,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::cache::Loaded;
+use crate::vault::earlier;
 use crate::{BookError, Vault, facts};
 
 /// A command for one stream.
@@ -26,6 +27,9 @@ pub struct Step {
     pub stream: Uuid,
     /// The sequence that the stream must be at (`If-Match`).
     pub if_match: Option<i64>,
+    /// The streams that it was let through on, with the sequences that they were at. Where the decision reads one of
+    /// them, it is still there, or the command has to be let through anew.
+    pub let_through_on: Vec<(FactRef, i64)>,
     pub(crate) command: Box<dyn Erased>,
 }
 
@@ -35,6 +39,7 @@ impl Step {
         Self {
             stream,
             if_match,
+            let_through_on: Vec::new(),
             command: Box::new(Typed::<D> {
                 command: Arc::new(command),
             }),
@@ -57,6 +62,12 @@ impl Step {
     #[must_use]
     pub fn aggregate_type(&self) -> &'static str {
         self.command.aggregate_type()
+    }
+
+    /// The sequence that a stream was at when the command was let through, if that rested on it.
+    pub(crate) fn let_through_at(&self, aggregate_type: &str, stream: Uuid) -> Option<i64> {
+        let is_it = |(fact, _): &&(FactRef, i64)| (fact.aggregate_type, fact.id) == (aggregate_type, stream);
+        self.let_through_on.iter().find(is_it).map(|&(_, sequence)| sequence)
     }
 
     /// The department whose members may send this command to a stream in this state.
@@ -185,6 +196,7 @@ impl<D: Decider> Erased for Typed<D> {
             sequence: 0,
             tenant: None,
             bytes: 0,
+            until: None,
         }
     }
 
@@ -293,13 +305,15 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         .await
         .map_err(persistence)?;
     let mut sourced = Sourced(D::default());
-    let (mut tenant, mut bytes) = (None, 0);
+    let (mut tenant, mut bytes, mut until) = (None, 0, None);
     let sequence = stored.len() as i64;
     for event in stored {
         let metadata: Metadata = serde_json::from_value(event.metadata)?;
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
-        let payload = facts::opened(vault, event_id, event.payload.to_string(), &metadata).await?;
+        let opening = facts::opened(vault, (D::TYPE, stream), event_id, event.payload.to_string(), &metadata);
+        let (payload, opened_until) = opening.await?;
+        until = earlier(until, opened_until);
         bytes += payload.len();
         sourced.apply(event::decode(&event::Stored {
             event_type: &event.event_type,
@@ -313,6 +327,7 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         sequence,
         tenant,
         bytes,
+        until,
     })
 }
 

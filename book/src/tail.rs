@@ -1,21 +1,26 @@
 //! Reads the book in order of position. Positions have no gaps, so `position > n` misses nothing.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::Recorded;
+use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::append::EVENT_BYTES_MAX;
 use crate::pools::answered;
-use crate::{BookError, Vault, facts};
+use crate::{BookError, Vault};
 
 /// Events read at once.
 pub const PAGE_EVENTS_MAX: i64 = 50_000;
 /// Bytes of payloads and metadata read at once; the first event of a page comes whatever it weighs.
 pub const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// Events of one stream read at once.
+pub const STREAM_EVENTS_MAX: i64 = 1_000;
 
 /// Events looked through at once for those of some kinds.
 const SCAN_EVENTS_MAX: i64 = 20_000;
@@ -39,7 +44,31 @@ macro_rules! select_events {
     };
 }
 
-/// A reader of the book. Sealed fields come opened, or null once their person was erased.
+/// Events with the weight of each and all before it, in this order, as far as the last condition holds.
+macro_rules! weighed {
+    ($order:literal, $also:literal, $from:literal, $fits:literal) => {
+        concat!(
+            "select * from (
+                 select e.*, sum(octet_length(payload) + octet_length(metadata))
+                     over (order by ",
+            $order,
+            " rows unbounded preceding) as bytes
+                 from (
+                     select position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type,
+                            event_version, payload::text as payload, metadata::text as metadata, recorded_at",
+            $also,
+            " from ",
+            $from,
+            ") e
+             ) e
+             where ",
+            $fits
+        )
+    };
+}
+
+/// A reader of the book. Sealed fields come opened, or null once their person was erased; those that do not
+/// open come null, too, and are named in the event's metadata.
 #[derive(Debug, Clone)]
 pub struct Tail {
     pool: PgPool,
@@ -83,22 +112,26 @@ impl Tail {
     pub async fn sealed_after(&self, position: i64, limit: i64) -> Result<Vec<Recorded<String>>, BookError> {
         let fitting = self.fitting.load(Ordering::Relaxed);
         let asked = limit.min(fitting);
-        let reading = sqlx::query(
-            "select * from (
-                 select e.*, sum(octet_length(payload) + octet_length(metadata))
-                     over (order by position rows unbounded preceding) as bytes
-                 from (
-                     select position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type,
-                            event_version, payload::text as payload, metadata::text as metadata, recorded_at
-                     from book.events where position > $1 order by position limit $2
-                 ) e
-             ) e
-             where bytes <= $3 or position = $1 + 1",
-        )
+        let reading = sqlx::query(weighed!(
+            "position",
+            "",
+            "book.events where position > $1 order by position limit $3",
+            "bytes <= $2 or position = $1 + 1"
+        ))
         .bind(position)
-        .bind(asked)
         .bind(PAGE_BYTES_MAX as i64)
+        .bind(asked)
         .fetch_all(&self.pool);
+        self.weighed(fitting, asked, reading).await
+    }
+
+    /// The events that such a statement finds; how much they weigh says how many to ask for next time.
+    async fn weighed(
+        &self,
+        fitting: i64,
+        asked: i64,
+        reading: impl Future<Output = Result<Vec<PgRow>, sqlx::Error>>,
+    ) -> Result<Vec<Recorded<String>>, BookError> {
         let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
         let bytes: i64 = rows.last().map_or(Ok(0), |row| row.try_get("bytes"))?;
         self.fitting.store(
@@ -108,19 +141,29 @@ impl Tail {
         rows.iter().map(recorded).collect()
     }
 
-    /// The events at these positions, in order of position.
+    /// The events at the first of these positions, in the order of `positions`: as many as weigh no more than
+    /// [`PAGE_BYTES_MAX`], and at least the first whatever it weighs. The caller asks again for the rest.
     ///
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
     pub async fn at(&self, positions: &[i64]) -> Result<Vec<Recorded<String>>, BookError> {
-        let rows = sqlx::query(select_events!("where position = any($1) order by position"))
-            .bind(positions)
-            .fetch_all(&self.pool)
-            .await?;
-        self.opened(rows.iter().map(recorded).collect::<Result<_, _>>()?).await
+        let fitting = self.fitting.load(Ordering::Relaxed);
+        let asked = positions.len().min(usize::try_from(fitting).unwrap_or(usize::MAX));
+        let reading = sqlx::query(weighed!(
+            "ord",
+            ", ord",
+            "unnest($1::bigint[]) with ordinality p(at, ord) join book.events on position = p.at order by ord",
+            "bytes <= $2 or ord = 1"
+        ))
+        .bind(&positions[..asked])
+        .bind(PAGE_BYTES_MAX as i64)
+        .fetch_all(&self.pool);
+        self.opened(self.weighed(fitting, asked as i64, reading).await?).await
     }
 
-    /// The events of one stream from a position on, in order.
+    /// Events of one stream after a sequence and up to a position, in order: at most
+    /// [`STREAM_EVENTS_MAX`], which weigh no more than [`PAGE_BYTES_MAX`] unless it is one alone. None when
+    /// there are no more.
     ///
     /// # Errors
     /// The database's error, or a stored event that cannot be read.
@@ -128,17 +171,26 @@ impl Tail {
         &self,
         aggregate_type: &str,
         id: Uuid,
-        from_position: i64,
+        after: i64,
+        until: i64,
     ) -> Result<Vec<Recorded<String>>, BookError> {
-        let rows = sqlx::query(select_events!(
-            "where aggregate_type = $1 and aggregate_id = $2 and position >= $3 order by sequence"
+        let fitting = self.fitting.load(Ordering::Relaxed);
+        let asked = STREAM_EVENTS_MAX.min(fitting);
+        let reading = sqlx::query(weighed!(
+            "sequence",
+            "",
+            "book.events where aggregate_type = $3 and aggregate_id = $4 and sequence > $1 and position <= $5
+             order by sequence limit $6",
+            "bytes <= $2 or sequence = $1 + 1"
         ))
+        .bind(after)
+        .bind(PAGE_BYTES_MAX as i64)
         .bind(aggregate_type)
         .bind(id.to_string())
-        .bind(from_position)
-        .fetch_all(&self.pool)
-        .await?;
-        self.opened(rows.iter().map(recorded).collect::<Result<_, _>>()?).await
+        .bind(until)
+        .bind(asked)
+        .fetch_all(&self.pool);
+        self.opened(self.weighed(fitting, asked, reading).await?).await
     }
 
     /// The first event of a stream; `None` when it has none.
@@ -215,16 +267,25 @@ impl Tail {
         answered(async { Ok(asking.await?) }).await
     }
 
-    /// Opens the sealed fields of events that came from elsewhere, the bus for one.
+    /// Opens the sealed fields of events that came from elsewhere, the bus for one. What does not open is
+    /// no error here, so that it concerns nobody but who needs it.
     ///
     /// # Errors
-    /// The vault's error.
+    /// The database's error.
     pub async fn opened(&self, mut events: Vec<Recorded<String>>) -> Result<Vec<Recorded<String>>, BookError> {
         for recorded in &mut events {
-            if !recorded.metadata.sealed.is_empty() {
-                let payload = std::mem::take(&mut recorded.event);
-                recorded.event = facts::opened(&self.vault, recorded.event_id, payload, &recorded.metadata).await?;
+            if recorded.metadata.sealed.is_empty() {
+                continue;
             }
+            let Ok(mut payload) = serde_json::from_str::<Value>(&recorded.event) else {
+                recorded.metadata.unopened = recorded.metadata.sealed.keys().cloned().collect();
+                continue;
+            };
+            let opening = self
+                .vault
+                .open(recorded.event_id, &mut payload, &recorded.metadata.sealed);
+            recorded.metadata.unopened = answered(opening).await?.unopened;
+            recorded.event = payload.to_string();
         }
         Ok(events)
     }

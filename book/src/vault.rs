@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
@@ -22,8 +22,9 @@ const NONCE_BYTES: usize = 12;
 const HMAC_BLOCK_BYTES: usize = 64;
 /// Keys of persons kept in memory.
 const CACHED_KEYS_MAX: u64 = 50_000;
-/// How long another process may go on reading a person whose key was destroyed, in seconds.
-const CACHED_KEY_SECONDS_MAX: u64 = 5;
+/// How long another process may go on reading a person whose key was destroyed, in seconds. It counts from when the
+/// key was read, also for what was opened with the key, or for what is new and was sealed with it.
+pub const PERSONAL_SECONDS_MAX: u64 = 5;
 
 /// The key that wraps all others. Lives in the environment, never in the database or a log.
 #[derive(Clone)]
@@ -87,8 +88,21 @@ pub struct Vault {
     keys: moka::future::Cache<Uuid, Option<Key>>,
 }
 
+/// What came of opening an event's sealed fields.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Until when the plain values may be remembered, if there are any.
+    pub until: Option<Instant>,
+    /// The fields that did not open, and are null now.
+    pub unopened: Vec<String>,
+}
+
 #[derive(Clone)]
-struct Key(Arc<Aes256Gcm>);
+struct Key {
+    cipher: Arc<Aes256Gcm>,
+    /// Until when this process may remember the key, and what it knows through it.
+    until: Instant,
+}
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,7 +116,7 @@ impl Vault {
     pub fn new(pool: PgPool, master: MasterKey) -> Self {
         let keys = moka::future::Cache::builder()
             .max_capacity(CACHED_KEYS_MAX)
-            .time_to_live(Duration::from_secs(CACHED_KEY_SECONDS_MAX))
+            .time_to_live(Duration::from_secs(PERSONAL_SECONDS_MAX))
             .build();
         Self { pool, master, keys }
     }
@@ -151,7 +165,8 @@ impl Vault {
             .await?)
     }
 
-    /// Encrypts the named fields of an event about to be appended; says which it sealed.
+    /// Encrypts the named fields of an event about to be appended; says which it sealed, and until when their plain
+    /// values may be remembered.
     ///
     /// # Errors
     /// When the database fails, or the key of a person was destroyed: what is new about an erased
@@ -162,18 +177,19 @@ impl Vault {
         event_id: Uuid,
         payload: &mut Value,
         fields: &[(&'static str, Uuid)],
-    ) -> Result<BTreeMap<String, Uuid>, BookError> {
-        let mut sealed = BTreeMap::new();
+    ) -> Result<(BTreeMap<String, Uuid>, Option<Instant>), BookError> {
+        let (mut sealed, mut until) = (BTreeMap::new(), None);
         for (field, subject) in fields {
             let Some(value) = payload.get_mut(*field).filter(|value| !value.is_null()) else {
                 continue;
             };
             let key = self.key_or_new(tenant, *subject).await?;
+            until = earlier(until, Some(key.until));
             let mut nonce = [0; NONCE_BYTES];
             rand::rng().fill_bytes(&mut nonce);
             let plain = serde_json::to_vec(value)?;
             let cipher = key
-                .0
+                .cipher
                 .encrypt(
                     Nonce::from_slice(&nonce),
                     Payload {
@@ -185,43 +201,38 @@ impl Vault {
             *value = Value::String(BASE64.encode([&nonce[..], &cipher].concat()));
             sealed.insert((*field).to_owned(), *subject);
         }
-        Ok(sealed)
+        Ok((sealed, until))
     }
 
-    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null.
+    /// Decrypts the sealed fields of a stored event; a field whose key is destroyed becomes null. So does
+    /// one whose key or whose bytes are not what they were: those are named in the answer.
     ///
     /// # Errors
-    /// When the database fails or the stored bytes are not what was sealed.
+    /// When the database fails.
     pub async fn open(
         &self,
         event_id: Uuid,
         payload: &mut Value,
         sealed: &BTreeMap<String, Uuid>,
-    ) -> Result<(), BookError> {
+    ) -> Result<Opened, BookError> {
+        let mut opened = Opened::default();
         for (field, subject) in sealed {
             let Some(value) = payload.get_mut(field) else { continue };
-            let Some(key) = self.key(*subject).await? else {
-                *value = Value::Null;
-                continue;
+            let unsealed = match self.key(*subject).await {
+                Ok(None) => Some(Value::Null),
+                Ok(Some(key)) => {
+                    opened.until = earlier(opened.until, Some(key.until));
+                    plain(&key, &bound_to(event_id, field), value)
+                }
+                Err(BookError::Key(_)) => None,
+                Err(error) => return Err(error),
             };
-            let bytes = value
-                .as_str()
-                .and_then(|text| BASE64.decode(text).ok())
-                .unwrap_or_default();
-            let plain = bytes
-                .split_at_checked(NONCE_BYTES)
-                .and_then(|(nonce, cipher)| {
-                    let aad = bound_to(event_id, field);
-                    key.0
-                        .decrypt(Nonce::from_slice(nonce), Payload { msg: cipher, aad: &aad })
-                        .ok()
-                })
-                .ok_or(BookError::Key(
-                    "a sealed field does not open; is the master key the one it was sealed with?",
-                ))?;
-            *value = serde_json::from_slice(&plain)?;
+            *value = unsealed.unwrap_or_else(|| {
+                opened.unopened.push(field.clone());
+                Value::Null
+            });
         }
-        Ok(())
+        Ok(opened)
     }
 
     /// Forgets a key in this process at once, after it was destroyed.
@@ -230,9 +241,12 @@ impl Vault {
     }
 
     async fn key(&self, subject: Uuid) -> Result<Option<Key>, BookError> {
-        if let Some(key) = self.keys.get(&subject).await {
+        // The key may have been long on its way into the memory that lets go of it by itself.
+        let in_time = |key: &Option<Key>| key.as_ref().is_none_or(|key| Instant::now() < key.until);
+        if let Some(key) = self.keys.get(&subject).await.filter(in_time) {
             return Ok(key);
         }
+        let until = Instant::now() + Duration::from_secs(PERSONAL_SECONDS_MAX);
         let wrapped: Option<Option<Vec<u8>>> = sqlx::query_scalar("select wrapped from book.keys where subject = $1")
             .bind(subject)
             .fetch_optional(&self.pool)
@@ -240,7 +254,8 @@ impl Vault {
         let key = wrapped
             .flatten()
             .map(|wrapped| self.unwrap(subject, &wrapped))
-            .transpose()?;
+            .transpose()?
+            .map(|cipher| Key { cipher, until });
         self.keys.insert(subject, key.clone()).await;
         Ok(key)
     }
@@ -281,7 +296,7 @@ impl Vault {
         Ok([&nonce[..], &cipher].concat())
     }
 
-    fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Key, BookError> {
+    fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
         let fault = BookError::Key("a key does not unwrap; is DAYBOOK_MASTER_KEY the one this database was made with?");
         let Some((nonce, cipher)) = wrapped.split_at_checked(NONCE_BYTES) else {
             return Err(fault);
@@ -291,12 +306,24 @@ impl Vault {
             aad: subject.as_bytes(),
         };
         match self.master.wrapping.decrypt(Nonce::from_slice(nonce), payload) {
-            Ok(bytes) => Aes256Gcm::new_from_slice(&bytes)
-                .map(|key| Key(Arc::new(key)))
-                .map_err(|_| fault),
+            Ok(bytes) => Aes256Gcm::new_from_slice(&bytes).map(Arc::new).map_err(|_| fault),
             Err(_) => Err(fault),
         }
     }
+}
+
+/// The earlier of two times, where there are any.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// What was sealed; `None` when it does not open.
+fn plain(key: &Key, bound_to: &[u8], sealed: &Value) -> Option<Value> {
+    let bytes = BASE64.decode(sealed.as_str()?).ok()?;
+    let (nonce, msg) = bytes.split_at_checked(NONCE_BYTES)?;
+    let payload = Payload { msg, aad: bound_to };
+    let plain = key.cipher.decrypt(Nonce::from_slice(nonce), payload).ok()?;
+    serde_json::from_slice(&plain).ok()
 }
 
 /// A sealed value opens only in the event and field that it was sealed for.

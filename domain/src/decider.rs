@@ -35,6 +35,9 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// the last one on. The decision itself makes it, once in a while, where streams go on without end.
     const CARRIES_FORWARD: Option<&'static str> = None;
 
+    /// Commands that streams of this kind no longer take, in kebab case, each with the request to send instead.
+    const MOVED: &'static [(&'static str, &'static str)] = &[];
+
     type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
     type Event: Event;
     type Refusal: Refuse;

@@ -117,7 +117,10 @@ pub enum DecodeError {
     Version { event_type: String, version: String },
     #[error("event {event_type} does not have the fields it should: {detail}")]
     Fields { event_type: String, detail: String },
-    #[error("a sealed field could not be opened: {0}")]
+    /// What an event does not say, nothing may be made of: neither a row nor a reaction nor a decision.
+    #[error(
+        "sealed fields could not be opened ({0}); is the master key, and the person's key, the one they were sealed with?"
+    )]
     Sealed(String),
 }
 
@@ -185,6 +188,10 @@ pub struct Metadata {
     /// Which payload fields are sealed, and under whose key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sealed: BTreeMap<String, Uuid>,
+    /// Sealed fields that could not be opened, which are null in the payload. Never stored: whoever reads the
+    /// event next may be able to.
+    #[serde(skip)]
+    pub unopened: Vec<String>,
 }
 
 /// An event with its place in the book. `E` is the decoded event, or the payload's JSON text.
@@ -218,6 +225,17 @@ impl Recorded<String> {
             version: &self.event_version,
             payload: &self.event,
             actor: self.metadata.actor,
+        }
+    }
+
+    /// That every sealed field of it was opened, or is erased.
+    ///
+    /// # Errors
+    /// [`DecodeError::Sealed`] with the names of those that could not be.
+    pub fn is_open(&self) -> Result<(), DecodeError> {
+        match self.metadata.unopened.as_slice() {
+            [] => Ok(()),
+            unopened => Err(DecodeError::Sealed(unopened.join(", "))),
         }
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod department;
 pub mod role;
+pub mod sign_in;
 pub mod user;

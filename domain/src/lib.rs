@@ -47,6 +47,7 @@ macro_rules! each_aggregate {
     ($then:ident) => {
         $then! {
             User = $crate::identity::user::User => "users",
+            SignIns = $crate::identity::sign_in::SignIns => "sign-ins",
             Role = $crate::identity::role::Role => "roles",
             Department = $crate::register::Register<$crate::identity::department::Department> => "departments",
             Supplier = $crate::register::Register<$crate::cloudwatcher::supplier::Supplier> => "suppliers",

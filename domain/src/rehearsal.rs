@@ -82,10 +82,7 @@ impl Rehearsal {
     pub fn ask(&mut self, sendings: &[Sending], circumstances: &Circumstances<'_>) -> Result<usize, Unasked> {
         let before = (self.events.len(), self.claims.clone());
         let first = sendings.first().map_or_else(Uuid::nil, |sending| {
-            let key = (sending.command.aggregate_type(), sending.stream);
-            let sequence = self.streams.get(&key).map_or(0, Vec::len);
-            // By the stream and its place there: what happens elsewhere changes no id.
-            Uuid::new_v5(&sending.stream, format!("{}/command/{sequence}", key.0).as_bytes())
+            self.command_id(sending.command.aggregate_type(), sending.stream)
         });
         for (index, sending) in sendings.iter().enumerate() {
             let mut together = Together::default();
@@ -119,6 +116,26 @@ impl Rehearsal {
         circumstances: &Circumstances<'_>,
     ) -> Result<usize, Unasked> {
         self.ask(&[Sending::to(stream, command)], circumstances)
+    }
+
+    /// Appends an event that no command makes any more, as an earlier program wrote it.
+    ///
+    /// # Errors
+    /// When the event cannot be written.
+    pub fn wrote<D: Decider>(
+        &mut self,
+        stream: Uuid,
+        event: &D::Event,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<(), DecodeError> {
+        let command_id = self.command_id(D::TYPE, stream);
+        self.append::<D>(stream, event, command_id, circumstances)
+    }
+
+    /// The id of the next command to a stream, by its place there: what happens elsewhere changes no id.
+    fn command_id(&self, aggregate_type: &'static str, stream: Uuid) -> Uuid {
+        let sequence = self.streams.get(&(aggregate_type, stream)).map_or(0, Vec::len);
+        Uuid::new_v5(&stream, format!("{aggregate_type}/command/{sequence}").as_bytes())
     }
 
     /// Lets policies react to all that happened since they last did, and to what follows from that. Timers

@@ -4,11 +4,12 @@
 -- everything after them (unique constraints, foreign keys, indexes) is made after loading when a
 -- generation is rebuilt. The engine adds `changes`, row-level security and grants to each table.
 --
--- No column has a default: every value comes from an event.
+-- No column has a default: every value comes from an event. position is the event's that brought the row in, and
+-- place the row's among those of that event, where there can be several: the two tell the rows of a table apart.
 --
 -- Indexes: a column that names a row leads its index by itself, since a uuid is selective and the
 -- foreign keys look it up; words, flags and times are preceded by tenant_id, which row-level security
--- always asks for. (.., created_at, id) serves keyset pages. updated_at is in no index, so that most
+-- always asks for. (.., created_at, position) serves keyset pages. updated_at is in no index, so that most
 -- updates stay on their page.
 
 create table users (
@@ -21,7 +22,8 @@ create table users (
     is_active      boolean      not null,
     last_login     timestamptz,
     created_at     timestamptz  not null,
-    updated_at     timestamptz  not null
+    updated_at     timestamptz  not null,
+    position       bigint       not null
 );
 
 create table roles (
@@ -31,7 +33,8 @@ create table roles (
     description text,
     is_active   boolean      not null,
     created_at  timestamptz  not null,
-    updated_at  timestamptz  not null
+    updated_at  timestamptz  not null,
+    position    bigint       not null
 );
 
 create table departments (
@@ -43,7 +46,8 @@ create table departments (
     manager_id  uuid,
     is_active   boolean      not null,
     created_at  timestamptz  not null,
-    updated_at  timestamptz  not null
+    updated_at  timestamptz  not null,
+    position    bigint       not null
 );
 
 create table user_roles (
@@ -52,7 +56,8 @@ create table user_roles (
     user_id     uuid        not null,
     role_id     uuid        not null,
     assigned_at timestamptz not null,
-    assigned_by uuid
+    assigned_by uuid,
+    position    bigint      not null
 );
 
 create table user_departments (
@@ -60,7 +65,8 @@ create table user_departments (
     id          uuid        primary key,
     user_id     uuid        not null,
     dept_id     uuid        not null,
-    assigned_at timestamptz not null
+    assigned_at timestamptz not null,
+    position    bigint      not null
 );
 
 create table role_permissions (
@@ -68,7 +74,9 @@ create table role_permissions (
     id         uuid         primary key,
     role_id    uuid         not null,
     permission varchar(100) not null,
-    created_at timestamptz  not null
+    created_at timestamptz  not null,
+    position   bigint       not null,
+    place      integer      not null
 );
 
 create table requests (
@@ -81,7 +89,8 @@ create table requests (
     payload_hash varchar(64) not null,
     created_by   uuid,
     created_at   timestamptz not null,
-    updated_at   timestamptz not null
+    updated_at   timestamptz not null,
+    position     bigint      not null
 ) with (fillfactor = 90);
 
 create table request_metadata (
@@ -90,7 +99,9 @@ create table request_metadata (
     request_id uuid         not null,
     key        varchar(100) not null,
     value      text         not null,
-    created_at timestamptz  not null
+    created_at timestamptz  not null,
+    position   bigint       not null,
+    place      integer      not null
 );
 
 create table responses (
@@ -102,7 +113,8 @@ create table responses (
     ai_processed boolean     not null,
     delivered_at timestamptz,
     created_at   timestamptz not null,
-    updated_at   timestamptz not null
+    updated_at   timestamptz not null,
+    position     bigint      not null
 ) with (fillfactor = 90);
 
 create table response_metadata (
@@ -111,7 +123,9 @@ create table response_metadata (
     response_id uuid         not null,
     key         varchar(100) not null,
     value       text         not null,
-    created_at  timestamptz  not null
+    created_at  timestamptz  not null,
+    position    bigint       not null,
+    place       integer      not null
 );
 
 create table cloud_file_refs (
@@ -125,7 +139,8 @@ create table cloud_file_refs (
     file_size_bytes bigint,
     uploaded_at     timestamptz,
     sync_status     varchar(50)  not null,
-    created_at      timestamptz  not null
+    created_at      timestamptz  not null,
+    position        bigint       not null
 );
 
 create table agent_decisions (
@@ -137,7 +152,8 @@ create table agent_decisions (
     decision_value   text         not null,
     reasoning        jsonb,
     confidence_score decimal(3, 2),
-    created_at       timestamptz  not null
+    created_at       timestamptz  not null,
+    position         bigint       not null
 );
 
 create table device_connections (
@@ -150,7 +166,8 @@ create table device_connections (
     connected_at             timestamptz not null,
     disconnected_at          timestamptz,
     session_duration_seconds integer,
-    created_at               timestamptz not null
+    created_at               timestamptz not null,
+    position                 bigint      not null
 );
 
 create table suppliers (
@@ -164,7 +181,8 @@ create table suppliers (
     is_preferred   boolean      not null,
     is_active      boolean      not null,
     created_at     timestamptz  not null,
-    updated_at     timestamptz  not null
+    updated_at     timestamptz  not null,
+    position       bigint       not null
 );
 
 create table parts (
@@ -177,7 +195,8 @@ create table parts (
     unit_of_measure varchar(20)  not null,
     is_active       boolean      not null,
     created_at      timestamptz  not null,
-    updated_at      timestamptz  not null
+    updated_at      timestamptz  not null,
+    position        bigint       not null
 );
 
 create table part_variants (
@@ -191,7 +210,8 @@ create table part_variants (
     retail_price  decimal(10, 2),
     is_available  boolean      not null,
     created_at    timestamptz  not null,
-    updated_at    timestamptz  not null
+    updated_at    timestamptz  not null,
+    position      bigint       not null
 );
 
 create table part_suppliers (
@@ -206,7 +226,8 @@ create table part_suppliers (
     minimum_order_qty integer     not null,
     is_preferred      boolean     not null,
     created_at        timestamptz not null,
-    updated_at        timestamptz not null
+    updated_at        timestamptz not null,
+    position          bigint      not null
 );
 
 create table locations (
@@ -218,7 +239,8 @@ create table locations (
     address       text,
     is_active     boolean      not null,
     created_at    timestamptz  not null,
-    updated_at    timestamptz  not null
+    updated_at    timestamptz  not null,
+    position      bigint       not null
 );
 
 create table orders (
@@ -241,7 +263,8 @@ create table orders (
     approved_by   uuid,
     created_at    timestamptz not null,
     approved_at   timestamptz,
-    updated_at    timestamptz not null
+    updated_at    timestamptz not null,
+    position      bigint      not null
 ) with (fillfactor = 80);
 
 create table order_items (
@@ -256,7 +279,9 @@ create table order_items (
     unit_price             decimal(10, 2) not null,
     total_price            decimal(12, 2) not null generated always as (quantity_ordered * unit_price) stored,
     expected_delivery_date date,
-    created_at             timestamptz    not null
+    created_at             timestamptz    not null,
+    position               bigint         not null,
+    place                  integer        not null
 ) with (fillfactor = 90);
 
 create table order_history (
@@ -267,7 +292,8 @@ create table order_history (
     event_description text         not null,
     user_id           uuid,
     metadata          jsonb        not null,
-    created_at        timestamptz  not null
+    created_at        timestamptz  not null,
+    position          bigint       not null
 );
 
 create table order_approvals (
@@ -288,7 +314,8 @@ create table order_approvals (
     is_overdue     boolean        not null,
     escalated_from uuid,
     split_with     jsonb          not null,
-    created_at     timestamptz    not null
+    created_at     timestamptz    not null,
+    position       bigint         not null
 ) with (fillfactor = 80);
 
 -- Beside the document: delegations must be visible to those whom they concern.
@@ -302,7 +329,8 @@ create table approval_delegations (
     department_ids jsonb       not null,
     total_max      decimal(12, 2),
     revoked_at     timestamptz,
-    created_at     timestamptz not null
+    created_at     timestamptz not null,
+    position       bigint      not null
 );
 
 create table inventory (
@@ -318,7 +346,8 @@ create table inventory (
     reorder_point      integer,
     reorder_quantity   integer,
     last_counted_at    timestamptz,
-    last_updated_at    timestamptz not null
+    last_updated_at    timestamptz not null,
+    position           bigint      not null
 ) with (fillfactor = 80);
 
 -- Beside the document: every change of stock.
@@ -339,7 +368,8 @@ create table stock_moves (
     source_id         uuid,
     reason            text,
     moved_by          uuid,
-    created_at        timestamptz not null
+    created_at        timestamptz not null,
+    position          bigint      not null
 );
 
 -- Beside the document: whom stock is kept for.
@@ -358,7 +388,8 @@ create table stock_reservations (
     source_id      uuid,
     expires_at     timestamptz,
     created_at     timestamptz not null,
-    updated_at     timestamptz not null
+    updated_at     timestamptz not null,
+    position       bigint      not null
 ) with (fillfactor = 80);
 
 -- In the document's diagram alone. A sum over variants, each of which may fill an integer.
@@ -368,7 +399,8 @@ create table stock_levels (
     part_id      uuid        not null,
     location_id  uuid        not null,
     qty          bigint      not null,
-    last_updated timestamptz not null
+    last_updated timestamptz not null,
+    position     bigint      not null
 ) with (fillfactor = 80);
 
 create table part_consumption (
@@ -381,7 +413,8 @@ create table part_consumption (
     consumption_date  date        not null,
     consumed_by       uuid,
     notes             text,
-    created_at        timestamptz not null
+    created_at        timestamptz not null,
+    position          bigint      not null
 );
 
 -- Beside the document: what to reorder, and why.
@@ -404,7 +437,8 @@ create table reorder_suggestions (
     quantity_ordered integer,
     part_supplier_id uuid,
     created_at       timestamptz not null,
-    updated_at       timestamptz not null
+    updated_at       timestamptz not null,
+    position         bigint      not null
 ) with (fillfactor = 80);
 
 -- One row for each row that an event changed in any other table. By year (UTC): what was long ago is
@@ -422,8 +456,9 @@ create table audit_logs (
     new_values    jsonb,
     change_reason text,
     ip_address    inet,
-    position      bigint       not null,
     created_at    timestamptz  not null,
+    position      bigint       not null,
+    place         integer      not null,
     primary key (id, created_at)
 ) partition by range (created_at);
 
@@ -460,160 +495,160 @@ alter table inventory add constraint inventory_part_id_variant_id_location_id un
 alter table stock_levels add constraint stock_levels_part_id_location_id unique (part_id, location_id) deferrable initially deferred;
 alter table orders add constraint orders_request_id unique (request_id) deferrable initially deferred;
 
-create index users_is_active on users (tenant_id, is_active, created_at, id);
+create index users_is_active on users (tenant_id, is_active, created_at, position);
 create index users_name on users (tenant_id, name);
-create index users_created_at on users (tenant_id, created_at, id);
+create index users_created_at on users (tenant_id, created_at, position);
 
-create index roles_created_at on roles (tenant_id, created_at, id);
+create index roles_created_at on roles (tenant_id, created_at, position);
 
 create index departments_name on departments (tenant_id, name);
 create index departments_parent_id on departments (parent_id);
 create index departments_manager_id on departments (manager_id);
-create index departments_created_at on departments (tenant_id, created_at, id);
+create index departments_created_at on departments (tenant_id, created_at, position);
 
 create index user_roles_role_id on user_roles (role_id);
 create index user_roles_assigned_by on user_roles (assigned_by);
-create index user_roles_assigned_at on user_roles (tenant_id, assigned_at, id);
+create index user_roles_assigned_at on user_roles (tenant_id, assigned_at, position);
 
 create index user_departments_dept_id on user_departments (dept_id);
-create index user_departments_assigned_at on user_departments (tenant_id, assigned_at, id);
+create index user_departments_assigned_at on user_departments (tenant_id, assigned_at, position);
 
 create index role_permissions_permission on role_permissions (tenant_id, permission);
-create index role_permissions_created_at on role_permissions (tenant_id, created_at, id);
+create index role_permissions_created_at on role_permissions (tenant_id, created_at, position, place);
 
 -- Query pattern 1 of the document: a device's pending requests, newest first.
-create index requests_device_id on requests (tenant_id, device_id, status, created_at, id);
-create index requests_status on requests (tenant_id, status, created_at, id);
-create index requests_request_type on requests (tenant_id, request_type, created_at, id);
-create index requests_created_at on requests (tenant_id, created_at, id);
+create index requests_device_id on requests (tenant_id, device_id, status, created_at, position);
+create index requests_status on requests (tenant_id, status, created_at, position);
+create index requests_request_type on requests (tenant_id, request_type, created_at, position);
+create index requests_created_at on requests (tenant_id, created_at, position);
 create index requests_payload_hash on requests (tenant_id, payload_hash);
 create index requests_created_by on requests (created_by);
 create index requests_request_key on requests (tenant_id, request_key);
 
 create index request_metadata_request_id on request_metadata (request_id, key);
-create index request_metadata_key on request_metadata (tenant_id, key, created_at, id);
+create index request_metadata_key on request_metadata (tenant_id, key, created_at, position, place);
 -- A longer value would not fit into an index.
 create index request_metadata_key_value on request_metadata (tenant_id, key, value) where char_length(value) <= 500;
-create index request_metadata_created_at on request_metadata (tenant_id, created_at, id);
+create index request_metadata_created_at on request_metadata (tenant_id, created_at, position, place);
 
-create index responses_status on responses (tenant_id, status, created_at, id);
-create index responses_ai_processed on responses (tenant_id, ai_processed, created_at, id);
-create index responses_created_at on responses (tenant_id, created_at, id);
+create index responses_status on responses (tenant_id, status, created_at, position);
+create index responses_ai_processed on responses (tenant_id, ai_processed, created_at, position);
+create index responses_created_at on responses (tenant_id, created_at, position);
 
 create index response_metadata_response_id on response_metadata (response_id, key);
-create index response_metadata_key on response_metadata (tenant_id, key, created_at, id);
-create index response_metadata_created_at on response_metadata (tenant_id, created_at, id);
+create index response_metadata_key on response_metadata (tenant_id, key, created_at, position, place);
+create index response_metadata_created_at on response_metadata (tenant_id, created_at, position, place);
 
-create index cloud_file_refs_request_id on cloud_file_refs (request_id, created_at, id);
+create index cloud_file_refs_request_id on cloud_file_refs (request_id, created_at, position);
 create index cloud_file_refs_response_id on cloud_file_refs (response_id);
-create index cloud_file_refs_cloud_provider on cloud_file_refs (tenant_id, cloud_provider, created_at, id);
-create index cloud_file_refs_sync_status on cloud_file_refs (tenant_id, sync_status, created_at, id);
-create index cloud_file_refs_created_at on cloud_file_refs (tenant_id, created_at, id);
+create index cloud_file_refs_cloud_provider on cloud_file_refs (tenant_id, cloud_provider, created_at, position);
+create index cloud_file_refs_sync_status on cloud_file_refs (tenant_id, sync_status, created_at, position);
+create index cloud_file_refs_created_at on cloud_file_refs (tenant_id, created_at, position);
 
-create index agent_decisions_request_id on agent_decisions (request_id, created_at, id);
-create index agent_decisions_agent_name on agent_decisions (tenant_id, agent_name, created_at, id);
-create index agent_decisions_decision_type on agent_decisions (tenant_id, decision_type, created_at, id);
-create index agent_decisions_created_at on agent_decisions (tenant_id, created_at, id);
+create index agent_decisions_request_id on agent_decisions (request_id, created_at, position);
+create index agent_decisions_agent_name on agent_decisions (tenant_id, agent_name, created_at, position);
+create index agent_decisions_decision_type on agent_decisions (tenant_id, decision_type, created_at, position);
+create index agent_decisions_created_at on agent_decisions (tenant_id, created_at, position);
 
-create index device_connections_device_id on device_connections (tenant_id, device_id, connected_at, id);
-create index device_connections_user_id on device_connections (user_id, connected_at, id);
-create index device_connections_connected_at on device_connections (tenant_id, connected_at, id);
-create index device_connections_created_at on device_connections (tenant_id, created_at, id);
+create index device_connections_device_id on device_connections (tenant_id, device_id, connected_at, position);
+create index device_connections_user_id on device_connections (user_id, connected_at, position);
+create index device_connections_connected_at on device_connections (tenant_id, connected_at, position);
+create index device_connections_created_at on device_connections (tenant_id, created_at, position);
 
 create index suppliers_name on suppliers (tenant_id, name);
-create index suppliers_is_preferred on suppliers (tenant_id, is_preferred, created_at, id);
-create index suppliers_is_active on suppliers (tenant_id, is_active, created_at, id);
-create index suppliers_created_at on suppliers (tenant_id, created_at, id);
+create index suppliers_is_preferred on suppliers (tenant_id, is_preferred, created_at, position);
+create index suppliers_is_active on suppliers (tenant_id, is_active, created_at, position);
+create index suppliers_created_at on suppliers (tenant_id, created_at, position);
 
 create index parts_name on parts (tenant_id, name);
-create index parts_category on parts (tenant_id, category, created_at, id);
-create index parts_is_active on parts (tenant_id, is_active, created_at, id);
-create index parts_created_at on parts (tenant_id, created_at, id);
+create index parts_category on parts (tenant_id, category, created_at, position);
+create index parts_is_active on parts (tenant_id, is_active, created_at, position);
+create index parts_created_at on parts (tenant_id, created_at, position);
 
 create index part_variants_variant_code on part_variants (tenant_id, variant_code);
-create index part_variants_is_available on part_variants (tenant_id, is_available, created_at, id);
-create index part_variants_created_at on part_variants (tenant_id, created_at, id);
+create index part_variants_is_available on part_variants (tenant_id, is_available, created_at, position);
+create index part_variants_created_at on part_variants (tenant_id, created_at, position);
 
 create index part_suppliers_supplier_id on part_suppliers (supplier_id);
 create index part_suppliers_variant_id on part_suppliers (variant_id);
 create index part_suppliers_sku on part_suppliers (tenant_id, sku);
-create index part_suppliers_is_preferred on part_suppliers (tenant_id, is_preferred, created_at, id);
-create index part_suppliers_created_at on part_suppliers (tenant_id, created_at, id);
-create index locations_name on locations (tenant_id, name, created_at, id);
+create index part_suppliers_is_preferred on part_suppliers (tenant_id, is_preferred, created_at, position);
+create index part_suppliers_created_at on part_suppliers (tenant_id, created_at, position);
+create index locations_name on locations (tenant_id, name, created_at, position);
 create index locations_dept_id on locations (dept_id);
-create index locations_is_active on locations (tenant_id, is_active, created_at, id);
-create index locations_created_at on locations (tenant_id, created_at, id);
+create index locations_is_active on locations (tenant_id, is_active, created_at, position);
+create index locations_created_at on locations (tenant_id, created_at, position);
 
-create index orders_status on orders (tenant_id, status, created_at, id);
-create index orders_department_id on orders (department_id, created_at, id);
-create index orders_created_by on orders (created_by, created_at, id);
-create index orders_created_at on orders (tenant_id, created_at, id);
+create index orders_status on orders (tenant_id, status, created_at, position);
+create index orders_department_id on orders (department_id, created_at, position);
+create index orders_created_by on orders (created_by, created_at, position);
+create index orders_created_at on orders (tenant_id, created_at, position);
 
 -- An approver looks for what waits for them, the one that is due first before the others.
-create index order_approvals_approver_id on order_approvals (approver_id, created_at, id);
-create index order_approvals_inbox on order_approvals (approver_id, due_at, id) where status = 'pending';
-create index order_approvals_order_id on order_approvals (order_id, approval_level, created_at, id);
-create index order_approvals_status on order_approvals (tenant_id, status, created_at, id);
-create index order_approvals_due_at on order_approvals (tenant_id, due_at, id);
-create index order_approvals_created_at on order_approvals (tenant_id, created_at, id);
+create index order_approvals_approver_id on order_approvals (approver_id, created_at, position);
+create index order_approvals_inbox on order_approvals (approver_id, due_at, position) where status = 'pending';
+create index order_approvals_order_id on order_approvals (order_id, approval_level, created_at, position);
+create index order_approvals_status on order_approvals (tenant_id, status, created_at, position);
+create index order_approvals_due_at on order_approvals (tenant_id, due_at, position);
+create index order_approvals_created_at on order_approvals (tenant_id, created_at, position);
 
-create index approval_delegations_user_id on approval_delegations (user_id, created_at, id);
-create index approval_delegations_delegate_id on approval_delegations (delegate_id, created_at, id);
-create index approval_delegations_ends_at on approval_delegations (tenant_id, ends_at, id);
-create index approval_delegations_created_at on approval_delegations (tenant_id, created_at, id);
+create index approval_delegations_user_id on approval_delegations (user_id, created_at, position);
+create index approval_delegations_delegate_id on approval_delegations (delegate_id, created_at, position);
+create index approval_delegations_ends_at on approval_delegations (tenant_id, ends_at, position);
+create index approval_delegations_created_at on approval_delegations (tenant_id, created_at, position);
 
-create index order_items_order_id on order_items (order_id, created_at, id);
-create index order_items_part_id on order_items (part_id, created_at, id);
-create index order_items_supplier_id on order_items (supplier_id, created_at, id);
-create index order_items_created_at on order_items (tenant_id, created_at, id);
+create index order_items_order_id on order_items (order_id, created_at, position, place);
+create index order_items_part_id on order_items (part_id, created_at, position, place);
+create index order_items_supplier_id on order_items (supplier_id, created_at, position, place);
+create index order_items_created_at on order_items (tenant_id, created_at, position, place);
 
-create index order_history_order_id on order_history (order_id, created_at, id);
-create index order_history_event_type on order_history (tenant_id, event_type, created_at, id);
-create index order_history_created_at on order_history (tenant_id, created_at, id);
+create index order_history_order_id on order_history (order_id, created_at, position);
+create index order_history_event_type on order_history (tenant_id, event_type, created_at, position);
+create index order_history_created_at on order_history (tenant_id, created_at, position);
 
 create index inventory_part_id on inventory (part_id, id);
 create index inventory_variant_id on inventory (variant_id, id);
 create index inventory_location_id on inventory (location_id, id);
-create index inventory_quantity_available on inventory (tenant_id, quantity_available, id);
+create index inventory_quantity_available on inventory (tenant_id, quantity_available, position);
 create index inventory_reorder_point on inventory (tenant_id, reorder_point, id);
 -- Query pattern 2 of the document: what a location has to reorder, the scarcest first.
-create index inventory_reorder on inventory (location_id, quantity_available, id) where quantity_available <= reorder_point;
+create index inventory_reorder on inventory (location_id, quantity_available, position) where quantity_available <= reorder_point;
 
-create index stock_moves_inventory_id on stock_moves (inventory_id, created_at, id);
-create index stock_moves_part_id on stock_moves (part_id, created_at, id);
-create index stock_moves_location_id on stock_moves (location_id, created_at, id);
-create index stock_moves_source_id on stock_moves (source_id, created_at, id);
-create index stock_moves_created_at on stock_moves (tenant_id, created_at, id);
+create index stock_moves_inventory_id on stock_moves (inventory_id, created_at, position);
+create index stock_moves_part_id on stock_moves (part_id, created_at, position);
+create index stock_moves_location_id on stock_moves (location_id, created_at, position);
+create index stock_moves_source_id on stock_moves (source_id, created_at, position);
+create index stock_moves_created_at on stock_moves (tenant_id, created_at, position);
 
 create index stock_reservations_reservation_id on stock_reservations (reservation_id);
-create index stock_reservations_inventory_id on stock_reservations (inventory_id, created_at, id);
-create index stock_reservations_location_id on stock_reservations (location_id, created_at, id);
-create index stock_reservations_status on stock_reservations (tenant_id, status, created_at, id);
-create index stock_reservations_source_id on stock_reservations (source_id, created_at, id);
-create index stock_reservations_created_at on stock_reservations (tenant_id, created_at, id);
+create index stock_reservations_inventory_id on stock_reservations (inventory_id, created_at, position);
+create index stock_reservations_location_id on stock_reservations (location_id, created_at, position);
+create index stock_reservations_status on stock_reservations (tenant_id, status, created_at, position);
+create index stock_reservations_source_id on stock_reservations (source_id, created_at, position);
+create index stock_reservations_created_at on stock_reservations (tenant_id, created_at, position);
 
 create index stock_levels_location_id on stock_levels (location_id, id);
-create index stock_levels_qty on stock_levels (tenant_id, qty, id);
+create index stock_levels_qty on stock_levels (tenant_id, qty, position);
 
-create index part_consumption_part_id on part_consumption (part_id, created_at, id);
-create index part_consumption_location_id on part_consumption (location_id, created_at, id);
-create index part_consumption_consumption_date on part_consumption (tenant_id, consumption_date, id);
-create index part_consumption_consumed_by on part_consumption (consumed_by, created_at, id);
-create index part_consumption_created_at on part_consumption (tenant_id, created_at, id);
+create index part_consumption_part_id on part_consumption (part_id, created_at, position);
+create index part_consumption_location_id on part_consumption (location_id, created_at, position);
+create index part_consumption_consumption_date on part_consumption (tenant_id, consumption_date, position);
+create index part_consumption_consumed_by on part_consumption (consumed_by, created_at, position);
+create index part_consumption_created_at on part_consumption (tenant_id, created_at, position);
 
-create index reorder_suggestions_inventory_id on reorder_suggestions (inventory_id, created_at, id);
-create index reorder_suggestions_part_id on reorder_suggestions (part_id, created_at, id);
-create index reorder_suggestions_location_id on reorder_suggestions (location_id, created_at, id);
-create index reorder_suggestions_status on reorder_suggestions (tenant_id, status, created_at, id);
+create index reorder_suggestions_inventory_id on reorder_suggestions (inventory_id, created_at, position);
+create index reorder_suggestions_part_id on reorder_suggestions (part_id, created_at, position);
+create index reorder_suggestions_location_id on reorder_suggestions (location_id, created_at, position);
+create index reorder_suggestions_status on reorder_suggestions (tenant_id, status, created_at, position);
 create index reorder_suggestions_order_id on reorder_suggestions (order_id);
-create index reorder_suggestions_created_at on reorder_suggestions (tenant_id, created_at, id);
+create index reorder_suggestions_created_at on reorder_suggestions (tenant_id, created_at, position);
 
 -- What happened to a row, whatever its table: its key is a uuid of its own in nearly all of them.
-create index audit_logs_record_id on audit_logs (record_id, created_at, id);
-create index audit_logs_table_name on audit_logs (tenant_id, table_name, created_at, id);
-create index audit_logs_operation on audit_logs (tenant_id, operation, created_at, id);
-create index audit_logs_user_id on audit_logs (user_id, created_at, id);
-create index audit_logs_created_at on audit_logs (tenant_id, created_at, id);
+create index audit_logs_record_id on audit_logs (record_id, created_at, position, place);
+create index audit_logs_table_name on audit_logs (tenant_id, table_name, created_at, position, place);
+create index audit_logs_operation on audit_logs (tenant_id, operation, created_at, position, place);
+create index audit_logs_user_id on audit_logs (user_id, created_at, position, place);
+create index audit_logs_created_at on audit_logs (tenant_id, created_at, position, place);
 
 -- Nobody searches inside the values, and sampling them is most of the work of analyze.
 alter table audit_logs alter column old_values set statistics 0;

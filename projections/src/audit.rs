@@ -25,15 +25,15 @@ use crate::row::Row;
 use crate::sql::{self, Statements};
 use crate::table::Table;
 
-/// The row of an audit table. The table has, besides what it wants, the columns `position` (of the
-/// event), `actor_id` (whoever asked for it) and `user_id` (the same, once that is a user's).
+/// The row of an audit table. The table has, besides what it wants, the columns `place` (among the rows of
+/// one event), `actor_id` (whoever asked for it) and `user_id` (the same, once that is a user's).
 pub trait Audit: Row {
     /// The context's table of users, whose key is the user's id, and to which `user_id` refers.
     const USERS: &'static str;
 
     fn row(entry: Entry<'_>) -> Self;
 
-    /// The event's position.
+    /// The event's position, which every row has.
     fn position(&self) -> i64;
 }
 
@@ -49,6 +49,9 @@ pub struct Entry<'a> {
     pub image: Image,
     /// Who asked for the event, if they were in [`Audit::USERS`] by then.
     pub user: Option<Uuid>,
+    /// Which of the event's entries it is, from 1, in the order of [`Context::tables`] and in each table in that of
+    /// [`keys`](crate::fold::Project::keys). It follows from the event and the rows before it, not from the page.
+    pub place: i32,
 }
 
 /// An audit table, as an object that a context can name.
@@ -336,8 +339,13 @@ impl Users {
 
 /// What these changes have to tell, taken from them.
 fn entries<'a>(changes: &'a mut [Change<'_>], users: &Users) -> Vec<Entry<'a>> {
+    // Changes come table by table, so the entries of one event lie apart.
+    let mut places: HashMap<i64, i32> = HashMap::new();
     let entry = |change: &'a mut Change<'_>| {
         let image = change.image.take()?;
+        let place = places.entry(change.recorded.position).or_default();
+        *place += 1;
+        let place = *place;
         let (recorded, table, record) = (change.recorded, change.table, change.key.as_str());
         Some(Entry {
             id: Uuid::new_v5(&recorded.event_id, format!("{table}/{record}").as_bytes()),
@@ -346,6 +354,7 @@ fn entries<'a>(changes: &'a mut [Change<'_>], users: &Users) -> Vec<Entry<'a>> {
             record,
             image,
             user: users.by(recorded),
+            place,
         })
     };
     changes.iter_mut().filter_map(entry).collect()

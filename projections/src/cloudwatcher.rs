@@ -41,6 +41,7 @@ pub static CONTEXT: Context = Context {
     ddl: include_str!("../../migrations/read/cloudwatcher.sql"),
     reads: &[
         "identity.user",
+        "identity.sign-in",
         "identity.role",
         "identity.department",
         "cloudwatcher.supplier",

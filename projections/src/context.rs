@@ -59,11 +59,12 @@ impl Context {
     /// The event decoded; `None` when the context does not post its kind of stream.
     ///
     /// # Errors
-    /// When this program cannot read the event.
+    /// When this program cannot read the event, or could not open a sealed field of it.
     pub fn decode(&self, recorded: &Recorded<String>) -> Result<Option<AnyEvent>, DecodeError> {
         if !self.reads.contains(&recorded.aggregate_type.as_str()) {
             return Ok(None);
         }
+        recorded.is_open()?;
         AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
     }
 

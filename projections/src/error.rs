@@ -1,5 +1,8 @@
 //! What can go wrong when a page is posted.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use book::BookError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -30,6 +33,21 @@ pub enum PostError {
     Golden(String),
     #[error("posting took longer than {seconds} s")]
     TooSlow { seconds: u64 },
+    /// A defect of a fold, or of whatever else looks at an event.
+    #[error("panicked: {0}")]
+    Panicked(String),
+}
+
+/// What a panic said.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> PostError {
+    let said = panic.downcast_ref::<&str>().map(|&said| said.to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    PostError::Panicked(said.unwrap_or_else(|| "nothing was said".to_owned()))
+}
+
+/// What a pure function gives; its panic is an error like any other.
+pub(crate) fn caught<T>(pure: impl FnOnce() -> T) -> Result<T, PostError> {
+    catch_unwind(AssertUnwindSafe(pure)).map_err(|panic| panicked(&*panic))
 }
 
 impl PostError {
@@ -40,7 +58,7 @@ impl PostError {
             Self::Sql { source, .. } | Self::Database(source) => book::is_transient(source),
             Self::Book(error) => error.is_transient(),
             Self::Moved | Self::TooSlow { .. } | Self::NoGeneration { .. } | Self::OtherVersion { .. } => true,
-            Self::Fold(_) | Self::Unreadable { .. } | Self::Golden(_) => false,
+            Self::Fold(_) | Self::Unreadable { .. } | Self::Golden(_) | Self::Panicked(_) => false,
         }
     }
 }

@@ -3,9 +3,17 @@
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection as _, Executor as _, Row as _};
 
+use book::pools::answered;
+
 use crate::context::Context;
 use crate::error::PostError;
 use crate::sql;
+
+/// How long a session that posts may stand still in a transaction, in seconds: so long can a process that
+/// is stopped, or out of reach, hold a live checkpoint.
+pub const POSTING_IDLE_SECONDS_MAX: u64 = 10;
+/// The same for one that fills tables which are not live, in seconds.
+const LOADING_IDLE_SECONDS_MAX: u64 = 60;
 
 /// What a generation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,18 +169,45 @@ pub fn schema_aside(context: &Context, number: i64) -> String {
 }
 
 /// A connection of its own for posting. It waits for no disk, since what a crash takes is posted
-/// again from the book, and never scans a table because that was empty when a plan was made.
+/// again from the book, and never scans a table because that was empty when a plan was made. Whoever
+/// stands still in the middle of a transaction loses it, and with it the checkpoint's lock.
 ///
 /// # Errors
 /// The database's error.
 pub async fn posting_connection(pool: &PgPool) -> Result<PgConnection, PostError> {
-    let mut connection = pool.acquire().await?.detach();
-    execute(
-        &mut connection,
-        "set synchronous_commit = off; set enable_seqscan = off; set jit = off",
-    )
-    .await?;
-    Ok(connection)
+    idle_at_most(pool, POSTING_IDLE_SECONDS_MAX).await
+}
+
+/// As [`posting_connection`], for tables that nobody reads or posts yet: it may stand still for longer while
+/// another connection writes a part of its rows.
+///
+/// # Errors
+/// The database's error.
+pub async fn loading_connection(pool: &PgPool) -> Result<PgConnection, PostError> {
+    idle_at_most(pool, LOADING_IDLE_SECONDS_MAX).await
+}
+
+async fn idle_at_most(pool: &PgPool, seconds: u64) -> Result<PgConnection, PostError> {
+    answered(async {
+        let mut connection = pool.acquire().await?.detach();
+        let settings = format!(
+            "set synchronous_commit = off; set enable_seqscan = off; set jit = off;
+             set idle_in_transaction_session_timeout = '{seconds}s'"
+        );
+        execute(&mut connection, &settings).await?;
+        Ok(connection)
+    })
+    .await
+}
+
+/// Has the server end any transaction of the session that takes longer; 16 and older cannot.
+///
+/// # Errors
+/// The database's error.
+pub async fn limit_transactions(connection: &mut PgConnection, seconds: u64) -> Result<(), PostError> {
+    let setting =
+        format!("select set_config(name, '{seconds}s', false) from pg_settings where name = 'transaction_timeout'");
+    answered(async { Ok(execute(connection, &setting).await?) }).await
 }
 
 async fn create_tables(connection: &mut PgConnection, context: &Context, schema: &str) -> Result<(), sqlx::Error> {

@@ -2,21 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use book::{Pools, Tail};
+use book::pools::answered;
+use book::{BookError, Pools, Tail};
 use chrono::{DateTime, Utc};
 use domain::Recorded;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use crate::context::Context;
-use crate::error::PostError;
+use crate::error::{PostError, caught};
 use crate::fold::Unfolded;
 use crate::projection::Retelling;
 use crate::sql;
 
-/// Events of a row that are read at once.
-const EVENTS_MAX: usize = 1_000;
+/// Changes of a row that are looked up at once.
+const CHANGES_MAX: i64 = 1_000;
+/// Bytes of changes that are told at once, as JSON; the first is told whatever it weighs.
+pub const TOLD_BYTES_MAX: usize = 8 << 20;
 
 /// What one event changed in a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,67 +47,100 @@ pub struct CellChange {
     pub new: Value,
 }
 
-/// Everything that happened to a row of the live generation, in order. `None` when the context has no
-/// such table or the key is none of it; empty when there never was such a row.
+/// A part of a row's history.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// In order of position.
+    pub changes: Vec<RowChange>,
+    /// The position of the last of them, when there may be more behind it.
+    pub next: Option<i64>,
+    /// Whether there ever was such a row, by then.
+    pub exists: bool,
+    /// The checkpoint that all this was told at.
+    pub posted: i64,
+}
+
+/// Which row is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    pub context: &'static Context,
+    pub table: &'a str,
+    pub tenant_id: Uuid,
+    pub key: &'a str,
+}
+
+/// What happened to a row of the live generation after position `after`: at most `limit` changes, and no more
+/// than [`TOLD_BYTES_MAX`]. The row's earlier events are folded again for it, a few at a time.
 ///
 /// # Errors
 /// The database's error, or an event that cannot be folded any more.
-pub async fn history(
-    pools: &Pools,
-    tail: &Tail,
-    context: &'static Context,
-    table: &str,
-    tenant_id: Uuid,
-    key: &str,
-) -> Result<Option<Vec<RowChange>>, PostError> {
-    let mut before = None;
-    let mut changes = Vec::new();
-    let row = Row { table, tenant_id, key };
-    let retold = retell(pools, tail, context, &row, i64::MAX, |recorded, after| {
-        let columns = changed(before.as_ref(), after.as_ref());
-        if !columns.is_empty() {
-            changes.push(RowChange {
-                position: recorded.position,
-                event_id: recorded.event_id,
-                at: recorded.at,
-                by: recorded.metadata.actor,
-                aggregate_type: recorded.aggregate_type.clone(),
-                stream: recorded.stream,
-                event_type: recorded.event_type.clone(),
-                reason: recorded.metadata.reason.clone(),
-                exists: after.is_some(),
-                columns,
-            });
+pub async fn page(pools: &Pools, tail: &Tail, row: Row<'_>, after: i64, limit: usize) -> Result<Page, PostError> {
+    let (mut page, mut before, mut bytes) = (Page::default(), None, 0);
+    page.posted = retell(pools, tail, row, i64::MAX, |recorded, now| {
+        page.exists = true;
+        let columns = changed(before.as_ref(), now.as_ref());
+        let (is_told, exists) = (recorded.position > after && !columns.is_empty(), now.is_some());
+        before = now;
+        if !is_told {
+            return Go::On;
         }
-        before = after;
-    });
-    Ok(retold.await?.map(|()| changes))
+        let change = RowChange {
+            position: recorded.position,
+            event_id: recorded.event_id,
+            at: recorded.at,
+            by: recorded.metadata.actor,
+            aggregate_type: recorded.aggregate_type.clone(),
+            stream: recorded.stream,
+            event_type: recorded.event_type.clone(),
+            reason: recorded.metadata.reason.clone(),
+            exists,
+            columns,
+        };
+        bytes += serde_json::to_string(&change).map_or(0, |json| json.len());
+        let is_full = page.changes.len() >= limit || (bytes > TOLD_BYTES_MAX && !page.changes.is_empty());
+        if is_full {
+            page.next = page.changes.last().map(|last| last.position);
+            return Go::Enough;
+        }
+        page.changes.push(change);
+        Go::On
+    })
+    .await?;
+    Ok(page)
 }
 
-/// The row as it was when the book had been posted up to `position`; `None` when there was none.
+/// The row as it was when the book had been posted up to `until`, and the checkpoint that this was told at;
+/// `None` when there was none.
 ///
 /// # Errors
-/// As [`history`].
+/// As [`page`].
 pub async fn row_at(
     pools: &Pools,
     tail: &Tail,
-    context: &'static Context,
-    table: &str,
-    tenant_id: Uuid,
-    key: &str,
-    position: i64,
-) -> Result<Option<Map<String, Value>>, PostError> {
-    let mut row = None;
-    retell(
-        pools,
-        tail,
-        context,
-        &Row { table, tenant_id, key },
-        position,
-        |_, after| row = after,
-    )
+    row: Row<'_>,
+    until: i64,
+) -> Result<(Option<Map<String, Value>>, i64), PostError> {
+    let mut found = None;
+    let posted = retell(pools, tail, row, until, |_, now| {
+        found = now;
+        Go::On
+    })
     .await?;
-    Ok(row)
+    Ok((found, posted))
+}
+
+/// The row as it is, or as it was when it went; `None` when there never was such a row.
+///
+/// # Errors
+/// As [`page`].
+pub async fn last_seen(pools: &Pools, tail: &Tail, row: Row<'_>) -> Result<Option<Map<String, Value>>, PostError> {
+    let mut last = None;
+    retell(pools, tail, row, i64::MAX, |_, now| {
+        last = now.or(last.take());
+        Go::On
+    })
+    .await?;
+    Ok(last)
 }
 
 /// The last position that was recorded at `time` or before; 0 when the book began later. The book's
@@ -115,10 +152,10 @@ pub async fn position_at(tail: &Tail, time: DateTime<Utc>) -> Result<i64, PostEr
     let (mut before, mut after) = (0, tail.end().await? + 1);
     while after - before > 1 {
         let middle = before + (after - before) / 2;
-        let recorded_at: DateTime<Utc> = sqlx::query_scalar("select recorded_at from book.events where position = $1")
+        let asking = sqlx::query_scalar("select recorded_at from book.events where position = $1")
             .bind(middle)
-            .fetch_one(tail.pool())
-            .await?;
+            .fetch_one(tail.pool());
+        let recorded_at: DateTime<Utc> = answered(async { Ok::<_, PostError>(asking.await?) }).await?;
         if recorded_at <= time {
             before = middle
         } else {
@@ -128,71 +165,105 @@ pub async fn position_at(tail: &Tail, time: DateTime<Utc>) -> Result<i64, PostEr
     Ok(before)
 }
 
-struct Row<'a> {
-    table: &'a str,
-    tenant_id: Uuid,
-    key: &'a str,
+/// Whether whoever is told wants to hear more.
+enum Go {
+    On,
+    Enough,
 }
 
-/// Folds a row's events up to a position, telling each with the row after it.
+/// Folds a row's events up to a position, telling each with the row after it, until that is enough. Answers the
+/// earliest checkpoint that any of them were looked up at.
 async fn retell(
     pools: &Pools,
     tail: &Tail,
-    context: &'static Context,
-    row: &Row<'_>,
+    row: Row<'_>,
     until: i64,
-    mut tell: impl FnMut(&Recorded<String>, Option<Map<String, Value>>),
-) -> Result<Option<()>, PostError> {
+    mut tell: impl FnMut(&Recorded<String>, Option<Map<String, Value>>) -> Go,
+) -> Result<i64, PostError> {
+    let context = row.context;
     if let Some(audit) = context.audit.filter(|audit| audit.table().name == row.table) {
         // Such a row came with one event, and never changed.
         let mut connection = pools.projector.acquire().await?;
+        let (posted, _) = positions(&mut connection, row, 0, 0).await?;
         let found = audit.find(&mut connection, context.name, row.key).await?;
         if let Some(found) = found.filter(|found| found.tenant_id == row.tenant_id && found.position <= until) {
             for recorded in tail.at(&[found.position]).await? {
                 tell(&recorded, Some(found.row.clone()));
             }
         }
-        return Ok(Some(()));
+        return Ok(posted);
     }
-    let Some(projection) = context.projection(row.table) else {
-        return Ok(None);
+    let retelling = context
+        .projection(row.table)
+        .and_then(|projection| projection.retell(row.key));
+    let Some(mut retelling) = retelling else {
+        let mut connection = pools.projector.acquire().await?;
+        return Ok(positions(&mut connection, row, 0, 0).await?.0);
     };
-    let Some(mut retelling) = projection.retell(row.key) else {
-        return Ok(None);
-    };
-    let positions: Vec<i64> = sqlx::query_scalar(&format!(
-        "select position from {} where table_name = $1 and key = $2 and tenant_id = $3 and position <= $4 order by position",
-        sql::name(context.name, sql::CHANGES)
+    let (mut checkpoint, mut told) = (i64::MAX, 0);
+    loop {
+        let mut connection = pools.projector.acquire().await?;
+        let (posted, touched) = positions(&mut connection, row, told, until).await?;
+        drop(connection);
+        checkpoint = checkpoint.min(posted);
+        let mut rest = touched.as_slice();
+        while !rest.is_empty() {
+            let some = tail.at(rest).await?;
+            let Some(last) = some.last() else {
+                return Err(BookError::Broken(format!("a change of {}/{} has no event", row.table, row.key)).into());
+            };
+            told = last.position;
+            rest = &rest[some.len()..];
+            for recorded in some {
+                let after = caught(|| fold(retelling.as_mut(), &recorded, row))??;
+                if let Go::Enough = tell(&recorded, after) {
+                    return Ok(checkpoint);
+                }
+            }
+        }
+        if i64::try_from(touched.len()).is_ok_and(|touched| touched < CHANGES_MAX) {
+            return Ok(checkpoint);
+        }
+    }
+}
+
+/// The checkpoint, and the positions of the next events that touched a row, as one statement sees both.
+async fn positions(
+    connection: &mut PgConnection,
+    row: Row<'_>,
+    after: i64,
+    until: i64,
+) -> Result<(i64, Vec<i64>), sqlx::Error> {
+    sqlx::query_as(&format!(
+        "select book.posted($1), array(
+             select position from {} where table_name = $2 and key = $3 and tenant_id = $4
+                 and position > $5 and position <= $6 order by position limit $7)",
+        sql::name(row.context.name, sql::CHANGES)
     ))
+    .bind(row.context.name)
     .bind(row.table)
     .bind(row.key)
     .bind(row.tenant_id)
+    .bind(after)
     .bind(until)
-    .fetch_all(&pools.projector)
-    .await?;
-    for some in positions.chunks(EVENTS_MAX) {
-        for recorded in tail.at(some).await? {
-            let after = fold(context, retelling.as_mut(), &recorded, row)?;
-            tell(&recorded, after);
-        }
-    }
-    Ok(Some(()))
+    .bind(CHANGES_MAX)
+    .fetch_one(connection)
+    .await
 }
 
 fn fold(
-    context: &Context,
     retelling: &mut dyn Retelling,
     recorded: &Recorded<String>,
-    row: &Row<'_>,
+    row: Row<'_>,
 ) -> Result<Option<Map<String, Value>>, PostError> {
     let position = recorded.position;
-    let decoded = context.decode(recorded);
+    let decoded = row.context.decode(recorded);
     let decoded = decoded.map_err(|error| PostError::Unreadable {
         position,
         error: error.to_string(),
     })?;
     let Some(event) = decoded else { return Ok(None) };
-    let table = context.table(row.table).map_or("", |table| table.name);
+    let table = row.context.table(row.table).map_or("", |table| table.name);
     retelling.after(&recorded.clone().map(|_| event)).map_err(|source| {
         PostError::Fold(Unfolded {
             position,

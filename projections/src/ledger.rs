@@ -1,8 +1,10 @@
 //! A generation opened for posting: its statements, its checkpoint, its parked streams.
 
 use std::collections::{BTreeSet, HashSet};
+use std::panic::AssertUnwindSafe;
 
 use domain::{AnyEvent, Recorded};
+use futures::FutureExt as _;
 use sqlx::Connection as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgConnection;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use crate::audit::{Auditing, Turn};
 use crate::context::Context;
 use crate::copy;
-use crate::error::PostError;
+use crate::error::{PostError, panicked};
 use crate::fold::Change;
 use crate::generation::{Generation, execute};
 use crate::page::{Page, Parked, Parking};
@@ -131,10 +133,18 @@ impl Ledger {
     /// Posts a page or fails as a whole.
     pub(crate) async fn post_page(&mut self, connection: &mut PgConnection, page: &Page) -> Result<(), PostError> {
         let mut transaction = connection.begin().await?;
-        let parked = self.write_page(&mut transaction, page).await?;
-        transaction.commit().await?;
-        self.written(page, parked);
-        Ok(())
+        match self.write_page(&mut transaction, page).await {
+            Ok(parked) => {
+                transaction.commit().await?;
+                self.written(page, parked);
+                Ok(())
+            }
+            Err(failed) => {
+                // What went wrong is tried again in parts, on this connection: it must be free for that.
+                transaction.rollback().await?;
+                Err(failed)
+            }
+        }
     }
 
     /// Counts the parked streams anew, if there were any.
@@ -206,11 +216,25 @@ impl Ledger {
         }
     }
 
-    /// Folds events into every table that they touch and notes the changes, without the checkpoint.
+    /// Folds events into every table that they touch and notes the changes, without the checkpoint. A fold
+    /// runs between statements, so that its panic leaves the connection as usable as any other error.
     ///
     /// # Errors
-    /// The event that cannot be folded, or the database's error.
+    /// The event that cannot be folded, the panic of a fold, or the database's error.
     pub async fn write(
+        &self,
+        connection: &mut PgConnection,
+        events: &[Recorded<AnyEvent>],
+        turn: Turn,
+    ) -> Result<(), PostError> {
+        let folding = AssertUnwindSafe(self.write_folded(connection, events, turn));
+        folding
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(panicked(&*panic)))
+    }
+
+    async fn write_folded(
         &self,
         connection: &mut PgConnection,
         events: &[Recorded<AnyEvent>],

@@ -7,6 +7,7 @@ use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
 use crate::context::Context;
+use crate::error::caught;
 
 /// Bytes of rows that one page may load because of what it deletes.
 const LOADED_BYTES_MAX: usize = 32 << 20;
@@ -57,10 +58,11 @@ impl Page {
             parks: Vec::new(),
         };
         for recorded in recorded {
-            match context.decode(&recorded) {
-                Ok(Some(event)) => page.events.push(recorded.map(|_| event)),
-                Ok(None) => {}
-                Err(error) => page.parks.push(Parking::of(&recorded, error.to_string())),
+            match caught(|| context.decode(&recorded)) {
+                Ok(Ok(Some(event))) => page.events.push(recorded.map(|_| event)),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => page.parks.push(Parking::of(&recorded, error.to_string())),
+                Err(panicked) => page.parks.push(Parking::of(&recorded, panicked.to_string())),
             }
         }
         page
@@ -86,12 +88,9 @@ impl Page {
     /// The page, or what it is cut into so that what its events load from the tables stays within bounds.
     #[must_use]
     pub fn portions(self, context: &Context) -> Vec<Self> {
-        let loaded = |page: &Self| -> usize {
-            page.events
-                .iter()
-                .map(|recorded| (context.loads)(&recorded.event))
-                .sum()
-        };
+        // What cannot say how much it loads is posted by itself.
+        let loads = |event: &AnyEvent| caught(|| (context.loads)(event)).unwrap_or(LOADED_BYTES_MAX + 1);
+        let loaded = |page: &Self| -> usize { page.events.iter().map(|recorded| loads(&recorded.event)).sum() };
         let (mut portions, mut rest) = (Vec::new(), vec![self]);
         while let Some(page) = rest.pop() {
             if page.events.len() > 1 && loaded(&page) > LOADED_BYTES_MAX {

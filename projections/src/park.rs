@@ -2,7 +2,7 @@
 
 use book::Tail;
 use chrono::{DateTime, Utc};
-use domain::Recorded;
+use domain::{AnyEvent, Recorded};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection as _, FromRow};
 use tracing::info;
@@ -11,9 +11,12 @@ use uuid::Uuid;
 use crate::audit::Turn;
 use crate::context::Context;
 use crate::error::PostError;
-use crate::generation::{Generation, State, execute, posting_connection};
+use crate::generation::{self, Generation, State, execute, posting_connection};
 use crate::ledger::Ledger;
-use crate::page::{Page, Parked, Stream};
+use crate::page::{Page, Parked, Parking, Stream};
+
+/// How long the server lets one page of a parked stream take, in seconds: it holds the checkpoint.
+const PAGE_SECONDS_MAX: u64 = 60;
 
 /// A stream that is not posted, and why.
 #[derive(Debug, Clone, FromRow)]
@@ -70,6 +73,7 @@ pub async fn unpark(
             generation: live.number,
         });
     }
+    generation::limit_transactions(&mut connection, PAGE_SECONDS_MAX).await?;
     let ledger = Ledger::open(&mut connection, context, live).await?;
     unpark_all(&mut connection, tail, &ledger, stream, &Parked::new()).await
 }
@@ -89,7 +93,10 @@ pub(crate) async fn unpark_all(
         if !waiting.contains(first) {
             return Ok(outcome);
         }
-        if let Some(error) = replay(connection, tail, ledger, first).await? {
+        if let Replayed {
+            failed: Some(error), ..
+        } = replay(connection, tail, ledger, first).await?
+        {
             outcome.parked.push((first.clone(), error));
             return Ok(outcome);
         }
@@ -97,10 +104,12 @@ pub(crate) async fn unpark_all(
         waiting.retain(|stream| stream != first);
     }
     loop {
-        let posted_before = outcome.posted.len();
+        let mut has_progressed = false;
         outcome.parked.clear();
         for stream in std::mem::take(&mut waiting) {
-            match replay(connection, tail, ledger, &stream).await? {
+            let replayed = replay(connection, tail, ledger, &stream).await?;
+            has_progressed |= replayed.has_progressed;
+            match replayed.failed {
                 None => outcome.posted.push(stream),
                 Some(error) => {
                     outcome.parked.push((stream.clone(), error));
@@ -108,80 +117,225 @@ pub(crate) async fn unpark_all(
                 }
             }
         }
-        if outcome.posted.len() == posted_before {
+        if !has_progressed {
             return Ok(outcome);
         }
     }
 }
 
-/// Posts a parked stream up to the checkpoint; why not, when it still cannot be posted.
+/// What came of a parked stream.
+struct Replayed {
+    /// Whether any of its events was posted, for which others may have waited.
+    has_progressed: bool,
+    /// Why it still cannot be posted to its end.
+    failed: Option<String>,
+}
+
+/// Posts a parked stream up to the checkpoint, page by page: each in a transaction that also says from which
+/// event on the stream is still parked. Whoever dies in between has lost nothing and doubles nothing.
 async fn replay(
     connection: &mut PgConnection,
     tail: &Tail,
     ledger: &Ledger,
     stream: &Stream,
-) -> Result<Option<String>, PostError> {
-    match attempt(connection, tail, ledger, stream).await {
-        Ok(()) => {
-            info!(context = ledger.context.name, aggregate_type = stream.0, id = %stream.1, "un-parked a stream");
-            Ok(None)
-        }
-        Err(failed) if failed.is_transient() => Err(failed),
-        Err(failed) => {
-            let error = failed.to_string();
-            sqlx::query(
-                "update book.parked set error = $5
-                 where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4",
-            )
-            .bind(ledger.context.name)
-            .bind(ledger.generation.number)
-            .bind(&stream.0)
-            .bind(stream.1)
-            .bind(&error)
-            .execute(connection)
-            .await?;
-            Ok(Some(error))
+) -> Result<Replayed, PostError> {
+    let context = ledger.context.name;
+    let mut has_progressed = false;
+    // Fewer once a page has failed, so that all that comes before the failing event is posted.
+    let mut events_max = usize::MAX;
+    loop {
+        let Some(from) = parked_from(connection, ledger, stream).await? else {
+            return Ok(Replayed {
+                has_progressed,
+                failed: None,
+            });
+        };
+        let (events, posted) = match following(tail, ledger.context, stream, from).await {
+            Ok(mut page) => {
+                page.truncate(events_max);
+                (page.events.len(), post(connection, ledger, stream, from, page).await)
+            }
+            Err(failed) => (0, Err(failed)),
+        };
+        match posted {
+            Ok(is_whole) => {
+                has_progressed = true;
+                if is_whole {
+                    info!(context, aggregate_type = stream.0, id = %stream.1, "un-parked a stream");
+                    return Ok(Replayed {
+                        has_progressed,
+                        failed: None,
+                    });
+                }
+            }
+            Err(failed) if failed.is_transient() => return Err(failed),
+            Err(_) if events > 1 => events_max = events / 2,
+            Err(failed) => {
+                let failed = failed.to_string();
+                note(connection, ledger, stream, &failed).await?;
+                return Ok(Replayed {
+                    has_progressed,
+                    failed: Some(failed),
+                });
+            }
         }
     }
 }
 
-async fn attempt(
+/// Events of one stream that are to be posted together.
+struct Following {
+    events: Vec<Recorded<AnyEvent>>,
+    /// The event after them, as far as it is known already, and why it cannot be posted.
+    unreadable: Option<PostError>,
+    /// The sequence before them.
+    before: i64,
+    /// The last sequence among them.
+    last: i64,
+}
+
+impl Following {
+    fn truncate(&mut self, events_max: usize) {
+        if self.events.len() > events_max {
+            self.events.truncate(events_max);
+            self.unreadable = None;
+            self.last = self.events.last().map_or(self.before, |recorded| recorded.sequence);
+        }
+    }
+}
+
+/// The events of a stream from a position on, as many as may be posted together.
+async fn following(tail: &Tail, context: &'static Context, stream: &Stream, from: i64) -> Result<Following, PostError> {
+    let first = tail.at(&[from]).await?.pop();
+    let before = first.map_or(0, |first| first.sequence - 1);
+    let recorded = tail.stream(&stream.0, stream.1, before, i64::MAX).await?;
+    let last = recorded.last().map_or(before, |recorded| recorded.sequence);
+    let mut page = Page::decode(context, i64::MAX, recorded);
+    page.parks.sort_by_key(|parking| parking.position);
+    let unreadable = page.parks.drain(..).next();
+    if let Some(unreadable) = &unreadable {
+        page.events.retain(|recorded| recorded.position < unreadable.position);
+    }
+    let portion = page.portions(context).into_iter().next();
+    let events = portion.map_or_else(Vec::new, |portion| portion.events);
+    Ok(Following {
+        before,
+        last: match (events.last(), &unreadable) {
+            (Some(recorded), _) => recorded.sequence,
+            (None, Some(_)) => before,
+            (None, None) => last,
+        },
+        unreadable: unreadable.map(|Parking { position, error, .. }| PostError::Unreadable { position, error }),
+        events,
+    })
+}
+
+/// Posts events of a parked stream, as far as the checkpoint has come, and with them from where on it is still
+/// parked: nowhere any more, if `true` is answered.
+async fn post(
     connection: &mut PgConnection,
-    tail: &Tail,
     ledger: &Ledger,
     stream: &Stream,
-) -> Result<(), PostError> {
-    let (context, generation) = (ledger.context, &ledger.generation);
+    from: i64,
+    page: Following,
+) -> Result<bool, PostError> {
     let mut transaction = connection.begin().await?;
+    let posted = post_within(&mut transaction, ledger, stream, from, page).await;
+    match posted {
+        Ok(_) => transaction.commit().await?,
+        Err(_) => transaction.rollback().await?,
+    }
+    posted
+}
+
+async fn post_within(
+    transaction: &mut PgConnection,
+    ledger: &Ledger,
+    stream: &Stream,
+    from: i64,
+    mut page: Following,
+) -> Result<bool, PostError> {
+    let (context, generation) = (ledger.context, &ledger.generation);
     // Held until the commit, so that the projector posts what comes later only after it.
-    let now = Generation::lock(&mut transaction, context, generation.state).await?;
+    let now = Generation::lock(transaction, context, generation.state).await?;
     let now = now
         .filter(|now| now.number == generation.number)
         .ok_or(PostError::Moved)?;
-    let from: Option<i64> = sqlx::query_scalar(
-        "delete from book.parked where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4
-         returning position",
+    if let Some(beyond) = page.events.iter().position(|recorded| recorded.position > now.position) {
+        page.truncate(beyond);
+    }
+    if let (true, Some(unreadable)) = (page.events.is_empty(), page.unreadable) {
+        return Err(unreadable);
+    }
+    let next: Option<i64> = sqlx::query_scalar(
+        "select position from book.events
+         where aggregate_type = $1 and aggregate_id = $2 and sequence = $3 and position <= $4",
     )
-    .bind(context.name)
-    .bind(generation.number)
     .bind(&stream.0)
-    .bind(stream.1)
+    .bind(stream.1.to_string())
+    .bind(page.last + 1)
+    .bind(now.position)
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some(from) = from else { return Ok(()) };
-    let mut recorded: Vec<Recorded<String>> = tail.stream(&stream.0, stream.1, from).await?;
-    recorded.retain(|recorded| recorded.position <= now.position);
-    let page = Page::decode(context, now.position, recorded);
-    if let Some(unreadable) = page.parks.first() {
-        return Err(PostError::Unreadable {
-            position: unreadable.position,
-            error: unreadable.error.clone(),
-        });
+    let moving = match next {
+        Some(_) => {
+            "update book.parked set position = $6 where context = $1 and generation = $2 and aggregate_type = $3
+             and aggregate_id = $4 and position = $5"
+        }
+        None => {
+            "delete from book.parked where context = $1 and generation = $2 and aggregate_type = $3
+             and aggregate_id = $4 and position = $5 and $6::bigint is null"
+        }
+    };
+    let moved = sqlx::query(moving)
+        .bind(context.name)
+        .bind(generation.number)
+        .bind(&stream.0)
+        .bind(stream.1)
+        .bind(from)
+        .bind(next)
+        .execute(&mut *transaction)
+        .await?;
+    if moved.rows_affected() != 1 {
+        // Somebody else un-parks it at the same time, and was faster.
+        return Ok(false);
     }
-    ledger.write(&mut transaction, &page.events, Turn::Late).await?;
-    execute(&mut transaction, "set constraints all immediate").await?;
-    transaction.commit().await?;
-    Ok(())
+    ledger.write(transaction, &page.events, Turn::Late).await?;
+    execute(transaction, "set constraints all immediate").await?;
+    Ok(next.is_none())
+}
+
+/// The first event of a stream that is not posted; `None` when it is not parked.
+async fn parked_from(
+    connection: &mut PgConnection,
+    ledger: &Ledger,
+    stream: &Stream,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select position from book.parked
+         where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4",
+    )
+    .bind(ledger.context.name)
+    .bind(ledger.generation.number)
+    .bind(&stream.0)
+    .bind(stream.1)
+    .fetch_optional(connection)
+    .await
+}
+
+/// Notes why a stream still cannot be posted.
+async fn note(connection: &mut PgConnection, ledger: &Ledger, stream: &Stream, error: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update book.parked set error = $5
+         where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4",
+    )
+    .bind(ledger.context.name)
+    .bind(ledger.generation.number)
+    .bind(&stream.0)
+    .bind(stream.1)
+    .bind(error)
+    .execute(connection)
+    .await
+    .map(|_| ())
 }
 
 async fn waiting(connection: &mut PgConnection, ledger: &Ledger) -> Result<Vec<Stream>, sqlx::Error> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPool;
 use tokio::sync::{Mutex, watch};
@@ -59,10 +59,13 @@ impl Posted {
         let mut seen = progress.position.subscribe();
         let waiting = async {
             while *seen.borrow_and_update() < position {
-                if progress.here.load(Ordering::Relaxed) {
-                    // Looks up once in a while: the lead may pass to another process meanwhile.
-                    let _ = tokio::time::timeout(Duration::from_millis(20 * POLL_MS), seen.changed()).await;
+                // Looks itself once in a while: the lead may pass to another process meanwhile.
+                let told = Duration::from_millis(if progress.here.load(Ordering::Relaxed) {
+                    20 * POLL_MS
                 } else {
+                    0
+                });
+                if tokio::time::timeout(told, seen.changed()).await.is_err() {
                     self.poll(context, progress).await?;
                     let _ = tokio::time::timeout(Duration::from_millis(POLL_MS), seen.changed()).await;
                 }
@@ -75,13 +78,32 @@ impl Posted {
         }
     }
 
-    /// The last position that is known to be posted.
-    #[must_use]
-    pub fn position(&self, context: &Context) -> i64 {
-        self.0
-            .contexts
-            .get(context.name)
-            .map_or(0, |progress| *progress.position.borrow())
+    /// As [`Posted::wait`], and the checkpoint is seen in the database, not remembered: a crash of the
+    /// database may have taken back what was remembered.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn wait_surely(&self, context: &Context, position: i64, timeout: Duration) -> Result<bool, sqlx::Error> {
+        let until = Instant::now() + timeout;
+        while self
+            .wait(context, position, until.saturating_duration_since(Instant::now()))
+            .await?
+        {
+            let posted = self.checkpoint(context).await?;
+            if posted >= position {
+                return Ok(true);
+            }
+            self.shown(context, posted);
+        }
+        Ok(false)
+    }
+
+    /// Told by whoever saw the tables at this checkpoint after they had waited for a later one: it is
+    /// forgotten that there ever was a later one.
+    pub fn shown(&self, context: &Context, position: i64) {
+        if let Some(progress) = self.0.contexts.get(context.name) {
+            progress.position.send_replace(position);
+        }
     }
 
     /// Told by the projector of this process.
@@ -103,12 +125,15 @@ impl Posted {
         let Ok(_alone) = progress.polling.try_lock() else {
             return Ok(());
         };
-        let position: Option<i64> =
-            sqlx::query_scalar("select position from book.generations where context = $1 and state = 'live'")
-                .bind(context.name)
-                .fetch_optional(&self.0.pool)
-                .await?;
-        progress.position.send_replace(position.unwrap_or(0));
+        let position = self.checkpoint(context).await?;
+        progress.position.send_replace(position);
         Ok(())
+    }
+
+    async fn checkpoint(&self, context: &Context) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar("select book.posted($1)")
+            .bind(context.name)
+            .fetch_one(&self.0.pool)
+            .await
     }
 }

@@ -1,6 +1,6 @@
 //! Projections: a table with its fold, as an object that a list can hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use domain::{AnyEvent, Recorded};
@@ -124,9 +124,9 @@ fn touches<R: Project>(events: &[Recorded<AnyEvent>]) -> Vec<Touch<'_, R>> {
     let keys = |recorded| {
         let mut keys = R::keys(recorded);
         if keys.len() > 1 {
-            // An event touches a row once, however often it names it.
-            keys.sort_unstable();
-            keys.dedup();
+            // An event touches a row once, however often it names it, and in the order in which it names them.
+            let mut seen = BTreeSet::new();
+            keys.retain(|key: &R::Key| seen.insert(key.clone()));
         }
         keys
     };

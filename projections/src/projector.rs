@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use book::lease::{Lease, Leases};
+use book::pools::answered;
 use book::worker::{self, Beat, Status, Work};
 use book::{Bus, End, Feed, Pools, Tail};
 use domain::Recorded;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::error::PostError;
-use crate::generation::{Generation, State, posting_connection};
+use crate::generation::{self, Generation, State, posting_connection};
 use crate::ledger::Ledger;
 use crate::page::Parking;
 use crate::posted::Posted;
@@ -20,9 +21,14 @@ use crate::posted::Posted;
 /// Events posted in one transaction.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 /// How long one page may take before its connection is given up, in seconds.
+const PAGE_SECONDS: u64 = 10;
+/// The same for one event that took longer alone: the limit doubles at each try up to this, in seconds.
 const PAGE_SECONDS_MAX: u64 = 60;
 /// How long one turn may take, in seconds: longer than the slowest page.
 const TURN_SECONDS_MAX: u64 = 75;
+/// How much later than the projector the server gives a page up, in seconds: for when the projector
+/// cannot, because it is stopped or out of reach.
+const SERVER_SECONDS: u64 = 5;
 /// Between looks at the lock and at the end of the book, in milliseconds.
 const BEAT_MS: u64 = 1_000;
 
@@ -40,6 +46,8 @@ pub struct Projector {
     leases: Leases,
     /// The book's end, where somebody watches it.
     end: Option<End>,
+    /// At least [`PAGE_SECONDS`]; more after a single event that took too long.
+    page_seconds_now: u64,
     beat: Beat,
 }
 
@@ -65,6 +73,7 @@ impl Projector {
             posted,
             page_events: PAGE_EVENTS_MAX,
             page_events_now: PAGE_EVENTS_MAX,
+            page_seconds_now: PAGE_SECONDS,
             beat: Beat::default(),
         })
     }
@@ -160,16 +169,22 @@ impl Projector {
     /// The live generation, if this program's folds made it.
     async fn open(&self, connection: &mut PgConnection, beat: &Beat) -> Result<Ledger, PostError> {
         let context = self.context.name;
-        let live = Generation::find(connection, self.context, State::Live).await?;
-        let live = live.ok_or(PostError::NoGeneration { context })?;
+        generation::limit_transactions(connection, self.page_seconds_now + SERVER_SECONDS).await?;
+        let live =
+            answered(async { Ok::<_, PostError>(Generation::find(connection, self.context, State::Live).await?) });
+        let live = live.await?.ok_or(PostError::NoGeneration { context })?;
         if live.fingerprint != self.fingerprint {
             return Err(PostError::OtherVersion {
                 context,
                 generation: live.number,
             });
         }
-        let mut ledger = Ledger::open(connection, self.context, live).await?;
-        ledger.begin_term(connection).await?;
+        let opening = async {
+            let mut ledger = Ledger::open(&mut *connection, self.context, live).await?;
+            ledger.begin_term(connection).await?;
+            Ok::<_, PostError>(ledger)
+        };
+        let ledger = answered(opening).await?;
         self.advanced(&ledger, beat);
         Ok(ledger)
     }
@@ -184,15 +199,21 @@ impl Projector {
         let Some(to) = recorded.last().map(|recorded| recorded.position) else {
             return Ok(());
         };
-        let limit = Duration::from_secs(PAGE_SECONDS_MAX);
+        let seconds = self.page_seconds_now;
+        let limit = Duration::from_secs(seconds);
         let Ok(posted) = tokio::time::timeout(limit, ledger.post(connection, to, recorded)).await else {
-            // The same page again would take as long again.
-            self.page_events_now = (self.page_events_now / 2).max(1);
-            return Err(PostError::TooSlow {
-                seconds: PAGE_SECONDS_MAX,
-            });
+            // The same page again would take as long again; one event cannot be made less.
+            match events {
+                0 | 1 => self.page_seconds_now = (seconds * 2).min(PAGE_SECONDS_MAX),
+                _ => self.page_events_now = (events / 2).max(1),
+            }
+            return Err(PostError::TooSlow { seconds });
         };
         posted?;
+        if seconds > PAGE_SECONDS {
+            self.page_seconds_now = PAGE_SECONDS;
+            generation::limit_transactions(connection, PAGE_SECONDS + SERVER_SECONDS).await?;
+        }
         self.page_events_now = (self.page_events_now * 2).min(self.page_events);
         metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
         metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
@@ -207,24 +228,21 @@ impl Projector {
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => error,
         };
-        let (aggregate_type, id, tenant_id): (String, String, uuid::Uuid) =
+        let naming =
             sqlx::query_as("select aggregate_type, aggregate_id, tenant_id from book.events where position = $1")
                 .bind(position)
-                .fetch_one(&mut *connection)
-                .await?;
+                .fetch_one(&mut *connection);
+        let (aggregate_type, id, tenant_id): (String, String, uuid::Uuid) =
+            answered(async { Ok::<_, PostError>(naming.await?) }).await?;
         let id = id.parse().unwrap_or_default();
         let stream = (aggregate_type, id);
-        ledger
-            .skip(
-                connection,
-                Parking {
-                    stream,
-                    tenant_id,
-                    position,
-                    error: error.to_string(),
-                },
-            )
-            .await
+        let parking = Parking {
+            stream,
+            tenant_id,
+            position,
+            error: error.to_string(),
+        };
+        answered(ledger.skip(connection, parking)).await
     }
 
     /// Whether the lead is still held, and how far behind the book it is.
@@ -237,7 +255,7 @@ impl Projector {
     ) -> Result<(), PostError> {
         let context = self.context.name;
         lease.check()?;
-        ledger.recount(connection).await?;
+        answered(async { Ok::<_, PostError>(ledger.recount(connection).await?) }).await?;
         let end = match &self.end {
             Some(end) => end.position(),
             None => self.tail.end().await?,

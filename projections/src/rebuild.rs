@@ -17,7 +17,7 @@ pub use compare::{Difference, RowDifference};
 
 use crate::context::Context;
 use crate::error::PostError;
-use crate::generation::{self, Generation, State, posting_connection};
+use crate::generation::{self, Generation, State, loading_connection, posting_connection};
 use crate::ledger::Ledger;
 use crate::page::Parked;
 use crate::park;
@@ -278,7 +278,7 @@ async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
 
 async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<Report, RebuildError> {
     let context = work.context.name;
-    let mut connection = posting_connection(&work.pools.projector).await?;
+    let mut connection = loading_connection(&work.pools.projector).await?;
     // A rebuild that died left it.
     while let Some(abandoned) = Generation::find(&mut connection, work.context, State::Building).await? {
         abandoned.drop(&mut connection, work.context).await?;

@@ -79,17 +79,19 @@ macro_rules! register {
                 let domain::AnyEvent::$kind(change) = &recorded.event else {
                     return Ok(row);
                 };
-                let written = |entry: &$kind, created_at| Self {
+                let written = |entry: &$kind, (position, created_at)| Self {
                     tenant_id: recorded.tenant_id,
+                    position,
                     id,
                     $($column: $crate::register!(@column entry, $column $(, |$of| $make)?),)*
                     $($in_use: true,)?
                     created_at,
                     updated_at: recorded.at,
                 };
+                let came = |row: Self| (row.position, row.created_at);
                 Ok(match change {
-                    Change::Entered(entry) => Some(written(entry, row.map_or(recorded.at, |row| row.created_at))),
-                    Change::Amended(entry) => Some(written(entry, $crate::fold::existing(row)?.created_at)),
+                    Change::Entered(entry) => Some(written(entry, row.map_or((recorded.position, recorded.at), came))),
+                    Change::Amended(entry) => Some(written(entry, came($crate::fold::existing(row)?))),
                     Change::Struck {} => $crate::register!(@struck $crate::fold::existing(row)?, recorded.at, $($in_use)?),
                 })
             }

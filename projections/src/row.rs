@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::cell::{Cell, Json, Key};
 use crate::copy;
-use crate::table::{Column, Table};
+use crate::table::{self, Column, Table};
 
 /// One row of one table. Implemented by `row!` and by nothing else.
 pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
@@ -53,8 +53,10 @@ pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
 ///
 /// Doc comments become the descriptions in OpenAPI. Every row also has a hidden `tenant_id`. The
 /// sections stand in this order: `key`, `columns`, `generated` (computed by Postgres from the row;
-/// the closure computes the same), `find`, `scope`, `masked` and, where events have sealed fields,
-/// `personal`.
+/// the closure computes the same), `find`, `scope`, `masked`, where events have sealed fields `personal`,
+/// and where one event can bring in several rows `lines`, which names the column of their order.
+///
+/// Every row also says its `position`: that of the event that brought it in, for as long as it is there.
 #[macro_export]
 macro_rules! row {
     (
@@ -67,6 +69,7 @@ macro_rules! row {
         scope { $scope:expr }
         masked { $($masked:ident),* $(,)? }
         $(personal { $($personal:ident),* $(,)? })?
+        $(lines { $(#[doc = $place_doc:literal])+ $place:ident $(,)? })?
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +78,9 @@ macro_rules! row {
             pub tenant_id: uuid::Uuid,
             $($(#[doc = $key_doc])* pub $key: $key_type,)+
             $($(#[doc = $column_doc])* pub $column: $type,)*
+            /// The place in the book of the event that brought the row in.
+            pub position: i64,
+            $($(#[doc = $place_doc])+ pub $place: i32,)?
         }
 
         impl $crate::row::Row for $row {
@@ -87,12 +93,15 @@ macro_rules! row {
                     $crate::row::TENANT,
                     $($crate::row::column::<$key_type>(stringify!($key), concat!($($key_doc),*)),)+
                     $($crate::row::column::<$type>(stringify!($column), concat!($($column_doc),*)),)*
+                    $crate::row::POSITION,
+                    $($crate::row::column::<i32>(stringify!($place), concat!($($place_doc),+)),)?
                     $($crate::row::generated::<$made_type>(stringify!($made), concat!($($made_doc),*)),)*
                 ],
                 find: &[$(stringify!($find)),*],
                 scope: $scope,
                 masked: &[$(stringify!($masked)),*],
                 personal: &[$($(stringify!($personal)),*)?],
+                is_lines: false $(|| !stringify!($place).is_empty())?,
             };
 
             #[allow(unused_parens, reason = "a key of one column is no tuple")]
@@ -109,6 +118,8 @@ macro_rules! row {
                 $crate::cell::Cell::bind(rows.iter().map(|row| Some(&row.tenant_id)), arguments)?;
                 $($crate::cell::Cell::bind(rows.iter().map(|row| Some(&row.$key)), arguments)?;)+
                 $($crate::cell::Cell::bind(rows.iter().map(|row| Some(&row.$column)), arguments)?;)*
+                $crate::cell::Cell::bind(rows.iter().map(|row| Some(&row.position)), arguments)?;
+                $($crate::cell::Cell::bind(rows.iter().map(|row| Some(&row.$place)), arguments)?;)?
                 Ok(())
             }
             fn copy(&self, out: &mut $crate::copy::Buffer) -> Result<(), sqlx::error::BoxDynError> {
@@ -116,6 +127,8 @@ macro_rules! row {
                 out.cell(&self.tenant_id)?;
                 $(out.cell(&self.$key)?;)+
                 $(out.cell(&self.$column)?;)*
+                out.cell(&self.position)?;
+                $(out.cell(&self.$place)?;)?
                 Ok(())
             }
             fn read(row: &sqlx::postgres::PgRow) -> sqlx::Result<Self> {
@@ -126,18 +139,23 @@ macro_rules! row {
                     tenant_id: $crate::cell::Cell::read(row, next())?,
                     $($key: $crate::cell::Cell::read(row, next())?,)+
                     $($column: $crate::cell::Cell::read(row, next())?,)*
+                    position: $crate::cell::Cell::read(row, next())?,
+                    $($place: $crate::cell::Cell::read(row, next())?,)?
                 })
             }
             fn json(&self) -> serde_json::Map<String, serde_json::Value> {
                 let mut json = serde_json::Map::new();
                 $(json.insert(stringify!($key).to_owned(), $crate::cell::Cell::json(&self.$key));)+
                 $(json.insert(stringify!($column).to_owned(), $crate::cell::Cell::json(&self.$column));)*
+                json.insert($crate::table::POSITION.to_owned(), $crate::cell::Cell::json(&self.position));
+                $(json.insert(stringify!($place).to_owned(), $crate::cell::Cell::json(&self.$place));)?
                 $({
                     let make: fn(&$row) -> $made_type = $make;
                     json.insert(stringify!($made).to_owned(), $crate::cell::Cell::json(&make(self)));
                 })*
                 json
             }
+            // Where a row stands in the book is no value of it, and an audit table has its own.
             fn image(&self) -> $crate::cell::Json {
                 let mut image = $crate::image::Whole::of(Self::TABLE);
                 $(image.add(stringify!($key), &self.$key);)+
@@ -166,6 +184,12 @@ pub const TENANT: Column = Column {
     hidden: true,
     ..column::<Uuid>("tenant_id", " The tenant whose row it is.")
 };
+
+/// The place of every row in the book.
+pub const POSITION: Column = column::<i64>(
+    table::POSITION,
+    " The place in the book of the event that brought the row in.",
+);
 
 /// A column that folds write. The doc comes as the compiler gives it, with a leading space.
 #[must_use]

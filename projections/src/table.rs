@@ -19,7 +19,15 @@ pub struct Table {
     pub masked: &'static [&'static str],
     /// Columns that sealed fields of events are shown in. They read differently once a person is erased.
     pub personal: &'static [&'static str],
+    /// Whether rows come as lines of something, several with one event, and are read in the order in which
+    /// they were entered.
+    pub is_lines: bool,
 }
+
+/// The column that every table has: the position of the event that brought the row in.
+pub const POSITION: &str = "position";
+/// The column of tables into which one event can bring several rows: the row's place among them, from 1.
+pub const PLACE: &str = "place";
 
 /// One column of a read table.
 #[derive(Debug)]
@@ -68,6 +76,13 @@ impl Table {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The columns that say where a row stands in the book: no two rows of the table have the same there.
+    pub fn place(&self) -> impl Iterator<Item = &'static Column> {
+        [POSITION, PLACE]
+            .into_iter()
+            .filter_map(|name| self.columns.iter().find(|column| column.name == name))
     }
 
     /// Whether the column is nothing that another table may tell.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use book::Step;
 use chrono::{DateTime, Utc};
 use domain::cloudwatcher::part::Part;
+use domain::identity::role::Role;
 use domain::identity::user::User;
 use domain::register::{Command, Register};
 use projections::{Posted, Projector, park, rebuild};
@@ -59,7 +60,7 @@ async fn rebuilt(ledger: &Ledger) -> i64 {
 /// Every row as JSON, in the order of the book.
 async fn rows(ledger: &Ledger) -> Vec<Value> {
     let rows: Vec<String> =
-        sqlx::query_scalar("select to_json(a)::text from cloudwatcher.audit_logs a order by position, table_name, id")
+        sqlx::query_scalar("select to_json(a)::text from cloudwatcher.audit_logs a order by position, place")
             .fetch_all(&ledger.pools.owner)
             .await
             .unwrap();
@@ -108,6 +109,8 @@ async fn every_change_of_a_row_is_told_with_who_what_why_and_from_where() {
     assert_eq!(insert["new_values"]["name"], "bolt");
     let columns = |row: &Value| {
         let told = row.as_object().unwrap().iter().filter(|(_, cell)| !cell.is_null());
+        // Where a row stands in the book is no value of it.
+        let told = told.filter(|(column, _)| *column != "position");
         told.map(|(column, _)| column.clone()).collect::<BTreeSet<_>>()
     };
     assert_eq!(columns(&insert["new_values"]), columns(&whole), "all that is not null");
@@ -234,7 +237,8 @@ async fn rows_of_parked_streams_come_when_they_are_unparked_and_equal_those_of_a
     let (user, bad) = (ledger.actor, Uuid::now_v7());
     let break_it = format!(
         "alter table cloudwatcher.users add constraint broken check (id <> '{user}');
-         alter table cloudwatcher.parts add constraint broken check (part_code <> 'BAD')"
+         alter table cloudwatcher.parts add constraint broken check (part_code <> 'BAD');
+         alter table cloudwatcher.role_permissions add constraint broken check (permission <> 'bad.two')"
     );
     sqlx::raw_sql(&break_it).execute(&ledger.pools.owner).await.unwrap();
     ledger.does::<Register<Part>>(bad, Command::Enter(part("BAD"))).await;
@@ -247,6 +251,8 @@ async fn rows_of_parked_streams_come_when_they_are_unparked_and_equal_those_of_a
         };
         ledger.does::<Register<Part>>(id, command).await;
     }
+    let define = json!({"define": {"name": "Clerks", "permissions": ["bad.one", "bad.two"]}});
+    ledger.does::<Role>(Uuid::now_v7(), parsed(define)).await;
     post(&ledger).await;
     let told = |rows: Vec<Value>| -> Vec<(i64, bool)> {
         let told = |row: &Value| (row["position"].as_i64().unwrap(), row["user_id"] == user.to_string());
@@ -258,17 +264,28 @@ async fn rows_of_parked_streams_come_when_they_are_unparked_and_equal_those_of_a
         "what is parked is not told"
     );
 
-    let repair =
-        "alter table cloudwatcher.users drop constraint broken; alter table cloudwatcher.parts drop constraint broken";
+    let repair = "alter table cloudwatcher.users drop constraint broken;
+        alter table cloudwatcher.parts drop constraint broken;
+        alter table cloudwatcher.role_permissions drop constraint broken";
     sqlx::raw_sql(repair).execute(&ledger.pools.owner).await.unwrap();
     let outcome = park::unpark(&ledger.pools.projector, &ledger.tail, context(), None)
         .await
         .unwrap();
-    assert_eq!(outcome.posted.len(), 2, "{outcome:?}");
+    assert_eq!(outcome.posted.len(), 3, "{outcome:?}");
     // The part was entered before its user registered, and un-parked after.
     let expected = [(1, false), (2, true), (3, true), (4, true)];
     let live = rows(&ledger).await;
     assert_eq!(told(live.clone())[..4], expected);
+    let of_role = live
+        .iter()
+        .filter(|row| row["table_name"].as_str().unwrap().starts_with("role"));
+    let of_role: Vec<_> = of_role.map(|row| (&row["table_name"], &row["place"])).collect();
+    let places = [
+        (json!("roles"), json!(1)),
+        (json!("role_permissions"), json!(2)),
+        (json!("role_permissions"), json!(3)),
+    ];
+    assert_eq!(of_role, places.each_ref().map(|(table, place)| (table, place)));
     rebuilt(&ledger).await;
     assert_eq!(rows(&ledger).await, live);
 }
@@ -314,7 +331,7 @@ async fn each_year_has_a_partition_and_a_filter_by_year_reads_no_other() {
     let plan = |conditions: &str| {
         format!(
             "explain (costs off) select * from cloudwatcher.audit_logs t where t.tenant_id = '{}' {conditions}
-             order by t.created_at desc, t.id desc limit 51",
+             order by t.created_at desc, t.position desc, t.place desc limit 51",
             ledger.tenant
         )
     };

@@ -72,6 +72,19 @@ async fn the_demo_is_a_company_with_orders_in_every_state_and_loads_once() {
             .await
             .unwrap();
     assert!(last - first > TimeDelta::days(200) && last < until, "{first} to {last}");
+    // Each order's history, in the order in which lists show it, is that of the book.
+    let told = counts(
+        &ledger,
+        "select case when before > position then 'wrong' else 'right' end, count(*) from (
+             select event_type, position, lag(position) over (partition by order_id order by created_at, position) as before
+             from cloudwatcher.order_history) h
+         where event_type = 'received' group by 1",
+    )
+    .await;
+    let [(word, received)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert!(word == "right" && *received > 10, "{told:?}");
     let parked = counts(&ledger, "select context, count(*) from book.parked group by 1").await;
     assert!(parked.is_empty(), "{parked:?}");
 

@@ -11,11 +11,15 @@ use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::json;
 use tests::process::{Process, Servers};
-use tests::{Client, Database, Ledger, service};
+use tests::{Client, Database, Ledger, service, until};
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(60);
 const CLIENTS: u32 = 8;
+/// When a client gives an attempt up.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two attempts of a client that fail.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Commands that clients sent, by key, with the position of each answer that arrived.
 pub type Sent = Arc<Mutex<HashMap<u32, Option<i64>>>>;
@@ -46,6 +50,7 @@ pub fn load(client: &Client, sent: &Sent, done: &Arc<AtomicBool>, first_key: u32
         .map(|n| {
             let (client, sent, done) = (client.clone(), sent.clone(), done.clone());
             tokio::spawn(async move {
+                let mut pause = tokio::time::interval(PAUSE);
                 for round in 0.. {
                     if done.load(Ordering::Relaxed) {
                         return;
@@ -54,7 +59,7 @@ pub fn load(client: &Client, sent: &Sent, done: &Arc<AtomicBool>, first_key: u32
                     let position = send(&client, key).await;
                     sent.lock().unwrap().insert(key, position);
                     if position.is_none() {
-                        tokio::task::yield_now().await;
+                        pause.tick().await;
                     }
                 }
             })
@@ -69,14 +74,8 @@ fn answered(sent: &Sent) -> usize {
 /// Waits until so many more commands were answered.
 pub async fn progress(sent: &Sent, more: usize) {
     let goal = answered(sent) + more;
-    let waiting = async {
-        while answered(sent) < goal {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(WAIT, waiting)
-        .await
-        .expect("commands are answered");
+    let look = async || (answered(sent) >= goal).then_some(());
+    until("more answered commands", WAIT, look).await;
 }
 
 /// Sends every command again under its key, then compares answers, book and tables.
@@ -177,4 +176,48 @@ async fn nats_killed_and_wiped_and_postgres_killed_under_load_lose_and_double_no
     futures::future::join_all(clients).await;
     let ledger = Ledger::over(database, &servers.nats_url).await;
     settle(&admin, &ledger, &sent).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_after_a_crash_of_postgres_shows_no_less_than_one_before_it() {
+    const CRASHES: usize = 3;
+    let Some(servers) = Servers::start() else {
+        crate::skipped("private servers cannot be started on this machine");
+        return;
+    };
+    let servers = Arc::new(servers);
+    let database = Database::create_on(&servers.database_url).await;
+    // Tables are written without waiting for the disk: now a crash takes back all that no append has flushed.
+    let server = sqlx::PgPool::connect(&servers.database_url).await.unwrap();
+    for statement in ["alter system set wal_writer_delay = '10s'", "select pg_reload_conf()"] {
+        sqlx::query(statement).execute(&server).await.unwrap();
+    }
+    server.close().await;
+    let process = Process::start(&database.url(), &servers.nats_url, &database.name, "api,projector").await;
+    let admin = service::administrator(&database, &process.url, Uuid::new_v4()).await;
+    for n in 0..CRASHES {
+        let (supplier, body) = (Uuid::now_v7(), json!({"name": format!("Acme {n}")}));
+        let enter = format!("/v1/cloudwatcher/suppliers/{supplier}/enter");
+        let position = admin.post(&enter, &body).await.position();
+        let row = format!("/v1/cloudwatcher/suppliers?id=eq.{supplier}");
+        let before = admin.get_after(&row, position).await.ok();
+        assert_eq!(before["rows"].as_array().unwrap().len(), 1, "{before}");
+        servers.kill("postgres");
+        let restarting = tokio::task::spawn_blocking({
+            let servers = servers.clone();
+            move || servers.restart()
+        });
+        let look = async || {
+            let read = admin.request(Method::GET, &row).header("Daybook-After", position);
+            let reply = read.timeout(PATIENCE).send().await.ok()?;
+            if reply.status() != 200 {
+                return None;
+            }
+            reply.json::<serde_json::Value>().await.ok()
+        };
+        let (after, took) = until("a read after the crash", WAIT, look).await;
+        assert_eq!(after["rows"], before["rows"], "after the crash");
+        println!("a read with what was shown before the crash after {took:?}");
+        restarting.await.unwrap();
+    }
 }

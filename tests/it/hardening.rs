@@ -1,6 +1,5 @@
 //! What went wrong once, or could have: large events, silent connections, wrong keys, other versions.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use book::{Book, Envelope, ExecuteError, Feed, MasterKey, Pools, Step};
@@ -13,10 +12,8 @@ use domain::register::{Command, Register};
 use projections::{Posted, Projector, rebuild};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::proxy::{Proxy, Silence, Which};
 use tests::{Database, Ledger, Service};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(60);
@@ -383,40 +380,25 @@ async fn tables_that_another_version_took_and_left_are_taken_back() {
     service.end().await;
 }
 
-/// A way to the database that can fall silent: what is connected then gets no answer and no end.
-async fn silenceable(database: &Database) -> (u16, Arc<watch::Sender<()>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server = (database.options.get_host().to_owned(), database.options.get_port());
-    let silence = Arc::new(watch::Sender::new(()));
-    let silenced = silence.clone();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let (mut silenced, server) = (silenced.subscribe(), server.clone());
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(server).await.unwrap();
-                tokio::select! {
-                    _ = copy_bidirectional(&mut client, &mut server) => {}
-                    _ = silenced.changed() => std::future::pending().await,
-                }
-            });
-        }
-    });
-    (port, silence)
+/// Pools whose way to the database can fall silent.
+async fn apart(database: &Database) -> (Pools, Proxy) {
+    let target = format!("{}:{}", database.options.get_host(), database.options.get_port());
+    let proxy = Proxy::to(target).await;
+    let options = database.options.clone().host("127.0.0.1").port(proxy.port);
+    (Pools::new(&options), proxy)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_over_a_connection_that_fell_silent_is_sent_again_over_another() {
     let ledger = Ledger::open().await;
-    let (port, silence) = silenceable(&ledger.database).await;
-    let pools = Pools::new(&ledger.database.options.clone().host("127.0.0.1").port(port));
+    let (pools, proxy) = apart(&ledger.database).await;
     let book = Book::new(
         pools.writer.clone(),
         MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap(),
     );
     let enter = |name: &str| vec![Step::of::<Register<Supplier>>(Uuid::now_v7(), None, supplier(name))];
     book.execute(ledger.envelope(), enter("Acme")).await.unwrap();
-    silence.send_replace(());
+    assert!(proxy.half_open(Which::Present, Silence::Both) > 0);
     let answer = tokio::time::timeout(Duration::from_secs(20), book.execute(ledger.envelope(), enter("Bolts"))).await;
     assert_eq!(answer.expect("an answer in time").unwrap().position, 2);
 }
@@ -424,8 +406,7 @@ async fn an_append_over_a_connection_that_fell_silent_is_sent_again_over_another
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_falls_silent_in_the_middle_of_a_call_leaves_its_pool() {
     let database = Database::create().await;
-    let (port, silence) = silenceable(&database).await;
-    let pools = Pools::new(&database.options.clone().host("127.0.0.1").port(port));
+    let (pools, proxy) = apart(&database).await;
     let pool = &pools.owner;
     let calls = (0..pool.options().get_max_connections()).map(|_| sqlx::query("select pg_sleep(600)").execute(pool));
     let silent = async {
@@ -440,7 +421,7 @@ async fn a_connection_that_falls_silent_in_the_middle_of_a_call_leaves_its_pool(
             .unwrap()
             < all
         {}
-        silence.send_replace(());
+        proxy.half_open(Which::Present, Silence::Both);
         server.close().await;
     };
     tokio::select! {

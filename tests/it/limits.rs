@@ -83,11 +83,7 @@ async fn whoever_asks_too_often_is_told_when_to_come_again_and_others_are_not_he
 /// A service whose way to Postgres goes through a proxy.
 async fn apart() -> (Service, Proxy) {
     let database = Database::create().await;
-    let target = format!("{}:{}", database.options.get_host(), database.options.get_port());
-    let proxy = Proxy::to(target).await;
-    let mut url = reqwest::Url::parse(&database.url()).unwrap();
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(proxy.port)).unwrap();
+    let (proxy, url) = Proxy::to_url(&database.url()).await;
     let service = Service::configured(database, roles(), |config| {
         config.database_url = Some(url.as_str().into());
     })

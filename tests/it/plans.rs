@@ -4,12 +4,14 @@ use book::Pools;
 use daybook::cloudwatcher::queries::{
     APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, REORDER, SUBTREE,
 };
-use daybook::query::cursor::Cursor;
+use daybook::query::cursor::{Cursor, compared};
+use daybook::query::filter::{Comparison, Condition, Filter, Order, Query, orderable};
 use daybook::query::named::{Asked, Named};
 use daybook::query::sql::{self, Sight};
 use daybook::query::value::Value;
+use projections::Table;
 use serde_json::Value as Json;
-use sqlx::{Execute as _, PgPool, Row as _};
+use sqlx::{Execute as _, PgPool, Postgres, QueryBuilder, Row as _};
 use tests::Database;
 use tests::volume::{self, Kind};
 use uuid::Uuid;
@@ -30,34 +32,34 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let time = chrono::DateTime::from_timestamp(1_767_300_000, 0).unwrap();
-    let key = Value::Uuid(Uuid::from_u128(7));
+    let position = Value::Bigint(7);
     let one = |kind, n| vec![Some(Value::Uuid(volume::id(kind, n)))];
     vec![
         Case {
             query: &PENDING_REQUESTS,
             values: vec![Some(Value::Text(volume::device(1)))],
-            place: vec![Value::Timestamp(time), key.clone()],
+            place: vec![Value::Timestamp(time), position.clone()],
             indexes: &["requests_device_id"],
             sorted: true,
         },
         Case {
             query: &REORDER,
             values: one(Kind::Location, 3),
-            place: vec![Value::Integer(7), key.clone()],
+            place: vec![Value::Integer(7), position.clone()],
             indexes: &["inventory_reorder", "parts_pkey"],
             sorted: true,
         },
         Case {
             query: &BEST_OFFERS,
             values: [one(Kind::Part, 3), vec![None]].concat(),
-            place: vec![Value::Boolean(true), Value::Decimal(5.into()), key.clone()],
+            place: vec![Value::Boolean(true), Value::Decimal(5.into()), position.clone()],
             indexes: &["part_suppliers_part_id_variant_id_supplier_id"],
             sorted: false,
         },
         Case {
             query: &BEST_OFFERS,
             values: [one(Kind::Part, 3), one(Kind::Part, 3)].concat(),
-            place: vec![Value::Boolean(true), Value::Decimal(5.into()), key.clone()],
+            place: vec![Value::Boolean(true), Value::Decimal(5.into()), position.clone()],
             indexes: &["part_suppliers_"],
             sorted: false,
         },
@@ -68,7 +70,7 @@ fn cases() -> Vec<Case> {
                 Value::Integer(1),
                 Value::Integer(3),
                 Value::Timestamp(time),
-                key.clone(),
+                position.clone(),
             ],
             indexes: &["order_approvals_order_id", "users_pkey"],
             sorted: false,
@@ -76,14 +78,14 @@ fn cases() -> Vec<Case> {
         Case {
             query: &SUBTREE,
             values: one(Kind::Department, 2),
-            place: vec![Value::Integer(1), Value::Text("n".to_owned()), key.clone()],
+            place: vec![Value::Integer(1), Value::Text("n".to_owned()), position.clone()],
             indexes: &[],
             sorted: false,
         },
         Case {
             query: &EFFECTIVE_PERMISSIONS,
             values: one(Kind::User, 3),
-            place: vec![Value::Text("n".to_owned()), key],
+            place: vec![Value::Text("n".to_owned()), position, Value::Integer(1)],
             indexes: &["user_roles_user_id_role_id", "role_permissions_role_id_permission"],
             sorted: false,
         },
@@ -92,12 +94,22 @@ fn cases() -> Vec<Case> {
 
 /// The plan for these values, and the one for any values, as the reader gets them.
 async fn plans(reader: &PgPool, query: &'static Named, asked: &Asked, sight: &Sight) -> [Json; 2] {
+    let mut built = sql::chosen(query, asked, sight);
+    explained(reader, &mut built, sight, "").await
+}
+
+/// As [`plans`], of a statement, after these settings.
+async fn explained(
+    reader: &PgPool,
+    built: &mut QueryBuilder<'static, Postgres>,
+    sight: &Sight,
+    settings: &str,
+) -> [Json; 2] {
     let begin = format!(
-        "begin read only; select set_config('daybook.tenant', '{}', true)",
+        "begin read only; {settings} select set_config('daybook.tenant', '{}', true)",
         sight.tenant
     );
     let mut transaction = reader.begin_with(begin).await.unwrap();
-    let mut built = sql::chosen(query, asked, sight);
     let mut built = built.build();
     let (text, arguments) = (built.sql().to_owned(), built.take_arguments().unwrap().unwrap());
     let custom = sqlx::query_with(&format!("explain (format json) {text}"), arguments)
@@ -133,7 +145,9 @@ async fn large_tables(owner: &PgPool) -> Vec<String> {
 async fn an_index_serves_every_named_query_under_row_security_and_no_large_table_is_read_whole() {
     let database = Database::create().await;
     let tenant = Uuid::new_v4();
-    volume::load(&database.options, tenant).await;
+    // None of them asks for these.
+    let others = ["order_items", "order_history", "audit_logs"];
+    volume::load_only(&database.options, tenant, |table| !others.contains(&table)).await;
     let pools = Pools::connect(&database.options).await.unwrap();
     let large = large_tables(&pools.owner).await;
     assert!(large.len() >= 6, "{large:?}");
@@ -171,6 +185,158 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
                     if whole || !case.indexes.iter().all(index) || case.sorted && sorts {
                         wrong.push(format!("{} {:?}: {nodes:?}", case.query.address, sight.departments));
                     }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    pools.close().await;
+}
+
+/// A page of a list as the API asks for it: the first one, and one that follows another.
+fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [Query; 2] {
+    let filters: Vec<Filter> = filters
+        .iter()
+        .map(|(name, text)| {
+            let column = table.column(name).unwrap();
+            let value = Value::parse(column, text).unwrap_or_else(|problem| panic!("{problem:?}"));
+            let condition = Condition::Compare(Comparison::Eq, value);
+            Filter { column, condition }
+        })
+        .collect();
+    let place = compared(table, order).into_iter().map(|column| match column.kind {
+        projections::Kind::Timestamp => "2026-01-01T10:00:00Z",
+        projections::Kind::Date => "2026-01-01",
+        projections::Kind::Uuid => "0190a3c4-7f00-7000-8000-1234567890ab",
+        projections::Kind::Boolean => "true",
+        _ => "7",
+    });
+    let columns = compared(table, order).into_iter().zip(place);
+    let place = columns.map(|(column, text)| Value::of_kind(column.kind, text).unwrap());
+    let place = Cursor(place.collect());
+    [None, Some(place)].map(|after| Query {
+        filters: filters.clone(),
+        order,
+        limit: 50,
+        after,
+        columns: table.shown().collect(),
+    })
+}
+
+/// Somebody of this tenant who sees everything.
+fn everything(tenant: Uuid) -> Sight {
+    Sight {
+        tenant,
+        departments: None,
+        unmasked: true,
+    }
+}
+
+/// More rows than this are not sorted to show a page of them.
+const SORTED_ROWS_MAX: f64 = 100.0;
+
+/// How many rows Postgres expects to sort.
+fn sorted_rows(plan: &Json) -> f64 {
+    let is_sort = plan["Node Type"].as_str().is_some_and(|node| node.ends_with("Sort"));
+    let own = if is_sort {
+        plan["Plan Rows"].as_f64().unwrap()
+    } else {
+        0.0
+    };
+    let below = plan["Plans"].as_array().into_iter().flatten().map(sorted_rows);
+    below.fold(own, f64::max)
+}
+
+/// With sorting forbidden a plan that sorts is one that no index serves, however few the rows are.
+const WITHOUT_SORTING: &str = "set local enable_sort = off; set local enable_incremental_sort = off;
+    set local enable_seqscan = off; set local enable_bitmapscan = off;";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_by_time_ends_with_the_place_in_the_book_and_an_index_gives_it_without_sorting() {
+    let database = Database::create().await;
+    let pools = Pools::connect(&database.options).await.unwrap();
+    let sight = everything(Uuid::new_v4());
+    let (mut unserved, mut tried) = (Vec::new(), 0);
+    for table in projections::CONTEXTS.iter().flat_map(|context| context.all_tables()) {
+        let times = orderable(table).filter(|column| column.kind == projections::Kind::Timestamp);
+        let times = times.map(|column| column.name).collect::<Vec<_>>();
+        for (column, descending) in times.into_iter().flat_map(|column| [(column, false), (column, true)]) {
+            let column = Some(column);
+            let order = Order { column, descending };
+            for query in lists(table, &[], order) {
+                let plans = explained(
+                    &pools.reader,
+                    &mut sql::page(table, &query, &sight),
+                    &sight,
+                    WITHOUT_SORTING,
+                )
+                .await;
+                tried += 1;
+                if plans.iter().any(|plan| sorted_rows(plan) > 0.0) {
+                    unserved.push(format!("{} by {order}", table.name));
+                }
+            }
+        }
+    }
+    assert!(
+        unserved.is_empty() && tried > 100,
+        "{tried} tried; sorted: {unserved:#?}"
+    );
+    pools.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_shows() {
+    let order = volume::id(Kind::Order, 3).to_string();
+    let user = volume::id(Kind::User, 3).to_string();
+    // Table, filters, and the column of the order or none for the default.
+    type List<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'static str>);
+    let cases: [List<'_>; 9] = [
+        ("order_history", &[("order_id", &order)], None),
+        ("order_history", &[("event_type", "received")], None),
+        ("order_items", &[("order_id", &order)], None),
+        ("audit_logs", &[], None),
+        ("audit_logs", &[("table_name", "orders")], None),
+        ("audit_logs", &[("record_id", &order)], None),
+        ("audit_logs", &[("table_name", "orders"), ("record_id", &order)], None),
+        (
+            "order_approvals",
+            &[("approver_id", &user), ("status", "pending")],
+            Some("due_at"),
+        ),
+        ("orders", &[("status", "pending-approval")], None),
+    ];
+    let database = Database::create().await;
+    let tenant = Uuid::new_v4();
+    let wanted = [
+        "order_history",
+        "order_items",
+        "audit_logs",
+        "order_approvals",
+        "orders",
+    ];
+    volume::load_only(&database.options, tenant, |table| wanted.contains(&table)).await;
+    let pools = Pools::connect(&database.options).await.unwrap();
+    let sight = everything(tenant);
+    let mut wrong = Vec::new();
+    let large = large_tables(&pools.owner).await;
+    for (name, filters, column) in cases {
+        let table = daybook::query::table("cloudwatcher", name).unwrap();
+        let column = column.or(Order::by_default(table).column);
+        for order in [false, true].map(|descending| Order { column, descending }) {
+            for query in lists(table, filters, order) {
+                let page = || sql::page(table, &query, &sight);
+                let [plan, _] = explained(&pools.reader, &mut page(), &sight, "").await;
+                let nodes = nodes(&plan);
+                let reads_whole = |[node, table, _]: &[String; 3]| node == "Seq Scan" && large.contains(table);
+                let uses_index = nodes.iter().any(|[.., index]| index.starts_with(name));
+                let [unsorted, _] = explained(&pools.reader, &mut page(), &sight, WITHOUT_SORTING).await;
+                if nodes.iter().any(reads_whole)
+                    || !uses_index
+                    || sorted_rows(&plan) > SORTED_ROWS_MAX
+                    || sorted_rows(&unsorted) > 0.0
+                {
+                    wrong.push(format!("{name} {filters:?} by {order}: {nodes:?}"));
                 }
             }
         }

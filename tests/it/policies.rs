@@ -17,20 +17,20 @@ use domain::identity::user::User;
 use domain::register::Register;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tests::Ledger;
 use tests::process::Process;
+use tests::{Ledger, until};
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(60);
 
 /// Something to order, and who approves it; the drafter is the ledger's actor.
-struct Goods {
-    department: Uuid,
-    supplier: Uuid,
-    part: Uuid,
+pub struct Goods {
+    pub department: Uuid,
+    pub supplier: Uuid,
+    pub part: Uuid,
 }
 
-async fn goods(ledger: &Ledger) -> Goods {
+pub async fn goods(ledger: &Ledger) -> Goods {
     let goods = Goods {
         department: Uuid::now_v7(),
         supplier: Uuid::now_v7(),
@@ -51,11 +51,11 @@ async fn goods(ledger: &Ledger) -> Goods {
     goods
 }
 
-fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
+pub fn command<C: serde::de::DeserializeOwned>(json: Value) -> C {
     serde_json::from_value(json).expect("a command")
 }
 
-async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
+pub async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
     let order = Uuid::now_v7();
     let item = json!({"part_id": goods.part, "supplier_id": goods.supplier, "quantity": 1, "unit_price": "1.00"});
     let draft = json!({"draft": {"department_id": goods.department, "currency": "EUR", "items": [item]}});
@@ -65,25 +65,15 @@ async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
 }
 
 /// Waits until the policy has reacted to the whole book, its own events included.
-async fn caught_up(pool: &PgPool) {
-    let waiting = async {
-        loop {
-            let behind: bool =
-                sqlx::query_scalar("select exists (select from book.policies where position < book.last_position())")
-                    .fetch_one(pool)
-                    .await
-                    .unwrap();
-            if !behind {
-                return;
-            }
-        }
+pub async fn caught_up(pool: &PgPool) {
+    let look = async || {
+        let behind = "select count(*) from book.policies where position < book.last_position()";
+        (count(pool, behind).await == 0).then_some(())
     };
-    tokio::time::timeout(WAIT, waiting)
-        .await
-        .expect("the policies catch up");
+    until("the policies' catching up", WAIT, look).await;
 }
 
-async fn count(pool: &PgPool, query: &str) -> i64 {
+pub async fn count(pool: &PgPool, query: &str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 
@@ -168,12 +158,8 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
     };
     let (name, leases) = (book::timers::LOCK_NAME.to_owned(), Leases::start(&ledger.pools.writer));
     let worker = tokio::spawn(worker::run(timers, name, leases, Beat::default(), ledger.stop.clone()));
-    let waiting = async {
-        while count(pool, "select count(*) from book.timers").await > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(WAIT, waiting).await.expect("all timers fire");
+    let look = async || (count(pool, "select count(*) from book.timers").await == 0).then_some(());
+    until("all timers' firing", WAIT, look).await;
     assert_eq!(count(pool, fired).await, TIMERS);
     let once =
         "select count(*) from (select from book.events group by aggregate_type, aggregate_id having count(*) > 1) s";

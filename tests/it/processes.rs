@@ -87,18 +87,26 @@ async fn projector_dies_within_a_page(leader: Process, standby: &Process, pool: 
 const PROJECTOR_LOCK: &str = "daybook projector cloudwatcher";
 
 /// Ends an API while its appends wait for the book's lock: they will be written, and nobody told.
-async fn api_dies_before_it_replies(api: Process, done: &AtomicBool, clients: Vec<JoinHandle<()>>, pool: &PgPool) {
+async fn api_dies_before_it_replies(
+    api: Process,
+    other: &Process,
+    done: &AtomicBool,
+    clients: Vec<JoinHandle<()>>,
+    pool: &PgPool,
+) {
     let mut held = pool.begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock(7236270102)")
         .execute(&mut *held)
         .await
         .unwrap();
     let look = || async {
-        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
-                       and wait_event = 'advisory' and query like '%book.append%'";
-        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(pool).await.unwrap();
-        // Each process sends two batches at a time: with three, both have some on the way.
-        (waiting >= 3).then_some(())
+        let waiting = "select count(distinct application_name) from pg_stat_activity
+                       where application_name in ($1, $2) and wait_event = 'advisory' and query like '%book.append%'";
+        let waiting = sqlx::query_scalar(waiting)
+            .bind(&api.application)
+            .bind(&other.application);
+        let waiting: i64 = waiting.fetch_one(pool).await.unwrap();
+        (waiting == 2).then_some(())
     };
     until("appends of both processes on the way", WAIT, look).await;
     done.store(true, Ordering::Relaxed);
@@ -139,7 +147,7 @@ async fn of_two_relays_projectors_and_apis_one_of_each_is_killed_and_the_others_
     projector_dies_within_a_page(projector, &other_projector, pool).await;
     progress(&sent, 50).await;
     progress(&other_sent, 50).await;
-    api_dies_before_it_replies(api, &done, clients, pool).await;
+    api_dies_before_it_replies(api, &other_api, &done, clients, pool).await;
     progress(&other_sent, 50).await;
     other_done.store(true, Ordering::Relaxed);
     futures::future::join_all(other_clients).await;

@@ -8,6 +8,11 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
 
+/// How long sessions may take to end that were told to.
+const SESSIONS_END_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// A database of its own; gone when dropped.
 #[derive(Debug)]
 pub struct Database {
@@ -25,14 +30,40 @@ impl Database {
 
     /// As [`Database::create`], on another server.
     pub async fn create_on(url: &str) -> Self {
-        let server = PgConnectOptions::from_str(url).expect("DATABASE_URL is an address");
-        let mut connection = PgConnection::connect_with(&server)
-            .await
-            .expect("the test server answers");
+        let (server, mut connection) = served(url).await;
         let template = template(&server, &mut connection).await;
+        Self::made(
+            url,
+            server,
+            &mut connection,
+            &format!("template {template} strategy wal_log"),
+        )
+        .await
+    }
+
+    /// A database that a dump made, of plain SQL: what a former version left behind.
+    pub async fn restored(dump: &str) -> Self {
+        let url = crate::setting("DATABASE_URL");
+        let (server, mut connection) = served(&url).await;
+        // It makes the roles of the cluster, which no dump has.
+        template(&server, &mut connection).await;
+        let database = Self::made(&url, server, &mut connection, "template template0").await;
+        // The dump changes settings of its session, so it has one of its own.
+        let mut connection = PgConnection::connect_with(&database.options)
+            .await
+            .expect("the new database answers");
+        sqlx::raw_sql(dump)
+            .execute(&mut connection)
+            .await
+            .expect("the dump is restored");
+        connection.close().await.expect("the dump is restored");
+        database
+    }
+
+    async fn made(url: &str, server: PgConnectOptions, connection: &mut PgConnection, from: &str) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         connection
-            .execute(format!("create database {name} template {template} strategy wal_log").as_str())
+            .execute(format!("create database {name} {from}").as_str())
             .await
             .expect("a test database is made");
         // Privileges on a database are not copied with it.
@@ -47,6 +78,35 @@ impl Database {
             server,
             server_url: url.to_owned(),
         }
+    }
+
+    /// Ends the sessions of a process that was killed, and returns when none is left: nothing of it can begin
+    /// any more. A session that waits for a lock does not see that its client is gone, and what lay in a socket
+    /// when the process died is still read, so one look is not enough.
+    pub async fn ends_sessions_of(&self, application: &str) {
+        let mut connection = PgConnection::connect_with(&self.server)
+            .await
+            .expect("the server answers");
+        let mut looks = tokio::time::interval(LOOK);
+        let ending = async {
+            loop {
+                looks.tick().await;
+                // Sessions that just begin have no name yet; one that never asked anything cannot have been heard.
+                let left: i64 = sqlx::query_scalar(
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1",
+                )
+                .bind(application)
+                .fetch_one(&mut connection)
+                .await
+                .expect("the catalog answers");
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(SESSIONS_END_MAX, ending)
+            .await
+            .expect("the sessions end");
     }
 
     /// The address of this database, for programs that want one.
@@ -83,6 +143,14 @@ impl Drop for Database {
         });
         let _ = thread.join();
     }
+}
+
+async fn served(url: &str) -> (PgConnectOptions, PgConnection) {
+    let server = PgConnectOptions::from_str(url).expect("DATABASE_URL is an address");
+    let connection = PgConnection::connect_with(&server)
+        .await
+        .expect("the test server answers");
+    (server, connection)
 }
 
 /// The template for this code's migrations and read tables; the first test that needs it makes it.

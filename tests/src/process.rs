@@ -2,31 +2,60 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::ledger::MASTER_KEY;
 use crate::service::{AUDIENCE, ISSUER, SECRET};
 
-/// A running `daybook serve`; killed when dropped.
+/// How long a program may take until it answers: it may rebuild tables before.
+const START_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at whether it does.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a program may take to end once it is asked to.
+const END_MAX: Duration = Duration::from_secs(60);
+/// In which the kernel counts the time of a processor: Linux tells all programs so, whatever its own clock is.
+const TICKS_PER_SECOND: u64 = 100;
+/// What is shown of a process's standard error when a test fails, in bytes from its end.
+const LOG_SHOWN_BYTES_MAX: usize = 8 * 1024;
+
+/// A running `daybook serve`; killed when dropped. What it logs is kept beside it, and its end is shown when
+/// the test fails.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     pub url: String,
+    /// What its sessions on Postgres are called there.
+    pub application: String,
+    log: PathBuf,
 }
 
 impl Process {
     /// Starts the program with these roles and waits until it answers.
     pub async fn start(database_url: &str, nats_url: &str, stream: &str, roles: &str) -> Self {
+        Self::start_with(database_url, nats_url, stream, roles, &[]).await
+    }
+
+    /// As [`Process::start`], with more in its environment; what is named there goes before what tests set.
+    pub async fn start_with(
+        database_url: &str,
+        nats_url: &str,
+        stream: &str,
+        roles: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a port")
             .port();
+        let (application, database_url) = named(database_url);
+        let log = std::env::temp_dir().join(format!("{application}.log"));
+        let stderr = std::fs::File::create(&log).expect("a file for its log");
         let child = Command::new(crate::setting("DAYBOOK_BIN"))
             .args(["serve", "--roles", roles])
             .envs([
-                ("DATABASE_URL", database_url),
+                ("DATABASE_URL", database_url.as_str()),
                 ("NATS_URL", nats_url),
                 ("DAYBOOK_LISTEN", &format!("127.0.0.1:{port}")),
                 ("DAYBOOK_MASTER_KEY", MASTER_KEY),
@@ -42,33 +71,40 @@ impl Process {
                 ("DAYBOOK_RATE_PER_SECOND", "1000000"),
                 ("RUST_LOG", "warn"),
             ])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("the program starts");
         let mut process = Self {
             child,
             url: format!("http://127.0.0.1:{port}"),
+            application,
+            log,
         };
         process.answers().await;
         process
     }
 
     async fn answers(&mut self) {
-        let started = Instant::now();
         let client = crate::service::http();
-        while client.get(format!("{}/health/live", self.url)).send().await.is_err() {
-            assert!(
-                self.child.try_wait().expect("its state").is_none(),
-                "the program ended before it answered"
-            );
-            assert!(
-                started.elapsed() < Duration::from_secs(60),
-                "the program does not answer"
-            );
-            tokio::task::yield_now().await;
-        }
+        let live = format!("{}/health/live", self.url);
+        let (child, log) = (&mut self.child, &self.log);
+        let mut looks = tokio::time::interval(LOOK);
+        let answering = async {
+            while client.get(&live).send().await.is_err() {
+                assert!(
+                    child.try_wait().expect("its state").is_none(),
+                    "the program ended before it answered: {}",
+                    std::fs::read_to_string(log).unwrap_or_default()
+                );
+                looks.tick().await;
+            }
+        };
+        tokio::time::timeout(START_MAX, answering)
+            .await
+            .expect("the program answers");
     }
 
     /// What the process says of itself, ready or not.
@@ -89,6 +125,39 @@ impl Process {
     /// kill -9: nothing is flushed, said or closed.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// SIGSTOP: it stands still, and its connections stay.
+    pub fn stop(&self) {
+        signal("STOP", self.child.id());
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn go_on(&self) {
+        signal("CONT", self.child.id());
+    }
+
+    /// SIGTERM, and what it ends with.
+    pub async fn terminate(mut self) -> std::process::ExitStatus {
+        signal("TERM", self.child.id());
+        let child = &mut self.child;
+        let look = || std::future::ready(child.try_wait().expect("its state"));
+        crate::until("the end of the program", END_MAX, look).await.0
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Processor time that it has used, in all its threads.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // After the name, which may contain anything: utime and stime are the fields 14 and 15, in ticks.
+        let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+        let ticks = after_name.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
     }
 
     fn end(&mut self) {
@@ -129,7 +198,37 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
+        if std::thread::panicking() {
+            let log = self.log();
+            let mut from = log.len().saturating_sub(LOG_SHOWN_BYTES_MAX);
+            while !log.is_char_boundary(from) {
+                from += 1;
+            }
+            eprintln!(
+                "what {} at {} logged last:\n{}",
+                self.application,
+                self.url,
+                &log[from..]
+            );
+        }
+        let _ = std::fs::remove_file(&self.log);
     }
+}
+
+/// A name for the sessions of one process, and an address that gives it to them.
+pub fn named(database_url: &str) -> (String, String) {
+    let application = format!("daybook-{}", Uuid::new_v4().simple());
+    let mut url = reqwest::Url::parse(database_url).expect("an address");
+    url.query_pairs_mut().append_pair("application_name", &application);
+    (application, url.to_string())
+}
+
+/// By the program of that name: the standard library sends SIGKILL alone.
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status();
+    assert!(sent.is_ok_and(|status| status.success()), "a signal {name} for {pid}");
 }
 
 /// A pair of Postgres and NATS that only this test uses.
@@ -167,6 +266,11 @@ impl Servers {
         self.run(&["kill"], &["--only", server]).expect("the server is killed");
     }
 
+    /// Ends one of them in order: it writes all that it has to.
+    pub fn stop(&self, server: &str) {
+        self.run(&["stop"], &["--only", server]).expect("the server stops");
+    }
+
     /// Starts what does not run, on the ports of before.
     pub fn restart(&self) {
         self.run(&["start"], &[]).expect("the servers start again");
@@ -174,9 +278,19 @@ impl Servers {
 
     /// Deletes what NATS stored, while it is not running.
     pub fn wipe_nats(&self) {
+        self.delete("jetstream");
+    }
+
+    /// Deletes the messages of its streams and nothing else, while NATS is not running.
+    pub fn lose_messages(&self) {
+        self.delete("msgs");
+    }
+
+    /// Deletes the folders of this name, of which there must be one.
+    fn delete(&self, name: &str) {
         let found = Command::new("find")
             .arg(&self.folder)
-            .args(["-type", "d", "-name", "jetstream"])
+            .args(["-type", "d", "-name", name])
             .output()
             .expect("find runs");
         let folders: Vec<&str> = std::str::from_utf8(&found.stdout).expect("paths").lines().collect();

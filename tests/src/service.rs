@@ -13,6 +13,9 @@ use uuid::Uuid;
 use crate::Database;
 use crate::ledger::MASTER_KEY;
 
+/// How long a test waits for what policies do.
+const UNTIL_MAX: Duration = Duration::from_secs(60);
+
 pub const SECRET: &str = "a secret of tests, and of tests alone: 0123456789";
 pub const ISSUER: &str = "daybook-tests";
 pub const AUDIENCE: &str = "daybook";
@@ -239,18 +242,13 @@ impl Client {
 
     /// Reads again and again until the answer is what is waited for: what policies do comes by itself.
     pub async fn until(&self, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        let reading = async {
-            loop {
-                let seen = self.get(path).await.ok();
-                if is_it(&seen) {
-                    return seen;
-                }
-                tokio::task::yield_now().await;
-            }
+        let look = async || {
+            let seen = self.get(path).await.ok();
+            is_it(&seen).then_some(seen)
         };
-        tokio::time::timeout(Duration::from_secs(30), reading)
+        crate::until(&format!("{path} as it is waited for"), UNTIL_MAX, look)
             .await
-            .unwrap_or_else(|_| panic!("{path} does not become what is waited for"))
+            .0
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Reply {

@@ -14,6 +14,10 @@ pub const LEVELS_OF_ORDER: u32 = 5;
 pub const USERS: u32 = 5_000;
 pub const DEPARTMENTS: u32 = 40;
 pub const LOCATIONS: u32 = 100;
+pub const EVENTS_OF_ORDER: u32 = 8;
+pub const LINES_OF_ORDER: u32 = 5;
+/// Rows of other tables that each event of an order changed.
+pub const CHANGES_OF_EVENT: u32 = 2;
 
 /// What an id is one of.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,9 @@ pub enum Kind {
     Ask,
     Location,
     Stock,
+    Line,
+    Happening,
+    Change,
 }
 
 /// The id of the n-th of its kind.
@@ -45,14 +52,19 @@ pub fn device(n: u32) -> String {
 
 /// Fills the tables of a database that has none of these rows, as its owner.
 pub async fn load(options: &PgConnectOptions, tenant: Uuid) {
+    load_only(options, tenant, |_| true).await;
+}
+
+/// As [`load`], but only into the tables that are wanted: nobody checks that what rows refer to is there.
+pub async fn load_only(options: &PgConnectOptions, tenant: Uuid, is_wanted: impl Fn(&str) -> bool) {
     let mut connection = PgConnection::connect_with(options).await.expect("the database answers");
     // What refers to what is right by making, and checking it would take most of the time.
     let settings = "set session_replication_role = replica; set search_path = cloudwatcher, public;
         create function pg_temp.made(kind integer, n bigint) returns uuid language sql immutable as
         $$ select (lpad(to_hex(kind), 8, '0') || '-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;";
     connection.execute(settings).await.expect("settings");
-    for (table, columns, select) in tables() {
-        let insert = format!("insert into {table} (tenant_id, {columns}) select '{tenant}', {select}");
+    for (table, columns, select) in tables().into_iter().filter(|(table, ..)| is_wanted(table)) {
+        let insert = format!("insert into {table} (tenant_id, position, {columns}) select '{tenant}', n, {select}");
         connection
             .execute(insert.as_str())
             .await
@@ -93,9 +105,9 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "role_permissions",
-            "id, role_id, permission, created_at",
+            "place, id, role_id, permission, created_at",
             format!(
-                "{}, {}, 'some.thing-' || n || '.read', {at} from generate_series(0, 19999) n",
+                "1, {}, {}, 'some.thing-' || n || '.read', {at} from generate_series(0, 19999) n",
                 made(Kind::RolePermission, "n"),
                 made(Kind::Role, "n % 200")
             ),
@@ -193,6 +205,42 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
                 made(Kind::User, &format!("n % {USERS} + 1")),
                 made(Kind::Department, &format!("n % {DEPARTMENTS} + 1")),
                 ORDERS * LEVELS_OF_ORDER
+            ),
+        ),
+        (
+            "order_items",
+            "place, id, order_id, part_id, supplier_id, quantity_ordered, quantity_received, unit_price, created_at",
+            format!(
+                "n % {LINES_OF_ORDER} + 1, {}, {}, {}, {}, 3, 0, 2.50, {at} from generate_series(0, {} - 1) n",
+                made(Kind::Line, "n"),
+                made(Kind::Order, &format!("n / {LINES_OF_ORDER}")),
+                made(Kind::Part, &format!("n % {PARTS}")),
+                made(Kind::Supplier, "n % 100"),
+                ORDERS * LINES_OF_ORDER
+            ),
+        ),
+        (
+            "order_history",
+            "id, order_id, event_type, event_description, metadata, created_at",
+            // One order after the other, and each time two events at once.
+            format!(
+                "{}, {}, 'received', 'Received in full', '{{}}', timestamptz '2026-01-01' + n / 2 * interval '1 second'
+                 from generate_series(0, {} - 1) n",
+                made(Kind::Happening, "n"),
+                made(Kind::Order, &format!("n / {EVENTS_OF_ORDER}")),
+                ORDERS * EVENTS_OF_ORDER
+            ),
+        ),
+        (
+            "audit_logs",
+            "place, id, table_name, operation, record_id, actor_id, new_values, created_at",
+            format!(
+                "c, {}, case c when 1 then 'orders' else 'order_items' end, 'UPDATE', {}::text, {}, '{{}}', {at}
+                 from generate_series(0, {} - 1) n, generate_series(1, {CHANGES_OF_EVENT}) c",
+                made(Kind::Change, &format!("n * {CHANGES_OF_EVENT} + c")),
+                made(Kind::Order, &format!("n / {EVENTS_OF_ORDER}")),
+                made(Kind::User, &format!("n % {USERS} + 1")),
+                ORDERS * EVENTS_OF_ORDER
             ),
         ),
     ]

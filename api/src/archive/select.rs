@@ -139,7 +139,7 @@ fn rows_of_requests() -> String {
              select coalesce(jsonb_agg(to_jsonb(c) - 'tenant_id' order by c.key), '[]') as rows
              from cloudwatcher.response_metadata c where c.response_id = p.id) n
          cross join lateral (
-             select coalesce(jsonb_agg(to_jsonb(c) - 'tenant_id' order by c.created_at, c.id), '[]') as rows
+             select coalesce(jsonb_agg(to_jsonb(c) - 'tenant_id' order by c.position), '[]') as rows
              from cloudwatcher.cloud_file_refs c where c.request_id = r.id) f
          where {due} and (r.created_at, r.id) > ($3, $4)
            and not exists (

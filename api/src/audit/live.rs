@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
@@ -31,6 +31,9 @@ const KEEP_ALIVE_SECONDS: u64 = 15;
 const RETRY_MS: u64 = 1_000;
 /// How often an idle stream looks whether its reader may still read, in seconds.
 const RECHECK_SECONDS: u64 = 5;
+/// How long what was read for a client may wait for it, in seconds. A person may be erased meanwhile, or the reader lose
+/// the right to read; so what a slow client has not taken by then is read anew.
+const READY_SECONDS_MAX: u64 = 1;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -41,7 +44,12 @@ struct Live {
     wanted: Wanted,
     /// Everything up to here was sent or is in `ready`.
     position: i64,
-    ready: VecDeque<Event>,
+    /// Everything up to here was sent.
+    sent: i64,
+    /// What is to be sent next, with the positions up to which the log is sent then.
+    ready: VecDeque<(i64, Event)>,
+    /// When the log was read last.
+    read_at: Instant,
     end: watch::Receiver<i64>,
     _place: OwnedSemaphorePermit,
 }
@@ -72,18 +80,17 @@ pub async fn follow(
         None => app.tail.end().await?,
     };
     let mut ready = VecDeque::new();
-    ready.push_back(
-        Event::default()
-            .retry(Duration::from_millis(RETRY_MS))
-            .id(position.to_string()),
-    );
+    let first = Event::default().retry(Duration::from_millis(RETRY_MS));
+    ready.push_back((position, first.id(position.to_string())));
     let live = Live {
         end: app.end.clone(),
         app,
         by,
         wanted,
         position,
+        sent: position,
         ready,
+        read_at: Instant::now(),
         _place: place,
     };
     let events = stream::unfold(live, |mut live| async move {
@@ -97,7 +104,12 @@ impl Live {
     /// The next event to send; `None` ends the stream, and the client comes back where it was.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
+            if self.read_at.elapsed() > Duration::from_secs(READY_SECONDS_MAX) && !self.ready.is_empty() {
+                self.ready.clear();
+                self.position = self.sent;
+            }
+            if let Some((position, event)) = self.ready.pop_front() {
+                self.sent = position;
                 return Some(event);
             }
             if self.app.stop.is_cancelled() || !self.may_read().await {
@@ -148,15 +160,19 @@ impl Live {
         self.position = found.rest.map_or(end, |rest| rest.above);
         let none = found.events.is_empty();
         for recorded in found.events {
+            let position = recorded.position;
             let event = Event::default()
-                .id(recorded.position.to_string())
-                .json_data(shown(recorded, sight));
-            self.ready.push_back(event.map_err(|error| Problem::internal(&error))?);
+                .id(position.to_string())
+                .json_data(shown(recorded, sight))
+                .map_err(|error| Problem::internal(&error))?;
+            self.ready.push_back((position, event));
         }
         if none {
             // Nothing to show, but a client that comes back need not look at all this again.
-            self.ready.push_back(Event::default().id(self.position.to_string()));
+            let passed = Event::default().id(self.position.to_string());
+            self.ready.push_back((self.position, passed));
         }
+        self.read_at = Instant::now();
         Ok(())
     }
 }

@@ -4,7 +4,8 @@
 
 use std::collections::HashMap;
 
-use domain::Recorded;
+use book::BookError;
+use domain::{DecodeError, Recorded};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -20,13 +21,13 @@ pub const WINDOW_EVENTS: i64 = 5_000;
 /// Events looked at for one request.
 pub const SCANNED_EVENTS_MAX: i64 = 50_000;
 
-/// Bytes of payloads shown at once; the last event may exceed it.
+/// Bytes of payloads and metadata shown at once; the last event may exceed it.
 pub const PAGE_BYTES_MAX: i64 = 8 << 20;
 
 macro_rules! select_matching {
     ($rest:literal) => {
         concat!(
-            "select position, octet_length(payload::text) from book.events
+            "select position, octet_length(payload::text) + octet_length(metadata::text) from book.events
              where position > $1 and position <= $2 and tenant_id = $3
                and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
                and ($6::text is null or event_type = $6)
@@ -107,13 +108,17 @@ pub async fn search(
         let part = window(wanted, range, backwards);
         let left = limit - i64::try_from(events.len()).unwrap_or(limit);
         let hits = matching(app, wanted, part, backwards, left, &mut bytes).await?;
-        let mut found = app.tail.at(&hits.positions).await?;
-        if backwards {
-            found.reverse();
-        }
-        for recorded in found {
-            if visible.shows(app, by, &recorded).await? {
-                events.push(recorded);
+        let mut rest = hits.positions.as_slice();
+        while !rest.is_empty() {
+            let found = app.tail.at(rest).await?;
+            if found.is_empty() {
+                break;
+            }
+            rest = &rest[found.len()..];
+            for recorded in found {
+                if visible.shows(app, by, &recorded).await? {
+                    events.push(recorded);
+                }
             }
         }
         match (backwards, hits.cut_at) {
@@ -220,7 +225,11 @@ impl Visible {
         if let Some(&shows) = self.0.get(&stream) {
             return Ok(shows);
         }
-        let state = app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await?;
+        let state = match app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await {
+            // Nobody knows where it belongs, so it is for those who see all departments.
+            Err(BookError::Decode(DecodeError::Sealed(_))) => None,
+            state => state?,
+        };
         let shows = match state.as_ref().and_then(|state| aggregate.home(state)) {
             Some(department) => app.principals.reaches(by, department).await?,
             None => false,

@@ -1,9 +1,10 @@
 //! `GET /v1/streams/{context}/{aggregate}/{id}` and its state at a moment.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use domain::Recorded;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -71,26 +72,33 @@ pub async fn state(
     };
     upto = before.map_or(upto, |before| upto.min(before - 1));
 
-    let mut recorded = app.tail.stream(aggregate.aggregate_type, stream, 0).await?;
-    let Some(earliest) = recorded.first() else {
-        return Err(none(aggregate, stream));
-    };
-    if !Visible::default().shows(&app, &by, earliest).await? {
-        return Err(none(aggregate, stream));
+    first(&app, &by, aggregate, stream).await?;
+    // A few events at a time, however long the stream is.
+    let mut folding = aggregate.folding();
+    let (mut sequence, mut last, mut unopened) = (0, None, BTreeSet::new());
+    loop {
+        let some = app
+            .tail
+            .stream(aggregate.aggregate_type, stream, sequence, upto)
+            .await?;
+        let Some(latest) = some.last() else { break };
+        sequence = latest.sequence;
+        last = Some((latest.position, latest.at));
+        for recorded in some {
+            unopened.extend(recorded.metadata.unopened.iter().cloned());
+            let folded = folding.after(&masked(recorded, sight));
+            folded.map_err(|error| Problem::internal(&error))?;
+        }
     }
-    recorded.retain(|recorded| recorded.position <= upto);
-    let last = recorded
-        .last()
-        .map(|recorded| (recorded.position, recorded.sequence, recorded.at));
-    let recorded: Vec<Recorded<String>> = recorded.into_iter().map(|recorded| masked(recorded, sight)).collect();
-    let state = aggregate.fold(&recorded).map_err(|error| Problem::internal(&error))?;
+    let state = folding.state().map_err(|error| Problem::internal(&error))?;
     Ok(Json(json!({
         "aggregate_type": aggregate.aggregate_type,
         "stream": stream,
         // Of the last event that the state includes; 0 before the first.
-        "sequence": last.map_or(0, |(_, sequence, _)| sequence),
-        "position": last.map_or(0, |(position, _, _)| position),
-        "at": last.map(|(_, _, at)| at),
+        "sequence": sequence,
+        "position": last.map_or(0, |(position, _)| position),
+        "at": last.map(|(_, at)| at),
+        "unopened": unopened,
         "state": state,
     }))
     .into_response())
@@ -109,14 +117,7 @@ fn named(context: &str, aggregate: &str, id: &str) -> Result<(&'static Aggregate
 
 /// Refuses a stream that has no events, or none that the principal may see.
 async fn first(app: &App, by: &Principal, aggregate: &Aggregate, stream: Uuid) -> Result<(), Problem> {
-    let position: Option<i64> = sqlx::query_scalar(
-        "select position from book.events where aggregate_type = $1 and aggregate_id = $2 and sequence = 1",
-    )
-    .bind(aggregate.aggregate_type)
-    .bind(stream.to_string())
-    .fetch_optional(app.tail.pool())
-    .await?;
-    let earliest = app.tail.at(&position.into_iter().collect::<Vec<_>>()).await?.pop();
+    let earliest = app.tail.first(aggregate.aggregate_type, stream).await?;
     let earliest = earliest.ok_or_else(|| none(aggregate, stream))?;
     if Visible::default().shows(app, by, &earliest).await? {
         Ok(())

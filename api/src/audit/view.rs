@@ -42,6 +42,9 @@ pub struct Shown {
     /// Payload fields that tell who a person is: null without `personal.read`, and once erased. An address in
     /// the payload is null without that permission too.
     pub sealed: Vec<String>,
+    /// Those of them that could not be opened and are null for that reason: the key, or what was sealed, is not
+    /// what it was.
+    pub unopened: Vec<String>,
     pub payload: Value,
 }
 
@@ -68,6 +71,7 @@ pub fn shown(recorded: Recorded<String>, sight: Sight) -> Shown {
         ip: metadata.ip.filter(|_| sight.personal),
         traceparent: metadata.traceparent,
         sealed: metadata.sealed.into_keys().collect(),
+        unopened: metadata.unopened,
         payload: serde_json::from_str(&recorded.event).unwrap_or_default(),
     }
 }

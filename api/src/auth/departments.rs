@@ -1,14 +1,15 @@
 //! The departments above a department.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use book::{Book, BookError};
+use book::Book;
 use domain::identity::department::{Department, LEVELS_MAX};
 use domain::register::Register;
 use uuid::Uuid;
 
-use super::principal::CACHED_PRINCIPAL_SECONDS_MAX;
+use super::changes::Changes;
+use super::remembered::{Read, Remembered};
+use crate::problem::Problem;
 
 const CACHED_DEPARTMENTS_MAX: u64 = 50_000;
 
@@ -16,16 +17,13 @@ const CACHED_DEPARTMENTS_MAX: u64 = 50_000;
 #[derive(Debug)]
 pub struct Departments {
     book: Book,
-    lines: moka::future::Cache<(Uuid, Uuid), Arc<[Uuid]>>,
+    lines: Remembered<(Uuid, Uuid), Arc<[Uuid]>>,
 }
 
 impl Departments {
     #[must_use]
-    pub fn new(book: Book) -> Self {
-        let lines = moka::future::Cache::builder()
-            .max_capacity(CACHED_DEPARTMENTS_MAX)
-            .time_to_live(Duration::from_secs(CACHED_PRINCIPAL_SECONDS_MAX))
-            .build();
+    pub fn new(book: Book, changes: Arc<Changes>) -> Self {
+        let lines = Remembered::new(changes, CACHED_DEPARTMENTS_MAX);
         Self { book, lines }
     }
 
@@ -33,10 +31,12 @@ impl Departments {
     ///
     /// # Errors
     /// What the book fails with.
-    pub async fn line(&self, tenant: Uuid, department: Uuid) -> Result<Arc<[Uuid]>, BookError> {
-        if let Some(line) = self.lines.get(&(tenant, department)).await {
-            return Ok(line);
-        }
+    pub async fn line(&self, tenant: Uuid, department: Uuid) -> Result<Arc<[Uuid]>, Problem> {
+        let read = || self.read(tenant, department);
+        self.lines.get((tenant, department), read).await
+    }
+
+    async fn read(&self, tenant: Uuid, department: Uuid) -> Result<Read<Arc<[Uuid]>>, Problem> {
         let mut line = vec![department];
         let mut above = Some(department);
         // One beyond the levels that the domain allows, so that not even a cycle would run on.
@@ -53,12 +53,9 @@ impl Departments {
             };
             line.extend(above);
         }
-        let line: Arc<[Uuid]> = line.into();
-        self.lines.insert((tenant, department), line.clone()).await;
-        Ok(line)
-    }
-
-    pub fn forget(&self) {
-        self.lines.invalidate_all();
+        Ok(Read {
+            value: line.as_slice().into(),
+            streams: line,
+        })
     }
 }

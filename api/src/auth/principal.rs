@@ -1,14 +1,19 @@
 //! What the bearer of a token may do, read from the book.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use book::{Book, BookError};
+use book::Book;
+use book::execute::StreamAnswer;
+use domain::Decider as _;
+use domain::identity::department::Department;
 use domain::identity::role::Role;
 use domain::identity::user::User;
+use domain::register::Register;
 use uuid::Uuid;
 
+use super::changes::Changes;
 use super::departments::Departments;
+use super::remembered::{Read, Remembered};
 use super::token::Bearer;
 use crate::problem::{self, Problem};
 
@@ -63,21 +68,20 @@ impl Principal {
 #[derive(Debug)]
 pub struct Principals {
     book: Book,
-    cached: moka::future::Cache<Bearer, Standing>,
+    changes: Arc<Changes>,
+    standings: Remembered<Bearer, Standing>,
     departments: Departments,
 }
 
 impl Principals {
     #[must_use]
     pub fn new(book: Book) -> Self {
-        let cached = moka::future::Cache::builder()
-            .max_capacity(CACHED_PRINCIPALS_MAX)
-            .time_to_live(Duration::from_secs(CACHED_PRINCIPAL_SECONDS_MAX))
-            .build();
+        let changes = Arc::new(Changes::default());
         Self {
-            departments: Departments::new(book.clone()),
+            departments: Departments::new(book.clone(), changes.clone()),
+            standings: Remembered::new(changes.clone(), CACHED_PRINCIPALS_MAX),
+            changes,
             book,
-            cached,
         }
     }
 
@@ -86,15 +90,7 @@ impl Principals {
     /// # Errors
     /// 403 when the user is not registered or not active; what the book fails with.
     pub async fn of(&self, bearer: Bearer) -> Result<Arc<Principal>, Problem> {
-        let standing = match self.cached.get(&bearer).await {
-            Some(standing) => standing,
-            None => {
-                let standing = self.load(bearer).await?;
-                self.cached.insert(bearer, standing.clone()).await;
-                standing
-            }
-        };
-        match standing {
+        match self.standings.get(bearer, || self.read(bearer)).await? {
             Standing::Good(principal) => Ok(principal),
             Standing::Unregistered => Err(Problem::new(
                 problem::NOT_REGISTERED,
@@ -104,10 +100,14 @@ impl Principals {
         }
     }
 
-    /// Forgets everything: this process has just changed a user, a role or a department.
-    pub fn forget(&self) {
-        self.cached.invalidate_all();
-        self.departments.forget();
+    /// Takes note of what a command of this process has changed: whoever that touches is read anew, and nobody else.
+    pub fn changed(&self, streams: &[StreamAnswer]) {
+        const TOUCH: [&str; 3] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE];
+        for changed in streams {
+            if TOUCH.contains(&changed.aggregate_type.as_str()) && !changed.events.is_empty() {
+                self.changes.note(changed.stream);
+            }
+        }
     }
 
     /// Whether the department lies in the subtree of one of the principal's own.
@@ -122,33 +122,26 @@ impl Principals {
         Ok(line.iter().any(|above| principal.departments.contains(above)))
     }
 
-    async fn load(&self, bearer: Bearer) -> Result<Standing, BookError> {
-        let Some(user) = self
-            .book
-            .fresh::<User>(bearer.tenant, &[bearer.user])
-            .await?
-            .pop()
-            .flatten()
-        else {
-            return Ok(Standing::Unregistered);
+    async fn read(&self, bearer: Bearer) -> Result<Read<Standing>, Problem> {
+        metrics::counter!("daybook_principals_read_total").increment(1);
+        let mut streams = vec![bearer.user];
+        let user = self.book.fresh::<User>(bearer.tenant, &streams).await?.pop().flatten();
+        let value = match user {
+            None => Standing::Unregistered,
+            Some(user) if !user.is_active() => Standing::Inactive,
+            Some(user) => {
+                let held: Vec<Uuid> = user.roles().collect();
+                let roles = self.book.fresh::<Role>(bearer.tenant, &held).await?;
+                // Also those that are not there yet.
+                streams.extend(held);
+                Standing::Good(Arc::new(Principal {
+                    tenant: bearer.tenant,
+                    user: bearer.user,
+                    roles: roles.into_iter().flatten().collect(),
+                    departments: user.departments().collect(),
+                }))
+            }
         };
-        if !user.is_active() {
-            return Ok(Standing::Inactive);
-        }
-        let roles: Vec<Uuid> = user.roles().collect();
-        let roles = self
-            .book
-            .fresh::<Role>(bearer.tenant, &roles)
-            .await?
-            .into_iter()
-            .flatten()
-            .collect();
-        let departments = user.departments().collect();
-        Ok(Standing::Good(Arc::new(Principal {
-            tenant: bearer.tenant,
-            user: bearer.user,
-            roles,
-            departments,
-        })))
+        Ok(Read { value, streams })
     }
 }

@@ -107,8 +107,12 @@ impl Events {
             .reason
             .as_deref()
             .map_or(String::new(), |reason| format!(" because {reason:?}"));
+        let unopened = match recorded.metadata.unopened.as_slice() {
+            [] => String::new(),
+            unopened => format!("  (could not be opened: {})", unopened.join(", ")),
+        };
         Ok(format!(
-            "{:>8}  {}  {}/{} #{}  {}  by {}{reason}  {}",
+            "{:>8}  {}  {}/{} #{}  {}  by {}{reason}  {}{unopened}",
             recorded.position,
             recorded.at.format("%Y-%m-%d %H:%M:%S%.3f"),
             recorded.aggregate_type,

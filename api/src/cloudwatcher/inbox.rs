@@ -1,21 +1,19 @@
 //! `GET /v1/cloudwatcher/approvals/inbox`: what waits for one's decision, what is due first coming first.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, Postgres, QueryBuilder, Row as _};
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::By;
 use crate::extract::{self, Parameters};
 use crate::problem::Problem;
-use crate::query::Source;
 use crate::query::read::{self, Plan};
+use crate::query::{Source, answer};
 
 /// Needed to decide, and so to see what waits for one's decision.
 pub const APPROVE: &str = "cloudwatcher.approval.approve";
@@ -44,29 +42,28 @@ pub async fn list(
     let after = parameters.take("after")?.map(|text| cursor(&text)).transpose()?;
     let posted = extract::after(&headers, &mut parameters)?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
-    source.wait(&app, posted).await?;
-
     let user = by.user;
     let query = move || {
         let mut arguments = PgArguments::default();
-        let (due_at, id) = after.unzip();
+        let (due_at, position) = after.unzip();
         let bound = arguments
             .add(user)
             .and_then(|()| arguments.add(due_at))
-            .and_then(|()| arguments.add(id))
+            .and_then(|()| arguments.add(position))
             // One more than asked for tells whether there is another page.
             .and_then(|()| arguments.add(limit + 1));
         debug_assert!(bound.is_ok(), "ids, times and numbers can always be sent");
         QueryBuilder::<Postgres>::with_arguments(OPEN, arguments)
     };
-    let rows = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, query).await?;
+    let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfValues, query).await?;
+    let rows = &read.rows;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let next = match rows.get(page.saturating_sub(1)) {
         Some(last) if rows.len() > page => Some(format!(
             "{}_{}",
             last.try_get::<DateTime<Utc>, _>("due_at")?
                 .to_rfc3339_opts(SecondsFormat::Micros, true),
-            last.try_get::<Uuid, _>("id")?
+            last.try_get::<i64, _>("position")?
         )),
         Some(_) | None => None,
     };
@@ -75,14 +72,17 @@ pub async fn list(
         .take(page)
         .map(|row| row.try_get("ask"))
         .collect::<Result<_, sqlx::Error>>()?;
-    Ok(Json(json!({ "asks": asks, "next": next })).into_response())
+    Ok(answer(json!({ "asks": asks, "next": next }).to_string(), read.posted))
 }
 
-/// A place in the list, as `next` gave it: the time and id of the last ask.
-fn cursor(text: &str) -> Result<(DateTime<Utc>, Uuid), Problem> {
-    let parsed = text.split_once('_').and_then(|(due_at, id)| {
+/// A place in the list, as `next` gave it: the time and position of the last ask.
+fn cursor(text: &str) -> Result<(DateTime<Utc>, i64), Problem> {
+    let parsed = text.split_once('_').and_then(|(due_at, position)| {
         let due_at = DateTime::parse_from_rfc3339(due_at).ok()?.to_utc();
-        Some((due_at, id.parse().ok()?))
+        Some((due_at, position.parse().ok()?))
     });
-    parsed.ok_or_else(|| Problem::bad_value("after", "after must be what `next` said on the page before"))
+    parsed.ok_or_else(|| {
+        let detail = "after must be what `next` said on the page before; leave it out to start over";
+        Problem::bad_value("after", detail)
+    })
 }

@@ -15,7 +15,7 @@ with recursive mine as (
     from above a join cloudwatcher.departments d on d.id = a.ancestor_id
     where d.parent_id is not null and a.depth < 32
 )
-select distinct on (oa.due_at, oa.id) oa.due_at, oa.id, jsonb_build_object(
+select distinct on (oa.due_at, oa.position) oa.due_at, oa.position, jsonb_build_object(
     'id', oa.id,
     'order_id', oa.order_id,
     'revision', oa.revision,
@@ -37,7 +37,7 @@ select distinct on (oa.due_at, oa.id) oa.due_at, oa.id, jsonb_build_object(
             'item_id', i.id, 'part_id', i.part_id, 'part_code', p.part_code, 'name', p.name,
             'variant_id', i.variant_id, 'supplier_id', i.supplier_id, 'supplier', s.name,
             'quantity', i.quantity_ordered, 'unit_price', i.unit_price::text, 'total_price', i.total_price::text,
-            'expected_delivery_date', i.expected_delivery_date) order by i.created_at, i.id)
+            'expected_delivery_date', i.expected_delivery_date) order by i.created_at, i.position, i.place)
         from cloudwatcher.order_items i
         join cloudwatcher.parts p on p.id = i.part_id
         join cloudwatcher.suppliers s on s.id = i.supplier_id
@@ -61,6 +61,6 @@ where o.created_by <> $1
       select from cloudwatcher.order_approvals other
       where other.order_id = oa.order_id and other.revision = oa.revision
         and other.status = 'approved' and $1 in (other.decided_by, other.approver_id))
-  and ($2::timestamptz is null or (oa.due_at, oa.id) > ($2, $3))
-order by oa.due_at, oa.id, m.delegation_id nulls first
+  and ($2::timestamptz is null or (oa.due_at, oa.position) > ($2, $3))
+order by oa.due_at, oa.position, m.delegation_id nulls first
 limit $4

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::queries::BEST_OFFERS;
 use crate::app::App;
 use crate::problem::Problem;
+use crate::query::Source;
 use crate::query::named::Asked;
 use crate::query::read::{self, Plan};
 use crate::query::sql::{self, Sight};
@@ -48,11 +49,12 @@ pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uui
         departments: None,
         unmasked: true,
     };
-    let found = read::rows(&app.pools.reader, tenant, Plan::OfStatement, move || {
+    let context = Source::of(BEST_OFFERS.table.context, BEST_OFFERS.table.name)?.context;
+    let read = read::rows(app, context, tenant, None, Plan::OfStatement, move || {
         sql::chosen(&BEST_OFFERS, &asked, &sight)
     })
     .await?;
-    let Some(row) = found.first() else { return Ok(None) };
+    let Some(row) = read.rows.first() else { return Ok(None) };
     let json: &str = row.try_get("row")?;
     serde_json::from_str(json)
         .map(Some)

@@ -25,9 +25,15 @@ pub const QUERIES: &[&Named] = &[
     &EFFECTIVE_PERMISSIONS,
 ];
 
-const ID: Place = Place {
-    sql: "t.id",
-    kind: Kind::Uuid,
+/// Where the row stands in the book: it decides between equals.
+const POSITION: Place = Place {
+    sql: "t.position",
+    kind: Kind::Bigint,
+};
+/// The same among the rows that one event brought in.
+const PLACE: Place = Place {
+    sql: "t.place",
+    kind: Kind::Integer,
 };
 
 /// Pattern 1 of the document.
@@ -51,7 +57,7 @@ pub static PENDING_REQUESTS: Named = Named {
             sql: "t.created_at",
             kind: Kind::Timestamp,
         },
-        ID,
+        POSITION,
     ],
     descending: true,
 };
@@ -92,7 +98,7 @@ pub static REORDER: Named = Named {
             sql: "t.quantity_available",
             kind: Kind::Integer,
         },
-        ID,
+        POSITION,
     ],
     descending: false,
 };
@@ -147,7 +153,7 @@ pub static BEST_OFFERS: Named = Named {
             sql: "coalesce(t.supplier_cost, 100000000)",
             kind: Kind::Decimal,
         },
-        ID,
+        POSITION,
     ],
     descending: false,
 };
@@ -204,7 +210,7 @@ pub static APPROVAL_CHAIN: Named = Named {
             sql: "t.created_at",
             kind: Kind::Timestamp,
         },
-        ID,
+        POSITION,
     ],
     descending: false,
 };
@@ -247,7 +253,7 @@ pub static SUBTREE: Named = Named {
             sql: "t.name",
             kind: Kind::Text,
         },
-        ID,
+        POSITION,
     ],
     descending: false,
 };
@@ -288,7 +294,8 @@ pub static EFFECTIVE_PERMISSIONS: Named = Named {
             sql: "t.permission",
             kind: Kind::Text,
         },
-        ID,
+        POSITION,
+        PLACE,
     ],
     descending: false,
 };

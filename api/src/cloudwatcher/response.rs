@@ -17,7 +17,7 @@ use domain::cloudwatcher::request::DeviceRequest;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments as _, Postgres, QueryBuilder, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -81,9 +81,8 @@ pub async fn wait(
     let seconds = parameters.take("wait")?.map_or(Ok(0), |text| seconds(&text))?;
     let after = extract::after(&headers, &mut parameters)?;
     parameters.finish(["wait", "Daybook-After"])?;
-    Source::of("cloudwatcher", "responses")?.wait(&app, after).await?;
     let until = Instant::now() + Duration::from_secs(seconds);
-    let found = match begun(&app, &by, request, seconds > 0).await? {
+    let found = match begun(&app, &by, request, after, seconds > 0).await? {
         (Found::Open(_), Some(mut wait)) => {
             let found = next(&app, &by, request, &mut wait, until).await?;
             may_read(&app, &by).await?;
@@ -115,7 +114,7 @@ pub async fn stream(
     by.require(READ)?;
     let request = extract::uuid("id", &id)?;
     parameters.finish::<&str>([])?;
-    let (found, wait) = begun(&app, &by, request, true).await?;
+    let (found, wait) = begun(&app, &by, request, None, true).await?;
     let live = Live {
         app,
         by,
@@ -185,42 +184,49 @@ fn told(answered: &Answered) -> Option<Event> {
     Event::default().event("response").json_data(answered).ok()
 }
 
-/// A first look at a request, and a wait that misses nothing after it.
-async fn begun(app: &App, by: &By, request: Uuid, waits: bool) -> Result<(Found, Option<Wait>), Problem> {
+/// A first look at a request, and, if it is open, a wait that misses nothing after it.
+async fn begun(
+    app: &App,
+    by: &By,
+    request: Uuid,
+    after: Option<i64>,
+    waits: bool,
+) -> Result<(Found, Option<Wait>), Problem> {
     if !waits {
-        return Ok((look(app, by, request).await?, None));
+        return Ok((look(app, by, request, after).await?.0, None));
     }
     let source = Source::of("cloudwatcher", "responses")?;
-    // Before the look, so that what happens between the two is told.
     let position = *app.end.borrow();
+    // What lags longer shows later what was in the book already: that is to be told as well.
     let timeout = Duration::from_secs(POSTED_SECONDS);
-    let is_posted = app.posted.wait(source.context, position, timeout).await?;
-    // Tables that lag show later what was in the book already: that is to be told as well.
-    let shown = if is_posted {
-        position
-    } else {
-        position.min(app.posted.position(source.context))
+    app.posted.wait(source.context, position, timeout).await?;
+    let (found, posted) = look(app, by, request, after).await?;
+    let wait = match found {
+        Found::Response(_) => None,
+        // From what the tables showed on, so that nothing is missed between the two.
+        Found::Open(_) => Some(app.waiting.begin(by.bearer, request, position.min(posted))?),
     };
-    let wait = app.waiting.begin(by.bearer, request, shown)?;
-    Ok((look(app, by, request).await?, Some(wait)))
+    Ok((found, wait))
 }
 
 /// Waits for the response; what is still open when the time has come is open.
 async fn next(app: &App, by: &By, request: Uuid, wait: &mut Wait, until: Instant) -> Result<Found, Problem> {
     loop {
-        tokio::select! {
-            () = wait.told() => {}
-            () = tokio::time::sleep_until(until) => return look(app, by, request).await,
-            () = app.stop.cancelled() => return look(app, by, request).await,
-        }
-        if let Found::Response(answered) = look(app, by, request).await? {
+        let told = tokio::select! {
+            position = wait.told() => position,
+            () = tokio::time::sleep_until(until) => return Ok(look(app, by, request, None).await?.0),
+            () = app.stop.cancelled() => return Ok(look(app, by, request, None).await?.0),
+        };
+        if let (Found::Response(answered), _) = look(app, by, request, told).await? {
             return Ok(Found::Response(answered));
         }
     }
 }
 
-/// Looks at the tables; at the book for a request that they do not have yet, or not any more.
-async fn look(app: &App, by: &By, request: Uuid) -> Result<Found, Problem> {
+/// Looks at the tables, posted up to `after`, and says up to where they are; at the book for a request that
+/// they do not have yet, or not any more.
+async fn look(app: &App, by: &By, request: Uuid, after: Option<i64>) -> Result<(Found, i64), Problem> {
+    let context = Source::of("cloudwatcher", "responses")?.context;
     let query = move || {
         let mut arguments = PgArguments::default();
         let bound = arguments.add(request);
@@ -232,10 +238,15 @@ async fn look(app: &App, by: &By, request: Uuid) -> Result<Found, Problem> {
             arguments,
         )
     };
-    let rows = read::rows(&app.pools.reader, by.tenant, Plan::OfStatement, query).await?;
-    let Some(row) = rows.first() else {
-        return unposted(app, by, request).await;
+    let read = read::rows(app, context, by.tenant, after, Plan::OfStatement, query).await?;
+    let found = match read.rows.first() {
+        Some(row) => found(request, row)?,
+        None => unposted(app, by, request).await?,
     };
+    Ok((found, read.posted))
+}
+
+fn found(request: Uuid, row: &PgRow) -> Result<Found, Problem> {
     let status: String = row.try_get("status")?;
     let is_closed = [RequestStatus::Completed, RequestStatus::Failed].map(|status| status.to_string());
     let content: Option<String> = row.try_get("content")?;

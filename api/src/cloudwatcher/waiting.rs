@@ -6,6 +6,8 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use book::BookError;
+use book::pools::answered;
 use book::worker::pause;
 use domain::Decider as _;
 use domain::cloudwatcher::request::DeviceRequest;
@@ -51,7 +53,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Waits {
-    of_request: HashMap<Uuid, watch::Sender<()>>,
+    /// Each is told the position of the event that ended the request.
+    of_request: HashMap<Uuid, watch::Sender<i64>>,
     /// How many waits each user has; of nobody who has none.
     of_user: HashMap<Bearer, usize>,
     /// Up to here the book was looked through for all that wait.
@@ -64,7 +67,7 @@ pub struct Wait {
     by: Bearer,
     request: Uuid,
     /// Until the wait ends.
-    told: Option<watch::Receiver<()>>,
+    told: Option<watch::Receiver<i64>>,
     all: Waiting,
     _place: OwnedSemaphorePermit,
 }
@@ -132,25 +135,27 @@ impl Waiting {
     }
 
     /// Tells those who wait for these requests, which are all that ended between these positions.
-    fn tell(&self, from: i64, to: i64, ended: &[Uuid]) {
+    fn tell(&self, from: i64, to: i64, ended: &[(Uuid, i64)]) {
         let mut waits = self.waits();
         // Somebody may have come meanwhile who wants an earlier stretch looked through as well.
         if waits.seen == from {
             waits.seen = to;
         }
-        for told in ended.iter().filter_map(|request| waits.of_request.get(request)) {
-            told.send_replace(());
+        for (request, position) in ended {
+            if let Some(told) = waits.of_request.get(request) {
+                told.send_replace(*position);
+            }
         }
     }
 }
 
 impl Wait {
-    /// Returns when the request may have its response.
-    pub async fn told(&mut self) {
-        if let Some(told) = &mut self.told {
-            // The sender lives as long as this wait.
-            let _ = told.changed().await;
-        }
+    /// Returns when the request may have its response: in tables that are posted up to this position.
+    pub async fn told(&mut self) -> Option<i64> {
+        let told = self.told.as_mut()?;
+        // The sender lives as long as this wait.
+        let _ = told.changed().await;
+        Some(*told.borrow())
     }
 }
 
@@ -220,8 +225,8 @@ pub async fn follow(waiting: Waiting, means: Means, stop: CancellationToken) {
 }
 
 /// The requests that ended between two positions, once the tables say so.
-async fn ended(means: &Means, from: i64, to: i64, stop: &CancellationToken) -> Result<Vec<Uuid>, sqlx::Error> {
-    let rows = sqlx::query(
+async fn ended(means: &Means, from: i64, to: i64, stop: &CancellationToken) -> Result<Vec<(Uuid, i64)>, BookError> {
+    let reading = sqlx::query(
         "select position, aggregate_id::uuid as request from book.events
          where position > $1 and position <= $2 and aggregate_type = $3 and event_type = any($4) order by position",
     )
@@ -229,20 +234,22 @@ async fn ended(means: &Means, from: i64, to: i64, stop: &CancellationToken) -> R
     .bind(to)
     .bind(DeviceRequest::TYPE)
     .bind(ENDS.as_slice())
-    .fetch_all(&means.pool)
-    .await?;
+    .fetch_all(&means.pool);
+    let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
     let Some(last) = rows.last() else {
         return Ok(Vec::new());
     };
     let last: i64 = last.try_get("position")?;
     let timeout = Duration::from_secs(POSTED_SECONDS);
-    while !means.posted.wait(means.context, last, timeout).await? && !stop.is_cancelled() {
+    while !means.posted.wait_surely(means.context, last, timeout).await? && !stop.is_cancelled() {
         warn!(
             position = last,
             "the tables have not posted a response for {POSTED_SECONDS} s"
         );
     }
-    rows.iter().map(|row| row.try_get("request")).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("request")?, row.try_get("position")?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -263,7 +270,7 @@ mod tests {
     fn those_who_wait_for_what_ended_are_told_and_no_others() {
         let waiting = Waiting::default();
         let waits = [REQUEST, REQUEST, Uuid::from_u128(2)].map(|request| waiting.begin(BEARER, request, 10).unwrap());
-        waiting.tell(10, 20, &[REQUEST]);
+        waiting.tell(10, 20, &[(REQUEST, 17)]);
         assert_eq!(waits.each_ref().map(is_told), [true, true, false]);
         assert_eq!(waiting.from(), Some(20));
     }

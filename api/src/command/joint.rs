@@ -104,12 +104,11 @@ impl Joint<'_> {
     async fn step(&self, app: &App, by: &By, sent: &Sent<'_>, part: &Part) -> Result<Step, Problem> {
         let is_named = (part.aggregate.aggregate_type, part.stream) == (self.aggregate.aggregate_type, self.stream);
         let mut step = sent.step(self.asked.if_match.filter(|_| is_named), &part.fields)?;
-        match sent.reach(app, by, &step, &part.fields).await? {
-            Reach::Free => {}
-            // What becomes of it meanwhile may be out of reach: then it must not be carried out.
-            Reach::Unborn => step.if_match = step.if_match.or(Some(0)),
-            Reach::Beyond => return Err(sent.not_found()),
+        let reach = sent.reach(app, by, &mut step, &part.fields).await?;
+        if reach == Reach::Beyond {
+            return Err(sent.not_found());
         }
+        sent.hold(&mut step, reach)?;
         Ok(step)
     }
 

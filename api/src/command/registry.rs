@@ -26,15 +26,32 @@ pub struct Aggregate {
     pub scoped: bool,
     /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
     pub borrows_id: bool,
+    /// See [`Decider::MOVED`].
+    pub moved: &'static [(&'static str, &'static str)],
     stream_of: fn(Uuid, Value) -> Option<Uuid>,
     home: fn(&AnyState) -> Option<Uuid>,
     concerns: fn(Value) -> Vec<FactRef>,
     draws_on: fn(&AnyState) -> Vec<FactRef>,
     schema: fn() -> Schema,
     parse: fn(Uuid, Option<i64>, Value) -> Result<Step, Unparsed>,
-    fold: fn(&[Recorded<String>]) -> Result<Value, DecodeError>,
+    folding: fn() -> Box<dyn Folding>,
     refusal: fn(&Who, &AnyState, Value) -> Option<Refusal>,
     fact: fn(Uuid) -> FactRef,
+}
+
+/// A stream's state on its way through the stream's events.
+pub trait Folding: Send {
+    /// Takes the next event in.
+    ///
+    /// # Errors
+    /// When the event cannot be read.
+    fn after(&mut self, recorded: &Recorded<String>) -> Result<(), DecodeError>;
+
+    /// The state as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    fn state(&self) -> Result<Value, DecodeError>;
 }
 
 /// Who asks, and of which stream.
@@ -79,13 +96,14 @@ impl Aggregate {
             creates: D::CREATES,
             scoped: D::SCOPED,
             borrows_id: D::BORROWS_ID,
+            moved: D::MOVED,
             stream_of: stream_of::<D>,
             home: home::<D>,
             concerns: concerns::<D>,
             draws_on: draws_on::<D>,
             schema: schema::<D>,
             parse: parse::<D>,
-            fold: fold::<D>,
+            folding: || Box::new(Folded(D::default())),
             refusal: refusal::<D>,
             fact: FactRef::of::<D>,
         }
@@ -131,12 +149,10 @@ impl Aggregate {
         (self.refusal)(who, state, tagged(command, body))
     }
 
-    /// The state that the events of one stream lead to, as JSON.
-    ///
-    /// # Errors
-    /// When an event cannot be read.
-    pub fn fold(&self, events: &[Recorded<String>]) -> Result<Value, DecodeError> {
-        (self.fold)(events)
+    /// The state of a stream without events, on its way through them.
+    #[must_use]
+    pub fn folding(&self) -> Box<dyn Folding> {
+        (self.folding)()
     }
 
     /// The department that a stream in this state belongs to; a stream never changes it.
@@ -216,15 +232,20 @@ fn parse<D: Decider>(stream: Uuid, if_match: Option<i64>, tagged: Value) -> Resu
     Ok(Step::of::<D>(stream, if_match, command))
 }
 
-fn fold<D: Decider>(events: &[Recorded<String>]) -> Result<Value, DecodeError> {
-    let mut state = D::default();
-    for recorded in events {
-        state.evolve(&event::decode(&recorded.stored())?);
+struct Folded<D>(D);
+
+impl<D: Decider> Folding for Folded<D> {
+    fn after(&mut self, recorded: &Recorded<String>) -> Result<(), DecodeError> {
+        self.0.evolve(&event::decode(&recorded.stored())?);
+        Ok(())
     }
-    serde_json::to_value(state).map_err(|error| DecodeError::Fields {
-        event_type: D::TYPE.to_owned(),
-        detail: error.to_string(),
-    })
+
+    fn state(&self) -> Result<Value, DecodeError> {
+        serde_json::to_value(&self.0).map_err(|error| DecodeError::Fields {
+            event_type: D::TYPE.to_owned(),
+            detail: error.to_string(),
+        })
+    }
 }
 
 fn home<D: Decider>(state: &AnyState) -> Option<Uuid> {
@@ -276,6 +297,24 @@ mod tests {
         for aggregate in AGGREGATES {
             let commands: Vec<_> = aggregate.commands().iter().map(|(name, _)| name.as_str()).collect();
             assert!(commands.contains(&aggregate.creates), "{aggregate:?}: {commands:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_moved_is_gone_and_what_to_send_instead_is_served() {
+        for aggregate in AGGREGATES {
+            for (command, instead) in aggregate.moved {
+                assert!(
+                    aggregate.commands().iter().all(|(name, _)| name != command),
+                    "{command}"
+                );
+                let words: Vec<&str> = instead.split('/').collect();
+                let ["POST ", "v1", context, plural, id, new] = words[..] else {
+                    panic!("{instead}");
+                };
+                let served = by_url(context, plural).unwrap();
+                assert!(id.starts_with('{') && served.commands().iter().any(|(name, _)| name == new));
+            }
         }
     }
 

@@ -133,6 +133,7 @@ fn streams(paths: &mut Paths) {
             "sequence": { "type": "integer", "description": "Of the last event that the state includes; 0 before the first." },
             "position": position(),
             "at": { "type": ["string", "null"], "format": "date-time" },
+            "unopened": { "type": "array", "items": { "type": "string" }, "description": "Sealed fields that could not be opened; the state has them as if they were erased." },
             "state": { "description": "What decisions about the stream read." },
         },
     });

@@ -199,6 +199,10 @@ fn event() -> Value {
                 "type": "array", "items": { "type": "string" },
                 "description": "Payload fields that tell who a person is: null without `personal.read`, and once erased.",
             },
+            "unopened": {
+                "type": "array", "items": { "type": "string" },
+                "description": "Those of them that could not be opened and are null for that reason.",
+            },
             "payload": { "type": "object" },
         },
     })

@@ -1,5 +1,6 @@
 //! The operations of tables, and the schemas of their rows.
 
+use projections::history::TOLD_BYTES_MAX;
 use projections::table::{Column, Kind, Scope, Table};
 use serde_json::{Map, Value, json};
 
@@ -7,6 +8,8 @@ use super::Paths;
 use super::parts::{answer, answers, in_path, in_query, parameter, position};
 use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
+use crate::query::past::{PAGE_CHANGES, PAGE_CHANGES_MAX};
+use crate::query::read::ROWS_BYTES_MAX;
 use crate::query::sees_masked;
 
 pub fn add(paths: &mut Paths) {
@@ -106,7 +109,8 @@ fn list(table: &'static Table) -> Value {
     }
     let order = in_query(
         "order",
-        "The column to order by; the key decides between equals.",
+        "The column to order by; `position` (and `place`, where there is one) decides between equals, in the same \
+         direction.",
         order,
     );
     parameters.push(order);
@@ -118,7 +122,8 @@ fn list(table: &'static Table) -> Value {
         "summary": table.doc,
         "description": format!(
             "{} A filter is `column=operator.value`; a column may have several. At most {FILTERS_MAX} filters, \
-             {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them.",
+             {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them. A page may be shorter \
+             than its limit: it has at most {ROWS_BYTES_MAX} bytes.",
             permission(table)
         ),
         "parameters": parameters,
@@ -174,14 +179,26 @@ fn row(table: &'static Table) -> Value {
 fn history(table: &'static Table) -> Value {
     let changes = json!({
         "type": "object",
-        "properties": { "changes": { "type": "array", "items": { "$ref": "#/components/schemas/RowChange" } } },
+        "required": ["changes", "next"],
+        "properties": {
+            "changes": { "type": "array", "items": { "$ref": "#/components/schemas/RowChange" } },
+            "next": { "type": ["integer", "null"], "format": "int64", "description": "The `after` of the next page; null on the last one." },
+        },
     });
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_CHANGES_MAX, "default": PAGE_CHANGES });
     json!({
         "operationId": format!("{}.history", name(table)),
         "tags": [table.context],
         "summary": "Which event put each value into the row, from the first one on. Rows that are gone have a history, too.",
-        "description": permission(table),
-        "parameters": [key(table), in_query("Daybook-After", "As the header of this name.", position()), parameter("After"), parameter("RequestId")],
+        "description": format!("{} A page may be shorter than its limit: it has at most {TOLD_BYTES_MAX} bytes.", permission(table)),
+        "parameters": [
+            key(table),
+            in_query("limit", "Changes of a page.", limit),
+            in_query("after", "Only what happened after this position: the `next` of the page before.", position()),
+            in_query("Daybook-After", "As the header of this name.", position()),
+            parameter("After"),
+            parameter("RequestId"),
+        ],
         "responses": answers(vec![("200", answer("What happened to the row.", changes))], &[400, 404]),
     })
 }

@@ -22,12 +22,14 @@ struct Written {
     at: Vec<String>,
 }
 
-/// The columns that an order compares: the one that is asked for, then the key.
-pub fn compared(table: &'static Table, order: Order) -> impl Iterator<Item = &'static Column> {
-    let first = order.column.and_then(|name| table.column(name));
-    first
-        .into_iter()
-        .chain(table.key.iter().filter_map(|name| table.column(name)))
+/// The columns that an order compares: the one that is asked for, then the row's place in the book, so that what
+/// happened at one time comes in the order in which it happened. Without a column it is the key alone.
+#[must_use]
+pub fn compared(table: &'static Table, order: Order) -> Vec<&'static Column> {
+    match order.column.and_then(|name| table.column(name)) {
+        Some(first) => std::iter::once(first).chain(table.place()).collect(),
+        None => table.key.iter().filter_map(|name| table.column(name)).collect(),
+    }
 }
 
 impl Cursor {
@@ -39,7 +41,8 @@ impl Cursor {
         let bad = || {
             Problem::bad_value(
                 "after",
-                "after must be the `next` of a page of the same table and order",
+                "after must be the `next` of a page of the same table and order; leave it out to start over, also \
+                 after an upgrade, which may order rows by more columns",
             )
         };
         if text.len() > CURSOR_BYTES_MAX {

@@ -47,7 +47,7 @@ pub struct Filter {
     pub condition: Condition,
 }
 
-/// By which column rows come, the key deciding between equals.
+/// By which column rows come, their place in the book deciding between equals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
     /// `None` orders by the key alone.
@@ -77,7 +77,7 @@ impl Query {
         let after = parameters
             .take("after")?
             .map(|text| {
-                let kinds: Vec<Kind> = compared(table, order).map(|column| column.kind).collect();
+                let kinds: Vec<Kind> = compared(table, order).iter().map(|column| column.kind).collect();
                 Cursor::parse(&order.to_string(), &kinds, &text)
             })
             .transpose()?;
@@ -166,13 +166,14 @@ pub fn parameters(table: &'static Table) -> impl Iterator<Item = &'static str> {
 }
 
 impl Order {
-    /// The newest first, where a table has a time to tell by; the order of keys else.
+    /// The newest first, where a table has a time to tell by, but lines in the order in which they were entered;
+    /// the order of keys else.
     #[must_use]
     pub fn by_default(table: &'static Table) -> Self {
         let time = orderable(table).find(|column| column.kind == Kind::Timestamp);
         Self {
             column: time.map(|column| column.name),
-            descending: time.is_some(),
+            descending: time.is_some() && !table.is_lines,
         }
     }
 

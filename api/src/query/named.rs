@@ -221,35 +221,38 @@ pub async fn list(
         after,
         limit,
     };
-    source.wait(&app, posted).await?;
-    let posted = app.posted.position(source.context);
-
     let (page, sight) = (asked.clone(), source.sight_of(&by));
-    let found = read::rows(&app.pools.reader, by.tenant, Plan::OfStatement, move || {
+    let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfStatement, move || {
         sql::chosen(query, &page, &sight)
     })
     .await?;
-    if found.is_empty() {
-        subjects(query, &app, &by, &asked).await?;
+    if read.rows.is_empty() {
+        subjects(query, &app, &by, &asked, posted).await?;
     }
     let rows = usize::try_from(limit).unwrap_or_default();
-    let json = rows_and_next(&found, rows, |place| Cursor::write(query.address, place))?;
-    Ok(answer(json, posted))
+    let json = rows_and_next(&read, rows, |place| Cursor::write(query.address, place))?;
+    Ok(answer(json, read.posted))
 }
 
 /// That the rows exist which the address names, and are in sight: without them nothing is empty.
-async fn subjects(query: &'static Named, app: &App, by: &By, asked: &Asked) -> Result<(), Problem> {
+async fn subjects(
+    query: &'static Named,
+    app: &App,
+    by: &By,
+    asked: &Asked,
+    posted: Option<i64>,
+) -> Result<(), Problem> {
     for (parameter, value) in query.takes.iter().zip(&asked.values) {
         let Some(key) = value.clone().filter(|_| query.is_in_address(parameter)) else {
             continue;
         };
         let source = Source::of(parameter.table.context, parameter.table.name)?;
         let (sight, keys) = (source.sight_of(by), vec![key.clone()]);
-        let found = read::rows(&app.pools.reader, by.tenant, Plan::OfValues, move || {
+        let read = read::rows(app, source.context, by.tenant, posted, Plan::OfValues, move || {
             let columns: Vec<_> = parameter.of().into_iter().collect();
             sql::row(source.table, &columns, &keys, &sight)
         });
-        if found.await?.is_empty() {
+        if read.await?.rows.is_empty() {
             return Err(no_row(source, &key.text()));
         }
     }

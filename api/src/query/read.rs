@@ -1,9 +1,16 @@
-//! Runs a query as `daybook_reader`, seeing one tenant.
+//! Runs a query as `daybook_reader`, seeing one tenant, and says up to where the tables were posted that it saw.
 
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use projections::Context;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Executor as _, PgPool, Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use super::POSTED_SECONDS_MAX;
+use crate::app::App;
 use crate::problem::{self, Problem};
 
 /// For which values a statement is planned.
@@ -17,28 +24,153 @@ pub enum Plan {
 
 /// How often a statement is tried that a swap of generations broke.
 const SWAPS_MAX: usize = 3;
+/// Bytes of rows that one query gives, however few they are; the first row comes whatever it weighs.
+pub const ROWS_BYTES_MAX: usize = 8 << 20;
 
-/// The rows of a query. It runs to its end even if the client hangs up, so that no connection goes
-/// back to the pool with a transaction open.
+/// What a query saw.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub rows: Vec<PgRow>,
+    /// The checkpoint of the context's tables, read in the same transaction before the rows: they show
+    /// everything up to there.
+    pub posted: i64,
+    /// Whether rows were left out because these weigh enough.
+    pub is_cut: bool,
+}
+
+/// The rows of a query, of tables that are posted up to `after`. It runs to its end even if the client hangs
+/// up, so that no connection goes back to the pool with a transaction open.
 ///
 /// # Errors
-/// 503 when the database does not answer or the query takes too long.
-pub async fn rows<B>(pool: &PgPool, tenant: Uuid, plan: Plan, build: B) -> Result<Vec<PgRow>, Problem>
+/// 503 when the tables are not posted so far, the database does not answer or the query takes too long.
+pub async fn rows<B>(
+    app: &App,
+    context: &'static Context,
+    tenant: Uuid,
+    after: Option<i64>,
+    plan: Plan,
+    build: B,
+) -> Result<Read, Problem>
 where
-    B: Fn() -> QueryBuilder<'static, Postgres> + Send + 'static,
+    B: Fn() -> QueryBuilder<'static, Postgres> + Send + Sync + 'static,
 {
-    let pool = pool.clone();
-    let reading = async move {
-        let mut tried = 1;
-        loop {
-            match once(&pool, tenant, plan, build()).await {
-                Err(error) if tried < SWAPS_MAX && met_a_swap(&error) => tried += 1,
-                outcome => return outcome,
+    let mode = match plan {
+        Plan::OfValues => "force_custom_plan",
+        Plan::OfStatement => "force_generic_plan",
+    };
+    // Row-level security asks for the tenant. Read here, the checkpoint costs no round trip of its own.
+    let begin = format!(
+        "begin read only; select book.posted('{}') as posted, set_config('daybook.tenant', '{tenant}', true), \
+         set_config('plan_cache_mode', '{mode}', true)",
+        context.name
+    );
+    let question = Arc::new((begin, build));
+    let read = || {
+        let (pool, question) = (app.pools.reader.clone(), question.clone());
+        let reading = async move {
+            let (begin, build) = &*question;
+            let mut tried = 1;
+            loop {
+                match once(&pool, begin, after, build()).await {
+                    Err(error) if tried < SWAPS_MAX && met_a_swap(&error) => tried += 1,
+                    outcome => return outcome,
+                }
             }
+        };
+        async {
+            let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
+            let read = read.map_err(told)?;
+            let posted = read.posted;
+            Ok((read, posted))
         }
     };
-    let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
-    read.map_err(|error| match code(&error).as_deref() {
+    posted(app, context, after, read).await.map(|(read, _)| read)
+}
+
+/// What is read once the context is posted up to `after`, with the checkpoint that it was read at. What this
+/// process remembers of checkpoints says when to read; only what was read says that it was enough, since a crash
+/// of the database may have taken a checkpoint back.
+///
+/// # Errors
+/// 503 when it takes too long; what the reading fails with.
+pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
+    app: &App,
+    context: &'static Context,
+    after: Option<i64>,
+    read: impl Fn() -> F,
+) -> Result<(T, i64), Problem> {
+    let Some(position) = after else { return read().await };
+    let until = Instant::now() + Duration::from_secs(POSTED_SECONDS_MAX);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if !app.posted.wait(context, position, left).await? {
+            let detail = format!(
+                "{} has not posted position {position} within {POSTED_SECONDS_MAX} s",
+                context.name
+            );
+            return Err(Problem::new(problem::NOT_YET_POSTED, detail));
+        }
+        let (read, posted) = read().await?;
+        if posted >= position {
+            return Ok((read, posted));
+        }
+        app.posted.shown(context, posted);
+    }
+}
+
+/// The rows, unless the tables are not posted so far: then none.
+async fn once(
+    pool: &PgPool,
+    begin: &str,
+    after: Option<i64>,
+    mut query: QueryBuilder<'static, Postgres>,
+) -> Result<Read, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let read = within(&mut connection, begin, after, &mut query).await;
+    let end = if read.is_ok() { "commit" } else { "rollback" };
+    if let Err(error) = connection.execute(end).await {
+        // Nobody is to meet what is still open there.
+        drop(connection.detach());
+        return read.and(Err(error));
+    }
+    read
+}
+
+async fn within(
+    connection: &mut PgConnection,
+    begin: &str,
+    after: Option<i64>,
+    query: &mut QueryBuilder<'static, Postgres>,
+) -> Result<Read, sqlx::Error> {
+    let begun = connection.fetch_all(begin).await?;
+    let mut read = Read {
+        posted: begun.first().map_or(Ok(0), |row| row.try_get("posted"))?,
+        ..Read::default()
+    };
+    if after.is_some_and(|position| position > read.posted) {
+        return Ok(read);
+    }
+    let mut bytes = 0;
+    let mut rows = query.build().fetch(connection);
+    // Read to the end in any case: what is left out is not kept.
+    while let Some(row) = rows.try_next().await? {
+        bytes += weight(&row);
+        read.is_cut |= bytes > ROWS_BYTES_MAX && !read.rows.is_empty();
+        if !read.is_cut {
+            read.rows.push(row);
+        }
+    }
+    drop(rows);
+    Ok(read)
+}
+
+fn weight(row: &PgRow) -> usize {
+    let cells = (0..row.len()).filter_map(|index| row.try_get_raw(index).ok());
+    cells.map(|cell| cell.as_bytes().map_or(0, <[u8]>::len)).sum()
+}
+
+fn told(error: sqlx::Error) -> Problem {
+    match code(&error).as_deref() {
         Some("57014") => Problem::new(
             problem::OVERLOADED,
             "the query took too long; ask for less, or by another column",
@@ -47,28 +179,13 @@ where
         Some("42P01" | "3F000") => {
             Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet")
         }
+        // Before the tables of a former version are replaced; names of columns are never a client's.
+        Some("42703") => Problem::new(
+            problem::NOT_YET_POSTED,
+            "the tables of this context are a former version's, and are being rebuilt",
+        ),
         _ => error.into(),
-    })
-}
-
-async fn once(
-    pool: &PgPool,
-    tenant: Uuid,
-    plan: Plan,
-    mut query: QueryBuilder<'static, Postgres>,
-) -> Result<Vec<PgRow>, sqlx::Error> {
-    let mode = match plan {
-        Plan::OfValues => "force_custom_plan",
-        Plan::OfStatement => "force_generic_plan",
-    };
-    // Row-level security asks for the tenant.
-    let begin = format!(
-        "begin read only; select set_config('daybook.tenant', '{tenant}', true), set_config('plan_cache_mode', '{mode}', true)"
-    );
-    let mut transaction = pool.begin_with(begin).await?;
-    let rows = query.build().fetch_all(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(rows)
+    }
 }
 
 /// What a statement can meet while schemas are renamed: a plan whose columns changed, a table or

@@ -25,6 +25,7 @@ type Sql = QueryBuilder<'static, Postgres>;
 #[must_use]
 pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
     let compared: Vec<_> = cursor::compared(table, query.order)
+        .iter()
         .map(|column| (column.kind, named("t", column.name)))
         .collect();
     let mut sql = select(table, &query.columns, &compared, sight);

@@ -36,6 +36,8 @@ struct Kept {
     sequence: i64,
     /// Bytes of the payloads that it was folded from.
     bytes: usize,
+    /// Whether anything that it was folded from tells who a person is.
+    is_personal: bool,
 }
 
 impl Kept {
@@ -50,6 +52,7 @@ impl From<Loaded> for Kept {
             state: loaded.state,
             sequence: loaded.sequence,
             bytes: loaded.bytes,
+            is_personal: loaded.until.is_some(),
         }
     }
 }
@@ -113,6 +116,7 @@ impl States {
                     state,
                     sequence: recorded.sequence,
                     bytes: payload_bytes + if is_carried { 0 } else { before.bytes },
+                    is_personal: false,
                 })
             }
             None if is_wanted => {
@@ -122,7 +126,7 @@ impl States {
             None => None,
         };
         let state = kept.as_ref().map(|kept| kept.state.clone());
-        if let Some(kept) = kept.filter(|_| !is_personal) {
+        if let Some(kept) = kept.filter(|kept| !is_personal && !kept.is_personal) {
             self.lock().put((fact.aggregate_type, fact.id), kept);
         }
         Ok(state.filter(|_| is_wanted))
@@ -138,6 +142,7 @@ impl States {
                 state: recorded.event.unborn(),
                 sequence: 0,
                 bytes: 0,
+                is_personal: false,
             })
         })
     }
@@ -157,6 +162,7 @@ mod tests {
             state: Arc::new(()),
             sequence: 1,
             bytes,
+            is_personal: false,
         }
     }
 

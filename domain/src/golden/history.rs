@@ -15,7 +15,8 @@ use crate::cloudwatcher::request::DeviceRequest;
 use crate::cloudwatcher::supplier::Supplier;
 use crate::identity::department::Department;
 use crate::identity::role::Role;
-use crate::identity::user::User;
+use crate::identity::sign_in::SignIns;
+use crate::identity::user::{Event as UserEvent, User};
 use crate::register::Register;
 
 /// 2026-01-05T08:00:00Z, a Monday.
@@ -68,6 +69,7 @@ pub(super) fn written() -> Vec<Value> {
     transfers::transfers(&mut ledger);
     devices::devices(&mut ledger);
     farewells(&mut ledger);
+    ledger.send::<SignIns>(BEN, json!({"record": {}}));
     ledger.events()
 }
 
@@ -79,7 +81,7 @@ fn people(ledger: &mut Ledger) {
         )
         .send::<Role>(ADMIN, json!({"define": {"name": "Admin", "description": "Everything", "permissions": ["*"]}}))
         .send::<User>(ADA, json!({"assign-role": {"role_id": ADMIN}}))
-        .send::<User>(ADA, json!({"sign-in": {}}))
+        .wrote::<User>(ADA, &UserEvent::UserSignedIn {})
         .send::<User>(BEN, json!({"register": {"email": "ben@example.com", "name": "Ben"}}))
         .send::<User>(CLEO, json!({"register": {"email": "cleo@example.com", "name": "Cleo", "oauth_provider": "local"}}))
         .send::<Role>(BUYER, json!({"define": {"name": "Buyer", "permissions": ["cloudwatcher.order.draft", "audit.read"]}}))

@@ -90,6 +90,18 @@ impl Ledger {
         self.carry_out(&[sending::<D>(stream, &command)], Some(reason))
     }
 
+    /// An event that no command makes any more, as an earlier program wrote it.
+    pub(super) fn wrote<D: Decider>(&mut self, stream: Uuid, event: &D::Event) -> &mut Self {
+        self.now += STEP;
+        let circumstances = Circumstances {
+            by: self.actor,
+            at: self.now,
+            reason: None,
+        };
+        self.book.wrote::<D>(stream, event, &circumstances).unwrap();
+        self
+    }
+
     /// Commands that are carried out as one.
     pub(super) fn carry_out(&mut self, sendings: &[Sending], reason: Option<&str>) -> &mut Self {
         self.now += STEP;

@@ -134,8 +134,6 @@ pub enum Command {
     Deactivate {},
     /// Lets a deactivated user act again, with the roles and departments that they had.
     Reactivate {},
-    /// Records that an active user signed in.
-    SignIn {},
     /// Destroys the key under which the person's data is kept. This cannot be undone: email, name
     /// and provider id become unreadable everywhere, and roles and departments are taken away.
     Erase {},
@@ -176,6 +174,7 @@ pub enum Event {
     },
     UserDeactivated {},
     UserReactivated {},
+    /// Of the time before sign-ins had streams of their own; no command makes it any more.
     UserSignedIn {},
     UserErased {
         /// Ids of the role assignments that ended.

@@ -109,6 +109,7 @@ impl Project for OrderApprovalRow {
                 split_with,
             } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 order_id: recorded.stream,
                 approver_id: *approver_id,
@@ -205,6 +206,7 @@ impl Project for ApprovalDelegationRow {
                 granted_at: _,
             } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 user_id: recorded.stream,
                 delegate_id: *to,

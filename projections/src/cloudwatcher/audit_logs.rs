@@ -61,10 +61,11 @@ row! {
         change_reason: Option<String>,
         /// Where the request came from.
         ip_address: Option<IpAddr>,
-        /// The event's place in the book.
-        position: i64,
         /// When it happened.
         created_at: DateTime<Utc>,
+        /// Its place among the rows that the event changed, from 1: table by table, parents before what refers to
+        /// them, and in each in the order in which the event names them.
+        place: i32,
     }
     generated {}
     find { id, table_name, operation, record_id, user_id, created_at }
@@ -83,6 +84,7 @@ impl Audit for AuditLogRow {
             record,
             image,
             user,
+            place,
         } = entry;
         let (operation, old_values, new_values) = match image {
             Image::Insert { new } => (Operation::Insert, None, Some(new)),
@@ -103,6 +105,7 @@ impl Audit for AuditLogRow {
             ip_address: recorded.metadata.ip.as_deref().and_then(|ip| ip.parse().ok()),
             position: recorded.position,
             created_at: recorded.at,
+            place,
         }
     }
 

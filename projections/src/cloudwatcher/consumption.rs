@@ -67,6 +67,7 @@ impl Project for PartConsumptionRow {
         };
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,
+            position: recorded.position,
             id,
             part_id: stock.part_id,
             variant_id: stock.variant_id,

@@ -84,6 +84,7 @@ impl Project for CloudFileRefRow {
                 uploaded_at,
             } => Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 request_id: recorded.stream,
                 response_id: *response_id,
@@ -170,6 +171,7 @@ impl Project for AgentDecisionRow {
         };
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,
+            position: recorded.position,
             id,
             request_id: recorded.stream,
             agent_name: agent_name.clone(),
@@ -237,6 +239,7 @@ impl Project for DeviceConnectionRow {
                 connected_at,
             } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 device_id: device_id.clone(),
                 user_id: *user_id,

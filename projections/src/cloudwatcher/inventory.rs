@@ -75,6 +75,7 @@ impl Project for InventoryRow {
         {
             return Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 part_id: stock.part_id,
                 variant_id: stock.variant_id,

@@ -65,6 +65,7 @@ impl Project for OrderHistoryRow {
         }
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,
+            position: recorded.position,
             id,
             order_id: recorded.stream,
             event_type: event_type.to_owned(),

@@ -94,6 +94,7 @@ impl Project for OrderRow {
                 from_location_id,
             } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 request_id: *request_id,
                 order_type: *order_type,
@@ -245,6 +246,11 @@ row! {
     find { id, order_id, part_id, supplier_id, created_at }
     scope { Scope::Through { column: "order_id", parent: "orders" } }
     masked {}
+    lines {
+        /// Its place among the items that came with it, from 1, in the order in which they were entered; an item that
+        /// was added later has a higher `position`.
+        place,
+    }
 }
 
 impl Project for OrderItemRow {
@@ -280,8 +286,10 @@ impl Project for OrderItemRow {
         let AnyEvent::Order(event) = &recorded.event else {
             return Ok(row);
         };
-        let added = |item: &Item| Self {
+        let added = |item: &Item, place| Self {
             tenant_id: recorded.tenant_id,
+            position: recorded.position,
+            place,
             id,
             order_id: recorded.stream,
             part_id: item.part_id,
@@ -294,14 +302,19 @@ impl Project for OrderItemRow {
             created_at: recorded.at,
         };
         Ok(match event {
-            Event::OrderDrafted { items, .. } => items.iter().find(|item| item.item_id == id).map(added),
-            Event::OrderItemAdded { item } => Some(added(item)),
+            Event::OrderDrafted { items, .. } => items
+                .iter()
+                .zip(1..)
+                .find(|(item, _)| item.item_id == id)
+                .map(|(item, place)| added(item, place)),
+            Event::OrderItemAdded { item } => Some(added(item, 1)),
             Event::OrderItemChanged { item, was: _ } => {
                 let row = existing(row)?;
                 Some(Self {
+                    position: row.position,
                     created_at: row.created_at,
                     quantity_received: row.quantity_received,
-                    ..added(item)
+                    ..added(item, row.place)
                 })
             }
             Event::OrderItemRemoved { .. } => existing(row).map(|_| None)?,

@@ -2,6 +2,7 @@
 
 mod demands;
 mod past;
+mod places;
 mod stock;
 mod wish;
 

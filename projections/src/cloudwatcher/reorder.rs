@@ -114,6 +114,7 @@ impl Project for ReorderSuggestionRow {
                     },
             } => Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 inventory_id: recorded.stream,
                 part_id: stock.part_id,

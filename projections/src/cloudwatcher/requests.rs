@@ -86,6 +86,7 @@ impl Project for RequestRow {
                 received_at: _,
             } => Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 device_id: device_id.clone(),
                 request_type: request_type.clone(),
@@ -130,6 +131,10 @@ row! {
     find { id, request_id, key, created_at }
     scope { Scope::Tenant }
     masked {}
+    lines {
+        /// Its place among the attributes that came with it, from 1; they come by name.
+        place,
+    }
 }
 
 impl Project for RequestMetadataRow {
@@ -161,14 +166,22 @@ impl Project for RequestMetadataRow {
         };
         match event {
             Event::RequestReceived { metadata, .. } | Event::RequestAnnotated { metadata } => {
-                let named = |(key, _): &(&String, &String)| DeviceRequest::metadata_id(recorded.stream, key) == id;
-                Ok(metadata.iter().find(named).map(|(key, value)| Self {
-                    tenant_id: recorded.tenant_id,
-                    id,
-                    request_id: recorded.stream,
-                    key: key.clone(),
-                    value: value.clone(),
-                    created_at: row.map_or(recorded.at, |row| row.created_at),
+                let named =
+                    |((key, _), _): &((&String, &String), i32)| DeviceRequest::metadata_id(recorded.stream, key) == id;
+                Ok(metadata.iter().zip(1..).find(named).map(|((key, value), place)| {
+                    let first = (recorded.position, place, recorded.at);
+                    let came = row.map_or(first, |row| (row.position, row.place, row.created_at));
+                    let (position, place, created_at) = came;
+                    Self {
+                        tenant_id: recorded.tenant_id,
+                        position,
+                        place,
+                        id,
+                        request_id: recorded.stream,
+                        key: key.clone(),
+                        value: value.clone(),
+                        created_at,
+                    }
                 }))
             }
             Event::RequestArchived { .. } => existing(row).map(|_| None),

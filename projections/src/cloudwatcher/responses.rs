@@ -68,15 +68,18 @@ impl Project for ResponseRow {
             return Ok(row);
         };
         let written = |row: Option<Self>, status, content: Value, ai_processed| {
+            let came = row.map_or((recorded.position, recorded.at), |row| (row.position, row.created_at));
+            let (position, created_at) = came;
             Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
+                position,
                 id,
                 request_id: recorded.stream,
                 status,
                 content,
                 ai_processed,
                 delivered_at: None,
-                created_at: row.map_or(recorded.at, |row| row.created_at),
+                created_at,
                 updated_at: recorded.at,
             }))
         };
@@ -125,6 +128,10 @@ row! {
     find { id, response_id, key, created_at }
     scope { Scope::Tenant }
     masked {}
+    lines {
+        /// Its place among the attributes that came with it, from 1; they come by name.
+        place,
+    }
 }
 
 impl Project for ResponseMetadataRow {
@@ -173,9 +180,12 @@ impl Project for ResponseMetadataRow {
             | Event::RequestFailed {
                 response_id, metadata, ..
             } => {
-                let named = |(key, _): &(&String, &String)| DeviceRequest::metadata_id(*response_id, key) == id;
-                Ok(metadata.iter().find(named).map(|(key, value)| Self {
+                let named =
+                    |((key, _), _): &((&String, &String), i32)| DeviceRequest::metadata_id(*response_id, key) == id;
+                Ok(metadata.iter().zip(1..).find(named).map(|((key, value), place)| Self {
                     tenant_id: recorded.tenant_id,
+                    position: recorded.position,
+                    place,
                     id,
                     response_id: *response_id,
                     key: key.clone(),

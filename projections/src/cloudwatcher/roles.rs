@@ -52,6 +52,7 @@ impl Project for RoleRow {
         Ok(Some(match event {
             Event::RoleDefined { name, description, .. } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 name: name.clone(),
                 description: description.clone(),
@@ -97,6 +98,10 @@ row! {
     find { id, role_id, permission, created_at }
     scope { Scope::Tenant }
     masked {}
+    lines {
+        /// Its place among those that were granted with it, from 1.
+        place,
+    }
 }
 
 impl Project for RolePermissionRow {
@@ -118,8 +123,10 @@ impl Project for RolePermissionRow {
         let AnyEvent::Role(event) = &recorded.event else {
             return Ok(row);
         };
-        let granted = |permission: &String| Self {
+        let granted = |permission: &String, place| Self {
             tenant_id: recorded.tenant_id,
+            position: recorded.position,
+            place,
             id,
             role_id: recorded.stream,
             permission: permission.clone(),
@@ -128,9 +135,10 @@ impl Project for RolePermissionRow {
         Ok(match event {
             Event::RoleDefined { grants, .. } => grants
                 .iter()
-                .find(|grant| grant.id == id)
-                .map(|grant| granted(&grant.permission)),
-            Event::PermissionGranted { permission, .. } => Some(granted(permission)),
+                .zip(1..)
+                .find(|(grant, _)| grant.id == id)
+                .map(|(grant, place)| granted(&grant.permission, place)),
+            Event::PermissionGranted { permission, .. } => Some(granted(permission, 1)),
             Event::PermissionRevoked { .. } | Event::RoleRetired { .. } => existing(row).map(|_| None)?,
             Event::RoleDescribed { .. } => row,
         })

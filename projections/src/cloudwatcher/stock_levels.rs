@@ -62,9 +62,12 @@ impl Project for StockLevelRow {
             return Ok(row);
         };
         // Several streams write the row, each what it adds: so it is their sum in whatever order they come.
-        let (qty, last_updated) = row.map_or((0, recorded.at), |row| (row.qty, row.last_updated));
+        let (qty, position, last_updated) = row.map_or((0, recorded.position, recorded.at), |row| {
+            (row.qty, row.position, row.last_updated)
+        });
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,
+            position: position.min(recorded.position),
             id,
             part_id: stock.part_id,
             location_id: stock.location_id,

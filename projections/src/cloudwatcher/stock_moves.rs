@@ -212,6 +212,7 @@ impl Project for StockMoveRow {
         };
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,
+            position: recorded.position,
             id,
             inventory_id: recorded.stream,
             part_id: stock.part_id,
@@ -316,6 +317,7 @@ impl Project for StockReservationRow {
                 after: _,
             } => Ok(Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 reservation_id: *reservation_id,
                 inventory_id: recorded.stream,

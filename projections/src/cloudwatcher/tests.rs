@@ -1,9 +1,11 @@
 //! Folds: the past in, rows out.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::cloudwatcher::inventory::{Event as Stock, StockKey};
 use domain::cloudwatcher::order::{Event as Order, Item, Quantity};
 use domain::cloudwatcher::supplier::Supplier;
 use domain::cloudwatcher::{OrderStatus, OrderType};
+use domain::identity::sign_in::Event as SignIn;
 use domain::identity::user::Event as User;
 use domain::register::Change;
 use domain::{AnyEvent, Metadata, Recorded, SYSTEM, Sealed};
@@ -13,6 +15,7 @@ use uuid::Uuid;
 
 use super::order_history::OrderHistoryRow;
 use super::orders::{OrderItemRow, OrderRow};
+use super::stock_levels::StockLevelRow;
 use super::suppliers::SupplierRow;
 use super::users::{UserRoleRow, UserRow};
 use crate::fold::{FoldError, Project};
@@ -75,6 +78,14 @@ fn drafted() -> AnyEvent {
 }
 
 fn drafted_by(drafted_by: Uuid) -> AnyEvent {
+    drafted_as(drafted_by, vec![item(1), item(2)])
+}
+
+fn drafted_with(items: Vec<Item>) -> AnyEvent {
+    drafted_as(BUYER, items)
+}
+
+fn drafted_as(drafted_by: Uuid, items: Vec<Item>) -> AnyEvent {
     AnyEvent::Order(Order::OrderDrafted {
         order_type: OrderType::Purchase,
         department_id: Uuid::from_u128(0xd),
@@ -82,7 +93,7 @@ fn drafted_by(drafted_by: Uuid) -> AnyEvent {
         request_id: Some(Uuid::from_u128(0x4)),
         note: None,
         duplicate_of: None,
-        items: vec![item(1), item(2)],
+        items,
         drafted_by,
         tolerance_percent: 10,
         location_id: None,
@@ -318,6 +329,29 @@ fn a_changed_item_keeps_when_it_was_added() {
 }
 
 #[test]
+fn lines_keep_the_order_in_which_they_were_entered() {
+    let added = |id| AnyEvent::Order(Order::OrderItemAdded { item: item(id) });
+    let (changed, was) = (Item { quantity: 5, ..item(1) }, item(1).terms());
+    let item_id = Uuid::from_u128(2);
+    let events = [
+        drafted_with(vec![item(9), item(2), item(1)]),
+        added(8),
+        AnyEvent::Order(Order::OrderItemRemoved { item_id, was: None }),
+        added(4),
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+        AnyEvent::Order(received(1)),
+    ];
+    let place = |id: u128| {
+        let row = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(id), events.to_vec()).unwrap();
+        row.map(|row| (row.position, row.place))
+    };
+    assert_eq!(
+        [9, 2, 1, 8, 4].map(place),
+        [Some((1, 1)), None, Some((1, 3)), Some((2, 1)), Some((4, 1))]
+    );
+}
+
+#[test]
 fn a_removed_item_is_gone() {
     let item_id = Uuid::from_u128(2);
     let events = vec![
@@ -363,6 +397,7 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
                 oauth_id,
             }),
             AnyEvent::User(User::UserSignedIn {}),
+            AnyEvent::SignIns(SignIn::SignedIn {}),
             AnyEvent::User(User::UserRenamed { name }),
             AnyEvent::User(User::UserErased {
                 unassigned: Vec::new(),
@@ -375,6 +410,53 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
     let rebuilt = folded::<UserRow>(BUYER, &STREAM, events(Sealed::Erased, Sealed::Erased, Sealed::Erased)).unwrap();
     assert_eq!(live, rebuilt);
     assert_eq!(live.unwrap().email, format!("erased-{STREAM}@invalid"));
+}
+
+#[test]
+fn the_last_sign_in_is_the_latest_of_both_kinds_in_whatever_order_they_are_posted() {
+    let registered = AnyEvent::User(User::UserRegistered {
+        email: Sealed::Open("ada@example.com".to_owned()),
+        name: Sealed::Open("Ada".to_owned()),
+        oauth_provider: None,
+        oauth_id: None,
+    });
+    let deactivated = AnyEvent::User(User::UserDeactivated {});
+    let erased = AnyEvent::User(User::UserErased {
+        unassigned: Vec::new(),
+        left: Vec::new(),
+    });
+    let row = |order: &[i64], events: &[&AnyEvent]| {
+        let fold = |row, (&n, &event): (&i64, &&AnyEvent)| {
+            UserRow::fold(row, &STREAM, &recorded(BUYER, n, event.clone())).unwrap()
+        };
+        order.iter().zip(events).fold(None, fold).unwrap()
+    };
+    let (before, now) = (
+        AnyEvent::User(User::UserSignedIn {}),
+        AnyEvent::SignIns(SignIn::SignedIn {}),
+    );
+    let in_order = row(&[1, 2, 3], &[&registered, &before, &now]);
+    assert_eq!((in_order.last_login, in_order.updated_at), (Some(at(3)), at(1)));
+    assert_eq!(row(&[1, 3, 2], &[&registered, &now, &before]), in_order);
+    // Also when the person was deactivated since, and when they are gone.
+    let away = row(&[1, 2, 3], &[&registered, &now, &deactivated]);
+    assert_eq!(row(&[1, 3, 2], &[&registered, &deactivated, &now]), away);
+    let gone = row(&[1, 2, 3], &[&registered, &now, &erased]);
+    assert_eq!(gone.last_login, None);
+    assert_eq!(row(&[1, 3, 2], &[&registered, &erased, &now]), gone);
+}
+
+#[test]
+fn a_sign_in_waits_for_a_user_who_is_not_posted() {
+    let sign_in = recorded(BUYER, 2, AnyEvent::SignIns(SignIn::SignedIn {}));
+    assert_eq!(UserRow::keys(&sign_in), [STREAM]);
+    assert!(matches!(
+        UserRow::fold(None, &STREAM, &sign_in),
+        Err(FoldError::MissingRow { .. })
+    ));
+    const {
+        assert!(!UserRow::OWNED, "its stream's first event meets a row that is there");
+    }
 }
 
 #[test]
@@ -393,6 +475,33 @@ fn erasing_a_user_takes_their_roles() {
         folded::<UserRoleRow>(BUYER, &assignment_id, vec![assigned, erased]),
         Ok(None)
     );
+}
+
+#[test]
+fn a_level_of_several_streams_has_the_lowest_position_in_whichever_order_they_come() {
+    let opened = |position: i64| {
+        let stock = StockKey {
+            part_id: Uuid::from_u128(0x70),
+            variant_id: Some(Uuid::from_u128(u128::try_from(position).unwrap())),
+            location_id: Uuid::from_u128(0x10c),
+        };
+        let event = Stock::InventoryOpened {
+            stock,
+            department_id: Uuid::from_u128(0xd),
+            reorder_point: None,
+            reorder_quantity: None,
+        };
+        recorded(BUYER, position, AnyEvent::Inventory(event))
+    };
+    let level = |positions: [i64; 2]| {
+        let mut row: Option<StockLevelRow> = None;
+        for event in positions.map(opened) {
+            row = StockLevelRow::fold(row, &StockLevelRow::keys(&event)[0], &event).unwrap();
+        }
+        row.unwrap()
+    };
+    assert_eq!(level([3, 8]), level([8, 3]));
+    assert_eq!(level([8, 3]).position, 3);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Who works here, what they may do and where they belong.
 
 use chrono::{DateTime, Utc};
+use domain::identity::sign_in;
 use domain::identity::user::Event;
 use domain::{AnyEvent, Recorded, Sealed};
 use uuid::Uuid;
@@ -41,12 +42,13 @@ row! {
     personal { email, name, oauth_id }
 }
 
+// Not OWNED: the first of a person's sign-ins meets the row that the stream of the user has made.
 impl Project for UserRow {
-    const OWNED: bool = true;
-
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::User(event) = &recorded.event else {
-            return Vec::new();
+        let event = match &recorded.event {
+            AnyEvent::User(event) => event,
+            AnyEvent::SignIns(sign_in::Event::SignedIn {}) => return vec![recorded.stream],
+            _ => return Vec::new(),
         };
         match event {
             Event::UserRegistered { .. }
@@ -64,8 +66,12 @@ impl Project for UserRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::User(event) = &recorded.event else {
-            return Ok(row);
+        let event = match &recorded.event {
+            AnyEvent::User(event) => event,
+            AnyEvent::SignIns(sign_in::Event::SignedIn {}) => {
+                return existing(row).map(|row| Some(row.signed_in(recorded)));
+            }
+            _ => return Ok(row),
         };
         let updated_at = recorded.at;
         Ok(Some(match event {
@@ -76,6 +82,7 @@ impl Project for UserRow {
                 oauth_id,
             } => Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 email: email.open().cloned().unwrap_or_else(|| erased_email(id)),
                 name: opened_name(name),
@@ -109,10 +116,7 @@ impl Project for UserRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::UserSignedIn {} => Self {
-                last_login: Some(recorded.at),
-                ..existing(row)?
-            },
+            Event::UserSignedIn {} => existing(row)?.signed_in(recorded),
             // The same as folding the earlier events after the key is gone, so that a rebuild agrees.
             Event::UserErased { .. } => Self {
                 email: erased_email(id),
@@ -129,6 +133,21 @@ impl Project for UserRow {
             | Event::UserDepartmentJoined { .. }
             | Event::UserDepartmentLeft { .. } => return Ok(row),
         }))
+    }
+}
+
+impl UserRow {
+    /// The row of the user once they signed in. It comes to the same in whatever order the two streams that tell of
+    /// sign-ins are posted: one of them may have been parked, even until the person was erased.
+    fn signed_in(self, recorded: &Recorded<AnyEvent>) -> Self {
+        let is_erased = !self.is_active && self.email == erased_email(self.id);
+        if is_erased {
+            return self;
+        }
+        Self {
+            last_login: self.last_login.max(Some(recorded.at)),
+            ..self
+        }
     }
 }
 
@@ -186,6 +205,7 @@ impl Project for UserRoleRow {
         Ok(match event {
             Event::UserRoleAssigned { role_id, .. } => Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 user_id: recorded.stream,
                 role_id: *role_id,
@@ -246,6 +266,7 @@ impl Project for UserDepartmentRow {
         Ok(match event {
             Event::UserDepartmentJoined { department_id, .. } => Some(Self {
                 tenant_id: recorded.tenant_id,
+                position: recorded.position,
                 id,
                 user_id: recorded.stream,
                 dept_id: *department_id,

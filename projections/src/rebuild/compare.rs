@@ -49,7 +49,8 @@ pub(super) async fn compare(
     ledger: &mut Ledger,
     with_live: bool,
 ) -> Result<Compared, PostError> {
-    let mut live_connection = work.pools.projector.acquire().await?;
+    // Its own: whoever fails while it reads gives it up with whatever is under way.
+    let mut live_connection = work.pools.projector.acquire().await?.detach();
     let mut snapshot = live_connection
         .begin_with("begin isolation level repeatable read, read only")
         .await?;
@@ -127,7 +128,9 @@ async fn compare_table(
             checksum(live, &sides.live.schema, table, &both).await
         }
     };
-    let ((new_rows, new_sum), (live_rows, live_sum)) = tokio::try_join!(new_sum, live_sum)?;
+    // Both to their end, also when one fails: a connection is not given up in the middle of a statement.
+    let (new_sum, live_sum) = tokio::join!(new_sum, live_sum);
+    let ((new_rows, new_sum), (live_rows, live_sum)) = (new_sum?, live_sum?);
     compared.rows.push((table.to_owned(), new_rows));
     if !with_live || (only_one.is_empty() && (live_rows, live_sum) == (new_rows, new_sum)) {
         return Ok(());

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{Phase, Work};
 use crate::error::PostError;
-use crate::generation::{self, Generation, State, execute, posting_connection};
+use crate::generation::{self, Generation, State, execute, loading_connection};
 use crate::ledger::{self, Ledger};
 use crate::page::{Page, Parked};
 use crate::park;
@@ -38,6 +38,8 @@ pub(super) async fn load(
         match load_fast(work, connection, compare).await {
             Err(failed) if !failed.is_transient() => {
                 warn!(context = work.context.name, error = %failed, "an event does not fit; loading with all constraints");
+                // Another one: nobody knows what the failure left of the former.
+                *connection = loading_connection(&work.pools.projector).await?;
                 if let Some(failed) = Generation::find(connection, work.context, State::Building).await? {
                     failed.drop(connection, work.context).await?;
                 }
@@ -61,7 +63,7 @@ async fn load_fast(
     let appended = without_keys(work, connection, &new.schema).await?;
     let mut ledger = Ledger::open(connection, work.context, new).await?;
     let copying = match &mut ledger.auditing {
-        Some(auditing) => Some(auditing.beside(posting_connection(&work.pools.projector).await?)),
+        Some(auditing) => Some(auditing.beside(loading_connection(&work.pools.projector).await?)),
         None => None,
     };
     let loaded = load_all(work, connection, &mut ledger, compare).await;
@@ -171,7 +173,8 @@ async fn load_windows(
         drop(sender);
         Ok::<(), PostError>(())
     };
-    let writing = async {
+    // Neither is ever given up in the middle of a statement: each goes on until the other's end reaches it.
+    let writing = async move {
         while let Some(page) = windows.recv().await {
             if let Some(unreadable) = page.parks.first() {
                 let (position, error) = (unreadable.position, unreadable.error.clone());
@@ -184,7 +187,8 @@ async fn load_windows(
         }
         Ok(())
     };
-    tokio::try_join!(reading, writing).map(|_| ())
+    let (read, written) = tokio::join!(reading, writing);
+    written.and(read)
 }
 
 /// Posts pages as the projector does until `target`.
@@ -264,7 +268,7 @@ async fn execute_all(
 }
 
 async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnection, PostError> {
-    let mut connection = posting_connection(&work.pools.projector).await?;
+    let mut connection = loading_connection(&work.pools.projector).await?;
     let settings =
         format!("set search_path = \"{schema}\", public; set maintenance_work_mem = '256MB'; set enable_seqscan = on");
     execute(&mut connection, &settings).await?;

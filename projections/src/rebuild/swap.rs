@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{Phase, Work, load};
 use crate::error::PostError;
-use crate::generation::{Generation, State, execute, schema_aside};
+use crate::generation::{Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
 use crate::ledger::Ledger;
 use crate::page::Page;
 
@@ -61,7 +61,10 @@ async fn try_swap(
     let mut transaction = connection.begin().await?;
     execute(
         &mut transaction,
-        &format!("set local synchronous_commit = on; set local lock_timeout = {LOCK_MS_MAX}"),
+        &format!(
+            "set local synchronous_commit = on; set local lock_timeout = {LOCK_MS_MAX};
+             set local idle_in_transaction_session_timeout = '{POSTING_IDLE_SECONDS_MAX}s'"
+        ),
     )
     .await?;
     let locked = Instant::now();

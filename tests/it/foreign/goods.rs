@@ -553,7 +553,9 @@ impl Goods {
             ("users", "unassign-role") => (json!({"role_id": self.id("roles")}), 200),
             ("users", "join-department") => (json!({"department_id": self.id("elsewhere")}), 200),
             ("users", "leave-department") => (json!({"department_id": self.id("elsewhere")}), 200),
-            ("users", "deactivate" | "reactivate" | "sign-in" | "erase") => (none(), 200),
+            ("users", "deactivate" | "reactivate" | "erase") => (none(), 200),
+            // Of somebody who stays.
+            ("sign-ins", "record") => return Some((self.id("buyers"), none(), 200)),
             ("roles", "define") => (json!({"name": "again"}), 422),
             ("roles", "describe") => (json!({"name": "described"}), 200),
             ("roles", "grant") => (json!({"permission": "plover.read"}), 200),

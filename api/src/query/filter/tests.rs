@@ -16,11 +16,14 @@ static TABLE: Table = Table {
         column("payload", Kind::Json, true),
         column("created_at", Kind::Timestamp, false),
         column("secret", Kind::Text, false),
+        column("position", Kind::Bigint, false),
+        column("place", Kind::Integer, false),
     ],
     find: &["id", "status", "total", "seen", "payload", "created_at"],
     scope: Scope::Tenant,
     masked: &[],
     personal: &[],
+    is_lines: false,
 };
 
 const fn column(name: &'static str, kind: Kind, nullable: bool) -> Column {
@@ -160,6 +163,38 @@ fn the_newest_come_first_unless_asked_otherwise() {
 }
 
 #[test]
+fn among_equals_the_place_in_the_book_decides_and_the_key_only_where_nothing_else_is_asked() {
+    let compared = |order: &str| {
+        let order = parse(&[("order", order)]).unwrap().order;
+        let columns = compared(&TABLE, order);
+        columns.iter().map(|column| column.name).collect::<Vec<_>>()
+    };
+    assert_eq!(compared("created_at.desc"), ["created_at", "position", "place"]);
+    assert_eq!(compared("status.asc"), ["status", "position", "place"]);
+    assert_eq!(compared("id.asc"), ["id"]);
+}
+
+#[test]
+fn lines_come_in_the_order_in_which_they_were_entered_unless_asked_otherwise() {
+    for context in projections::CONTEXTS {
+        for table in context.all_tables() {
+            let order = Order::by_default(table);
+            assert_eq!(
+                order.descending,
+                order.column.is_some() && !table.is_lines,
+                "{}",
+                table.name
+            );
+        }
+    }
+    assert!(table_named("order_items").is_lines && !table_named("audit_logs").is_lines);
+}
+
+fn table_named(name: &str) -> &'static Table {
+    crate::query::table("cloudwatcher", name).unwrap()
+}
+
+#[test]
 fn a_page_is_bounded() {
     assert_eq!(parse(&[]).unwrap().limit, PAGE_ROWS);
     assert_eq!(parse(&[("limit", "200")]).unwrap().limit, PAGE_ROWS_MAX);
@@ -177,9 +212,10 @@ fn a_cursor_goes_on_where_the_page_ended() {
         descending: true,
     };
     let (id, order) = ("0190a3c4-7f00-7000-8000-1234567890ab", order.to_string());
-    let cursor = Cursor::write(&order, vec!["2026-01-31T08:00:00.000001Z".to_owned(), id.to_owned()]);
+    let at = ["2026-01-31T08:00:00.000001Z", "17", "2"].map(str::to_owned);
+    let cursor = Cursor::write(&order, at.to_vec());
     let query = parse(&[("after", &cursor)]).unwrap();
-    assert_eq!(query.after.unwrap().0.len(), 2);
+    assert_eq!(query.after.unwrap().0.len(), 3);
 
     assert!(
         parse(&[("after", &cursor), ("order", "created_at.asc")]).is_err(),
@@ -187,8 +223,11 @@ fn a_cursor_goes_on_where_the_page_ended() {
     );
     let foreign = Cursor::write(&order, vec!["x".to_owned(), id.to_owned()]);
     let short = Cursor::write(&order, vec![id.to_owned()]);
-    for bad in ["", "x", "e30", "AAAA", &foreign, &short, &"A".repeat(10_000)] {
-        assert!(parse(&[("after", bad)]).is_err(), "{bad:.40}");
+    let by_key = Cursor::write(&order, vec!["2026-01-31T08:00:00.000001Z".to_owned(), id.to_owned()]);
+    for bad in ["", "x", "e30", "AAAA", &foreign, &short, &by_key, &"A".repeat(10_000)] {
+        let problem = parse(&[("after", bad)]).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST);
+        assert!(format!("{problem:?}").contains("start over"), "{bad:.40}: {problem:?}");
     }
 }
 

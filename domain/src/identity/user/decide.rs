@@ -20,6 +20,8 @@ const RESERVED_HOST: &str = "invalid";
 impl Decider for User {
     const TYPE: &'static str = "identity.user";
     const CREATES: &'static str = "register";
+    const MOVED: &'static [(&'static str, &'static str)] =
+        &[("sign-in", "POST /v1/identity/sign-ins/{user_id}/record")];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -58,17 +60,13 @@ impl Decider for User {
                 })
             }
 
-            (
-                User::Registered(now),
-                Command::AssignRole { .. } | Command::JoinDepartment { .. } | Command::SignIn {},
-            ) if !now.active => {
+            (User::Registered(now), Command::AssignRole { .. } | Command::JoinDepartment { .. }) if !now.active => {
                 return Err(Refusal::Deactivated);
             }
             (User::Registered(now), Command::AssignRole { role_id }) => assign_role(now, *role_id, request)?,
             (User::Registered(now), Command::JoinDepartment { department_id }) => {
                 join_department(now, *department_id, request)?
             }
-            (User::Registered(_), Command::SignIn {}) => Some(Event::UserSignedIn {}),
 
             (User::Registered(now), &Command::UnassignRole { role_id }) => {
                 let held = now.roles.get(&role_id);
@@ -146,7 +144,6 @@ impl Decider for User {
             | Command::LeaveDepartment { .. }
             | Command::Deactivate {}
             | Command::Reactivate {}
-            | Command::SignIn {}
             | Command::Erase {} => Vec::new(),
         }
     }

@@ -89,7 +89,7 @@ fn an_erasure_changes_no_row_that_is_there() {
 }
 
 #[test]
-fn images_are_the_rows_without_what_is_masked_or_personal() {
+fn images_are_the_rows_without_what_is_masked_or_personal_and_without_their_place() {
     let events = history();
     // The state of each row as its images tell it.
     let mut told: BTreeMap<(&str, String), Map<String, Value>> = BTreeMap::new();
@@ -129,7 +129,8 @@ fn images_are_the_rows_without_what_is_masked_or_personal() {
         let table = projection.table();
         let mut left = projection.folded(&events).unwrap();
         for row in &mut left {
-            row.retain(|column, cell| !table.is_private(column) && !cell.is_null());
+            let is_place = |column: &str| table.place().any(|place| place.name == column);
+            row.retain(|column, cell| !table.is_private(column) && !is_place(column) && !cell.is_null());
         }
         let in_images = told.iter().filter(|((name, _), _)| *name == table.name);
         let in_images: Vec<_> = in_images.map(|(_, row)| row.clone()).collect();
@@ -232,4 +233,51 @@ fn the_id_is_made_of_event_table_and_key() {
         format!("{}/{}", change.table, change.key).as_bytes(),
     );
     assert_eq!(rows(&events)[0]["id"], id.to_string());
+}
+
+#[test]
+fn the_rows_of_one_event_are_numbered_from_1_table_by_table_and_so_in_pages_of_any_size() {
+    let events = history();
+    let places = |changes: Vec<Change<'_>>| -> Vec<(i64, i64, String)> {
+        let rows = crate::audit::rows(CONTEXT.audit.unwrap(), changes).into_iter();
+        let place = |row: Map<String, Value>| {
+            let number = |column: &str| row[column].as_i64().unwrap();
+            (
+                number("position"),
+                number("place"),
+                row["table_name"].as_str().unwrap().to_owned(),
+            )
+        };
+        let mut places: Vec<_> = rows.map(place).collect();
+        places.sort_by_key(|(position, place, _)| (*position, *place));
+        places
+    };
+    let all = changes(&events);
+    let whole = places(all.clone());
+    for pair in whole.windows(2) {
+        let ((position, place, table), (next_position, next_place, next_table)) = (&pair[0], &pair[1]);
+        let order = |name: &String| {
+            CONTEXT
+                .tables
+                .iter()
+                .position(|projection| projection.table().name == *name)
+        };
+        if position == next_position {
+            assert_eq!(*next_place, place + 1);
+            assert!(order(table) <= order(next_table), "{pair:?}");
+        } else {
+            assert_eq!(*next_place, 1, "{pair:?}");
+        }
+    }
+    assert!(whole.iter().any(|(_, place, _)| *place > 3));
+    for page in [1, 7] {
+        let of_page = |events: &[Recorded<AnyEvent>]| {
+            let (first, last) = (events[0].position, events[events.len() - 1].position);
+            let mut changes = all.clone();
+            changes.retain(|change| (first..=last).contains(&change.recorded.position));
+            places(changes)
+        };
+        let paged: Vec<_> = events.chunks(page).flat_map(of_page).collect();
+        assert_eq!(paged, whole, "pages of {page}");
+    }
 }

@@ -17,6 +17,7 @@ use domain::cloudwatcher::request::{DeviceRequest, Event as RequestEvent};
 use domain::cloudwatcher::supplier::Supplier;
 use domain::identity::department::Department;
 use domain::identity::role::Role;
+use domain::identity::sign_in::SignIns;
 use domain::identity::user::{Event as UserEvent, User};
 use domain::register::Register;
 use domain::rehearsal::{Circumstances, Rehearsal};
@@ -111,7 +112,22 @@ impl Past {
                 let now = self.state::<Inventory>(stream);
                 self.ask::<Inventory>(stream, wish.inventory(&now));
             }
+            Kind::SignIn if wish.long => self.sign_in_as_before(id(Kind::User, wish.which)),
+            Kind::SignIn => self.ask::<SignIns>(id(Kind::User, wish.which), json!({ "record": {} })),
         }
+    }
+
+    /// A sign-in of the time when they were written down with the user.
+    fn sign_in_as_before(&mut self, user: Uuid) {
+        if !self.state::<User>(user).is_active() {
+            return;
+        }
+        let circumstances = self.circumstances(user);
+        let written = self
+            .book
+            .wrote::<User>(user, &UserEvent::UserSignedIn {}, &circumstances);
+        written.unwrap();
+        self.take_note();
     }
 
     fn transfer(&mut self, wish: &Wish) {
@@ -231,18 +247,25 @@ impl Past {
 
     /// Lets the commands happen as one, if the rules and the claims allow.
     fn carry_out(&mut self, by: Uuid, sendings: &[Sending]) {
-        let before = self.book.events().len();
-        let circumstances = Circumstances {
+        let circumstances = self.circumstances(by);
+        // What is refused does not happen.
+        if self.book.ask(sendings, &circumstances).is_ok() {
+            self.take_note();
+        }
+    }
+
+    fn circumstances(&self, by: Uuid) -> Circumstances<'static> {
+        Circumstances {
             by,
             // A day each, so that what is to expire does.
-            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(DAY_ZERO + i64::try_from(before).unwrap()),
+            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(DAY_ZERO + i64::try_from(self.events.len()).unwrap()),
             reason: Some("because"),
-        };
-        // What is refused does not happen.
-        if self.book.ask(sendings, &circumstances).is_err() {
-            return;
         }
-        for recorded in &self.book.events()[before..] {
+    }
+
+    /// Reads what has just happened.
+    fn take_note(&mut self) {
+        for recorded in &self.book.events()[self.events.len()..] {
             let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
                 .unwrap()
                 .unwrap();

@@ -38,10 +38,11 @@ pub(crate) enum Kind {
     Connection,
     Order,
     Inventory,
+    SignIn,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Department,
         Self::Role,
         Self::User,
@@ -54,6 +55,7 @@ impl Kind {
         Self::Connection,
         Self::Order,
         Self::Inventory,
+        Self::SignIn,
     ];
 }
 
@@ -70,7 +72,7 @@ impl Arbitrary for Wish {
     type Strategy = BoxedStrategy<Self>;
     fn arbitrary_with((): ()) -> Self::Strategy {
         // Orders as often as everything else together, since they refer to everything, and stock half as often.
-        let what = prop_oneof![2 => 0..12_u8, 2 => Just(Kind::Order as u8), 1 => Just(Kind::Inventory as u8)];
+        let what = prop_oneof![2 => 0..13_u8, 2 => Just(Kind::Order as u8), 1 => Just(Kind::Inventory as u8)];
         (what, 0..3_u8, 0..3_u8, 0..3_u8, 0..16_u8, 0..4_u8, any::<bool>())
             .prop_map(|(what, which, first, second, choice, more, long)| Self {
                 what,
@@ -136,7 +138,9 @@ impl Wish {
             format!("cloudwatcher.order.{}", ["add", "cancel", "*"][usize::from(self.first)])
         };
         match self.choice % 6 {
-            0 | 1 => json!({ "define": { "name": self.text(100), "permissions": [permission] } }),
+            0 | 1 => {
+                json!({ "define": { "name": self.text(100), "permissions": [permission, "cloudwatcher.parts.read"] } })
+            }
             2 => json!({ "describe": { "name": self.text(100), "description": self.text(4_000) } }),
             3 => json!({ "grant": { "permission": permission } }),
             4 => json!({ "revoke": { "permission": permission } }),
@@ -156,9 +160,8 @@ impl Wish {
             7 => json!({ "unassign-role": { "role_id": role } }),
             8 | 9 => json!({ "join-department": { "department_id": department } }),
             10 => json!({ "leave-department": { "department_id": department } }),
-            11 => json!({ "deactivate": {} }),
-            12 => json!({ "reactivate": {} }),
-            13 | 14 => json!({ "sign-in": {} }),
+            11 | 12 => json!({ "deactivate": {} }),
+            13 | 14 => json!({ "reactivate": {} }),
             _ => json!({ "erase": {} }),
         }
     }
@@ -204,7 +207,7 @@ impl Wish {
 
     /// A command to a request that has this file.
     pub(crate) fn request(&self, file_id: Uuid) -> Value {
-        let metadata = || json!({ self.text(100): self.text(4_000) });
+        let metadata = || json!({ self.text(100): self.text(4_000), "a_second_one": self.text(20) });
         match self.choice {
             0..4 => json!({ "receive": {
                 "device_id": self.text(50), "request_type": self.text(50), "payload": { "n": self.first },

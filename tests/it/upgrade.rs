@@ -1,0 +1,295 @@
+//! A database that a former version made and left, with the demo and the tour of the README in it: what the
+//! program of today makes of it. tests/fixtures/README.md says where it comes from.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use book::{MasterKey, Pools, Tail, Vault};
+use daybook::Role;
+use projections::rebuild;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::PgPool;
+use tests::{Client, Database, Service, until};
+use uuid::Uuid;
+
+const WAIT: Duration = Duration::from_secs(60);
+/// The commit of the program that made it.
+const FORMER: &str = "71604d3";
+const TENANT: Uuid = Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_0000_0002);
+/// The tour's order that was submitted while no policy ran.
+const LAST_ORDER: &str = "00000000-0000-4000-8000-000000000008";
+/// What belongs to the program rather than to the book, and what an upgrade is there to change.
+const NOT_COMPARED: &[&str] = &["public._sqlx_migrations", "book.generations"];
+
+/// A command that the former version was sent, and what it said.
+#[derive(Debug, Deserialize)]
+struct Answered {
+    user: Uuid,
+    path: String,
+    headers: std::collections::HashMap<String, String>,
+    body: String,
+    status: u16,
+    location: Option<String>,
+    answer: String,
+}
+
+fn fixture(name: &str) -> String {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(format!("{FORMER}.{name}.gz"));
+    let data = std::fs::read(&path).unwrap();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(data.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
+    text
+}
+
+fn answered() -> Vec<Answered> {
+    fixture("answers.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The database as it was left, as if that had been a moment ago: receipts are kept for a month and deadlines
+/// pass, but a dump does not grow older.
+async fn left_by_the_former_version() -> (Database, PgPool) {
+    let database = Database::restored(&fixture("sql")).await;
+    let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
+    let today = "update book.timers set due_at = due_at + (now() - (select max(recorded_at) from book.events));
+                 update book.receipts set recorded_at = recorded_at + (now() - (select max(recorded_at) from book.events))";
+    sqlx::raw_sql(today).execute(&pool).await.unwrap();
+    (database, pool)
+}
+
+/// Every table, with a copy of it in the schema `former`.
+async fn copied(pool: &PgPool) -> Vec<(String, String)> {
+    sqlx::raw_sql("create schema former").execute(pool).await.unwrap();
+    let tables: Vec<(String, String)> = sqlx::query_as(
+        "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname in ('book', 'cloudwatcher', 'public') and c.relkind in ('r', 'p') and not c.relispartition
+         order by 1, 2",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    for (schema, table) in &tables {
+        let copy = format!("create table former.{schema}_{table} as table {schema}.{table}");
+        sqlx::raw_sql(&copy).execute(pool).await.unwrap();
+    }
+    tables
+}
+
+async fn strings(pool: &PgPool, query: &str) -> Vec<String> {
+    sqlx::query_scalar(query).fetch_all(pool).await.unwrap()
+}
+
+async fn count(pool: &PgPool, query: &str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
+}
+
+/// How many rows are on one side and not on the other, looking at the columns that there were.
+async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
+    let columns = strings(
+        pool,
+        &format!(
+            "select attname::text from pg_attribute
+             where attrelid = 'former.{schema}_{table}'::regclass and attnum > 0 and not attisdropped order by attnum"
+        ),
+    )
+    .await;
+    // What is told of rows, column by column, says something of the columns that are new: that is left out.
+    let shown = |column: &String| match (table, column.as_str()) {
+        ("audit_logs", "old_values" | "new_values") => format!(
+            "({column} - coalesce((select array_agg(n.column_name) from former.new_columns n
+                                   where n.table_name = t.table_name), '{{}}'))::text"
+        ),
+        _ => format!("{column}::text"),
+    };
+    let columns: Vec<String> = columns.iter().map(shown).collect();
+    let columns = columns.join(", ");
+    let before = format!("select {columns} from former.{schema}_{table} t");
+    // And so are rows about tables that are new, or that a change of new columns alone has made.
+    let known = match table {
+        "audit_logs" | "changes" => "where table_name in (select table_name from former.known)",
+        _ => "",
+    };
+    let after = format!("select {columns} from {schema}.{table} t {known}");
+    let without = |one: &str, other: &str| format!("select count(*) from ({one} except all {other}) d");
+    let gone = count(pool, &without(&before, &after)).await;
+    let mut added = without(&after, &before);
+    if matches!(table, "audit_logs" | "changes") {
+        let of_these = "table_name not in (select table_name from former.new_columns)";
+        added = without(&format!("{after} and {of_these}"), &before);
+    }
+    (gone, count(pool, &added).await)
+}
+
+async fn upgraded(pools: &Pools) -> Tail {
+    daybook::migrate(&pools.owner).await.unwrap();
+    let master = MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap();
+    let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
+    for context in projections::CONTEXTS {
+        rebuild::ensure_live(pools, &tail, context, &|_| {}).await.unwrap();
+    }
+    tail
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_leaves_every_row_as_it_was_but_for_columns_that_are_new() {
+    let (database, pool) = left_by_the_former_version().await;
+    let tables = copied(&pool).await;
+    assert!(tables.len() > 40, "{tables:?}");
+    let pools = Pools::connect(&database.options).await.unwrap();
+    let tail = upgraded(&pools).await;
+    let news = "create table former.known as
+            select substr(table_name, length('cloudwatcher_') + 1) as table_name from information_schema.tables
+            where table_schema = 'former' and table_name like 'cloudwatcher\\_%';
+        create table former.new_columns as
+            select c.table_name::text, c.column_name::text from information_schema.columns c
+            where c.table_schema = 'cloudwatcher' and c.table_name in (select table_name from former.known)
+              and not exists (select from information_schema.columns f where f.table_schema = 'former'
+                  and f.table_name = 'cloudwatcher_' || c.table_name and f.column_name = c.column_name)";
+    sqlx::raw_sql(news).execute(&pool).await.unwrap();
+    let mut rows = 0;
+    for (schema, table) in &tables {
+        if NOT_COMPARED.contains(&format!("{schema}.{table}").as_str()) {
+            continue;
+        }
+        let differences = differences(&pool, schema, table).await;
+        assert_eq!(
+            differences,
+            (0, 0),
+            "rows of {schema}.{table} that are gone, that are new"
+        );
+        rows += count(&pool, &format!("select count(*) from {schema}.{table}")).await;
+    }
+    assert!(rows > 20_000, "{rows} rows were compared");
+    let states = strings(
+        &pool,
+        "select state || ' ' || fingerprint from book.generations where state = 'live'",
+    )
+    .await;
+    let now = projections::CONTEXTS
+        .iter()
+        .map(|context| format!("live {}", context.fingerprint().unwrap()));
+    assert_eq!(states, now.collect::<Vec<_>>(), "the tables are those of today's code");
+    for context in projections::CONTEXTS {
+        let report = rebuild::rebuild(&pools, &tail, context, false, &|_| {}).await.unwrap();
+        assert!(report.compared && report.differences.is_empty(), "{report:?}");
+    }
+    pools.close().await;
+    pool.close().await;
+}
+
+async fn send(client: &Client, command: &Answered, key: bool) -> tests::service::Reply {
+    let mut request = client
+        .request(Method::POST, &command.path)
+        .header("content-type", "application/json");
+    for (name, value) in &command.headers {
+        if key || name != "Idempotency-Key" {
+            request = request.header(name, value);
+        }
+    }
+    client.send(request.body(command.body.clone())).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_what_was_taken_stays_taken() {
+    let (database, pool) = left_by_the_former_version().await;
+    let pools = Pools::connect(&database.options).await.unwrap();
+    daybook::migrate(&pools.owner).await.unwrap();
+    pools.close().await;
+    let service = Service::over(database, vec![Role::Api, Role::Relay, Role::Projector]).await;
+    let as_user = |user| Client::new(&service.url, TENANT, user);
+    let end = count(&pool, "select book.last_position()").await;
+    let commands = answered();
+    for command in &commands {
+        let reply = send(&as_user(command.user), command, true).await;
+        let location = reply
+            .headers
+            .get("location")
+            .map(|value| value.to_str().unwrap().to_owned());
+        let said = (reply.status.as_u16(), reply.text, location);
+        let then = (command.status, command.answer.clone(), command.location.clone());
+        assert_eq!(said, then, "{command:?}");
+    }
+    assert!(commands.len() > 40);
+    // A device needs no key but its own.
+    let request = commands
+        .iter()
+        .find(|command| command.path == "/v1/cloudwatcher/requests")
+        .unwrap();
+    assert!(request.body.contains("request_key"));
+    let again = send(&as_user(request.user), request, false).await;
+    assert_eq!(again.text, request.answer);
+    let response = format!("{}/response", request.location.as_deref().unwrap());
+    let response = as_user(request.user).get(&response).await.ok();
+    assert_eq!(response["content"], json!({"available": 40}), "{response}");
+
+    let admin = as_user(commands[0].user);
+    let pump = json!({"part_code": "TOUR-P8", "name": "Another pump"});
+    let person = json!({"name": "Tess Other", "email": "tess-00000000-0000-4000-8000-000000000010@example.com"});
+    admin.post("/v1/cloudwatcher/parts", &pump).await.problem(409);
+    let path = format!("/v1/identity/users/{}/register", Uuid::now_v7());
+    admin.post(&path, &person).await.problem(409);
+    assert_eq!(
+        count(&pool, "select book.last_position()").await,
+        end,
+        "nothing happened twice"
+    );
+    // What the former version has sealed is opened.
+    let path = "/v1/cloudwatcher/users/00000000-0000-4000-8000-000000000010";
+    let look = async || {
+        let reply = admin.get(path).await;
+        // Until the tables are rebuilt they are the former version's.
+        (reply.status != 503).then_some(reply)
+    };
+    let person = until("the rebuilt tables", WAIT, look).await.0.ok();
+    assert_eq!(person["name"], "Tess Tour", "{person}");
+    let erased = admin
+        .get("/v1/cloudwatcher/users/00000000-0000-4000-8000-000000000090")
+        .await;
+    assert!(!erased.text.contains("Eve"), "{}", erased.text);
+    pool.close().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_go_on_where_the_former_version_left_them() {
+    let (database, pool) = left_by_the_former_version().await;
+    let asked = async || -> Vec<String> {
+        let asked = "select aggregate_id from book.events where event_type = 'ApprovalAsked' order by position";
+        strings(&pool, asked).await
+    };
+    let before = asked().await;
+    assert!(!before.is_empty() && !before.contains(&LAST_ORDER.to_owned()));
+    let timers = strings(&pool, "select timer_id::text from book.timers order by 1").await;
+    let pools = Pools::connect(&database.options).await.unwrap();
+    daybook::migrate(&pools.owner).await.unwrap();
+    pools.close().await;
+    let service = Service::over(database, vec![Role::Api, Role::Relay, Role::Projector, Role::Policy]).await;
+    let look = async || {
+        let behind = "select count(*) from book.policies where position < book.last_position()";
+        (asked().await.len() > before.len() && count(&pool, behind).await == 0).then_some(())
+    };
+    until("the policies' catching up", WAIT, look).await;
+    let mut wanted = before;
+    wanted.push(LAST_ORDER.to_owned());
+    assert_eq!(
+        asked().await,
+        wanted,
+        "what was submitted meanwhile is asked for, and nothing again"
+    );
+    assert_eq!(count(&pool, "select count(*) from book.missed").await, 0);
+    let kept = strings(&pool, "select timer_id::text from book.timers order by 1").await;
+    assert!(
+        timers.iter().all(|timer| kept.contains(timer)),
+        "deadlines that were set stay set"
+    );
+    assert_eq!(kept.len(), timers.len() + 1, "and there is the new order's");
+    pool.close().await;
+    service.end().await;
+}
