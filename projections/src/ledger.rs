@@ -111,23 +111,29 @@ impl Ledger {
         Ok(())
     }
 
-    /// Parks a stream instead of posting its event, which is the next one.
+    /// Parks the stream of the next event, which the book itself cannot read.
     ///
     /// # Errors
     /// The database's error.
-    pub async fn skip(&mut self, connection: &mut PgConnection, parking: Parking) -> Result<(), PostError> {
-        let is_read = self.context.reads.contains(&parking.stream.0.as_str());
-        let to = parking.position;
-        let parks = if is_read { vec![parking] } else { Vec::new() };
-        self.post_page(
-            connection,
-            &Page {
-                to,
-                events: Vec::new(),
-                parks,
-            },
-        )
-        .await
+    pub async fn skip(&mut self, connection: &mut PgConnection, position: i64, error: &str) -> Result<(), PostError> {
+        let (aggregate_type, id, tenant_id): (String, String, Uuid) =
+            sqlx::query_as("select aggregate_type, aggregate_id, tenant_id from book.events where position = $1")
+                .bind(position)
+                .fetch_one(&mut *connection)
+                .await?;
+        let is_read = self.context.reads.contains(&aggregate_type.as_str());
+        let parking = Parking {
+            stream: (aggregate_type, id.parse().unwrap_or_default()),
+            tenant_id,
+            position,
+            error: error.to_owned(),
+        };
+        let page = Page {
+            to: position,
+            events: Vec::new(),
+            parks: if is_read { vec![parking] } else { Vec::new() },
+        };
+        self.post_page(connection, &page).await
     }
 
     /// Posts a page or fails as a whole.

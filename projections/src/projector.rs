@@ -15,7 +15,6 @@ use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, posting_connection};
 use crate::ledger::Ledger;
-use crate::page::Parking;
 use crate::posted::Posted;
 
 /// Events posted in one transaction.
@@ -202,11 +201,7 @@ impl Projector {
         let seconds = self.page_seconds_now;
         let limit = Duration::from_secs(seconds);
         let Ok(posted) = tokio::time::timeout(limit, ledger.post(connection, to, recorded)).await else {
-            // The same page again would take as long again; one event cannot be made less.
-            match events {
-                0 | 1 => self.page_seconds_now = (seconds * 2).min(PAGE_SECONDS_MAX),
-                _ => self.page_events_now = (events / 2).max(1),
-            }
+            (self.page_events_now, self.page_seconds_now) = after_too_slow(events, self.page_events_now, seconds);
             return Err(PostError::TooSlow { seconds });
         };
         posted?;
@@ -223,26 +218,11 @@ impl Projector {
     /// Posts the next event alone; parks its stream when the book itself cannot read it.
     async fn step(&mut self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
         let position = ledger.generation.position + 1;
-        let error = match self.tail.after(position - 1, 1).await {
-            Ok(recorded) => return self.post(connection, ledger, recorded).await,
-            Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => error,
-        };
-        let naming =
-            sqlx::query_as("select aggregate_type, aggregate_id, tenant_id from book.events where position = $1")
-                .bind(position)
-                .fetch_one(&mut *connection);
-        let (aggregate_type, id, tenant_id): (String, String, uuid::Uuid) =
-            answered(async { Ok::<_, PostError>(naming.await?) }).await?;
-        let id = id.parse().unwrap_or_default();
-        let stream = (aggregate_type, id);
-        let parking = Parking {
-            stream,
-            tenant_id,
-            position,
-            error: error.to_string(),
-        };
-        answered(ledger.skip(connection, parking)).await
+        match self.tail.after(position - 1, 1).await {
+            Ok(recorded) => self.post(connection, ledger, recorded).await,
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) => answered(ledger.skip(connection, position, &error.to_string())).await,
+        }
     }
 
     /// Whether the lead is still held, and how far behind the book it is.
@@ -275,5 +255,28 @@ impl Projector {
             status.position = position;
             status.set_aside = ledger.parked;
         });
+    }
+}
+
+/// How many events the next page may have, and how many seconds it may take, after one of so many took too
+/// long: the same again would take as long again, and one event cannot be made less.
+fn after_too_slow(events: usize, page_events: usize, seconds: u64) -> (usize, u64) {
+    match events {
+        0 | 1 => (page_events, (seconds * 2).min(PAGE_SECONDS_MAX)),
+        _ => (events / 2, seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_too_slow_is_halved_and_one_event_alone_gets_more_time_up_to_a_minute() {
+        assert_eq!(after_too_slow(1_000, 1_000, PAGE_SECONDS), (500, PAGE_SECONDS));
+        assert_eq!(after_too_slow(3, 500, PAGE_SECONDS), (1, PAGE_SECONDS));
+        assert_eq!(after_too_slow(1, 500, PAGE_SECONDS), (500, 2 * PAGE_SECONDS));
+        assert_eq!(after_too_slow(1, 1, 40), (1, PAGE_SECONDS_MAX));
+        assert_eq!(after_too_slow(1, 1, PAGE_SECONDS_MAX), (1, PAGE_SECONDS_MAX));
     }
 }

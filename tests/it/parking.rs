@@ -224,6 +224,33 @@ async fn a_field_that_does_not_open_parks_its_stream_and_every_rebuild_goes_on()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_cannot_be_read_at_all_parks_its_stream_live_and_in_a_rebuild() {
+    let ledger = Ledger::open().await;
+    for code in ["P-1", "P-2", "P-3"] {
+        enter(&ledger, code).await;
+    }
+    let spoil = "begin; alter table book.events disable trigger events_are_append_only;
+         update book.events set metadata = '{}' where position = 2;
+         alter table book.events enable trigger events_are_append_only; commit";
+    sqlx::raw_sql(spoil).execute(&ledger.pools.owner).await.unwrap();
+    post(&ledger, context()).await;
+    assert_eq!(parked(&ledger).await[0].position, 2);
+    let report = rebuilt(&ledger, context(), false).await;
+    assert!(report.compared && report.differences.is_empty(), "{report:?}");
+    assert_eq!(report.parked, 1);
+    // It is tried, and stays where it is.
+    let outcome = park::unpark(&ledger.pools.projector, &ledger.tail, context(), None)
+        .await
+        .unwrap();
+    assert_eq!((outcome.posted.len(), outcome.parked.len()), (0, 1), "{outcome:?}");
+    let codes: Vec<String> = sqlx::query_scalar("select part_code from cloudwatcher.parts order by 1")
+        .fetch_all(&ledger.pools.owner)
+        .await
+        .unwrap();
+    assert_eq!(codes, ["P-1", "P-3"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_field_that_does_not_open_is_named_in_the_log_and_stops_its_own_stream_alone() {
     let service = Service::over(Database::create().await, vec![Role::Api]).await;
     let admin = &service.admin;

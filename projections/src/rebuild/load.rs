@@ -202,14 +202,29 @@ pub(super) async fn post_until(
     while ledger.generation.position < target {
         let position = ledger.generation.position;
         let limit = (target - position).min(crate::projector::PAGE_EVENTS_MAX as i64);
-        let recorded = work.tail.after(position, limit).await?;
-        let Some(to) = recorded.last().map(|recorded| recorded.position) else {
-            return Ok(());
-        };
-        ledger.post(connection, to, recorded).await?;
-        work.told(phase, to, target);
+        match work.tail.after(position, limit).await {
+            Ok(recorded) => {
+                let Some(to) = recorded.last().map(|recorded| recorded.position) else {
+                    return Ok(());
+                };
+                ledger.post(connection, to, recorded).await?;
+            }
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(_) => step(work, connection, ledger).await?,
+        }
+        work.told(phase, ledger.generation.position, target);
     }
     Ok(())
+}
+
+/// As the projector passes an event that cannot be read at all: one by one.
+async fn step(work: &Work<'_>, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
+    let position = ledger.generation.position + 1;
+    match work.tail.after(position - 1, 1).await {
+        Ok(recorded) => ledger.post(connection, position, recorded).await,
+        Err(error) if error.is_transient() => Err(error.into()),
+        Err(error) => ledger.skip(connection, position, &error.to_string()).await,
+    }
 }
 
 /// Takes the primary keys of tables to which rows are only appended, which nothing looks up while they

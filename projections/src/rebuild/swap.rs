@@ -78,7 +78,11 @@ async fn try_swap(
     }
     let mut last = None;
     if missing > 0 {
-        let recorded = work.tail.after(ledger.generation.position, missing).await?;
+        let recorded = match work.tail.after(ledger.generation.position, missing).await {
+            Err(error) if error.is_transient() => return Err(error.into()),
+            // An event that cannot be read is passed outside of the swap, too.
+            recorded => recorded.unwrap_or_default(),
+        };
         // A page of large events is cut short; the rest is posted outside of the swap.
         if recorded.last().map(|recorded| recorded.position) != Some(live.position) {
             return Ok(None);
