@@ -78,7 +78,7 @@ fn memory_is_bounded_and_begins_after_what_was_let_go() {
     assert_eq!((window.after, window.events.len(), window.to), (4, 16, 24));
     assert_eq!(
         window.page(15, &kinds(&["a.b"])).events.len(),
-        7,
+        8,
         "what was just read is all there"
     );
 }
