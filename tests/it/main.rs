@@ -36,6 +36,7 @@ mod proxy;
 mod queries;
 mod reading;
 mod readme;
+mod ready;
 mod receipts;
 mod relay;
 mod roles;

@@ -1,0 +1,89 @@
+//! Ready means what the process serves.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{Service, until};
+use uuid::Uuid;
+
+const WAIT: Duration = Duration::from_secs(40);
+
+fn names(health: &Value, list: &str, what: &str) -> bool {
+    let words = health[list].as_array().into_iter().flatten();
+    words.filter_map(Value::as_str).any(|words| words.contains(what))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_tables_are_degraded_and_take_no_process_out_of_service() {
+    let service = Service::start().await;
+    let (other, url, stop) = service.beside(vec![daybook::Role::Api]).await;
+    let admin = &service.admin;
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("lock table cloudwatcher.suppliers in share mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let enter = |name: &str| {
+        let (path, body) = (
+            format!("/v1/cloudwatcher/suppliers/{}/enter", Uuid::now_v7()),
+            json!({ "name": name }),
+        );
+        async move { admin.post(&path, &body).await }
+    };
+    enter("Acme").await.ok();
+    for admin in [admin.clone(), admin.at(&url)] {
+        let late = async || {
+            let reply = admin.get("/health/ready").await;
+            let health = reply.json();
+            assert_eq!(reply.status, 200, "{health}");
+            names(&health, "degraded", "behind the book").then_some(())
+        };
+        until("the tables' being late", WAIT, late).await;
+    }
+    // Commands go on all the while.
+    let position = enter("Bolts").await.position();
+    held.rollback().await.unwrap();
+    let look = async || {
+        let reply = admin.get_after("/v1/cloudwatcher/suppliers?limit=1", position).await;
+        reply.status.is_success().then_some(())
+    };
+    until("the tables' catching up", WAIT, look).await;
+    stop.cancel();
+    other.ended().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_appends_do_not_get_through_is_not_ready_until_they_do() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(7236270102)")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let path = format!("/v1/cloudwatcher/suppliers/{}/enter", Uuid::now_v7());
+    let body = json!({ "name": "Acme" });
+    let sending = admin.post(&path, &body);
+    let looking = async {
+        let stalled = async || {
+            let reply = admin.get("/health/ready").await;
+            let is_told = names(&reply.json(), "problems", "no command has been written");
+            (is_told && reply.status == 503).then_some(())
+        };
+        until("the stall", WAIT, stalled).await;
+        held.rollback().await.unwrap();
+        let ready = async || (admin.get("/health/ready").await.status == 200).then_some(());
+        until("the end of the stall", WAIT, ready).await;
+    };
+    let (sent, ()) = tokio::join!(sending, looking);
+    // It was sent again and again, and written once.
+    assert!(sent.status == 200 || sent.status == 503, "{}", sent.text);
+    service.end().await;
+}
