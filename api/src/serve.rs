@@ -87,7 +87,7 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
     let mut tasks = JoinSet::new();
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
-    let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), book.committed());
+    let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
     let means = Means {
         pools: &pools,
         book: &book,

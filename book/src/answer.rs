@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::BookError;
+use crate::append::Receipt;
 use crate::step::Refusal;
 
 /// Who sends a command, and what makes a repeat of it recognisable.
@@ -66,4 +67,17 @@ pub enum ExecuteError {
     Contended,
     #[error(transparent)]
     Book(#[from] BookError),
+}
+
+/// The answer of the first time, for a command that is sent again with the same body.
+pub(crate) fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer, ExecuteError> {
+    if receipt.body_hash != envelope.body_hash {
+        return Err(ExecuteError::KeyReused);
+    }
+    let streams = serde_json::from_str(&receipt.answer).map_err(BookError::Metadata)?;
+    Ok(Answer {
+        position: receipt.position,
+        recorded_at: receipt.recorded_at,
+        streams,
+    })
 }

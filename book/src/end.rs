@@ -1,19 +1,19 @@
 //! The end of the book as one process knows it: one question answers all who wait for more.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{Bus, Tail};
+use crate::{Book, Bus, Tail};
 
 /// How often the end of the book is looked at without having been told of a commit, in milliseconds.
 const POLL_MS: u64 = 200;
-/// How long a look holds off the next one, in milliseconds.
-const PAUSE_MS: u64 = 4;
+/// How long a look holds off the next one, however many commits other processes tell of, in milliseconds.
+const PAUSE_MS: u64 = 8;
 
 /// The last position of the book, as it grows. Clones share what is known.
 #[derive(Debug, Clone)]
@@ -22,62 +22,69 @@ pub struct End(watch::Receiver<i64>);
 /// Who keeps [`End`] true.
 #[derive(Debug)]
 pub struct Watch {
-    pub tail: Tail,
-    pub bus: Bus,
-    /// Told after every commit of this process.
-    pub committed: Arc<Notify>,
+    tail: Tail,
+    bus: Bus,
+    /// The last position that this process wrote: the book has no gaps, so it is there up to that.
+    written: watch::Receiver<i64>,
     end: watch::Sender<i64>,
 }
 
 impl Watch {
     /// A watch that knows nothing yet, and what it will tell.
     #[must_use]
-    pub fn new(tail: Tail, bus: Bus, committed: Arc<Notify>) -> (Self, End) {
+    pub fn new(tail: Tail, bus: Bus, book: &Book) -> (Self, End) {
         let (end, known) = watch::channel(0);
         let watch = Self {
             tail,
             bus,
-            committed,
+            written: book.written(),
             end,
         };
         (watch, End(known))
     }
 
-    /// Looks until `stop`: when a commit is told of, here or over the bus, and now and then in any case.
+    /// Watches until `stop`: what this process writes is known at once, what others write when they tell of it over
+    /// the bus, and the book is asked now and then in any case.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut wakes = self.bus.wakes().await.ok();
-        while !stop.is_cancelled() {
-            let committed = self.committed.notified();
-            tokio::pin!(committed);
-            // From here on no commit goes unnoticed, also while it is being looked.
-            committed.as_mut().enable();
-            while let Some(Some(_)) = wakes.as_mut().and_then(|wakes| wakes.next().now_or_never()) {}
-            match self.tail.end().await {
-                Ok(last) => {
-                    self.end.send_if_modified(|end| std::mem::replace(end, last) != last);
-                }
-                Err(error) => warn!(%error, "the end of the book cannot be read"),
-            }
+        let mut written = self.written.clone();
+        let (mut looked, mut next) = (Instant::now(), Instant::now());
+        loop {
             let woken = async {
                 match &mut wakes {
                     Some(wakes) => wakes.next().await.is_some(),
                     None => std::future::pending().await,
                 }
             };
-            let is_told = tokio::select! {
-                () = committed => true,
+            tokio::select! {
+                Ok(()) = written.changed() => {
+                    let last = *written.borrow_and_update();
+                    self.end.send_if_modified(|end| *end < last && { *end = last; true });
+                }
                 still = woken => {
                     if !still {
                         wakes = None;
                     }
-                    still
+                    next = next.min(looked + Duration::from_millis(PAUSE_MS));
                 }
-                () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => false,
+                () = tokio::time::sleep_until(next) => {
+                    looked = Instant::now();
+                    next = looked + Duration::from_millis(POLL_MS);
+                    // One look answers all the wakes that came before it.
+                    while let Some(Some(_)) = wakes.as_mut().and_then(|wakes| wakes.next().now_or_never()) {}
+                    self.look().await;
+                }
                 () = stop.cancelled() => return,
-            };
-            if is_told {
-                tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
             }
+        }
+    }
+
+    async fn look(&self) {
+        match self.tail.end().await {
+            Ok(last) => {
+                self.end.send_if_modified(|end| std::mem::replace(end, last) != last);
+            }
+            Err(error) => warn!(%error, "the end of the book cannot be read"),
         }
     }
 }

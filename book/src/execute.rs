@@ -8,11 +8,12 @@ use domain::fact::AnyState;
 use domain::{Facts, Together};
 use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::append::{self, Outcome, Receipt};
+use crate::answer::same_body;
+use crate::append::{self, Outcome};
 use crate::appender::Appender;
 use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
@@ -45,6 +46,7 @@ struct Inner {
     turns: Turns,
     pace: Pace,
     committed: Arc<Notify>,
+    written: watch::Sender<i64>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -67,6 +69,7 @@ impl Book {
             cache: Cache::default(),
             turns: Turns::default(),
             committed: Arc::new(Notify::new()),
+            written: watch::Sender::new(0),
             pool,
         }))
     }
@@ -86,6 +89,12 @@ impl Book {
     #[must_use]
     pub fn committed(&self) -> Arc<Notify> {
         self.0.committed.clone()
+    }
+
+    /// The last position that this process wrote, as it grows; 0 before it wrote any.
+    #[must_use]
+    pub fn written(&self) -> watch::Receiver<i64> {
+        self.0.written.subscribe()
     }
 
     /// The state of a stream, maybe a little old; `None` when it has no events in this tenant.
@@ -344,6 +353,12 @@ impl Inner {
                         self.cache.forget(aggregate_type, *stream);
                     }
                 }
+                self.written.send_if_modified(|last| {
+                    *last < receipt.position && {
+                        *last = receipt.position;
+                        true
+                    }
+                });
                 self.committed.notify_waiters();
                 Ok(Some(Answer {
                     position: receipt.position,
@@ -479,16 +494,4 @@ fn beside(steps: &[Step], index: usize) -> Together {
         other.command.join(other.stream, &mut together);
     }
     together
-}
-
-fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer, ExecuteError> {
-    if receipt.body_hash != envelope.body_hash {
-        return Err(ExecuteError::KeyReused);
-    }
-    let streams = serde_json::from_str(&receipt.answer).map_err(BookError::Metadata)?;
-    Ok(Answer {
-        position: receipt.position,
-        recorded_at: receipt.recorded_at,
-        streams,
-    })
 }

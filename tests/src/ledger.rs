@@ -160,7 +160,7 @@ impl Ledger {
 
     /// What the policies of one process share, with a watch on the book's end until the ledger stops.
     pub fn reading(&self, policies: &[&dyn Policy]) -> Reading {
-        let (watch, end) = end::Watch::new(self.tail.clone(), self.bus.clone(), self.book.committed());
+        let (watch, end) = end::Watch::new(self.tail.clone(), self.bus.clone(), &self.book);
         let stop = self.stop.clone();
         tokio::spawn(async move { watch.run(&stop).await });
         Reading::new(self.tail.clone(), self.pools.writer.clone(), end, policies)
