@@ -181,8 +181,6 @@ up() {
     [ -n "${DAYBOOK_BIN:-}" ] || build_programs "$state/bin" 7>&- || return
     await_servers || return
     use_settings "$state"
-    address=$(choose_address)
-    export DAYBOOK_LISTEN=$address
     run "$program" migrate 7>&- || fail "the migrations failed" || return
     run "$program" demo 7>&- || fail "the demo data could not be loaded" || return
     if [ -n "${DAYBOOK_NORTHWIND:-}" ]; then
@@ -191,6 +189,9 @@ up() {
             fail "the Northwind data could not be loaded from $DAYBOOK_NORTHWIND" || return
     fi
 
+    # Not sooner: another checkout may take the port meanwhile.
+    address=$(choose_address)
+    export DAYBOOK_LISTEN=$address
     serve "$program" "$detach" || return
     wait_until_served "$address" "$detach" || return
     token=$("$program" token --admin) || fail "no token could be made" || return
@@ -224,8 +225,9 @@ serve() {
 }
 
 wait_until_served() {
-    local address=$1 detach=$2 deadline=$((SECONDS + 120))
-    while [ "$(ready_status "$address")" != 200 ]; do
+    local address=$1 detach=$2 deadline=$((SECONDS + 300)) status=''
+    # A process that has ended is asked after once more: whoever answers then is somebody else's.
+    while status=$(ready_status "$address") && { [ "$status" != 200 ] || ! process_runs "$served_pid" "$served_start"; }; do
         if ! process_runs "$served_pid" "$served_start"; then
             if [ -n "$detach" ]; then
                 fail_with_log "$state/daybook.log" "daybook ended before it was ready"
@@ -234,7 +236,7 @@ wait_until_served() {
             fi
             return
         fi
-        [ "$SECONDS" -lt "$deadline" ] || fail "daybook is not ready after 120 s" || return
+        [ "$SECONDS" -lt "$deadline" ] || fail "daybook is not ready after 300 s" || return
         sleep 0.1
     done
 }

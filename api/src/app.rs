@@ -1,5 +1,6 @@
 //! What every request handler shares.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub workers: Workers,
     /// Whether this process serves commands and reads, or works only.
     pub serves_api: bool,
+    /// What this program's tables are told by, per context.
+    pub fingerprints: BTreeMap<&'static str, String>,
     /// The last position of the book when this process started.
     pub began: i64,
     /// The last position of the book, as it grows.

@@ -373,10 +373,17 @@ impl Sent<'_> {
 
     /// The same answer for a stream that does not exist, is another tenant's, or is out of reach.
     fn not_found(&self) -> Problem {
-        Problem::not_found(format!(
-            "{} {}; send it `{}` first",
-            self.aggregate.aggregate_type, self.stream, self.aggregate.creates
-        ))
+        let Aggregate {
+            aggregate_type,
+            creates,
+            ..
+        } = self.aggregate;
+        let remedy = if self.command == *creates {
+            "leave `If-Match` out, or choose another id".to_owned()
+        } else {
+            format!("send it `{creates}` first")
+        };
+        Problem::not_found(format!("{aggregate_type} {}; {remedy}", self.stream))
     }
 }
 

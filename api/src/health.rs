@@ -1,7 +1,8 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ const UPKEEP_SECONDS: u64 = 5;
 const RELAY_EVENTS_MAX: i64 = 1_000;
 /// For how long what a worker was stopped by counts, in seconds: while nobody else leads, it meets that again sooner.
 const STOPPED_SECONDS_MAX: u64 = 20;
+/// How often a worker fails in a row before that is told.
+const FAILURES_TOLD: u32 = 3;
 /// How long Postgres may take to answer the questions of a health check, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 3;
 
@@ -54,9 +57,15 @@ struct Ready {
 #[derive(Debug, Serialize)]
 struct Posting {
     position: i64,
+    /// What made the tables.
+    #[serde(skip)]
+    fingerprint: String,
     lag_events: i64,
     /// The age of the first event that is not posted; or how long it was seen waiting, if that is longer.
     lag_seconds: f64,
+    /// For how long it was seen not to move although events wait.
+    #[serde(skip)]
+    stands_seconds: f64,
 }
 
 /// A worker of this process.
@@ -66,6 +75,8 @@ struct Worker {
     position: i64,
     /// Events of the book that came after its position, when it last looked.
     behind: i64,
+    /// How often it has failed in a row.
+    failures: u32,
     /// What it could not do and keeps for another try: parked streams, missed reactions.
     set_aside: usize,
     /// The position of an event that only a newer program can work on, and that it does not go past.
@@ -77,12 +88,17 @@ struct Worker {
 /// Since when contexts stand still although events wait for them, as far as health checks have seen. The
 /// times of the book cannot tell: when the clock was set back, they run ahead of it.
 #[derive(Debug, Default)]
-pub struct Standing(Mutex<BTreeMap<String, (i64, Instant)>>);
+pub struct Standing {
+    contexts: Mutex<BTreeMap<String, (i64, Instant)>>,
+    /// Whether the tables were once those of this program, and showed what was in the book when it started. From then on
+    /// it serves, whatever becomes of them.
+    began: AtomicBool,
+}
 
 impl Standing {
     /// For how many seconds the context has stood at this position with events waiting.
     fn seconds(&self, context: &str, position: i64, lag_events: i64, now: Instant) -> f64 {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standing = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         if lag_events <= 0 {
             standing.remove(context);
             return 0.0;
@@ -126,40 +142,49 @@ async fn look(app: &App) -> Ready {
         contexts: BTreeMap::new(),
         workers: workers(app),
     };
-    let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
-    match tokio::time::timeout(limit, postings(app)).await {
-        Ok(Ok((end, contexts))) => {
-            ready.book = Some(end);
-            ready.contexts = contexts;
+    let probe = async { sqlx::query("select 1").execute(&app.pools.projector).await };
+    if let Err(why) = in_time(probe).await {
+        ready.postgres = false;
+        ready.problems.push(format!("Postgres {why}"));
+    }
+    // Somebody may hold a lock on what tells how far things are: that alone is no reason not to serve.
+    if ready.postgres {
+        match in_time(postings(app)).await {
+            Ok((end, contexts)) => (ready.book, ready.contexts) = (Some(end), contexts),
+            Err(why) => ready
+                .degraded
+                .push(format!("how far the tables are cannot be read: Postgres {why}")),
         }
-        Ok(Err(error)) => {
-            tracing::warn!(error = %error, "the health check cannot read the checkpoints");
-            ready.postgres = false;
-            ready.problems.push("Postgres does not answer".to_owned());
-        }
-        Err(_) => {
-            ready.postgres = false;
-            ready
-                .problems
-                .push(format!("Postgres has not answered within {ANSWER_SECONDS_MAX} s"));
+        match in_time(late_policies(app)).await {
+            Ok(late) => ready.degraded.extend(late),
+            Err(why) => ready
+                .degraded
+                .push(format!("how far the policies are cannot be read: Postgres {why}")),
         }
     }
     if let Some((since, commands)) = app.book.stalled() {
         let seconds = since.as_secs();
         ready.problems.push(format!(
-            "no command has been written for {seconds} s, and {commands} wait"
+            "no command has got through for {seconds} s, and {commands} are under way"
         ));
     }
-    for context in projections::CONTEXTS.iter().filter(|_| ready.postgres) {
+    let is_known = ready.book.is_some();
+    let mut has_begun = is_known;
+    for context in projections::CONTEXTS.iter().filter(|_| is_known) {
+        let missing = not_begun(app, context, ready.contexts.get(context.name));
+        if let Some(missing) = missing.filter(|_| !app.standing.began.load(Ordering::Relaxed)) {
+            has_begun &= missing.is_hopeless;
+            let is_awaited = app.serves_api && !missing.is_hopeless;
+            let told = if is_awaited {
+                &mut ready.problems
+            } else {
+                &mut ready.degraded
+            };
+            told.push(missing.words);
+            continue;
+        }
         match ready.contexts.get(context.name) {
-            None if app.serves_api => ready.problems.push(format!("{} has no tables yet", context.name)),
-            None => ready.degraded.push(format!("{} has no tables yet", context.name)),
-            Some(posting) if posting.position < app.began => {
-                ready.degraded.push(format!(
-                    "{} has not posted what was in the book when this process started",
-                    context.name
-                ));
-            }
+            None => ready.degraded.push(format!("{} has no tables", context.name)),
             Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
                 ready.degraded.push(format!(
                     "{} is {:.0} s behind the book",
@@ -169,7 +194,24 @@ async fn look(app: &App) -> Ready {
             Some(_) => {}
         }
     }
+    if has_begun {
+        app.standing.began.store(true, Ordering::Relaxed);
+    }
+    for worker in ready.workers.values_mut() {
+        // What a worker says of itself may be old: it may be failing, or waiting.
+        let is_at_work = worker.leading || worker.failures > 0;
+        let behind = ready.book.map_or(0, |end| end - worker.position);
+        if is_at_work && worker.position > 0 {
+            worker.behind = worker.behind.max(behind);
+        }
+    }
     for (name, worker) in &ready.workers {
+        if worker.failures >= FAILURES_TOLD && (name != RELAY || ready.nats) {
+            ready.degraded.push(format!(
+                "the {name} has failed {} times in a row; see its log",
+                worker.failures
+            ));
+        }
         if worker.behind > RELAY_EVENTS_MAX && name == RELAY {
             let words = format!(
                 "the bus is {} events behind the book; see the relay's log",
@@ -178,7 +220,12 @@ async fn look(app: &App) -> Ready {
             ready.degraded.push(words);
         }
         if worker.set_aside > 0 {
-            let words = format!("the {name} has set aside {}: see /v1/admin", worker.set_aside);
+            let place = if name.starts_with("projector") {
+                "parked"
+            } else {
+                "policies"
+            };
+            let words = format!("the {name} has set aside {}: see /v1/admin/{place}", worker.set_aside);
             ready.degraded.push(words);
         }
         if let Some(position) = worker.stopped_before {
@@ -214,9 +261,73 @@ async fn look(app: &App) -> Ready {
     ready
 }
 
+/// What the database answers in time; what it did instead, in words.
+async fn in_time<T>(asking: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, String> {
+    let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+    match tokio::time::timeout(limit, asking).await {
+        Ok(answer) => answer.map_err(|error| {
+            tracing::warn!(error = %error, "the health check has a question that was not answered");
+            "does not answer".to_owned()
+        }),
+        Err(_) => Err(format!("has not answered within {ANSWER_SECONDS_MAX} s")),
+    }
+}
+
+/// The policies that have not reacted to what happened a while ago, whoever is to run them.
+async fn late_policies(app: &App) -> Result<Vec<String>, sqlx::Error> {
+    let late: Vec<(String, f64)> = sqlx::query_as(
+        "select p.name, extract(epoch from clock_timestamp() - e.recorded_at)::float8
+         from book.policies p join book.events e on e.position = p.position + 1 order by p.name",
+    )
+    .fetch_all(&app.pools.writer)
+    .await?;
+    let is_late = |(name, seconds): &(String, f64)| {
+        *seconds > LAG_SECONDS_MAX && domain::POLICIES.iter().any(|policy| policy.name() == name)
+    };
+    let told = |(name, seconds)| {
+        format!("the policy {name} has not looked at what happened {seconds:.0} s ago: nobody runs it, or it is stuck")
+    };
+    Ok(late.into_iter().filter(is_late).map(told).collect())
+}
+
+/// What a process lacks to begin to serve.
+struct Missing {
+    words: String,
+    /// Whether waiting for it makes no sense: nobody posts.
+    is_hopeless: bool,
+}
+
+/// What the tables of a context lack to be read by this program, which has just started.
+fn not_begun(app: &App, context: &projections::Context, posting: Option<&Posting>) -> Option<Missing> {
+    let name = context.name;
+    let Some(posting) = posting else {
+        return Some(Missing {
+            words: format!("{name} has no tables yet"),
+            is_hopeless: false,
+        });
+    };
+    if app
+        .fingerprints
+        .get(name)
+        .is_some_and(|ours| *ours != posting.fingerprint)
+    {
+        return Some(Missing {
+            words: format!("the tables of {name} are another version's; those of this one are not there yet"),
+            is_hopeless: false,
+        });
+    }
+    (posting.position < app.began).then(|| Missing {
+        words: format!(
+            "{name} has yet to post {} events that were in the book when this process started",
+            app.began - posting.position
+        ),
+        is_hopeless: posting.lag_seconds > LAG_SECONDS_MAX && posting.stands_seconds > LAG_SECONDS_MAX,
+    })
+}
+
 async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::Error> {
     let rows = sqlx::query(
-        "select g.context, g.position, book.last_position() as last,
+        "select g.context, g.position, g.fingerprint, book.last_position() as last,
                 (select e.recorded_at from book.events e where e.position = g.position + 1) as waiting_since
          from (values (1)) as one(n) left join book.generations g on g.state = 'live'",
     )
@@ -236,8 +347,10 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::E
             context,
             Posting {
                 position,
+                fingerprint: row.try_get("fingerprint")?,
                 lag_events: end - position,
                 lag_seconds: waits.unwrap_or(0.0).max(stands),
+                stands_seconds: stands,
             },
         );
     }
@@ -256,6 +369,7 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
                 .filter(|(_, met)| met.elapsed() < Duration::from_secs(STOPPED_SECONDS_MAX))
                 .map(|(position, _)| position),
             behind: status.lag,
+            failures: status.failures,
             seconds_since_beat: status.last_beat.elapsed().as_secs_f64(),
         };
         (name.clone(), worker)
@@ -304,6 +418,20 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let recorder = RECORDER.get().and_then(Option::as_ref);
     let recorder = recorder.ok_or_else(|| Problem::new(problem::UNAVAILABLE, "this process has no metrics"))?;
     metrics::gauge!("daybook_book_position").set(*app.end.borrow() as f64);
+    let end = *app.end.borrow();
+    for (name, status) in &app.workers.statuses {
+        let status = *status.borrow();
+        let (kind, of) = name.split_once(' ').unwrap_or((name, ""));
+        let is_at_work = status.position > 0 && (status.leading || status.failures > 0);
+        let behind = if is_at_work { (end - status.position).max(0) } else { 0 };
+        match kind {
+            "projector" => metrics::gauge!("daybook_projector_lag", "context" => of.to_owned()).set(behind as f64),
+            "policy" => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),
+            RELAY => metrics::gauge!("daybook_relay_lag").set(behind as f64),
+            _ => {}
+        }
+        metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
+    }
     metrics::gauge!("daybook_responses_awaited").set(app.waiting.requests() as f64);
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [

@@ -280,21 +280,27 @@ impl From<BookError> for Problem {
         match error {
             BookError::EventTooLarge { .. } => Self::new(TOO_LARGE, error.to_string()),
             BookError::Overloaded => Self::new(OVERLOADED, error.to_string()),
-            BookError::Unavailable | BookError::LeadLost(_) | BookError::Abandoned => {
+            BookError::Unavailable | BookError::NoRoom | BookError::LeadLost(_) | BookError::Abandoned => {
                 Self::new(UNAVAILABLE, error.to_string())
             }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
             // Whoever runs Daybook must be told which stream it is, and whoever asks cannot mend it.
-            BookError::Decode(DecodeError::Sealed(_)) => {
+            BookError::Decode(DecodeError::Sealed(_) | DecodeError::Version { .. }) => {
                 error!(error = %error, "a request failed");
                 Self::new(INTERNAL, error.to_string())
             }
-            BookError::Decode(_)
-            | BookError::Metadata(_)
-            | BookError::Key(_)
-            | BookError::NewerNeeded { .. }
-            | BookError::Broken(_) => Self::internal(&error),
+            // What the fields hold is for the log alone.
+            BookError::Decode(DecodeError::Fields { ref event_type, .. }) => {
+                error!(error = %error, "a request failed");
+                Self::new(
+                    INTERNAL,
+                    format!("event {event_type} of the stream cannot be read by this program"),
+                )
+            }
+            BookError::Metadata(_) | BookError::Key(_) | BookError::NewerNeeded { .. } | BookError::Broken(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

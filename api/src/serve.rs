@@ -1,5 +1,6 @@
 //! Starts and ends a process: settings, pools, workers, HTTP.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,6 +107,7 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         rates: Rates::new(config.rate_per_second),
         rebuilds: Rebuilds::default(),
         standing: health::Standing::default(),
+        fingerprints: fingerprints()?,
         began: tail.end().await?,
         end: end.changes(),
         requests: Semaphore::new(REQUESTS_MAX),
@@ -150,6 +152,15 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
     info!(%address, ?roles, "daybook serves");
     let done = tokio::spawn(run(listener, router(app, &roles), stop, drained, tasks, lost, pools));
     Ok(Running { address, done })
+}
+
+/// What the tables of this program are told by, per context.
+fn fingerprints() -> Result<BTreeMap<&'static str, String>, Fault> {
+    let of = |context: &&'static projections::Context| {
+        let fingerprint = context.fingerprint().map_err(Fault::Refused)?;
+        Ok((context.name, fingerprint))
+    };
+    projections::CONTEXTS.iter().map(of).collect()
 }
 
 async fn run(

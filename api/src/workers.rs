@@ -173,12 +173,9 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
 /// Makes sure that the context's tables are those of this program, then posts into them.
 async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
     let name = format!("tables of {}", context.name);
-    let preparing = async {
-        prepare(context, &pools, &tail, &stop).await;
-        worker::keep(&name, &stop, || keep_posted(context, &pools, &tail, &stop)).await;
-    };
-    // Meanwhile the projector stands by, or fails until there are tables of this program.
-    tokio::join!(projector.run(stop.clone()), preparing);
+    prepare(context, &pools, &tail, &stop).await;
+    let keeping = worker::keep(&name, &stop, || keep_posted(context, &pools, &tail, &stop));
+    tokio::join!(projector.run(stop.clone()), keeping);
 }
 
 /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may

@@ -1,7 +1,5 @@
 //! The group-commit appender: one task per process that writes waiting appends together.
 
-mod progress;
-
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -15,8 +13,6 @@ use crate::BookError;
 use crate::append::{self, Append, Outcome};
 use crate::pace::Pace;
 
-use progress::Progress;
-
 /// Commands written in one round trip.
 pub const BATCH_COMMANDS_MAX: usize = 512;
 /// Payload and metadata bytes written in one round trip; one command may exceed it alone.
@@ -25,7 +21,12 @@ pub const BATCH_BYTES_MAX: usize = 4 << 20;
 pub const QUEUE_COMMANDS_MAX: usize = 8_192;
 /// How long a batch whose outcome is unknown is sent again, in seconds.
 const PATIENCE_SECONDS: u64 = 20;
+/// Between two attempts, in milliseconds: at first, and once it has gone on for a while.
 const RETRY_MS: u64 = 100;
+const RETRY_MS_MAX: u64 = 1_000;
+/// What Postgres says when it has no room, by SQLSTATE.
+const DISK_FULL: &str = "53100";
+const OUT_OF_MEMORY: &str = "53200";
 /// How long the database may take to answer one attempt, in seconds. Then its connection is given up:
 /// a connection that has gone silent would keep the batch for as long as the kernel hopes.
 const ATTEMPT_SECONDS_MAX: u64 = 6;
@@ -46,7 +47,6 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Appender {
     queue: mpsc::Sender<Waiting>,
-    progress: Progress,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -60,16 +60,9 @@ impl Appender {
     #[must_use]
     pub fn start(pool: &PgPool, pace: Pace) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
-        let progress = Progress::default();
         let options = pool.connect_options().as_ref().clone();
-        tokio::spawn(run(options, pace, waiting, progress.clone()));
-        Self { queue, progress }
-    }
-
-    /// For how long commands have waited without one being written, and how many do; `None` while all is well.
-    #[must_use]
-    pub fn stalled(&self) -> Option<(Duration, usize)> {
-        self.progress.stalled()
+        tokio::spawn(run(options, pace, waiting));
+        Self { queue }
     }
 
     /// Queues the append and waits for what became of it.
@@ -79,7 +72,6 @@ impl Appender {
     /// stayed unknown, or the database's error.
     pub async fn append(&self, append: Append) -> Result<Outcome, BookError> {
         let (reply, outcome) = oneshot::channel();
-        let _waits = self.progress.waits();
         self.queue
             .try_send(Waiting { append, reply })
             .map_err(|_| BookError::Overloaded)?;
@@ -87,7 +79,7 @@ impl Appender {
     }
 }
 
-async fn run(options: PgConnectOptions, pace: Pace, mut queue: mpsc::Receiver<Waiting>, progress: Progress) {
+async fn run(options: PgConnectOptions, pace: Pace, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = VecDeque::new();
     let (turns, mut free) = mpsc::channel(BATCHES_IN_FLIGHT);
     for _ in 0..BATCHES_IN_FLIGHT {
@@ -113,11 +105,11 @@ async fn run(options: PgConnectOptions, pace: Pace, mut queue: mpsc::Receiver<Wa
             }
         }
         let (appends, replies) = gather(&mut waiting);
-        let (progress, turns) = (progress.clone(), turns.clone());
+        let turns = turns.clone();
         // However the task ends, the next batch gets the line.
         let mut turn = Turn { turns, line };
         tokio::spawn(async move {
-            write_and_reply(&mut turn.line, appends, replies, &progress).await;
+            write_and_reply(&mut turn.line, appends, replies).await;
         });
     }
 }
@@ -154,14 +146,11 @@ impl Drop for Turn {
     }
 }
 
-async fn write_and_reply(line: &mut Line, appends: Vec<Append>, replies: Vec<Reply>, progress: &Progress) {
+async fn write_and_reply(line: &mut Line, appends: Vec<Append>, replies: Vec<Reply>) {
     metrics::histogram!("daybook_append_batch_commands").record(appends.len() as f64);
     let started = Instant::now();
     let outcomes = write(line, &appends).await;
     metrics::histogram!("daybook_append_seconds").record(started.elapsed().as_secs_f64());
-    if outcomes.iter().any(Result::is_ok) {
-        progress.made();
-    }
     for (reply, outcome) in replies.into_iter().zip(outcomes) {
         // Whoever waited may be gone; the receipt keeps the answer.
         let _ = reply.send(outcome);
@@ -235,47 +224,71 @@ impl Touched {
 async fn write(line: &mut Line, appends: &[Append]) -> Vec<Result<Outcome, BookError>> {
     let started = Instant::now();
     loop {
-        match attempt(line, appends).await {
-            Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
-            Err(error) if error.is_transient() => {
-                if started.elapsed() > Duration::from_secs(PATIENCE_SECONDS) {
-                    return appends.iter().map(|_| Err(BookError::Unavailable)).collect();
-                }
-                warn!(error = %error, commands = appends.len(), "the outcome of an append is unknown; sending it again");
-                tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        let (what, error) = match attempt(line, appends).await {
+            Ok(Ok(outcomes)) => return outcomes.into_iter().map(Ok).collect(),
+            Ok(Err(error)) if is_no_room(&error) => {
+                warn!(%error, commands = appends.len(), "the database has no room left");
+                return appends.iter().map(|_| Err(BookError::NoRoom)).collect();
             }
-            Err(error) if appends.len() == 1 => return vec![Err(error)],
+            Ok(Err(error)) if error.is_transient() => ("the outcome of an append is unknown; sending it again", error),
+            Ok(Err(error)) if appends.len() == 1 => return vec![Err(error)],
             // One command made the database fail; its neighbours must not suffer.
-            Err(_) => {
+            Ok(Err(_)) => {
                 let mut outcomes = Vec::with_capacity(appends.len());
                 for append in appends {
                     outcomes.push(alone(line, append).await);
                 }
                 return outcomes;
             }
+            Err(error) => ("the database cannot be reached for an append; trying again", error),
+        };
+        if started.elapsed() > Duration::from_secs(PATIENCE_SECONDS) {
+            return appends.iter().map(|_| Err(BookError::Unavailable)).collect();
         }
+        warn!(%error, commands = appends.len(), "{what}");
+        tokio::time::sleep(retry(started.elapsed())).await;
     }
 }
 
-/// Sends a batch once. A connection that does not answer in time, or whose call failed, is closed on the spot.
-async fn attempt(line: &mut Line, appends: &[Append]) -> Result<Vec<Outcome>, BookError> {
-    let calling = async {
-        let mut connection = match line.connection.take() {
-            Some(connection) => connection,
-            None => PgConnection::connect_with(&line.options).await?,
-        };
-        let outcomes = append::append(&mut connection, appends).await;
-        Ok((connection, outcomes))
-    };
+/// How long to wait before the next attempt: the longer it has gone on, the longer.
+fn retry(gone_on: Duration) -> Duration {
+    let (least, most) = (Duration::from_millis(RETRY_MS), Duration::from_millis(RETRY_MS_MAX));
+    (gone_on / 4).clamp(least, most)
+}
+
+/// Whether the server said for sure that it wrote nothing, because there is no room.
+fn is_no_room(error: &BookError) -> bool {
+    match error {
+        BookError::Database(sqlx::Error::Database(error)) => error
+            .code()
+            .is_some_and(|code| [DISK_FULL, OUT_OF_MEMORY].contains(&&*code)),
+        _ => false,
+    }
+}
+
+/// Sends a batch once: what became of it, or why it was not sent. A connection that does not answer in time, or that
+/// fails otherwise than by an answer, is closed on the spot.
+async fn attempt(line: &mut Line, appends: &[Append]) -> Result<Result<Vec<Outcome>, BookError>, BookError> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS_MAX);
-    let called: Result<_, BookError> = tokio::time::timeout(limit, calling)
-        .await
-        .unwrap_or(Err(BookError::Unavailable));
-    let (connection, outcomes) = called?;
-    if outcomes.as_ref().err().is_none_or(|error| !error.is_transient()) {
+    let mut connection = match line.connection.take() {
+        Some(connection) => connection,
+        None => tokio::time::timeout(limit, PgConnection::connect_with(&line.options))
+            .await
+            .map_err(|_| BookError::Unavailable)??,
+    };
+    let calling = append::append(&mut connection, appends);
+    let Ok(outcomes) = tokio::time::timeout(limit, calling).await else {
+        return Ok(Err(BookError::Unavailable));
+    };
+    let is_answer = match &outcomes {
+        Ok(_) => true,
+        Err(BookError::Database(error)) => matches!(error, sqlx::Error::Database(_)),
+        Err(_) => false,
+    };
+    if is_answer {
         line.connection = Some(connection);
     }
-    outcomes
+    Ok(outcomes)
 }
 
 async fn alone(line: &mut Line, append: &Append) -> Result<Outcome, BookError> {

@@ -12,6 +12,7 @@ use async_nats::{Client, HeaderMap, connection::State};
 use chrono::{DateTime, SecondsFormat};
 use domain::Recorded;
 use futures::FutureExt as _;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -74,14 +75,27 @@ impl Bus {
     /// # Errors
     /// When the address is none.
     pub async fn connect(config: BusConfig) -> Result<Self, BookError> {
-        let client = async_nats::ConnectOptions::new()
+        let address: async_nats::ServerAddr = config
+            .url
+            .parse()
+            .map_err(|_| BookError::Bus("NATS_URL is no address of a NATS server".to_owned()))?;
+        let mut options = async_nats::ConnectOptions::new();
+        // The client does not take them from the address by itself.
+        if let (Some(user), password) = (address.username(), address.password()) {
+            let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            options = match password {
+                Some(password) => options.user_and_password(plain(user), plain(password)),
+                None => options.token(plain(user)),
+            };
+        }
+        let client = options
             .name("daybook")
             .retry_on_initial_connect()
             .max_reconnects(None)
             .ping_interval(Duration::from_secs(PING_SECONDS))
             .connection_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
             .reconnect_delay_callback(|attempt| Duration::from_millis((50 * attempt as u64).min(1_000)))
-            .connect(&config.url)
+            .connect(address)
             .await
             .map_err(|error| BookError::Bus(error.to_string()))?;
         let jetstream = ContextBuilder::new()
@@ -146,10 +160,10 @@ impl Bus {
     }
 
     pub(crate) fn subject(&self, event: &Recorded<String>) -> String {
-        format!(
-            "{}.{}.{}.{}",
-            self.config.prefix, event.tenant_id, event.aggregate_type, event.event_type
-        )
+        let name = format!("{}.{}", event.aggregate_type, event.event_type);
+        // What Daybook writes needs none of this; a name that NATS refuses would hold up all that come after it.
+        let name = name.replace(|letter: char| letter.is_whitespace() || "*>".contains(letter), "_");
+        format!("{}.{}.{name}", self.config.prefix, event.tenant_id)
     }
 }
 
@@ -199,7 +213,10 @@ pub(crate) fn headers(event: &Recorded<String>) -> Result<HeaderMap, BookError> 
     headers.insert("ce-sequence", event.sequence.to_string());
     headers.insert("ce-tenant", event.tenant_id.to_string());
     headers.insert("ce-version", event.event_version.as_str());
-    headers.insert("daybook-metadata", serde_json::to_string(&event.metadata)?);
+    // What could not be read is not made up: without this header a projector asks the book, and parks the stream.
+    if event.metadata.unopened.is_empty() {
+        headers.insert("daybook-metadata", serde_json::to_string(&event.metadata)?);
+    }
     Ok(headers)
 }
 

@@ -23,6 +23,9 @@ pub enum BookError {
     /// An event is larger than [`crate::append::EVENT_BYTES_MAX`].
     #[error("the event would be {bytes} bytes; at most {max} are allowed", max = crate::append::EVENT_BYTES_MAX)]
     EventTooLarge { bytes: usize },
+    /// The database's disk is full, or its memory. Nothing was written.
+    #[error("the database has no room left; nothing was written, so send the command again once it has")]
+    NoRoom,
     /// Another process may lead by now.
     #[error("the lead of {0:?} is lost")]
     LeadLost(String),
@@ -49,7 +52,12 @@ impl BookError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => is_transient(error),
-            Self::Bus(_) | Self::Overloaded | Self::Unavailable | Self::LeadLost(_) | Self::Abandoned => true,
+            Self::Bus(_)
+            | Self::Overloaded
+            | Self::Unavailable
+            | Self::NoRoom
+            | Self::LeadLost(_)
+            | Self::Abandoned => true,
             Self::Decode(_)
             | Self::Metadata(_)
             | Self::Key(_)

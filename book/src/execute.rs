@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::fact::AnyState;
-use domain::{Facts, Together};
+use domain::{DecodeError, Facts};
 use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
@@ -19,7 +19,9 @@ use crate::cache::{Cache, Loaded};
 use crate::draft::Draft;
 use crate::pace::Pace;
 use crate::pools::answered;
-use crate::step::{Asker, Circumstances};
+use crate::progress::Progress;
+use crate::step::{self, Asker, Circumstances};
+use crate::trust::Trust;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
 
@@ -47,6 +49,7 @@ struct Inner {
     pace: Pace,
     committed: Arc<Notify>,
     written: watch::Sender<i64>,
+    progress: Progress,
 }
 
 impl std::fmt::Debug for Inner {
@@ -70,6 +73,7 @@ impl Book {
             turns: Turns::default(),
             committed: Arc::new(Notify::new()),
             written: watch::Sender::new(0),
+            progress: Progress::default(),
             pool,
         }))
     }
@@ -184,10 +188,10 @@ impl Book {
         Ok((loaded.state, loaded.sequence))
     }
 
-    /// For how long commands have waited without one being written, and how many do; `None` while all is well.
+    /// For how long no command got through although some came, and how many are under way; `None` while all is well.
     #[must_use]
     pub fn stalled(&self) -> Option<(Duration, usize)> {
-        self.0.appender.stalled()
+        self.0.progress.stalled()
     }
 
     /// Carries out the steps as one: all are appended or none. A client that hangs up never leaves a transaction
@@ -200,28 +204,15 @@ impl Book {
         let book = self.clone();
         let left = CancellationToken::new();
         let _waits = left.clone().drop_guard();
-        match tokio::spawn(async move { book.0.execute(&envelope, &steps, &left).await }).await {
+        let carrying_out = async move {
+            let _under_way = book.0.progress.begin();
+            let outcome = book.0.execute(&envelope, &steps, &left).await;
+            book.0.progress.tell(&outcome);
+            outcome
+        };
+        match tokio::spawn(carrying_out).await {
             Ok(answer) => answer,
             Err(error) => Err(BookError::Broken(format!("deciding a command panicked: {error}")).into()),
-        }
-    }
-}
-
-/// How far a decision may rest on something else than the book. The append checks every sequence,
-/// so trust costs at most another round; and no refusal rests on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// A stream that is not cached is taken to be new, which spares creating commands a round trip.
-    Guess,
-    Cache,
-    Book,
-}
-
-impl Trust {
-    fn less(self) -> Self {
-        match self {
-            Self::Guess => Self::Cache,
-            Self::Cache | Self::Book => Self::Book,
         }
     }
 }
@@ -250,6 +241,7 @@ impl Inner {
         // of the rows that it made before.
         let seed = Uuid::new_v4();
         let mut trust = Trust::Guess;
+        let mut sealed = None;
         for _ in 0..RACES_MAX {
             return match self.attempt(envelope, steps, seed, trust, left).await {
                 Ok(Some(answer)) => Ok(answer),
@@ -261,11 +253,20 @@ impl Inner {
                 // Neither a guess nor a cache may refuse: look closer, and decide again. A key that is
                 // gone may belong to somebody whose erasure is not known here yet.
                 Err(ExecuteError::Refused(_) | ExecuteError::Moved { .. } | ExecuteError::Book(BookError::Key(_)))
-                    if trust != Trust::Book =>
+                    if !trust.is_of_the_book() =>
                 {
                     trust = trust.less();
                     continue;
                 }
+                // Who is to be erased must not be kept by a field that does not open.
+                Err(error @ ExecuteError::Book(BookError::Decode(DecodeError::Sealed(_))))
+                    if trust != Trust::Unopened =>
+                {
+                    sealed = Some(error);
+                    trust = Trust::Unopened;
+                    continue;
+                }
+                Err(error) if trust == Trust::Unopened => Err(sealed.unwrap_or(error)),
                 // The refused command may be a repeat of one that was accepted a moment ago.
                 Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
                     self.repeated(envelope).await?.ok_or(error)
@@ -315,13 +316,16 @@ impl Inner {
                 seed: Uuid::new_v5(&seed, &index.to_be_bytes()),
                 reason: envelope.reason.clone(),
                 facts,
-                together: beside(steps, index),
+                together: step::beside(steps, index),
             };
             let decided = step
                 .command
                 .decide(&before.state, circumstances)
                 .await?
                 .map_err(ExecuteError::Refused)?;
+            if trust == Trust::Unopened && decided.erased.is_empty() {
+                return Err(BookError::Abandoned.into());
+            }
             answered(draft.add(&self.vault, envelope, step, before, decided)).await?;
         }
         if left.is_cancelled() {
@@ -329,7 +333,7 @@ impl Inner {
         }
         match draft.clash() {
             None => self.append(envelope, steps, draft).await,
-            Some(name) if trust == Trust::Book => Err(ExecuteError::Claimed { name: name.to_owned() }),
+            Some(name) if trust.is_of_the_book() => Err(ExecuteError::Claimed { name: name.to_owned() }),
             Some(_) => Ok(None),
         }
     }
@@ -381,15 +385,21 @@ impl Inner {
     async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
         let cached = match self.cache.get(aggregate_type, stream) {
-            Some(cached) if trust == Trust::Book => self.unmoved(step, cached).await?,
+            Some(cached) if trust.is_of_the_book() => self.unmoved(step, cached).await?,
             cached => cached,
         };
         let loaded = match cached {
             Some(loaded) => loaded,
             None if trust == Trust::Guess => step.command.unborn(),
             None => {
-                let loaded = answered(step.command.load(&self.repository, &self.pool, &self.vault, stream)).await?;
-                self.cache.put(aggregate_type, stream, loaded.clone());
+                let is_blind = trust == Trust::Unopened;
+                let loading = step
+                    .command
+                    .load(&self.repository, &self.pool, &self.vault, stream, is_blind);
+                let loaded = answered(loading).await?;
+                if !is_blind {
+                    self.cache.put(aggregate_type, stream, loaded.clone());
+                }
                 loaded
             }
         };
@@ -459,7 +469,7 @@ impl Inner {
         let mut found: Vec<Option<Loaded>> = refs
             .iter()
             .map(|fact| {
-                if trust == Trust::Book {
+                if trust.is_of_the_book() {
                     None
                 } else {
                     self.cache.get(fact.aggregate_type, fact.id)
@@ -485,13 +495,4 @@ impl Inner {
         }
         Ok(found.into_iter().flatten().collect())
     }
-}
-
-/// What is carried out as one with the step of this index.
-fn beside(steps: &[Step], index: usize) -> Together {
-    let mut together = Together::default();
-    for (_, other) in steps.iter().enumerate().filter(|(other, _)| *other != index) {
-        other.command.join(other.stream, &mut together);
-    }
-    together
 }

@@ -73,7 +73,14 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
         let ord: i64 = row.try_get("ord")?;
         if let Some(fact) = usize::try_from(ord - 1).ok().and_then(|index| refs.get(index)) {
             let stream = (fact.aggregate_type, fact.id);
-            let opening = opened(vault, stream, row.try_get("event_id")?, stored.payload, &metadata);
+            let opening = opened(
+                vault,
+                stream,
+                row.try_get("event_id")?,
+                stored.payload,
+                &metadata,
+                false,
+            );
             (stored.payload, stored.until) = opening.await?;
         }
         streams.entry(ord).or_default().push(stored);
@@ -113,20 +120,22 @@ pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) ->
 /// them tells of a person.
 ///
 /// # Errors
-/// The vault's error; [`DecodeError::Sealed`] when one does not open, since nothing may be decided without it.
+/// The vault's error; [`DecodeError::Sealed`] when one does not open, since nothing may be decided without it, unless
+/// the caller `is_blind`: then it is null, as an erased one.
 pub(crate) async fn opened(
     vault: &Vault,
     stream: (&str, Uuid),
     event_id: Uuid,
     payload: String,
     metadata: &Metadata,
+    is_blind: bool,
 ) -> Result<(String, Option<Instant>), BookError> {
     if metadata.sealed.is_empty() {
         return Ok((payload, None));
     }
     let mut fields = serde_json::from_str(&payload)?;
     let opened = vault.open(event_id, &mut fields, &metadata.sealed).await?;
-    if opened.unopened.is_empty() {
+    if is_blind || opened.unopened.is_empty() {
         return Ok((fields.to_string(), opened.until));
     }
     let (aggregate_type, id) = stream;

@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::BookError;
 
@@ -301,11 +301,15 @@ impl Keeper {
 
     /// The session is given up, and every lease with it.
     fn lose(&mut self, error: &BookError) {
-        warn!(%error, leads = self.held.len(), "the session that holds the leads of this process is gone");
-        metrics::counter!("daybook_lead_sessions_lost_total").increment(1);
+        let leads = self.held.len();
         self.held.clear();
-        if let Some((_, session)) = self.session.take() {
-            session.lost.cancel();
+        match self.session.take() {
+            Some((_, session)) => {
+                warn!(%error, leads, "the session that holds the leads of this process is gone");
+                metrics::counter!("daybook_lead_sessions_lost_total").increment(1);
+                session.lost.cancel();
+            }
+            None => debug!(%error, "no session for the leads of this process can be had"),
         }
     }
 }

@@ -12,8 +12,10 @@ pub mod execute;
 pub mod facts;
 pub mod pace;
 pub mod pools;
+mod progress;
 pub mod step;
 pub mod tail;
+mod trust;
 pub mod turns;
 pub mod vault;
 

@@ -41,6 +41,8 @@ const STREAMS_AT_ONCE: usize = 32;
 /// How often a command is sent again that lost to others, and how long after, in milliseconds and longer each time.
 const CONTENDED_MAX: u32 = 10;
 const CONTENDED_MS: u64 = 20;
+/// How long one event's reaction may take, in seconds: longer than a command is tried while its outcome is unknown.
+const TURN_SECONDS_MAX: u64 = 60;
 /// How often the checkpoint is written while nothing is reacted to, and the lead is made sure of, in seconds.
 const CHECK_SECONDS: u64 = 1;
 
@@ -66,18 +68,25 @@ struct Lead<'a> {
     lease: &'a Lease,
     beat: &'a Beat,
     states: &'a States,
+    stop: &'a CancellationToken,
 }
 
 impl Work for PolicyWorker {
     type Error = BookError;
 
+    fn turn_limit(&self) -> Duration {
+        Duration::from_secs(TURN_SECONDS_MAX)
+    }
+
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let mut checkpoint = Checkpoint::begin(&self.pool, self.policy).await?;
+        beat.beat(|status| status.position = checkpoint.position());
         let states = States::default();
         let lead = Lead {
             lease,
             beat,
             states: &states,
+            stop,
         };
         let mut end = self.reading.end();
         let mut position = checkpoint.position();
@@ -150,7 +159,6 @@ impl PolicyWorker {
         let policy = self.policy.name();
         let lag = (self.reading.end().position() - position).max(0);
         let missed = self.reading.missed(policy).await?;
-        metrics::gauge!("daybook_policy_lag", "policy" => policy).set(lag as f64);
         metrics::gauge!("daybook_policy_missed", "policy" => policy).set(missed as f64);
         lead.beat.beat(|status| {
             status.lag = lag;
@@ -188,6 +196,10 @@ impl PolicyWorker {
     }
 
     async fn react_or_miss(&self, recorded: &Recorded<String>, lead: Lead<'_>) -> Result<Vec<Timer>, BookError> {
+        if lead.stop.is_cancelled() {
+            // The page is left where it is: whoever leads next reacts to it again, which changes nothing.
+            return Err(BookError::Abandoned);
+        }
         let reacting = carry_out(&self.book, self.policy, recorded, None, Some(lead));
         match unpanicked(reacting).await {
             Ok(reacted) => Ok(reacted.timers),

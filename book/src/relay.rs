@@ -22,6 +22,10 @@ const PAGE_EVENTS: i64 = UNACKNOWLEDGED_MESSAGES_MAX as i64;
 const POLL_MS: u64 = 100;
 /// How long the relay waits before it looks anew what is wrong, in milliseconds.
 const RETRY_MS: u64 = 300;
+/// As above, once it has failed a few times in a row, in milliseconds.
+const RETRY_MS_MAX: u64 = 2_000;
+/// How long it must have gone well to begin to count anew, in seconds.
+const GOOD_SECONDS: u64 = 5;
 /// How often the leader makes sure that the bus still stands where it should, in seconds.
 const CHECK_SECONDS: u64 = 1;
 /// How long the bus may take for a page, in seconds.
@@ -84,14 +88,29 @@ impl Work for Relay {
     type Error = BookError;
 
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
+        let mut failures = 0;
         while !stop.is_cancelled() {
             lease.check()?;
+            let began = Instant::now();
             if let Err(error) = self.mirror(lease, beat, stop).await {
                 // The bus may be down or wiped, or another relay was faster: look again where it stands.
                 warn!(error = %error, "the relay starts over");
                 let end = self.tail.end().await.unwrap_or_default();
-                beat.beat(|status| status.lag = (end - status.position).max(0));
-                pause(stop, Duration::from_millis(RETRY_MS)).await;
+                failures = if began.elapsed() > Duration::from_secs(GOOD_SECONDS) {
+                    1
+                } else {
+                    failures + 1
+                };
+                beat.beat(|status| {
+                    // One that has led for the first time knows nothing yet.
+                    if status.position > 0 {
+                        status.lag = (end - status.position).max(0);
+                    }
+                    status.failures = failures;
+                });
+                metrics::counter!("daybook_relay_failures_total").increment(1);
+                let longer = u64::from(failures).saturating_mul(RETRY_MS);
+                pause(stop, Duration::from_millis(longer.min(RETRY_MS_MAX))).await;
             }
         }
         Ok(())
@@ -129,6 +148,9 @@ impl Relay {
             beat.beat(|status| {
                 status.position = stand.position;
                 status.lag = stand.lag();
+                if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
+                    status.failures = 0;
+                }
             });
             if checked.elapsed() > Duration::from_secs(CHECK_SECONDS) {
                 stand.check(&self.tail, &self.bus).await?;

@@ -147,12 +147,14 @@ pub(crate) trait Erased: Send + Sync {
     fn department(&self, state: &AnyState) -> Option<Uuid>;
     /// The state of a stream without events.
     fn unborn(&self) -> Loaded;
+    /// The stream as the book has it. `is_blind` takes sealed fields that do not open for erased ones.
     fn load<'a>(
         &'a self,
         book: &'a PostgresEventRepository,
         pool: &'a PgPool,
         vault: &'a Vault,
         stream: Uuid,
+        is_blind: bool,
     ) -> Boxed<'a, Result<Loaded, BookError>>;
     fn reads(&self, asker: &Asker, stream: Uuid, state: &AnyState, facts: &Facts) -> Vec<FactRef>;
     fn decide<'a>(
@@ -206,9 +208,10 @@ impl<D: Decider> Erased for Typed<D> {
         pool: &'a PgPool,
         vault: &'a Vault,
         stream: Uuid,
+        is_blind: bool,
     ) -> Boxed<'a, Result<Loaded, BookError>> {
         match D::CARRIES_FORWARD {
-            None => Box::pin(load::<D>(book, vault, stream)),
+            None => Box::pin(load::<D>(book, vault, stream, is_blind)),
             // postgres-es can begin in the middle of a stream, but does not know where.
             Some(_) => Box::pin(facts::load_one(pool, vault, FactRef::of::<D>(stream))),
         }
@@ -298,8 +301,14 @@ fn decided<D: Decider>(stream: Uuid, mut state: D, events: Vec<D::Event>) -> Res
     Ok(decided)
 }
 
-/// Loads one stream through postgres-es and folds it through cqrs-es's aggregate.
-async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream: Uuid) -> Result<Loaded, BookError> {
+/// Loads one stream through postgres-es and folds it through cqrs-es's aggregate. Fields that do not open fail it, or
+/// are as if they were erased.
+async fn load<D: Decider>(
+    book: &PostgresEventRepository,
+    vault: &Vault,
+    stream: Uuid,
+    is_blind: bool,
+) -> Result<Loaded, BookError> {
     let stored: Vec<SerializedEvent> = book
         .get_events::<Sourced<D>>(&stream.to_string())
         .await
@@ -311,7 +320,8 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         let metadata: Metadata = serde_json::from_value(event.metadata)?;
         tenant.get_or_insert(metadata.tenant_id);
         let event_id = domain::event::event_id(D::TYPE, stream, event.sequence as i64);
-        let opening = facts::opened(vault, (D::TYPE, stream), event_id, event.payload.to_string(), &metadata);
+        let payload = event.payload.to_string();
+        let opening = facts::opened(vault, (D::TYPE, stream), event_id, payload, &metadata, is_blind);
         let (payload, opened_until) = opening.await?;
         until = earlier(until, opened_until);
         bytes += payload.len();
@@ -329,6 +339,15 @@ async fn load<D: Decider>(book: &PostgresEventRepository, vault: &Vault, stream:
         bytes,
         until,
     })
+}
+
+/// What is carried out as one with the step of this index.
+pub(crate) fn beside(steps: &[Step], index: usize) -> Together {
+    let mut together = Together::default();
+    for (_, other) in steps.iter().enumerate().filter(|(other, _)| *other != index) {
+        other.command.join(other.stream, &mut together);
+    }
+    together
 }
 
 fn persistence(error: cqrs_es::persist::PersistenceError) -> BookError {

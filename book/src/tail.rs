@@ -284,7 +284,7 @@ impl Tail {
             let opening = self
                 .vault
                 .open(recorded.event_id, &mut payload, &recorded.metadata.sealed);
-            recorded.metadata.unopened = answered(opening).await?.unopened;
+            recorded.metadata.unopened.extend(answered(opening).await?.unopened);
             recorded.event = payload.to_string();
         }
         Ok(events)
@@ -310,18 +310,31 @@ fn weight(last: &PgRow) -> Result<i64, sqlx::Error> {
     Ok(last.try_get::<i64, _>("bytes_before")? + (payload.len() + metadata.len()) as i64)
 }
 
+/// What stands in for metadata, or the name of a stream, that cannot be read: nobody decodes such an event, and
+/// nothing is made of it but a parked stream or a missed reaction. Its neighbours are read as ever.
+fn unreadable(tenant_id: Uuid) -> domain::Metadata {
+    domain::Metadata {
+        tenant_id,
+        unopened: vec![domain::event::UNREADABLE_METADATA.to_owned()],
+        ..domain::Metadata::default()
+    }
+}
+
 fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {
     let stream: &str = row.try_get("aggregate_id")?;
-    let metadata: domain::Metadata = serde_json::from_str(row.try_get("metadata")?)?;
+    let tenant_id = row.try_get("tenant_id")?;
+    let mut metadata = serde_json::from_str(row.try_get("metadata")?).unwrap_or_else(|_| unreadable(tenant_id));
+    let stream = stream.parse().unwrap_or_else(|_| {
+        metadata = unreadable(tenant_id);
+        Uuid::nil()
+    });
     let recorded_at = row.try_get("recorded_at")?;
     Ok(Recorded {
         position: row.try_get("position")?,
         event_id: row.try_get("event_id")?,
-        tenant_id: row.try_get("tenant_id")?,
+        tenant_id,
         aggregate_type: row.try_get("aggregate_type")?,
-        stream: stream
-            .parse()
-            .map_err(|_| BookError::Broken(format!("a stream is called {stream}, which is no uuid")))?,
+        stream,
         sequence: row.try_get("sequence")?,
         event_type: row.try_get("event_type")?,
         event_version: row.try_get("event_version")?,

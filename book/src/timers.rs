@@ -24,6 +24,8 @@ use crate::{Book, BookError};
 pub const LOCK_NAME: &str = "daybook timers";
 /// Timers read at once.
 const DUE_TIMERS_MAX: i64 = 1_000;
+/// How long one timer may take, in seconds: longer than a command is tried while its outcome is unknown.
+const TURN_SECONDS_MAX: u64 = 60;
 /// Timers fired at one time.
 const AT_ONCE: usize = 64;
 /// How far ahead it is looked for what will fall due, and so how often at least, in seconds.
@@ -52,6 +54,10 @@ struct Due {
 
 impl Work for TimerWorker {
     type Error = BookError;
+
+    fn turn_limit(&self) -> Duration {
+        Duration::from_secs(TURN_SECONDS_MAX)
+    }
 
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let worker = &*self;

@@ -19,7 +19,7 @@ const BACKOFF_MS_MAX: u64 = 5_000;
 /// How often a worker that stands by says that it is there, in seconds.
 const STANDBY_SECONDS: u64 = 1;
 /// How long a leader may take for one turn unless it says otherwise, in seconds.
-pub const TURN_SECONDS_MAX: u64 = 15;
+pub const TURN_SECONDS_MAX: u64 = 30;
 
 /// What a worker says of itself, for health checks.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,10 @@ pub struct Status {
     /// The position of an event that only a newer program can work on, and when it was last met: the worker stops
     /// before it, and meets it again and again until such a program leads.
     pub stopped_before: Option<(i64, Instant)>,
+    /// How often it has failed, panicked or hung in a row.
+    pub failures: u32,
+    /// When it began to lead, until that has gone well for a while.
+    led_since: Option<Instant>,
     /// When it last got through its loop.
     pub last_beat: Instant,
 }
@@ -51,6 +55,8 @@ impl Default for Beat {
             lag: 0,
             set_aside: 0,
             stopped_before: None,
+            failures: 0,
+            led_since: None,
             last_beat: Instant::now(),
         }))
     }
@@ -66,8 +72,18 @@ impl Beat {
     pub fn beat(&self, change: impl FnOnce(&mut Status)) {
         self.0.send_modify(|status| {
             status.last_beat = Instant::now();
+            let is_well = |since: &Instant| since.elapsed() > Duration::from_millis(2 * BACKOFF_MS_MAX);
+            if status.led_since.as_ref().is_some_and(is_well) {
+                status.failures = 0;
+                status.led_since = None;
+            }
             change(status);
         });
+    }
+
+    /// Counts failures, without a sign of life.
+    fn fails(&self, count: impl FnOnce(u32) -> u32) {
+        self.0.send_modify(|status| status.failures = count(status.failures));
     }
 
     /// Waits until there was no beat for so long.
@@ -114,7 +130,12 @@ pub async fn run<W: Work>(mut work: W, name: String, leases: Leases, beat: Beat,
         let outcome = lead(&mut work, &lease, &beat, &stop).await;
         lease.give_back().await;
         let Err(ended) = outcome else { continue };
+        if stop.is_cancelled() {
+            return;
+        }
         ended.tell(&name);
+        let went_well = backoff.went_well(began);
+        beat.fails(|failures| if went_well { 1 } else { failures + 1 });
         backoff.wait(began, &stop).await;
     }
 }
@@ -161,7 +182,11 @@ async fn lead<W: Work>(work: &mut W, lease: &Lease, beat: &Beat, stop: &Cancella
             Err(panic) => Err(Ended::Panicked(words(&*panic))),
         },
         () = lease.lost() => Err(Ended::Failed("the session that held the lead is gone".to_owned())),
-        () = beat.silent(limit) => Err(Ended::Hung(limit)),
+        // A process that was stopped finds itself silent when it goes on, and that it leads no more.
+        () = beat.silent(limit) => Err(match lease.check() {
+            Ok(()) => Ended::Hung(limit),
+            Err(error) => Ended::Failed(error.to_string()),
+        }),
     }
 }
 
@@ -173,7 +198,10 @@ struct Leading<'a, W: Work> {
 
 impl<'a, W: Work> Leading<'a, W> {
     fn begin(work: &'a mut W, beat: &'a Beat) -> Self {
-        beat.beat(|status| status.leading = true);
+        beat.beat(|status| {
+            status.leading = true;
+            status.led_since = Some(Instant::now());
+        });
         Self { work, beat }
     }
 }
@@ -181,7 +209,10 @@ impl<'a, W: Work> Leading<'a, W> {
 impl<W: Work> Drop for Leading<'_, W> {
     fn drop(&mut self) {
         self.work.stood_down();
-        self.beat.beat(|status| status.leading = false);
+        self.beat.beat(|status| {
+            status.leading = false;
+            status.led_since = None;
+        });
     }
 }
 
@@ -234,13 +265,17 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// Whether what began then did its work for a while.
+    fn went_well(&self, began: Instant) -> bool {
+        began.elapsed() > Duration::from_millis(2 * BACKOFF_MS_MAX)
+    }
+
     async fn wait(&mut self, began: Instant, stop: &CancellationToken) {
-        let longest = Duration::from_millis(BACKOFF_MS_MAX);
-        if began.elapsed() > 2 * longest {
+        if self.went_well(began) {
             *self = Self::default();
         }
         pause(stop, self.0).await;
-        self.0 = (self.0 * 2).min(longest);
+        self.0 = (self.0 * 2).min(Duration::from_millis(BACKOFF_MS_MAX));
     }
 }
 

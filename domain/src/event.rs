@@ -194,6 +194,9 @@ pub struct Metadata {
     pub unopened: Vec<String>,
 }
 
+/// What [`Metadata::unopened`] names when the metadata itself, or the name of the stream, is not what Daybook writes.
+pub const UNREADABLE_METADATA: &str = "metadata";
+
 /// An event with its place in the book. `E` is the decoded event, or the payload's JSON text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded<E> {

@@ -241,7 +241,6 @@ impl Projector {
             None => self.tail.end().await?,
         };
         let lag = (end - ledger.generation.position).max(0);
-        metrics::gauge!("daybook_projector_lag", "context" => context).set(lag as f64);
         metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked as f64);
         beat.beat(|status| status.lag = lag);
         Ok(())

@@ -46,6 +46,7 @@ mod senders;
 mod sign_ins;
 mod silence;
 mod stock;
+mod unreadable;
 mod upgrade;
 mod workers;
 

@@ -74,7 +74,7 @@ async fn a_process_whose_appends_do_not_get_through_is_not_ready_until_they_do()
     let looking = async {
         let stalled = async || {
             let reply = admin.get("/health/ready").await;
-            let is_told = names(&reply.json(), "problems", "no command has been written");
+            let is_told = names(&reply.json(), "problems", "no command has got through");
             (is_told && reply.status == 503).then_some(())
         };
         until("the stall", WAIT, stalled).await;

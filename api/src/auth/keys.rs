@@ -97,7 +97,9 @@ impl Verifier {
 
     /// Fetches the key set now and then, until stopped; with a secret there is nothing to do.
     pub async fn refresh(&self, stop: CancellationToken) {
-        let Keys::Set(set) = &self.keys else { return };
+        let Keys::Set(set) = &self.keys else {
+            return stop.cancelled().await;
+        };
         loop {
             if set.fetch().await.is_err() && set.known.read().is_ok_and(|known| known.is_empty()) {
                 warn!(url = set.url, "no token can be verified before the key set was fetched");

@@ -37,6 +37,8 @@ pub(crate) struct Mirror {
     /// The first position that it holds; the one after its last, when it holds none.
     pub first: i64,
     pub last: i64,
+    /// Whether it takes what is published for this book.
+    pub takes_ours: bool,
     /// Whether the server was told its first sequence when it was made.
     pub first_told: bool,
     /// When the server made it.
@@ -51,6 +53,9 @@ pub(crate) struct Mirror {
 impl Mirror {
     /// Why this cannot be what was published to it, whatever age and size have taken.
     pub fn fault(&self) -> Option<&'static str> {
+        if !self.takes_ours {
+            return Some("its subjects are not those of the book");
+        }
         if self.last < self.began || self.first <= self.began {
             return Some("it does not begin where it was made to");
         }
@@ -89,6 +94,8 @@ struct Info {
 #[derive(Deserialize)]
 struct InfoConfig {
     #[serde(default)]
+    subjects: Vec<String>,
+    #[serde(default)]
     max_bytes: i64,
     /// In nanoseconds.
     #[serde(default)]
@@ -112,7 +119,7 @@ impl Info {
         self.config.metadata.get(name).is_some_and(|noted| noted == incarnation)
     }
 
-    fn mirror(&self, incarnation: &str) -> Option<Mirror> {
+    fn mirror(&self, incarnation: &str, subjects: &[String]) -> Option<Mirror> {
         let whole = self.notes(INCARNATION, incarnation);
         if !whole && !self.notes(FILLING, incarnation) {
             return None;
@@ -135,6 +142,7 @@ impl Info {
             bytes: self.state.bytes,
             bytes_max: self.config.max_bytes,
             age_max: Duration::from_nanos(self.config.max_age),
+            takes_ours: self.config.subjects == subjects,
             first_told: self.config.first_seq > 0,
         })
     }
@@ -145,7 +153,7 @@ impl Bus {
     pub(crate) async fn look(&self, incarnation: &str) -> Result<Option<Mirror>, BookError> {
         let subject = format!("STREAM.INFO.{}", self.config.stream);
         match self.ask::<Info>(subject, &json!({})).await? {
-            Ok(info) => Ok(info.mirror(incarnation)),
+            Ok(info) => Ok(info.mirror(incarnation, &self.subjects())),
             Err(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
             Err(error) => Err(bus_error(error)),
         }
@@ -192,11 +200,15 @@ impl Bus {
         Ok(())
     }
 
+    fn subjects(&self) -> Vec<String> {
+        vec![format!("{}.>", self.config.prefix)]
+    }
+
     fn stream(&self, incarnation: &str, began: i64, whole: bool) -> Config {
         let note = if whole { INCARNATION } else { FILLING };
         Config {
             name: self.config.stream.clone(),
-            subjects: vec![format!("{}.>", self.config.prefix)],
+            subjects: self.subjects(),
             description: Some("The book's mirror: sequence = position. Postgres is the truth.".to_owned()),
             retention: RetentionPolicy::Limits,
             discard: DiscardPolicy::Old,
@@ -238,6 +250,7 @@ mod tests {
             bytes: 1_000,
             bytes_max: 1 << 30,
             age_max: Duration::from_secs(7 * 24 * 3_600),
+            takes_ours: true,
             first_told: false,
         }
     }

@@ -80,8 +80,8 @@ impl Stand {
             why,
             position, "the stream is made anew, to begin after position {position}"
         );
-        metrics::counter!("daybook_bus_streams_made_total").increment(1);
         bus.begin(&self.incarnation, position).await?;
+        metrics::counter!("daybook_bus_streams_made_total").increment(1);
         (self.position, self.began, self.fill_to) = (position, position, Some(end));
         Ok(())
     }

@@ -1,0 +1,29 @@
+//! What a decision rests on.
+
+/// How far a decision may rest on something else than the book. The append checks every sequence,
+/// so trust costs at most another round; and no refusal rests on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// A stream that is not cached is taken to be new, which spares creating commands a round trip.
+    Guess,
+    Cache,
+    Book,
+    /// As the book has it, and sealed fields that do not open are taken for erased ones: nothing but an erasure may
+    /// rest on that, which needs none of them.
+    Unopened,
+}
+
+impl Trust {
+    /// What to rest on next, after a refusal.
+    pub fn less(self) -> Self {
+        match self {
+            Self::Guess => Self::Cache,
+            Self::Cache | Self::Book | Self::Unopened => Self::Book,
+        }
+    }
+
+    /// Whether the book is asked now.
+    pub fn is_of_the_book(self) -> bool {
+        matches!(self, Self::Book | Self::Unopened)
+    }
+}
