@@ -108,7 +108,7 @@ fn parameters() -> Value {
             "Found again in the answer, in problems and in the log. Daybook makes one when it is absent.",
             json!({ "type": "string", "minLength": 1, "maxLength": 128 }),
         ),
-        "After": header("Daybook-After", "Waits until this position is posted, at most 5 s; also as a query parameter.", position()),
+        "After": header("Daybook-After", "Waits until this position is posted, at most 5 s; also as a query parameter. Rows of a stream that is parked stay as they were: see `/v1/admin/parked`.", position()),
     })
 }
 
