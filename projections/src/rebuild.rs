@@ -304,7 +304,7 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
         index_seconds: loaded.index_seconds,
         compare_seconds: comparing.elapsed().as_secs_f64(),
         swap_seconds: 0.0,
-        total_seconds: 0.0,
+        total_seconds: work.started.elapsed().as_secs_f64(),
     };
     if !report.differences.is_empty() && same_code && !force {
         let tables = report.differences.len();
