@@ -1,19 +1,94 @@
 //! Migrations of the book, embedded in the program. Read tables are not migrated but declared.
 
+use std::time::{Duration, Instant};
+
 use book::MIGRATOR;
-use sqlx::PgPool;
-use tracing::warn;
+use sqlx::migrate::MigrateError;
+use sqlx::{Executor as _, PgConnection, PgPool};
+use tracing::{info, warn};
 
 use crate::Fault;
+
+/// How long a migration waits for a lock, in seconds.
+const LOCK_SECONDS_MAX: u64 = 5;
+/// How long it is tried again while others hold what it needs, in seconds.
+const PATIENCE_SECONDS: u64 = 300;
+const RETRY_MS: u64 = 500;
+/// What Postgres says when a lock was not to be had, by SQLSTATE.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const DEADLOCK: &str = "40P01";
 
 /// Applies the migrations that the database lacks, and registers the policies that are new. The pool connects as the database's owner.
 ///
 /// # Errors
 /// When one fails, or one that was applied has changed since.
 pub async fn migrate(owner: &PgPool) -> Result<(), Fault> {
-    MIGRATOR.run(owner).await?;
+    let started = Instant::now();
+    loop {
+        match attempt(owner).await {
+            Err(error) if is_busy(&error) && started.elapsed() < Duration::from_secs(PATIENCE_SECONDS) => {
+                info!("somebody uses what a migration has to change; trying again");
+                tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+            }
+            outcome => break outcome?,
+        }
+    }
     // A policy begins where the book ends when it is first known, so this must not wait for its worker.
     Ok(book::policy::register(owner, domain::POLICIES).await?)
+}
+
+/// Applies what is lacking. A migration that waits for a lock holds up all who come after it, so it does not wait long.
+async fn attempt(owner: &PgPool) -> Result<(), MigrateError> {
+    let mut connection = owner.acquire().await?.detach();
+    let begin = format!("set lock_timeout = '{LOCK_SECONDS_MAX}s'");
+    connection.execute(begin.as_str()).await?;
+    repair(&mut connection).await?;
+    MIGRATOR.run(&mut connection).await
+}
+
+/// Makes good for a migration outside of a transaction that was cut short: such ones can be applied again, once the
+/// index that is not whole is gone.
+async fn repair(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let repeatable: Vec<i64> = MIGRATOR
+        .iter()
+        .filter(|migration| migration.no_tx)
+        .map(|migration| migration.version)
+        .collect();
+    let noted: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !noted {
+        return Ok(());
+    }
+    let cut_short = sqlx::query("delete from _sqlx_migrations where not success and version = any($1)")
+        .bind(repeatable)
+        .execute(&mut *connection)
+        .await?;
+    if cut_short.rows_affected() == 0 {
+        return Ok(());
+    }
+    let broken: Vec<String> = sqlx::query_scalar(
+        "select i.indexrelid::regclass::text from pg_index i join pg_class t on t.oid = i.indrelid
+         where not i.indisvalid and t.relnamespace = 'book'::regnamespace",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for index in broken {
+        connection
+            .execute(format!("drop index if exists {index}").as_str())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody else held a lock, or migrates at this moment.
+fn is_busy(error: &MigrateError) -> bool {
+    let source = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
+        _ => return false,
+    };
+    let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| [LOCK_NOT_AVAILABLE, DEADLOCK].contains(&&*code))
 }
 
 /// Refuses a database that lacks migrations.

@@ -173,9 +173,19 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
 /// Makes sure that the context's tables are those of this program, then posts into them.
 async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
     let name = format!("tables of {}", context.name);
-    prepare(context, &pools, &tail, &stop).await;
-    let keeping = worker::keep(&name, &stop, || keep_posted(context, &pools, &tail, &stop));
-    tokio::join!(projector.run(stop.clone()), keeping);
+    let prepared = CancellationToken::new();
+    let keeping = worker::keep(&name, &stop, || async {
+        prepare(context, &pools, &tail, &stop).await;
+        prepared.cancel();
+        keep_posted(context, &pools, &tail, &stop).await;
+    });
+    let posting = async {
+        tokio::select! {
+            () = prepared.cancelled() => projector.run(stop.clone()).await,
+            () = stop.cancelled() => {}
+        }
+    };
+    tokio::join!(posting, keeping);
 }
 
 /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may

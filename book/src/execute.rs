@@ -205,10 +205,8 @@ impl Book {
         let left = CancellationToken::new();
         let _waits = left.clone().drop_guard();
         let carrying_out = async move {
-            let _under_way = book.0.progress.begin();
-            let outcome = book.0.execute(&envelope, &steps, &left).await;
-            book.0.progress.tell(&outcome);
-            outcome
+            let inner = &book.0;
+            inner.progress.told(inner.execute(&envelope, &steps, &left).await)
         };
         match tokio::spawn(carrying_out).await {
             Ok(answer) => answer,
@@ -346,7 +344,11 @@ impl Inner {
             .iter()
             .map(|seen| (seen.aggregate_type, seen.stream))
             .collect();
-        match self.appender.append(append).await? {
+        let under_way = self.progress.begin();
+        let appended = self.appender.append(append).await?;
+        drop(under_way);
+        self.progress.made();
+        match appended {
             Outcome::Appended(receipt) => {
                 for (aggregate_type, stream, loaded) in after {
                     self.cache.put(aggregate_type, stream, loaded);

@@ -81,6 +81,7 @@ impl Work for PolicyWorker {
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let mut checkpoint = Checkpoint::begin(&self.pool, self.policy).await?;
         beat.beat(|status| status.position = checkpoint.position());
+        self.reading.forget(checkpoint.position()).await;
         let states = States::default();
         let lead = Lead {
             lease,

@@ -38,7 +38,9 @@ const APPLICATION: &str = "daybook";
 /// What every session is set to. A server that hears nothing of a client ends its session, and with it
 /// the locks of a leader that is gone, within half a minute. Appends rely on reading what was committed
 /// a moment ago, so no setting of a server, role or database may say otherwise.
-const SESSION: [(&str, &str); 5] = [
+const SESSION: [(&str, &str); 6] = [
+    // Also while it waits for a lock: who has given a question up must not leave a session behind each time.
+    ("client_connection_check_interval", "5000"),
     ("tcp_keepalives_idle", "10"),
     ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),

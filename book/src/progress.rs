@@ -18,7 +18,7 @@ pub(crate) struct Progress(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     under_way: usize,
-    /// When a command last got through, or when the first came after all was well.
+    /// When an append was last answered, or when the first came after all was well.
     since: Instant,
     /// When one last failed for want of the database, if none got through after it.
     failed: Option<Instant>,
@@ -39,24 +39,36 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// One more command is under way.
+    /// One more command is on its way into the book.
     pub fn begin(&self) -> UnderWay {
         let mut state = self.locked();
-        if state.under_way == 0 && !state.has_failed() {
-            state.since = Instant::now();
-        }
+        state.comes();
         state.under_way += 1;
         UnderWay(self.clone())
     }
 
-    /// Notes how a command ended: written or refused by what the book says, or not carried out by the database.
-    pub fn tell<T>(&self, outcome: &Result<T, ExecuteError>) {
+    /// The book has answered an append, whatever it said.
+    pub fn made(&self) {
         let mut state = self.locked();
-        match outcome {
-            Err(ExecuteError::Book(BookError::Abandoned)) => {}
-            Err(ExecuteError::Book(error)) if error.is_transient() => state.failed = Some(Instant::now()),
-            Ok(_) | Err(_) => (state.since, state.failed) = (Instant::now(), None),
+        (state.since, state.failed) = (Instant::now(), None);
+    }
+
+    /// Notes how a command ended, if it is the database that did not carry it out. A refusal says nothing: it may rest
+    /// on reading alone.
+    pub fn told<T>(&self, outcome: Result<T, ExecuteError>) -> Result<T, ExecuteError> {
+        let is_failure = match &outcome {
+            Err(ExecuteError::Book(BookError::Abandoned | BookError::Overloaded)) => false,
+            // Also one that has become read-only.
+            Err(ExecuteError::Book(BookError::Database(_))) => true,
+            Err(ExecuteError::Book(error)) => error.is_transient(),
+            Ok(_) | Err(_) => false,
+        };
+        if is_failure {
+            let mut state = self.locked();
+            state.comes();
+            state.failed = Some(Instant::now());
         }
+        outcome
     }
 
     /// For how long no command got through although some came, if it is too long, and how many are under way.
@@ -74,6 +86,13 @@ impl Progress {
 }
 
 impl State {
+    /// A command comes: when all was well until now, the time begins to count.
+    fn comes(&mut self) {
+        if self.under_way == 0 && !self.has_failed() {
+            self.since = Instant::now();
+        }
+    }
+
     fn has_failed(&self) -> bool {
         let limit = Duration::from_secs(FAILED_SECONDS);
         self.failed.is_some_and(|failed| failed.elapsed() < limit)

@@ -124,7 +124,7 @@ impl Relay {
         let mut wakes = self.bus.wakes().await?;
         let mut checked = Instant::now();
         while !stop.is_cancelled() {
-            stand.finish(&self.bus).await?;
+            stand.finish(&self.bus, beat).await?;
             let committed = self.committed.notified();
             tokio::pin!(committed);
             // From here on no commit goes unnoticed, also while the page is being read.

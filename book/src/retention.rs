@@ -122,14 +122,14 @@ async fn sweep_portion(
     to: DateTime<Utc>,
     settled: i64,
 ) -> Result<Swept, BookError> {
-    // A receipt's position is that of its command's last event. A command without events changed nothing, and its
-    // receipt names the end that the book had then: an event of some other command.
+    // A receipt's position is that of its command's last event. The receipt of a command without events names the end
+    // that the book had then, an event of some other command: it may be Daybook's own, and its repeat is to do nothing, too.
     let asking = sqlx::query_as(
         "with due as materialized (
              select r.command_id, r.recorded_at,
-                    r.position > $3 and exists (
+                    r.position >= $3 and not exists (
                         select from book.events e
-                        where e.position = r.position and e.metadata->>'actor' = $4::text
+                        where e.position = r.position and e.metadata->>'actor' <> $4::text
                           and e.metadata->>'command_id' = r.command_id::text) as needed
              from book.receipts r where r.recorded_at >= $1 and r.recorded_at < $2),
          gone as (

@@ -227,7 +227,7 @@ impl Tail {
         let asked = limit.min(fitting);
         // An event is left out when those before it weigh too much: so what came tells whether any was.
         let reading = sqlx::query(
-            "select * from (
+            "select f.last, e.* from (select book.last_position() as last) f left join (
                  select e.*, coalesce(sum(octet_length(payload) + octet_length(metadata))
                      over (order by position rows between unbounded preceding and 1 preceding), 0) as bytes_before
                  from (
@@ -236,8 +236,8 @@ impl Tail {
                      from book.events where position > $1 and position <= $2 and aggregate_type = any($3)
                      order by position limit $4
                  ) e
-             ) e
-             where bytes_before <= $5",
+             ) e on e.bytes_before <= $5
+             order by e.position",
         )
         .bind(position)
         .bind(end)
@@ -245,7 +245,15 @@ impl Tail {
         .bind(asked)
         .bind(PAGE_BYTES_MAX as i64)
         .fetch_all(&self.pool);
-        let rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
+        let mut rows = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
+        // What was not there for this very question was not looked at, whoever knows of it: the database may have been
+        // restored, or another server may have taken its place.
+        let seen: i64 = rows.first().map_or(Ok(0), |row| row.try_get("last"))?;
+        let end = end.min(seen).max(position);
+        rows.retain(|row| {
+            row.try_get::<Option<i64>, _>("position")
+                .is_ok_and(|position| position.is_some())
+        });
         let bytes = rows.last().map_or(Ok(0), weight)?;
         let came = rows.len() as i64;
         self.fitting_of_types
@@ -324,14 +332,16 @@ fn recorded(row: &PgRow) -> Result<Recorded<String>, BookError> {
     let stream: &str = row.try_get("aggregate_id")?;
     let tenant_id = row.try_get("tenant_id")?;
     let mut metadata = serde_json::from_str(row.try_get("metadata")?).unwrap_or_else(|_| unreadable(tenant_id));
+    let event_id: Uuid = row.try_get("event_id")?;
     let stream = stream.parse().unwrap_or_else(|_| {
         metadata = unreadable(tenant_id);
-        Uuid::nil()
+        // A name of its own, so that two such streams are not one.
+        Uuid::new_v5(&event_id, stream.as_bytes())
     });
     let recorded_at = row.try_get("recorded_at")?;
     Ok(Recorded {
         position: row.try_get("position")?,
-        event_id: row.try_get("event_id")?,
+        event_id,
         tenant_id,
         aggregate_type: row.try_get("aggregate_type")?,
         stream,

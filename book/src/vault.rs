@@ -251,12 +251,16 @@ impl Vault {
             .bind(subject)
             .fetch_optional(&self.pool)
             .await?;
+        let is_known = wrapped.is_some();
         let key = wrapped
             .flatten()
             .map(|wrapped| self.unwrap(subject, &wrapped))
             .transpose()?
             .map(|cipher| Key { cipher, until });
-        self.keys.insert(subject, key.clone()).await;
+        // That there is none yet is not remembered: it may be made a moment later, here or elsewhere.
+        if is_known {
+            self.keys.insert(subject, key.clone()).await;
+        }
         Ok(key)
     }
 

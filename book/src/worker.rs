@@ -167,7 +167,11 @@ async fn stand_by(leases: &Leases, name: &str, beat: &Beat, stop: &CancellationT
             biased;
             () = stop.cancelled() => return None,
             lease = &mut taking => return Some(lease),
-            () = tokio::time::sleep(Duration::from_secs(STANDBY_SECONDS)) => beat.beat(|status| status.leading = false),
+            () = tokio::time::sleep(Duration::from_secs(STANDBY_SECONDS)) => beat.beat(|status| {
+                // Somebody else leads, and says how that goes.
+                status.leading = false;
+                (status.failures, status.lag, status.set_aside) = (0, 0, 0);
+            }),
         }
     }
 }

@@ -208,6 +208,13 @@ async fn following(tail: &Tail, context: &'static Context, stream: &Stream, from
     let first = tail.at(&[from]).await?.pop();
     let before = first.map_or(0, |first| first.sequence - 1);
     let recorded = tail.stream(&stream.0, stream.1, before, i64::MAX).await?;
+    if recorded.first().is_none_or(|first| first.position != from) {
+        // Its name in the book is no uuid: it was parked under another, and nothing of it can be posted.
+        return Err(PostError::Unreadable {
+            position: from,
+            error: "the book knows no such stream".to_owned(),
+        });
+    }
     let last = recorded.last().map_or(before, |recorded| recorded.sequence);
     let mut page = Page::decode(context, i64::MAX, recorded);
     page.parks.sort_by_key(|parking| parking.position);

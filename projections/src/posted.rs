@@ -13,6 +13,9 @@ use crate::context::Context;
 /// How often the checkpoint is read while another process posts, in milliseconds.
 const POLL_MS: u64 = 5;
 
+/// How long the database may take to say where a checkpoint is, in seconds.
+const CHECKPOINT_SECONDS_MAX: u64 = 8;
+
 /// The checkpoints as this process knows them. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Posted(Arc<Inner>);
@@ -131,9 +134,12 @@ impl Posted {
     }
 
     async fn checkpoint(&self, context: &Context) -> Result<i64, sqlx::Error> {
-        sqlx::query_scalar("select book.posted($1)")
+        let asking = sqlx::query_scalar("select book.posted($1)")
             .bind(context.name)
-            .fetch_one(&self.0.pool)
+            .fetch_one(&self.0.pool);
+        let limit = Duration::from_secs(CHECKPOINT_SECONDS_MAX);
+        tokio::time::timeout(limit, asking)
             .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 }

@@ -459,3 +459,23 @@ async fn no_setting_of_the_database_changes_how_the_book_reads() {
     }
     pools.close().await;
 }
+
+#[tokio::test]
+async fn a_migration_that_was_cut_short_is_made_good_by_the_next() {
+    let database = Database::create().await;
+    let pools = Pools::connect(&database.options).await.unwrap();
+    // As a process leaves it that dies while the index is made.
+    let cut_short = "update pg_index set indisvalid = false where indexrelid = 'book.receipts_by_time'::regclass;
+                     update _sqlx_migrations set success = false where version = 8";
+    sqlx::raw_sql(cut_short).execute(&pools.owner).await.unwrap();
+    daybook::migrate(&pools.owner).await.unwrap();
+    let is_whole: (bool, bool) = sqlx::query_as(
+        "select (select indisvalid from pg_index where indexrelid = 'book.receipts_by_time'::regclass),
+                (select bool_and(success) from _sqlx_migrations)",
+    )
+    .fetch_one(&pools.owner)
+    .await
+    .unwrap();
+    assert_eq!(is_whole, (true, true));
+    pools.close().await;
+}

@@ -21,6 +21,10 @@ async fn late_tables_are_degraded_and_take_no_process_out_of_service() {
     let pool = sqlx::PgPool::connect_with(service.database.options.clone())
         .await
         .unwrap();
+    for admin in [admin.clone(), admin.at(&url)] {
+        let ready = async || (admin.get("/health/ready").await.status == 200).then_some(());
+        until("both to be ready", WAIT, ready).await;
+    }
     let mut held = pool.begin().await.unwrap();
     sqlx::query("lock table cloudwatcher.suppliers in share mode")
         .execute(&mut *held)
@@ -73,6 +77,9 @@ async fn a_process_whose_appends_do_not_get_through_is_not_ready_until_they_do()
     let sending = admin.post(&path, &body);
     let looking = async {
         let stalled = async || {
+            // What is refused by reading alone does not show that anything can be written.
+            let nothing = format!("/v1/cloudwatcher/suppliers/{}/strike", Uuid::now_v7());
+            admin.post(&nothing, &json!({})).await.problem(404);
             let reply = admin.get("/health/ready").await;
             let is_told = names(&reply.json(), "problems", "no command has got through");
             (is_told && reply.status == 503).then_some(())

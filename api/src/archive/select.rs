@@ -5,7 +5,7 @@ use domain::Decider as _;
 use domain::cloudwatcher::request::DeviceRequest;
 use futures::TryStreamExt as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
+use sqlx::{Connection as _, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::folder::{Counts, Member};
@@ -85,7 +85,9 @@ pub async fn batch(
     limit: i64,
 ) -> Result<Option<Batch>, sqlx::Error> {
     // Rows and checkpoint of one moment: they tell at which event of its request each row stands.
-    let mut moment = pool
+    // On a connection of its own: who is given up in the middle of it must not leave a transaction to somebody else.
+    let mut connection = pool.acquire().await?.detach();
+    let mut moment = connection
         .begin_with("begin isolation level repeatable read read only")
         .await?;
     let position: i64 =

@@ -4,8 +4,7 @@
 
 use std::collections::HashMap;
 
-use book::BookError;
-use domain::{DecodeError, Recorded};
+use domain::Recorded;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -227,7 +226,7 @@ impl Visible {
         }
         let state = match app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await {
             // Nobody knows where it belongs, so it is for those who see all departments.
-            Err(BookError::Decode(DecodeError::Sealed(_))) => None,
+            Err(error) if !error.is_transient() => None,
             state => state?,
         };
         let shows = match state.as_ref().and_then(|state| aggregate.home(state)) {

@@ -58,8 +58,10 @@ pub async fn list(
     let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfValues, query).await?;
     let rows = &read.rows;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = match rows.get(page.saturating_sub(1)) {
-        Some(last) if rows.len() > page => Some(format!(
+    let shown = rows.get(..page).unwrap_or(rows);
+    let has_more = read.is_cut || rows.len() > page;
+    let next = match shown.last() {
+        Some(last) if has_more => Some(format!(
             "{}_{}",
             last.try_get::<DateTime<Utc>, _>("due_at")?
                 .to_rfc3339_opts(SecondsFormat::Micros, true),
@@ -67,9 +69,8 @@ pub async fn list(
         )),
         Some(_) | None => None,
     };
-    let asks: Vec<Value> = rows
+    let asks: Vec<Value> = shown
         .iter()
-        .take(page)
         .map(|row| row.try_get("ask"))
         .collect::<Result<_, sqlx::Error>>()?;
     Ok(answer(json!({ "asks": asks, "next": next }).to_string(), read.posted))

@@ -12,6 +12,7 @@ use super::registry::{self, Aggregate};
 use super::{Reach, Sent, permitted};
 use crate::app::App;
 use crate::auth::By;
+use crate::command::LET_THROUGH_MAX;
 use crate::problem::Problem;
 
 /// One of the commands.
@@ -78,17 +79,16 @@ impl Joint<'_> {
     pub(crate) async fn carry_out(&self, app: &App, by: &By, parts: &[Part]) -> Result<Answer, Problem> {
         let whole = self.sent(self.aggregate, self.stream, self.word);
         let envelope = whole.envelope(by, &self.fields);
-        let outcome = app
-            .book
-            .execute(envelope.clone(), self.steps(app, by, parts).await?)
-            .await;
-        let outcome = match outcome {
-            // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
-            // If-Match wants it will not be there either.
-            Err(ExecuteError::Moved { .. }) => app.book.execute(envelope, self.steps(app, by, parts).await?).await,
-            outcome => outcome,
-        };
-        outcome.map_err(|error| whole.told(error))
+        for _ in 0..LET_THROUGH_MAX {
+            let steps = self.steps(app, by, parts).await?;
+            match app.book.execute(envelope.clone(), steps).await {
+                // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
+                // If-Match wants it will not be there either.
+                Err(ExecuteError::Moved { .. }) if self.asked.if_match.is_none() => {}
+                outcome => return outcome.map_err(|error| whole.told(error)),
+            }
+        }
+        Err(ExecuteError::Contended.into())
     }
 
     async fn steps(&self, app: &App, by: &By, parts: &[Part]) -> Result<Vec<Step>, Problem> {

@@ -22,6 +22,8 @@ pub enum Plan {
     OfStatement,
 }
 
+/// How long a query may take in all, in seconds: longer than the server lets it.
+const ROWS_SECONDS_MAX: u64 = 15;
 /// How often a statement is tried that a swap of generations broke.
 const SWAPS_MAX: usize = 3;
 /// Bytes of rows that one query gives, however few they are; the first row comes whatever it weighs.
@@ -126,7 +128,12 @@ async fn once(
     mut query: QueryBuilder<'static, Postgres>,
 ) -> Result<Read, sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    let read = within(&mut connection, begin, after, &mut query).await;
+    let limit = Duration::from_secs(ROWS_SECONDS_MAX);
+    let Ok(read) = tokio::time::timeout(limit, within(&mut connection, begin, after, &mut query)).await else {
+        // It has fallen silent, or the server would have ended the query: nobody is to meet it again.
+        drop(connection.detach());
+        return Err(sqlx::Error::PoolTimedOut);
+    };
     let end = if read.is_ok() { "commit" } else { "rollback" };
     if let Err(error) = connection.execute(end).await {
         // Nobody is to meet what is still open there.

@@ -13,6 +13,7 @@ use tracing::warn;
 use super::{Bus, bus_error};
 use crate::BookError;
 use crate::pools::answered;
+use crate::worker::Beat;
 
 /// Durable consumers that are kept; more are not made anew.
 const CONSUMERS_MAX: usize = 1_000;
@@ -201,8 +202,10 @@ impl Integrators {
 
     /// Makes them on a stream that begins after `began` and holds all that they have acknowledged: a start
     /// beyond its end would be taken for its end.
-    pub async fn make(&mut self, bus: &Bus, began: i64) -> Result<(), BookError> {
+    pub async fn make(&mut self, bus: &Bus, began: i64, beat: &Beat) -> Result<(), BookError> {
         for (name, noted) in &self.noted {
+            // There may be many, and the server slow.
+            beat.beat(|_| {});
             if noted.acknowledged < began {
                 warn!(
                     consumer = name,

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use super::integrators::Integrators;
 use super::mirror::Mirror;
 use crate::pools::answered;
+use crate::worker::Beat;
 use crate::{BookError, Bus, Tail, bus};
 
 /// How many of the latest events a stream made anew begins with; older ones are read from the book.
@@ -92,10 +93,10 @@ impl Stand {
     }
 
     /// Makes the stream a mirror, with its integrators' consumers, once it is filled.
-    pub async fn finish(&mut self, bus: &Bus) -> Result<(), BookError> {
+    pub async fn finish(&mut self, bus: &Bus, beat: &Beat) -> Result<(), BookError> {
         if self.fill_to.is_some_and(|end| self.position >= end) {
             // Before the note that makes it a mirror: of a mirror, a consumer that is missing was deleted.
-            self.integrators.make(bus, self.began).await?;
+            self.integrators.make(bus, self.began, beat).await?;
             bus.finish(&self.incarnation, self.began).await?;
             self.fill_to = None;
             info!(position = self.position, "the stream is whole");

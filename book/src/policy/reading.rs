@@ -183,6 +183,11 @@ impl Reading {
         Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
     }
 
+    /// Forgets what was read: whoever begins to lead may stand on another server than who led before.
+    pub async fn forget(&self, position: i64) {
+        self.0.window.lock().await.begin_at(position);
+    }
+
     /// Something was missed: the next who wants to know has it counted.
     pub async fn has_missed(&self) {
         self.0.missed.lock().await.counted = None;
