@@ -81,13 +81,13 @@ pub async fn sweep(pool: &PgPool) -> Result<Swept, BookError> {
 }
 
 /// The position up to which Daybook has done all that follows from the book: every checkpoint is there, nothing
-/// before it was missed, and no timer was set before it. Whatever is sent from now on has its cause after it, and
-/// whatever was sent has its effect after its cause.
+/// up to it was missed, and no timer was set up to it. Whatever is sent from now on has its cause after it, and
+/// whatever was sent has its effect after its cause, or none and a receipt that names the cause or what came after it.
 async fn settled(pool: &PgPool) -> Result<i64, BookError> {
     let asking = sqlx::query_scalar(
         "select coalesce(least((select min(position) from book.policies),
-                               (select min(position) from book.missed),
-                               (select min(position) from book.timers)), book.last_position())",
+                               (select min(position) - 1 from book.missed),
+                               (select min(position) - 1 from book.timers)), book.last_position())",
     );
     answered(async { Ok::<_, BookError>(asking.fetch_one(pool).await?) }).await
 }
@@ -127,7 +127,7 @@ async fn sweep_portion(
     let asking = sqlx::query_as(
         "with due as materialized (
              select r.command_id, r.recorded_at,
-                    r.position >= $3 and not exists (
+                    r.position > $3 and not exists (
                         select from book.events e
                         where e.position = r.position and e.metadata->>'actor' <> $4::text
                           and e.metadata->>'command_id' = r.command_id::text) as needed
