@@ -71,14 +71,13 @@ async fn three_processes_take_no_more_connections_than_is_said_and_lead_by_one_s
         async move { admin.get("/v1/cloudwatcher/users").await.ok() }
     });
     futures::future::join_all(reads).await;
-    let sessions =
-        "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'daybook'";
+    // Each process has a name of its own at the server; the test itself is `daybook`.
+    let sessions = "select count(*) from pg_stat_activity where datname = current_database()
+                    and backend_type = 'client backend' and application_name <> 'daybook'";
     let taken = count(pool, sessions).await;
     println!("{taken} connections of three processes");
-    assert!(
-        taken <= 4 * i64::from(book::pools::CONNECTIONS_MAX),
-        "{taken} connections"
-    );
+    let most = 3 * i64::from(book::pools::CONNECTIONS_MAX);
+    assert!((3..=most).contains(&taken), "{taken} connections");
     let leading = "select count(distinct pid) from pg_locks where locktype = 'advisory' and granted
                    and database = (select oid from pg_database where datname = current_database())";
     let leading = count(pool, leading).await;
