@@ -168,9 +168,32 @@ async fn look(app: &App) -> Ready {
             "no command has got through for {seconds} s, and {commands} are under way"
         ));
     }
-    let is_known = ready.book.is_some();
-    let mut has_begun = is_known;
-    for context in projections::CONTEXTS.iter().filter(|_| is_known) {
+    if ready.book.is_some() {
+        tell_contexts(app, &mut ready);
+    }
+    tell_workers(app, &mut ready);
+    if !ready.nats {
+        ready
+            .degraded
+            .push("NATS is not connected; projectors read the book instead".to_owned());
+    }
+    let lost = app.workers.lost.load(Ordering::Relaxed);
+    if lost > 0 {
+        ready
+            .degraded
+            .push(format!("{lost} tasks of this process are gone: restart it"));
+    }
+    if app.stop.is_cancelled() {
+        ready.problems.push("the process is stopping".to_owned());
+    }
+    ready.ready = ready.problems.is_empty();
+    ready
+}
+
+/// What is to be said of the tables: of what a process that starts waits for, and of what is late.
+fn tell_contexts(app: &App, ready: &mut Ready) {
+    let mut has_begun = true;
+    for context in projections::CONTEXTS {
         let missing = not_begun(app, context, ready.contexts.get(context.name));
         if let Some(missing) = missing.filter(|_| !app.standing.began.load(Ordering::Relaxed)) {
             has_begun &= missing.is_hopeless;
@@ -197,6 +220,10 @@ async fn look(app: &App) -> Ready {
     if has_begun {
         app.standing.began.store(true, Ordering::Relaxed);
     }
+}
+
+/// What is to be said of the workers of this process.
+fn tell_workers(app: &App, ready: &mut Ready) {
     for worker in ready.workers.values_mut() {
         // What a worker says of itself may be old: it may be failing, or waiting.
         let is_at_work = worker.leading || worker.failures > 0;
@@ -243,22 +270,6 @@ async fn look(app: &App) -> Ready {
             }
         }
     }
-    if !ready.nats {
-        ready
-            .degraded
-            .push("NATS is not connected; projectors read the book instead".to_owned());
-    }
-    let lost = app.workers.lost.load(Ordering::Relaxed);
-    if lost > 0 {
-        ready
-            .degraded
-            .push(format!("{lost} tasks of this process are gone: restart it"));
-    }
-    if app.stop.is_cancelled() {
-        ready.problems.push("the process is stopping".to_owned());
-    }
-    ready.ready = ready.problems.is_empty();
-    ready
 }
 
 /// What the database answers in time; what it did instead, in words.

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::BookError;
+use crate::pools::answered_within;
 
 /// How long a lease is good after the session that holds it was last heard of, in seconds.
 const LEASE_SECONDS: u64 = 8;
@@ -317,8 +318,5 @@ impl Keeper {
 /// What is answered in time.
 async fn answered<T>(asking: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, BookError> {
     let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
-    match tokio::time::timeout(limit, asking).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(BookError::Unavailable),
-    }
+    answered_within(limit, async { Ok(asking.await?) }).await
 }
