@@ -1,6 +1,5 @@
 //! The shape of every aggregate: state, command, event, decide, evolve.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{Event, FactRef, Facts, Refuse};
+use crate::{AnyCommand, Asker, Event, FactRef, Facts, Refuse};
 
 /// One kind of stream. `evolve` folds the past into a state, `decide` says what happens next.
 pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -34,6 +33,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// The event, if there is one, that says everything that matters of those before it: a stream is loaded from
     /// the last one on. The decision itself makes it, once in a while, where streams go on without end.
     const CARRIES_FORWARD: Option<&'static str> = None;
+
+    /// Payload fields that are not sealed and, like the address of a command, are shown only to those who may read
+    /// what is personal.
+    const ADDRESSES: &'static [&'static str] = &[];
 
     /// Commands that streams of this kind no longer take, in kebab case, each with the request to send instead.
     const MOVED: &'static [(&'static str, &'static str)] = &[];
@@ -96,9 +99,18 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         Vec::new()
     }
 
-    /// What whoever draws on this stream draws on besides: the locations of an order that is copied.
+    /// Streams that a command draws on besides when it draws on this one: the locations of an order that is copied.
     fn draws_on(&self) -> Vec<FactRef> {
         Vec::new()
+    }
+
+    /// Whether a command of this name, in kebab case, may be accepted in this state: what pages offer. A command
+    /// that is not offered is refused, whatever its fields and other streams say; one that is may be refused still.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    fn offers(&self, _command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Self::Refusal> {
+        Ok(())
     }
 }
 
@@ -137,12 +149,26 @@ pub struct Request<'a, C> {
     pub command: &'a C,
 }
 
-/// The other commands of those that stand or fall together.
-#[derive(Clone, Default)]
-pub struct Together(Vec<(&'static str, Uuid, AnyCommandRef)>);
+/// What a decision depends on besides the state and the command's own fields, owned.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    pub tenant: Uuid,
+    /// The stream that the command is sent to.
+    pub stream: Uuid,
+    /// The user who asks, or [`crate::SYSTEM`].
+    pub by: Uuid,
+    /// The time of asking, UTC.
+    pub at: DateTime<Utc>,
+    /// What ids are drawn from: another one for each time that a command is carried out.
+    pub seed: Uuid,
+    pub reason: Option<String>,
+    pub facts: Arc<Facts>,
+    pub together: Together,
+}
 
-/// A command of any kind, shared.
-pub type AnyCommandRef = Arc<dyn Any + Send + Sync>;
+/// The other commands of those that stand or fall together, each with the stream that it is sent to.
+#[derive(Debug, Clone, Default)]
+pub struct Together(Vec<(Uuid, AnyCommand)>);
 
 impl Together {
     /// The command that is sent to this stream along with the one that is decided, the first if there are more.
@@ -153,27 +179,12 @@ impl Together {
 
     /// The commands that are sent to this stream along with the one that is decided, in their order.
     pub fn all<D: Decider>(&self, stream: Uuid) -> impl Iterator<Item = &D::Command> {
-        let of_stream = move |(aggregate_type, id, _): &&(&'static str, Uuid, AnyCommandRef)| {
-            *aggregate_type == D::TYPE && *id == stream
-        };
-        self.0
-            .iter()
-            .filter(of_stream)
-            .filter_map(|(_, _, command)| command.downcast_ref())
+        let of_stream = self.0.iter().filter(move |(id, _)| *id == stream);
+        of_stream.filter_map(|(_, command)| command.typed::<D>())
     }
 
-    pub fn push(&mut self, aggregate_type: &'static str, stream: Uuid, command: AnyCommandRef) {
-        self.0.push((aggregate_type, stream, command));
-    }
-}
-
-impl Debug for Together {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let streams = self
-            .0
-            .iter()
-            .map(|(aggregate_type, stream, _)| (aggregate_type, stream));
-        f.debug_list().entries(streams).finish()
+    pub fn push(&mut self, stream: Uuid, command: AnyCommand) {
+        self.0.push((stream, command));
     }
 }
 
@@ -217,10 +228,4 @@ impl ClaimChange {
             .chain(taken.map(|(name, value)| Self::Take { name, value }))
             .collect()
     }
-}
-
-/// Something that is done with a command of any kind, with its own type.
-pub trait Visit {
-    type Output;
-    fn visit<D: Decider>(self, command: D::Command) -> Self::Output;
 }

@@ -99,7 +99,7 @@ macro_rules! stored_by_variant {
             })?
         }
 
-        impl cqrs_es::DomainEvent for $event {
+        impl $crate::DomainEvent for $event {
             fn event_type(&self) -> String {
                 <&'static str>::from(self).to_owned()
             }

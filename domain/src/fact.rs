@@ -45,14 +45,6 @@ fn fold<'a, D: Decider>(events: &mut dyn Iterator<Item = Stored<'a>>) -> Result<
     Ok(Arc::new(state))
 }
 
-/// The state after one more event, from the state before it; `None` from a state of another kind.
-pub(crate) fn evolved<D: Decider>(before: AnyState, event: &D::Event) -> Option<AnyState> {
-    let mut state = before.downcast::<D>().ok()?;
-    // Copied only while somebody else looks at the state before.
-    Arc::make_mut(&mut state).evolve(event);
-    Some(state)
-}
-
 /// The facts of one decision. A stream without events, or of another tenant, is absent.
 #[derive(Debug, Default)]
 pub struct Facts(HashMap<(&'static str, Uuid), AnyState>);
@@ -75,12 +67,9 @@ impl Facts {
     }
 
     /// For given/when/then tests: of these facts only the named ones, as the book would load them.
-    #[cfg(test)]
-    pub(crate) fn only(&self, named: &[FactRef]) -> Self {
+    #[must_use]
+    pub fn only(&self, named: &[FactRef]) -> Self {
         let keys = named.iter().map(|named| (named.aggregate_type, named.id));
         Self(keys.filter_map(|key| Some((key, self.0.get(&key)?.clone()))).collect())
     }
 }
-
-#[cfg(test)]
-mod tests;

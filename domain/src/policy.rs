@@ -91,4 +91,10 @@ impl Sending {
     pub fn to(stream: Uuid, command: AnyCommand) -> Self {
         Self { stream, command }
     }
+
+    /// As [`Sending::to`], for a command with its own type.
+    #[must_use]
+    pub fn of<D: Decider>(stream: Uuid, command: D::Command) -> Self {
+        Self::to(stream, AnyCommand::of::<D>(command))
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use crate::Decider;
+
 /// What kind of "no" a refusal is; the API turns it into a status in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -22,4 +24,29 @@ pub trait Refuse: std::error::Error + Clone + PartialEq + Send + Sync + 'static 
     fn rule(&self) -> &'static str;
     /// The command's field at fault, as a JSON path (`items[2].quantity`).
     fn field(&self) -> Option<String>;
+}
+
+/// Why a decider said no, with its type erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub aggregate_type: &'static str,
+    pub class: Class,
+    /// The rule's name in kebab case.
+    pub rule: &'static str,
+    pub field: Option<String>,
+    /// What is wrong and what would satisfy the rule.
+    pub detail: String,
+}
+
+impl Refusal {
+    #[must_use]
+    pub fn of<D: Decider>(refusal: &D::Refusal) -> Self {
+        Self {
+            aggregate_type: D::TYPE,
+            class: refusal.class(),
+            rule: refusal.rule(),
+            field: refusal.field(),
+            detail: refusal.to_string(),
+        }
+    }
 }

@@ -1,13 +1,12 @@
 //! The one adapter between a [`Decider`] and cqrs-es.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Decider, Facts, Ids, Request, Together};
+use crate::{Circumstances, ClaimChange, Decider, Ids, Request};
 
 /// A decider's state as a cqrs-es aggregate. Use it in event-store mode only: the snapshot and
 /// aggregate-store modes of cqrs-es 0.5 apply each event twice.
@@ -17,39 +16,55 @@ pub struct Sourced<D>(pub D);
 
 /// What a cqrs-es command is here: a [`Request`] that owns its parts.
 #[derive(Debug)]
-pub struct Asked<C> {
-    pub tenant: Uuid,
-    pub stream: Uuid,
-    pub by: Uuid,
-    pub at: DateTime<Utc>,
-    /// What ids are drawn from: another one for each time that a command is carried out.
-    pub seed: Uuid,
-    pub reason: Option<String>,
-    pub facts: Arc<Facts>,
-    pub together: Together,
+pub struct Sent<C> {
+    pub circumstances: Circumstances,
     pub command: Arc<C>,
+}
+
+/// What the events of a decision mean beyond their stream, gathered while they happen: what cqrs-es calls services.
+#[derive(Debug, Default)]
+pub struct Effects(Mutex<(Vec<ClaimChange>, Vec<Uuid>)>);
+
+impl Effects {
+    /// Unique values taken and given back, and the persons whose keys are destroyed.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<ClaimChange>, Vec<Uuid>) {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note<D: Decider>(&self, before: &D, stream: Uuid, event: &D::Event) {
+        let mut effects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        effects.0.extend(before.claims(stream, event));
+        effects.1.extend(D::erases(stream, event));
+    }
 }
 
 impl<D: Decider> Aggregate for Sourced<D> {
     const TYPE: &'static str = D::TYPE;
-    type Command = Asked<D::Command>;
+    type Command = Sent<D::Command>;
     type Event = D::Event;
     type Error = D::Refusal;
-    type Services = ();
+    type Services = Effects;
 
-    async fn handle(&mut self, asked: Self::Command, (): &(), sink: &EventSink<Self>) -> Result<(), Self::Error> {
+    async fn handle(
+        &mut self,
+        Sent { circumstances, command }: Self::Command,
+        effects: &Effects,
+        sink: &EventSink<Self>,
+    ) -> Result<(), Self::Error> {
         let events = self.0.decide(&Request {
-            tenant: asked.tenant,
-            stream: asked.stream,
-            by: asked.by,
-            at: asked.at,
-            ids: Ids::new(asked.seed),
-            reason: asked.reason.as_deref(),
-            facts: &asked.facts,
-            together: &asked.together,
-            command: &asked.command,
+            tenant: circumstances.tenant,
+            stream: circumstances.stream,
+            by: circumstances.by,
+            at: circumstances.at,
+            ids: Ids::new(circumstances.seed),
+            reason: circumstances.reason.as_deref(),
+            facts: &circumstances.facts,
+            together: &circumstances.together,
+            command: &command,
         })?;
         for event in events {
+            effects.note(&self.0, circumstances.stream, &event);
             sink.write(event, self).await;
         }
         Ok(())

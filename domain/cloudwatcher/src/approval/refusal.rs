@@ -1,0 +1,120 @@
+//! Why a command to an approval is refused.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::route::{NoRoute, PERMISSION};
+use domain::text::Unfit;
+use domain::{Class, Refuse};
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("no approval was asked for this order; submit the order first")]
+    NotAsked,
+    #[error("the order does not wait for approval of revision {revision}; submit it, or name its latest revision")]
+    NotWaiting { revision: i32 },
+    #[error("this approval is {state} and decided no more; only a pending one can be decided or reassigned")]
+    NotPending { state: &'static str },
+    #[error("the order is at revision {current} by now; look at it again and decide on that revision")]
+    StaleRevision { current: i32 },
+    #[error("the order no longer waits for this approval; look at the order again")]
+    OrderMovedOn,
+    #[error("this approval was not asked of you")]
+    NotConcerned,
+    #[error("deciding on an order needs an active user with the permission {PERMISSION}; ask one who has it")]
+    NotPermitted,
+    #[error(
+        "who drafted or submitted an order does not decide on it, not even in somebody's place; leave it to another"
+    )]
+    OwnOrder,
+    #[error("level {level} of this order was decided by you or in your place; leave this level to another person")]
+    DecidedAlready { level: i32 },
+    #[error(
+        "level {level} is asked of user {approver_id}; only they decide it, or somebody to whom they themselves \
+         delegated orders of this department and total for this time"
+    )]
+    NotAskedOfYou { level: i32, approver_id: Uuid },
+    #[error(
+        "user {approver_id}, of whom this is asked, is no longer the active manager of the department with the \
+         permission {PERMISSION}; reassign the approval first"
+    )]
+    ApproverGone { approver_id: Uuid },
+    #[error(
+        "user {approver_id}, of whom this is asked, still manages the department and may approve; wait for them, for \
+         their delegate or for the deadline"
+    )]
+    StillEntitled { approver_id: Uuid },
+    #[error(transparent)]
+    NoRoute(#[from] NoRoute),
+    #[error("the approver has time until {due_at}; it can be escalated after that")]
+    NotDue { due_at: DateTime<Utc> },
+    #[error("the order still waits for this approval or rests on it; cancel the order or change it first")]
+    StillNeeded,
+    #[error("notes {unfit}")]
+    Unfit { unfit: Unfit },
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAsked => Class::Missing,
+            Self::NotConcerned
+            | Self::NotPermitted
+            | Self::OwnOrder
+            | Self::DecidedAlready { .. }
+            | Self::NotAskedOfYou { .. } => Class::Forbidden,
+            Self::NotWaiting { .. }
+            | Self::NotPending { .. }
+            | Self::StaleRevision { .. }
+            | Self::OrderMovedOn
+            | Self::ApproverGone { .. }
+            | Self::StillEntitled { .. }
+            | Self::NoRoute(_)
+            | Self::NotDue { .. }
+            | Self::StillNeeded
+            | Self::Unfit { .. } => Class::Refused,
+        }
+    }
+
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::NotAsked => "not-asked",
+            Self::NotWaiting { .. } => "not-waiting",
+            Self::NotPending { .. } => "not-pending",
+            Self::StaleRevision { .. } => "stale-revision",
+            Self::OrderMovedOn => "order-moved-on",
+            Self::NotConcerned => "not-concerned",
+            Self::NotPermitted => "not-permitted",
+            Self::OwnOrder => "own-order",
+            Self::DecidedAlready { .. } => "decided-already",
+            Self::NotAskedOfYou { .. } => "not-asked-of-you",
+            Self::ApproverGone { .. } => "approver-gone",
+            Self::StillEntitled { .. } => "still-entitled",
+            Self::NoRoute(no_route) => no_route.rule(),
+            Self::NotDue { .. } => "not-due",
+            Self::StillNeeded => "still-needed",
+            Self::Unfit { .. } => "unfit",
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::NotWaiting { .. } | Self::StaleRevision { .. } => Some("revision".to_owned()),
+            Self::NotDue { .. } => Some("ask_id".to_owned()),
+            Self::Unfit { .. } => Some("notes".to_owned()),
+            // The command has no field for what the route lacks.
+            Self::NoRoute(_)
+            | Self::NotAsked
+            | Self::NotPending { .. }
+            | Self::OrderMovedOn
+            | Self::NotConcerned
+            | Self::NotPermitted
+            | Self::OwnOrder
+            | Self::DecidedAlready { .. }
+            | Self::NotAskedOfYou { .. }
+            | Self::ApproverGone { .. }
+            | Self::StillEntitled { .. }
+            | Self::StillNeeded => None,
+        }
+    }
+}

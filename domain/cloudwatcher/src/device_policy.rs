@@ -1,0 +1,103 @@
+//! What a tenant wants done with the requests of its devices: how long a repeat is recognised by its
+//! payload, and how long a closed request stays in the tables. One policy per tenant; feeds no table.
+
+use std::borrow::Cow;
+
+use chrono::TimeDelta;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use domain::register::{Kind, Register};
+use domain::text::{self, Unfit};
+use domain::{Decider, Facts};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<DevicePolicy>>("device-policies");
+
+/// Minutes within which a request without a key repeats an equal one: up to thirty days.
+pub const DEDUP_WINDOW_MINUTES_MAX: i32 = 43_200;
+const DEDUP_WINDOW_MINUTES_DEFAULT: i32 = 1_440;
+/// Days that a closed request stays in the tables: up to ten years.
+pub const RETENTION_DAYS_MAX: i32 = 3_650;
+const RETENTION_DAYS_DEFAULT: i32 = 90;
+
+/// The policy as it is entered, under the one id that the tenant's policy has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DevicePolicy {
+    /// Minutes, from the first receipt on, within which a request without a key is taken for a repeat of an
+    /// equal one of the same device and type: 1 to 43,200; 1,440 when absent. A change holds for what is
+    /// received from then on: across it, repeats are not recognised.
+    #[serde(default = "dedup_window_minutes")]
+    #[schemars(range(min = 1, max = DEDUP_WINDOW_MINUTES_MAX))]
+    pub dedup_window_minutes: i32,
+    /// Days after which a request that is completed or failed is archived: 1 to 3,650; 90 when absent.
+    #[serde(default = "retention_days")]
+    #[schemars(range(min = 1, max = RETENTION_DAYS_MAX))]
+    pub retention_days: i32,
+}
+
+fn dedup_window_minutes() -> i32 {
+    DEDUP_WINDOW_MINUTES_DEFAULT
+}
+
+fn retention_days() -> i32 {
+    RETENTION_DAYS_DEFAULT
+}
+
+/// What holds while no policy is entered, or the entered one is struck.
+impl Default for DevicePolicy {
+    fn default() -> Self {
+        Self {
+            dedup_window_minutes: DEDUP_WINDOW_MINUTES_DEFAULT,
+            retention_days: RETENTION_DAYS_DEFAULT,
+        }
+    }
+}
+
+impl DevicePolicy {
+    /// The stream of the tenant's one policy.
+    #[must_use]
+    pub fn stream(tenant: Uuid) -> Uuid {
+        <Register<Self> as Decider>::only_stream(tenant)
+    }
+
+    /// The policy in force: the entered one, or the default.
+    #[must_use]
+    pub fn in_force(tenant: Uuid, facts: &Facts) -> Cow<'_, Self> {
+        Self::of(facts.get::<Register<Self>>(Self::stream(tenant)))
+    }
+
+    /// The same, from the state of the policy's stream.
+    #[must_use]
+    pub fn of(state: Option<&Register<Self>>) -> Cow<'_, Self> {
+        state
+            .and_then(Register::active)
+            .map_or_else(|| Cow::Owned(Self::default()), Cow::Borrowed)
+    }
+
+    /// How long a closed request stays in the tables.
+    #[must_use]
+    pub fn retention(&self) -> TimeDelta {
+        TimeDelta::days(self.retention_days.into())
+    }
+}
+
+impl Kind for DevicePolicy {
+    const TYPE: &'static str = "cloudwatcher.device-policy";
+    const NOUN: &'static str = "device policy";
+    const ENTERED: &'static str = "DevicePolicyEntered";
+    const AMENDED: &'static str = "DevicePolicyAmended";
+    const STRUCK: &'static str = "DevicePolicyStruck";
+    const ONE_PER_TENANT: bool = true;
+
+    fn check(&self) -> Result<(), (&'static str, Unfit)> {
+        text::within(self.dedup_window_minutes, 1, DEDUP_WINDOW_MINUTES_MAX)
+            .map_err(|unfit| ("dedup_window_minutes", unfit))?;
+        text::within(self.retention_days, 1, RETENTION_DAYS_MAX).map_err(|unfit| ("retention_days", unfit))
+    }
+}
+
+#[cfg(test)]
+mod tests;

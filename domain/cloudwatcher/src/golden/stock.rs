@@ -1,0 +1,158 @@
+//! What lies in the depot and on the shelf: ordered, taken in, kept, used up, moved and counted.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::history::{
+    ACME, ADA, BEN, CLEO, DEPOT, FILTER, FILTER_ACME, FILTER_RED, SCREW, SHELF, STORE, TRUCK_ASKS, id,
+};
+use super::ledger::{Ledger, TENANT, sending};
+use domain::SYSTEM;
+use crate::inventory::{EVENTS_CARRIED_MIN, Inventory, StockKey};
+use crate::order::Order;
+
+const REORDERED: Uuid = id(9, 31);
+const FOR_TRUCK: Uuid = id(11, 1);
+const FOR_CLEO: Uuid = id(11, 2);
+const TO_SHELF: Uuid = id(12, 1);
+
+const FILTERS: StockKey = StockKey {
+    part_id: FILTER,
+    variant_id: Some(FILTER_RED),
+    location_id: DEPOT,
+};
+const SCREWS: StockKey = StockKey {
+    part_id: SCREW,
+    variant_id: None,
+    location_id: DEPOT,
+};
+const SHELVED: StockKey = StockKey {
+    location_id: SHELF,
+    ..SCREWS
+};
+
+pub(super) fn stock(ledger: &mut Ledger) {
+    reordered(ledger);
+    kept(ledger);
+    counted(ledger);
+    moved(ledger);
+    carried_forward(ledger);
+}
+
+/// A record is opened with nothing in it, so reordering is suggested, and accepted; half of it comes.
+fn reordered(ledger: &mut Ledger) {
+    let filters = FILTERS.stream(TENANT);
+    ledger.by(BEN).send::<Inventory>(
+        filters,
+        json!({"open": {
+            "part_id": FILTER, "variant_id": FILTER_RED, "location_id": DEPOT,
+            "reorder_point": 20, "reorder_quantity": 50,
+        }}),
+    );
+    let suggestion_id = ledger.named(filters, "suggestion_id");
+    let item = json!({
+        "part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "quantity": 50, "unit_price": "8.10",
+    });
+    let draft = json!({"draft": {
+        "department_id": STORE, "currency": "EUR", "location_id": DEPOT, "items": [item],
+    }});
+    let accept = json!({"accept-reorder": {
+        "suggestion_id": suggestion_id, "order_id": REORDERED, "quantity": 50, "part_supplier_id": FILTER_ACME,
+    }});
+    ledger
+        .carry_out(
+            &[
+                sending::<Order>(REORDERED, &draft),
+                sending::<Inventory>(filters, &accept),
+            ],
+            None,
+        )
+        .send::<Inventory>(filters, receive(25, json!({"kind": "order", "id": REORDERED})))
+        .by(SYSTEM)
+        .send::<Inventory>(filters, json!({"expect": {"order_id": REORDERED, "quantity": 0}}));
+}
+
+/// Some filters are kept for a truck, given out in part, and the rest given back; others are kept until
+/// the evening, and nobody comes for them.
+fn kept(ledger: &mut Ledger) {
+    let filters = FILTERS.stream(TENANT);
+    let reserve = |id: Uuid, quantity: i32| json!({"reservation_id": id, "quantity": quantity});
+    let mut for_truck = reserve(FOR_TRUCK, 12);
+    for_truck["source"] = json!({"kind": "request", "id": TRUCK_ASKS});
+    let mut for_cleo = reserve(FOR_CLEO, 3);
+    for_cleo["expires_at"] = json!(ledger.next() + TimeDelta::hours(8));
+    ledger
+        .by(BEN)
+        .send::<Inventory>(filters, json!({ "reserve": for_truck }))
+        .send::<Inventory>(filters, json!({"issue": reserve(FOR_TRUCK, 4)}))
+        .by(CLEO)
+        .send_because::<Inventory>(
+            filters,
+            json!({"consume": {
+                "reservation_id": FOR_TRUCK, "quantity": 2, "consumption_date": "2026-01-05", "notes": "truck-001, both sides",
+            }}),
+            "service",
+        )
+        .by(BEN)
+        .send::<Inventory>(filters, json!({"shorten": reserve(FOR_TRUCK, 5)}))
+        .send::<Inventory>(filters, json!({"release": {"reservation_id": FOR_TRUCK}}))
+        .send::<Inventory>(filters, json!({ "reserve": for_cleo }))
+        .later(8)
+        .by(SYSTEM)
+        .send::<Inventory>(filters, json!({"expire": {"reservation_id": FOR_CLEO}}));
+}
+
+/// A count finds too few for what is kept; what was missing turns up.
+fn counted(ledger: &mut Ledger) {
+    let filters = FILTERS.stream(TENANT);
+    let suggestion_id = ledger.named(filters, "suggestion_id");
+    ledger
+        .by(ADA)
+        .send::<Inventory>(filters, json!({"reserve": {"quantity": 18}}))
+        .send_because::<Inventory>(filters, json!({"count": {"seen": 19, "counted": 15}}), "yearly count")
+        .send_because::<Inventory>(
+            filters,
+            json!({"count": {"seen": 15, "counted": 19}}),
+            "behind the rack",
+        )
+        .send_because::<Inventory>(
+            filters,
+            json!({"dismiss-reorder": {"suggestion_id": suggestion_id}}),
+            "out of season",
+        );
+}
+
+/// Screws come to the depot and go on to the shelf.
+fn moved(ledger: &mut Ledger) {
+    let (depot, shelf) = (SCREWS.stream(TENANT), SHELVED.stream(TENANT));
+    let taken_in = json!({"receive": {"quantity": 1_000, "stock": SCREWS}});
+    let half = json!({"transfer_id": TO_SHELF, "quantity": 400, "to": SHELVED});
+    let mut other = half.clone();
+    other["from"] = json!(SCREWS);
+    ledger
+        .by(BEN)
+        .send::<Inventory>(depot, taken_in)
+        .send::<Inventory>(depot, json!({"set-reorder": {"reorder_point": 700}}))
+        .carry_out(
+            &[
+                sending::<Inventory>(depot, &json!({ "transfer-out": half })),
+                sending::<Inventory>(shelf, &json!({ "transfer-in": other })),
+            ],
+            Some("the shelf is empty"),
+        )
+        .send::<Inventory>(depot, receive(300, json!({"kind": "other", "id": id(12, 2)})));
+}
+
+/// Screws are taken from the shelf one by one, until everything is carried forward.
+fn carried_forward(ledger: &mut Ledger) {
+    ledger.by(CLEO);
+    // Opened, filled, and then.
+    for _ in 0..EVENTS_CARRIED_MIN - 2 {
+        ledger.send::<Inventory>(SHELVED.stream(TENANT), json!({"issue": {"quantity": 1}}));
+    }
+}
+
+fn receive(quantity: i32, source: Value) -> Value {
+    json!({"receive": {"quantity": quantity, "source": source}})
+}

@@ -1,0 +1,190 @@
+//! What may happen to a stock key.
+
+use uuid::Uuid;
+
+use super::moves::order_of;
+use super::open::{in_place, opened, opening_reads};
+use super::{Command, Event, Inventory, Record, Refusal, StockKey, reorder};
+use crate::location::Location;
+use crate::order::Order;
+use crate::part_supplier::PartSupplier;
+use identity::user::User;
+use domain::register::Register;
+use domain::{Asking, Decider, FactRef, Request};
+
+impl Decider for Inventory {
+    const TYPE: &'static str = "cloudwatcher.inventory";
+    const CREATES: &'static str = "open";
+    const SCOPED: bool = true;
+    const CARRIES_FORWARD: Option<&'static str> = Some("StockCarriedForward");
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        if let Some(stock) = request.command.stock() {
+            in_place(stock, request)?;
+        }
+        let mut events = self.begun(request)?;
+        let mut after = self.clone();
+        after.evolve_all(&events);
+        let happened = match &after {
+            Self::Open(record) => record.happens(request)?,
+            Self::Unopened => return Err(Refusal::NotOpened),
+        };
+        after.evolve_all(&happened);
+        events.extend(happened);
+        if events.is_empty() {
+            return Ok(events);
+        }
+        let reorder = after.record().and_then(|record| record.reorder(&request.ids));
+        after.evolve_all(reorder.as_slice());
+        events.extend(reorder);
+        events.extend(after.carried());
+        Ok(events)
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.evolved(event);
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let opening = match self {
+            Self::Unopened => asking.command.stock().map(opening_reads).unwrap_or_default(),
+            Self::Open(_) => Vec::new(),
+        };
+        let named = match asking.command {
+            Command::Consume(of) => {
+                let other = of.consumed_by.filter(|&user| user != asking.by);
+                other.map(FactRef::of::<User>)
+            }
+            // Asked whether it wants what is kept for it.
+            Command::Reserve { source, .. } => order_of(source.as_ref()).map(FactRef::of::<Order>),
+            Command::Expect { order_id, .. } => Some(FactRef::of::<Order>(*order_id)),
+            Command::AcceptReorder { part_supplier_id, .. } => {
+                Some(FactRef::of::<Register<PartSupplier>>(*part_supplier_id))
+            }
+            Command::Open { .. }
+            | Command::SetReorder { .. }
+            | Command::Receive { .. }
+            | Command::Issue { .. }
+            | Command::Shorten { .. }
+            | Command::Release { .. }
+            | Command::Expire { .. }
+            | Command::Count { .. }
+            | Command::TransferOut { .. }
+            | Command::TransferIn { .. }
+            | Command::DismissReorder { .. } => None,
+        };
+        opening.into_iter().chain(named).collect()
+    }
+
+    fn stream_of(tenant: Uuid, command: &Command) -> Option<Uuid> {
+        command.stock().map(|stock| stock.stream(tenant))
+    }
+
+    fn home(&self) -> Option<Uuid> {
+        self.department_id()
+    }
+
+    fn department(&self, _command: &Command) -> Option<Uuid> {
+        self.department_id()
+    }
+
+    /// Whoever opens a record has to reach its location; whoever goes on, the record.
+    fn concerns(command: &Command) -> Vec<FactRef> {
+        let location = |stock: StockKey| FactRef::of::<Register<Location>>(stock.location_id);
+        command.stock().map(location).into_iter().collect()
+    }
+}
+
+impl Inventory {
+    fn evolve_all(&mut self, events: &[Event]) {
+        events.iter().for_each(|event| self.evolved(event));
+    }
+
+    /// What comes before everything else: the record is opened, if the command says of what.
+    fn begun(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let (reorder_point, reorder_quantity) = match (self, request.command) {
+            (Self::Open(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpen),
+            (Self::Open(_), _) => return Ok(Vec::new()),
+            // Whoever says that nothing is to come opens no record for that.
+            (Self::Unopened, Command::Expect { quantity: 0, .. }) => return Err(Refusal::NotOpened),
+            (
+                Self::Unopened,
+                &Command::Open {
+                    reorder_point,
+                    reorder_quantity,
+                    ..
+                },
+            ) => (reorder_point, reorder_quantity),
+            (Self::Unopened, _) => (None, None),
+        };
+        let Some(stock) = request.command.stock() else {
+            return Err(Refusal::NotOpened);
+        };
+        reorder::check(reorder_point, reorder_quantity)?;
+        opened(stock, reorder_point, reorder_quantity, request).map(|event| vec![event])
+    }
+}
+
+impl Record {
+    fn happens(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let one = |event: Event| vec![event];
+        match request.command {
+            Command::Open { .. } => Ok(Vec::new()),
+            &Command::SetReorder {
+                reorder_point,
+                reorder_quantity,
+            } => self.reorder_set(reorder_point, reorder_quantity),
+            &Command::Receive { quantity, source, .. } => self.received(quantity, source).map(one),
+            &Command::Issue {
+                quantity,
+                reservation_id,
+                source,
+            } => self.issued(quantity, reservation_id, source).map(one),
+            Command::Consume(of) => self.consumed(of, request).map(one),
+            &Command::Reserve {
+                quantity,
+                reservation_id,
+                source,
+                expires_at,
+            } => self.reserved(quantity, reservation_id, source, expires_at, request),
+            &Command::Shorten {
+                reservation_id,
+                quantity,
+            } => self.shortened(reservation_id, quantity),
+            &Command::Release { reservation_id } => Ok(self.released(reservation_id)),
+            &Command::Expire { reservation_id } => self.expired(reservation_id, request.at),
+            &Command::Count { seen, counted } => self.counted(seen, counted).map(one),
+            &Command::TransferOut {
+                transfer_id,
+                to,
+                quantity,
+                reservation_id,
+                source,
+            } => self
+                .transferred_out(transfer_id, to, quantity, reservation_id, source, request)
+                .map(one),
+            &Command::TransferIn {
+                transfer_id,
+                from,
+                to: _,
+                quantity,
+                source,
+            } => self
+                .transferred_in(transfer_id, from, quantity, source, request)
+                .map(one),
+            &Command::Expect { order_id, quantity, .. } => self.expected(order_id, quantity, request),
+            &Command::AcceptReorder {
+                suggestion_id,
+                order_id,
+                quantity,
+                part_supplier_id,
+            } => self
+                .reorder_accepted(suggestion_id, order_id, quantity, part_supplier_id, request)
+                .map(one),
+            &Command::DismissReorder { suggestion_id } => self.reorder_dismissed(suggestion_id).map(one),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Goods that come, go and are counted.
+
+use chrono::{Datelike as _, Days};
+use uuid::Uuid;
+
+use super::{
+    CONSUMPTION_YEAR_MIN, Command, Consumption, Event, Levels, NOTES_CHARS_MAX, ORDERS_EXPECTED_MAX, Record, Refusal,
+    STOCK_MAX, Source, SourceKind, Uncovered,
+};
+use crate::OrderStatus;
+use crate::order::Order;
+use identity::user::User;
+use domain::text::{self, Unfit};
+use domain::{Request, SYSTEM};
+
+/// What giving goods out leaves, and for what they are.
+pub(super) struct Taken {
+    pub after: Levels,
+    pub source: Option<Source>,
+}
+
+/// The order that a move is for.
+pub(super) fn order_of(source: Option<&Source>) -> Option<Uuid> {
+    source
+        .filter(|source| source.kind == SourceKind::Order)
+        .map(|source| source.id)
+}
+
+/// A quantity that is moved.
+pub(super) fn quantity(quantity: i32) -> Result<i32, Refusal> {
+    text::within(quantity, 1, STOCK_MAX)
+        .map(|()| quantity)
+        .map_err(|unfit| Refusal::unfit("quantity", unfit))
+}
+
+impl Record {
+    pub(super) fn received(&self, of: i32, source: Option<Source>) -> Result<Event, Refusal> {
+        let after = self.with(quantity(of)?)?;
+        let expected = order_of(source.as_ref()).map_or(0, |order_id| {
+            self.expected.get(&order_id).copied().unwrap_or(0) - self.still_expected(order_id, of)
+        });
+        Ok(Event::StockReceived {
+            stock: self.stock,
+            quantity: of,
+            source,
+            after: Levels {
+                on_order: after.on_order - expected,
+                ..after
+            },
+        })
+    }
+
+    pub(super) fn issued(
+        &self,
+        quantity: i32,
+        reservation_id: Option<Uuid>,
+        source: Option<Source>,
+    ) -> Result<Event, Refusal> {
+        let Taken { after, source } = self.taken(quantity, reservation_id, source)?;
+        Ok(Event::StockIssued {
+            stock: self.stock,
+            quantity,
+            reservation_id,
+            source,
+            after,
+        })
+    }
+
+    pub(super) fn consumed(&self, of: &Consumption, request: &Request<'_, Command>) -> Result<Event, Refusal> {
+        let today = request.at.date_naive();
+        let consumption_date = of.consumption_date.unwrap_or(today);
+        // It is tomorrow already in the east.
+        let latest = today.checked_add_days(Days::new(1)).unwrap_or(today);
+        if consumption_date.year() < CONSUMPTION_YEAR_MIN || consumption_date > latest {
+            return Err(Refusal::ConsumptionDate { latest });
+        }
+        let notes = of.notes.as_ref();
+        text::optional(notes, NOTES_CHARS_MAX).map_err(|unfit| Refusal::unfit("notes", unfit))?;
+        if let Some(consumed_by) = of.consumed_by
+            && consumed_by != request.by
+        {
+            match request.facts.get::<User>(consumed_by) {
+                Some(User::Registered(_)) => {}
+                Some(User::Unborn | User::Erased) | None => {
+                    return Err(Refusal::reference("consumed_by", "names no user"));
+                }
+            }
+        }
+        let Taken { after, source } = self.taken(of.quantity, of.reservation_id, None)?;
+        Ok(Event::StockConsumed {
+            stock: self.stock,
+            consumption_id: request.ids.draw(),
+            quantity: of.quantity,
+            reservation_id: of.reservation_id,
+            source,
+            consumption_date,
+            consumed_by: of.consumed_by.or(Some(request.by)).filter(|&user| user != SYSTEM),
+            notes: of.notes.clone(),
+            after,
+        })
+    }
+
+    pub(super) fn counted(&self, seen: i32, counted: i32) -> Result<Event, Refusal> {
+        for (field, value) in [("seen", seen), ("counted", counted)] {
+            text::within(value, 0, STOCK_MAX).map_err(|unfit| Refusal::unfit(field, unfit))?;
+        }
+        let now = self.levels();
+        let delta = counted - seen;
+        let on_hand = now.on_hand + delta;
+        if on_hand < 0 {
+            return Err(Refusal::CountAgain { on_hand: now.on_hand });
+        }
+        if on_hand > STOCK_MAX {
+            return Err(Refusal::TooMuchStock);
+        }
+        let after = Levels { on_hand, ..now };
+        let short = (-after.available()).max(0);
+        Ok(Event::StockCounted {
+            stock: self.stock,
+            seen,
+            counted,
+            delta,
+            short,
+            newest: self.newest(short),
+            after,
+        })
+    }
+
+    /// The newest reservations that together keep so much.
+    fn newest(&self, mut short: i32) -> Vec<Uncovered> {
+        let mut newest = Vec::new();
+        for reservation in self.reservations.iter().rev() {
+            if short == 0 {
+                break;
+            }
+            let quantity = short.min(reservation.quantity);
+            short -= quantity;
+            newest.push(Uncovered {
+                reservation_id: reservation.id,
+                quantity,
+            });
+        }
+        newest
+    }
+
+    pub(super) fn expected(
+        &self,
+        order_id: Uuid,
+        quantity: i32,
+        request: &Request<'_, Command>,
+    ) -> Result<Vec<Event>, Refusal> {
+        text::within(quantity, 0, STOCK_MAX).map_err(|unfit| Refusal::unfit("quantity", unfit))?;
+        // Said too late, it would keep reordering from being suggested for good.
+        let is_over = match request.facts.get::<Order>(order_id).and_then(Order::status) {
+            Some(OrderStatus::Received | OrderStatus::ClosedShort | OrderStatus::Cancelled) => true,
+            Some(
+                OrderStatus::Draft
+                | OrderStatus::PendingApproval
+                | OrderStatus::Approved
+                | OrderStatus::Ordered
+                | OrderStatus::PartiallyReceived,
+            )
+            | None => false,
+        };
+        if is_over && quantity > 0 {
+            return Err(Refusal::NothingToCome { order_id });
+        }
+        if self.expected.get(&order_id).copied().unwrap_or(0) == quantity {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Event::StockExpected {
+            stock: self.stock,
+            order_id,
+            quantity,
+            after: self.expecting(order_id, quantity)?,
+        }])
+    }
+
+    /// The levels when so much of an order is to come.
+    pub(super) fn expecting(&self, order_id: Uuid, quantity: i32) -> Result<Levels, Refusal> {
+        let now = self.levels();
+        let before = self.expected.get(&order_id).copied();
+        if before.is_none() && self.expected.len() >= ORDERS_EXPECTED_MAX {
+            return Err(Refusal::TooManyOrders);
+        }
+        // Neither sum passes 2,000,000,000.
+        let on_order = now.on_order - before.unwrap_or(0) + quantity;
+        if on_order > STOCK_MAX {
+            return Err(Refusal::TooMuchOnOrder);
+        }
+        Ok(Levels { on_order, ..now })
+    }
+
+    /// The levels when so much has come in.
+    pub(super) fn with(&self, quantity: i32) -> Result<Levels, Refusal> {
+        let now = self.levels();
+        let on_hand = now.on_hand + quantity;
+        if on_hand > STOCK_MAX {
+            return Err(Refusal::TooMuchStock);
+        }
+        Ok(Levels { on_hand, ..now })
+    }
+
+    /// What there is after goods were given out, from a reservation or from what is available.
+    pub(super) fn taken(
+        &self,
+        of: i32,
+        reservation_id: Option<Uuid>,
+        source: Option<Source>,
+    ) -> Result<Taken, Refusal> {
+        let of = quantity(of)?;
+        let now = self.levels();
+        let Some(reservation_id) = reservation_id else {
+            if of > now.available() {
+                return Err(Refusal::NotAvailable {
+                    available: now.available().max(0),
+                });
+            }
+            let after = Levels {
+                on_hand: now.on_hand - of,
+                ..now
+            };
+            return Ok(Taken { after, source });
+        };
+        let reservation = self.live(reservation_id).ok_or(Refusal::NoSuchReservation)?;
+        if of > reservation.quantity {
+            return Err(Refusal::BeyondReservation {
+                left: reservation.quantity,
+            });
+        }
+        if of > now.on_hand {
+            return Err(Refusal::NotOnHand { on_hand: now.on_hand });
+        }
+        Ok(Taken {
+            after: Levels {
+                on_hand: now.on_hand - of,
+                reserved: now.reserved - of,
+                ..now
+            },
+            source: source.or(reservation.source),
+        })
+    }
+}
+
+impl Refusal {
+    pub(super) fn unfit(field: &'static str, unfit: Unfit) -> Self {
+        Self::Unfit { field, unfit }
+    }
+
+    pub(super) fn reference(field: &'static str, detail: &'static str) -> Self {
+        Self::Reference { field, detail }
+    }
+}

@@ -1,0 +1,76 @@
+//! How a record begins.
+
+use super::{Command, Event, Record, Refusal, StockKey};
+use crate::location::Location;
+use crate::part::Part;
+use crate::part_variant::PartVariant;
+use domain::register::{Kind, Register};
+use domain::{FactRef, Facts, Request};
+
+/// The first event of a record.
+pub(super) fn opened(
+    stock: StockKey,
+    reorder_point: Option<i32>,
+    reorder_quantity: Option<i32>,
+    request: &Request<'_, Command>,
+) -> Result<Event, Refusal> {
+    // First: one that is out of reach is told in the same words, when nothing else is known.
+    let location = active::<Location>(request.facts, stock.location_id)
+        .ok_or(Refusal::reference("location_id", "names no location in use"))?;
+    active::<Part>(request.facts, stock.part_id).ok_or(Refusal::reference("part_id", "names no part in use"))?;
+    if let Some(variant_id) = stock.variant_id {
+        active::<PartVariant>(request.facts, variant_id)
+            .filter(|variant| variant.part_id == stock.part_id)
+            .ok_or(Refusal::reference("variant_id", "names no variant in use of the part"))?;
+    }
+    Ok(Event::InventoryOpened {
+        stock,
+        department_id: location.dept_id,
+        reorder_point,
+        reorder_quantity,
+    })
+}
+
+/// What [`opened`] looks at.
+pub(super) fn opening_reads(stock: StockKey) -> Vec<FactRef> {
+    let variant = stock.variant_id.map(FactRef::of::<Register<PartVariant>>);
+    [
+        FactRef::of::<Register<Part>>(stock.part_id),
+        FactRef::of::<Register<Location>>(stock.location_id),
+    ]
+    .into_iter()
+    .chain(variant)
+    .collect()
+}
+
+/// The stock key decides which record a command is for.
+pub(super) fn in_place(stock: StockKey, request: &Request<'_, Command>) -> Result<(), Refusal> {
+    let id = stock.stream(request.tenant);
+    if id == request.stream {
+        Ok(())
+    } else {
+        Err(Refusal::OtherStock { id })
+    }
+}
+
+pub(super) fn active<K: Kind>(facts: &Facts, id: uuid::Uuid) -> Option<&K> {
+    facts.get::<Register<K>>(id).and_then(Register::active)
+}
+
+impl Record {
+    pub(super) fn new(event_stock: StockKey, department_id: uuid::Uuid) -> Self {
+        Self {
+            stock: event_stock,
+            department_id,
+            on_hand: 0,
+            reorder_point: None,
+            reorder_quantity: None,
+            reservations: Vec::new(),
+            ended: super::Ended::default(),
+            expected: std::collections::BTreeMap::new(),
+            suggestion: None,
+            is_dismissed: false,
+            events: 0,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Why a stock key is not moved.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::{CONSUMPTION_YEAR_MIN, ORDERS_EXPECTED_MAX, RESERVATIONS_MAX, STOCK_MAX};
+use domain::text::Unfit;
+use domain::{Class, Refuse};
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no such record of stock; open it first")]
+    NotOpened,
+    #[error("this record of stock is open already")]
+    AlreadyOpen,
+    #[error("the record of this part, variant and location has the id {id}; send the command there")]
+    OtherStock { id: Uuid },
+    #[error("{field} {detail}; enter it or choose another")]
+    Reference { field: &'static str, detail: &'static str },
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
+    #[error("only {available} are available; take no more, or release reservations first")]
+    NotAvailable { available: i32 },
+    #[error("only {on_hand} are on hand, fewer than are reserved; take no more, or count again")]
+    NotOnHand { on_hand: i32 },
+    #[error("more than {STOCK_MAX} would be on hand; take in less")]
+    TooMuchStock,
+    #[error("more than {STOCK_MAX} would be on order; order less")]
+    TooMuchOnOrder,
+    #[error("goods of {ORDERS_EXPECTED_MAX} orders are expected already; take those in, or end them, first")]
+    TooManyOrders,
+    #[error("reservation_id names no live reservation of this stock; reserve first, or leave it out")]
+    NoSuchReservation,
+    #[error("the reservation has only {left} left; take no more, or take the rest without it")]
+    BeyondReservation { left: i32 },
+    #[error("this reservation is there already, otherwise, with {left} left; choose another reservation_id")]
+    ReservedOtherwise { left: i32 },
+    #[error("a reservation of this id has ended; choose another reservation_id")]
+    ReservationEnded,
+    #[error(
+        "order {order_id} keeps no such goods here: an approved transfer or return keeps them by itself; reserve them for something else"
+    )]
+    NotWanted { order_id: Uuid },
+    #[error("nothing of order {order_id} is still to come: it is received, closed or cancelled")]
+    NothingToCome { order_id: Uuid },
+    #[error("{RESERVATIONS_MAX} reservations are live already; release some first")]
+    TooManyReservations,
+    #[error("a reservation expires later than now, and within 366 days")]
+    BadExpiry,
+    #[error("only {left} are left of this reservation; shorten it to fewer, or reserve more under another id")]
+    NotShorter { left: i32 },
+    #[error("the reservation stands until {expires_at}; release it if it is not needed")]
+    NotYet { expires_at: DateTime<Utc> },
+    #[error("the reservation does not expire; release it if it is not needed")]
+    NeverExpires,
+    #[error("only {on_hand} are on hand now, fewer than were missed; count again")]
+    CountAgain { on_hand: i32 },
+    #[error("consumption_date must be from the year {CONSUMPTION_YEAR_MIN} to {latest}")]
+    ConsumptionDate { latest: NaiveDate },
+    #[error("a transfer leaves the part and variant as they are; name the same ones at another location")]
+    OtherPart,
+    #[error("a transfer goes to another location; name another one")]
+    SameLocation,
+    #[error("a transfer is made on both records at once; send it to inventory/{{id}}/transfer")]
+    HalfATransfer,
+    #[error("suggestion_id names no open suggestion of this stock; look at reorder_suggestions")]
+    NoSuchSuggestion,
+    #[error(
+        "a suggestion is accepted with the draft of an order to this location that has an item of this part, variant, \
+         supplier and quantity; send it to inventory/{{id}}/accept-reorder"
+    )]
+    NotDrafted,
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotOpened => Class::Missing,
+            Self::AlreadyOpen
+            | Self::OtherStock { .. }
+            | Self::Reference { .. }
+            | Self::Unfit { .. }
+            | Self::NotAvailable { .. }
+            | Self::NotOnHand { .. }
+            | Self::TooMuchStock
+            | Self::TooMuchOnOrder
+            | Self::TooManyOrders
+            | Self::NoSuchReservation
+            | Self::BeyondReservation { .. }
+            | Self::ReservedOtherwise { .. }
+            | Self::ReservationEnded
+            | Self::NotWanted { .. }
+            | Self::NothingToCome { .. }
+            | Self::TooManyReservations
+            | Self::BadExpiry
+            | Self::NotShorter { .. }
+            | Self::NotYet { .. }
+            | Self::NeverExpires
+            | Self::CountAgain { .. }
+            | Self::ConsumptionDate { .. }
+            | Self::OtherPart
+            | Self::SameLocation
+            | Self::HalfATransfer
+            | Self::NoSuchSuggestion
+            | Self::NotDrafted => Class::Refused,
+        }
+    }
+
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::NotOpened => "not-opened",
+            Self::AlreadyOpen => "already-open",
+            Self::OtherStock { .. } => "other-stock",
+            Self::Reference { .. } => "reference",
+            Self::Unfit { .. } => "unfit",
+            Self::NotAvailable { .. } => "not-available",
+            Self::NotOnHand { .. } => "not-on-hand",
+            Self::TooMuchStock => "too-much-stock",
+            Self::TooMuchOnOrder => "too-much-on-order",
+            Self::TooManyOrders => "too-many-orders",
+            Self::NoSuchReservation => "no-such-reservation",
+            Self::BeyondReservation { .. } => "beyond-reservation",
+            Self::ReservedOtherwise { .. } => "reserved-otherwise",
+            Self::ReservationEnded => "reservation-ended",
+            Self::NotWanted { .. } => "not-wanted",
+            Self::NothingToCome { .. } => "nothing-to-come",
+            Self::TooManyReservations => "too-many-reservations",
+            Self::BadExpiry => "bad-expiry",
+            Self::NotShorter { .. } => "not-shorter",
+            Self::NotYet { .. } => "not-yet",
+            Self::NeverExpires => "never-expires",
+            Self::CountAgain { .. } => "count-again",
+            Self::ConsumptionDate { .. } => "consumption-date",
+            Self::OtherPart => "other-part",
+            Self::SameLocation => "same-location",
+            Self::HalfATransfer => "half-a-transfer",
+            Self::NoSuchSuggestion => "no-such-suggestion",
+            Self::NotDrafted => "not-drafted",
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Reference { field, .. } | Self::Unfit { field, .. } => Some((*field).to_owned()),
+            Self::NotAvailable { .. }
+            | Self::NotOnHand { .. }
+            | Self::TooMuchStock
+            | Self::TooMuchOnOrder
+            | Self::BeyondReservation { .. }
+            | Self::NotShorter { .. } => Some("quantity".to_owned()),
+            Self::NoSuchReservation
+            | Self::ReservedOtherwise { .. }
+            | Self::NotWanted { .. }
+            | Self::ReservationEnded
+            | Self::NotYet { .. }
+            | Self::NeverExpires => Some("reservation_id".to_owned()),
+            Self::BadExpiry => Some("expires_at".to_owned()),
+            Self::CountAgain { .. } => Some("counted".to_owned()),
+            Self::ConsumptionDate { .. } => Some("consumption_date".to_owned()),
+            Self::NoSuchSuggestion => Some("suggestion_id".to_owned()),
+            Self::NotDrafted | Self::NothingToCome { .. } => Some("order_id".to_owned()),
+            Self::NotOpened
+            | Self::AlreadyOpen
+            | Self::OtherStock { .. }
+            | Self::TooManyOrders
+            | Self::TooManyReservations
+            | Self::OtherPart
+            | Self::SameLocation
+            | Self::HalfATransfer => None,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+use chrono::{Days, NaiveDate};
+use uuid::Uuid;
+
+use super::{KEPT, NEWER, ORDER, REQUEST, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
+use crate::inventory::{
+    Command, Consumption, Event, NOTES_CHARS_MAX, Refusal, STOCK_MAX, Source, SourceKind, Uncovered,
+};
+use rehearsal::given::{BY, drawn, long};
+use domain::text::Unfit;
+use domain::{Facts, SYSTEM};
+
+const OTHER_ORDER: Source = Source {
+    kind: SourceKind::Order,
+    id: Uuid::from_u128(0x51),
+};
+
+fn receive(quantity: i32, source: Option<Source>) -> Command {
+    Command::Receive {
+        quantity,
+        source,
+        stock: None,
+    }
+}
+
+fn issue(quantity: i32, reservation_id: Option<Uuid>) -> Command {
+    Command::Issue {
+        quantity,
+        reservation_id,
+        source: None,
+    }
+}
+
+fn consumption(quantity: i32, reservation_id: Option<Uuid>) -> Consumption {
+    Consumption {
+        quantity,
+        reservation_id,
+        consumption_date: None,
+        consumed_by: None,
+        notes: None,
+    }
+}
+
+fn issued(quantity: i32, reservation_id: Option<Uuid>, after: super::Levels) -> Event {
+    Event::StockIssued {
+        stock: STOCK,
+        quantity,
+        reservation_id,
+        source: reservation_id.map(|_| REQUEST),
+        after,
+    }
+}
+
+fn expected(source: Source, quantity: i32, on_order: i32) -> Event {
+    Event::StockExpected {
+        stock: STOCK,
+        order_id: source.id,
+        quantity,
+        after: levels(0, 0, on_order),
+    }
+}
+
+#[test]
+fn a_move_is_of_at_least_one_and_fits_the_column() {
+    for quantity in [0, -1, STOCK_MAX + 1] {
+        let unfit = Unfit::Range {
+            value: quantity.into(),
+            min: 1,
+            max: STOCK_MAX.into(),
+        };
+        let refusal = Refusal::Unfit {
+            field: "quantity",
+            unfit,
+        };
+        stocked([]).when(receive(quantity, None)).refused(refusal.clone());
+        stocked(ten_with_four_kept())
+            .when(issue(quantity, None))
+            .refused(refusal);
+    }
+    stocked([received(1, levels(1, 0, 0))])
+        .when(receive(STOCK_MAX, None))
+        .refused(Refusal::TooMuchStock);
+}
+
+#[test]
+fn what_comes_of_an_order_is_no_longer_to_come() {
+    let past = || [expected(ORDER, 10, 10), expected(OTHER_ORDER, 5, 15)];
+    let came = |quantity, source, on_order| Event::StockReceived {
+        stock: STOCK,
+        quantity,
+        source: Some(source),
+        after: levels(quantity, 0, on_order),
+    };
+    stocked(past()).when(receive(4, Some(ORDER))).then([came(4, ORDER, 11)]);
+    // More than ordered came: the other order's goods are still to come.
+    stocked(past())
+        .when(receive(12, Some(ORDER)))
+        .then([came(12, ORDER, 5)]);
+    let by_hand = Source {
+        kind: SourceKind::Other,
+        ..ORDER
+    };
+    stocked(past())
+        .when(receive(4, Some(by_hand)))
+        .then([came(4, by_hand, 15)]);
+}
+
+#[test]
+fn only_what_is_available_is_given_out() {
+    stocked(ten_with_four_kept())
+        .when(issue(6, None))
+        .then([issued(6, None, levels(4, 4, 0))]);
+    stocked(ten_with_four_kept())
+        .when(issue(7, None))
+        .refused(Refusal::NotAvailable { available: 6 });
+}
+
+#[test]
+fn a_reservation_gives_out_what_it_keeps_and_ends_with_the_last() {
+    stocked(ten_with_four_kept())
+        .when(issue(3, Some(KEPT)))
+        .then([issued(3, Some(KEPT), levels(7, 1, 0))]);
+    stocked(ten_with_four_kept())
+        .when(issue(5, Some(KEPT)))
+        .refused(Refusal::BeyondReservation { left: 4 });
+    let used_up = ten_with_four_kept()
+        .into_iter()
+        .chain([issued(4, Some(KEPT), levels(6, 0, 0))]);
+    stocked(used_up)
+        .when(issue(1, Some(KEPT)))
+        .refused(Refusal::NoSuchReservation);
+}
+
+#[test]
+fn what_is_consumed_says_when_and_by_whom() {
+    let consumed = |consumed_by, date| Event::StockConsumed {
+        stock: STOCK,
+        consumption_id: drawn(0),
+        quantity: 2,
+        reservation_id: Some(KEPT),
+        source: Some(REQUEST),
+        consumption_date: date,
+        consumed_by,
+        notes: None,
+        after: levels(8, 2, 0),
+    };
+    let today = now().date_naive();
+    let consume = Command::Consume(consumption(2, Some(KEPT)));
+    stocked(ten_with_four_kept())
+        .when(consume.clone())
+        .then([consumed(Some(BY), today)]);
+    stocked(ten_with_four_kept())
+        .by(SYSTEM)
+        .when(consume)
+        .then([consumed(None, today)]);
+    let yesterday = today - Days::new(1);
+    let consume = Command::Consume(Consumption {
+        consumption_date: Some(yesterday),
+        consumed_by: Some(BY),
+        ..consumption(2, Some(KEPT))
+    });
+    stocked(ten_with_four_kept())
+        .when(consume)
+        .then([consumed(Some(BY), yesterday)]);
+}
+
+#[test]
+fn whoever_consumed_is_a_user_and_the_day_is_not_to_come() {
+    let consume = |date, consumed_by, notes| {
+        Command::Consume(Consumption {
+            consumption_date: date,
+            consumed_by,
+            notes,
+            ..consumption(1, None)
+        })
+    };
+    let today = now().date_naive();
+    let latest = today + Days::new(1);
+    for date in [latest + Days::new(1), NaiveDate::from_ymd_opt(1999, 12, 31).unwrap()] {
+        stocked(ten_with_four_kept())
+            .when(consume(Some(date), None, None))
+            .refused(Refusal::ConsumptionDate { latest });
+    }
+    stocked(ten_with_four_kept())
+        .with_facts(Facts::default())
+        .when(consume(None, Some(Uuid::from_u128(9)), None))
+        .refused(Refusal::Reference {
+            field: "consumed_by",
+            detail: "names no user",
+        });
+    stocked(ten_with_four_kept())
+        .when(consume(None, None, Some(long(NOTES_CHARS_MAX + 1))))
+        .refused(Refusal::Unfit {
+            field: "notes",
+            unfit: Unfit::TooLong {
+                chars: NOTES_CHARS_MAX + 1,
+                max: NOTES_CHARS_MAX,
+            },
+        });
+}
+
+#[test]
+fn a_count_corrects_by_the_difference_to_what_the_counter_saw() {
+    // The list said 12, two were given out since, and one was missing.
+    stocked(ten_with_four_kept())
+        .when(Command::Count { seen: 12, counted: 11 })
+        .then([Event::StockCounted {
+            stock: STOCK,
+            seen: 12,
+            counted: 11,
+            delta: -1,
+            short: 0,
+            newest: Vec::new(),
+            after: levels(9, 4, 0),
+        }]);
+    // A count that agrees is kept: it says that somebody has looked.
+    stocked(ten_with_four_kept())
+        .when(Command::Count { seen: 10, counted: 10 })
+        .then([Event::StockCounted {
+            stock: STOCK,
+            seen: 10,
+            counted: 10,
+            delta: 0,
+            short: 0,
+            newest: Vec::new(),
+            after: levels(10, 4, 0),
+        }]);
+}
+
+#[test]
+fn a_count_names_the_newest_reservations_that_are_not_covered() {
+    let past = ten_with_four_kept()
+        .into_iter()
+        .chain([reserved(NEWER, 5, levels(10, 9, 0))]);
+    let uncovered = |reservation_id, quantity| Uncovered {
+        reservation_id,
+        quantity,
+    };
+    stocked(past)
+        .when(Command::Count { seen: 10, counted: 3 })
+        .then([Event::StockCounted {
+            stock: STOCK,
+            seen: 10,
+            counted: 3,
+            delta: -7,
+            short: 6,
+            newest: vec![uncovered(NEWER, 5), uncovered(KEPT, 1)],
+            after: levels(3, 9, 0),
+        }]);
+}
+
+#[test]
+fn a_count_that_misses_more_than_there_is_has_to_be_made_again() {
+    stocked(ten_with_four_kept())
+        .when(Command::Count { seen: 11, counted: 0 })
+        .refused(Refusal::CountAgain { on_hand: 10 });
+    stocked(ten_with_four_kept())
+        .when(Command::Count {
+            seen: 0,
+            counted: STOCK_MAX,
+        })
+        .refused(Refusal::TooMuchStock);
+}
+
+#[test]
+fn after_a_count_the_first_to_come_is_served_from_what_is_left() {
+    let counted = Event::StockCounted {
+        stock: STOCK,
+        seen: 10,
+        counted: 3,
+        delta: -7,
+        short: 1,
+        newest: Vec::new(),
+        after: levels(3, 4, 0),
+    };
+    let past = || ten_with_four_kept().into_iter().chain([counted.clone()]);
+    stocked(past())
+        .when(issue(4, Some(KEPT)))
+        .refused(Refusal::NotOnHand { on_hand: 3 });
+    stocked(past())
+        .when(issue(3, Some(KEPT)))
+        .then([issued(3, Some(KEPT), levels(0, 1, 0))]);
+    stocked(past())
+        .when(issue(1, None))
+        .refused(Refusal::NotAvailable { available: 0 });
+}
+
+#[test]
+fn what_is_still_to_come_of_an_order_is_said_anew_each_time() {
+    let expect = |quantity| Command::Expect {
+        order_id: ORDER.id,
+        quantity,
+        stock: None,
+    };
+    let past = || [expected(ORDER, 10, 10), expected(OTHER_ORDER, 5, 15)];
+    stocked(past()).when(expect(7)).then([expected(ORDER, 7, 12)]);
+    stocked(past()).when(expect(10)).then([]);
+    stocked(past()).when(expect(0)).then([expected(ORDER, 0, 5)]);
+    stocked(past()).when(expect(STOCK_MAX)).refused(Refusal::TooMuchOnOrder);
+    stocked([]).when(expect(0)).then([]);
+}

@@ -1,0 +1,88 @@
+//! A place where parts are kept. Feeds `locations` of document 001_eec75370b5eea864.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use identity::department::Department;
+use domain::register::{Kind, Register};
+use domain::text::{self, Unfit};
+use domain::{FactRef, Facts};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<Location>>("locations");
+
+/// Characters of a location's name.
+pub const NAME_CHARS_MAX: usize = 255;
+/// Characters of a location's address.
+pub const ADDRESS_CHARS_MAX: usize = 4_000;
+
+/// A location as it is entered. It belongs to one department for as long as it exists, and so does
+/// what is kept there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// What it is called. At most 255 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    pub name: String,
+    /// The department that runs it; in use. It cannot be changed.
+    pub dept_id: Uuid,
+    /// What kind of place it is.
+    #[serde(default)]
+    pub location_type: Option<LocationType>,
+    /// Where it is. At most 4,000 characters.
+    #[serde(default)]
+    #[schemars(length(max = ADDRESS_CHARS_MAX))]
+    pub address: Option<String>,
+}
+
+/// The kinds of places that the document names.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum LocationType {
+    Warehouse,
+    Store,
+    Garage,
+    Depot,
+}
+
+impl Kind for Location {
+    const TYPE: &'static str = "cloudwatcher.location";
+    const NOUN: &'static str = "location";
+    const ENTERED: &'static str = "LocationEntered";
+    const AMENDED: &'static str = "LocationAmended";
+    const STRUCK: &'static str = "LocationStruck";
+    const SCOPED: bool = true;
+
+    fn check(&self) -> Result<(), (&'static str, Unfit)> {
+        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
+        text::optional(self.address.as_ref(), ADDRESS_CHARS_MAX).map_err(|unfit| ("address", unfit))
+    }
+
+    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+        vec![FactRef::of::<Register<Department>>(self.dept_id)]
+    }
+
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
+        match facts
+            .get::<Register<Department>>(self.dept_id)
+            .and_then(Register::active)
+        {
+            Some(_) => Ok(()),
+            None => Err((
+                "dept_id",
+                "dept_id names no department in use; enter it or choose another".to_owned(),
+            )),
+        }
+    }
+
+    fn home(&self) -> Option<Uuid> {
+        Some(self.dept_id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

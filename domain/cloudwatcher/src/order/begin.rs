@@ -1,0 +1,90 @@
+//! How an order begins: drafted anew, or as a copy of another.
+
+use uuid::Uuid;
+
+use super::check::{check, check_note, outdated, reference, usable};
+use super::submit::by_a_user;
+use super::{Command, Content, Event, Item, NewOrder, Order, Refusal};
+use domain::Request;
+
+/// The first event of an order.
+pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
+    match request.command {
+        Command::Draft(order) => {
+            by_a_user(request)?;
+            let content = order.content(request);
+            check(&content)?;
+            usable(&content, request.facts).map_err(reference)?;
+            Ok(content.drafted(None))
+        }
+        Command::Duplicate { of, note } => {
+            by_a_user(request)?;
+            let content = duplicate(*of, note.as_ref(), request)?;
+            check(&content)?;
+            usable(&content, request.facts).map_err(outdated)?;
+            Ok(content.drafted(Some(*of)))
+        }
+        Command::AddItem(_)
+        | Command::ChangeItem(_)
+        | Command::RemoveItem { .. }
+        | Command::ChangeCurrency { .. }
+        | Command::Annotate { .. }
+        | Command::Submit {}
+        | Command::SettleApproval {}
+        | Command::Place {}
+        | Command::Receive { .. }
+        | Command::ReverseReceipt { .. }
+        | Command::CloseShort {}
+        | Command::Cancel {}
+        | Command::NoteStockRefused { .. }
+        | Command::RetryStock {}
+        | Command::ConfirmBooked { .. } => Err(Refusal::NotDrafted),
+    }
+}
+
+impl NewOrder {
+    fn content(&self, request: &Request<'_, Command>) -> Content {
+        let items = self.items.iter();
+        Content {
+            order_type: self.order_type,
+            department_id: self.department_id,
+            currency: self.currency.clone(),
+            request_id: self.request_id,
+            location_id: self.location_id,
+            from_location_id: self.from_location_id,
+            note: self.note.clone(),
+            items: items.map(|item| item.numbered(request.ids.draw())).collect(),
+            tolerance_percent: self.tolerance_percent,
+            drafted_by: request.by,
+            revision: 0,
+        }
+    }
+}
+
+fn duplicate(of: Uuid, note: Option<&String>, request: &Request<'_, Command>) -> Result<Content, Refusal> {
+    let source = request
+        .facts
+        .get::<Order>(of)
+        .and_then(Order::content)
+        .ok_or(Refusal::Reference {
+            field: "of".to_owned(),
+            detail: "names no order; choose one that was drafted",
+        })?;
+    check_note(note)?;
+    let items = source
+        .items
+        .iter()
+        .map(|item| Item {
+            item_id: request.ids.draw(),
+            ..item.clone()
+        })
+        .collect();
+    Ok(Content {
+        request_id: None,
+        note: note.cloned(),
+        items,
+        drafted_by: request.by,
+        revision: 0,
+        ..source.clone()
+    })
+}

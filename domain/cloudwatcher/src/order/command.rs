@@ -1,0 +1,198 @@
+//! What can be asked of an order.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::stock::Booking;
+use super::{ITEMS_MAX, NOTE_CHARS_MAX, TOLERANCE_PERCENT_MAX};
+use crate::OrderType;
+use domain::money;
+
+/// What can be asked of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Drafts an order with its first items.
+    Draft(NewOrder),
+    /// Drafts this order as a copy of another one: its type, department, currency, tolerance and items,
+    /// with new item ids, without its request and without its approvals.
+    Duplicate {
+        /// The order to copy, in whatever state it is.
+        of: Uuid,
+        /// What approvers should know; the other order's note is not copied. At most 2,000 characters.
+        #[serde(default)]
+        #[schemars(length(max = NOTE_CHARS_MAX))]
+        note: Option<String>,
+    },
+    /// Adds an item at the end of an order that is not yet placed. At most 500 items. Once the order was
+    /// submitted this submits it anew, for approval from the first level.
+    AddItem(NewItem),
+    /// Changes an item of an order that is not yet placed; what is absent stays as it is. Once the order
+    /// was submitted, a higher quantity or price, another part, variant or supplier, or an earlier
+    /// delivery submits it anew, for approval from the first level; anything else leaves its approval as it is.
+    ChangeItem(ItemChange),
+    /// Removes an item from an order that is not yet placed; its approval stays as it is. The last item
+    /// stays: an order has at least one.
+    RemoveItem {
+        /// The item to remove.
+        item_id: Uuid,
+    },
+    /// Changes the currency of all prices of an order that is not yet placed; the numbers stay. Once the
+    /// order was submitted this submits it anew, for approval from the first level.
+    ChangeCurrency {
+        /// An ISO 4217 code in capitals, such as `EUR`.
+        #[schemars(length(equal = 3))]
+        currency: String,
+    },
+    /// Changes the note of an order that is not yet placed; its approval stays as it is.
+    Annotate {
+        /// What approvers should know; absent takes the note away. At most 2,000 characters.
+        #[serde(default)]
+        #[schemars(length(max = NOTE_CHARS_MAX))]
+        note: Option<String>,
+    },
+    /// Hands a draft in for approval and freezes its prices. Everything that it refers to must still be
+    /// in use, and there must be somebody to approve it at every level that the policy asks for.
+    Submit {},
+    /// Records what the order's approval says: that it is granted, or that it is rejected, which makes the
+    /// order a draft again. Daybook sends it by itself; anybody may, for it only states what is decided.
+    SettleApproval {},
+    /// Places an approved order with its suppliers. Its approval must stand for exactly what was
+    /// submitted, and the order must not go beyond it. Afterwards it can no longer be changed.
+    Place {},
+    /// Books goods that arrived. When every item has come in full, the order is received.
+    Receive {
+        /// 1 to 500 items of the order, each once.
+        #[schemars(length(min = 1, max = ITEMS_MAX))]
+        lines: Vec<Quantity>,
+    },
+    /// Takes back one receipt that was booked wrongly or whose goods went back, all of it.
+    ReverseReceipt {
+        /// The receipt, as `OrderItemsReceived` named it.
+        receipt_id: Uuid,
+    },
+    /// Ends a placed order of which not everything will come; what has come stays received. Say why in the
+    /// header `Daybook-Reason`.
+    CloseShort {},
+    /// Gives up an order of which nothing was received. Say why in the header `Daybook-Reason`.
+    Cancel {},
+    /// Notes that stock could not be booked as the order asked. Only Daybook itself sends it.
+    NoteStockRefused {
+        /// What was to be booked.
+        booking: Booking,
+    },
+    /// Makes sure that what came with a receipt was booked in stock, before it is booked back. Only Daybook
+    /// itself sends it; nothing happens.
+    ConfirmBooked {
+        /// The receipt, which was reversed.
+        receipt_id: Uuid,
+    },
+    /// Tries again what of the order could not be booked in stock, once what was short is there.
+    RetryStock {},
+}
+
+/// An order as a buyer asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// What the order is for; `purchase` when absent.
+    #[serde(default)]
+    pub order_type: OrderType,
+    /// The department that orders; in use.
+    pub department_id: Uuid,
+    /// The one currency of all prices: an ISO 4217 code in capitals, such as `EUR`.
+    #[schemars(length(equal = 3))]
+    pub currency: String,
+    /// By how much more than ordered may be received of an item, in percent of its quantity and rounded
+    /// down to the unit: 0 to 100.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = TOLERANCE_PERCENT_MAX))]
+    pub tolerance_percent: i32,
+    /// The device request that the order answers. A request is answered by at most one order
+    /// that is not cancelled.
+    #[serde(default)]
+    pub request_id: Option<Uuid>,
+    /// Where the goods go; in use. An internal transfer needs it. What is received of a purchase is taken
+    /// into stock there; without it stock is not touched.
+    #[serde(default)]
+    pub location_id: Option<Uuid>,
+    /// Where the goods lie; in use. An internal transfer and a return need it, a purchase has none.
+    #[serde(default)]
+    pub from_location_id: Option<Uuid>,
+    /// What approvers should know. At most 2,000 characters.
+    #[serde(default)]
+    #[schemars(length(max = NOTE_CHARS_MAX))]
+    pub note: Option<String>,
+    /// 1 to 500 items. The same part twice stays two items.
+    #[schemars(length(min = 1, max = ITEMS_MAX))]
+    pub items: Vec<NewItem>,
+}
+
+/// An item as a buyer asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewItem {
+    /// The part; in use.
+    pub part_id: Uuid,
+    /// The variant of the part; in use.
+    #[serde(default)]
+    pub variant_id: Option<Uuid>,
+    /// Who delivers it; in use.
+    pub supplier_id: Uuid,
+    /// How many are ordered: 1 to 2,147,483,647.
+    #[schemars(range(min = 1))]
+    pub quantity: i32,
+    /// The price of one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact. Quantity
+    /// times price stays below 10,000,000,000.
+    #[serde(deserialize_with = "money::amount")]
+    #[schemars(schema_with = "money::price_schema")]
+    pub unit_price: Decimal,
+    /// When it should arrive. Years 2000 to 9999.
+    #[serde(default)]
+    pub expected_delivery_date: Option<NaiveDate>,
+}
+
+/// What is to be different about an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemChange {
+    /// The item to change.
+    pub item_id: Uuid,
+    /// Another part; in use. The item's variant must be of it, so give another or take it away.
+    #[serde(default)]
+    pub part_id: Option<Uuid>,
+    /// Another variant of the part; in use.
+    #[serde(default)]
+    pub variant_id: Option<Uuid>,
+    /// Takes the variant away: any variant of the part will do. Not together with `variant_id`.
+    #[serde(default)]
+    pub without_variant: bool,
+    /// Another supplier; in use.
+    #[serde(default)]
+    pub supplier_id: Option<Uuid>,
+    /// How many are ordered: 1 to 2,147,483,647.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub quantity: Option<i32>,
+    /// The price of one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    #[serde(default, deserialize_with = "money::optional_amount")]
+    #[schemars(schema_with = "money::optional_price_schema")]
+    pub unit_price: Option<Decimal>,
+    /// When it should arrive; a date can be moved, not taken away. Years 2000 to 9999.
+    #[serde(default)]
+    pub expected_delivery_date: Option<NaiveDate>,
+}
+
+/// How many of an item of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantity {
+    /// An item of the order.
+    pub item_id: Uuid,
+    /// How many of it: 1 to 2,147,483,647.
+    #[schemars(range(min = 1))]
+    pub quantity: i32,
+}

@@ -1,0 +1,469 @@
+//! What may happen to an order, and what it becomes.
+
+use uuid::Uuid;
+
+use super::begin::begun;
+use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
+use super::edit::{brought_in, edit, edited};
+use super::submit::{hand_in_reads, handed_in, placeable, verdict};
+use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Receipts, Refusal, Submitted};
+use crate::OrderStatus;
+use crate::approval::{Approval, Verdict};
+use crate::location::Location;
+use crate::request::DeviceRequest;
+use identity::department::Department;
+use domain::register::Register;
+use domain::{Asking, ClaimChange, Decider, FactRef, Request};
+
+impl Decider for Order {
+    const TYPE: &'static str = "cloudwatcher.order";
+    const CREATES: &'static str = "draft";
+    const SCOPED: bool = true;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let Some(status) = self.status() else {
+            return begun(request).map(|event| vec![event]);
+        };
+        match request.command {
+            Command::Draft(_) | Command::Duplicate { .. } => Err(Refusal::AlreadyDrafted),
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. } => self.changed(status, request),
+            // Buyers retry on timeouts, so a second submit must refuse, not repeat; and so for placing.
+            Command::Submit {} => match self {
+                Self::Draft(now) => handed_in(now, request).map(|event| vec![event]),
+                Self::Undrafted
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotADraft { status }),
+            },
+            Command::SettleApproval {} => self.settled(status, request),
+            Command::Place {} => match self {
+                Self::Approved(now, submitted) => {
+                    placeable(now, submitted, request).map(|()| vec![Event::OrderPlaced {}])
+                }
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotApproved { status }),
+            },
+            Command::Receive { lines } => match self {
+                Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
+                    receipts.receive(now, lines, request.ids.draw())
+                }
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotOnOrder { status }),
+            },
+            &Command::ReverseReceipt { receipt_id } => match self {
+                Self::Placed(now, submitted, receipts) => {
+                    let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
+                    receipts.reverse(now, receipt_id, was_booked).map(|event| vec![event])
+                }
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Err(Refusal::NotReversible { status }),
+            },
+            Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking, request.by)?.into_iter().collect()),
+            Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
+            Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id, request.by).map(|()| Vec::new()),
+            Command::CloseShort {} => match self {
+                Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
+                    reason_given(request)?;
+                    let open = receipts.open(&now.items);
+                    Ok(vec![Event::OrderClosedShort { open }])
+                }
+                Self::ClosedShort(..) => Ok(Vec::new()),
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::Cancelled(..) => Err(Refusal::NotClosable { status }),
+            },
+            Command::Cancel {} => match self {
+                Self::Placed(_, _, receipts) if !receipts.is_empty() => Err(Refusal::NotCancellable { status }),
+                Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Placed(..) => {
+                    reason_given(request)?;
+                    Ok(vec![Event::OrderCancelled {}])
+                }
+                Self::Cancelled(..) => Ok(Vec::new()),
+                Self::Undrafted | Self::ClosedShort(..) => Err(Refusal::NotCancellable { status }),
+            },
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        *self = match (std::mem::take(self), event) {
+            (
+                _,
+                Event::OrderDrafted {
+                    order_type,
+                    department_id,
+                    currency,
+                    request_id,
+                    note,
+                    duplicate_of: _,
+                    items,
+                    drafted_by,
+                    tolerance_percent,
+                    location_id,
+                    from_location_id,
+                },
+            ) => Order::Draft(Content {
+                order_type: *order_type,
+                department_id: *department_id,
+                currency: currency.clone(),
+                request_id: *request_id,
+                location_id: *location_id,
+                from_location_id: *from_location_id,
+                note: note.clone(),
+                items: items.clone(),
+                tolerance_percent: *tolerance_percent,
+                drafted_by: *drafted_by,
+                revision: 0,
+            }),
+
+            (
+                mut order,
+                Event::OrderItemAdded { .. }
+                | Event::OrderItemChanged { .. }
+                | Event::OrderItemRemoved { .. }
+                | Event::OrderCurrencyChanged { .. }
+                | Event::OrderNoteChanged { .. },
+            ) => {
+                if let Some(content) = order.content_mut() {
+                    content.changed_by(event);
+                }
+                order
+            }
+            (
+                Order::Draft(mut now) | Order::PendingApproval(mut now, _) | Order::Approved(mut now, _),
+                Event::OrderSubmitted {
+                    revision,
+                    items,
+                    total,
+                    content_hash,
+                    drafted_by: _,
+                    submitted_by,
+                },
+            ) => {
+                now.changed_by(event);
+                let submitted = Submitted {
+                    revision: *revision,
+                    content_hash: content_hash.clone(),
+                    // Not the event's own: version 1 of it did not name who drafted the order.
+                    drafted_by: now.drafted_by,
+                    submitted_by: *submitted_by,
+                    items: items.clone(),
+                    currency: now.currency.clone(),
+                    department_id: now.department_id,
+                    total: *total,
+                    refused: Vec::new(),
+                    is_unreserved: false,
+                    reversed: Vec::new(),
+                    never_booked: Vec::new(),
+                };
+                Order::PendingApproval(now, submitted)
+            }
+            (Order::PendingApproval(now, submitted), Event::OrderApproved { .. }) => Order::Approved(now, submitted),
+            (Order::PendingApproval(now, _), Event::OrderRejected { .. }) => Order::Draft(now),
+            (Order::Approved(now, submitted), Event::OrderPlaced {}) => {
+                Order::Placed(now, submitted, Receipts::default())
+            }
+            (Order::Placed(now, submitted, mut receipts), Event::OrderItemsReceived { receipt_id, lines }) => {
+                receipts.add(*receipt_id, lines);
+                Order::Placed(now, submitted, receipts)
+            }
+            (
+                Order::Placed(now, mut submitted, mut receipts),
+                Event::OrderReceiptReversed {
+                    receipt_id, was_booked, ..
+                },
+            ) => {
+                receipts.remove(*receipt_id);
+                submitted.reverse_receipt(*receipt_id, *was_booked);
+                Order::Placed(now, submitted, receipts)
+            }
+            (Order::Placed(now, submitted, _), Event::OrderClosedShort { .. }) => Order::ClosedShort(now, submitted),
+            (Order::Draft(now), Event::OrderCancelled {}) => Order::Cancelled(now, None),
+            (
+                Order::PendingApproval(now, submitted)
+                | Order::Approved(now, submitted)
+                | Order::Placed(now, submitted, _),
+                Event::OrderCancelled {},
+            ) => Order::Cancelled(now, Some(submitted)),
+
+            (mut order, Event::OrderStockRefused { booking, is_open }) => {
+                if let Some(submitted) = order.submitted_mut() {
+                    submitted.refuse(booking, *is_open);
+                }
+                order
+            }
+            (mut order, Event::OrderStockRetried { bookings }) => {
+                if let Some(submitted) = order.submitted_mut() {
+                    submitted.retried(bookings);
+                }
+                order
+            }
+            // The receipts tell that everything has come.
+            (order, Event::OrderReceived {}) => order,
+            // None of these was ever stored for an order in such a state.
+            (
+                order,
+                Event::OrderSubmitted { .. }
+                | Event::OrderApproved { .. }
+                | Event::OrderRejected { .. }
+                | Event::OrderPlaced {}
+                | Event::OrderItemsReceived { .. }
+                | Event::OrderReceiptReversed { .. }
+                | Event::OrderClosedShort { .. }
+                | Event::OrderCancelled {},
+            ) => order,
+        };
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let (stream, facts) = (asking.stream, asking.facts);
+        match asking.command {
+            Command::Draft(NewOrder {
+                department_id,
+                request_id,
+                items,
+                location_id,
+                from_location_id,
+                ..
+            }) => {
+                let mut refs = vec![FactRef::of::<Register<Department>>(*department_id)];
+                refs.extend(locations(*location_id, *from_location_id));
+                refs.extend(request_id.map(FactRef::of::<DeviceRequest>));
+                refs.extend(parts_read(items.iter().take(ITEMS_MAX).map(NewItem::parts)));
+                refs
+            }
+            Command::Duplicate { of, .. } if *of == stream => Vec::new(),
+            Command::Duplicate { of, .. } => {
+                let mut refs = vec![FactRef::of::<Order>(*of)];
+                if let Some(source) = facts.get::<Order>(*of).and_then(Order::content) {
+                    refs.extend(content_reads(source));
+                }
+                refs
+            }
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. } => self.change_reads(asking),
+            Command::Submit {} => match self {
+                Self::Draft(now) => hand_in_reads(now, asking),
+                Self::Undrafted
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Vec::new(),
+            },
+            Command::SettleApproval {} | Command::Place {} => vec![FactRef::of::<Approval>(stream)],
+            Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {}
+            | Command::ConfirmBooked { .. } => Vec::new(),
+        }
+    }
+
+    fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
+        let claim = |request_id: &Uuid| ("orders.request_id", request_id.to_string());
+        match event {
+            Event::OrderDrafted { request_id, .. } => {
+                ClaimChange::between(Vec::new(), request_id.iter().map(claim).collect())
+            }
+            Event::OrderCancelled {} => {
+                let held = self.content().and_then(|content| content.request_id);
+                ClaimChange::between(held.iter().map(claim).collect(), Vec::new())
+            }
+            Event::OrderItemAdded { .. }
+            | Event::OrderItemChanged { .. }
+            | Event::OrderItemRemoved { .. }
+            | Event::OrderCurrencyChanged { .. }
+            | Event::OrderNoteChanged { .. }
+            | Event::OrderSubmitted { .. }
+            | Event::OrderApproved { .. }
+            | Event::OrderRejected { .. }
+            | Event::OrderPlaced {}
+            | Event::OrderItemsReceived { .. }
+            | Event::OrderReceived {}
+            | Event::OrderReceiptReversed { .. }
+            | Event::OrderClosedShort { .. }
+            | Event::OrderStockRefused { .. }
+            | Event::OrderStockRetried { .. } => Vec::new(),
+        }
+    }
+
+    fn home(&self) -> Option<Uuid> {
+        self.department_id()
+    }
+
+    fn department(&self, command: &Command) -> Option<Uuid> {
+        match command {
+            Command::Draft(NewOrder { department_id, .. }) => Some(*department_id),
+            // That of the order that it copies, which is not known here.
+            Command::Duplicate { .. } => None,
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. }
+            | Command::Submit {}
+            | Command::SettleApproval {}
+            | Command::Place {}
+            | Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {}
+            | Command::ConfirmBooked { .. } => self.department_id(),
+        }
+    }
+
+    fn draws_on(&self) -> Vec<FactRef> {
+        let content = self.content();
+        content.map_or_else(Vec::new, |content| {
+            locations(content.location_id, content.from_location_id)
+        })
+    }
+
+    fn concerns(command: &Command) -> Vec<FactRef> {
+        match command {
+            Command::Duplicate { of, .. } => vec![FactRef::of::<Self>(*of)],
+            // Approval looks at what is spent, not at whose shelf is emptied.
+            Command::Draft(NewOrder {
+                location_id,
+                from_location_id,
+                ..
+            }) => locations(*location_id, *from_location_id),
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. }
+            | Command::Annotate { .. }
+            | Command::Submit {}
+            | Command::SettleApproval {}
+            | Command::Place {}
+            | Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {}
+            | Command::ConfirmBooked { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Locations that an order is about.
+fn locations(to: Option<Uuid>, from: Option<Uuid>) -> Vec<FactRef> {
+    let locations = to.into_iter().chain(from);
+    locations.map(FactRef::of::<Register<Location>>).collect()
+}
+
+impl Order {
+    fn content_mut(&mut self) -> Option<&mut Content> {
+        match self {
+            Self::Undrafted => None,
+            Self::Draft(content)
+            | Self::PendingApproval(content, _)
+            | Self::Approved(content, _)
+            | Self::Placed(content, ..)
+            | Self::ClosedShort(content, _)
+            | Self::Cancelled(content, _) => Some(content),
+        }
+    }
+
+    /// The content that a change would meet, and whether it was submitted; `None` once it is placed.
+    fn changeable(&self) -> Option<(&Content, bool)> {
+        match self {
+            Self::Draft(now) => Some((now, false)),
+            Self::PendingApproval(now, _) | Self::Approved(now, _) => Some((now, true)),
+            Self::Undrafted | Self::Placed(..) | Self::ClosedShort(..) | Self::Cancelled(..) => None,
+        }
+    }
+
+    fn changed(&self, status: OrderStatus, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let (now, is_submitted) = self.changeable().ok_or(Refusal::Fixed { status })?;
+        let Some(event) = edit(now, request.command, request.ids.draw())? else {
+            return Ok(Vec::new());
+        };
+        if let Some(item) = brought_in(&event) {
+            item_usable("", item, request.facts).map_err(reference)?;
+        }
+        let after = edited(now, &event);
+        check_stock(&after)?;
+        if is_submitted && after.is_more_than(now) {
+            let submission = handed_in(&after, request)?;
+            return Ok(vec![event, submission]);
+        }
+        Ok(vec![event])
+    }
+
+    fn change_reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let Some((now, is_submitted)) = self.changeable() else {
+            return Vec::new();
+        };
+        // Which id a new item gets makes no difference to what is read.
+        let Ok(Some(event)) = edit(now, asking.command, Uuid::nil()) else {
+            return Vec::new();
+        };
+        let after = edited(now, &event);
+        if is_submitted && after.is_more_than(now) {
+            return hand_in_reads(&after, asking);
+        }
+        parts_read(brought_in(&event).map(Item::parts).into_iter())
+    }
+
+    fn settled(&self, status: OrderStatus, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::PendingApproval(_, submitted) => {
+                let revision = submitted.revision;
+                match verdict(submitted, request) {
+                    Verdict::Granted { approved_by } => Ok(vec![Event::OrderApproved { revision, approved_by }]),
+                    Verdict::Rejected { by, notes } => Ok(vec![Event::OrderRejected {
+                        revision,
+                        rejected_by: by,
+                        notes,
+                    }]),
+                    Verdict::None | Verdict::Pending => Err(Refusal::NotDecided { revision }),
+                }
+            }
+            // A draft that was submitted is one that was rejected.
+            Self::Draft(now) if now.revision > 0 => Ok(Vec::new()),
+            Self::Approved(..) | Self::Placed(..) | Self::ClosedShort(..) => Ok(Vec::new()),
+            Self::Undrafted | Self::Draft(_) | Self::Cancelled(..) => Err(Refusal::NotWaiting { status }),
+        }
+    }
+}
+
+fn reason_given(request: &Request<'_, Command>) -> Result<(), Refusal> {
+    match request.reason {
+        Some(reason) if !reason.trim().is_empty() => Ok(()),
+        Some(_) | None => Err(Refusal::ReasonMissing),
+    }
+}

@@ -1,0 +1,142 @@
+//! Changes of what an order says, before it is placed.
+
+use uuid::Uuid;
+
+use super::check::{check_currency, check_item, check_note};
+use super::{Command, Content, Event, ITEMS_MAX, Item, ItemChange, NewItem, Refusal};
+use domain::money;
+
+/// The event that a command makes of the content; `None` when it is so already, or the command is no
+/// change of the content. `item_id` is for an item that is new.
+///
+/// What the change refers to is not looked at.
+///
+/// # Errors
+/// The rule that forbids the change.
+pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Result<Option<Event>, Refusal> {
+    match command {
+        Command::AddItem(_) if content.items.len() >= ITEMS_MAX => Err(Refusal::TooManyItems),
+        Command::AddItem(item) => {
+            let item = item.numbered(item_id);
+            check_item("", &item)?;
+            Ok(Some(Event::OrderItemAdded { item }))
+        }
+        Command::ChangeItem(change) => {
+            let before = content.item(change.item_id)?;
+            let item = change.applied(before)?;
+            check_item("", &item)?;
+            Ok((item != *before).then(|| Event::OrderItemChanged {
+                item,
+                was: before.terms(),
+            }))
+        }
+        &Command::RemoveItem { item_id } => {
+            let was = content.item(item_id)?.terms();
+            if content.items.len() == 1 {
+                return Err(Refusal::LastItem);
+            }
+            Ok(Some(Event::OrderItemRemoved {
+                item_id,
+                was: Some(was),
+            }))
+        }
+        Command::ChangeCurrency { currency } => {
+            check_currency(currency)?;
+            Ok((*currency != content.currency).then(|| Event::OrderCurrencyChanged {
+                currency: currency.clone(),
+                was: content.currency.clone(),
+            }))
+        }
+        Command::Annotate { note } => {
+            check_note(note.as_ref())?;
+            Ok((*note != content.note).then(|| Event::OrderNoteChanged {
+                note: note.clone(),
+                was: content.note.clone(),
+            }))
+        }
+        Command::Draft(_)
+        | Command::Duplicate { .. }
+        | Command::Submit {}
+        | Command::SettleApproval {}
+        | Command::Place {}
+        | Command::Receive { .. }
+        | Command::ReverseReceipt { .. }
+        | Command::CloseShort {}
+        | Command::Cancel {}
+        | Command::NoteStockRefused { .. }
+        | Command::RetryStock {}
+        | Command::ConfirmBooked { .. } => Ok(None),
+    }
+}
+
+/// The content after the event.
+pub(super) fn edited(content: &Content, event: &Event) -> Content {
+    let mut after = content.clone();
+    after.changed_by(event);
+    after
+}
+
+/// The item that an event brings in with a part, variant or supplier that was not there before.
+pub(super) fn brought_in(event: &Event) -> Option<&Item> {
+    match event {
+        Event::OrderItemAdded { item } => Some(item),
+        Event::OrderItemChanged { item, was } => {
+            (item.parts() != (was.part_id, was.variant_id, was.supplier_id)).then_some(item)
+        }
+        Event::OrderDrafted { .. }
+        | Event::OrderItemRemoved { .. }
+        | Event::OrderCurrencyChanged { .. }
+        | Event::OrderNoteChanged { .. }
+        | Event::OrderSubmitted { .. }
+        | Event::OrderApproved { .. }
+        | Event::OrderRejected { .. }
+        | Event::OrderPlaced {}
+        | Event::OrderItemsReceived { .. }
+        | Event::OrderReceived {}
+        | Event::OrderReceiptReversed { .. }
+        | Event::OrderClosedShort { .. }
+        | Event::OrderCancelled {}
+        | Event::OrderStockRefused { .. }
+        | Event::OrderStockRetried { .. } => None,
+    }
+}
+
+impl ItemChange {
+    fn applied(&self, before: &Item) -> Result<Item, Refusal> {
+        if self.without_variant && self.variant_id.is_some() {
+            return Err(Refusal::VariantGivenAndTaken);
+        }
+        let variant_id = if self.without_variant {
+            None
+        } else {
+            self.variant_id.or(before.variant_id)
+        };
+        Ok(Item {
+            item_id: before.item_id,
+            part_id: self.part_id.unwrap_or(before.part_id),
+            variant_id,
+            supplier_id: self.supplier_id.unwrap_or(before.supplier_id),
+            quantity: self.quantity.unwrap_or(before.quantity),
+            unit_price: self.unit_price.map_or(before.unit_price, money::cents),
+            expected_delivery_date: self.expected_delivery_date.or(before.expected_delivery_date),
+        })
+    }
+}
+
+impl NewItem {
+    pub(super) fn parts(&self) -> (Uuid, Option<Uuid>, Uuid) {
+        (self.part_id, self.variant_id, self.supplier_id)
+    }
+
+    pub(super) fn numbered(&self, item_id: Uuid) -> Item {
+        Item {
+            item_id,
+            part_id: self.part_id,
+            variant_id: self.variant_id,
+            supplier_id: self.supplier_id,
+            quantity: self.quantity,
+            unit_price: money::cents(self.unit_price),
+            expected_delivery_date: self.expected_delivery_date,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What happened to an order, as it is stored.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Item;
+use super::command::Quantity;
+use super::stock::Booking;
+use crate::{OrderStatus, OrderType};
+use domain::event::Stored;
+use domain::{DecodeError, stored_by_variant};
+
+// Stored for ever. Add variants; do not rename or reuse them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames)]
+pub enum Event {
+    OrderDrafted {
+        order_type: OrderType,
+        department_id: Uuid,
+        currency: String,
+        #[serde(default)]
+        request_id: Option<Uuid>,
+        #[serde(default)]
+        note: Option<String>,
+        #[serde(default)]
+        duplicate_of: Option<Uuid>,
+        items: Vec<Item>,
+        drafted_by: Uuid,
+        /// By how much more than ordered may be received, in percent: 0 to 100.
+        tolerance_percent: i32,
+        /// Where the goods go; absent when stock is not touched by them, and of a return.
+        #[serde(default)]
+        location_id: Option<Uuid>,
+        /// Where the goods lie, of an internal transfer and of a return.
+        #[serde(default)]
+        from_location_id: Option<Uuid>,
+    },
+    OrderItemAdded {
+        item: Item,
+    },
+    OrderItemChanged {
+        /// The whole item after the change.
+        item: Item,
+        was: Terms,
+    },
+    OrderItemRemoved {
+        item_id: Uuid,
+        /// What the item was; absent in events of a time when stock was not booked.
+        #[serde(default)]
+        was: Option<Terms>,
+    },
+    OrderCurrencyChanged {
+        /// The currency of all prices from now on; their numbers stay.
+        currency: String,
+        was: String,
+    },
+    OrderNoteChanged {
+        #[serde(default)]
+        note: Option<String>,
+        #[serde(default)]
+        was: Option<String>,
+    },
+    /// Also what follows when an order is changed materially after it was submitted.
+    OrderSubmitted {
+        /// 1 for the first time an order is submitted, 2 for the second, and so on.
+        revision: i32,
+        /// All items with the prices that are to be approved.
+        items: Vec<Item>,
+        /// The sum over the items, in the order's currency.
+        total: Decimal,
+        /// SHA-256, lower-case hex, of what is to be approved.
+        content_hash: String,
+        drafted_by: Uuid,
+        submitted_by: Uuid,
+    },
+    OrderApproved {
+        revision: i32,
+        /// Whose approval was the last one needed; absent when none was needed.
+        #[serde(default)]
+        approved_by: Option<Uuid>,
+    },
+    /// The order is a draft again.
+    OrderRejected {
+        revision: i32,
+        /// Absent when nobody was left who could have approved it.
+        #[serde(default)]
+        rejected_by: Option<Uuid>,
+        notes: String,
+    },
+    OrderPlaced {},
+    OrderItemsReceived {
+        receipt_id: Uuid,
+        /// What came with this receipt, each item once.
+        lines: Vec<Quantity>,
+    },
+    /// Every item has come in full.
+    OrderReceived {},
+    OrderReceiptReversed {
+        receipt_id: Uuid,
+        /// What no longer counts as received.
+        lines: Vec<Quantity>,
+        /// Where the order stands by what is left: ordered, partially received or received.
+        status: OrderStatus,
+        /// Whether stock was booked for the receipt, and so is to be booked back.
+        was_booked: bool,
+    },
+    /// Why is in the event's metadata.
+    OrderClosedShort {
+        /// What was ordered and will not come.
+        open: Vec<Quantity>,
+    },
+    /// Why is in the event's metadata.
+    OrderCancelled {},
+    /// Stock could not be booked as the order asked; it is tried again when somebody says so.
+    OrderStockRefused {
+        booking: Booking,
+        /// Whether it can be retried. It cannot when its receipt was reversed meanwhile: then there is
+        /// nothing to book any more, and nothing to book back.
+        is_open: bool,
+    },
+    OrderStockRetried {
+        /// In the order in which they were refused.
+        bookings: Vec<Booking>,
+    },
+}
+
+stored_by_variant!(Event {
+    OrderDrafted => "3",
+    OrderItemChanged => "2",
+    OrderItemRemoved => "2",
+    OrderReceiptReversed => "2",
+    OrderSubmitted => "2",
+});
+
+impl domain::Event for Event {
+    fn upcast(stored: &Stored<'_>) -> Result<(String, String), DecodeError> {
+        let actor = json!(stored.actor);
+        let payload = match (stored.event_type, stored.version) {
+            // Until version 2 nothing more than ordered was ever received.
+            ("OrderDrafted", "1") => stored.with_fields([("drafted_by", actor), ("tolerance_percent", json!(0))])?,
+            // Until version 3 orders knew no locations, and so nothing of them was booked in stock.
+            ("OrderDrafted", "2") => stored.payload.to_owned(),
+            ("OrderItemRemoved", "1") => stored.payload.to_owned(),
+            ("OrderReceiptReversed", "1") => stored.with_fields([("was_booked", json!(false))])?,
+            ("OrderSubmitted", "1") => stored.with_fields([("drafted_by", actor.clone()), ("submitted_by", actor)])?,
+            ("OrderItemChanged", "1") => with_parts(stored)?,
+            _ => return Err(stored.unknown()),
+        };
+        Ok((stored.event_type.to_owned(), payload))
+    }
+}
+
+/// Until version 2 an item kept its part, variant and supplier for ever, so they were what they are.
+fn with_parts(stored: &Stored<'_>) -> Result<String, DecodeError> {
+    let unlike = |detail: String| DecodeError::Fields {
+        event_type: stored.event_type.to_owned(),
+        detail,
+    };
+    let mut payload: Value = serde_json::from_str(stored.payload).map_err(|error| unlike(error.to_string()))?;
+    let item = payload["item"].clone();
+    let was = payload
+        .get_mut("was")
+        .and_then(Value::as_object_mut)
+        .ok_or_else(|| unlike("missing field `was`".to_owned()))?;
+    for name in ["part_id", "variant_id", "supplier_id"] {
+        was.insert(name.to_owned(), item[name].clone());
+    }
+    Ok(payload.to_string())
+}
+
+/// What an item was before it changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    pub part_id: Uuid,
+    #[serde(default)]
+    pub variant_id: Option<Uuid>,
+    pub supplier_id: Uuid,
+    pub quantity: i32,
+    pub unit_price: Decimal,
+    #[serde(default)]
+    pub expected_delivery_date: Option<NaiveDate>,
+}

@@ -1,0 +1,333 @@
+//! Why a command to an order is refused.
+
+use rust_decimal::Decimal;
+
+use super::{ITEMS_MAX, RECEIPTS_MAX};
+use crate::approval::route::NoRoute;
+use crate::inventory::STOCK_MAX;
+use crate::{OrderStatus, OrderType};
+use domain::text::Unfit;
+use domain::{Class, Refuse};
+
+/// Why a command to an order is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no such order; draft it first")]
+    NotDrafted,
+    #[error("this order is drafted already; add items to it or draft another under a new id")]
+    AlreadyDrafted,
+    #[error("an order is drafted and submitted by a person; send the command as a user")]
+    NeedsAUser,
+    #[error("this order is {status}; only a draft is submitted, so {}", to_submit(*.status))]
+    NotADraft { status: OrderStatus },
+    #[error("this order is {status} and can no longer be changed; {}", to_change(*.status))]
+    Fixed { status: OrderStatus },
+    #[error("this order is {status} and waits for no approval; {}", to_have_approved(*.status))]
+    NotWaiting { status: OrderStatus },
+    #[error(
+        "no decision stands for revision {revision} of this order as it was submitted; its approvers must approve or \
+         reject that revision first"
+    )]
+    NotDecided { revision: i32 },
+    #[error("this order is {status}; only an approved order is placed, so {}", to_place(*.status))]
+    NotApproved { status: OrderStatus },
+    #[error(
+        "no approval stands for exactly what was submitted as revision {revision}; duplicate the order and have the \
+         copy approved"
+    )]
+    ApprovalGone { revision: i32 },
+    #[error(
+        "the order says more than what was approved as revision {revision}; duplicate it and have the copy approved"
+    )]
+    BeyondApproval { revision: i32 },
+    #[error("this order is {status}; goods are received of an order that is placed and open, so {}", to_receive(*.status))]
+    NotOnOrder { status: OrderStatus },
+    #[error("lines are 1 to {ITEMS_MAX}; list what came, and book the rest as another receipt")]
+    ReceiptLines,
+    #[error("{field} names an item that an earlier line names; book each item once with its whole quantity")]
+    ItemTwice { field: String },
+    #[error(
+        "{field}: at most {receivable} more of this item can be received; {ordered} were ordered with a tolerance of \
+         {tolerance_percent} %, so book at most that and send the rest back"
+    )]
+    TooMuchReceived {
+        field: String,
+        ordered: i32,
+        tolerance_percent: i32,
+        receivable: i64,
+    },
+    #[error(
+        "an order has at most {RECEIPTS_MAX} receipts; reverse some and book their quantities as one, or close the \
+         order short"
+    )]
+    TooManyReceipts,
+    #[error(
+        "this order is {status}; a receipt is reversed while its order is partially received or received, so {}",
+        to_reverse(*.status)
+    )]
+    NotReversible { status: OrderStatus },
+    #[error(
+        "receipt_id names no receipt of this order that still counts; one that was reversed cannot be reversed again"
+    )]
+    NoSuchReceipt,
+    #[error("this order is {status} and cannot be closed short; {}", to_close(*.status))]
+    NotClosable { status: OrderStatus },
+    #[error("this order is {status} and cannot be cancelled; {}", to_cancel(*.status))]
+    NotCancellable { status: OrderStatus },
+    #[error("cancelling an order or closing it short needs a reason; give it in the header Daybook-Reason")]
+    ReasonMissing,
+    #[error("an order has at least one item; list what is ordered")]
+    NoItems,
+    #[error("an order has at most {ITEMS_MAX} items; split it into several orders")]
+    TooManyItems,
+    #[error("the last item of an order cannot be removed; add another first or cancel the order")]
+    LastItem,
+    #[error("{field} names no item of this order; name one that its items list")]
+    NoSuchItem { field: String },
+    #[error("variant_id and without_variant contradict each other; give the variant or take it away")]
+    VariantGivenAndTaken,
+    #[error("currency is no ISO 4217 code in circulation; use three capitals such as EUR")]
+    UnknownCurrency,
+    #[error("{field} {unfit}")]
+    Unfit { field: String, unfit: Unfit },
+    #[error("{field}: quantity times price is {total}; a line must stay below {below}")]
+    LineTooLarge {
+        field: String,
+        total: Decimal,
+        below: Decimal,
+    },
+    #[error("{field} {detail}")]
+    Reference { field: String, detail: &'static str },
+    #[error("{place} of the order {detail}; change the order or put it back in use")]
+    Outdated { place: String, detail: &'static str },
+    #[error("{field}: {order_type} orders {detail}")]
+    Locations {
+        field: &'static str,
+        order_type: OrderType,
+        detail: &'static str,
+    },
+    #[error(
+        "{field}: the items of one part and variant add up to {total}; stock holds at most {STOCK_MAX} of them, so split the order"
+    )]
+    TooMuchForStock { field: String, total: i64 },
+    #[error("what stock refuses is noted by Daybook itself; send retry-stock when the goods are there")]
+    OnlyDaybook,
+    #[error("stock never booked this receipt, so there is nothing to book back")]
+    NeverBooked,
+    #[error("everything that this order asked of stock is booked or on its way; there is nothing to retry")]
+    NothingRefused,
+    #[error(transparent)]
+    NoRoute(#[from] NoRoute),
+}
+
+fn to_submit(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft => "submit it",
+        OrderStatus::PendingApproval => "wait for its approvers or change it",
+        OrderStatus::Approved => "place it or change it",
+        OrderStatus::Ordered
+        | OrderStatus::PartiallyReceived
+        | OrderStatus::Received
+        | OrderStatus::ClosedShort
+        | OrderStatus::Cancelled => "duplicate it and submit the copy",
+    }
+}
+
+fn to_change(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft | OrderStatus::PendingApproval | OrderStatus::Approved => "change it before it is placed",
+        OrderStatus::Ordered => "cancel it or close it short, and draft another for what is to be different",
+        OrderStatus::PartiallyReceived => "close it short, and draft another for what is to be different",
+        OrderStatus::Received | OrderStatus::ClosedShort | OrderStatus::Cancelled => "duplicate it and change the copy",
+    }
+}
+
+fn to_have_approved(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft => "submit it first",
+        OrderStatus::PendingApproval
+        | OrderStatus::Approved
+        | OrderStatus::Ordered
+        | OrderStatus::PartiallyReceived
+        | OrderStatus::Received
+        | OrderStatus::ClosedShort => "its approval is settled",
+        OrderStatus::Cancelled => "duplicate it and submit the copy",
+    }
+}
+
+fn to_place(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft => "submit it for approval first",
+        OrderStatus::PendingApproval => "its approvers must decide first",
+        OrderStatus::Approved => "place it",
+        OrderStatus::Ordered | OrderStatus::PartiallyReceived | OrderStatus::Received => "place another one instead",
+        OrderStatus::ClosedShort | OrderStatus::Cancelled => "duplicate it and have the copy approved",
+    }
+}
+
+fn to_receive(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft | OrderStatus::PendingApproval => "have it approved and place it first",
+        OrderStatus::Approved => "place it first",
+        OrderStatus::Ordered | OrderStatus::PartiallyReceived => "book what came",
+        OrderStatus::Received => "reverse a receipt first if one was booked wrongly",
+        OrderStatus::ClosedShort | OrderStatus::Cancelled => "send the goods back or order them anew",
+    }
+}
+
+fn to_reverse(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft | OrderStatus::PendingApproval | OrderStatus::Approved => {
+            "place it and receive something first"
+        }
+        OrderStatus::Ordered | OrderStatus::PartiallyReceived | OrderStatus::Received => "name one of its receipts",
+        OrderStatus::ClosedShort => "its receipts stay as they are",
+        OrderStatus::Cancelled => "there is nothing to reverse",
+    }
+}
+
+fn to_close(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft | OrderStatus::PendingApproval | OrderStatus::Approved => {
+            "nothing of it is on order yet, so cancel it"
+        }
+        OrderStatus::Ordered | OrderStatus::PartiallyReceived => "say why",
+        OrderStatus::Received => "everything has come; reverse a receipt first if one was booked wrongly",
+        OrderStatus::ClosedShort => "it is closed already",
+        OrderStatus::Cancelled => "nothing of it is on order any more",
+    }
+}
+
+fn to_cancel(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft | OrderStatus::PendingApproval | OrderStatus::Approved | OrderStatus::Ordered => "say why",
+        OrderStatus::PartiallyReceived => {
+            "close it short with close-short, or take back what was received with reverse-receipt first"
+        }
+        OrderStatus::Received => "take back what was received with reverse-receipt first",
+        OrderStatus::ClosedShort => "it is closed and what has come stays received",
+        OrderStatus::Cancelled => "it is cancelled already",
+    }
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotDrafted => Class::Missing,
+            Self::NeedsAUser | Self::OnlyDaybook => Class::Forbidden,
+            Self::AlreadyDrafted
+            | Self::NotADraft { .. }
+            | Self::Fixed { .. }
+            | Self::NotWaiting { .. }
+            | Self::NotDecided { .. }
+            | Self::NotApproved { .. }
+            | Self::ApprovalGone { .. }
+            | Self::BeyondApproval { .. }
+            | Self::NotOnOrder { .. }
+            | Self::ReceiptLines
+            | Self::ItemTwice { .. }
+            | Self::TooMuchReceived { .. }
+            | Self::TooManyReceipts
+            | Self::NotReversible { .. }
+            | Self::NoSuchReceipt
+            | Self::NotClosable { .. }
+            | Self::NotCancellable { .. }
+            | Self::ReasonMissing
+            | Self::Locations { .. }
+            | Self::TooMuchForStock { .. }
+            | Self::NothingRefused
+            | Self::NeverBooked
+            | Self::NoItems
+            | Self::TooManyItems
+            | Self::LastItem
+            | Self::NoSuchItem { .. }
+            | Self::VariantGivenAndTaken
+            | Self::UnknownCurrency
+            | Self::Unfit { .. }
+            | Self::LineTooLarge { .. }
+            | Self::Reference { .. }
+            | Self::Outdated { .. }
+            | Self::NoRoute(_) => Class::Refused,
+        }
+    }
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::NotDrafted => "not-drafted",
+            Self::AlreadyDrafted => "already-drafted",
+            Self::NeedsAUser => "needs-a-user",
+            Self::NotADraft { .. } => "not-a-draft",
+            Self::Fixed { .. } => "fixed",
+            Self::NotWaiting { .. } => "not-waiting",
+            Self::NotDecided { .. } => "not-decided",
+            Self::NotApproved { .. } => "not-approved",
+            Self::ApprovalGone { .. } => "approval-gone",
+            Self::BeyondApproval { .. } => "beyond-approval",
+            Self::NotOnOrder { .. } => "not-on-order",
+            Self::ReceiptLines => "receipt-lines",
+            Self::ItemTwice { .. } => "item-twice",
+            Self::TooMuchReceived { .. } => "too-much-received",
+            Self::TooManyReceipts => "too-many-receipts",
+            Self::NotReversible { .. } => "not-reversible",
+            Self::NoSuchReceipt => "no-such-receipt",
+            Self::NotClosable { .. } => "not-closable",
+            Self::NotCancellable { .. } => "not-cancellable",
+            Self::ReasonMissing => "reason-missing",
+            Self::Locations { .. } => "locations",
+            Self::TooMuchForStock { .. } => "too-much-for-stock",
+            Self::OnlyDaybook => "only-daybook",
+            Self::NothingRefused => "nothing-refused",
+            Self::NeverBooked => "never-booked",
+            Self::NoItems => "no-items",
+            Self::TooManyItems => "too-many-items",
+            Self::LastItem => "last-item",
+            Self::NoSuchItem { .. } => "no-such-item",
+            Self::VariantGivenAndTaken => "variant-given-and-taken",
+            Self::UnknownCurrency => "unknown-currency",
+            Self::Unfit { .. } => "unfit",
+            Self::LineTooLarge { .. } => "line-too-large",
+            Self::Reference { .. } => "reference",
+            Self::Outdated { .. } => "outdated",
+            Self::NoRoute(no_route) => no_route.rule(),
+        }
+    }
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Locations { field, .. } => Some((*field).to_owned()),
+            Self::TooMuchForStock { field, .. } => Some(field.clone()),
+            Self::NoItems => Some("items".to_owned()),
+            Self::LastItem => Some("item_id".to_owned()),
+            Self::ReceiptLines => Some("lines".to_owned()),
+            Self::NoSuchReceipt => Some("receipt_id".to_owned()),
+            Self::VariantGivenAndTaken => Some("variant_id".to_owned()),
+            Self::UnknownCurrency => Some("currency".to_owned()),
+            Self::NoSuchItem { field }
+            | Self::ItemTwice { field }
+            | Self::TooMuchReceived { field, .. }
+            | Self::Unfit { field, .. }
+            | Self::LineTooLarge { field, .. }
+            | Self::Reference { field, .. } => Some(field.clone()),
+            // A field of the order's, not of the command.
+            Self::NoRoute(_) | Self::Outdated { .. } => None,
+            Self::NotDrafted
+            | Self::AlreadyDrafted
+            | Self::NeedsAUser
+            | Self::OnlyDaybook
+            | Self::NothingRefused
+            | Self::NeverBooked
+            | Self::NotADraft { .. }
+            | Self::Fixed { .. }
+            | Self::NotWaiting { .. }
+            | Self::NotDecided { .. }
+            | Self::NotApproved { .. }
+            | Self::ApprovalGone { .. }
+            | Self::BeyondApproval { .. }
+            | Self::NotOnOrder { .. }
+            | Self::TooManyReceipts
+            | Self::NotReversible { .. }
+            | Self::NotClosable { .. }
+            | Self::NotCancellable { .. }
+            | Self::ReasonMissing
+            | Self::TooManyItems => None,
+        }
+    }
+}

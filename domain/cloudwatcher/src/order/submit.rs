@@ -1,0 +1,62 @@
+//! What an order needs to be submitted and to be placed.
+
+use uuid::Uuid;
+
+use super::check::{content_reads, outdated, usable};
+use super::{Command, Content, Event, Refusal, Submitted};
+use crate::approval::route::{self, Routing};
+use crate::approval::{Approval, Verdict};
+use domain::{Asking, FactRef, Request, SYSTEM};
+
+/// The content handed in for approval, if everything is there that this needs.
+pub(super) fn handed_in(content: &Content, request: &Request<'_, Command>) -> Result<Event, Refusal> {
+    by_a_user(request)?;
+    usable(content, request.facts).map_err(outdated)?;
+    route::route(&routing(content, request.tenant, request.by), request.facts)?;
+    Ok(content.submission(request.by))
+}
+
+/// What [`handed_in`] reads.
+pub(super) fn hand_in_reads(content: &Content, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+    let mut refs = content_reads(content);
+    refs.extend(route::route_reads(asking.tenant, content.department_id, asking.facts));
+    refs
+}
+
+fn routing(content: &Content, tenant: Uuid, submitted_by: Uuid) -> Routing<'_> {
+    Routing {
+        tenant,
+        department_id: content.department_id,
+        currency: &content.currency,
+        total: content.total(),
+        drafted_by: content.drafted_by,
+        submitted_by,
+    }
+}
+
+/// Whether the order may be placed: read from its approval, whatever the order's own state says.
+pub(super) fn placeable(now: &Content, submitted: &Submitted, request: &Request<'_, Command>) -> Result<(), Refusal> {
+    let revision = submitted.revision;
+    match verdict(submitted, request) {
+        Verdict::Granted { .. } if submitted.covers(now) => Ok(()),
+        Verdict::Granted { .. } => Err(Refusal::BeyondApproval { revision }),
+        Verdict::None | Verdict::Pending | Verdict::Rejected { .. } => Err(Refusal::ApprovalGone { revision }),
+    }
+}
+
+/// What the order's approval says of exactly what was submitted last.
+pub(super) fn verdict(submitted: &Submitted, request: &Request<'_, Command>) -> Verdict {
+    request
+        .facts
+        .get::<Approval>(request.stream)
+        .map_or(Verdict::None, |approval| {
+            approval.verdict(submitted.revision, &submitted.content_hash)
+        })
+}
+
+pub(super) fn by_a_user(request: &Request<'_, Command>) -> Result<(), Refusal> {
+    if request.by == SYSTEM {
+        return Err(Refusal::NeedsAUser);
+    }
+    Ok(())
+}

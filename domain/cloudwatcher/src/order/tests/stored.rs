@@ -1,0 +1,65 @@
+//! Orders as earlier versions stored them.
+
+use super::*;
+use domain::event::{self, Stored};
+
+fn decoded(event_type: &str, payload: &serde_json::Value) -> Event {
+    event::decode(&Stored {
+        event_type,
+        version: "1",
+        payload: &payload.to_string(),
+        actor: MANAGER,
+    })
+    .unwrap()
+}
+
+#[test]
+fn an_order_drafted_under_version_1_was_drafted_by_who_asked_and_tolerates_no_surplus() {
+    let event = decoded(
+        "OrderDrafted",
+        &json!({"order_type": "purchase", "department_id": STORE, "currency": "EUR", "items": [item(0)]}),
+    );
+    let order = state::<Order>([event]);
+    let content = order.content().unwrap();
+    assert_eq!((content.drafted_by, content.tolerance_percent), (MANAGER, 0));
+}
+
+#[test]
+fn an_order_submitted_under_version_1_was_submitted_by_who_asked_and_drafted_by_its_drafter() {
+    let event = decoded(
+        "OrderSubmitted",
+        &json!({"revision": 1, "items": [item(0)], "total": "37.50", "content_hash": HASH}),
+    );
+    let Event::OrderSubmitted { submitted_by, .. } = &event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(*submitted_by, MANAGER);
+    let order = state::<Order>([drafted(1), event]);
+    let submitted = order.submitted().unwrap();
+    assert_eq!((submitted.drafted_by, submitted.submitted_by), (BY, MANAGER));
+}
+
+#[test]
+fn an_item_changed_under_version_1_was_the_same_part_of_the_same_supplier() {
+    let now = Item { quantity: 9, ..item(0) };
+    let was = json!({"quantity": 3, "unit_price": "12.50"});
+    let event = decoded("OrderItemChanged", &json!({"item": now, "was": was}));
+    assert_eq!(
+        event,
+        Event::OrderItemChanged {
+            item: now,
+            was: item(0).terms(),
+        }
+    );
+}
+
+#[test]
+fn a_version_from_the_future_is_not_guessed_at() {
+    let stored = Stored {
+        event_type: "OrderDrafted",
+        version: "4",
+        payload: "{}",
+        actor: MANAGER,
+    };
+    assert_eq!(event::decode::<Event>(&stored), Err(stored.unknown()));
+}

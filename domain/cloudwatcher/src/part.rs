@@ -1,0 +1,73 @@
+//! What can be ordered and stocked. Feeds `parts` of document 001_eec75370b5eea864.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use domain::register::Kind;
+use domain::text::{self, Unfit};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<Part>>("parts");
+
+/// Characters of a part's code.
+pub const PART_CODE_CHARS_MAX: usize = 50;
+/// Characters of a part's name.
+pub const NAME_CHARS_MAX: usize = 255;
+/// Characters of a part's description.
+pub const DESCRIPTION_CHARS_MAX: usize = 4_000;
+/// Characters of a part's category.
+pub const CATEGORY_CHARS_MAX: usize = 100;
+/// Characters of the unit in which a part is counted.
+pub const UNIT_OF_MEASURE_CHARS_MAX: usize = 20;
+
+/// A part as it is entered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The code that people order by, unique in the tenant: `PART-SKU-2024-001`. A struck part keeps
+    /// its code. At most 50 characters.
+    #[schemars(length(min = 1, max = PART_CODE_CHARS_MAX))]
+    pub part_code: String,
+    /// What it is called. At most 255 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    pub name: String,
+    /// What it is. At most 4,000 characters.
+    #[serde(default)]
+    #[schemars(length(max = DESCRIPTION_CHARS_MAX))]
+    pub description: Option<String>,
+    /// What it belongs to. At most 100 characters.
+    #[serde(default)]
+    #[schemars(length(max = CATEGORY_CHARS_MAX))]
+    pub category: Option<String>,
+    /// In what it is counted. At most 20 characters; `unit` when absent.
+    #[serde(default = "unit")]
+    #[schemars(length(min = 1, max = UNIT_OF_MEASURE_CHARS_MAX))]
+    pub unit_of_measure: String,
+}
+
+fn unit() -> String {
+    "unit".to_owned()
+}
+
+impl Kind for Part {
+    const TYPE: &'static str = "cloudwatcher.part";
+    const NOUN: &'static str = "part";
+    const ENTERED: &'static str = "PartEntered";
+    const AMENDED: &'static str = "PartAmended";
+    const STRUCK: &'static str = "PartStruck";
+
+    fn check(&self) -> Result<(), (&'static str, Unfit)> {
+        text::required(&self.part_code, PART_CODE_CHARS_MAX).map_err(|unfit| ("part_code", unfit))?;
+        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
+        text::optional(self.description.as_ref(), DESCRIPTION_CHARS_MAX).map_err(|unfit| ("description", unfit))?;
+        text::optional(self.category.as_ref(), CATEGORY_CHARS_MAX).map_err(|unfit| ("category", unfit))?;
+        text::required(&self.unit_of_measure, UNIT_OF_MEASURE_CHARS_MAX).map_err(|unfit| ("unit_of_measure", unfit))
+    }
+
+    fn claims(&self) -> Vec<(&'static str, String)> {
+        vec![("parts.part_code", self.part_code.clone())]
+    }
+}
+
+#[cfg(test)]
+mod tests;

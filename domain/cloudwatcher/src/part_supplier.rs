@@ -1,0 +1,141 @@
+//! An offer: a supplier sells a part, or one variant of it, at a price. Feeds `part_suppliers` of
+//! document 001_eec75370b5eea864.
+
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::part::Part;
+use super::part_variant::PartVariant;
+use super::supplier::Supplier;
+use domain::money;
+use domain::register::{Kind, Register};
+use domain::text::{self, Unfit};
+use domain::{FactRef, Facts};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<PartSupplier>>("part-suppliers");
+
+/// Characters of the supplier's own code for the part.
+pub const SKU_CHARS_MAX: usize = 100;
+/// Days from order to delivery.
+pub const LEAD_TIME_DAYS_MAX: i32 = 3_650;
+
+/// An offer as it is entered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartSupplier {
+    /// The part on offer; in use. A supplier has one offer for a part and variant.
+    pub part_id: Uuid,
+    /// The variant on offer, which belongs to the part; absent when the offer is for the part itself.
+    #[serde(default)]
+    pub variant_id: Option<Uuid>,
+    /// Who offers it; in use.
+    pub supplier_id: Uuid,
+    /// The supplier's own code for it. At most 100 characters.
+    #[serde(default)]
+    #[schemars(length(max = SKU_CHARS_MAX))]
+    pub sku: Option<String>,
+    /// What the supplier asks for one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    #[serde(default, deserialize_with = "money::optional_amount")]
+    #[schemars(schema_with = "money::optional_price_schema")]
+    pub supplier_cost: Option<Decimal>,
+    /// Days from order to delivery for this part: 0 to 3,650.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = LEAD_TIME_DAYS_MAX))]
+    pub lead_time_days: Option<i32>,
+    /// The least that can be ordered at a time; 1 when absent.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub minimum_order_qty: i32,
+    /// Whether buyers should choose this offer first.
+    #[serde(default)]
+    pub is_preferred: bool,
+}
+
+fn one() -> i32 {
+    1
+}
+
+impl Kind for PartSupplier {
+    const TYPE: &'static str = "cloudwatcher.part-supplier";
+    const NOUN: &'static str = "offer";
+    const ENTERED: &'static str = "PartSupplierEntered";
+    const AMENDED: &'static str = "PartSupplierAmended";
+    const STRUCK: &'static str = "PartSupplierStruck";
+    // The table has no column that says "not in use", so a struck offer's row goes.
+    const STRUCK_STAYS: bool = false;
+
+    fn check(&self) -> Result<(), (&'static str, Unfit)> {
+        text::optional(self.sku.as_ref(), SKU_CHARS_MAX).map_err(|unfit| ("sku", unfit))?;
+        self.supplier_cost
+            .map_or(Ok(()), text::price)
+            .map_err(|unfit| ("supplier_cost", unfit))?;
+        self.lead_time_days
+            .map_or(Ok(()), |days| text::within(days, 0, LEAD_TIME_DAYS_MAX))
+            .map_err(|unfit| ("lead_time_days", unfit))?;
+        text::within(self.minimum_order_qty, 1, i32::MAX).map_err(|unfit| ("minimum_order_qty", unfit))
+    }
+
+    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+        let mut refs = vec![
+            FactRef::of::<Register<Part>>(self.part_id),
+            FactRef::of::<Register<Supplier>>(self.supplier_id),
+        ];
+        refs.extend(self.variant_id.map(FactRef::of::<Register<PartVariant>>));
+        refs
+    }
+
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
+        if facts
+            .get::<Register<Part>>(self.part_id)
+            .and_then(Register::active)
+            .is_none()
+        {
+            return Err((
+                "part_id",
+                "part_id names no part in use; enter it or choose another".to_owned(),
+            ));
+        }
+        if facts
+            .get::<Register<Supplier>>(self.supplier_id)
+            .and_then(Register::active)
+            .is_none()
+        {
+            return Err((
+                "supplier_id",
+                "supplier_id names no supplier in use; enter it or choose another".to_owned(),
+            ));
+        }
+        let Some(variant_id) = self.variant_id else {
+            return Ok(());
+        };
+        match facts
+            .get::<Register<PartVariant>>(variant_id)
+            .and_then(Register::active)
+        {
+            Some(variant) if variant.part_id == self.part_id => Ok(()),
+            Some(_) => Err((
+                "variant_id",
+                "variant_id names a variant of another part; choose one of this part".to_owned(),
+            )),
+            None => Err((
+                "variant_id",
+                "variant_id names no variant in use; enter it or choose another".to_owned(),
+            )),
+        }
+    }
+
+    fn claims(&self) -> Vec<(&'static str, String)> {
+        // A missing variant counts as one value, which the table's unique key alone would not do.
+        let variant = self.variant_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        vec![(
+            "part_suppliers.part_id+variant_id+supplier_id",
+            format!("{}/{variant}/{}", self.part_id, self.supplier_id),
+        )]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use super::*;
+use rehearsal::given::{given, long, releases, takes};
+use domain::register::{Change, Command, Refusal};
+use serde_json::json;
+
+const PART: Uuid = Uuid::from_u128(0x1);
+const VARIANT: Uuid = Uuid::from_u128(0x2);
+const SUPPLIER: Uuid = Uuid::from_u128(0x3);
+const CLAIM: &str = "part_suppliers.part_id+variant_id+supplier_id";
+
+type Offers = Register<PartSupplier>;
+
+fn offer() -> PartSupplier {
+    PartSupplier {
+        part_id: PART,
+        variant_id: Some(VARIANT),
+        supplier_id: SUPPLIER,
+        sku: None,
+        supplier_cost: None,
+        lead_time_days: None,
+        minimum_order_qty: 1,
+        is_preferred: false,
+    }
+}
+
+fn part() -> Part {
+    serde_json::from_value(json!({"part_code": "F-1", "name": "Filter"})).unwrap()
+}
+
+fn variant(part_id: Uuid) -> PartVariant {
+    serde_json::from_value(json!({"part_id": part_id, "variant_code": "RED"})).unwrap()
+}
+
+fn supplier() -> Supplier {
+    serde_json::from_value(json!({"name": "Acme"})).unwrap()
+}
+
+fn known() -> Facts {
+    Facts::default()
+        .with(PART, Register::Entered(part()))
+        .with(VARIANT, Register::Entered(variant(PART)))
+        .with(SUPPLIER, Register::Entered(supplier()))
+}
+
+#[test]
+fn a_supplier_has_one_offer_for_a_part_and_variant() {
+    given::<Offers>([])
+        .with_facts(known())
+        .when(Command::Enter(offer()))
+        .then([Change::Entered(offer())])
+        .claims([takes(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
+}
+
+#[test]
+fn a_missing_variant_counts_as_one_value() {
+    let plain = PartSupplier {
+        variant_id: None,
+        ..offer()
+    };
+    given::<Offers>([Change::Entered(offer())])
+        .with_facts(known())
+        .when(Command::Amend(plain.clone()))
+        .then([Change::Amended(plain)])
+        .claims([
+            releases(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}")),
+            takes(CLAIM, format!("{PART}/-/{SUPPLIER}")),
+        ]);
+}
+
+#[test]
+fn a_struck_offer_makes_room_because_its_row_goes() {
+    given::<Offers>([Change::Entered(offer())])
+        .when(Command::Strike {})
+        .then([Change::Struck {}])
+        .claims([releases(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
+    given::<Offers>([Change::Entered(offer()), Change::Struck {}])
+        .with_facts(known())
+        .when(Command::Enter(offer()))
+        .then([Change::Entered(offer())])
+        .claims([takes(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
+}
+
+#[test]
+fn everything_an_offer_names_is_in_use() {
+    let without = |what: &str| {
+        let facts = known();
+        match what {
+            "part" => facts.with(PART, Register::Struck(part())),
+            "variant" => facts.with(VARIANT, Register::Struck(variant(PART))),
+            _ => facts.with(SUPPLIER, Register::Struck(supplier())),
+        }
+    };
+    for (what, field) in [
+        ("part", "part_id"),
+        ("variant", "variant_id"),
+        ("supplier", "supplier_id"),
+    ] {
+        let detail = format!("{field} names no {what} in use; enter it or choose another");
+        given::<Offers>([])
+            .with_facts(without(what))
+            .when(Command::Enter(offer()))
+            .refused(Refusal::Reference { field, detail });
+    }
+}
+
+#[test]
+fn a_variant_on_offer_belongs_to_the_part() {
+    let detail = "variant_id names a variant of another part; choose one of this part".to_owned();
+    given::<Offers>([])
+        .with_facts(known().with(VARIANT, Register::Entered(variant(SUPPLIER))))
+        .when(Command::Enter(offer()))
+        .refused(Refusal::Reference {
+            field: "variant_id",
+            detail,
+        });
+}
+
+#[test]
+fn an_offer_fits_its_columns() {
+    let enter = |change: fn(&mut PartSupplier)| {
+        let mut offer = offer();
+        change(&mut offer);
+        given::<Offers>([]).with_facts(known()).when(Command::Enter(offer))
+    };
+    let unfit = |field, unfit| Refusal::Unfit { field, unfit };
+    let range = |value, min, max| Unfit::Range { value, min, max };
+    enter(|offer| offer.sku = Some(long(101))).refused(unfit(
+        "sku",
+        Unfit::TooLong {
+            chars: 101,
+            max: SKU_CHARS_MAX,
+        },
+    ));
+    enter(|offer| offer.supplier_cost = Some(Decimal::NEGATIVE_ONE)).refused(unfit("supplier_cost", Unfit::Negative));
+    enter(|offer| offer.lead_time_days = Some(-1)).refused(unfit("lead_time_days", range(-1, 0, 3_650)));
+    enter(|offer| offer.minimum_order_qty = 0).refused(unfit("minimum_order_qty", range(0, 1, i32::MAX.into())));
+}
+
+#[test]
+fn one_can_be_ordered_unless_the_offer_says_otherwise() {
+    let offer: PartSupplier = serde_json::from_value(json!({"part_id": PART, "supplier_id": SUPPLIER})).unwrap();
+    assert_eq!(offer.minimum_order_qty, 1);
+}

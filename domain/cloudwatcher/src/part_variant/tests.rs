@@ -1,0 +1,97 @@
+use super::*;
+use rehearsal::given::{given, takes};
+use domain::register::{Change, Command, Refusal};
+use serde_json::json;
+
+const PART: Uuid = Uuid::from_u128(0x1);
+
+type Variants = Register<PartVariant>;
+
+fn variant() -> PartVariant {
+    PartVariant {
+        part_id: PART,
+        variant_code: "RED".to_owned(),
+        variant_name: None,
+        attributes: None,
+        cost_per_unit: None,
+        retail_price: None,
+    }
+}
+
+fn part() -> Part {
+    serde_json::from_value(json!({"part_code": "F-1", "name": "Filter"})).unwrap()
+}
+
+fn known() -> Facts {
+    Facts::default().with(PART, Register::Entered(part()))
+}
+
+#[test]
+fn a_variant_takes_its_code_within_its_part() {
+    given::<Variants>([])
+        .with_facts(known())
+        .when(Command::Enter(variant()))
+        .then([Change::Entered(variant())])
+        .claims([takes("part_variants.part_id+variant_code", format!("{PART}/RED"))]);
+}
+
+#[test]
+fn a_struck_variant_keeps_its_code_because_its_row_stays() {
+    given::<Variants>([Change::Entered(variant())])
+        .when(Command::Strike {})
+        .then([Change::Struck {}])
+        .claims([]);
+}
+
+#[test]
+fn a_variant_is_of_a_part_in_use() {
+    let detail = "part_id names no part in use; enter it or choose another".to_owned();
+    for facts in [Facts::default(), Facts::default().with(PART, Register::Struck(part()))] {
+        given::<Variants>([])
+            .with_facts(facts)
+            .when(Command::Enter(variant()))
+            .refused(Refusal::Reference {
+                field: "part_id",
+                detail: detail.clone(),
+            });
+    }
+}
+
+#[test]
+fn a_variant_fits_its_columns() {
+    let enter = |change: &dyn Fn(&mut PartVariant)| {
+        let mut variant = variant();
+        change(&mut variant);
+        given::<Variants>([]).with_facts(known()).when(Command::Enter(variant))
+    };
+    let unfit = |field, unfit| Refusal::Unfit { field, unfit };
+    let object = |value: Value| value.as_object().cloned();
+    enter(&|variant| variant.variant_code.clear()).refused(unfit("variant_code", Unfit::Empty));
+    enter(&|variant| variant.variant_name = Some("\0".to_owned())).refused(unfit("variant_name", Unfit::Nul));
+    enter(&|variant| variant.attributes = object(json!({"a": ["\0"]}))).refused(unfit("attributes", Unfit::Nul));
+    let too_large = Unfit::TooLarge {
+        bytes: ATTRIBUTES_BYTES_MAX + 8,
+        max: ATTRIBUTES_BYTES_MAX,
+    };
+    enter(&|variant| variant.attributes = object(json!({"a": "b".repeat(ATTRIBUTES_BYTES_MAX)})))
+        .refused(unfit("attributes", too_large));
+    enter(&|variant| variant.cost_per_unit = Some(Decimal::new(-1, 2)))
+        .refused(unfit("cost_per_unit", Unfit::Negative));
+    for price in [Decimal::new(125, 3), Decimal::from(100_000_000)] {
+        let amount = Unfit::Amount {
+            decimals: 2,
+            below: Decimal::from(100_000_000),
+        };
+        enter(&|variant| variant.retail_price = Some(price)).refused(unfit("retail_price", amount));
+    }
+}
+
+#[test]
+fn a_price_may_be_absent_null_a_string_or_a_number() {
+    let sent = json!({"part_id": PART, "variant_code": "RED", "cost_per_unit": 9.99, "retail_price": "19.9"});
+    let variant: PartVariant = serde_json::from_value(sent).unwrap();
+    assert_eq!(variant.cost_per_unit, Some(Decimal::new(999, 2)));
+    assert_eq!(variant.retail_price, Some(Decimal::new(1990, 2)));
+    let sent = json!({"part_id": PART, "variant_code": "RED", "cost_per_unit": null});
+    assert_eq!(serde_json::from_value::<PartVariant>(sent).unwrap().cost_per_unit, None);
+}

@@ -1,0 +1,112 @@
+//! What Daybook asks for by itself around orders and stock.
+
+mod expiry;
+mod stock;
+
+use uuid::Uuid;
+
+use super::approval::{self, Approval};
+use super::buyer::{self, Buyer};
+use super::order::{self, Order};
+pub use expiry::StockExpiry;
+pub use stock::OrderStock;
+
+use domain::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
+
+/// Asks for approval when an order is submitted, tells the order what was decided, and sees to it that
+/// no ask is forgotten.
+#[derive(Debug)]
+pub struct OrderApprovals;
+
+impl Policy for OrderApprovals {
+    fn name(&self) -> &'static str {
+        "order-approvals"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[Order::TYPE, Approval::TYPE]
+    }
+
+    fn react(&self, seen: &Seen<'_>) -> Vec<Reaction> {
+        if let Some(event) = seen.recorded.of::<Order>() {
+            return of_order(event, seen.recorded);
+        }
+        if let Some(event) = seen.recorded.of::<Approval>() {
+            return of_approval(event, seen.recorded);
+        }
+        Vec::new()
+    }
+}
+
+fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
+    let order_id = recorded.stream;
+    match event {
+        order::Event::OrderSubmitted {
+            revision, drafted_by, ..
+        } => {
+            let note = buyer::Command::NoteSubmission {
+                order_id,
+                revision: *revision,
+                submitted_at: recorded.at,
+            };
+            // The approval looks at what the buyer submitted, this order included, so the two go together.
+            vec![Reaction::send(vec![
+                Sending::of::<Buyer>(*drafted_by, note),
+                approval(order_id, approval::Command::Ask { revision: *revision }),
+            ])]
+        }
+        order::Event::OrderCancelled { .. } => {
+            vec![Reaction::send(vec![approval(order_id, approval::Command::Void {})])]
+        }
+        order::Event::OrderDrafted { .. }
+        | order::Event::OrderItemAdded { .. }
+        | order::Event::OrderItemChanged { .. }
+        | order::Event::OrderItemRemoved { .. }
+        | order::Event::OrderCurrencyChanged { .. }
+        | order::Event::OrderNoteChanged { .. }
+        | order::Event::OrderApproved { .. }
+        | order::Event::OrderRejected { .. }
+        | order::Event::OrderPlaced { .. }
+        | order::Event::OrderItemsReceived { .. }
+        | order::Event::OrderReceived { .. }
+        | order::Event::OrderReceiptReversed { .. }
+        | order::Event::OrderClosedShort { .. }
+        | order::Event::OrderStockRefused { .. }
+        | order::Event::OrderStockRetried { .. } => Vec::new(),
+    }
+}
+
+fn of_approval(event: &approval::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
+    let order_id = recorded.stream;
+    match event {
+        approval::Event::LevelAsked { ask_id, due_at, .. } => vec![Reaction::Wait {
+            timer: *ask_id,
+            due_at: *due_at,
+            sending: approval(order_id, approval::Command::Escalate { ask_id: *ask_id }),
+        }],
+        approval::Event::LevelApproved { ask_id, .. }
+        | approval::Event::LevelEscalated { ask_id, .. }
+        | approval::Event::LevelReassigned { ask_id, .. } => vec![Reaction::Forget { timer: *ask_id }],
+        approval::Event::ApprovalVoided { ask_ids, .. } => {
+            ask_ids.iter().map(|&timer| Reaction::Forget { timer }).collect()
+        }
+        approval::Event::ApprovalRejected { ask_id, .. } => {
+            let forget = ask_id.map(|timer| Reaction::Forget { timer });
+            forget.into_iter().chain([settle(order_id)]).collect()
+        }
+        approval::Event::ApprovalGranted { .. } => vec![settle(order_id)],
+        approval::Event::ApprovalAsked { .. } | approval::Event::ApprovalOverdue { .. } => Vec::new(),
+    }
+}
+
+fn approval(order_id: Uuid, command: approval::Command) -> Sending {
+    Sending::of::<Approval>(order_id, command)
+}
+
+fn settle(order_id: Uuid) -> Reaction {
+    let settle = AnyCommand::of::<Order>(order::Command::SettleApproval {});
+    Reaction::send(vec![Sending::to(order_id, settle)])
+}
+
+#[cfg(test)]
+mod tests;

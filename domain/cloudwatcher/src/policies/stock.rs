@@ -1,0 +1,344 @@
+//! How orders meet stock.
+
+use uuid::Uuid;
+
+use crate::OrderType;
+use crate::inventory::{self, Inventory, Source, SourceKind, StockKey};
+use crate::order::{self, Booking, Content, Demand, Order, Quantity, Terms, reservation_id};
+use domain::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
+
+/// Keeps goods for what is approved, moves them when they are received, tells stock what is on order, and
+/// gives back what an order no longer wants. What stock refuses is noted on the order.
+#[derive(Debug)]
+pub struct OrderStock;
+
+impl Policy for OrderStock {
+    fn name(&self) -> &'static str {
+        "order-stock"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[Order::TYPE]
+    }
+
+    fn wants_state(&self, recorded: &Recorded<AnyEvent>) -> bool {
+        let Some(event) = recorded.of::<Order>() else {
+            return false;
+        };
+        match event {
+            order::Event::OrderItemChanged { .. }
+            | order::Event::OrderItemRemoved { .. }
+            | order::Event::OrderSubmitted { .. }
+            | order::Event::OrderApproved { .. }
+            | order::Event::OrderPlaced {}
+            | order::Event::OrderItemsReceived { .. }
+            | order::Event::OrderReceived {}
+            | order::Event::OrderReceiptReversed { .. }
+            | order::Event::OrderClosedShort { .. }
+            | order::Event::OrderCancelled {}
+            | order::Event::OrderStockRetried { .. } => true,
+            order::Event::OrderDrafted { .. }
+            | order::Event::OrderItemAdded { .. }
+            | order::Event::OrderCurrencyChanged { .. }
+            | order::Event::OrderNoteChanged { .. }
+            | order::Event::OrderRejected { .. }
+            | order::Event::OrderStockRefused { .. } => false,
+        }
+    }
+
+    fn react(&self, seen: &Seen<'_>) -> Vec<Reaction> {
+        let Some(event) = seen.recorded.of::<Order>() else {
+            return Vec::new();
+        };
+        let Some((order, content)) = seen.state::<Order>().and_then(|order| Some((order, order.content()?))) else {
+            return Vec::new();
+        };
+        let books = Books {
+            tenant: seen.recorded.tenant_id,
+            order_id: seen.recorded.stream,
+            order,
+            content,
+        };
+        books.react(event)
+    }
+}
+
+/// An order right after an event, on its way into stock.
+struct Books<'a> {
+    tenant: Uuid,
+    order_id: Uuid,
+    order: &'a Order,
+    content: &'a Content,
+}
+
+impl Books<'_> {
+    fn react(&self, event: &order::Event) -> Vec<Reaction> {
+        match event {
+            order::Event::OrderApproved { revision, .. } => self.reserve(*revision),
+            // What was approved before is void, and so is what was kept for it.
+            order::Event::OrderSubmitted { revision, .. } if *revision > 1 => self.release(revision - 1),
+            order::Event::OrderItemChanged { was, .. } => self.changed(was),
+            order::Event::OrderItemRemoved { was: Some(was), .. } => self.changed(was),
+            order::Event::OrderPlaced {} => self.expect(&self.order.open()),
+            order::Event::OrderItemsReceived { receipt_id, lines } => self.receipt(*receipt_id, lines),
+            order::Event::OrderReceiptReversed {
+                receipt_id,
+                lines,
+                was_booked: true,
+                ..
+            } => self.reversal(*receipt_id, lines),
+            order::Event::OrderClosedShort { .. } | order::Event::OrderCancelled {} => {
+                let revision = self.content.revision;
+                self.release(revision).into_iter().chain(self.expect(&[])).collect()
+            }
+            order::Event::OrderStockRetried { bookings } => {
+                bookings.iter().flat_map(|booking| self.again(booking)).collect()
+            }
+            order::Event::OrderReceived {} => self.release(self.content.revision),
+            order::Event::OrderItemRemoved { was: None, .. }
+            | order::Event::OrderSubmitted { .. }
+            | order::Event::OrderReceiptReversed { was_booked: false, .. }
+            | order::Event::OrderDrafted { .. }
+            | order::Event::OrderItemAdded { .. }
+            | order::Event::OrderCurrencyChanged { .. }
+            | order::Event::OrderNoteChanged { .. }
+            | order::Event::OrderRejected { .. }
+            | order::Event::OrderStockRefused { .. } => Vec::new(),
+        }
+    }
+
+    /// Keeps all that the order wants at its source, or nothing of it.
+    fn reserve(&self, revision: i32) -> Vec<Reaction> {
+        let reserves = self.order.wanted().into_iter().map(|Demand { stock, quantity }| {
+            let reservation_id = Some(self.reservation(revision, &stock));
+            let command = inventory::Command::Reserve {
+                quantity,
+                reservation_id,
+                source: self.source(),
+                expires_at: None,
+            };
+            self.to(&stock, command)
+        });
+        self.book(reserves.collect(), Booking::Reservation { revision })
+    }
+
+    /// Gives back what is kept for a revision, each stock key by itself.
+    fn release(&self, revision: i32) -> Vec<Reaction> {
+        let Some(source) = self.content.source() else {
+            return Vec::new();
+        };
+        let demands = self.content.demands(source).into_iter();
+        let keys = demands.map(|demand| demand.stock);
+        keys.map(|stock| self.give_back(revision, &stock)).collect()
+    }
+
+    fn give_back(&self, revision: i32, stock: &StockKey) -> Reaction {
+        let reservation_id = self.reservation(revision, stock);
+        Reaction::send(vec![self.to(stock, inventory::Command::Release { reservation_id })])
+    }
+
+    /// An item is another one, or fewer of it, or gone: what it was is kept, and on order, no longer.
+    fn changed(&self, was: &Terms) -> Vec<Reaction> {
+        let mut reactions = Vec::new();
+        if let (Order::Approved(..), Some(source)) = (self.order, self.content.source()) {
+            let stock = was.stock(source);
+            let revision = self.content.revision;
+            let left = self.content.demands(source);
+            reactions.push(match left.iter().find(|demand| demand.stock == stock) {
+                None => self.give_back(revision, &stock),
+                Some(demand) => {
+                    let shorten = inventory::Command::Shorten {
+                        reservation_id: self.reservation(revision, &stock),
+                        quantity: demand.quantity,
+                    };
+                    Reaction::send(vec![self.to(&stock, shorten)])
+                }
+            });
+        }
+        if let (OrderType::Purchase, Some(destination)) = (self.content.order_type, self.content.destination()) {
+            let stock = was.stock(destination);
+            let left = self.content.demands(destination);
+            if !left.iter().any(|demand| demand.stock == stock) {
+                reactions.push(self.expecting(stock, 0));
+            }
+        }
+        reactions
+    }
+
+    /// Tells stock what of a purchase is still to come; of the items that are not named, nothing.
+    fn expect(&self, open: &[Quantity]) -> Vec<Reaction> {
+        let (OrderType::Purchase, Some(destination)) = (self.content.order_type, self.content.destination()) else {
+            return Vec::new();
+        };
+        let open = self.content.demands_of(open, destination);
+        let demands = self.content.demands(destination).into_iter();
+        let expected = demands.map(|Demand { stock, .. }| {
+            let still = open.iter().find(|demand| demand.stock == stock);
+            self.expecting(stock, still.map_or(0, |demand| demand.quantity))
+        });
+        expected.collect()
+    }
+
+    fn expecting(&self, stock: StockKey, quantity: i32) -> Reaction {
+        let command = inventory::Command::Expect {
+            order_id: self.order_id,
+            quantity,
+            // What nothing comes of needs no record.
+            stock: (quantity > 0).then_some(stock),
+        };
+        Reaction::send(vec![self.to(&stock, command)])
+    }
+
+    fn receipt(&self, receipt_id: Uuid, lines: &[Quantity]) -> Vec<Reaction> {
+        let sendings = match (
+            self.content.order_type,
+            self.content.source(),
+            self.content.destination(),
+        ) {
+            (OrderType::Purchase, _, Some(to)) => self.received(lines, to),
+            (OrderType::InternalTransfer, Some(from), Some(to)) => {
+                self.transferred(receipt_id, lines, (from, to), Kept::Yes)
+            }
+            (OrderType::Return, Some(from), _) => self.issued(lines, from, Kept::Yes),
+            (OrderType::Purchase | OrderType::InternalTransfer | OrderType::Return, _, _) => Vec::new(),
+        };
+        let lines = lines.to_vec();
+        self.book(sendings, Booking::Receipt { receipt_id, lines })
+    }
+
+    /// What came goes back where it came from; of a purchase it is on order again.
+    fn reversal(&self, receipt_id: Uuid, lines: &[Quantity]) -> Vec<Reaction> {
+        let back = Uuid::new_v5(&receipt_id, b"reversal");
+        let sendings = match (
+            self.content.order_type,
+            self.content.source(),
+            self.content.destination(),
+        ) {
+            (OrderType::Purchase, _, Some(to)) => self.issued(lines, to, Kept::No),
+            (OrderType::InternalTransfer, Some(from), Some(to)) => self.transferred(back, lines, (to, from), Kept::No),
+            (OrderType::Return, Some(from), _) => self.received(lines, from),
+            (OrderType::Purchase | OrderType::InternalTransfer | OrderType::Return, _, _) => Vec::new(),
+        };
+        let lines = lines.to_vec();
+        // First what is still kept: what comes back is kept for nobody, and goods that are received next are
+        // taken from what is free.
+        let mut reactions = self.release(self.content.revision);
+        let mut guarded = Vec::with_capacity(sendings.len() + 1);
+        if !sendings.is_empty() {
+            let confirm = AnyCommand::of::<Order>(order::Command::ConfirmBooked { receipt_id });
+            guarded.push(Sending::to(self.order_id, confirm));
+            guarded.extend(sendings);
+        }
+        reactions.extend(self.book(guarded, Booking::Reversal { receipt_id, lines }));
+        reactions.extend(self.expect(&self.order.open()));
+        reactions
+    }
+
+    /// Once more what stock refused before. Whatever is still kept for the order is given back first, for
+    /// goods that were received are gone from the shelf whether they were kept or not.
+    fn again(&self, booking: &Booking) -> Vec<Reaction> {
+        match booking {
+            Booking::Reservation { revision } => self.reserve(*revision),
+            Booking::Receipt { receipt_id, lines } => {
+                let mut reactions = self.release(self.content.revision);
+                reactions.extend(self.receipt(*receipt_id, lines));
+                reactions
+            }
+            Booking::Reversal { receipt_id, lines } => self.reversal(*receipt_id, lines),
+        }
+    }
+
+    fn received(&self, lines: &[Quantity], location_id: Uuid) -> Vec<Sending> {
+        let demands = self.content.demands_of(lines, location_id).into_iter();
+        let received = demands.map(|Demand { stock, quantity }| {
+            let command = inventory::Command::Receive {
+                quantity,
+                source: self.source(),
+                stock: Some(stock),
+            };
+            self.to(&stock, command)
+        });
+        received.collect()
+    }
+
+    fn issued(&self, lines: &[Quantity], location_id: Uuid, kept: Kept) -> Vec<Sending> {
+        let demands = self.content.demands_of(lines, location_id).into_iter();
+        let issued = demands.map(|Demand { stock, quantity }| {
+            let command = inventory::Command::Issue {
+                quantity,
+                reservation_id: self.kept(kept, &stock),
+                source: self.source(),
+            };
+            self.to(&stock, command)
+        });
+        issued.collect()
+    }
+
+    fn transferred(&self, transfer_id: Uuid, lines: &[Quantity], (from, to): (Uuid, Uuid), kept: Kept) -> Vec<Sending> {
+        let demands = self.content.demands_of(lines, from).into_iter();
+        let halves = demands.flat_map(|Demand { stock: from, quantity }| {
+            let to = StockKey {
+                location_id: to,
+                ..from
+            };
+            let out = inventory::Command::TransferOut {
+                transfer_id,
+                to,
+                quantity,
+                reservation_id: self.kept(kept, &from),
+                source: self.source(),
+            };
+            let into = inventory::Command::TransferIn {
+                transfer_id,
+                from,
+                to,
+                quantity,
+                source: self.source(),
+            };
+            [self.to(&from, out), self.to(&to, into)]
+        });
+        halves.collect()
+    }
+
+    /// As one: all of it is booked, or the order is told that none is.
+    fn book(&self, sendings: Vec<Sending>, booking: Booking) -> Vec<Reaction> {
+        if sendings.is_empty() {
+            return Vec::new();
+        }
+        let note = AnyCommand::of::<Order>(order::Command::NoteStockRefused { booking });
+        vec![Reaction::Send {
+            sendings,
+            refused: vec![Sending::to(self.order_id, note)],
+        }]
+    }
+
+    fn kept(&self, kept: Kept, stock: &StockKey) -> Option<Uuid> {
+        let is_kept = kept == Kept::Yes && self.order.is_reserved();
+        is_kept.then(|| self.reservation(self.content.revision, stock))
+    }
+
+    fn reservation(&self, revision: i32, stock: &StockKey) -> Uuid {
+        reservation_id(self.order_id, revision, stock.stream(self.tenant))
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(Source {
+            kind: SourceKind::Order,
+            id: self.order_id,
+        })
+    }
+
+    fn to(&self, stock: &StockKey, command: inventory::Command) -> Sending {
+        Sending::of::<Inventory>(stock.stream(self.tenant), command)
+    }
+}
+
+/// Whether goods are taken from what is kept for the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! What can be asked of a request.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    AGENT_NAME_CHARS_MAX, ARCHIVE_CHARS_MAX, CLOUD_PATH_CHARS_MAX, DECISION_TYPE_CHARS_MAX, DECISION_VALUE_CHARS_MAX,
+    DEVICE_ID_CHARS_MAX, ERROR_CHARS_MAX, REQUEST_KEY_CHARS_MAX, REQUEST_TYPE_CHARS_MAX,
+};
+use crate::{CloudProvider, FileType, SyncStatus};
+use domain::money;
+
+/// Free attributes: key to value.
+pub type Metadata = BTreeMap<String, String>;
+
+/// What can be asked of a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Takes in what a device sent. Sent again, it is answered what it was answered the first time: with a
+    /// `request_key` for ever; without one for as long as the tenant's window lasts (24 hours unless the
+    /// device policy says otherwise), by device, type and payload.
+    Receive(NewRequest),
+    /// Says that somebody works on the request; nothing happens when it was said before.
+    Begin {},
+    /// Sets attributes of the request; those that it has under other keys stay.
+    Annotate {
+        /// At most 50 with those that the request has, with keys of at most 100 and values of at most 4,000
+        /// characters, and 64 KiB as JSON.
+        metadata: Metadata,
+    },
+    /// Answers a request that is pending or processing, and completes it.
+    Respond {
+        /// The response, any JSON without U+0000. At most 128 KiB.
+        content: Value,
+        /// Whether an AI agent made it.
+        #[serde(default)]
+        ai_processed: bool,
+        /// Attributes of the response: at most 50, with keys of at most 100 and values of at most 4,000
+        /// characters, and 64 KiB as JSON.
+        #[serde(default)]
+        metadata: Metadata,
+    },
+    /// Says that a request that is pending or processing cannot be answered.
+    Fail {
+        /// What went wrong; the response's content is `{"error": "..."}`. At most 4,000 characters.
+        #[schemars(length(min = 1, max = ERROR_CHARS_MAX))]
+        error: String,
+        /// Whether an AI agent found out.
+        #[serde(default)]
+        ai_processed: bool,
+        /// Attributes of the response: at most 50, with keys of at most 100 and values of at most 4,000
+        /// characters, and 64 KiB as JSON.
+        #[serde(default)]
+        metadata: Metadata,
+    },
+    /// Says that the device has the response; nothing happens when it was said before.
+    Deliver {},
+    /// Says where a file of the request, or of its response, is kept. At most 100 files.
+    AttachFile {
+        /// Whether it belongs to the request or to the response, which must have been begun.
+        file_type: FileType,
+        /// Where it is kept.
+        cloud_provider: CloudProvider,
+        /// Its path there. At most 500 characters.
+        #[schemars(length(min = 1, max = CLOUD_PATH_CHARS_MAX))]
+        cloud_path: String,
+        /// Its size in bytes.
+        #[serde(default)]
+        #[schemars(range(min = 0))]
+        file_size_bytes: Option<i64>,
+        /// When it was uploaded, in the years 2000 to 9999; it is not there yet when absent.
+        #[serde(default)]
+        uploaded_at: Option<DateTime<Utc>>,
+    },
+    /// Says whether a file is where it should be; nothing happens when it was said before.
+    MarkFile {
+        /// The file, as `RequestFileAttached` names it.
+        file_id: Uuid,
+        /// `synced` also says that it is uploaded, if nobody said so before.
+        sync_status: SyncStatus,
+    },
+    /// Keeps what an agent decided about the request, which is then never archived. At most 1,000 decisions.
+    RecordDecision {
+        /// The agent: `PartsSpecialist`. At most 100 characters.
+        #[schemars(length(min = 1, max = AGENT_NAME_CHARS_MAX))]
+        agent_name: String,
+        /// What kind of decision it is: `approval`, `selection`, `routing`. At most 100 characters.
+        #[schemars(length(min = 1, max = DECISION_TYPE_CHARS_MAX))]
+        decision_type: String,
+        /// What was decided. At most 4,000 characters.
+        #[schemars(length(min = 1, max = DECISION_VALUE_CHARS_MAX))]
+        decision_value: String,
+        /// Why, as any JSON without U+0000. At most 32 KiB.
+        #[serde(default)]
+        reasoning: Option<Value>,
+        /// How sure the agent is: from 0 to 1 with at most two decimals; a string keeps it exact.
+        #[serde(default, deserialize_with = "money::optional_amount")]
+        #[schemars(schema_with = "confidence_schema")]
+        confidence_score: Option<Decimal>,
+    },
+    /// Takes a request that is completed or failed out of the tables. Only Daybook itself sends this, when
+    /// the request is in an archive and neither an order nor a decision refers to it.
+    Archive {
+        /// The archive that has the request. At most 200 characters.
+        #[schemars(length(min = 1, max = ARCHIVE_CHARS_MAX))]
+        archive: String,
+        /// SHA-256 of the archive's content before it was compressed, in lower-case hex.
+        #[schemars(length(equal = 64))]
+        sha256: String,
+    },
+}
+
+impl Command {
+    /// What a device sent, where the command brings it.
+    #[must_use]
+    pub fn received(&self) -> Option<&NewRequest> {
+        match self {
+            Self::Receive(sent) => Some(sent),
+            Self::Begin {}
+            | Self::Annotate { .. }
+            | Self::Respond { .. }
+            | Self::Fail { .. }
+            | Self::Deliver {}
+            | Self::AttachFile { .. }
+            | Self::MarkFile { .. }
+            | Self::RecordDecision { .. }
+            | Self::Archive { .. } => None,
+        }
+    }
+}
+
+/// What a device sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRequest {
+    /// The device: `truck-001`. At most 50 characters.
+    #[schemars(length(min = 1, max = DEVICE_ID_CHARS_MAX))]
+    pub device_id: String,
+    /// What it asks for: `get_parts`. At most 50 characters.
+    #[schemars(length(min = 1, max = REQUEST_TYPE_CHARS_MAX))]
+    pub request_type: String,
+    /// The request itself, any JSON without U+0000. At most 128 KiB.
+    pub payload: Value,
+    /// The device's own name for the request, unique on the device: it makes the request's id, and what
+    /// is sent again under it must say the same. At most 100 characters.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = REQUEST_KEY_CHARS_MAX))]
+    pub request_key: Option<String>,
+    /// Attributes of the request, such as `app_version`: at most 50, with keys of at most 100 and values
+    /// of at most 4,000 characters, and 64 KiB as JSON.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+fn confidence_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "number", "null"],
+        "pattern": r"^(0(\.\d{1,2})?|1(\.0{1,2})?)$",
+        "minimum": 0,
+        "maximum": 1,
+    })
+}

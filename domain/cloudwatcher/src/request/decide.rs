@@ -1,0 +1,169 @@
+//! What happens when a command meets a request.
+
+use uuid::Uuid;
+
+use super::check::check;
+use super::receive::Repeatable;
+use super::{Command, DeviceRequest, Event, Progress, Received, Refusal};
+use domain::{Asking, ClaimChange, Decider, FactRef, Request, SYSTEM};
+
+impl Decider for DeviceRequest {
+    const TYPE: &'static str = "cloudwatcher.request";
+    const CREATES: &'static str = "receive";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        check(request.command)?;
+        match request.command {
+            Command::Receive(sent) => self.receive(sent, request).map(|event| vec![event]),
+            Command::Begin {} => self.live()?.begin(request),
+            Command::Annotate { metadata } => self.live()?.annotate(metadata),
+            Command::Respond {
+                content,
+                ai_processed,
+                metadata,
+            } => self.live()?.respond(request, content, *ai_processed, metadata),
+            Command::Fail {
+                error,
+                ai_processed,
+                metadata,
+            } => self.live()?.fail(request, error, *ai_processed, metadata),
+            Command::Deliver {} => self.live()?.deliver(request),
+            Command::AttachFile {
+                file_type,
+                cloud_provider,
+                cloud_path,
+                file_size_bytes,
+                uploaded_at,
+            } => {
+                let (file_id, response_id) = self.live()?.file(request, *file_type)?;
+                Ok(vec![Event::RequestFileAttached {
+                    file_id,
+                    file_type: *file_type,
+                    response_id,
+                    cloud_provider: *cloud_provider,
+                    cloud_path: cloud_path.clone(),
+                    file_size_bytes: *file_size_bytes,
+                    uploaded_at: *uploaded_at,
+                }])
+            }
+            Command::MarkFile { file_id, sync_status } => self.live()?.mark(request, *file_id, *sync_status),
+            Command::RecordDecision {
+                agent_name,
+                decision_type,
+                decision_value,
+                reasoning,
+                confidence_score,
+            } => {
+                self.live()?.takes_decision()?;
+                Ok(vec![Event::AgentDecisionRecorded {
+                    decision_id: request.ids.draw(),
+                    agent_name: agent_name.clone(),
+                    decision_type: decision_type.clone(),
+                    decision_value: decision_value.clone(),
+                    reasoning: reasoning.clone(),
+                    confidence_score: *confidence_score,
+                }])
+            }
+            Command::Archive { archive, sha256 } => self.archive(request, archive, sha256),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::RequestReceived {
+                device_id,
+                request_type,
+                payload: _,
+                payload_hash,
+                request_key,
+                metadata,
+                received_at,
+            } => {
+                let received = Received {
+                    body_hash: Self::body_hash(device_id, request_type, payload_hash, request_key.as_deref(), metadata),
+                    received_at: *received_at,
+                };
+                *self = Self::Live(received, Progress::pending(metadata));
+            }
+            Event::RequestArchived { .. } => {
+                if let Self::Live(received, _) = self {
+                    *self = Self::Archived(received.clone());
+                }
+            }
+            Event::RequestBegun { .. }
+            | Event::RequestAnnotated { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => {
+                if let Self::Live(_, progress) = self {
+                    progress.evolve(event);
+                }
+            }
+        }
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let sent = asking.command.received().and_then(Repeatable::by_payload);
+        sent.map_or_else(Vec::new, |sent| sent.reads(asking))
+    }
+
+    fn stream_of(tenant: Uuid, command: &Command) -> Option<Uuid> {
+        let sent = command.received()?;
+        let request_key = sent.request_key.as_ref()?;
+        Some(Self::keyed(tenant, &sent.device_id, request_key))
+    }
+
+    /// An archived request keeps the claim of the order that could have answered it: its row is gone, and no
+    /// order may refer to it any more.
+    fn claims(&self, stream: Uuid, event: &Event) -> Vec<ClaimChange> {
+        match event {
+            Event::RequestArchived { .. } => vec![ClaimChange::Take {
+                name: "orders.request_id",
+                value: stream.to_string(),
+            }],
+            Event::RequestReceived { .. }
+            | Event::RequestBegun { .. }
+            | Event::RequestAnnotated { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+        }
+    }
+}
+
+impl DeviceRequest {
+    fn live(&self) -> Result<&Progress, Refusal> {
+        match self {
+            Self::Unreceived => Err(Refusal::NotReceived),
+            Self::Live(_, progress) => Ok(progress),
+            Self::Archived(_) => Err(Refusal::Archived),
+        }
+    }
+
+    fn archive(&self, request: &Request<'_, Command>, archive: &str, sha256: &str) -> Result<Vec<Event>, Refusal> {
+        if request.by != SYSTEM {
+            return Err(Refusal::NotByUsers);
+        }
+        if self.is_archived() {
+            return Ok(Vec::new());
+        }
+        let rows = self.live()?.rows()?;
+        Ok(vec![Event::RequestArchived {
+            archive: archive.to_owned(),
+            sha256: sha256.to_owned(),
+            response_id: Self::response_id(request.stream),
+            metadata: rows.metadata,
+            response_metadata: rows.response_metadata,
+            files: rows.files,
+        }])
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a command to a request is refused.
+
+use uuid::Uuid;
+
+use super::{DECISIONS_MAX, FILES_MAX, METADATA_KEYS_MAX};
+use crate::RequestStatus;
+use domain::text::Unfit;
+use domain::{Class, Refuse};
+
+/// Why a command to a request is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no such request; receive it first")]
+    NotReceived,
+    #[error("this request was received already; send a new one under its own id or key")]
+    AlreadyReceived,
+    #[error("request_key was used for a request that says something else; give a new request a key of its own")]
+    KeyReused,
+    #[error("this id was used for a request that says something else; send a new request under its own id")]
+    IdReused,
+    #[error("a request of this device under this request_key has the id {id}; send it there, or leave the id out")]
+    KeyedElsewhere { id: Uuid },
+    #[error("an equal request was received as {id} a moment ago; give this one a request_key if it is another one")]
+    Repeats { id: Uuid },
+    #[error("this request is archived, and nothing more can happen to it; send a new one")]
+    Archived,
+    #[error("this request is {status} and has its response; send a new request")]
+    Closed { status: RequestStatus },
+    #[error("this request has no response that waits for the device; respond first")]
+    NotReady,
+    #[error("this request has no response yet; begin or respond first")]
+    NoResponse,
+    #[error("a request and its response have at most {METADATA_KEYS_MAX} keys of metadata each; use fewer")]
+    TooMuchMetadata,
+    #[error("a request has at most {FILES_MAX} files; send a new request for more")]
+    TooManyFiles,
+    #[error("file_id names no file of this request; attach it first")]
+    NoSuchFile,
+    #[error("a request has at most {DECISIONS_MAX} decisions; send a new request for more")]
+    TooManyDecisions,
+    #[error("only Daybook itself archives requests, when they are old enough; see the device policy")]
+    NotByUsers,
+    #[error("this request is {status}; only what is completed or failed is archived")]
+    NotClosed { status: RequestStatus },
+    #[error("a decision of an agent refers to this request, so it stays")]
+    Referred,
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotReceived => Class::Missing,
+            Self::KeyReused | Self::IdReused => Class::Conflict,
+            Self::NotByUsers => Class::Forbidden,
+            Self::AlreadyReceived
+            | Self::KeyedElsewhere { .. }
+            | Self::Repeats { .. }
+            | Self::Archived
+            | Self::Closed { .. }
+            | Self::NotReady
+            | Self::NoResponse
+            | Self::TooMuchMetadata
+            | Self::TooManyFiles
+            | Self::NoSuchFile
+            | Self::TooManyDecisions
+            | Self::NotClosed { .. }
+            | Self::Referred
+            | Self::Unfit { .. } => Class::Refused,
+        }
+    }
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::NotReceived => "not-received",
+            Self::AlreadyReceived => "already-received",
+            Self::KeyReused => "request-key-reused",
+            Self::IdReused => "id-reused",
+            Self::KeyedElsewhere { .. } => "keyed-elsewhere",
+            Self::Repeats { .. } => "repeats",
+            Self::Archived => "archived",
+            Self::Closed { .. } => "closed",
+            Self::NotReady => "not-ready",
+            Self::NoResponse => "no-response",
+            Self::TooMuchMetadata => "too-much-metadata",
+            Self::TooManyFiles => "too-many-files",
+            Self::NoSuchFile => "no-such-file",
+            Self::TooManyDecisions => "too-many-decisions",
+            Self::NotByUsers => "not-by-users",
+            Self::NotClosed { .. } => "not-closed",
+            Self::Referred => "referred",
+            Self::Unfit { .. } => "unfit",
+        }
+    }
+    fn field(&self) -> Option<String> {
+        let field = match self {
+            Self::KeyReused | Self::KeyedElsewhere { .. } => "request_key",
+            Self::TooMuchMetadata => "metadata",
+            Self::NoSuchFile => "file_id",
+            Self::Unfit { field, .. } => field,
+            Self::NotReceived
+            | Self::AlreadyReceived
+            | Self::IdReused
+            | Self::Repeats { .. }
+            | Self::Archived
+            | Self::Closed { .. }
+            | Self::NotReady
+            | Self::NoResponse
+            | Self::TooManyFiles
+            | Self::TooManyDecisions
+            | Self::NotByUsers
+            | Self::NotClosed { .. }
+            | Self::Referred => return None,
+        };
+        Some(field.to_owned())
+    }
+}

@@ -1,0 +1,16 @@
+//! People and what they may do: shared by every context, posted into each one's own tables.
+
+pub mod department;
+pub mod role;
+pub mod sign_in;
+pub mod user;
+
+use domain::Context;
+
+/// The prelude of all contexts: who there is, and what they may do.
+pub static CONTEXT: Context = Context {
+    name: "identity",
+    aggregates: &[user::AGGREGATE, sign_in::AGGREGATE, role::AGGREGATE, department::AGGREGATE],
+    policies: &[],
+    history: include_str!("../golden/history.json"),
+};

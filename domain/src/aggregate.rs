@@ -1,0 +1,243 @@
+//! A kind of stream as a value. One is made where the aggregate lives; engines work on these, and know no type.
+
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::event::{Stored, Versioned as _};
+use crate::fact::AnyState;
+use crate::{AnyCommand, AnyEvent, Asker, Decider, DecodeError, FactRef, Refusal, event};
+
+/// Why a body is no such command.
+pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
+
+/// One kind of stream.
+#[derive(Clone, Copy)]
+pub struct Aggregate {
+    /// The stored name, `context.aggregate`.
+    pub aggregate_type: &'static str,
+    /// What URLs call many of them: `orders`.
+    pub plural: &'static str,
+    /// The command that makes a new one.
+    pub creates: &'static str,
+    /// Whether streams of the kind belong to departments.
+    pub scoped: bool,
+    /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
+    pub borrows_id: bool,
+    /// See [`Decider::MOVED`].
+    pub moved: &'static [(&'static str, &'static str)],
+    /// See [`Decider::ADDRESSES`].
+    pub addresses: &'static [&'static str],
+    /// The names of its events, in the order of declaration.
+    pub events: &'static [&'static str],
+    kind: &'static dyn Kind,
+}
+
+impl Aggregate {
+    /// The kind that `D` decides about, under the word that URLs call many of them.
+    #[must_use]
+    pub const fn of<D: Decider>(plural: &'static str) -> Self {
+        Self {
+            aggregate_type: D::TYPE,
+            plural,
+            creates: D::CREATES,
+            scoped: D::SCOPED,
+            borrows_id: D::BORROWS_ID,
+            moved: D::MOVED,
+            addresses: D::ADDRESSES,
+            events: <D::Event as event::Versioned>::NAMES,
+            kind: &Of::<D>(PhantomData),
+        }
+    }
+
+    /// The context that the kind belongs to: the first word of its name.
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.aggregate_type.split_once('.').map_or("", |(context, _)| context)
+    }
+
+    /// The kind's own word: `order`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        let words = self.aggregate_type.split_once('.');
+        words.map_or(self.aggregate_type, |(_, name)| name)
+    }
+
+    /// Whether the state of its streams is of type `D`.
+    #[must_use]
+    pub fn is<D: Decider>(&self) -> bool {
+        self.aggregate_type == D::TYPE
+    }
+
+    /// A stream of the kind, as something to load.
+    #[must_use]
+    pub fn fact(&self, stream: Uuid) -> FactRef {
+        self.kind.fact(stream)
+    }
+
+    /// The state of a stream without events.
+    #[must_use]
+    pub fn unborn(&self) -> AnyState {
+        self.kind.unborn()
+    }
+
+    /// Reads a stored event.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when its name, version or fields are not known.
+    pub fn decode(&self, stored: &Stored<'_>) -> Result<AnyEvent, DecodeError> {
+        self.kind.decode(stored)
+    }
+
+    /// Writes an event of the kind as the book stores it; `None` when it is of another kind.
+    ///
+    /// # Errors
+    /// When the event cannot be written as JSON.
+    pub fn encode(&self, event: &AnyEvent) -> Result<Option<String>, DecodeError> {
+        self.kind.encode(event)
+    }
+
+    /// The version under which events of this name are stored today.
+    #[must_use]
+    pub fn version(&self, event_type: &str) -> &'static str {
+        self.kind.version(event_type)
+    }
+
+    /// A command from its name in kebab case and its fields.
+    ///
+    /// # Errors
+    /// The path to what is wrong with them, which begins with the command's name.
+    pub fn parse(&self, command: &str, fields: Value) -> Result<AnyCommand, Unparsed> {
+        self.read(Value::Object(Map::from_iter([(command.to_owned(), fields)])))
+    }
+
+    /// A command from its JSON, the way [`AnyCommand::to_value`] writes it.
+    ///
+    /// # Errors
+    /// As [`Aggregate::parse`].
+    pub fn read(&self, command: Value) -> Result<AnyCommand, Unparsed> {
+        self.kind.read(command)
+    }
+
+    /// The JSON schema of the kind's commands: one variant each, named in kebab case.
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        self.kind.schema(generator)
+    }
+
+    /// The department that a stream in this state belongs to; a stream never changes it.
+    #[must_use]
+    pub fn home(&self, state: &AnyState) -> Option<Uuid> {
+        self.kind.home(state)
+    }
+
+    /// The streams that a command draws on besides when it draws on one in this state, see [`Decider::draws_on`].
+    #[must_use]
+    pub fn draws_on(&self, state: &AnyState) -> Vec<FactRef> {
+        self.kind.draws_on(state)
+    }
+
+    /// Whether a command of this name may be accepted by a stream in this state, see [`Decider::offers`].
+    ///
+    /// # Errors
+    /// The refusal that it meets, whatever its fields say.
+    pub fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        self.kind.offers(state, command, stream, asker)
+    }
+
+    /// A state as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, or is that of another kind.
+    pub fn state(&self, state: &AnyState) -> Result<Value, DecodeError> {
+        self.kind.state(state)
+    }
+}
+
+impl PartialEq for Aggregate {
+    fn eq(&self, other: &Self) -> bool {
+        self.aggregate_type == other.aggregate_type
+    }
+}
+
+impl Debug for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.aggregate_type)
+    }
+}
+
+/// What is done with a kind of stream whose type is known only inside.
+trait Kind: Send + Sync {
+    fn fact(&self, stream: Uuid) -> FactRef;
+    fn unborn(&self) -> AnyState;
+    fn decode(&self, stored: &Stored<'_>) -> Result<AnyEvent, DecodeError>;
+    fn encode(&self, event: &AnyEvent) -> Result<Option<String>, DecodeError>;
+    fn version(&self, event_type: &str) -> &'static str;
+    fn read(&self, command: Value) -> Result<AnyCommand, Unparsed>;
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    fn home(&self, state: &AnyState) -> Option<Uuid>;
+    fn draws_on(&self, state: &AnyState) -> Vec<FactRef>;
+    fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal>;
+    fn state(&self, state: &AnyState) -> Result<Value, DecodeError>;
+}
+
+struct Of<D>(PhantomData<fn() -> D>);
+
+impl<D: Decider> Kind for Of<D> {
+    fn fact(&self, stream: Uuid) -> FactRef {
+        FactRef::of::<D>(stream)
+    }
+
+    fn unborn(&self) -> AnyState {
+        Arc::new(D::default())
+    }
+
+    fn decode(&self, stored: &Stored<'_>) -> Result<AnyEvent, DecodeError> {
+        event::decode(stored).map(AnyEvent::new::<D>)
+    }
+
+    fn encode(&self, event: &AnyEvent) -> Result<Option<String>, DecodeError> {
+        event.of::<D>().map(event::encode).transpose()
+    }
+
+    fn version(&self, event_type: &str) -> &'static str {
+        D::Event::version(event_type)
+    }
+
+    fn read(&self, command: Value) -> Result<AnyCommand, Unparsed> {
+        serde_path_to_error::deserialize(command).map(AnyCommand::of::<D>)
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.root_schema_for::<D::Command>()
+    }
+
+    fn home(&self, state: &AnyState) -> Option<Uuid> {
+        state.downcast_ref::<D>()?.home()
+    }
+
+    fn draws_on(&self, state: &AnyState) -> Vec<FactRef> {
+        state.downcast_ref::<D>().map_or_else(Vec::new, D::draws_on)
+    }
+
+    fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        let Some(state) = state.downcast_ref::<D>() else {
+            return Ok(());
+        };
+        let offered = state.offers(command, stream, asker);
+        offered.map_err(|refusal| Refusal::of::<D>(&refusal))
+    }
+
+    fn state(&self, state: &AnyState) -> Result<Value, DecodeError> {
+        let unwritable = |detail: String| DecodeError::Fields {
+            event_type: D::TYPE.to_owned(),
+            detail,
+        };
+        let state = state.downcast_ref::<D>();
+        let state = state.ok_or_else(|| unwritable("this is the state of another kind".to_owned()))?;
+        serde_json::to_value(state).map_err(|error| unwritable(error.to_string()))
+    }
+}

@@ -1,0 +1,95 @@
+//! Contexts as decisions see them, and the list of those that a program serves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::{Aggregate, AnyEvent, DecodeError, Policy, Recorded};
+
+/// One bounded context: its kinds of streams, and what it asks for by itself.
+#[derive(Debug)]
+pub struct Context {
+    /// The first word of the stored names of its aggregates. Stored for ever.
+    pub name: &'static str,
+    pub aggregates: &'static [Aggregate],
+    /// In the order in which they are asked.
+    pub policies: &'static [&'static dyn Policy],
+    /// A valid history that meets every event of the context, as the book would hold it, with the sealed fields in
+    /// plain: a JSON array in order of position. A change of it is a decision.
+    pub history: &'static str,
+}
+
+/// The contexts of one program. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Contexts(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    contexts: Vec<&'static Context>,
+    by_type: HashMap<&'static str, &'static Aggregate>,
+}
+
+/// Two contexts claim the same name, or one claims a name of another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Clash(String);
+
+impl Contexts {
+    /// # Errors
+    /// [`Clash`] when two contexts, aggregates or policies have one name, or an aggregate is not named for its context.
+    pub fn new(contexts: &[&'static Context]) -> Result<Self, Clash> {
+        let (mut names, mut policies) = (BTreeMap::new(), BTreeMap::new());
+        let mut by_type = HashMap::new();
+        for &context in contexts {
+            if names.insert(context.name, ()).is_some() {
+                return Err(Clash(format!("there are two contexts {}", context.name)));
+            }
+            for aggregate in context.aggregates {
+                if aggregate.context() != context.name {
+                    let detail = format!("{aggregate:?} is not of context {}", context.name);
+                    return Err(Clash(detail));
+                }
+                if by_type.insert(aggregate.aggregate_type, aggregate).is_some() {
+                    return Err(Clash(format!("there are two aggregates {aggregate:?}")));
+                }
+            }
+            for policy in context.policies {
+                if policies.insert(policy.name(), ()).is_some() {
+                    return Err(Clash(format!("there are two policies {}", policy.name())));
+                }
+            }
+        }
+        let contexts = contexts.to_vec();
+        Ok(Self(Arc::new(Inner { contexts, by_type })))
+    }
+
+    /// The contexts, in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = &'static Context> {
+        self.0.contexts.iter().copied()
+    }
+
+    /// The kind of stream of this stored name.
+    #[must_use]
+    pub fn aggregate(&self, aggregate_type: &str) -> Option<&'static Aggregate> {
+        self.0.by_type.get(aggregate_type).copied()
+    }
+
+    /// Every kind of stream, context by context.
+    pub fn aggregates(&self) -> impl Iterator<Item = &'static Aggregate> {
+        self.iter().flat_map(|context| context.aggregates)
+    }
+
+    /// What the contexts ask for by themselves, in the order in which it is asked.
+    #[must_use]
+    pub fn policies(&self) -> Vec<&'static dyn Policy> {
+        self.iter().flat_map(|context| context.policies).copied().collect()
+    }
+
+    /// A stored event as one of its kind; `None` when these contexts have no such kind of stream.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the kind is known but the event's name, version or fields are not.
+    pub fn decode(&self, recorded: &Recorded<String>) -> Result<Option<AnyEvent>, DecodeError> {
+        let aggregate = self.aggregate(&recorded.aggregate_type);
+        aggregate.map(|aggregate| aggregate.decode(&recorded.stored())).transpose()
+    }
+}

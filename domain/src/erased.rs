@@ -1,0 +1,335 @@
+//! The one place where a decider's type is erased: commands, events and states of any kind as values.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use cqrs_es::event_sink::EventSink;
+use cqrs_es::{Aggregate as _, DomainEvent as _};
+use futures::FutureExt as _;
+use uuid::Uuid;
+
+use crate::fact::AnyState;
+use crate::sourced::{Effects, Sent, Sourced};
+use crate::{
+    Asking, Circumstances, ClaimChange, Decider, DecodeError, Event as _, FactRef, Facts, Recorded, Refusal, event,
+};
+
+/// A command of any kind, shared and immutable.
+#[derive(Clone)]
+pub struct AnyCommand(Arc<dyn Command>);
+
+/// An event of any kind, shared and immutable. [`AnyEvent::of`] is the view of it with its own type.
+#[derive(Clone)]
+pub struct AnyEvent(Arc<dyn Happened>);
+
+/// An accepted decision.
+#[derive(Debug)]
+pub struct Decided {
+    pub events: Vec<NewEvent>,
+    /// The state after them.
+    pub after: AnyState,
+    pub claims: Vec<ClaimChange>,
+    /// Persons whose keys the events destroy.
+    pub erased: Vec<Uuid>,
+}
+
+/// An event as a decision made it, before it has a place in the book.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    pub event_type: String,
+    pub event_version: String,
+    /// JSON text, not yet sealed.
+    pub payload: String,
+    /// The fields to seal, each with the person whose key seals it.
+    pub sealed: Vec<(&'static str, Uuid)>,
+    /// Whether loading begins with it from now on, see [`Decider::CARRIES_FORWARD`].
+    pub carries_forward: bool,
+}
+
+/// Why a command led to no decision.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Undecided {
+    #[error("{}", .0.detail)]
+    Refused(Refusal),
+    #[error(transparent)]
+    Unwritable(#[from] DecodeError),
+    /// A defect: the state was folded for a stream of another kind.
+    #[error("the state is not that of a {0}")]
+    Foreign(&'static str),
+}
+
+impl AnyCommand {
+    #[must_use]
+    pub fn of<D: Decider>(command: D::Command) -> Self {
+        Self(Arc::new(CommandOf::<D>(Arc::new(command))))
+    }
+
+    /// The command with its own type; `None` when it is for another kind of stream.
+    #[must_use]
+    pub fn typed<D: Decider>(&self) -> Option<&D::Command> {
+        self.0.any().downcast_ref::<CommandOf<D>>().map(|command| &*command.0)
+    }
+
+    /// The kind of stream that the command is for.
+    #[must_use]
+    pub fn aggregate_type(&self) -> &'static str {
+        self.0.aggregate_type()
+    }
+
+    /// The command as JSON, the way it is sent: its name in kebab case, then its fields.
+    ///
+    /// # Errors
+    /// When the command cannot be written as JSON (a map with keys that are no strings, say).
+    pub fn to_value(&self) -> serde_json::Result<serde_json::Value> {
+        self.0.to_value()
+    }
+
+    /// A stream that the command can be sent to, as something to load.
+    #[must_use]
+    pub fn fact(&self, stream: Uuid) -> FactRef {
+        self.0.fact(stream)
+    }
+
+    /// The one stream that it can be sent to, where what it says decides that, see [`Decider::stream_of`].
+    #[must_use]
+    pub fn stream(&self, tenant: Uuid) -> Option<Uuid> {
+        self.0.stream(tenant)
+    }
+
+    /// The other streams that the decision reads, given what was read so far, see [`Decider::reads`].
+    #[must_use]
+    pub fn reads(&self, state: &AnyState, asker: &Asker, stream: Uuid, facts: &Facts) -> Vec<FactRef> {
+        self.0.reads(state, asker, stream, facts)
+    }
+
+    /// The streams that the command draws on, see [`Decider::concerns`].
+    #[must_use]
+    pub fn concerns(&self) -> Vec<FactRef> {
+        self.0.concerns()
+    }
+
+    /// The department whose members may send the command to a stream in this state, see [`Decider::department`].
+    #[must_use]
+    pub fn department(&self, state: &AnyState) -> Option<Uuid> {
+        self.0.department(state)
+    }
+
+    /// Decides, and folds the state forward by what happens: each event once.
+    ///
+    /// # Errors
+    /// [`Undecided`].
+    pub fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided> {
+        self.0.decide(state, circumstances)
+    }
+}
+
+impl PartialEq for AnyCommand {
+    fn eq(&self, other: &Self) -> bool {
+        let written = |command: &Self| command.to_value().ok();
+        self.aggregate_type() == other.aggregate_type() && written(self) == written(other)
+    }
+}
+
+impl Debug for AnyCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who asks, of which tenant, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    pub tenant: Uuid,
+    /// The user, or [`crate::SYSTEM`].
+    pub by: Uuid,
+    /// The time of asking, UTC.
+    pub at: chrono::DateTime<chrono::Utc>,
+}
+
+impl AnyEvent {
+    #[must_use]
+    pub fn new<D: Decider>(event: D::Event) -> Self {
+        Self(Arc::new(EventOf::<D>(event)))
+    }
+
+    /// The event with its own type; `None` when it is one of another kind of stream.
+    #[must_use]
+    pub fn of<D: Decider>(&self) -> Option<&D::Event> {
+        self.0.any().downcast_ref::<EventOf<D>>().map(|event| &event.0)
+    }
+
+    /// Folds a stream's state forward by this event: `before` is the state right before it, whether it was
+    /// loaded or folded so itself, and what comes out is what folding the stream from its start would give.
+    /// `None` when `before` is the state of another kind of stream.
+    #[must_use]
+    pub fn evolved(&self, before: AnyState) -> Option<AnyState> {
+        self.0.evolved(before)
+    }
+
+    /// The state of a stream of this event's kind before its first event.
+    #[must_use]
+    pub fn unborn(&self) -> AnyState {
+        self.0.unborn()
+    }
+}
+
+impl PartialEq for AnyEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same(other.0.any())
+    }
+}
+
+impl Debug for AnyEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Recorded<AnyEvent> {
+    /// The event with its own type; `None` when it is one of another kind of stream.
+    #[must_use]
+    pub fn of<D: Decider>(&self) -> Option<&D::Event> {
+        self.event.of::<D>()
+    }
+}
+
+/// A command with its type known only inside.
+trait Command: Debug + Send + Sync {
+    fn any(&self) -> &dyn Any;
+    fn aggregate_type(&self) -> &'static str;
+    fn to_value(&self) -> serde_json::Result<serde_json::Value>;
+    fn fact(&self, stream: Uuid) -> FactRef;
+    fn stream(&self, tenant: Uuid) -> Option<Uuid>;
+    fn reads(&self, state: &AnyState, asker: &Asker, stream: Uuid, facts: &Facts) -> Vec<FactRef>;
+    fn concerns(&self) -> Vec<FactRef>;
+    fn department(&self, state: &AnyState) -> Option<Uuid>;
+    fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided>;
+}
+
+/// An event with its type known only inside.
+trait Happened: Debug + Send + Sync {
+    fn any(&self) -> &dyn Any;
+    fn same(&self, other: &dyn Any) -> bool;
+    fn evolved(&self, before: AnyState) -> Option<AnyState>;
+    fn unborn(&self) -> AnyState;
+}
+
+/// A command for streams of one kind.
+struct CommandOf<D: Decider>(Arc<D::Command>);
+
+/// An event of streams of one kind.
+struct EventOf<D: Decider>(D::Event);
+
+impl<D: Decider> Debug for CommandOf<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", D::TYPE, self.0)
+    }
+}
+
+impl<D: Decider> Debug for EventOf<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", D::TYPE, self.0)
+    }
+}
+
+impl<D: Decider> Happened for EventOf<D> {
+    fn any(&self) -> &dyn Any {
+        self
+    }
+
+    fn same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<Self>().is_some_and(|other| self.0 == other.0)
+    }
+
+    fn evolved(&self, before: AnyState) -> Option<AnyState> {
+        let mut state = before.downcast::<D>().ok()?;
+        // Copied only while somebody else looks at the state before.
+        Arc::make_mut(&mut state).evolve(&self.0);
+        Some(state)
+    }
+
+    fn unborn(&self) -> AnyState {
+        Arc::new(D::default())
+    }
+}
+
+impl<D: Decider> Command for CommandOf<D> {
+    fn any(&self) -> &dyn Any {
+        self
+    }
+
+    fn aggregate_type(&self) -> &'static str {
+        D::TYPE
+    }
+
+    fn to_value(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(&self.0)
+    }
+
+    fn fact(&self, stream: Uuid) -> FactRef {
+        FactRef::of::<D>(stream)
+    }
+
+    fn stream(&self, tenant: Uuid) -> Option<Uuid> {
+        D::stream_of(tenant, &self.0)
+    }
+
+    fn reads(&self, state: &AnyState, asker: &Asker, stream: Uuid, facts: &Facts) -> Vec<FactRef> {
+        let asking = Asking {
+            tenant: asker.tenant,
+            by: asker.by,
+            at: asker.at,
+            stream,
+            command: &*self.0,
+            facts,
+        };
+        let state = state.downcast_ref::<D>();
+        state.map_or_else(Vec::new, |state| state.reads(&asking))
+    }
+
+    fn concerns(&self) -> Vec<FactRef> {
+        D::concerns(&self.0)
+    }
+
+    fn department(&self, state: &AnyState) -> Option<Uuid> {
+        state.downcast_ref::<D>()?.department(&self.0)
+    }
+
+    fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided> {
+        let before = state.downcast_ref::<D>().ok_or(Undecided::Foreign(D::TYPE))?;
+        let stream = circumstances.stream;
+        let sent = Sent {
+            circumstances,
+            command: self.0.clone(),
+        };
+        let (mut sourced, effects, sink) = (Sourced(before.clone()), Effects::default(), EventSink::default());
+        // Nothing in it waits: a decision is pure, and the sink is nobody else's.
+        let handled = sourced.handle(sent, &effects, &sink).now_or_never();
+        match handled {
+            Some(Ok(())) => {}
+            Some(Err(refusal)) => return Err(Undecided::Refused(Refusal::of::<D>(&refusal))),
+            None => return Err(Undecided::Foreign(D::TYPE)),
+        }
+        let events = sink.collect().now_or_never().unwrap_or_default();
+        let (claims, erased) = effects.into_parts();
+        let events = events.iter().map(|event| new_event::<D>(stream, event));
+        Ok(Decided {
+            events: events.collect::<Result<_, DecodeError>>()?,
+            after: Arc::new(sourced.0),
+            claims,
+            erased,
+        })
+    }
+}
+
+fn new_event<D: Decider>(stream: Uuid, event: &D::Event) -> Result<NewEvent, DecodeError> {
+    let event_type = event.event_type();
+    Ok(NewEvent {
+        carries_forward: D::CARRIES_FORWARD == Some(&*event_type),
+        event_version: event.event_version(),
+        payload: event::encode(event)?,
+        sealed: event.sealed(stream),
+        event_type,
+    })
+}

@@ -1,0 +1,288 @@
+//! What happened to orders, in words.
+
+mod approval;
+
+use chrono::{DateTime, Utc};
+use cloudwatcher::order::{Booking, Event, Item, Quantity, Terms};
+use domain::{AnyEvent, Recorded};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use projections::fold::{FoldError, Project, actor};
+use projections::row;
+use projections::table::Scope;
+
+row! {
+    /// One thing that happened to an order.
+    OrderHistoryRow = cloudwatcher.order_history
+    key {
+        /// The event's id.
+        id: Uuid,
+    }
+    columns {
+        /// The order.
+        order_id: Uuid,
+        /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `currency-changed`,
+        /// `note-changed`, `submitted`, `approved`, `rejected`, `ordered`, `items-received`, `received`,
+        /// `receipt-reversed`, `closed-short`, `cancelled`, `stock-refused`, `stock-retried`; of its approval `approval-asked`, `level-asked`,
+        /// `level-approved`, `level-escalated`, `level-reassigned`, `approval-overdue`, `approval-granted`,
+        /// `approval-rejected`, `approval-voided`.
+        event_type: String,
+        /// The same in a sentence.
+        event_description: String,
+        /// The user who did it; null when Daybook itself did.
+        user_id: Option<Uuid>,
+        /// What changed, and the reason if one was given.
+        metadata: Value,
+        /// When it happened.
+        created_at: DateTime<Utc>,
+    }
+    generated {}
+    find { id, order_id, event_type, created_at }
+    scope { Scope::Through { column: "order_id", parent: "orders" } }
+    masked {}
+}
+
+impl Project for OrderHistoryRow {
+    const APPENDS: bool = true;
+
+    fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+        match &recorded.event {
+            AnyEvent::Order(_) | AnyEvent::Approval(_) => vec![recorded.event_id],
+            _ => Vec::new(),
+        }
+    }
+
+    fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+        let (event_type, event_description, mut metadata) = match &recorded.event {
+            AnyEvent::Order(event) => told(event),
+            // An approval bears its order's id.
+            AnyEvent::Approval(event) => approval::told(event),
+            _ => return Ok(row),
+        };
+        if let (Some(reason), Value::Object(metadata)) = (&recorded.metadata.reason, &mut metadata) {
+            metadata.insert("reason".to_owned(), reason.as_str().into());
+        }
+        Ok(Some(Self {
+            tenant_id: recorded.tenant_id,
+            position: recorded.position,
+            id,
+            order_id: recorded.stream,
+            event_type: event_type.to_owned(),
+            event_description,
+            user_id: actor(recorded),
+            metadata,
+            created_at: recorded.at,
+        }))
+    }
+}
+
+/// The document's word for an event, a sentence, and what changed.
+fn told(event: &Event) -> (&'static str, String, Value) {
+    match event {
+        Event::OrderDrafted {
+            order_type,
+            department_id,
+            currency,
+            request_id,
+            note: _,
+            duplicate_of,
+            items,
+            drafted_by: _,
+            tolerance_percent,
+            location_id,
+            from_location_id,
+        } => {
+            let items = items.len();
+            let description = match duplicate_of {
+                Some(of) => format!("Drafted with {} as a copy of order {of}", counted(items)),
+                None => format!("Drafted with {}", counted(items)),
+            };
+            let metadata = json!({
+                "order_type": order_type, "department_id": department_id, "currency": currency,
+                "request_id": request_id, "duplicate_of": duplicate_of, "items": items,
+                "tolerance_percent": tolerance_percent, "location_id": location_id,
+                "from_location_id": from_location_id,
+            });
+            ("created", description, metadata)
+        }
+        Event::OrderItemAdded { item } => {
+            let description = format!(
+                "Added {} of part {} at {}",
+                item.quantity, item.part_id, item.unit_price
+            );
+            ("item-added", description, json!({ "item": item }))
+        }
+        Event::OrderItemChanged { item, was } => changed(item, was),
+        Event::OrderItemRemoved { item_id, was: _ } => (
+            "item-removed",
+            "Removed an item".to_owned(),
+            json!({ "item_id": item_id }),
+        ),
+        Event::OrderCurrencyChanged { currency, was } => (
+            "currency-changed",
+            format!("Changed the currency of all prices from {was} to {currency}"),
+            json!({ "changed": { "currency": { "old": was, "new": currency } } }),
+        ),
+        Event::OrderNoteChanged { note, was } => {
+            let description = match (was, note) {
+                (None, Some(_)) => "Added a note",
+                (Some(_), None) => "Took the note away",
+                (Some(_), Some(_)) | (None, None) => "Changed the note",
+            };
+            let metadata = json!({ "changed": { "note": { "old": was, "new": note } } });
+            ("note-changed", description.to_owned(), metadata)
+        }
+        Event::OrderSubmitted {
+            revision,
+            items,
+            total,
+            content_hash,
+            drafted_by: _,
+            submitted_by: _,
+        } => {
+            let items = items.len();
+            let again = if *revision > 1 {
+                format!(" as revision {revision}")
+            } else {
+                String::new()
+            };
+            let description = format!("Submitted for approval{again}: {}, {total} in total", counted(items));
+            let metadata =
+                json!({ "revision": revision, "items": items, "total": total, "content_hash": content_hash });
+            ("submitted", description, metadata)
+        }
+        Event::OrderApproved { revision, approved_by } => {
+            let description = match approved_by {
+                Some(_) => format!("Approved as revision {revision}"),
+                None => format!("Approved as revision {revision}, which needed nobody's approval"),
+            };
+            let metadata = json!({ "revision": revision, "approved_by": approved_by });
+            ("approved", description, metadata)
+        }
+        Event::OrderRejected {
+            revision,
+            rejected_by,
+            notes,
+        } => (
+            "rejected",
+            format!("Rejected as revision {revision}, and a draft again: {notes}"),
+            json!({ "revision": revision, "rejected_by": rejected_by, "notes": notes }),
+        ),
+        Event::OrderPlaced {} => ("ordered", "Placed with the suppliers".to_owned(), json!({})),
+        Event::OrderItemsReceived { receipt_id, lines } => (
+            "items-received",
+            format!("Received {}", units(lines)),
+            json!({ "receipt_id": receipt_id, "lines": lines }),
+        ),
+        Event::OrderReceived {} => ("received", "Received in full".to_owned(), json!({})),
+        Event::OrderReceiptReversed {
+            receipt_id,
+            lines,
+            status,
+            was_booked: _,
+        } => (
+            "receipt-reversed",
+            format!("Reversed the receipt of {}; the order is {status}", units(lines)),
+            json!({ "receipt_id": receipt_id, "lines": lines, "status": status }),
+        ),
+        Event::OrderClosedShort { open } => (
+            "closed-short",
+            format!("Closed short: {} will not come", units(open)),
+            json!({ "open": open }),
+        ),
+        Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
+        Event::OrderStockRefused { booking, is_open } => {
+            let what = match booking {
+                Booking::Reservation { .. } => "keep what is to be moved".to_owned(),
+                Booking::Receipt { lines, .. } => format!("book the receipt of {}", units(lines)),
+                Booking::Reversal { lines, .. } => format!("book back {}", units(lines)),
+            };
+            let description = if *is_open {
+                format!("Stock could not {what}; put the stock right, then retry")
+            } else {
+                format!("Stock could not {what}, which was reversed meanwhile")
+            };
+            (
+                "stock-refused",
+                description,
+                json!({ "booking": booking, "is_open": is_open }),
+            )
+        }
+        Event::OrderStockRetried { bookings } => (
+            "stock-retried",
+            "Asked stock again for what it had refused".to_owned(),
+            json!({ "bookings": bookings }),
+        ),
+    }
+}
+
+/// How many units of how many items.
+fn units(lines: &[Quantity]) -> String {
+    let quantity: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
+    let units = if quantity == 1 { "unit" } else { "units" };
+    format!("{quantity} {units} of {}", counted(lines.len()))
+}
+
+fn counted(items: usize) -> String {
+    if items == 1 {
+        "1 item".to_owned()
+    } else {
+        format!("{items} items")
+    }
+}
+
+fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
+    let now = item.terms();
+    let mut words = Vec::new();
+    let mut changed = serde_json::Map::new();
+    let mut compare = |name: &str, word: &str, old: Value, new: Value, told: String| {
+        if old != new {
+            words.push(format!("{word} {told}"));
+            changed.insert(name.to_owned(), json!({ "old": old, "new": new }));
+        }
+    };
+    let told = format!("from {} to {}", was.part_id, now.part_id);
+    compare("part_id", "part", json!(was.part_id), json!(now.part_id), told);
+    let variant = |id: Option<Uuid>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
+    let told = format!("from {} to {}", variant(was.variant_id), variant(now.variant_id));
+    compare(
+        "variant_id",
+        "variant",
+        json!(was.variant_id),
+        json!(now.variant_id),
+        told,
+    );
+    let told = format!("from {} to {}", was.supplier_id, now.supplier_id);
+    compare(
+        "supplier_id",
+        "supplier",
+        json!(was.supplier_id),
+        json!(now.supplier_id),
+        told,
+    );
+    let told = format!("from {} to {}", was.quantity, now.quantity);
+    compare("quantity", "quantity", json!(was.quantity), json!(now.quantity), told);
+    let told = format!("from {} to {}", was.unit_price, now.unit_price);
+    compare(
+        "unit_price",
+        "unit price",
+        json!(was.unit_price),
+        json!(now.unit_price),
+        told,
+    );
+    let date = |date: Option<chrono::NaiveDate>| date.map_or_else(|| "none".to_owned(), |date| date.to_string());
+    let told = format!(
+        "from {} to {}",
+        date(was.expected_delivery_date),
+        date(now.expected_delivery_date)
+    );
+    let (old, new) = (json!(was.expected_delivery_date), json!(now.expected_delivery_date));
+    compare("expected_delivery_date", "expected delivery", old, new, told);
+    let description = format!("Changed an item: {}", words.join(", "));
+    (
+        "item-changed",
+        description,
+        json!({ "item_id": item.item_id, "part_id": item.part_id, "changed": changed }),
+    )
+}

@@ -1,0 +1,197 @@
+//! What devices asked for.
+
+use chrono::{DateTime, Utc};
+use cloudwatcher::RequestStatus;
+use cloudwatcher::request::{DeviceRequest, Event};
+use domain::{AnyEvent, Recorded};
+use uuid::Uuid;
+
+use projections::fold::{FoldError, Project, actor, existing};
+use projections::table::Scope;
+use projections::{row, word_cell};
+
+word_cell!(RequestStatus);
+
+row! {
+    /// A request that a device sent. An archived request's row is gone.
+    RequestRow = cloudwatcher.requests
+    key {
+        /// The request's id.
+        id: Uuid,
+    }
+    columns {
+        /// The device: `truck-001`.
+        device_id: String,
+        /// What it asks for: `get_parts`, `update_inventory`.
+        request_type: String,
+        /// The device's own name for the request; null when it gave none.
+        request_key: Option<String>,
+        /// How far it got: `pending`, `processing`, `completed`, `failed`.
+        status: RequestStatus,
+        /// SHA-256 of the payload in hexadecimal; equal for equal payloads.
+        payload_hash: String,
+        /// The user whose device it is; null when Daybook itself sent it.
+        created_by: Option<Uuid>,
+        /// When it was received.
+        created_at: DateTime<Utc>,
+        /// When its status last changed.
+        updated_at: DateTime<Utc>,
+    }
+    generated {}
+    find { id, device_id, request_type, request_key, status, payload_hash, created_by, created_at }
+    scope { Scope::Tenant }
+    masked {}
+}
+
+impl Project for RequestRow {
+    const OWNED: bool = true;
+
+    fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Vec::new();
+        };
+        match event {
+            Event::RequestReceived { .. }
+            | Event::RequestBegun { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::RequestArchived { .. } => vec![recorded.stream],
+            Event::RequestAnnotated { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+        }
+    }
+
+    fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Ok(row);
+        };
+        let is_now = |row, status| {
+            Ok(Some(Self {
+                status,
+                updated_at: recorded.at,
+                ..existing(row)?
+            }))
+        };
+        match event {
+            Event::RequestReceived {
+                device_id,
+                request_type,
+                payload: _,
+                payload_hash,
+                request_key,
+                metadata: _,
+                received_at: _,
+            } => Ok(Some(Self {
+                tenant_id: recorded.tenant_id,
+                position: recorded.position,
+                id,
+                device_id: device_id.clone(),
+                request_type: request_type.clone(),
+                request_key: request_key.clone(),
+                status: RequestStatus::Pending,
+                payload_hash: payload_hash.clone(),
+                created_by: actor(recorded),
+                created_at: recorded.at,
+                updated_at: recorded.at,
+            })),
+            Event::RequestBegun { .. } => is_now(row, RequestStatus::Processing),
+            Event::RequestCompleted { .. } => is_now(row, RequestStatus::Completed),
+            Event::RequestFailed { .. } => is_now(row, RequestStatus::Failed),
+            Event::RequestArchived { .. } => existing(row).map(|_| None),
+            Event::RequestAnnotated { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Ok(row),
+        }
+    }
+}
+
+row! {
+    /// An attribute of a request.
+    RequestMetadataRow = cloudwatcher.request_metadata
+    key {
+        /// The attribute's id.
+        id: Uuid,
+    }
+    columns {
+        /// The request.
+        request_id: Uuid,
+        /// What the attribute is called: `app_version`.
+        key: String,
+        /// What it says.
+        value: String,
+        /// When it was first set.
+        created_at: DateTime<Utc>,
+    }
+    generated {}
+    find { id, request_id, key, created_at }
+    scope { Scope::Tenant }
+    masked {}
+    lines {
+        /// Its place among the attributes that came with it, from 1; they come by name.
+        place,
+    }
+}
+
+impl Project for RequestMetadataRow {
+    const OWNED: bool = true;
+
+    fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Vec::new();
+        };
+        let id = |key: &String| DeviceRequest::metadata_id(recorded.stream, key);
+        match event {
+            Event::RequestReceived { metadata, .. } | Event::RequestAnnotated { metadata } => {
+                metadata.keys().map(id).collect()
+            }
+            Event::RequestArchived { metadata, .. } => metadata.iter().map(id).collect(),
+            Event::RequestBegun { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+        }
+    }
+
+    fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+            return Ok(row);
+        };
+        match event {
+            Event::RequestReceived { metadata, .. } | Event::RequestAnnotated { metadata } => {
+                let named =
+                    |((key, _), _): &((&String, &String), i32)| DeviceRequest::metadata_id(recorded.stream, key) == id;
+                Ok(metadata.iter().zip(1..).find(named).map(|((key, value), place)| {
+                    let first = (recorded.position, place, recorded.at);
+                    let came = row.map_or(first, |row| (row.position, row.place, row.created_at));
+                    let (position, place, created_at) = came;
+                    Self {
+                        tenant_id: recorded.tenant_id,
+                        position,
+                        place,
+                        id,
+                        request_id: recorded.stream,
+                        key: key.clone(),
+                        value: value.clone(),
+                        created_at,
+                    }
+                }))
+            }
+            Event::RequestArchived { .. } => existing(row).map(|_| None),
+            Event::RequestBegun { .. }
+            | Event::RequestCompleted { .. }
+            | Event::RequestFailed { .. }
+            | Event::ResponseDelivered { .. }
+            | Event::RequestFileAttached { .. }
+            | Event::RequestFileMarked { .. }
+            | Event::AgentDecisionRecorded { .. } => Ok(row),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Who sells what, and at what price.
+
+use cloudwatcher::part_supplier::PartSupplier;
+use cloudwatcher::supplier::Supplier;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use projections::register;
+use projections::table::Scope;
+
+register! {
+    /// Who sells parts. A struck supplier's row stays.
+    SupplierRow = cloudwatcher.suppliers of Supplier
+    columns {
+        /// What the supplier is called.
+        name: String,
+        /// Where to write.
+        contact_email: Option<String>,
+        /// Whom to call.
+        contact_phone: Option<String>,
+        /// The supplier's site.
+        website: Option<String>,
+        /// Typical time of delivery, in days.
+        lead_time_days: Option<i32>,
+        /// Whether to order here first.
+        is_preferred: bool,
+    }
+    in_use { is_active }
+    find { id, name, is_preferred, is_active, created_at }
+    scope { Scope::Tenant }
+}
+
+register! {
+    /// An offer: a supplier sells a part, or one variant of it. A struck offer's row is gone.
+    PartSupplierRow = cloudwatcher.part_suppliers of PartSupplier
+    columns {
+        /// The part that is sold.
+        part_id: Uuid,
+        /// The variant that is sold; null for the part itself.
+        variant_id: Option<Uuid>,
+        /// Who sells it.
+        supplier_id: Uuid,
+        /// The supplier's own number for it.
+        sku: Option<String>,
+        /// The supplier's price of one.
+        supplier_cost: Option<Decimal>,
+        /// Time of delivery, in days.
+        lead_time_days: Option<i32>,
+        /// The fewest that can be ordered.
+        minimum_order_qty: i32,
+        /// Whether to order here first.
+        is_preferred: bool,
+    }
+    in_use {}
+    find { id, part_id, variant_id, supplier_id, sku, is_preferred, created_at }
+    scope { Scope::Tenant }
+}

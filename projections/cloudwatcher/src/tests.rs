@@ -1,0 +1,437 @@
+//! Folds: the past in, rows out.
+
+mod people;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cloudwatcher::inventory::{Event as Stock, StockKey};
+use cloudwatcher::order::{Event as Order, Item, Quantity};
+use cloudwatcher::supplier::Supplier;
+use cloudwatcher::{OrderStatus, OrderType};
+use identity::sign_in::Event as SignIn;
+use identity::user::Event as User;
+use domain::register::Change;
+use domain::{AnyEvent, Metadata, Recorded, SYSTEM, Sealed};
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::order_history::OrderHistoryRow;
+use super::orders::{OrderItemRow, OrderRow};
+use super::stock_levels::StockLevelRow;
+use super::suppliers::SupplierRow;
+use super::users::{UserRoleRow, UserRow};
+use projections::fold::{FoldError, Project};
+use projections::row::Row as _;
+
+const STREAM: Uuid = Uuid::from_u128(0x5);
+const BUYER: Uuid = Uuid::from_u128(0xb);
+const APPROVER: Uuid = Uuid::from_u128(0xa9);
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(second)
+}
+
+fn recorded(by: Uuid, sequence: i64, event: AnyEvent) -> Recorded<AnyEvent> {
+    Recorded {
+        position: sequence,
+        event_id: Uuid::from_u128(u128::try_from(sequence).unwrap()),
+        tenant_id: Uuid::from_u128(0x7),
+        aggregate_type: String::new(),
+        stream: STREAM,
+        sequence,
+        event_type: String::new(),
+        event_version: "1".to_owned(),
+        metadata: Metadata {
+            actor: by,
+            ..Metadata::default()
+        },
+        at: at(sequence),
+        recorded_at: at(sequence),
+        event,
+    }
+}
+
+/// The row of `key` after these events, one second apart.
+fn folded<R: Project>(by: Uuid, key: &R::Key, events: Vec<AnyEvent>) -> Result<Option<R>, FoldError> {
+    let mut row = None;
+    for (event, sequence) in events.into_iter().zip(1..) {
+        let recorded = recorded(by, sequence, event);
+        if R::keys(&recorded).contains(key) {
+            row = R::fold(row, key, &recorded)?;
+        }
+    }
+    Ok(row)
+}
+
+fn item(id: u128) -> Item {
+    Item {
+        item_id: Uuid::from_u128(id),
+        part_id: Uuid::from_u128(0x70),
+        variant_id: None,
+        supplier_id: Uuid::from_u128(0x50),
+        quantity: 3,
+        unit_price: Decimal::new(250, 2),
+        expected_delivery_date: None,
+    }
+}
+
+fn drafted() -> AnyEvent {
+    drafted_by(BUYER)
+}
+
+fn drafted_by(drafted_by: Uuid) -> AnyEvent {
+    drafted_as(drafted_by, vec![item(1), item(2)])
+}
+
+fn drafted_with(items: Vec<Item>) -> AnyEvent {
+    drafted_as(BUYER, items)
+}
+
+fn drafted_as(drafted_by: Uuid, items: Vec<Item>) -> AnyEvent {
+    AnyEvent::Order(Order::OrderDrafted {
+        order_type: OrderType::Purchase,
+        department_id: Uuid::from_u128(0xd),
+        currency: "EUR".to_owned(),
+        request_id: Some(Uuid::from_u128(0x4)),
+        note: None,
+        duplicate_of: None,
+        items,
+        drafted_by,
+        tolerance_percent: 10,
+        location_id: None,
+        from_location_id: None,
+    })
+}
+
+fn submitted() -> AnyEvent {
+    let items = vec![item(1), item(2)];
+    AnyEvent::Order(Order::OrderSubmitted {
+        revision: 1,
+        items,
+        total: Decimal::new(1500, 2),
+        content_hash: String::new(),
+        drafted_by: BUYER,
+        submitted_by: BUYER,
+    })
+}
+
+/// The row after these events of an order that waits for approval.
+fn order_after(events: impl IntoIterator<Item = Order>) -> OrderRow {
+    let events = events.into_iter().map(AnyEvent::Order);
+    let events = [drafted(), submitted()].into_iter().chain(events).collect();
+    folded::<OrderRow>(BUYER, &STREAM, events).unwrap().unwrap()
+}
+
+fn approved() -> Order {
+    Order::OrderApproved {
+        revision: 1,
+        approved_by: Some(APPROVER),
+    }
+}
+
+fn lines(quantity: i32) -> Vec<Quantity> {
+    let item_id = Uuid::from_u128(1);
+    vec![Quantity { item_id, quantity }]
+}
+
+fn received(quantity: i32) -> Order {
+    Order::OrderItemsReceived {
+        receipt_id: Uuid::from_u128(0x4ec),
+        lines: lines(quantity),
+    }
+}
+
+fn reversed(quantity: i32, status: OrderStatus) -> Order {
+    Order::OrderReceiptReversed {
+        receipt_id: Uuid::from_u128(0x4ec),
+        lines: lines(quantity),
+        status,
+        was_booked: false,
+    }
+}
+
+#[test]
+fn an_approved_order_says_by_whom_and_when_until_it_goes_back() {
+    let row = order_after([approved()]);
+    assert_eq!(row.status, OrderStatus::Approved);
+    assert_eq!((row.approved_by, row.approved_at), (Some(APPROVER), Some(at(3))));
+
+    let AnyEvent::Order(again) = submitted() else {
+        unreachable!()
+    };
+    let row = order_after([approved(), again]);
+    assert_eq!(row.status, OrderStatus::PendingApproval);
+    assert_eq!((row.approved_by, row.approved_at), (None, None));
+
+    let rejection = Order::OrderRejected {
+        revision: 1,
+        rejected_by: Some(APPROVER),
+        notes: "too dear".to_owned(),
+    };
+    let row = order_after([rejection]);
+    assert_eq!((row.status, row.approved_by), (OrderStatus::Draft, None));
+    assert_eq!(row.total, Some(Decimal::new(1500, 2)));
+}
+
+#[test]
+fn an_order_stands_where_its_receipts_leave_it() {
+    let status = |events: Vec<Order>| order_after([approved(), Order::OrderPlaced {}].into_iter().chain(events)).status;
+    assert_eq!(status(vec![]), OrderStatus::Ordered);
+    assert_eq!(status(vec![received(1)]), OrderStatus::PartiallyReceived);
+    assert_eq!(
+        status(vec![received(3), Order::OrderReceived {}]),
+        OrderStatus::Received
+    );
+    assert_eq!(
+        status(vec![received(1), reversed(1, OrderStatus::Ordered)]),
+        OrderStatus::Ordered
+    );
+    assert_eq!(
+        status(vec![Order::OrderClosedShort { open: lines(3) }]),
+        OrderStatus::ClosedShort
+    );
+}
+
+#[test]
+fn an_orders_currency_and_note_are_the_last_ones() {
+    let currency = Order::OrderCurrencyChanged {
+        currency: "USD".to_owned(),
+        was: "EUR".to_owned(),
+    };
+    let note = Order::OrderNoteChanged {
+        note: Some("soon".to_owned()),
+        was: None,
+    };
+    let row = order_after([currency, note]);
+    assert_eq!((row.currency.as_str(), row.note.as_deref()), ("USD", Some("soon")));
+    assert_eq!((row.tolerance_percent, row.updated_at), (10, at(4)));
+}
+
+#[test]
+fn an_item_counts_what_was_received_and_not_reversed() {
+    let item = |events: Vec<Order>| {
+        let events = [drafted()].into_iter().chain(events.into_iter().map(AnyEvent::Order));
+        folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events.collect())
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(item(vec![received(1), received(2)]).quantity_received, 3);
+    let after = item(vec![
+        received(1),
+        received(2),
+        reversed(1, OrderStatus::PartiallyReceived),
+    ]);
+    assert_eq!((after.quantity_received, after.quantity_ordered), (2, 3));
+}
+
+#[test]
+fn history_has_a_word_for_everything_that_happens_to_an_order() {
+    let told = |event: Order| {
+        let event = recorded(BUYER, 9, AnyEvent::Order(event));
+        let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+        (row.event_type, row.event_description)
+    };
+    let is = |event: Order, word: &str, description: &str| {
+        assert_eq!(told(event), (word.to_owned(), description.to_owned()));
+    };
+    is(approved(), "approved", "Approved as revision 1");
+    is(Order::OrderPlaced {}, "ordered", "Placed with the suppliers");
+    is(received(3), "items-received", "Received 3 units of 1 item");
+    is(Order::OrderReceived {}, "received", "Received in full");
+    is(
+        reversed(3, OrderStatus::Ordered),
+        "receipt-reversed",
+        "Reversed the receipt of 3 units of 1 item; the order is ordered",
+    );
+    is(
+        Order::OrderClosedShort { open: lines(2) },
+        "closed-short",
+        "Closed short: 2 units of 1 item will not come",
+    );
+    is(
+        Order::OrderRejected {
+            revision: 1,
+            rejected_by: None,
+            notes: "nobody is left".to_owned(),
+        },
+        "rejected",
+        "Rejected as revision 1, and a draft again: nobody is left",
+    );
+    is(
+        Order::OrderCurrencyChanged {
+            currency: "USD".to_owned(),
+            was: "EUR".to_owned(),
+        },
+        "currency-changed",
+        "Changed the currency of all prices from EUR to USD",
+    );
+    is(
+        Order::OrderNoteChanged {
+            note: None,
+            was: Some("soon".to_owned()),
+        },
+        "note-changed",
+        "Took the note away",
+    );
+}
+
+#[test]
+fn a_submitted_order_waits_for_approval_with_its_total() {
+    let order = folded::<OrderRow>(BUYER, &STREAM, vec![drafted(), submitted()])
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (order.status, order.total),
+        (OrderStatus::PendingApproval, Some(Decimal::new(1500, 2)))
+    );
+    assert_eq!(
+        (order.created_by, order.created_at, order.updated_at),
+        (BUYER, at(1), at(2))
+    );
+}
+
+#[test]
+fn a_cancelled_order_gives_its_request_back() {
+    let events = vec![drafted(), AnyEvent::Order(Order::OrderCancelled {})];
+    let order = folded::<OrderRow>(BUYER, &STREAM, events).unwrap().unwrap();
+    assert_eq!((order.status, order.request_id), (OrderStatus::Cancelled, None));
+}
+
+#[test]
+fn changing_an_order_that_is_not_there_is_an_error() {
+    let missing = folded::<OrderRow>(BUYER, &STREAM, vec![submitted()]);
+    assert_eq!(missing, Err(FoldError::MissingRow { table: "orders" }));
+}
+
+#[test]
+fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
+    let nobody = folded::<OrderRow>(SYSTEM, &STREAM, vec![drafted_by(SYSTEM)]);
+    assert_eq!(
+        nobody,
+        Err(FoldError::NoUser {
+            table: "orders",
+            column: "created_by"
+        })
+    );
+}
+
+#[test]
+fn a_changed_item_keeps_when_it_was_added() {
+    let changed = Item { quantity: 5, ..item(1) };
+    let was = item(1).terms();
+    let events = vec![
+        drafted(),
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+    ];
+    let item = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events)
+        .unwrap()
+        .unwrap();
+    assert_eq!((item.quantity_ordered, item.created_at), (5, at(1)));
+    assert_eq!(item.json()["total_price"], json!("12.50"));
+}
+
+#[test]
+fn lines_keep_the_order_in_which_they_were_entered() {
+    let added = |id| AnyEvent::Order(Order::OrderItemAdded { item: item(id) });
+    let (changed, was) = (Item { quantity: 5, ..item(1) }, item(1).terms());
+    let item_id = Uuid::from_u128(2);
+    let events = [
+        drafted_with(vec![item(9), item(2), item(1)]),
+        added(8),
+        AnyEvent::Order(Order::OrderItemRemoved { item_id, was: None }),
+        added(4),
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+        AnyEvent::Order(received(1)),
+    ];
+    let place = |id: u128| {
+        let row = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(id), events.to_vec()).unwrap();
+        row.map(|row| (row.position, row.place))
+    };
+    assert_eq!(
+        [9, 2, 1, 8, 4].map(place),
+        [Some((1, 1)), None, Some((1, 3)), Some((2, 1)), Some((4, 1))]
+    );
+}
+
+#[test]
+fn a_removed_item_is_gone() {
+    let item_id = Uuid::from_u128(2);
+    let events = vec![
+        drafted(),
+        AnyEvent::Order(Order::OrderItemRemoved { item_id, was: None }),
+    ];
+    assert_eq!(folded::<OrderItemRow>(BUYER, &item_id, events), Ok(None));
+}
+
+#[test]
+fn history_tells_what_changed_in_an_item() {
+    let changed = Item { quantity: 5, ..item(1) };
+    let was = item(1).terms();
+    let event = recorded(
+        BUYER,
+        9,
+        AnyEvent::Order(Order::OrderItemChanged { item: changed, was }),
+    );
+    let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+    assert_eq!((row.id, row.event_type.as_str()), (event.event_id, "item-changed"));
+    assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");
+    assert_eq!(row.metadata["changed"], json!({ "quantity": { "old": 3, "new": 5 } }));
+}
+
+#[test]
+fn history_carries_the_reason_and_no_user_when_daybook_acted() {
+    let mut event = recorded(SYSTEM, 9, AnyEvent::Order(Order::OrderCancelled {}));
+    event.metadata.reason = Some("too late".to_owned());
+    let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+    assert_eq!((row.event_type.as_str(), row.user_id), ("cancelled", None));
+    assert_eq!(row.metadata, json!({ "reason": "too late" }));
+}
+
+#[test]
+fn a_level_of_several_streams_has_the_lowest_position_in_whichever_order_they_come() {
+    let opened = |position: i64| {
+        let stock = StockKey {
+            part_id: Uuid::from_u128(0x70),
+            variant_id: Some(Uuid::from_u128(u128::try_from(position).unwrap())),
+            location_id: Uuid::from_u128(0x10c),
+        };
+        let event = Stock::InventoryOpened {
+            stock,
+            department_id: Uuid::from_u128(0xd),
+            reorder_point: None,
+            reorder_quantity: None,
+        };
+        recorded(BUYER, position, AnyEvent::Inventory(event))
+    };
+    let level = |positions: [i64; 2]| {
+        let mut row: Option<StockLevelRow> = None;
+        for event in positions.map(opened) {
+            row = StockLevelRow::fold(row, &StockLevelRow::keys(&event)[0], &event).unwrap();
+        }
+        row.unwrap()
+    };
+    assert_eq!(level([3, 8]), level([8, 3]));
+    assert_eq!(level([8, 3]).position, 3);
+}
+
+#[test]
+fn a_struck_supplier_stays_and_comes_back_when_entered_again() {
+    let supplier = Supplier {
+        name: "Bolts".to_owned(),
+        contact_email: None,
+        contact_phone: None,
+        website: None,
+        lead_time_days: None,
+        is_preferred: false,
+    };
+    let entered = || AnyEvent::Supplier(Change::Entered(supplier.clone()));
+    let struck = || AnyEvent::Supplier(Change::Struck {});
+    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck()])
+        .unwrap()
+        .unwrap();
+    assert!(!row.is_active);
+    let row = folded::<SupplierRow>(BUYER, &STREAM, vec![entered(), struck(), entered()])
+        .unwrap()
+        .unwrap();
+    assert_eq!((row.is_active, row.created_at, row.updated_at), (true, at(1), at(3)));
+}
