@@ -28,9 +28,9 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use projections::audit;
-use domain::AnyEvent;
 use cloudwatcher::request;
+use domain::AnyEvent;
+use projections::audit;
 
 use projections::context::Context;
 use projections::projection::{Projection, of};

@@ -1,9 +1,9 @@
 //! Who works here, what they may do and where they belong.
 
 use chrono::{DateTime, Utc};
+use domain::{AnyEvent, Recorded, Sealed};
 use identity::sign_in;
 use identity::user::Event;
-use domain::{AnyEvent, Recorded, Sealed};
 use uuid::Uuid;
 
 use projections::fold::{FoldError, Project, actor, existing};
