@@ -5,8 +5,11 @@
 
 use std::time::{Duration, Instant};
 
+use domain::FactRef;
 use domain::fact::AnyState;
 use uuid::Uuid;
+
+use crate::BookError;
 
 /// What the states kept in memory may weigh together, in bytes.
 const CACHED_BYTES_MAX: u64 = 64 << 20;
@@ -30,6 +33,22 @@ pub struct Loaded {
     /// When the state must be forgotten because opened fields of a person went into it, at the latest
     /// [`crate::vault::PERSONAL_SECONDS_MAX`] after their key was read. `None` when there are no such fields.
     pub until: Option<Instant>,
+}
+
+impl Loaded {
+    /// A stream without events.
+    ///
+    /// # Errors
+    /// None in truth: no event is read.
+    pub fn unborn(fact: FactRef) -> Result<Self, BookError> {
+        Ok(Self {
+            state: (fact.fold)(&mut std::iter::empty())?,
+            sequence: 0,
+            tenant: None,
+            bytes: 0,
+            until: None,
+        })
+    }
 }
 
 /// How long states are kept. A later state of the same stream may still tell what an earlier one was opened for, so

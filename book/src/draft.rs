@@ -12,6 +12,15 @@ use crate::step::Decided;
 use crate::vault::earlier;
 use crate::{BookError, Step, Vault, claims};
 
+/// Whether fields that tell who a person is are sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sealing<'a> {
+    /// Under the person's key, which is made where there is none.
+    Under(&'a Vault),
+    /// They stay in plain, named as those that would be sealed: the draft is never appended.
+    Never(&'a Vault),
+}
+
 /// What the steps of one command have decided so far.
 #[derive(Default)]
 pub(crate) struct Draft {
@@ -53,7 +62,7 @@ impl Draft {
 
     pub async fn add(
         &mut self,
-        vault: &Vault,
+        sealing: Sealing<'_>,
         envelope: &Envelope,
         step: &Step,
         before: Loaded,
@@ -67,9 +76,13 @@ impl Draft {
         for event in decided.events {
             sequence += 1;
             let event_id = event::event_id(aggregate_type, stream, sequence);
-            let (payload, metadata) = match event.sealed.as_slice() {
-                [] => (event.payload, unsealed.clone()),
-                fields => {
+            let (payload, metadata) = match (event.sealed.as_slice(), sealing) {
+                ([], _) => (event.payload, unsealed.clone()),
+                (fields, Sealing::Never(_)) => {
+                    let named = fields.iter().map(|&(field, person)| (field.to_owned(), person));
+                    (event.payload, metadata(envelope, named.collect())?)
+                }
+                (fields, Sealing::Under(vault)) => {
                     let mut payload = serde_json::from_str(&event.payload)?;
                     let (sealed, sealed_until) = vault.seal(envelope.tenant, event_id, &mut payload, fields).await?;
                     until = earlier(until, sealed_until);
@@ -96,6 +109,7 @@ impl Draft {
                 metadata,
             });
         }
+        let (Sealing::Under(vault) | Sealing::Never(vault)) = sealing;
         let added = self
             .claims
             .add(vault.master(), envelope.tenant, aggregate_type, stream, decided.claims);

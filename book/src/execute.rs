@@ -1,12 +1,10 @@
 //! From command to receipt: load, decide, append, and again when the race was lost.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::fact::AnyState;
-use domain::{DecodeError, Facts};
-use postgres_es::PostgresEventRepository;
+use domain::{Contexts, DecodeError, Undecided};
 use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,11 +14,12 @@ use crate::answer::same_body;
 use crate::append::{self, Outcome};
 use crate::appender::Appender;
 use crate::cache::{Cache, Loaded};
-use crate::draft::Draft;
+use crate::draft::{Draft, Sealing};
 use crate::pace::Pace;
 use crate::pools::answered;
 use crate::progress::Progress;
-use crate::step::{self, Asker, Circumstances};
+use crate::step::{self, Circumstances};
+use crate::stream::Streams;
 use crate::trust::Trust;
 use crate::turns::Turns;
 use crate::{BookError, MasterKey, Step, Vault, facts};
@@ -30,21 +29,18 @@ pub use crate::step::Refusal;
 
 /// How often a command is decided anew after it lost a race, before the caller is told to retry.
 const RACES_MAX: usize = 20;
-/// Rounds of facts that lead to further facts: a department tree may be this deep.
-const FACT_ROUNDS_MAX: usize = 40;
-/// Streams that one command may read.
-const FACTS_MAX: usize = 4_000;
 
 /// The writing side of the book. Clones share one appender, one cache and one set of turns.
 #[derive(Debug, Clone)]
-pub struct Book(Arc<Inner>);
+pub struct Book(pub(crate) Arc<Inner>);
 
-struct Inner {
-    pool: PgPool,
-    repository: PostgresEventRepository,
-    vault: Vault,
+pub(crate) struct Inner {
+    pub pool: PgPool,
+    contexts: Contexts,
+    pub streams: Streams,
+    pub vault: Vault,
     appender: Appender,
-    cache: Cache,
+    pub cache: Cache,
     turns: Turns,
     pace: Pace,
     committed: Arc<Notify>,
@@ -59,13 +55,13 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Book {
-    /// A book over a pool of `daybook_writer`; starts its appender.
+    /// A book over a pool of `daybook_writer`, of these contexts' streams; starts its appender.
     #[must_use]
-    pub fn new(pool: PgPool, master: MasterKey) -> Self {
+    pub fn new(pool: PgPool, master: MasterKey, contexts: Contexts) -> Self {
         let pace = Pace::default();
         Self(Arc::new(Inner {
-            // We only ever read through it; it has no snapshots and never will, see Sourced.
-            repository: PostgresEventRepository::new(pool.clone()).with_tables("book.events", "book.snapshots"),
+            contexts,
+            streams: Streams::new(pool.clone()),
             vault: Vault::new(pool.clone(), master),
             appender: Appender::start(&pool, pace.clone()),
             pace,
@@ -76,6 +72,12 @@ impl Book {
             progress: Progress::default(),
             pool,
         }))
+    }
+
+    /// The contexts whose streams it knows.
+    #[must_use]
+    pub fn contexts(&self) -> &Contexts {
+        &self.0.contexts
     }
 
     #[must_use]
@@ -292,6 +294,28 @@ impl Inner {
         trust: Trust,
         left: &CancellationToken,
     ) -> Result<Option<Answer>, ExecuteError> {
+        let draft = self
+            .decide(envelope, steps, seed, trust, Sealing::Under(&self.vault))
+            .await?;
+        if left.is_cancelled() {
+            return Err(BookError::Abandoned.into());
+        }
+        match draft.clash() {
+            None => self.append(envelope, steps, draft).await,
+            Some(name) if trust.is_of_the_book() => Err(ExecuteError::Claimed { name: name.to_owned() }),
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// What the steps lead to, one after the other.
+    pub(crate) async fn decide(
+        &self,
+        envelope: &Envelope,
+        steps: &[Step],
+        seed: Uuid,
+        trust: Trust,
+        sealing: Sealing<'_>,
+    ) -> Result<Draft, ExecuteError> {
         let mut draft = Draft::default();
         for (index, step) in steps.iter().enumerate() {
             let before = match draft.latest(step.aggregate_type(), step.stream) {
@@ -316,24 +340,13 @@ impl Inner {
                 facts,
                 together: step::beside(steps, index),
             };
-            let decided = step
-                .command
-                .decide(&before.state, circumstances)
-                .await?
-                .map_err(ExecuteError::Refused)?;
+            let decided = step.command.decide(&before.state, circumstances).map_err(undecided)?;
             if trust == Trust::Unopened && decided.erased.is_empty() {
                 return Err(BookError::Abandoned.into());
             }
-            answered(draft.add(&self.vault, envelope, step, before, decided)).await?;
+            answered(draft.add(sealing, envelope, step, before, decided)).await?;
         }
-        if left.is_cancelled() {
-            return Err(BookError::Abandoned.into());
-        }
-        match draft.clash() {
-            None => self.append(envelope, steps, draft).await,
-            Some(name) if trust.is_of_the_book() => Err(ExecuteError::Claimed { name: name.to_owned() }),
-            Some(_) => Ok(None),
-        }
+        Ok(draft)
     }
 
     async fn append(&self, envelope: &Envelope, steps: &[Step], draft: Draft) -> Result<Option<Answer>, ExecuteError> {
@@ -382,119 +395,12 @@ impl Inner {
             Outcome::Claimed { name } => Err(ExecuteError::Claimed { name }),
         }
     }
+}
 
-    /// The stream that a step is sent to.
-    async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
-        let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
-        let cached = match self.cache.get(aggregate_type, stream) {
-            Some(cached) if trust.is_of_the_book() => self.unmoved(step, cached).await?,
-            cached => cached,
-        };
-        let loaded = match cached {
-            Some(loaded) => loaded,
-            None if trust == Trust::Guess => step.command.unborn(),
-            None => {
-                let is_blind = trust == Trust::Unopened;
-                let loading = step
-                    .command
-                    .load(&self.repository, &self.pool, &self.vault, stream, is_blind);
-                let loaded = answered(loading).await?;
-                if !is_blind {
-                    self.cache.put(aggregate_type, stream, loaded.clone());
-                }
-                loaded
-            }
-        };
-        match loaded.tenant {
-            Some(owner) if owner != tenant => Err(ExecuteError::NotFound { aggregate_type, stream }),
-            _ => Ok(loaded),
-        }
-    }
-
-    /// The cached state of a stream that goes on without end, if the book has no later event of it: many are
-    /// refused on one and the same state of a busy stream, and each by the book.
-    async fn unmoved(&self, step: &Step, cached: Loaded) -> Result<Option<Loaded>, ExecuteError> {
-        if !step.command.carries_forward() {
-            return Ok(None);
-        }
-        let last = answered(facts::last_sequence(&self.pool, step.aggregate_type(), step.stream)).await?;
-        Ok((last == cached.sequence).then_some(cached))
-    }
-
-    /// All facts of a step, in as many rounds as its decider asks for.
-    async fn all_facts(
-        &self,
-        envelope: &Envelope,
-        step: &Step,
-        state: &AnyState,
-        draft: &mut Draft,
-        trust: Trust,
-    ) -> Result<Facts, ExecuteError> {
-        let tenant = envelope.tenant;
-        let asker = Asker {
-            tenant,
-            by: envelope.actor,
-            at: envelope.at,
-        };
-        let mut facts = Facts::default();
-        let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
-        for _ in 0..FACT_ROUNDS_MAX {
-            let mut refs = step.command.reads(&asker, step.stream, state, &facts);
-            refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
-            if refs.is_empty() {
-                return Ok(facts);
-            }
-            if asked.len() > FACTS_MAX {
-                break;
-            }
-            for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust).await?) {
-                let let_through_at = step.let_through_at(fact.aggregate_type, fact.id);
-                if let Some(expected) = let_through_at.filter(|&expected| expected != loaded.sequence) {
-                    return Err(ExecuteError::Moved {
-                        expected,
-                        sequence: loaded.sequence,
-                    });
-                }
-                // An earlier step of the same command may have changed what this one reads.
-                let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
-                draft.read(fact.aggregate_type, fact.id, loaded.sequence);
-                if loaded.tenant == Some(tenant) {
-                    facts.insert(fact.aggregate_type, fact.id, loaded.state);
-                }
-            }
-        }
-        Err(BookError::Broken(format!("a decision wants to read more than {FACTS_MAX} streams")).into())
-    }
-
-    /// The named streams, from the cache where it has them and from the book in one query else.
-    async fn facts(&self, refs: &[domain::FactRef], trust: Trust) -> Result<Vec<Loaded>, BookError> {
-        let mut found: Vec<Option<Loaded>> = refs
-            .iter()
-            .map(|fact| {
-                if trust.is_of_the_book() {
-                    None
-                } else {
-                    self.cache.get(fact.aggregate_type, fact.id)
-                }
-            })
-            .collect();
-        let lacking: Vec<_> = refs
-            .iter()
-            .zip(&found)
-            .filter(|(_, found)| found.is_none())
-            .map(|(fact, _)| *fact)
-            .collect();
-        if !lacking.is_empty() {
-            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking, facts::Until::Now))
-                .await?
-                .into_iter();
-            for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-                *found = loaded.next();
-                if let Some(loaded) = found {
-                    self.cache.put(fact.aggregate_type, fact.id, loaded.clone());
-                }
-            }
-        }
-        Ok(found.into_iter().flatten().collect())
+fn undecided(undecided: Undecided) -> ExecuteError {
+    match undecided {
+        Undecided::Refused(refusal) => ExecuteError::Refused(refusal),
+        Undecided::Unwritable(error) => BookError::Decode(error).into(),
+        Undecided::Foreign(_) => BookError::Broken(undecided.to_string()).into(),
     }
 }

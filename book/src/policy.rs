@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::fact::AnyState;
-use domain::{AnyCommand, AnyEvent, FactRef, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
+use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
@@ -272,7 +272,7 @@ async fn carry_out(
     then: Option<DateTime<Utc>>,
     lead: Option<Lead<'_>>,
 ) -> Result<Reacted, BookError> {
-    let Some(event) = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())? else {
+    let Some(event) = book.contexts().decode(recorded)? else {
         return Ok(Reacted::default());
     };
     recorded.is_open()?;
@@ -326,8 +326,11 @@ async fn carry_out(
 
 /// The state of the event's stream right after it, where the policy wants it.
 async fn state(book: &Book, policy: &dyn Policy, recorded: &Recorded<AnyEvent>) -> Result<Option<AnyState>, BookError> {
-    match FactRef::named(&recorded.aggregate_type, recorded.stream) {
-        Some(fact) if policy.wants_state(recorded) => book.state_at(recorded.tenant_id, fact, recorded.sequence).await,
+    match book.contexts().aggregate(&recorded.aggregate_type) {
+        Some(aggregate) if policy.wants_state(recorded) => {
+            let fact = aggregate.fact(recorded.stream);
+            book.state_at(recorded.tenant_id, fact, recorded.sequence).await
+        }
         Some(_) | None => Ok(None),
     }
 }
@@ -402,17 +405,17 @@ pub(crate) async fn send(
 }
 
 fn step(Sending { stream, command }: Sending) -> Step {
-    Step::any(stream, command)
+    Step::new(stream, None, command)
 }
 
 /// A command as a timer keeps it.
 ///
 /// # Errors
 /// When this program knows no such command.
-pub(crate) fn kept(aggregate_type: &str, command: &str) -> Result<AnyCommand, BookError> {
-    AnyCommand::parse(aggregate_type, &serde_json::from_str(command)?)?.ok_or_else(|| {
-        BookError::Broken(format!(
-            "a timer is for {aggregate_type}, which this program does not know"
-        ))
-    })
+pub(crate) fn kept(contexts: &Contexts, aggregate_type: &str, command: &str) -> Result<AnyCommand, BookError> {
+    let unknown = |why: String| BookError::Broken(format!("a timer's command for {aggregate_type} is unknown: {why}"));
+    let aggregate = contexts.aggregate(aggregate_type);
+    let aggregate = aggregate.ok_or_else(|| unknown("this program has no such aggregate".to_owned()))?;
+    let command = serde_json::from_str(command)?;
+    aggregate.read(command).map_err(|error| unknown(error.to_string()))
 }

@@ -37,7 +37,7 @@ pub struct TimerWorker {
     pub pool: PgPool,
     pub book: Book,
     /// Timers of other policies are left to a program that knows them.
-    pub policies: &'static [&'static dyn Policy],
+    pub policies: Vec<&'static dyn Policy>,
 }
 
 struct Due {
@@ -160,7 +160,7 @@ impl TimerWorker {
     }
 
     async fn send(&self, due: &Due, lease: &Lease) -> Result<(), BookError> {
-        let command = policy::kept(&due.aggregate_type, &due.command)?;
+        let command = policy::kept(self.book.contexts(), &due.aggregate_type, &due.command)?;
         let sending = Sending::to(due.stream, command);
         let command_id = Uuid::new_v5(&due.timer, due.caused.event_id.as_bytes());
         // Whose clock is late must not decide that it is too early.

@@ -4,9 +4,11 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cqrs_es::Aggregate as _;
 use uuid::Uuid;
 
 use crate::event::Stored;
+use crate::sourced::Sourced;
 use crate::{Decider, DecodeError, event};
 
 /// A state of any kind, shared and immutable.
@@ -38,11 +40,11 @@ impl FactRef {
 }
 
 fn fold<'a, D: Decider>(events: &mut dyn Iterator<Item = Stored<'a>>) -> Result<AnyState, DecodeError> {
-    let mut state = D::default();
+    let mut sourced = Sourced(D::default());
     for stored in events {
-        state.evolve(&event::decode(&stored)?);
+        sourced.apply(event::decode(&stored)?);
     }
-    Ok(Arc::new(state))
+    Ok(Arc::new(sourced.0))
 }
 
 /// The facts of one decision. A stream without events, or of another tenant, is absent.

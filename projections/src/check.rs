@@ -20,7 +20,9 @@ pub fn statements(context: &Context) -> Vec<String> {
     let late = after
         .iter()
         .filter(|statement| statement.contains("create table") || statement.contains(';'));
-    found.extend(late.map(|statement| format!("this comes after rows and is not one statement without a table: {statement}")));
+    found.extend(
+        late.map(|statement| format!("this comes after rows and is not one statement without a table: {statement}")),
+    );
     let made = before
         .iter()
         .filter(|statement| is_table(statement) && !statement.contains(" partition of "));
@@ -41,7 +43,9 @@ pub fn rows(context: &Context) -> Vec<String> {
     match folded {
         Ok(tables) => {
             let empty = tables.into_iter().filter(|(_, rows)| rows.is_empty());
-            empty.map(|(table, _)| format!("the golden history leaves no row in {table}")).collect()
+            empty
+                .map(|(table, _)| format!("the golden history leaves no row in {table}"))
+                .collect()
         }
         Err(error) => vec![format!("the golden history cannot be folded: {error}")],
     }
@@ -54,14 +58,19 @@ pub fn reads(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
         Ok(stored) => stored,
         Err(error) => return vec![format!("the golden history cannot be read: {error}")],
     };
-    stored.into_iter().filter_map(|recorded| unread(context, kinds, recorded)).collect()
+    stored
+        .into_iter()
+        .filter_map(|recorded| unread(context, kinds, recorded))
+        .collect()
 }
 
 /// What is wrong with how the context reads the kind of one event.
 fn unread(context: &Context, kinds: &[Aggregate], recorded: Recorded<String>) -> Option<String> {
     let aggregate_type = recorded.aggregate_type.clone();
     let Some(kind) = kinds.iter().find(|kind| kind.aggregate_type == aggregate_type) else {
-        return Some(format!("the golden history has an event of {aggregate_type}, which is no kind of these"));
+        return Some(format!(
+            "the golden history has an event of {aggregate_type}, which is no kind of these"
+        ));
     };
     let event: AnyEvent = match kind.decode(&recorded.stored()) {
         Ok(event) => event,
@@ -72,5 +81,10 @@ fn unread(context: &Context, kinds: &[Aggregate], recorded: Recorded<String>) ->
     let wants = |projection: &&&dyn Projection| projection.folded(&event).map_or(true, |rows| !rows.is_empty());
     let projection = context.tables.iter().find(wants)?;
     let is_read = context.aggregate(&aggregate_type).is_some();
-    (!is_read).then(|| format!("{} posts {aggregate_type}, which the context does not read", projection.table().name))
+    (!is_read).then(|| {
+        format!(
+            "{} posts {aggregate_type}, which the context does not read",
+            projection.table().name
+        )
+    })
 }

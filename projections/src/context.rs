@@ -91,7 +91,10 @@ impl Context {
     ///
     /// # Errors
     /// The first event that cannot be folded.
-    pub fn folded(&self, events: &[Recorded<AnyEvent>]) -> Result<Vec<(&'static str, Vec<Map<String, Value>>)>, Unfolded> {
+    pub fn folded(
+        &self,
+        events: &[Recorded<AnyEvent>],
+    ) -> Result<Vec<(&'static str, Vec<Map<String, Value>>)>, Unfolded> {
         let mut tables = Vec::new();
         for projection in self.tables {
             tables.push((projection.table().name, projection.folded(events)?));

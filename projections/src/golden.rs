@@ -86,7 +86,10 @@ mod tests {
 
     #[test]
     fn a_context_reads_every_kind_of_stream_that_a_table_of_it_posts() {
-        assert_eq!(check::reads(&sample::CONTEXT, sample::CONTEXT.reads), Vec::<String>::new());
+        assert_eq!(
+            check::reads(&sample::CONTEXT, sample::CONTEXT.reads),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub mod projection;
 pub mod register;
 pub mod sql;
 
-pub mod context;
 pub mod check;
+pub mod context;
 pub mod golden;
 
 pub mod error;

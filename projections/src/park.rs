@@ -12,8 +12,8 @@ use crate::audit::Turn;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, execute, posting_connection};
-use crate::poster::Poster;
 use crate::page::{Page, Parked, Parking, Stream};
+use crate::poster::Poster;
 
 /// How long the server lets one page of a parked stream take, in seconds: it holds the checkpoint.
 const PAGE_SECONDS_MAX: u64 = 60;

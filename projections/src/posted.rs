@@ -44,10 +44,7 @@ impl Posted {
             here: AtomicBool::new(false),
             polling: Mutex::new(()),
         };
-        let contexts = contexts
-            .iter()
-            .map(|context| (context.name, progress()))
-            .collect();
+        let contexts = contexts.iter().map(|context| (context.name, progress())).collect();
         Self(Arc::new(Inner { pool, contexts }))
     }
 

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, posting_connection};
-use crate::poster::Poster;
 use crate::posted::Posted;
+use crate::poster::Poster;
 
 /// Events posted in one transaction.
 pub const PAGE_EVENTS_MAX: usize = 1_000;

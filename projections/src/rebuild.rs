@@ -18,9 +18,9 @@ pub use compare::{Difference, RowDifference};
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, loading_connection, posting_connection};
-use crate::poster::Poster;
 use crate::page::Parked;
 use crate::park;
+use crate::poster::Poster;
 
 /// A first generation of a book with more events than this is loaded, not posted.
 const POSTED_EVENTS_MAX: i64 = 50_000;

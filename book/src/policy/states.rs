@@ -100,9 +100,10 @@ impl States {
         recorded: &Recorded<AnyEvent>,
         payload_bytes: usize,
     ) -> Result<Option<AnyState>, BookError> {
-        let Some(fact) = FactRef::named(&recorded.aggregate_type, recorded.stream) else {
+        let Some(aggregate) = book.contexts().aggregate(&recorded.aggregate_type) else {
             return Ok(None);
         };
+        let fact = aggregate.fact(recorded.stream);
         let is_wanted = policy.wants_state(recorded);
         self.are_wanted.fetch_or(is_wanted, Ordering::Relaxed);
         let before = self.before(fact, recorded);

@@ -40,11 +40,7 @@ pub static CONTEXT: Context = Context {
         buyer::AGGREGATE,
         approval::AGGREGATE,
     ],
-    policies: &[
-        &policies::OrderApprovals,
-        &policies::OrderStock,
-        &policies::StockExpiry,
-    ],
+    policies: &[&policies::OrderApprovals, &policies::OrderStock, &policies::StockExpiry],
     history: include_str!("../golden/history.json"),
 };
 

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
-use projections::table::Scope;
 use projections::row;
+use projections::table::Scope;
 
 row! {
     /// One ask for approval of an order: a level, and the person who is to decide it.

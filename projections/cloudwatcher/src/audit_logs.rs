@@ -9,8 +9,8 @@ use uuid::Uuid;
 use projections::audit::{Audit, Entry};
 use projections::cell::{Json, Word};
 use projections::image::Image;
-use projections::table::Scope;
 use projections::row;
+use projections::table::Scope;
 
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
-use projections::table::Scope;
 use projections::row;
+use projections::table::Scope;
 
 row! {
     /// Where a file of a request, or of its response, is kept.
@@ -219,7 +219,11 @@ impl Project for DeviceConnectionRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        recorded.of::<DeviceConnection>().map(|_| recorded.stream).into_iter().collect()
+        recorded
+            .of::<DeviceConnection>()
+            .map(|_| recorded.stream)
+            .into_iter()
+            .collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {

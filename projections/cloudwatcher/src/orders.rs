@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
-use projections::table::Scope;
 use projections::row;
+use projections::table::Scope;
 
 row! {
     /// An order of parts.

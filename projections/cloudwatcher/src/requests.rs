@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use projections::cell::Word;
 use projections::fold::{FoldError, Project, actor, existing};
-use projections::table::Scope;
 use projections::row;
+use projections::table::Scope;
 
 row! {
     /// A request that a device sent. An archived request's row is gone.

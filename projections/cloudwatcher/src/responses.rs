@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
-use projections::table::Scope;
 use projections::row;
+use projections::table::Scope;
 
 row! {
     /// The response to a request, from when somebody begins to work on it. An archived request's is gone.

@@ -1,8 +1,8 @@
 //! Roles and what they permit.
 
 use chrono::{DateTime, Utc};
-use identity::role::{Event, Role};
 use domain::{AnyEvent, Recorded};
+use identity::role::{Event, Role};
 use uuid::Uuid;
 
 use projections::fold::{FoldError, Project, existing};

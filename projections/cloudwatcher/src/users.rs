@@ -1,9 +1,9 @@
 //! Who works here, what they may do and where they belong.
 
 use chrono::{DateTime, Utc};
+use domain::{AnyEvent, Recorded, Sealed};
 use identity::sign_in::{self, SignIns};
 use identity::user::{Event, User};
-use domain::{AnyEvent, Recorded, Sealed};
 use uuid::Uuid;
 
 use projections::fold::{FoldError, Project, actor, existing};

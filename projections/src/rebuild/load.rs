@@ -9,9 +9,9 @@ use tracing::warn;
 use super::{Phase, Work};
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, execute, loading_connection};
-use crate::poster::{self, Poster};
 use crate::page::{Page, Parked};
 use crate::park;
+use crate::poster::{self, Poster};
 use crate::sql;
 
 /// Events folded at once. More makes fewer statements, and fewer rows that are written twice. Large

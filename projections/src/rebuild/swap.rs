@@ -9,8 +9,8 @@ use tracing::warn;
 use super::{Phase, Work, load};
 use crate::error::PostError;
 use crate::generation::{Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
-use crate::poster::Poster;
 use crate::page::Page;
+use crate::poster::Poster;
 
 /// Events that are posted while the checkpoint is locked; with more to post, it waits for another turn.
 const LAST_EVENTS_MAX: i64 = 200;

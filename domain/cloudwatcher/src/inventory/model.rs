@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::tests::{LOCATION, PART, VARIANT, everything};
 use super::{Command, Consumption, Event, Inventory, Levels, Source, SourceKind, StockKey};
-use rehearsal::given::TENANT;
-use domain::{Decider as _, Facts, Ids, Request, Together};
 use books::{Books, Step};
+use domain::{Decider as _, Facts, Ids, Request, Together};
+use rehearsal::given::TENANT;
 
 /// Stock keys; the even ones are of one part, the odd ones of a variant of it.
 const KEYS: usize = 6;

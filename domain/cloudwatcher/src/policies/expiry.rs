@@ -113,8 +113,8 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::*;
-    use domain::Metadata;
     use crate::inventory::{Levels, StockKey};
+    use domain::Metadata;
     use rehearsal::given::state;
 
     const KEPT: Uuid = Uuid::from_u128(0x40);

@@ -3,8 +3,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::*;
-use domain::Metadata;
 use crate::approval::WhyVoid;
+use domain::Metadata;
 
 const ORDER: Uuid = Uuid::from_u128(0x1);
 const DRAFTER: Uuid = Uuid::from_u128(0x2);

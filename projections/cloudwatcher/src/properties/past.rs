@@ -15,13 +15,13 @@ use cloudwatcher::part_supplier::PartSupplier;
 use cloudwatcher::part_variant::PartVariant;
 use cloudwatcher::request::{DeviceRequest, Event as RequestEvent};
 use cloudwatcher::supplier::Supplier;
+use domain::register::Register;
+use domain::{AnyCommand, AnyEvent, Decider, Recorded, SYSTEM, Sending};
 use identity::department::Department;
 use identity::role::Role;
 use identity::sign_in::SignIns;
 use identity::user::{Event as UserEvent, User};
-use domain::register::Register;
 use rehearsal::{Circumstances, Rehearsal};
-use domain::{AnyCommand, AnyEvent, Decider, Recorded, SYSTEM, Sending};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

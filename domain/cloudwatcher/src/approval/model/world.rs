@@ -18,13 +18,13 @@ use crate::order::{self, Order};
 use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
-use rehearsal::given::TENANT;
-use identity::department::Department;
-use identity::role::{self, Role};
-use identity::user::{self, User};
 use domain::register::Register;
 use domain::{AnyCommand, AnyEvent, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
 use domain::{Refuse, SYSTEM, Sealed, Seen, Together};
+use identity::department::Department;
+use identity::role::{self, Role};
+use identity::user::{self, User};
+use rehearsal::given::TENANT;
 
 pub(super) const USERS: [Uuid; 5] = ids(0x10);
 pub(super) const DEPARTMENTS: [Uuid; 3] = ids(0x20);

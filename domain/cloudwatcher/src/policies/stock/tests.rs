@@ -11,9 +11,9 @@ use crate::location::Location;
 use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
+use domain::register::Register;
 use identity::department::Department;
 use identity::user::User;
-use domain::register::Register;
 use rehearsal::{Circumstances, Rehearsal, Unasked};
 
 const TENANT: Uuid = Uuid::from_u128(0x7e);

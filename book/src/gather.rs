@@ -1,0 +1,134 @@
+//! What a decision rests on: the stream that a command is sent to, and the facts that it reads.
+
+use std::collections::HashSet;
+
+use domain::Facts;
+use domain::fact::AnyState;
+use uuid::Uuid;
+
+use crate::cache::Loaded;
+use crate::draft::Draft;
+use crate::execute::Inner;
+use crate::pools::answered;
+use crate::step::Asker;
+use crate::trust::Trust;
+use crate::{BookError, Envelope, ExecuteError, Step, facts};
+
+/// Rounds of facts that lead to further facts: a department tree may be this deep.
+const FACT_ROUNDS_MAX: usize = 40;
+/// Streams that one command may read.
+const FACTS_MAX: usize = 4_000;
+
+impl Inner {
+    /// The stream that a step is sent to.
+    pub(crate) async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
+        let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        let cached = match self.cache.get(aggregate_type, stream) {
+            Some(cached) if trust.is_of_the_book() => self.unmoved(step, cached).await?,
+            cached => cached,
+        };
+        let loaded = match cached {
+            Some(loaded) => loaded,
+            None if trust == Trust::Guess => Loaded::unborn(step.fact())?,
+            None => {
+                let is_blind = trust == Trust::Unopened;
+                let loaded = answered(self.streams.load(&self.vault, step.fact(), is_blind)).await?;
+                if !is_blind {
+                    self.cache.put(aggregate_type, stream, loaded.clone());
+                }
+                loaded
+            }
+        };
+        match loaded.tenant {
+            Some(owner) if owner != tenant => Err(ExecuteError::NotFound { aggregate_type, stream }),
+            _ => Ok(loaded),
+        }
+    }
+
+    /// The cached state of a stream that goes on without end, if the book has no later event of it: many are
+    /// refused on one and the same state of a busy stream, and each by the book.
+    async fn unmoved(&self, step: &Step, cached: Loaded) -> Result<Option<Loaded>, ExecuteError> {
+        if step.fact().carries_forward.is_none() {
+            return Ok(None);
+        }
+        let last = answered(facts::last_sequence(&self.pool, step.aggregate_type(), step.stream)).await?;
+        Ok((last == cached.sequence).then_some(cached))
+    }
+
+    /// All facts of a step, in as many rounds as its decider asks for.
+    pub(crate) async fn all_facts(
+        &self,
+        envelope: &Envelope,
+        step: &Step,
+        state: &AnyState,
+        draft: &mut Draft,
+        trust: Trust,
+    ) -> Result<Facts, ExecuteError> {
+        let tenant = envelope.tenant;
+        let asker = Asker {
+            tenant,
+            by: envelope.actor,
+            at: envelope.at,
+        };
+        let mut facts = Facts::default();
+        let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
+        for _ in 0..FACT_ROUNDS_MAX {
+            let mut refs = step.command.reads(state, &asker, step.stream, &facts);
+            refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
+            if refs.is_empty() {
+                return Ok(facts);
+            }
+            if asked.len() > FACTS_MAX {
+                break;
+            }
+            for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust).await?) {
+                let let_through_at = step.let_through_at(fact.aggregate_type, fact.id);
+                if let Some(expected) = let_through_at.filter(|&expected| expected != loaded.sequence) {
+                    return Err(ExecuteError::Moved {
+                        expected,
+                        sequence: loaded.sequence,
+                    });
+                }
+                // An earlier step of the same command may have changed what this one reads.
+                let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
+                draft.read(fact.aggregate_type, fact.id, loaded.sequence);
+                if loaded.tenant == Some(tenant) {
+                    facts.insert(fact.aggregate_type, fact.id, loaded.state);
+                }
+            }
+        }
+        Err(BookError::Broken(format!("a decision wants to read more than {FACTS_MAX} streams")).into())
+    }
+
+    /// The named streams, from the cache where it has them and from the book in one query else.
+    pub(crate) async fn facts(&self, refs: &[domain::FactRef], trust: Trust) -> Result<Vec<Loaded>, BookError> {
+        let mut found: Vec<Option<Loaded>> = refs
+            .iter()
+            .map(|fact| {
+                if trust.is_of_the_book() {
+                    None
+                } else {
+                    self.cache.get(fact.aggregate_type, fact.id)
+                }
+            })
+            .collect();
+        let lacking: Vec<_> = refs
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| found.is_none())
+            .map(|(fact, _)| *fact)
+            .collect();
+        if !lacking.is_empty() {
+            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking, facts::Until::Now))
+                .await?
+                .into_iter();
+            for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+                *found = loaded.next();
+                if let Some(loaded) = found {
+                    self.cache.put(fact.aggregate_type, fact.id, loaded.clone());
+                }
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+}

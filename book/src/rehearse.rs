@@ -1,0 +1,100 @@
+//! What a command would lead to, without carrying it out.
+
+use domain::{Metadata, Recorded};
+use uuid::Uuid;
+
+use crate::append::Append;
+use crate::draft::Sealing;
+use crate::execute::Inner;
+use crate::pools::answered;
+use crate::trust::Trust;
+use crate::{Book, BookError, Envelope, ExecuteError, Step, StreamAnswer};
+
+/// What would happen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rehearsed {
+    pub streams: Vec<StreamAnswer>,
+    /// The events with their fields in plain. Their ids and those in them would be others, and they have no place in
+    /// the book: their position is 0.
+    pub events: Vec<Recorded<String>>,
+}
+
+impl Book {
+    /// What carrying out the steps as one would lead to now. Nothing is written, and no receipt is looked for or left;
+    /// a moment later it may be otherwise.
+    ///
+    /// # Errors
+    /// [`ExecuteError`], as [`Book::execute`] would have it. A value that somebody else holds, which the append finds
+    /// out else, is looked for.
+    pub async fn rehearse(&self, envelope: Envelope, steps: Vec<Step>) -> Result<Rehearsed, ExecuteError> {
+        let book = self.clone();
+        let deciding = async move { book.0.rehearse(&envelope, &steps).await };
+        match tokio::spawn(deciding).await {
+            Ok(rehearsed) => rehearsed,
+            Err(error) => Err(BookError::Broken(format!("deciding a command panicked: {error}")).into()),
+        }
+    }
+}
+
+impl Inner {
+    async fn rehearse(&self, envelope: &Envelope, steps: &[Step]) -> Result<Rehearsed, ExecuteError> {
+        let sealing = Sealing::Never(&self.vault);
+        let draft = self
+            .decide(envelope, steps, Uuid::new_v4(), Trust::Book, sealing)
+            .await?;
+        if let Some(name) = draft.clash() {
+            return Err(ExecuteError::Claimed { name: name.to_owned() });
+        }
+        let (streams, _, append) = draft.finish(envelope)?;
+        if let Some(name) = answered(self.held(&append)).await? {
+            return Err(ExecuteError::Claimed { name });
+        }
+        let events = append.events.into_iter().map(|event| {
+            let metadata: Metadata = serde_json::from_str(&event.metadata)?;
+            Ok::<_, BookError>(Recorded {
+                position: 0,
+                event_id: event.event_id,
+                tenant_id: envelope.tenant,
+                aggregate_type: event.aggregate_type.to_owned(),
+                stream: event.stream,
+                sequence: event.sequence,
+                event_type: event.event_type,
+                event_version: event.event_version,
+                metadata,
+                at: envelope.at,
+                recorded_at: envelope.at,
+                event: event.payload,
+            })
+        });
+        let events = events.collect::<Result<_, _>>()?;
+        Ok(Rehearsed { streams, events })
+    }
+
+    /// A claim that the command takes and another stream holds, as the append would find it.
+    async fn held(&self, append: &Append) -> Result<Option<String>, BookError> {
+        let taken = || append.claims.iter().filter(|claim| claim.takes);
+        let given = |claim: &crate::claims::Claim| {
+            let is_it = |other: &&crate::claims::Claim| {
+                !other.takes && other.name == claim.name && other.digest == claim.digest
+            };
+            append.claims.iter().any(|other| is_it(&other))
+        };
+        for claim in taken().filter(|claim| !given(claim)) {
+            let holder = sqlx::query_scalar(
+                "select name from book.claims where tenant_id = $1 and name = $2 and digest = $3
+                 and (aggregate_type, aggregate_id) <> ($4, $5)",
+            )
+            .bind(append.tenant)
+            .bind(claim.name)
+            .bind(&claim.digest)
+            .bind(claim.aggregate_type)
+            .bind(claim.stream.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+            if holder.is_some() {
+                return Ok(holder);
+            }
+        }
+        Ok(None)
+    }
+}
