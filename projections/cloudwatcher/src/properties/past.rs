@@ -211,8 +211,8 @@ impl Past {
 
     /// The receipt of the order that was booked last.
     fn receipt(&self, order: Uuid) -> Uuid {
-        let of_receipt = |recorded: &Recorded<AnyEvent>| match &recorded.event {
-            AnyEvent::Order(OrderEvent::OrderItemsReceived { receipt_id, .. }) if recorded.stream == order => {
+        let of_receipt = |recorded: &Recorded<AnyEvent>| match recorded.of::<Order>() {
+            Some(OrderEvent::OrderItemsReceived { receipt_id, .. }) if recorded.stream == order => {
                 Some(*receipt_id)
             }
             _ => None,
@@ -222,12 +222,8 @@ impl Past {
 
     /// The file of the request that was attached last.
     fn file(&self, request: Uuid) -> Uuid {
-        let of_file = |recorded: &Recorded<AnyEvent>| match &recorded.event {
-            AnyEvent::DeviceRequest(RequestEvent::RequestFileAttached { file_id, .. })
-                if recorded.stream == request =>
-            {
-                Some(*file_id)
-            }
+        let of_file = |recorded: &Recorded<AnyEvent>| match recorded.of::<DeviceRequest>() {
+            Some(RequestEvent::RequestFileAttached { file_id, .. }) if recorded.stream == request => Some(*file_id),
             _ => None,
         };
         self.events.iter().rev().find_map(of_file).unwrap_or_default()
