@@ -11,13 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::currency;
-use identity::department::Department;
 use domain::register::{Kind, Register};
 use domain::text::{self, Unfit};
 use domain::{Decider, FactRef, Facts, money};
+use identity::department::Department;
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<ApprovalPolicy>>("approval-policies");
+pub const AGGREGATE: domain::Aggregate =
+    domain::Aggregate::of::<domain::register::Register<ApprovalPolicy>>("approval-policies");
 
 /// Levels of approval that an order can need.
 pub const LEVELS_MAX: i32 = 5;

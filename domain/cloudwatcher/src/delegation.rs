@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use identity::department::Department;
-use identity::user::User;
 use domain::register::Register;
 use domain::text::Unfit;
 use domain::{Asking, Class, Decider, FactRef, Refuse, Request, money, stored_by_variant, text};
+use identity::department::Department;
+use identity::user::User;
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Delegations>("delegations");

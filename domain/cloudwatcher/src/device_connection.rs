@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::ConnectionType;
 use super::request::DEVICE_ID_CHARS_MAX;
-use identity::user::User;
 use domain::text::{self, Unfit};
 use domain::{Asking, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
+use identity::user::User;
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<DeviceConnection>("device-connections");

@@ -13,7 +13,8 @@ use domain::text::{self, Unfit};
 use domain::{Decider, Facts};
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<DevicePolicy>>("device-policies");
+pub const AGGREGATE: domain::Aggregate =
+    domain::Aggregate::of::<domain::register::Register<DevicePolicy>>("device-policies");
 
 /// Minutes within which a request without a key repeats an equal one: up to thirty days.
 pub const DEDUP_WINDOW_MINUTES_MAX: i32 = 43_200;

@@ -17,6 +17,9 @@ pub mod policies;
 pub mod request;
 pub mod supplier;
 
+#[cfg(test)]
+mod golden;
+
 use domain::Context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,11 +43,7 @@ pub static CONTEXT: Context = Context {
         buyer::AGGREGATE,
         approval::AGGREGATE,
     ],
-    policies: &[
-        &policies::OrderApprovals,
-        &policies::OrderStock,
-        &policies::StockExpiry,
-    ],
+    policies: &[&policies::OrderApprovals, &policies::OrderStock, &policies::StockExpiry],
     history: include_str!("../golden/history.json"),
 };
 

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use identity::department::Department;
 use domain::register::{Kind, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
+use identity::department::Department;
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<Location>>("locations");

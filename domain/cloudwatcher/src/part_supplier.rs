@@ -15,7 +15,8 @@ use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<PartSupplier>>("part-suppliers");
+pub const AGGREGATE: domain::Aggregate =
+    domain::Aggregate::of::<domain::register::Register<PartSupplier>>("part-suppliers");
 
 /// Characters of the supplier's own code for the part.
 pub const SKU_CHARS_MAX: usize = 100;

@@ -13,7 +13,8 @@ use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<PartVariant>>("part-variants");
+pub const AGGREGATE: domain::Aggregate =
+    domain::Aggregate::of::<domain::register::Register<PartVariant>>("part-variants");
 
 /// Characters of a variant's code.
 pub const VARIANT_CODE_CHARS_MAX: usize = 50;

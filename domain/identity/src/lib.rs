@@ -5,12 +5,20 @@ pub mod role;
 pub mod sign_in;
 pub mod user;
 
+#[cfg(test)]
+mod golden;
+
 use domain::Context;
 
 /// The prelude of all contexts: who there is, and what they may do.
 pub static CONTEXT: Context = Context {
     name: "identity",
-    aggregates: &[user::AGGREGATE, sign_in::AGGREGATE, role::AGGREGATE, department::AGGREGATE],
+    aggregates: &[
+        user::AGGREGATE,
+        sign_in::AGGREGATE,
+        role::AGGREGATE,
+        department::AGGREGATE,
+    ],
     policies: &[],
     history: include_str!("../golden/history.json"),
 };

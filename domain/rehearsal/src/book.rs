@@ -104,14 +104,6 @@ impl Rehearsal {
         Ok(self.events.len() - before.0)
     }
 
-    /// As [`Rehearsal::ask`], for one command.
-    ///
-    /// # Errors
-    /// [`Unasked`]; then nothing happened.
-    pub fn ask_one(&mut self, stream: Uuid, command: AnyCommand, occasion: &Occasion<'_>) -> Result<usize, Unasked> {
-        self.ask(&[Sending::to(stream, command)], occasion)
-    }
-
     /// Appends an event that no command makes any more, as an earlier program wrote it.
     ///
     /// # Errors
@@ -367,6 +359,3 @@ pub fn sending<D: Decider>(stream: Uuid, command: &Value) -> Sending {
         parsed.unwrap_or_else(|error| panic!("{}: {command}: {error}", D::TYPE)),
     )
 }
-
-#[cfg(test)]
-mod tests;

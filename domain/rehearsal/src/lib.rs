@@ -2,7 +2,6 @@
 //! and what must hold for every kind of stream.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "whatever goes wrong here fails the test that called it"
 )]
 

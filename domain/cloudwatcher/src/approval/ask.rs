@@ -7,10 +7,10 @@ use super::decide::order;
 use super::route::{self, Routing, Seat};
 use super::split;
 use super::{Approval, Asked, Command, Event, Pending, Refusal, WhyVoid};
-use domain::Request;
 use crate::OrderStatus;
 use crate::approval_policy::ApprovalPolicy;
 use crate::order::Order;
+use domain::Request;
 
 impl Approval {
     /// What is asked when an order waits at this revision; nothing when it was asked already.

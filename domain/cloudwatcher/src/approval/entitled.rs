@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{OpenLevel, Pending, Refusal, route};
-use domain::Facts;
 use crate::delegation::Delegations;
+use domain::Facts;
 
 impl Pending {
     /// In whose place `by` decides the open level: nobody's when they are the named approver.

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::approval_policy::ApprovalPolicy;
 use crate::order::Submitted;
+use domain::register::Register;
+use domain::{FactRef, Facts};
 use identity::department::{self, Department};
 use identity::role::Role;
 use identity::user::User;
-use domain::register::Register;
-use domain::{FactRef, Facts};
 
 /// The permission without which nobody approves an order.
 pub const PERMISSION: &str = "orders.approve";

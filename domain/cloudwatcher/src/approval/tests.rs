@@ -15,12 +15,12 @@ use serde_json::json;
 use super::*;
 use crate::order::{Content, Item, Order, Submitted};
 use crate::{OrderType, approval_policy::ApprovalPolicy};
-use rehearsal::given::{Given, STREAM, TENANT, drawn, given, state};
+use domain::register::Register;
+use domain::{Facts, Sealed};
 use identity::department::Department;
 use identity::role::{self, Role};
 use identity::user::{self, User};
-use domain::register::Register;
-use domain::{Facts, Sealed};
+use rehearsal::given::{Given, STREAM, TENANT, drawn, given, state};
 
 const DRAFTER: Uuid = Uuid::from_u128(0x10);
 const SUBMITTER: Uuid = Uuid::from_u128(0x11);

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use rehearsal::given::{TENANT, given};
 use domain::register::{Change, Command, Refusal};
+use rehearsal::given::{TENANT, given};
 
 const STORE: Uuid = Uuid::from_u128(0x100);
 const COMPANY: Uuid = Uuid::from_u128(0x101);

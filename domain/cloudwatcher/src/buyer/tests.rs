@@ -1,7 +1,7 @@
 use super::*;
-use domain::Facts;
 use crate::OrderType;
 use crate::order::Content;
+use domain::Facts;
 use rehearsal::given::{Given, STREAM, given, state};
 
 const ORDER: Uuid = Uuid::from_u128(0x10);

@@ -2,9 +2,9 @@ use chrono::DateTime;
 use serde_json::json;
 
 use super::*;
-use rehearsal::given::{STREAM, drawn, given, state};
-use identity::user;
 use domain::{Facts, Sealed};
+use identity::user;
+use rehearsal::given::{STREAM, drawn, given, state};
 
 const BEN: Uuid = Uuid::from_u128(0x10);
 const STORE: Uuid = Uuid::from_u128(0x20);

@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::*;
 use domain::Facts;
-use rehearsal::given::{given, state};
 use identity::user;
+use rehearsal::given::{given, state};
 
 const USER: Uuid = Uuid::from_u128(0x11);
 const NOON: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_614_400_000_000_000);

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use rehearsal::given::{TENANT, given};
 use domain::register::{Change, Command, Refusal};
+use rehearsal::given::{TENANT, given};
 
 type Policies = Register<DevicePolicy>;
 

@@ -8,9 +8,9 @@ use super::{Command, Event, Inventory, Record, Refusal, StockKey, reorder};
 use crate::location::Location;
 use crate::order::Order;
 use crate::part_supplier::PartSupplier;
-use identity::user::User;
 use domain::register::Register;
 use domain::{Asking, Decider, FactRef, Request};
+use identity::user::User;
 
 impl Decider for Inventory {
     const TYPE: &'static str = "cloudwatcher.inventory";

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::OrderStatus;
 use crate::order::Order;
-use identity::user::User;
 use domain::text::{self, Unfit};
 use domain::{Request, SYSTEM};
+use identity::user::User;
 
 /// What giving goods out leaves, and for what they are.
 pub(super) struct Taken {

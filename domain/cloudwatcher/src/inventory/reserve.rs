@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::moves::{order_of, quantity};
 use super::{Command, Event, Levels, RESERVATIONS_MAX, RESERVED_FOR_MAX, Record, Refusal, Reservation, Source};
-use domain::Request;
 use crate::order::Order;
+use domain::Request;
 
 impl Record {
     pub(super) fn reserved(

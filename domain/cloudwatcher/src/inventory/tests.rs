@@ -14,9 +14,9 @@ use super::{Event, Inventory, Levels, Source, SourceKind, StockKey};
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
-use rehearsal::given::{Given, TENANT, given};
 use domain::register::Register;
 use domain::{Facts, Refuse as _};
+use rehearsal::given::{Given, TENANT, given};
 
 pub(super) const PART: Uuid = Uuid::from_u128(0x10);
 pub(super) const VARIANT: Uuid = Uuid::from_u128(0x11);

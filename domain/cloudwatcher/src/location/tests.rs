@@ -1,7 +1,7 @@
 use super::*;
 use domain::Decider as _;
-use rehearsal::given::{Given, given, long};
 use domain::register::{Change, Command, Refusal};
+use rehearsal::given::{Given, given, long};
 
 const GARAGES: Uuid = Uuid::from_u128(1);
 const STORES: Uuid = Uuid::from_u128(2);

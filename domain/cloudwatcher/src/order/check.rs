@@ -18,10 +18,10 @@ use crate::part::Part;
 use crate::part_variant::PartVariant;
 use crate::request::DeviceRequest;
 use crate::supplier::Supplier;
-use identity::department::Department;
 use domain::register::{Kind, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
+use identity::department::Department;
 
 /// A line's total stays below this: the column is `decimal(12, 2)`.
 const LINE_TOTAL_BELOW: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);

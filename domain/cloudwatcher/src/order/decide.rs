@@ -11,9 +11,9 @@ use crate::OrderStatus;
 use crate::approval::{Approval, Verdict};
 use crate::location::Location;
 use crate::request::DeviceRequest;
-use identity::department::Department;
 use domain::register::Register;
 use domain::{Asking, ClaimChange, Decider, FactRef, Request};
+use identity::department::Department;
 
 impl Decider for Order {
     const TYPE: &'static str = "cloudwatcher.order";

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cqrs_es::DomainEvent as _;
+use domain::DomainEvent as _;
 use proptest::prelude::*;
 
 use super::tests::{draft, granted_for, known, rejected_for, wanted};
 use super::*;
 use crate::approval::Approval;
 use domain::event::Stored;
-use rehearsal::given::{STREAM, TENANT};
 use domain::{ClaimChange, Decider, FactRef, Facts, Ids, Request, Together, event};
+use rehearsal::given::{STREAM, TENANT};
 
 /// What is asked; items are meant by their place, so that many sequences meet one that exists.
 #[derive(Debug, Clone)]

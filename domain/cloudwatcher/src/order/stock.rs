@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Content, Event, Item, Order, Quantity, Refusal, Submitted, Terms};
-use domain::SYSTEM;
 use crate::OrderType;
 use crate::inventory::StockKey;
+use domain::SYSTEM;
 
 /// Lines of bookings after which no further booking is tried again by the same command: what one event can hold.
 const RETRIED_LINES_MAX: usize = 1_500;

@@ -8,18 +8,18 @@ mod receipts;
 mod stored;
 
 use super::*;
-use domain::Facts;
 use crate::approval::{self, Approval};
 use crate::part::Part;
 use crate::part_variant::PartVariant;
 use crate::request::{self, DeviceRequest};
 use crate::supplier::Supplier;
-use rehearsal::given::{BY, STREAM, drawn, state};
+use domain::Facts;
+use domain::register::Register;
+use domain::{Class, Refuse as _, Sealed};
 use identity::department::Department;
 use identity::role::{self, Role};
 use identity::user::{self, User};
-use domain::register::Register;
-use domain::{Class, Refuse as _, Sealed};
+use rehearsal::given::{BY, STREAM, drawn, state};
 use serde_json::json;
 
 const STORE: Uuid = Uuid::from_u128(0x1);

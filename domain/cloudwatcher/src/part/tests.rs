@@ -1,6 +1,6 @@
 use super::*;
-use rehearsal::given::{given, long, releases, takes};
 use domain::register::{Change, Command, Refusal, Register};
+use rehearsal::given::{given, long, releases, takes};
 
 type Parts = Register<Part>;
 

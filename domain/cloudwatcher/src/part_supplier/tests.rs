@@ -1,6 +1,6 @@
 use super::*;
-use rehearsal::given::{given, long, releases, takes};
 use domain::register::{Change, Command, Refusal};
+use rehearsal::given::{given, long, releases, takes};
 use serde_json::json;
 
 const PART: Uuid = Uuid::from_u128(0x1);

@@ -1,6 +1,6 @@
 use super::*;
-use rehearsal::given::{given, takes};
 use domain::register::{Change, Command, Refusal};
+use rehearsal::given::{given, takes};
 use serde_json::json;
 
 const PART: Uuid = Uuid::from_u128(0x1);

@@ -113,8 +113,8 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::*;
-    use domain::Metadata;
     use crate::inventory::{Levels, StockKey};
+    use domain::Metadata;
     use rehearsal::given::state;
 
     const KEPT: Uuid = Uuid::from_u128(0x40);
@@ -184,7 +184,12 @@ mod tests {
 
     #[test]
     fn the_policy_is_one_of_the_list_and_reads_stock() {
-        assert!(domain::POLICIES.iter().any(|policy| policy.name() == "stock-expiry"));
+        assert!(
+            crate::CONTEXT
+                .policies
+                .iter()
+                .any(|policy| policy.name() == "stock-expiry")
+        );
         assert_eq!(StockExpiry.reads(), ["cloudwatcher.inventory"]);
     }
 

@@ -9,8 +9,8 @@ use super::{
     Command, DECISIONS_MAX, DeviceRequest, Event, FILES_MAX, File, METADATA_KEYS_MAX, Metadata, Progress, Refusal,
     Response,
 };
-use domain::Request;
 use crate::{FileType, RequestStatus, ResponseStatus, SyncStatus};
+use domain::Request;
 
 /// The names of the rows that an archived request leaves behind.
 pub(super) struct Rows {

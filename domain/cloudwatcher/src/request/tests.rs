@@ -9,9 +9,9 @@ mod stored;
 use serde_json::{Value, json};
 
 use super::*;
-use rehearsal::given::{given, long, state};
 use domain::text::Unfit;
 use domain::{Decider as _, canonical};
+use rehearsal::given::{given, long, state};
 
 /// 2026-01-05T12:00:00Z.
 const NOON: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_614_400_000_000_000);

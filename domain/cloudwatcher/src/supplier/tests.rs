@@ -1,7 +1,7 @@
 use super::*;
-use rehearsal::given::{given, long};
 use domain::register::{Change, Command, Refusal, Register};
 use domain::{Class, Refuse};
+use rehearsal::given::{given, long};
 
 type Suppliers = Register<Supplier>;
 

@@ -1,8 +1,8 @@
 use super::*;
-use rehearsal::given::{STREAM, given, long, state};
 use crate::user;
 use domain::register::{Change, Command, Refusal};
 use domain::{Decider, Sealed};
+use rehearsal::given::{STREAM, given, long, state};
 
 const PARENT: Uuid = Uuid::from_u128(0x100);
 const MANAGER: Uuid = Uuid::from_u128(0x200);

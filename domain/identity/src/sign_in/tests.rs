@@ -1,7 +1,7 @@
 use super::*;
-use rehearsal::given::{STREAM, given, state};
 use crate::user::Event as UserEvent;
 use domain::{Event as _, Facts, Sealed};
+use rehearsal::given::{STREAM, given, state};
 
 fn registered() -> UserEvent {
     UserEvent::UserRegistered {

@@ -1,9 +1,9 @@
 use super::*;
-use rehearsal::given::{STREAM, drawn, given, long, releases, state, takes};
 use crate::department::Department;
 use crate::role::{self, Role};
 use domain::register::Register;
 use domain::{Decider as _, Event as _, Facts};
+use rehearsal::given::{STREAM, drawn, given, long, releases, state, takes};
 
 const ROLE: Uuid = Uuid::from_u128(0x10);
 const STORE: Uuid = Uuid::from_u128(0x20);

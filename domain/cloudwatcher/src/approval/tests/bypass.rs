@@ -1,8 +1,8 @@
 //! The side doors that approvals are bypassed by elsewhere, all shut.
 
 use super::*;
-use domain::SYSTEM;
 use crate::delegation::{self, Delegations};
+use domain::SYSTEM;
 use domain::{Class, Refuse};
 
 #[track_caller]

@@ -1,9 +1,9 @@
 //! Approving and rejecting, by those who are asked.
 
 use super::*;
-use rehearsal::given::long;
 use domain::text::Unfit;
 use domain::{Class, Decider, Refuse};
+use rehearsal::given::long;
 
 #[test]
 fn the_named_manager_approves_and_the_next_level_is_asked() {

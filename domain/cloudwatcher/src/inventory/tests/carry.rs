@@ -6,8 +6,8 @@ use crate::inventory::{
     Command, ENDED_REMEMBERED, EVENTS_CARRIED_MIN, Event, Inventory, Levels, ORDERS_EXPECTED_MAX, RESERVATIONS_MAX,
     STOCK_MAX, StockKey, Suggestion,
 };
-use rehearsal::given::state;
 use domain::{Decider, event};
+use rehearsal::given::state;
 
 /// Bytes that an event with all its metadata may take in the book, less what metadata may take.
 const BYTES_MAX: usize = (256 << 10) - (16 << 10);

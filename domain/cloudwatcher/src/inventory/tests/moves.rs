@@ -5,9 +5,9 @@ use super::{KEPT, NEWER, ORDER, REQUEST, STOCK, levels, now, received, reserved,
 use crate::inventory::{
     Command, Consumption, Event, NOTES_CHARS_MAX, Refusal, STOCK_MAX, Source, SourceKind, Uncovered,
 };
-use rehearsal::given::{BY, drawn, long};
 use domain::text::Unfit;
 use domain::{Facts, SYSTEM};
+use rehearsal::given::{BY, drawn, long};
 
 const OTHER_ORDER: Source = Source {
     kind: SourceKind::Order,

@@ -1,11 +1,11 @@
 use uuid::Uuid;
 
 use super::{DEPARTMENT, LOCATION, PART, STOCK, VARIANT, everything, levels, location, received, stocked};
-use domain::Decider as _;
 use crate::inventory::{Command, Event, Inventory, Refusal, STOCK_MAX, StockKey};
-use rehearsal::given::{Given, TENANT, given};
+use domain::Decider as _;
 use domain::register::Register;
 use domain::text::Unfit;
+use rehearsal::given::{Given, TENANT, given};
 
 fn open(stock: StockKey) -> Command {
     Command::Open {

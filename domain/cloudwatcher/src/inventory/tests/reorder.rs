@@ -3,13 +3,13 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{PART, STOCK, VARIANT, levels, received, reordered, stocked};
-use domain::Facts;
 use crate::OrderType;
 use crate::inventory::{Command, Event, Inventory, Levels, Refusal, Suggestion};
 use crate::order::{self, NewItem, NewOrder, Order};
 use crate::part_supplier::PartSupplier;
-use rehearsal::given::{Given, drawn};
+use domain::Facts;
 use domain::register::Register;
+use rehearsal::given::{Given, drawn};
 
 const SUGGESTION: Uuid = Uuid::from_u128(0x70);
 const ORDER_ID: Uuid = Uuid::from_u128(0x50);

@@ -2,11 +2,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{KEPT, REQUEST, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
-use crate::inventory::{
-    Command, ENDED_REMEMBERED, Event, RESERVATIONS_MAX, RESERVED_FOR_MAX, Refusal, STOCK_MAX,
-};
-use rehearsal::given::drawn;
+use crate::inventory::{Command, ENDED_REMEMBERED, Event, RESERVATIONS_MAX, RESERVED_FOR_MAX, Refusal, STOCK_MAX};
 use domain::text::Unfit;
+use rehearsal::given::drawn;
 
 fn reserve(reservation_id: Option<Uuid>, quantity: i32) -> Command {
     Command::Reserve {

@@ -1,8 +1,8 @@
 //! What an order may say.
 
 use super::*;
-use rehearsal::given::{given, long, takes};
 use domain::text::Unfit;
+use rehearsal::given::{given, long, takes};
 
 #[test]
 fn an_order_is_drafted_with_an_id_for_every_item_and_takes_its_request() {

@@ -228,9 +228,10 @@ fn a_change_that_reopens_must_pass_what_submitting_checks() {
         .with_facts(known())
         .by(MANAGER)
         .when(change(Some(4), None))
-        .refused(Refusal::NoRoute(
-            crate::approval::route::NoRoute::NoApprover { level: 1, levels: 1 },
-        ));
+        .refused(Refusal::NoRoute(crate::approval::route::NoRoute::NoApprover {
+            level: 1,
+            levels: 1,
+        }));
     // Less needs nobody's approval, so it may come from anybody and name what is struck.
     keeps(&[drafted(1), submitted()], change(Some(1), None));
 }

@@ -1,9 +1,9 @@
 //! What may happen to an order, and when.
 
 use super::*;
+use crate::approval::route::NoRoute;
 use domain::Decider;
 use domain::SYSTEM;
-use crate::approval::route::NoRoute;
 use rehearsal::given::{given, releases};
 
 #[test]

@@ -1,8 +1,8 @@
 //! What comes of an order, and what does not.
 
 use super::*;
-use rehearsal::given::{given, releases};
 use domain::text::Unfit;
+use rehearsal::given::{given, releases};
 
 fn receive(lines: Vec<Quantity>) -> Command {
     Command::Receive { lines }

@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 
 use super::*;
-use domain::Facts;
 use crate::device_policy::DevicePolicy;
 use crate::request::identity::Window;
-use rehearsal::given::TENANT;
+use domain::Facts;
 use domain::register::Register;
+use rehearsal::given::TENANT;
 
 /// The length of the window in these tests.
 const WINDOW_MINUTES: i32 = 60;
