@@ -180,7 +180,11 @@ fn an_approved_order_says_by_whom_and_when_until_it_goes_back() {
 
 #[test]
 fn an_order_stands_where_its_receipts_leave_it() {
-    let status = |events: Vec<Order>| order_after([approved(), Order::OrderPlaced {}].into_iter().chain(events)).status.0;
+    let status = |events: Vec<Order>| {
+        order_after([approved(), Order::OrderPlaced {}].into_iter().chain(events))
+            .status
+            .0
+    };
     assert_eq!(status(vec![]), OrderStatus::Ordered);
     assert_eq!(status(vec![received(1)]), OrderStatus::PartiallyReceived);
     assert_eq!(
@@ -324,10 +328,7 @@ fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
 fn a_changed_item_keeps_when_it_was_added() {
     let changed = Item { quantity: 5, ..item(1) };
     let was = item(1).terms();
-    let events = vec![
-        drafted(),
-        of_order(Order::OrderItemChanged { item: changed, was }),
-    ];
+    let events = vec![drafted(), of_order(Order::OrderItemChanged { item: changed, was })];
     let item = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events)
         .unwrap()
         .unwrap();
@@ -361,10 +362,7 @@ fn lines_keep_the_order_in_which_they_were_entered() {
 #[test]
 fn a_removed_item_is_gone() {
     let item_id = Uuid::from_u128(2);
-    let events = vec![
-        drafted(),
-        of_order(Order::OrderItemRemoved { item_id, was: None }),
-    ];
+    let events = vec![drafted(), of_order(Order::OrderItemRemoved { item_id, was: None })];
     assert_eq!(folded::<OrderItemRow>(BUYER, &item_id, events), Ok(None));
 }
 
@@ -372,11 +370,7 @@ fn a_removed_item_is_gone() {
 fn history_tells_what_changed_in_an_item() {
     let changed = Item { quantity: 5, ..item(1) };
     let was = item(1).terms();
-    let event = recorded(
-        BUYER,
-        9,
-        of_order(Order::OrderItemChanged { item: changed, was }),
-    );
+    let event = recorded(BUYER, 9, of_order(Order::OrderItemChanged { item: changed, was }));
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
     assert_eq!((row.id, row.event_type.as_str()), (event.event_id, "item-changed"));
     assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");

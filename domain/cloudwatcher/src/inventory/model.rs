@@ -11,11 +11,7 @@ use uuid::Uuid;
 use super::tests::{LOCATION, PART, VARIANT, everything};
 use super::{Command, Consumption, Event, Inventory, Levels, Source, SourceKind, StockKey};
 use books::{Books, Step};
-<<<<<<< HEAD
-use domain::{Decider as _, Facts, Ids, Request, Together};
-=======
 use domain::{AnyCommand, Decider as _, Facts, Ids, Request, Together};
->>>>>>> D
 use rehearsal::given::TENANT;
 
 /// Stock keys; the even ones are of one part, the odd ones of a variant of it.

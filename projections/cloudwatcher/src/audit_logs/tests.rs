@@ -2,7 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{AnyEvent, Recorded, event};
+use cloudwatcher::approval::Approval;
+use cloudwatcher::delegation::Delegations;
+use cloudwatcher::device_connection::DeviceConnection;
+use cloudwatcher::inventory::Inventory;
+use cloudwatcher::location::Location;
+use cloudwatcher::order::Order;
+use cloudwatcher::part::Part;
+use cloudwatcher::part_supplier::PartSupplier;
+use cloudwatcher::part_variant::PartVariant;
+use cloudwatcher::request::DeviceRequest;
+use cloudwatcher::supplier::Supplier;
+use domain::register::Register;
+use domain::{AnyEvent, Decider, Recorded, event};
+use identity::department::Department;
+use identity::role::Role;
+use identity::sign_in::SignIns;
 use identity::user::User;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -30,12 +45,35 @@ fn rows(events: &[Recorded<AnyEvent>]) -> Vec<Map<String, Value>> {
     projections::audit::rows(CONTEXT.audit.unwrap(), changes(events))
 }
 
-/// The event as it reads once the keys of the people in it are destroyed; which fields were theirs.
-fn erased(recorded: &Recorded<AnyEvent>) -> (Recorded<AnyEvent>, Vec<&'static str>) {
-    // Of all that the context reads, the streams of users alone seal what they tell.
-    let Some(event) = recorded.of::<User>() else {
-        return (recorded.clone(), Vec::new());
-    };
+/// The event as it reads once the keys of the people in it are destroyed, and which fields were theirs.
+type Erased = (Recorded<AnyEvent>, Vec<&'static str>);
+
+/// Every kind of stream that the context reads.
+const KINDS: [fn(&Recorded<AnyEvent>) -> Option<Erased>; 15] = [
+    erased_as::<User>,
+    erased_as::<SignIns>,
+    erased_as::<Role>,
+    erased_as::<Register<Department>>,
+    erased_as::<Register<Supplier>>,
+    erased_as::<Register<Part>>,
+    erased_as::<Register<PartVariant>>,
+    erased_as::<Register<PartSupplier>>,
+    erased_as::<Register<Location>>,
+    erased_as::<Inventory>,
+    erased_as::<DeviceRequest>,
+    erased_as::<DeviceConnection>,
+    erased_as::<Order>,
+    erased_as::<Approval>,
+    erased_as::<Delegations>,
+];
+
+fn erased(recorded: &Recorded<AnyEvent>) -> Erased {
+    let of_its_kind = KINDS.iter().find_map(|erased_as| erased_as(recorded));
+    of_its_kind.unwrap_or_else(|| panic!("{} is missing in the list of kinds", recorded.aggregate_type))
+}
+
+fn erased_as<D: Decider>(recorded: &Recorded<AnyEvent>) -> Option<Erased> {
+    let event = recorded.of::<D>()?;
     let mut payload: Map<String, Value> = serde_json::from_str(&event::encode(event).unwrap()).unwrap();
     let fields = domain::Event::sealed(event, recorded.stream);
     let fields: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
@@ -44,7 +82,7 @@ fn erased(recorded: &Recorded<AnyEvent>) -> (Recorded<AnyEvent>, Vec<&'static st
     }
     let erased = recorded.clone().map(|_| Value::Object(payload).to_string());
     let event = CONTEXT.decode(&erased).unwrap().unwrap();
-    (recorded.clone().map(|_| event), fields)
+    Some((recorded.clone().map(|_| event), fields))
 }
 
 #[test]

@@ -11,18 +11,11 @@ use crate::location::Location;
 use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
-<<<<<<< HEAD
-use domain::register::Register;
-use identity::department::Department;
-use identity::user::User;
-use rehearsal::{Circumstances, Rehearsal, Unasked};
-=======
 use domain::Contexts;
 use domain::register::Register;
 use identity::department::Department;
 use identity::user::User;
 use rehearsal::{Occasion, Rehearsal, Unasked, sending};
->>>>>>> D
 
 const TENANT: Uuid = Uuid::from_u128(0x7e);
 const BUYER: Uuid = Uuid::from_u128(0xb);
