@@ -48,8 +48,11 @@ fn rows(events: &[Recorded<AnyEvent>]) -> Vec<Map<String, Value>> {
 /// The event as it reads once the keys of the people in it are destroyed, and which fields were theirs.
 type Erased = (Recorded<AnyEvent>, Vec<&'static str>);
 
+/// `None` for an event of another kind.
+type EraseAs = fn(&Recorded<AnyEvent>) -> Option<Erased>;
+
 /// Every kind of stream that the context reads.
-const KINDS: [fn(&Recorded<AnyEvent>) -> Option<Erased>; 15] = [
+const KINDS: [EraseAs; 15] = [
     erased_as::<User>,
     erased_as::<SignIns>,
     erased_as::<Role>,
