@@ -24,7 +24,7 @@ pub mod orders;
 pub mod audit_logs;
 
 #[cfg(test)]
-mod conduct;
+mod checks;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
