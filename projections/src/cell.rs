@@ -2,13 +2,12 @@
 
 mod inet;
 pub mod json;
+mod word;
 
 use std::fmt::{Debug, Display, Write as _};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use rust_decimal::Decimal;
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde_json::{Map, Value};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -17,12 +16,13 @@ use sqlx::{Arguments as _, Postgres, Row as _};
 use uuid::Uuid;
 
 pub use json::Json;
+pub use word::Word;
 
-use crate::table::Kind;
+use crate::table::ColumnKind;
 
 /// A Rust type stored in one Postgres column.
 pub trait Cell: Sized + PartialEq {
-    const KIND: Kind;
+    const KIND: ColumnKind;
     const NULLABLE: bool = false;
 
     /// Adds one array argument with these cells.
@@ -79,7 +79,7 @@ pub fn decode_error(index: usize, source: BoxDynError) -> sqlx::Error {
 macro_rules! cells {
     ($($cell:ty = $kind:ident, $json:expr, $write:expr $(, $same:expr)?;)+) => {$(
         impl Cell for $cell {
-            const KIND: Kind = Kind::$kind;
+            const KIND: ColumnKind = ColumnKind::$kind;
             fn bind<'a>(
                 cells: impl Iterator<Item = Option<&'a Self>>,
                 arguments: &mut PgArguments,
@@ -144,7 +144,7 @@ fn canonical(amount: Decimal) -> Decimal {
 }
 
 impl Cell for String {
-    const KIND: Kind = Kind::Text;
+    const KIND: ColumnKind = ColumnKind::Text;
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
         arguments.add(
             cells
@@ -167,7 +167,7 @@ impl Cell for String {
 }
 
 impl Cell for Value {
-    const KIND: Kind = Kind::Json;
+    const KIND: ColumnKind = ColumnKind::Json;
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
         arguments.add(
             cells
@@ -192,7 +192,7 @@ impl Cell for Value {
 }
 
 impl Cell for Map<String, Value> {
-    const KIND: Kind = Kind::Json;
+    const KIND: ColumnKind = ColumnKind::Json;
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
         let objects: Vec<Option<Value>> = cells.map(|cell| cell.cloned().map(Value::Object)).collect();
         Value::bind(objects.iter().map(Option::as_ref), arguments)
@@ -219,7 +219,7 @@ impl Cell for Map<String, Value> {
 }
 
 impl<C: Cell> Cell for Option<C> {
-    const KIND: Kind = C::KIND;
+    const KIND: ColumnKind = C::KIND;
     const NULLABLE: bool = true;
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError>
     where
@@ -249,48 +249,6 @@ impl<C: Cell> Cell for Option<C> {
             (Some(_), None) | (None, Some(_)) => false,
         }
     }
-}
-
-/// Stores an enum whose values are words: `Into<&'static str>` writes them, `Deserialize` reads them.
-#[macro_export]
-macro_rules! word_cell {
-    ($($word:ty),+ $(,)?) => {$(
-        impl $crate::cell::Cell for $word {
-            const KIND: $crate::table::Kind = $crate::table::Kind::Text;
-            fn bind<'a>(
-                cells: impl Iterator<Item = Option<&'a Self>>,
-                arguments: &mut sqlx::postgres::PgArguments,
-            ) -> Result<(), sqlx::error::BoxDynError> {
-                let words: Vec<Option<&'static str>> = cells.map(|cell| cell.map(Into::into)).collect();
-                sqlx::Arguments::add(arguments, words)
-            }
-            fn encode(
-                &self,
-                out: &mut sqlx::postgres::PgArgumentBuffer,
-            ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
-                sqlx::Encode::<sqlx::Postgres>::encode(<&'static str>::from(self), out)
-            }
-            fn find(row: &sqlx::postgres::PgRow, index: usize) -> sqlx::Result<Option<Self>> {
-                let word: Option<&str> = sqlx::Row::try_get(row, index)?;
-                word.map(|word| $crate::cell::word(word, index)).transpose()
-            }
-            fn json(&self) -> serde_json::Value {
-                <&'static str>::from(self).into()
-            }
-            fn write(&self, out: &mut String) {
-                $crate::cell::json::quote(<&'static str>::from(self), out);
-            }
-        }
-    )+};
-}
-
-/// The value that a word stands for.
-///
-/// # Errors
-/// When it stands for none.
-pub fn word<W: DeserializeOwned>(word: &str, index: usize) -> sqlx::Result<W> {
-    let deserializer: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
-    W::deserialize(deserializer).map_err(|error| decode_error(index, Box::new(error)))
 }
 
 /// The primary key of a row: one cell, or up to three.

@@ -5,7 +5,7 @@ use sqlx::{FromRow, Row as _};
 
 use crate::context::Context;
 use crate::sql;
-use crate::table::{Kind, Table};
+use crate::table::{ColumnKind, Table};
 
 /// The role that owns every schema of read tables.
 const OWNER: &str = "daybook_projector";
@@ -155,18 +155,18 @@ async fn columns(connection: &mut PgConnection, schema: &str, table: &Table) -> 
 }
 
 /// The Postgres types that hold a kind.
-fn types(kind: Kind) -> &'static [&'static str] {
+fn types(kind: ColumnKind) -> &'static [&'static str] {
     match kind {
-        Kind::Uuid => &["uuid"],
-        Kind::Text => &["text", "varchar", "bpchar"],
-        Kind::Integer => &["int4"],
-        Kind::Bigint => &["int8"],
-        Kind::Boolean => &["bool"],
-        Kind::Decimal => &["numeric"],
-        Kind::Timestamp => &["timestamptz"],
-        Kind::Date => &["date"],
-        Kind::Json => &["jsonb", "json"],
-        Kind::Inet => &["inet"],
+        ColumnKind::Uuid => &["uuid"],
+        ColumnKind::Text => &["text", "varchar", "bpchar"],
+        ColumnKind::Integer => &["int4"],
+        ColumnKind::Bigint => &["int8"],
+        ColumnKind::Boolean => &["bool"],
+        ColumnKind::Decimal => &["numeric"],
+        ColumnKind::Timestamp => &["timestamptz"],
+        ColumnKind::Date => &["date"],
+        ColumnKind::Json => &["jsonb", "json"],
+        ColumnKind::Inet => &["inet"],
     }
 }
 

@@ -1,6 +1,6 @@
 //! A bounded context as the read side sees it: its tables, and the streams that they are posted from.
 
-use domain::{AnyEvent, DecodeError, Recorded};
+use domain::{Aggregate, AnyEvent, DecodeError, Recorded};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -9,23 +9,35 @@ use crate::fold::Unfolded;
 use crate::projection::Projection;
 use crate::table::Table;
 
-/// A row in canonical form.
-type Row = Map<String, Value>;
-
 /// One document: one schema, one URL prefix, one projector.
 pub struct Context {
     /// The name in URLs, which is also the schema of the live generation.
     pub name: &'static str,
     /// `migrations/read/<name>.sql`: every table, declared whole.
     pub ddl: &'static str,
-    /// The stream types whose events it posts.
-    pub reads: &'static [&'static str],
+    /// The kinds of streams whose events it posts.
+    pub reads: &'static [Aggregate],
+    /// Parents before what refers to them.
     pub tables: &'static [&'static dyn Projection],
     /// The table that tells of every change in the others, if the document has one.
     pub audit: Option<&'static dyn AuditTable>,
     /// Bytes of rows that posting the event loads, at most, where that is far more than the event itself: when
     /// it deletes what earlier events wrote. 0 for most.
     pub loads: fn(&AnyEvent) -> usize,
+    /// The golden history that its folds are told by, see [`Context::fingerprint`]: `history` of [`domain::Context`].
+    pub history: &'static str,
+    /// Where its tables say which department lies under which, if they do: rows of departments are seen by that.
+    pub departments: Option<Departments>,
+}
+
+/// The table of departments, and how its rows tell which one lies under which.
+#[derive(Debug, Clone, Copy)]
+pub struct Departments {
+    pub table: &'static Table,
+    /// The column of the department's id.
+    pub id: &'static str,
+    /// The column of the id of the department above it, null at the top.
+    pub parent: &'static str,
 }
 
 impl std::fmt::Debug for Context {
@@ -56,23 +68,33 @@ impl Context {
             .find(|projection| projection.table().name == name)
     }
 
+    /// The kind of stream of this stored name, if the context posts it.
+    #[must_use]
+    pub fn aggregate(&self, aggregate_type: &str) -> Option<&'static Aggregate> {
+        let mut reads = self.reads.iter();
+        reads.find(|aggregate| aggregate.aggregate_type == aggregate_type)
+    }
+
     /// The event decoded; `None` when the context does not post its kind of stream.
     ///
     /// # Errors
     /// When this program cannot read the event, or could not open a sealed field of it.
     pub fn decode(&self, recorded: &Recorded<String>) -> Result<Option<AnyEvent>, DecodeError> {
-        if !self.reads.contains(&recorded.aggregate_type.as_str()) {
+        let Some(aggregate) = self.aggregate(&recorded.aggregate_type) else {
             return Ok(None);
-        }
+        };
         recorded.is_open()?;
-        AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
+        aggregate.decode(&recorded.stored()).map(Some)
     }
 
     /// Every row that these events, from the first of the book on, lead to, by table and without a database.
     ///
     /// # Errors
     /// The first event that cannot be folded.
-    pub fn folded(&self, events: &[Recorded<AnyEvent>]) -> Result<Vec<(&'static str, Vec<Row>)>, Unfolded> {
+    pub fn folded(
+        &self,
+        events: &[Recorded<AnyEvent>],
+    ) -> Result<Vec<(&'static str, Vec<Map<String, Value>>)>, Unfolded> {
         let mut tables = Vec::new();
         for projection in self.tables {
             tables.push((projection.table().name, projection.folded(events)?));
@@ -120,18 +142,10 @@ fn comes_after_loading(statement: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::{check, sample};
+
     #[test]
     fn tables_come_before_loading_and_everything_else_after() {
-        for context in crate::CONTEXTS {
-            let (before, after) = context.statements();
-            assert!(before.iter().all(|statement| statement.starts_with("create table")));
-            let tables = before.iter().filter(|statement| !statement.contains(" partition of "));
-            assert_eq!(tables.count(), context.all_tables().count());
-            assert!(
-                after
-                    .iter()
-                    .all(|statement| !statement.contains("create table") && !statement.contains(";"))
-            );
-        }
+        assert_eq!(check::statements(&sample::CONTEXT), Vec::<String>::new());
     }
 }

@@ -62,7 +62,7 @@ pub struct Page {
 
 /// Which row is meant.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct RowRef<'a> {
     pub context: &'static Context,
     pub table: &'a str,
     pub tenant_id: Uuid,
@@ -74,7 +74,7 @@ pub struct Row<'a> {
 ///
 /// # Errors
 /// The database's error, or an event that cannot be folded any more.
-pub async fn page(pools: &Pools, tail: &Tail, row: Row<'_>, after: i64, limit: usize) -> Result<Page, PostError> {
+pub async fn page(pools: &Pools, tail: &Tail, row: RowRef<'_>, after: i64, limit: usize) -> Result<Page, PostError> {
     let (mut page, mut before, mut bytes) = (Page::default(), None, 0);
     page.posted = retell(pools, tail, row, i64::MAX, |recorded, now| {
         page.exists = true;
@@ -117,7 +117,7 @@ pub async fn page(pools: &Pools, tail: &Tail, row: Row<'_>, after: i64, limit: u
 pub async fn row_at(
     pools: &Pools,
     tail: &Tail,
-    row: Row<'_>,
+    row: RowRef<'_>,
     until: i64,
 ) -> Result<(Option<Map<String, Value>>, i64), PostError> {
     let mut found = None;
@@ -133,7 +133,7 @@ pub async fn row_at(
 ///
 /// # Errors
 /// As [`page`].
-pub async fn last_seen(pools: &Pools, tail: &Tail, row: Row<'_>) -> Result<Option<Map<String, Value>>, PostError> {
+pub async fn last_seen(pools: &Pools, tail: &Tail, row: RowRef<'_>) -> Result<Option<Map<String, Value>>, PostError> {
     let mut last = None;
     retell(pools, tail, row, i64::MAX, |_, now| {
         last = now.or(last.take());
@@ -176,7 +176,7 @@ enum Go {
 async fn retell(
     pools: &Pools,
     tail: &Tail,
-    row: Row<'_>,
+    row: RowRef<'_>,
     until: i64,
     mut tell: impl FnMut(&Recorded<String>, Option<Map<String, Value>>) -> Go,
 ) -> Result<i64, PostError> {
@@ -230,7 +230,7 @@ async fn retell(
 /// The checkpoint, and the positions of the next events that touched a row, as one statement sees both.
 async fn positions(
     connection: &mut PgConnection,
-    row: Row<'_>,
+    row: RowRef<'_>,
     after: i64,
     until: i64,
 ) -> Result<(i64, Vec<i64>), sqlx::Error> {
@@ -254,7 +254,7 @@ async fn positions(
 fn fold(
     retelling: &mut dyn Retelling,
     recorded: &Recorded<String>,
-    row: Row<'_>,
+    row: RowRef<'_>,
 ) -> Result<Option<Map<String, Value>>, PostError> {
     let position = recorded.position;
     let decoded = row.context.decode(recorded);

@@ -13,13 +13,15 @@ pub mod projection;
 pub mod register;
 pub mod sql;
 
+pub mod check;
 pub mod context;
 pub mod golden;
 
 pub mod error;
 pub mod generation;
-pub mod ledger;
+
 pub mod page;
+pub mod poster;
 
 pub mod park;
 pub mod posted;
@@ -29,20 +31,12 @@ pub mod rebuild;
 pub mod conform;
 pub mod history;
 
-pub mod cloudwatcher;
+#[cfg(test)]
+mod sample;
 
-pub use context::Context;
+pub use context::{Context, Departments};
 pub use error::PostError;
 pub use posted::Posted;
 pub use projection::Projection;
 pub use projector::Projector;
-pub use table::{Column, Kind, Scope, Table};
-
-/// Every context, in the order of the documents. A new document adds its context here.
-pub static CONTEXTS: &[&Context] = &[&cloudwatcher::CONTEXT];
-
-/// The context of this name.
-#[must_use]
-pub fn context(name: &str) -> Option<&'static Context> {
-    CONTEXTS.iter().copied().find(|context| context.name == name)
-}
+pub use table::{Column, ColumnKind, Scope, Table};

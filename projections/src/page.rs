@@ -143,7 +143,7 @@ mod tests {
 
     fn parking(position: i64) -> Parking {
         Parking {
-            stream: ("cloudwatcher.part".to_owned(), Uuid::nil()),
+            stream: ("sample.folder".to_owned(), Uuid::nil()),
             tenant_id: Uuid::nil(),
             position,
             error: "it does not fit".to_owned(),
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_page_that_would_load_too_much_is_cut_and_keeps_every_event_in_order() {
-        let context = &crate::cloudwatcher::CONTEXT;
+        let context = &crate::sample::CONTEXT;
         let history = crate::golden::history(context).unwrap();
         let archived = history
             .iter()
@@ -183,29 +183,15 @@ mod tests {
 
     #[test]
     fn a_stream_is_parked_from_its_first_failing_event_on() {
-        let history: Vec<serde_json::Value> = serde_json::from_str(domain::GOLDEN_HISTORY).unwrap();
-        let stored = &history[0];
-        let text = |name: &str| stored[name].as_str().unwrap().to_owned();
-        let recorded = Recorded {
+        let history = crate::golden::history(&crate::sample::CONTEXT).unwrap();
+        let first = Recorded {
             position: 10,
-            event_id: Uuid::nil(),
-            tenant_id: Uuid::nil(),
-            aggregate_type: text("aggregate_type"),
             stream: Uuid::nil(),
-            sequence: 1,
-            event_type: text("event_type"),
-            event_version: text("event_version"),
-            metadata: domain::Metadata::default(),
-            at: chrono::DateTime::UNIX_EPOCH,
-            recorded_at: chrono::DateTime::UNIX_EPOCH,
-            event: stored["payload"].to_string(),
+            ..history[0].clone()
         };
-        let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
-            .unwrap()
-            .unwrap();
         let page = Page {
             to: 20,
-            events: vec![recorded.map(|_| event)],
+            events: vec![first],
             parks: vec![parking(20)],
         };
         let positions: Vec<i64> = page.parked("no").parks.iter().map(|parking| parking.position).collect();

@@ -12,8 +12,8 @@ use crate::audit::Turn;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, execute, posting_connection};
-use crate::ledger::Ledger;
 use crate::page::{Page, Parked, Parking, Stream};
+use crate::poster::Poster;
 
 /// How long the server lets one page of a parked stream take, in seconds: it holds the checkpoint.
 const PAGE_SECONDS_MAX: u64 = 60;
@@ -74,20 +74,20 @@ pub async fn unpark(
         });
     }
     generation::limit_transactions(&mut connection, PAGE_SECONDS_MAX).await?;
-    let ledger = Ledger::open(&mut connection, context, live).await?;
-    unpark_all(&mut connection, tail, &ledger, stream, &Parked::new()).await
+    let poster = Poster::open(&mut connection, context, live).await?;
+    unpark_all(&mut connection, tail, &poster, stream, &Parked::new()).await
 }
 
 /// As [`unpark`] for any generation, leaving alone the streams in `except`.
 pub(crate) async fn unpark_all(
     connection: &mut PgConnection,
     tail: &Tail,
-    ledger: &Ledger,
+    poster: &Poster,
     first: Option<&Stream>,
     except: &Parked,
 ) -> Result<Unparked, PostError> {
     let mut outcome = Unparked::default();
-    let mut waiting = waiting(connection, ledger).await?;
+    let mut waiting = waiting(connection, poster).await?;
     waiting.retain(|stream| !except.contains(stream));
     if let Some(first) = first {
         if !waiting.contains(first) {
@@ -95,7 +95,7 @@ pub(crate) async fn unpark_all(
         }
         if let Replayed {
             failed: Some(error), ..
-        } = replay(connection, tail, ledger, first).await?
+        } = replay(connection, tail, poster, first).await?
         {
             outcome.parked.push((first.clone(), error));
             return Ok(outcome);
@@ -107,7 +107,7 @@ pub(crate) async fn unpark_all(
         let mut has_progressed = false;
         outcome.parked.clear();
         for stream in std::mem::take(&mut waiting) {
-            let replayed = replay(connection, tail, ledger, &stream).await?;
+            let replayed = replay(connection, tail, poster, &stream).await?;
             has_progressed |= replayed.has_progressed;
             match replayed.failed {
                 None => outcome.posted.push(stream),
@@ -136,24 +136,24 @@ struct Replayed {
 async fn replay(
     connection: &mut PgConnection,
     tail: &Tail,
-    ledger: &Ledger,
+    poster: &Poster,
     stream: &Stream,
 ) -> Result<Replayed, PostError> {
-    let context = ledger.context.name;
+    let context = poster.context.name;
     let mut has_progressed = false;
     // Fewer once a page has failed, so that all that comes before the failing event is posted.
     let mut events_max = usize::MAX;
     loop {
-        let Some(from) = parked_from(connection, ledger, stream).await? else {
+        let Some(from) = parked_from(connection, poster, stream).await? else {
             return Ok(Replayed {
                 has_progressed,
                 failed: None,
             });
         };
-        let (events, posted) = match following(tail, ledger.context, stream, from).await {
+        let (events, posted) = match following(tail, poster.context, stream, from).await {
             Ok(mut page) => {
                 page.truncate(events_max);
-                (page.events.len(), post(connection, ledger, stream, from, page).await)
+                (page.events.len(), post(connection, poster, stream, from, page).await)
             }
             Err(failed) => (0, Err(failed)),
         };
@@ -172,7 +172,7 @@ async fn replay(
             Err(_) if events > 1 => events_max = events / 2,
             Err(failed) => {
                 let failed = failed.to_string();
-                note(connection, ledger, stream, &failed).await?;
+                note(connection, poster, stream, &failed).await?;
                 return Ok(Replayed {
                     has_progressed,
                     failed: Some(failed),
@@ -240,13 +240,13 @@ async fn following(tail: &Tail, context: &'static Context, stream: &Stream, from
 /// parked: nowhere any more, if `true` is answered.
 async fn post(
     connection: &mut PgConnection,
-    ledger: &Ledger,
+    poster: &Poster,
     stream: &Stream,
     from: i64,
     page: Following,
 ) -> Result<bool, PostError> {
     let mut transaction = connection.begin().await?;
-    let posted = post_within(&mut transaction, ledger, stream, from, page).await;
+    let posted = post_within(&mut transaction, poster, stream, from, page).await;
     match posted {
         Ok(_) => transaction.commit().await?,
         Err(_) => transaction.rollback().await?,
@@ -256,12 +256,12 @@ async fn post(
 
 async fn post_within(
     transaction: &mut PgConnection,
-    ledger: &Ledger,
+    poster: &Poster,
     stream: &Stream,
     from: i64,
     mut page: Following,
 ) -> Result<bool, PostError> {
-    let (context, generation) = (ledger.context, &ledger.generation);
+    let (context, generation) = (poster.context, &poster.generation);
     // Held until the commit, so that the projector posts what comes later only after it.
     let now = Generation::lock(transaction, context, generation.state).await?;
     let now = now
@@ -306,7 +306,7 @@ async fn post_within(
         // Somebody else un-parks it at the same time, and was faster.
         return Ok(false);
     }
-    ledger.write(transaction, &page.events, Turn::Late).await?;
+    poster.write(transaction, &page.events, Turn::Late).await?;
     execute(transaction, "set constraints all immediate").await?;
     Ok(next.is_none())
 }
@@ -314,15 +314,15 @@ async fn post_within(
 /// The first event of a stream that is not posted; `None` when it is not parked.
 async fn parked_from(
     connection: &mut PgConnection,
-    ledger: &Ledger,
+    poster: &Poster,
     stream: &Stream,
 ) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "select position from book.parked
          where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4",
     )
-    .bind(ledger.context.name)
-    .bind(ledger.generation.number)
+    .bind(poster.context.name)
+    .bind(poster.generation.number)
     .bind(&stream.0)
     .bind(stream.1)
     .fetch_optional(connection)
@@ -330,13 +330,13 @@ async fn parked_from(
 }
 
 /// Notes why a stream still cannot be posted.
-async fn note(connection: &mut PgConnection, ledger: &Ledger, stream: &Stream, error: &str) -> Result<(), sqlx::Error> {
+async fn note(connection: &mut PgConnection, poster: &Poster, stream: &Stream, error: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update book.parked set error = $5
          where context = $1 and generation = $2 and aggregate_type = $3 and aggregate_id = $4",
     )
-    .bind(ledger.context.name)
-    .bind(ledger.generation.number)
+    .bind(poster.context.name)
+    .bind(poster.generation.number)
     .bind(&stream.0)
     .bind(stream.1)
     .bind(error)
@@ -345,12 +345,12 @@ async fn note(connection: &mut PgConnection, ledger: &Ledger, stream: &Stream, e
     .map(|_| ())
 }
 
-async fn waiting(connection: &mut PgConnection, ledger: &Ledger) -> Result<Vec<Stream>, sqlx::Error> {
+async fn waiting(connection: &mut PgConnection, poster: &Poster) -> Result<Vec<Stream>, sqlx::Error> {
     sqlx::query_as(
         "select aggregate_type, aggregate_id from book.parked where context = $1 and generation = $2 order by position",
     )
-    .bind(ledger.context.name)
-    .bind(ledger.generation.number)
+    .bind(poster.context.name)
+    .bind(poster.generation.number)
     .fetch_all(connection)
     .await
 }

@@ -36,18 +36,15 @@ struct Progress {
 }
 
 impl Posted {
-    /// `pool` runs as daybook_projector.
+    /// How far these contexts are posted. `pool` runs as daybook_projector.
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool, contexts: &[&'static Context]) -> Self {
         let progress = || Progress {
             position: watch::Sender::new(0),
             here: AtomicBool::new(false),
             polling: Mutex::new(()),
         };
-        let contexts = crate::CONTEXTS
-            .iter()
-            .map(|context| (context.name, progress()))
-            .collect();
+        let contexts = contexts.iter().map(|context| (context.name, progress())).collect();
         Self(Arc::new(Inner { pool, contexts }))
     }
 

@@ -111,7 +111,7 @@ impl<R: Project> Projection for Of<R> {
     }
 
     fn retell(&self, key: &str) -> Option<Box<dyn Retelling>> {
-        Some(Box::new(Row::<R> {
+        Some(Box::new(RetellingOf::<R> {
             key: R::Key::parse(key)?,
             row: None,
         }))
@@ -252,12 +252,12 @@ async fn write<R: Project>(
     Ok(())
 }
 
-struct Row<R: Project> {
+struct RetellingOf<R: Project> {
     key: R::Key,
     row: Option<R>,
 }
 
-impl<R: Project> Retelling for Row<R> {
+impl<R: Project> Retelling for RetellingOf<R> {
     fn after(&mut self, recorded: &Recorded<AnyEvent>) -> Result<Option<Map<String, Value>>, FoldError> {
         self.row = R::fold(self.row.take(), &self.key, recorded)?;
         Ok(self.row.as_ref().map(R::json))

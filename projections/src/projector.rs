@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, posting_connection};
-use crate::ledger::Ledger;
 use crate::posted::Posted;
+use crate::poster::Poster;
 
 /// Events posted in one transaction.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
@@ -122,9 +122,9 @@ impl Work for Projector {
 
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), PostError> {
         let mut connection = posting_connection(&self.pools.projector).await?;
-        let mut ledger = self.open(&mut connection, beat).await?;
+        let mut poster = self.open(&mut connection, beat).await?;
         let mut feed =
-            Feed::new(self.tail.clone(), self.bus.clone(), ledger.generation.position).watching(self.end.clone());
+            Feed::new(self.tail.clone(), self.bus.clone(), poster.generation.position).watching(self.end.clone());
         let mut looked = Instant::now();
         loop {
             let next = tokio::select! {
@@ -134,27 +134,27 @@ impl Work for Projector {
             };
             let posting = match next {
                 Ok(recorded) if recorded.is_empty() => Ok(()),
-                Ok(recorded) => self.post(&mut connection, &mut ledger, recorded).await,
+                Ok(recorded) => self.post(&mut connection, &mut poster, recorded).await,
                 Err(error) if error.is_transient() => return Err(error.into()),
                 // An event in the page cannot be read at all: past it one by one.
                 Err(_) => {
-                    let posting = self.step(&mut connection, &mut ledger).await;
-                    feed.rewind(ledger.generation.position);
+                    let posting = self.step(&mut connection, &mut poster).await;
+                    feed.rewind(poster.generation.position);
                     posting
                 }
             };
             match posting {
                 Ok(()) => {}
                 Err(PostError::Moved) => {
-                    ledger = self.open(&mut connection, beat).await?;
-                    feed.rewind(ledger.generation.position);
+                    poster = self.open(&mut connection, beat).await?;
+                    feed.rewind(poster.generation.position);
                 }
                 Err(error) => return Err(error),
             }
-            self.advanced(&ledger, beat);
+            self.advanced(&poster, beat);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(lease, &mut connection, &mut ledger, beat).await?;
+                self.look(lease, &mut connection, &mut poster, beat).await?;
             }
         }
     }
@@ -166,7 +166,7 @@ impl Work for Projector {
 
 impl Projector {
     /// The live generation, if this program's folds made it.
-    async fn open(&self, connection: &mut PgConnection, beat: &Beat) -> Result<Ledger, PostError> {
+    async fn open(&self, connection: &mut PgConnection, beat: &Beat) -> Result<Poster, PostError> {
         let context = self.context.name;
         generation::limit_transactions(connection, self.page_seconds_now + SERVER_SECONDS).await?;
         let live =
@@ -179,19 +179,19 @@ impl Projector {
             });
         }
         let opening = async {
-            let mut ledger = Ledger::open(&mut *connection, self.context, live).await?;
-            ledger.begin_term(connection).await?;
-            Ok::<_, PostError>(ledger)
+            let mut poster = Poster::open(&mut *connection, self.context, live).await?;
+            poster.begin_term(connection).await?;
+            Ok::<_, PostError>(poster)
         };
-        let ledger = answered(opening).await?;
-        self.advanced(&ledger, beat);
-        Ok(ledger)
+        let poster = answered(opening).await?;
+        self.advanced(&poster, beat);
+        Ok(poster)
     }
 
     async fn post(
         &mut self,
         connection: &mut PgConnection,
-        ledger: &mut Ledger,
+        poster: &mut Poster,
         recorded: Vec<Recorded<String>>,
     ) -> Result<(), PostError> {
         let (started, context, events) = (Instant::now(), self.context.name, recorded.len());
@@ -200,7 +200,7 @@ impl Projector {
         };
         let seconds = self.page_seconds_now;
         let limit = Duration::from_secs(seconds);
-        let Ok(posted) = tokio::time::timeout(limit, ledger.post(connection, to, recorded)).await else {
+        let Ok(posted) = tokio::time::timeout(limit, poster.post(connection, to, recorded)).await else {
             (self.page_events_now, self.page_seconds_now) = after_too_slow(events, self.page_events_now, seconds);
             return Err(PostError::TooSlow { seconds });
         };
@@ -216,12 +216,12 @@ impl Projector {
     }
 
     /// Posts the next event alone; parks its stream when the book itself cannot read it.
-    async fn step(&mut self, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
-        let position = ledger.generation.position + 1;
+    async fn step(&mut self, connection: &mut PgConnection, poster: &mut Poster) -> Result<(), PostError> {
+        let position = poster.generation.position + 1;
         match self.tail.after(position - 1, 1).await {
-            Ok(recorded) => self.post(connection, ledger, recorded).await,
+            Ok(recorded) => self.post(connection, poster, recorded).await,
             Err(error) if error.is_transient() => Err(error.into()),
-            Err(error) => answered(ledger.skip(connection, position, &error.to_string())).await,
+            Err(error) => answered(poster.skip(connection, position, &error.to_string())).await,
         }
     }
 
@@ -230,29 +230,29 @@ impl Projector {
         &self,
         lease: &Lease,
         connection: &mut PgConnection,
-        ledger: &mut Ledger,
+        poster: &mut Poster,
         beat: &Beat,
     ) -> Result<(), PostError> {
         let context = self.context.name;
         lease.check()?;
-        answered(async { Ok::<_, PostError>(ledger.recount(connection).await?) }).await?;
+        answered(async { Ok::<_, PostError>(poster.recount(connection).await?) }).await?;
         let end = match &self.end {
             Some(end) => end.position(),
             None => self.tail.end().await?,
         };
-        let lag = (end - ledger.generation.position).max(0);
-        metrics::gauge!("daybook_projector_parked", "context" => context).set(ledger.parked as f64);
+        let lag = (end - poster.generation.position).max(0);
+        metrics::gauge!("daybook_projector_parked", "context" => context).set(poster.parked as f64);
         beat.beat(|status| status.lag = lag);
         Ok(())
     }
 
-    fn advanced(&self, ledger: &Ledger, beat: &Beat) {
-        let position = ledger.generation.position;
+    fn advanced(&self, poster: &Poster, beat: &Beat) {
+        let position = poster.generation.position;
         self.posted.advanced(self.context, position);
         metrics::gauge!("daybook_projector_position", "context" => self.context.name).set(position as f64);
         beat.beat(|status| {
             status.position = position;
-            status.set_aside = ledger.parked;
+            status.set_aside = poster.parked;
         });
     }
 }

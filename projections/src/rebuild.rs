@@ -18,9 +18,9 @@ pub use compare::{Difference, RowDifference};
 use crate::context::Context;
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, loading_connection, posting_connection};
-use crate::ledger::Ledger;
 use crate::page::Parked;
 use crate::park;
+use crate::poster::Poster;
 
 /// A first generation of a book with more events than this is loaded, not posted.
 const POSTED_EVENTS_MAX: i64 = 50_000;
@@ -264,16 +264,16 @@ async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
         }
         .into());
     }
-    let mut ledger = Ledger::open(&mut connection, work.context, retired).await?;
+    let mut poster = Poster::open(&mut connection, work.context, retired).await?;
     // What was parked when it was live may have been un-parked in its successor.
-    park::unpark_all(&mut connection, work.tail, &ledger, None, &Parked::new()).await?;
-    swap::swap(work, &mut connection, &mut ledger).await?;
+    park::unpark_all(&mut connection, work.tail, &poster, None, &Parked::new()).await?;
+    swap::swap(work, &mut connection, &mut poster).await?;
     info!(
         context,
-        generation = ledger.generation.number,
+        generation = poster.generation.number,
         "went back to an earlier generation"
     );
-    Ok(ledger.generation)
+    Ok(poster.generation)
 }
 
 async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<Report, RebuildError> {
@@ -286,20 +286,20 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
     let live = work.live(&mut connection).await?;
     let same_code = live.fingerprint == work.fingerprint()?;
 
-    let (mut ledger, loaded) = load::load(work, &mut connection, compare).await?;
+    let (mut poster, loaded) = load::load(work, &mut connection, compare).await?;
     let comparing = Instant::now();
-    let compared = compare::compare(work, &mut connection, &mut ledger, compare).await?;
-    let position = ledger.generation.position;
+    let compared = compare::compare(work, &mut connection, &mut poster, compare).await?;
+    let position = poster.generation.position;
     let mut report = Report {
         context,
-        generation: ledger.generation.number,
+        generation: poster.generation.number,
         position,
         events: position,
         rows: compared.rows,
         differences: compared.differences,
         compared: compare,
         same_code,
-        parked: ledger.parked,
+        parked: poster.parked,
         load_seconds: loaded.load_seconds,
         index_seconds: loaded.index_seconds,
         compare_seconds: comparing.elapsed().as_secs_f64(),
@@ -317,7 +317,7 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
             report: Box::new(report),
         });
     }
-    report.swap_seconds = swap::swap(work, &mut connection, &mut ledger).await?;
+    report.swap_seconds = swap::swap(work, &mut connection, &mut poster).await?;
     report.total_seconds = work.started.elapsed().as_secs_f64();
     info!(
         context,

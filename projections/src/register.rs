@@ -3,9 +3,11 @@
 /// Declares the read table of a register kind, as `row!` does, and its fold.
 ///
 /// The columns are fields of the kind by the same names; one that is written otherwise than the field
-/// says how: `kind: String = |entry| entry.kind.to_string()`. `of` names the kind, which is also its
-/// variant of `AnyEvent`. `in_use` names the column that says whether the entry is struck; without
-/// one a struck entry's row goes, and the kind must say so too (`STRUCK_STAYS`).
+/// says how: `kind: String = |entry| entry.kind.to_string()`. `of` names the kind. `in_use` names the column
+/// that says whether the entry is struck; without one a struck entry's row goes, and the kind must say so too
+/// (`STRUCK_STAYS`).
+///
+/// The crate that declares one depends on `chrono` and `domain`, besides what `row!` needs.
 #[macro_export]
 macro_rules! register {
     (@struck $row:expr, $at:expr, $in_use:ident) => {
@@ -63,10 +65,8 @@ macro_rules! register {
             const OWNED: bool = true;
 
             fn keys(recorded: &domain::Recorded<domain::AnyEvent>) -> Vec<uuid::Uuid> {
-                match &recorded.event {
-                    domain::AnyEvent::$kind(_) => vec![recorded.stream],
-                    _ => Vec::new(),
-                }
+                let change = recorded.of::<domain::register::Register<$kind>>();
+                change.map(|_| recorded.stream).into_iter().collect()
             }
 
             fn fold(
@@ -76,7 +76,7 @@ macro_rules! register {
             ) -> Result<Option<Self>, $crate::fold::FoldError> {
                 use domain::register::Change;
 
-                let domain::AnyEvent::$kind(change) = &recorded.event else {
+                let Some(change) = recorded.of::<domain::register::Register<$kind>>() else {
                     return Ok(row);
                 };
                 let written = |entry: &$kind, (position, created_at)| Self {

@@ -57,6 +57,8 @@ pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
 /// and where one event can bring in several rows `lines`, which names the column of their order.
 ///
 /// Every row also says its `position`: that of the event that brought it in, for as long as it is there.
+///
+/// The crate that declares one depends on `serde_json`, `sqlx` and `uuid`.
 #[macro_export]
 macro_rules! row {
     (

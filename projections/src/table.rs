@@ -33,7 +33,7 @@ pub const PLACE: &str = "place";
 #[derive(Debug)]
 pub struct Column {
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: ColumnKind,
     pub nullable: bool,
     /// Computed by Postgres from other columns of the row; never written.
     pub generated: bool,
@@ -45,7 +45,7 @@ pub struct Column {
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     Uuid,
     Text,
     Integer,
@@ -102,7 +102,7 @@ impl Table {
     }
 }
 
-impl Kind {
+impl ColumnKind {
     /// The type under which a value of this kind is sent; arrays of it are flattened by `unnest`.
     #[must_use]
     pub fn sent_as(self) -> &'static str {

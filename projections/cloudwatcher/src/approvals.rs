@@ -2,18 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use cloudwatcher::ApprovalStatus;
-use cloudwatcher::approval::Event;
-use cloudwatcher::delegation;
+use cloudwatcher::approval::{Approval, Event};
+use cloudwatcher::delegation::{self, Delegations};
 use domain::{AnyEvent, Recorded};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
+use projections::row;
 use projections::table::Scope;
-use projections::{row, word_cell};
-
-word_cell!(ApprovalStatus);
 
 row! {
     /// One ask for approval of an order: a level, and the person who is to decide it.
@@ -30,7 +29,7 @@ row! {
         /// 1 (manager), 2 (department head), 3 (director) and further up the tree.
         approval_level: i32,
         /// Whether it is open, or how it ended.
-        status: ApprovalStatus,
+        status: Word<ApprovalStatus>,
         /// What was said with the decision.
         notes: Option<String>,
         /// When it was decided or ended otherwise.
@@ -66,7 +65,7 @@ impl Project for OrderApprovalRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Approval(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Approval>() else {
             return Vec::new();
         };
         match event {
@@ -82,13 +81,13 @@ impl Project for OrderApprovalRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Approval(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Approval>() else {
             return Ok(row);
         };
         let ended = |status, decided_by, notes: Option<&String>| {
             let row = existing(row.clone())?;
             Ok(Self {
-                status,
+                status: Word(status),
                 decided_by,
                 notes: notes.cloned(),
                 decision_at: Some(recorded.at),
@@ -114,7 +113,7 @@ impl Project for OrderApprovalRow {
                 order_id: recorded.stream,
                 approver_id: *approver_id,
                 approval_level: *level,
-                status: ApprovalStatus::Pending,
+                status: Word(ApprovalStatus::Pending),
                 notes: None,
                 decision_at: None,
                 decided_by: None,
@@ -139,7 +138,7 @@ impl Project for OrderApprovalRow {
             },
             // Who had approved and what they said stays to be read; it does not count any more.
             Event::ApprovalVoided { .. } => Self {
-                status: ApprovalStatus::Voided,
+                status: Word(ApprovalStatus::Voided),
                 ..existing(row)?
             },
             Event::ApprovalAsked { .. } | Event::ApprovalGranted { .. } => return Ok(row),
@@ -182,7 +181,7 @@ impl Project for ApprovalDelegationRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Delegations(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Delegations>() else {
             return Vec::new();
         };
         match event {
@@ -192,7 +191,7 @@ impl Project for ApprovalDelegationRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Delegations(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Delegations>() else {
             return Ok(row);
         };
         Ok(Some(match event {

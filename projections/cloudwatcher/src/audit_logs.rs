@@ -7,10 +7,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use projections::audit::{Audit, Entry};
-use projections::cell::Json;
+use projections::cell::{Json, Word};
 use projections::image::Image;
+use projections::row;
 use projections::table::Scope;
-use projections::{row, word_cell};
 
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -21,8 +21,8 @@ pub enum Operation {
     Delete,
 }
 
-impl From<&Operation> for &'static str {
-    fn from(operation: &Operation) -> Self {
+impl From<Operation> for &'static str {
+    fn from(operation: Operation) -> Self {
         match operation {
             Operation::Insert => "INSERT",
             Operation::Update => "UPDATE",
@@ -30,8 +30,6 @@ impl From<&Operation> for &'static str {
         }
     }
 }
-
-word_cell!(Operation);
 
 row! {
     /// What one event did to one row of another table. It tells of all departments, and never changes.
@@ -44,7 +42,7 @@ row! {
         /// The table whose row changed.
         table_name: String,
         /// `INSERT`, `UPDATE` or `DELETE`.
-        operation: Operation,
+        operation: Word<Operation>,
         /// The key of the row that changed.
         record_id: String,
         /// The user who asked for it; null when Daybook itself did, or somebody who was no user yet.
@@ -95,7 +93,7 @@ impl Audit for AuditLogRow {
             tenant_id: recorded.tenant_id,
             id,
             table_name: table.to_owned(),
-            operation,
+            operation: Word(operation),
             record_id: record.to_owned(),
             user_id: user,
             actor_id: recorded.metadata.actor,

@@ -1,7 +1,7 @@
 //! What was used up, where and by whom.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use cloudwatcher::inventory::Event;
+use cloudwatcher::inventory::{Event, Inventory};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
@@ -44,14 +44,14 @@ impl Project for PartConsumptionRow {
     const APPENDS: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Inventory(Event::StockConsumed { consumption_id, .. }) => vec![*consumption_id],
+        match recorded.of::<Inventory>() {
+            Some(Event::StockConsumed { consumption_id, .. }) => vec![*consumption_id],
             _ => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Inventory(Event::StockConsumed {
+        let Some(Event::StockConsumed {
             stock,
             consumption_id: _,
             quantity,
@@ -61,7 +61,7 @@ impl Project for PartConsumptionRow {
             consumed_by,
             notes,
             after: _,
-        }) = &recorded.event
+        }) = recorded.of::<Inventory>()
         else {
             return Ok(row);
         };

@@ -3,18 +3,18 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::request::Event;
-use cloudwatcher::{CloudProvider, ConnectionType, FileType, SyncStatus, device_connection};
+use cloudwatcher::device_connection::{self, DeviceConnection};
+use cloudwatcher::request::{DeviceRequest, Event};
+use cloudwatcher::{CloudProvider, ConnectionType, FileType, SyncStatus};
 use domain::{AnyEvent, Recorded};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
+use projections::row;
 use projections::table::Scope;
-use projections::{row, word_cell};
-
-word_cell!(FileType, CloudProvider, SyncStatus, ConnectionType);
 
 row! {
     /// Where a file of a request, or of its response, is kept.
@@ -29,9 +29,9 @@ row! {
         /// The response, when the file belongs to that.
         response_id: Option<Uuid>,
         /// What it belongs to: `request` or `response`.
-        file_type: FileType,
+        file_type: Word<FileType>,
         /// Where it is kept: `sharepoint`, `google-drive` or `local`.
-        cloud_provider: CloudProvider,
+        cloud_provider: Word<CloudProvider>,
         /// Its path there.
         cloud_path: String,
         /// Its size in bytes.
@@ -39,7 +39,7 @@ row! {
         /// When it was uploaded.
         uploaded_at: Option<DateTime<Utc>>,
         /// Whether it is where it should be: `pending`, `synced` or `failed`.
-        sync_status: SyncStatus,
+        sync_status: Word<SyncStatus>,
         /// When it was attached.
         created_at: DateTime<Utc>,
     }
@@ -53,7 +53,7 @@ impl Project for CloudFileRefRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Vec::new();
         };
         match event {
@@ -70,7 +70,7 @@ impl Project for CloudFileRefRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
         match event {
@@ -88,12 +88,12 @@ impl Project for CloudFileRefRow {
                 id,
                 request_id: recorded.stream,
                 response_id: *response_id,
-                file_type: *file_type,
-                cloud_provider: *cloud_provider,
+                file_type: Word(*file_type),
+                cloud_provider: Word(*cloud_provider),
                 cloud_path: cloud_path.clone(),
                 file_size_bytes: *file_size_bytes,
                 uploaded_at: *uploaded_at,
-                sync_status: SyncStatus::Pending,
+                sync_status: Word(SyncStatus::Pending),
                 created_at: recorded.at,
             })),
             Event::RequestFileMarked {
@@ -101,7 +101,7 @@ impl Project for CloudFileRefRow {
                 sync_status,
                 uploaded_at,
             } => Ok(Some(Self {
-                sync_status: *sync_status,
+                sync_status: Word(*sync_status),
                 uploaded_at: *uploaded_at,
                 ..existing(row)?
             })),
@@ -151,21 +151,21 @@ impl Project for AgentDecisionRow {
     const APPENDS: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::DeviceRequest(Event::AgentDecisionRecorded { decision_id, .. }) => vec![*decision_id],
+        match recorded.of::<DeviceRequest>() {
+            Some(Event::AgentDecisionRecorded { decision_id, .. }) => vec![*decision_id],
             _ => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(Event::AgentDecisionRecorded {
+        let Some(Event::AgentDecisionRecorded {
             decision_id: _,
             agent_name,
             decision_type,
             decision_value,
             reasoning,
             confidence_score,
-        }) = &recorded.event
+        }) = recorded.of::<DeviceRequest>()
         else {
             return Ok(row);
         };
@@ -197,7 +197,7 @@ row! {
         /// Who uses it.
         user_id: Option<Uuid>,
         /// How it is connected: `websocket`, `polling` or `webhook`.
-        connection_type: ConnectionType,
+        connection_type: Word<ConnectionType>,
         /// The address that it connects from.
         ip_address: Option<IpAddr>,
         /// Since when.
@@ -219,15 +219,16 @@ impl Project for DeviceConnectionRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::DeviceConnection(_) => vec![recorded.stream],
-            _ => Vec::new(),
-        }
+        recorded
+            .of::<DeviceConnection>()
+            .map(|_| recorded.stream)
+            .into_iter()
+            .collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
         use device_connection::Event;
-        let AnyEvent::DeviceConnection(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceConnection>() else {
             return Ok(row);
         };
         Ok(Some(match event {
@@ -243,7 +244,7 @@ impl Project for DeviceConnectionRow {
                 id,
                 device_id: device_id.clone(),
                 user_id: *user_id,
-                connection_type: *connection_type,
+                connection_type: Word(*connection_type),
                 ip_address: *ip_address,
                 connected_at: *connected_at,
                 disconnected_at: None,

@@ -1,7 +1,7 @@
 //! What lies in stock, by stock key.
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::inventory::{Event, Levels};
+use cloudwatcher::inventory::{Event, Inventory, Levels};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
@@ -51,18 +51,16 @@ impl Project for InventoryRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Inventory(event) => {
-                let sets = matches!(event, Event::InventoryOpened { .. } | Event::ReorderLevelsSet { .. });
-                let touches = sets || levels(event).is_some();
-                touches.then_some(recorded.stream).into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
+        let Some(event) = recorded.of::<Inventory>() else {
+            return Vec::new();
+        };
+        let sets = matches!(event, Event::InventoryOpened { .. } | Event::ReorderLevelsSet { .. });
+        let touches = sets || levels(event).is_some();
+        touches.then_some(recorded.stream).into_iter().collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
         let last_updated_at = recorded.at;

@@ -28,45 +28,57 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use cloudwatcher::request;
+use cloudwatcher::request::{self, DeviceRequest};
+use cloudwatcher::{
+    approval, delegation, device_connection, inventory as stock, location, order, part, part_supplier, part_variant,
+    supplier,
+};
 use domain::AnyEvent;
-use projections::audit;
+use identity::{department, role, sign_in, user};
 
-use projections::context::Context;
+use projections::audit;
+use projections::context::{Context, Departments};
 use projections::projection::{Projection, of};
+use projections::row::Row as _;
 
 /// Posted from the shared identity and from the context's own aggregates.
 pub static CONTEXT: Context = Context {
     name: "cloudwatcher",
-    ddl: include_str!("../../migrations/read/cloudwatcher.sql"),
+    ddl: include_str!("../../../migrations/read/cloudwatcher.sql"),
     reads: &[
-        "identity.user",
-        "identity.sign-in",
-        "identity.role",
-        "identity.department",
-        "cloudwatcher.supplier",
-        "cloudwatcher.part",
-        "cloudwatcher.part-variant",
-        "cloudwatcher.part-supplier",
-        "cloudwatcher.location",
-        "cloudwatcher.inventory",
-        "cloudwatcher.request",
-        "cloudwatcher.device-connection",
-        "cloudwatcher.order",
-        "cloudwatcher.approval",
-        "cloudwatcher.delegation",
+        user::AGGREGATE,
+        sign_in::AGGREGATE,
+        role::AGGREGATE,
+        department::AGGREGATE,
+        supplier::AGGREGATE,
+        part::AGGREGATE,
+        part_variant::AGGREGATE,
+        part_supplier::AGGREGATE,
+        location::AGGREGATE,
+        stock::AGGREGATE,
+        request::AGGREGATE,
+        device_connection::AGGREGATE,
+        order::AGGREGATE,
+        approval::AGGREGATE,
+        delegation::AGGREGATE,
     ],
     tables: TABLES,
     audit: Some(&audit::of::<audit_logs::AuditLogRow>()),
     loads,
+    history: cloudwatcher::CONTEXT.history,
+    departments: Some(Departments {
+        table: departments::DepartmentRow::TABLE,
+        id: "id",
+        parent: "parent_id",
+    }),
 };
 
 /// An archived request goes with its response and all that was said of both.
 const ARCHIVED_BYTES_MAX: usize = 512 << 10;
 
 fn loads(event: &AnyEvent) -> usize {
-    match event {
-        AnyEvent::DeviceRequest(request::Event::RequestArchived { .. }) => ARCHIVED_BYTES_MAX,
+    match event.of::<DeviceRequest>() {
+        Some(request::Event::RequestArchived { .. }) => ARCHIVED_BYTES_MAX,
         _ => 0,
     }
 }

@@ -3,7 +3,8 @@
 mod approval;
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::order::{Booking, Event, Item, Quantity, Terms};
+use cloudwatcher::approval::Approval;
+use cloudwatcher::order::{Booking, Event, Item, Order, Quantity, Terms};
 use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -47,18 +48,18 @@ impl Project for OrderHistoryRow {
     const APPENDS: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Order(_) | AnyEvent::Approval(_) => vec![recorded.event_id],
-            _ => Vec::new(),
-        }
+        let is_of_order = recorded.of::<Order>().is_some() || recorded.of::<Approval>().is_some();
+        is_of_order.then_some(recorded.event_id).into_iter().collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let (event_type, event_description, mut metadata) = match &recorded.event {
-            AnyEvent::Order(event) => told(event),
+        let (event_type, event_description, mut metadata) = if let Some(event) = recorded.of::<Order>() {
+            told(event)
+        } else if let Some(event) = recorded.of::<Approval>() {
             // An approval bears its order's id.
-            AnyEvent::Approval(event) => approval::told(event),
-            _ => return Ok(row),
+            approval::told(event)
+        } else {
+            return Ok(row);
         };
         if let (Some(reason), Value::Object(metadata)) = (&recorded.metadata.reason, &mut metadata) {
             metadata.insert("reason".to_owned(), reason.as_str().into());

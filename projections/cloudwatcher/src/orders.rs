@@ -1,17 +1,16 @@
 //! Orders and their items, as they stand.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use cloudwatcher::order::{Event, Item, Quantity};
+use cloudwatcher::order::{Event, Item, Order, Quantity};
 use cloudwatcher::{OrderStatus, OrderType};
 use domain::{AnyEvent, Recorded, SYSTEM};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
+use projections::row;
 use projections::table::Scope;
-use projections::{row, word_cell};
-
-word_cell!(OrderStatus, OrderType);
 
 row! {
     /// An order of parts.
@@ -24,9 +23,9 @@ row! {
         /// The device request that the order answers.
         request_id: Option<Uuid>,
         /// What the order is for.
-        order_type: OrderType,
+        order_type: Word<OrderType>,
         /// Where the order stands.
-        status: OrderStatus,
+        status: Word<OrderStatus>,
         /// The department that orders.
         department_id: Uuid,
         /// The currency of all its prices, as an ISO 4217 code.
@@ -68,14 +67,11 @@ impl Project for OrderRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Order(_) => vec![recorded.stream],
-            _ => Vec::new(),
-        }
+        recorded.of::<Order>().map(|_| recorded.stream).into_iter().collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Order(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Order>() else {
             return Ok(row);
         };
         let updated_at = recorded.at;
@@ -97,8 +93,8 @@ impl Project for OrderRow {
                 position: recorded.position,
                 id,
                 request_id: *request_id,
-                order_type: *order_type,
-                status: OrderStatus::Draft,
+                order_type: Word(*order_type),
+                status: Word(OrderStatus::Draft),
                 department_id: *department_id,
                 currency: currency.clone(),
                 total: None,
@@ -142,7 +138,7 @@ impl Project for OrderRow {
                 revision: _,
                 approved_by,
             } => Self {
-                status: OrderStatus::Approved,
+                status: Word(OrderStatus::Approved),
                 approved_by: *approved_by,
                 approved_at: Some(recorded.at),
                 updated_at,
@@ -182,7 +178,7 @@ impl Project for OrderRow {
             Event::OrderClosedShort { .. } => standing(existing(row)?, OrderStatus::ClosedShort, updated_at),
             // The claim on the request ends with the order, so another one may answer it.
             Event::OrderCancelled {} => Self {
-                status: OrderStatus::Cancelled,
+                status: Word(OrderStatus::Cancelled),
                 request_id: None,
                 updated_at,
                 ..existing(row)?
@@ -198,7 +194,7 @@ fn user(id: Uuid) -> Option<Uuid> {
 
 fn standing(row: OrderRow, status: OrderStatus, updated_at: DateTime<Utc>) -> OrderRow {
     OrderRow {
-        status,
+        status: Word(status),
         updated_at,
         ..row
     }
@@ -257,7 +253,7 @@ impl Project for OrderItemRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Order(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Order>() else {
             return Vec::new();
         };
         match event {
@@ -283,7 +279,7 @@ impl Project for OrderItemRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Order(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Order>() else {
             return Ok(row);
         };
         let added = |item: &Item, place| Self {

@@ -1,7 +1,7 @@
 //! What is suggested to be reordered, and what became of it.
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::inventory::{Event, Suggestion};
+use cloudwatcher::inventory::{Event, Inventory, Suggestion};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl Project for ReorderSuggestionRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Vec::new();
         };
         match event {
@@ -88,7 +88,7 @@ impl Project for ReorderSuggestionRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
         let ended = |row, status: &str| {

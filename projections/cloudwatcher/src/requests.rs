@@ -6,11 +6,10 @@ use cloudwatcher::request::{DeviceRequest, Event};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, actor, existing};
+use projections::row;
 use projections::table::Scope;
-use projections::{row, word_cell};
-
-word_cell!(RequestStatus);
 
 row! {
     /// A request that a device sent. An archived request's row is gone.
@@ -27,7 +26,7 @@ row! {
         /// The device's own name for the request; null when it gave none.
         request_key: Option<String>,
         /// How far it got: `pending`, `processing`, `completed`, `failed`.
-        status: RequestStatus,
+        status: Word<RequestStatus>,
         /// SHA-256 of the payload in hexadecimal; equal for equal payloads.
         payload_hash: String,
         /// The user whose device it is; null when Daybook itself sent it.
@@ -47,7 +46,7 @@ impl Project for RequestRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Vec::new();
         };
         match event {
@@ -65,12 +64,12 @@ impl Project for RequestRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
         let is_now = |row, status| {
             Ok(Some(Self {
-                status,
+                status: Word(status),
                 updated_at: recorded.at,
                 ..existing(row)?
             }))
@@ -91,7 +90,7 @@ impl Project for RequestRow {
                 device_id: device_id.clone(),
                 request_type: request_type.clone(),
                 request_key: request_key.clone(),
-                status: RequestStatus::Pending,
+                status: Word(RequestStatus::Pending),
                 payload_hash: payload_hash.clone(),
                 created_by: actor(recorded),
                 created_at: recorded.at,
@@ -141,7 +140,7 @@ impl Project for RequestMetadataRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Vec::new();
         };
         let id = |key: &String| DeviceRequest::metadata_id(recorded.stream, key);
@@ -161,7 +160,7 @@ impl Project for RequestMetadataRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
         match event {

@@ -7,11 +7,10 @@ use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
+use projections::row;
 use projections::table::Scope;
-use projections::{row, word_cell};
-
-word_cell!(ResponseStatus);
 
 row! {
     /// The response to a request, from when somebody begins to work on it. An archived request's is gone.
@@ -24,7 +23,7 @@ row! {
         /// The request that it answers.
         request_id: Uuid,
         /// How far it got: `processing`, `ready`, `delivered`, `failed`.
-        status: ResponseStatus,
+        status: Word<ResponseStatus>,
         /// The response itself; `{}` while it is being made, `{"error": "..."}` when it failed.
         content: Value,
         /// Whether an AI agent made it.
@@ -46,7 +45,7 @@ impl Project for ResponseRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Vec::new();
         };
         match event {
@@ -64,7 +63,7 @@ impl Project for ResponseRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
         let written = |row: Option<Self>, status, content: Value, ai_processed| {
@@ -75,7 +74,7 @@ impl Project for ResponseRow {
                 position,
                 id,
                 request_id: recorded.stream,
-                status,
+                status: Word(status),
                 content,
                 ai_processed,
                 delivered_at: None,
@@ -92,7 +91,7 @@ impl Project for ResponseRow {
                 content, ai_processed, ..
             } => written(row, ResponseStatus::Failed, content.clone(), *ai_processed),
             Event::ResponseDelivered { delivered_at, .. } => Ok(Some(Self {
-                status: ResponseStatus::Delivered,
+                status: Word(ResponseStatus::Delivered),
                 delivered_at: Some(*delivered_at),
                 updated_at: recorded.at,
                 ..existing(row)?
@@ -138,7 +137,7 @@ impl Project for ResponseMetadataRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Vec::new();
         };
         match event {
@@ -170,7 +169,7 @@ impl Project for ResponseMetadataRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::DeviceRequest(event) = &recorded.event else {
+        let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
         match event {

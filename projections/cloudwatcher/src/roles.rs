@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{AnyEvent, Recorded};
-use identity::role::Event;
+use identity::role::{Event, Role};
 use uuid::Uuid;
 
 use projections::fold::{FoldError, Project, existing};
@@ -38,14 +38,11 @@ impl Project for RoleRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Role(_) => vec![recorded.stream],
-            _ => Vec::new(),
-        }
+        recorded.of::<Role>().map(|_| recorded.stream).into_iter().collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Role(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Role>() else {
             return Ok(row);
         };
         let updated_at = recorded.at;
@@ -108,7 +105,7 @@ impl Project for RolePermissionRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Role(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Role>() else {
             return Vec::new();
         };
         match event {
@@ -120,7 +117,7 @@ impl Project for RolePermissionRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Role(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Role>() else {
             return Ok(row);
         };
         let granted = |permission: &String, place| Self {

@@ -1,7 +1,7 @@
 //! How much of a part lies where, over all its variants.
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::inventory::{Event, StockKey};
+use cloudwatcher::inventory::{Event, Inventory, StockKey};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ fn change(event: &Event) -> Option<(StockKey, i64)> {
 
 impl Project for StockLevelRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Vec::new();
         };
         let row_id = |stock: StockKey| {
@@ -55,7 +55,7 @@ impl Project for StockLevelRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
         let Some((stock, quantity)) = change(event) else {

@@ -1,7 +1,7 @@
 //! Every change of stock, with its reason, source and actor; and what is kept for whom.
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::inventory::{Event, Levels, Source, StockKey};
+use cloudwatcher::inventory::{Event, Inventory, Levels, Source, StockKey};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
@@ -188,14 +188,12 @@ impl Project for StockMoveRow {
     const APPENDS: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Inventory(event) => Move::of(event).map(|_| recorded.event_id).into_iter().collect(),
-            _ => Vec::new(),
-        }
+        let of = recorded.of::<Inventory>().and_then(Move::of);
+        of.map(|_| recorded.event_id).into_iter().collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
         let Some(Move {
@@ -278,18 +276,13 @@ impl Project for StockReservationRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::Inventory(event) => {
-                let reservation_id = Move::of(event).and_then(|of| of.reservation_id);
-                let row_id = |id: Uuid| Uuid::new_v5(&recorded.stream, id.as_bytes());
-                reservation_id.map(row_id).into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
+        let of = recorded.of::<Inventory>().and_then(Move::of);
+        let row_id = |id: Uuid| Uuid::new_v5(&recorded.stream, id.as_bytes());
+        of.and_then(|of| of.reservation_id).map(row_id).into_iter().collect()
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::Inventory(event) = &recorded.event else {
+        let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
         let less = |row, quantity: i32, ended: &str| {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{AnyEvent, Recorded, Sealed};
-use identity::sign_in;
-use identity::user::Event;
+use identity::sign_in::{self, SignIns};
+use identity::user::{Event, User};
 use uuid::Uuid;
 
 use projections::fold::{FoldError, Project, actor, existing};
@@ -45,10 +45,11 @@ row! {
 // Not OWNED: the first of a person's sign-ins meets the row that the stream of the user has made.
 impl Project for UserRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let event = match &recorded.event {
-            AnyEvent::User(event) => event,
-            AnyEvent::SignIns(sign_in::Event::SignedIn {}) => return vec![recorded.stream],
-            _ => return Vec::new(),
+        if let Some(sign_in::Event::SignedIn {}) = recorded.of::<SignIns>() {
+            return vec![recorded.stream];
+        }
+        let Some(event) = recorded.of::<User>() else {
+            return Vec::new();
         };
         match event {
             Event::UserRegistered { .. }
@@ -66,12 +67,11 @@ impl Project for UserRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let event = match &recorded.event {
-            AnyEvent::User(event) => event,
-            AnyEvent::SignIns(sign_in::Event::SignedIn {}) => {
-                return existing(row).map(|row| Some(row.signed_in(recorded)));
-            }
-            _ => return Ok(row),
+        if let Some(sign_in::Event::SignedIn {}) = recorded.of::<SignIns>() {
+            return existing(row).map(|row| Some(row.signed_in(recorded)));
+        }
+        let Some(event) = recorded.of::<User>() else {
+            return Ok(row);
         };
         let updated_at = recorded.at;
         Ok(Some(match event {
@@ -189,17 +189,17 @@ impl Project for UserRoleRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::User(
-                Event::UserRoleAssigned { assignment_id, .. } | Event::UserRoleUnassigned { assignment_id, .. },
-            ) => vec![*assignment_id],
-            AnyEvent::User(Event::UserErased { unassigned, .. }) => unassigned.clone(),
+        match recorded.of::<User>() {
+            Some(Event::UserRoleAssigned { assignment_id, .. } | Event::UserRoleUnassigned { assignment_id, .. }) => {
+                vec![*assignment_id]
+            }
+            Some(Event::UserErased { unassigned, .. }) => unassigned.clone(),
             _ => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::User(event) = &recorded.event else {
+        let Some(event) = recorded.of::<User>() else {
             return Ok(row);
         };
         Ok(match event {
@@ -250,17 +250,17 @@ impl Project for UserDepartmentRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match &recorded.event {
-            AnyEvent::User(
+        match recorded.of::<User>() {
+            Some(
                 Event::UserDepartmentJoined { assignment_id, .. } | Event::UserDepartmentLeft { assignment_id, .. },
             ) => vec![*assignment_id],
-            AnyEvent::User(Event::UserErased { left, .. }) => left.clone(),
+            Some(Event::UserErased { left, .. }) => left.clone(),
             _ => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let AnyEvent::User(event) = &recorded.event else {
+        let Some(event) = recorded.of::<User>() else {
             return Ok(row);
         };
         Ok(match event {

@@ -9,14 +9,14 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgValueFormat};
 use sqlx::{Arguments as _, Row as _, ValueRef as _};
 
 use super::{Cell, decode_error};
-use crate::table::Kind;
+use crate::table::ColumnKind;
 
 /// How Postgres' binary form tells the two kinds of addresses.
 const V4: u8 = 2;
 const V6: u8 = 3;
 
 impl Cell for IpAddr {
-    const KIND: Kind = Kind::Inet;
+    const KIND: ColumnKind = ColumnKind::Inet;
 
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
         arguments.add(

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgValueFormat};
 use sqlx::{Arguments as _, Row as _, ValueRef as _};
 
 use super::{Cell, decode_error};
-use crate::table::Kind;
+use crate::table::ColumnKind;
 
 /// The one version of jsonb's binary form; the text follows it.
 pub(super) const JSONB_VERSION: u8 = 1;
@@ -17,7 +17,7 @@ pub(super) const JSONB_VERSION: u8 = 1;
 pub struct Json(pub(crate) String);
 
 impl Cell for Json {
-    const KIND: Kind = Kind::Json;
+    const KIND: ColumnKind = ColumnKind::Json;
 
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
         arguments.add(

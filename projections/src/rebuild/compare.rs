@@ -9,7 +9,7 @@ use sqlx::{Connection as _, Row as _};
 use super::{Phase, Work, load};
 use crate::error::PostError;
 use crate::generation::{Generation, execute};
-use crate::ledger::Ledger;
+use crate::poster::Poster;
 use crate::sql;
 
 /// Differing rows that are shown per table.
@@ -46,7 +46,7 @@ pub(super) struct Compared {
 pub(super) async fn compare(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    ledger: &mut Ledger,
+    poster: &mut Poster,
     with_live: bool,
 ) -> Result<Compared, PostError> {
     // Its own: whoever fails while it reads gives it up with whatever is under way.
@@ -56,9 +56,9 @@ pub(super) async fn compare(
         .await?;
     let live = work.live(&mut snapshot).await?;
     if with_live {
-        load::post_until(work, connection, ledger, live.position, Phase::Loading).await?;
+        load::post_until(work, connection, poster, live.position, Phase::Loading).await?;
     }
-    work.told(Phase::Comparing, ledger.generation.position, ledger.generation.position);
+    work.told(Phase::Comparing, poster.generation.position, poster.generation.position);
     // Checksums read whole tables, which the connection's settings for posting would avoid.
     execute(connection, "set enable_seqscan = on").await?;
     let mut compared = Compared {
@@ -68,7 +68,7 @@ pub(super) async fn compare(
     for (table, key) in tables(work) {
         let sides = Sides {
             live: &live,
-            new: &ledger.generation,
+            new: &poster.generation,
             table,
             key,
         };

@@ -9,9 +9,9 @@ use tracing::warn;
 use super::{Phase, Work};
 use crate::error::PostError;
 use crate::generation::{self, Generation, State, execute, loading_connection};
-use crate::ledger::{self, Ledger};
 use crate::page::{Page, Parked};
 use crate::park;
+use crate::poster::{self, Poster};
 use crate::sql;
 
 /// Events folded at once. More makes fewer statements, and fewer rows that are written twice. Large
@@ -31,9 +31,9 @@ pub(super) async fn load(
     work: &Work<'_>,
     connection: &mut PgConnection,
     compare: bool,
-) -> Result<(Ledger, Loaded), PostError> {
+) -> Result<(Poster, Loaded), PostError> {
     let live = work.live(connection).await?;
-    let live_parked = ledger::parked(connection, work.context, live.number).await?;
+    let live_parked = poster::parked(connection, work.context, live.number).await?;
     if live_parked.is_empty() {
         match load_fast(work, connection, compare).await {
             Err(failed) if !failed.is_transient() => {
@@ -57,17 +57,17 @@ async fn load_fast(
     work: &Work<'_>,
     connection: &mut PgConnection,
     compare: bool,
-) -> Result<(Ledger, Loaded), PostError> {
+) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
     let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
     let appended = without_keys(work, connection, &new.schema).await?;
-    let mut ledger = Ledger::open(connection, work.context, new).await?;
-    let copying = match &mut ledger.auditing {
+    let mut poster = Poster::open(connection, work.context, new).await?;
+    let copying = match &mut poster.auditing {
         Some(auditing) => Some(auditing.beside(loading_connection(&work.pools.projector).await?)),
         None => None,
     };
-    let loaded = load_all(work, connection, &mut ledger, compare).await;
-    if let Some(auditing) = &mut ledger.auditing {
+    let loaded = load_all(work, connection, &mut poster, compare).await;
+    if let Some(auditing) = &mut poster.auditing {
         auditing.within();
     }
     if let Some(copying) = copying {
@@ -79,12 +79,12 @@ async fn load_fast(
     let load_seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let position = ledger.generation.position;
+    let position = poster.generation.position;
     work.told(Phase::Indexing, position, position);
-    index(work, &ledger.generation.schema, appended).await?;
-    analyze(work, &ledger.generation.schema).await?;
+    index(work, &poster.generation.schema, appended).await?;
+    analyze(work, &poster.generation.schema).await?;
     Ok((
-        ledger,
+        poster,
         Loaded {
             load_seconds,
             index_seconds: started.elapsed().as_secs_f64(),
@@ -95,15 +95,15 @@ async fn load_fast(
 async fn load_all(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    ledger: &mut Ledger,
+    poster: &mut Poster,
     compare: bool,
 ) -> Result<(), PostError> {
     loop {
         let target = target(work, connection, compare).await?;
-        if ledger.generation.position >= target {
+        if poster.generation.position >= target {
             return Ok(());
         }
-        load_windows(work, connection, ledger, target).await?;
+        load_windows(work, connection, poster, target).await?;
     }
 }
 
@@ -114,24 +114,24 @@ async fn load_with_care(
     connection: &mut PgConnection,
     compare: bool,
     kept: &Parked,
-) -> Result<(Ledger, Loaded), PostError> {
+) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
     let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
     generation::finish(connection, work.context, &new.schema).await?;
-    let mut ledger = Ledger::open(connection, work.context, new).await?;
+    let mut poster = Poster::open(connection, work.context, new).await?;
     loop {
         let target = target(work, connection, compare).await?;
-        if ledger.generation.position >= target {
+        if poster.generation.position >= target {
             break;
         }
-        post_until(work, connection, &mut ledger, target, Phase::Loading).await?;
+        post_until(work, connection, &mut poster, target, Phase::Loading).await?;
     }
-    park::unpark_all(connection, work.tail, &ledger, None, kept).await?;
-    analyze(work, &ledger.generation.schema).await?;
-    let generation = ledger.generation.clone();
-    let ledger = Ledger::open(connection, work.context, generation).await?;
+    park::unpark_all(connection, work.tail, &poster, None, kept).await?;
+    analyze(work, &poster.generation.schema).await?;
+    let generation = poster.generation.clone();
+    let poster = Poster::open(connection, work.context, generation).await?;
     Ok((
-        ledger,
+        poster,
         Loaded {
             load_seconds: started.elapsed().as_secs_f64(),
             index_seconds: 0.0,
@@ -151,11 +151,11 @@ async fn target(work: &Work<'_>, connection: &mut PgConnection, compare: bool) -
 async fn load_windows(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    ledger: &mut Ledger,
+    poster: &mut Poster,
     target: i64,
 ) -> Result<(), PostError> {
     let (sender, mut windows) = mpsc::channel(1);
-    let (tail, context, from) = (work.tail.clone(), work.context, ledger.generation.position);
+    let (tail, context, from) = (work.tail.clone(), work.context, poster.generation.position);
     let reading = async move {
         let mut position = from;
         while position < target {
@@ -181,7 +181,7 @@ async fn load_windows(
                 return Err(PostError::Unreadable { position, error });
             }
             for portion in page.portions(work.context) {
-                ledger.post_page(connection, &portion).await?;
+                poster.post_page(connection, &portion).await?;
                 work.told(Phase::Loading, portion.to, target);
             }
         }
@@ -195,35 +195,35 @@ async fn load_windows(
 pub(super) async fn post_until(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    ledger: &mut Ledger,
+    poster: &mut Poster,
     target: i64,
     phase: Phase,
 ) -> Result<(), PostError> {
-    while ledger.generation.position < target {
-        let position = ledger.generation.position;
+    while poster.generation.position < target {
+        let position = poster.generation.position;
         let limit = (target - position).min(crate::projector::PAGE_EVENTS_MAX as i64);
         match work.tail.after(position, limit).await {
             Ok(recorded) => {
                 let Some(to) = recorded.last().map(|recorded| recorded.position) else {
                     return Ok(());
                 };
-                ledger.post(connection, to, recorded).await?;
+                poster.post(connection, to, recorded).await?;
             }
             Err(error) if error.is_transient() => return Err(error.into()),
-            Err(_) => step(work, connection, ledger).await?,
+            Err(_) => step(work, connection, poster).await?,
         }
-        work.told(phase, ledger.generation.position, target);
+        work.told(phase, poster.generation.position, target);
     }
     Ok(())
 }
 
 /// As the projector passes an event that cannot be read at all: one by one.
-async fn step(work: &Work<'_>, connection: &mut PgConnection, ledger: &mut Ledger) -> Result<(), PostError> {
-    let position = ledger.generation.position + 1;
+async fn step(work: &Work<'_>, connection: &mut PgConnection, poster: &mut Poster) -> Result<(), PostError> {
+    let position = poster.generation.position + 1;
     match work.tail.after(position - 1, 1).await {
-        Ok(recorded) => ledger.post(connection, position, recorded).await,
+        Ok(recorded) => poster.post(connection, position, recorded).await,
         Err(error) if error.is_transient() => Err(error.into()),
-        Err(error) => ledger.skip(connection, position, &error.to_string()).await,
+        Err(error) => poster.skip(connection, position, &error.to_string()).await,
     }
 }
 

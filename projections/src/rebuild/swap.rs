@@ -9,8 +9,8 @@ use tracing::warn;
 use super::{Phase, Work, load};
 use crate::error::PostError;
 use crate::generation::{Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
-use crate::ledger::Ledger;
 use crate::page::Page;
+use crate::poster::Poster;
 
 /// Events that are posted while the checkpoint is locked; with more to post, it waits for another turn.
 const LAST_EVENTS_MAX: i64 = 200;
@@ -21,18 +21,18 @@ const LOCK_MS_MAX: u64 = 3_000;
 /// How often it then tries again. A reader of a page or of a long query lets go in the meantime.
 const LOCK_ATTEMPTS_MAX: usize = 100;
 
-/// Makes the ledger's generation the live one; the one before is retired, and the one before that
+/// Makes the poster's generation the live one; the one before is retired, and the one before that
 /// dropped. Returns for how many seconds the checkpoint was locked.
 pub(super) async fn swap(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    ledger: &mut Ledger,
+    poster: &mut Poster,
 ) -> Result<f64, PostError> {
     let mut attempts = 0;
     let seconds = loop {
         let end = work.tail.end().await?.max(work.live(connection).await?.position);
-        load::post_until(work, connection, ledger, end, Phase::Swapping).await?;
-        match try_swap(work, connection, ledger).await {
+        load::post_until(work, connection, poster, end, Phase::Swapping).await?;
+        match try_swap(work, connection, poster).await {
             Ok(Some(seconds)) => break seconds,
             Ok(None) => {}
             Err(error) if error.is_lock_timeout() && attempts < LOCK_ATTEMPTS_MAX => {
@@ -46,7 +46,7 @@ pub(super) async fn swap(
         }
     };
     // A reader in the middle of a long query may still hold it; then the next swap drops it.
-    if let Err(error) = drop_older(connection, work, ledger.generation.number).await {
+    if let Err(error) = drop_older(connection, work, poster.generation.number).await {
         warn!(context = work.context.name, %error, "an old generation could not be dropped yet");
     }
     Ok(seconds)
@@ -56,7 +56,7 @@ pub(super) async fn swap(
 async fn try_swap(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    ledger: &mut Ledger,
+    poster: &mut Poster,
 ) -> Result<Option<f64>, PostError> {
     let mut transaction = connection.begin().await?;
     execute(
@@ -72,13 +72,13 @@ async fn try_swap(
     let live = live.ok_or(PostError::NoGeneration {
         context: work.context.name,
     })?;
-    let missing = live.position - ledger.generation.position;
+    let missing = live.position - poster.generation.position;
     if missing > LAST_EVENTS_MAX {
         return Ok(None);
     }
     let mut last = None;
     if missing > 0 {
-        let recorded = match work.tail.after(ledger.generation.position, missing).await {
+        let recorded = match work.tail.after(poster.generation.position, missing).await {
             Err(error) if error.is_transient() => return Err(error.into()),
             // An event that cannot be read is passed outside of the swap, too.
             recorded => recorded.unwrap_or_default(),
@@ -88,7 +88,7 @@ async fn try_swap(
             return Ok(None);
         }
         let page = Page::decode(work.context, live.position, recorded);
-        match ledger.write_page(&mut transaction, &page).await {
+        match poster.write_page(&mut transaction, &page).await {
             Ok(parked) => last = Some((page, parked)),
             // Posted outside of the swap, where what does not fit is parked.
             Err(failed) if !failed.is_transient() => return Ok(None),
@@ -97,17 +97,17 @@ async fn try_swap(
     }
     let aside = schema_aside(work.context, live.number);
     rename(&mut transaction, &live.schema, &aside).await?;
-    rename(&mut transaction, &ledger.generation.schema, work.context.name).await?;
+    rename(&mut transaction, &poster.generation.schema, work.context.name).await?;
     retire(&mut transaction, work, live.number, &aside).await?;
-    enliven(&mut transaction, work, ledger.generation.number).await?;
+    enliven(&mut transaction, work, poster.generation.number).await?;
     transaction.commit().await?;
 
     let seconds = locked.elapsed().as_secs_f64();
     if let Some((page, parked)) = last {
-        ledger.written(&page, parked);
+        poster.written(&page, parked);
     }
-    ledger.generation.state = State::Live;
-    ledger.generation.schema = work.context.name.to_owned();
+    poster.generation.state = State::Live;
+    poster.generation.schema = work.context.name.to_owned();
     Ok(Some(seconds))
 }
 

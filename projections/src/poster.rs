@@ -22,7 +22,7 @@ use crate::sql::{self, Statements};
 
 /// Posts pages into one generation, each in one transaction with its checkpoint.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct Poster {
     pub context: &'static Context,
     pub generation: Generation,
     /// How many streams are parked, as far as is known: another process may have taken some out.
@@ -36,7 +36,7 @@ pub struct Ledger {
     copy_changes: String,
 }
 
-impl Ledger {
+impl Poster {
     /// # Errors
     /// The database's error.
     pub async fn open(
@@ -121,7 +121,7 @@ impl Ledger {
                 .bind(position)
                 .fetch_one(&mut *connection)
                 .await?;
-        let is_read = self.context.reads.contains(&aggregate_type.as_str());
+        let is_read = self.context.aggregate(&aggregate_type).is_some();
         let parking = Parking {
             stream: (aggregate_type, id.parse().unwrap_or_default()),
             tenant_id,
@@ -184,7 +184,7 @@ impl Ledger {
         Ok(parked.len() - parked_before)
     }
 
-    /// After the commit of [`Ledger::write_page`].
+    /// After the commit of [`Poster::write_page`].
     pub(crate) fn written(&mut self, page: &Page, parked: usize) {
         for Parking {
             stream: (aggregate_type, id),
@@ -200,7 +200,7 @@ impl Ledger {
         self.parked += parked;
     }
 
-    /// Moves the checkpoint, if it still is where this ledger knows it to be.
+    /// Moves the checkpoint, if it still is where this poster knows it to be.
     async fn advance(&self, connection: &mut PgConnection, to: i64) -> Result<(), PostError> {
         let moved = sqlx::query(
             "update book.generations set position = $1

@@ -1,0 +1,90 @@
+//! What the tests of every context hold its read side to, without a database. Each check tells, as sentences,
+//! every way in which a context breaks the rule; none when it keeps it.
+
+use domain::{Aggregate, AnyEvent, Recorded};
+
+use crate::context::Context;
+use crate::golden;
+use crate::projection::Projection;
+
+/// Its DDL makes every table once, and does all the rest after rows are loaded.
+#[must_use]
+pub fn statements(context: &Context) -> Vec<String> {
+    let (before, after) = context.statements();
+    let is_table = |statement: &&String| statement.starts_with("create table");
+    let mut found: Vec<String> = before
+        .iter()
+        .filter(|statement| !is_table(statement))
+        .map(|statement| format!("this comes before rows and makes no table: {statement}"))
+        .collect();
+    let late = after
+        .iter()
+        .filter(|statement| statement.contains("create table") || statement.contains(';'));
+    found.extend(
+        late.map(|statement| format!("this comes after rows and is not one statement without a table: {statement}")),
+    );
+    let made = before
+        .iter()
+        .filter(|statement| is_table(statement) && !statement.contains(" partition of "));
+    let (made, declared) = (made.count(), context.all_tables().count());
+    if made != declared {
+        found.push(format!("the DDL makes {made} tables, and {declared} are declared"));
+    }
+    found
+}
+
+/// Its golden history brings a row into every table that is there at the end.
+#[must_use]
+pub fn rows(context: &Context) -> Vec<String> {
+    let folded = golden::history(context).and_then(|events| {
+        let folded = context.folded(&events);
+        folded.map_err(|unfolded| unfolded.to_string())
+    });
+    match folded {
+        Ok(tables) => {
+            let empty = tables.into_iter().filter(|(_, rows)| rows.is_empty());
+            empty
+                .map(|(table, _)| format!("the golden history leaves no row in {table}"))
+                .collect()
+        }
+        Err(error) => vec![format!("the golden history cannot be folded: {error}")],
+    }
+}
+
+/// It reads every kind of stream that a table of it posts, of these `kinds`: all that its golden history may meet.
+#[must_use]
+pub fn reads(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
+    let stored = match golden::stored(context) {
+        Ok(stored) => stored,
+        Err(error) => return vec![format!("the golden history cannot be read: {error}")],
+    };
+    stored
+        .into_iter()
+        .filter_map(|recorded| unread(context, kinds, recorded))
+        .collect()
+}
+
+/// What is wrong with how the context reads the kind of one event.
+fn unread(context: &Context, kinds: &[Aggregate], recorded: Recorded<String>) -> Option<String> {
+    let aggregate_type = recorded.aggregate_type.clone();
+    let Some(kind) = kinds.iter().find(|kind| kind.aggregate_type == aggregate_type) else {
+        return Some(format!(
+            "the golden history has an event of {aggregate_type}, which is no kind of these"
+        ));
+    };
+    let event: AnyEvent = match kind.decode(&recorded.stored()) {
+        Ok(event) => event,
+        Err(error) => return Some(format!("event {} cannot be read: {error}", recorded.position)),
+    };
+    let event = [recorded.map(|_| event)];
+    // A row, or the lack of one that should be there: either way the table wants the event.
+    let wants = |projection: &&&dyn Projection| projection.folded(&event).map_or(true, |rows| !rows.is_empty());
+    let projection = context.tables.iter().find(wants)?;
+    let is_read = context.aggregate(&aggregate_type).is_some();
+    (!is_read).then(|| {
+        format!(
+            "{} posts {aggregate_type}, which the context does not read",
+            projection.table().name
+        )
+    })
+}
