@@ -19,9 +19,10 @@ use crate::problem::{self, Problem};
 /// Needed for everything here. A rebuild concerns the whole installation, not one tenant.
 pub const REBUILD: &str = "admin.rebuild";
 
-fn named(name: &str) -> Result<&'static Context, Problem> {
-    let names = projections::CONTEXTS.iter().map(|context| context.name);
-    projections::context(name).ok_or_else(|| Problem::not_found(format!("context {name:?} with tables")).allowed(names))
+fn named(app: &App, name: &str) -> Result<&'static Context, Problem> {
+    let names = app.contexts.tables().map(|context| context.name);
+    let context = app.contexts.tables_of(name);
+    context.ok_or_else(|| Problem::not_found(format!("context {name:?} with tables")).allowed(names))
 }
 
 /// Starts a rebuild in the background.
@@ -30,7 +31,7 @@ fn named(name: &str) -> Result<&'static Context, Problem> {
 /// [`Problem`]; 409 when one is under way in this process.
 pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) -> Result<Response, Problem> {
     by.require(REBUILD)?;
-    let context = named(&context)?;
+    let context = named(&app, &context)?;
     if !app.rebuilds.begin(context) {
         return Err(Problem::new(
             problem::BUSY,
@@ -80,7 +81,7 @@ pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) 
 /// [`Problem`]; 404 when this process has not rebuilt the context.
 pub async fn progress(State(app): State<App>, by: By, Path(context): Path<String>) -> Result<Response, Problem> {
     by.require(REBUILD)?;
-    let context = named(&context)?;
+    let context = named(&app, &context)?;
     let rebuild = app.rebuilds.of(context);
     let rebuild = rebuild.ok_or_else(|| Problem::not_found(format!("rebuild of {} in this process", context.name)))?;
     Ok(Json(rebuild).into_response())
@@ -102,7 +103,7 @@ pub async fn policies(State(app): State<App>, by: By) -> Result<Response, Proble
 /// [`Problem`]; 404 for a policy that does not exist.
 pub async fn retry(State(app): State<App>, by: By, Path(policy): Path<String>) -> Result<Response, Problem> {
     by.require(REBUILD)?;
-    let known = || domain::POLICIES.iter().copied();
+    let known = || app.contexts.decisions().policies().into_iter();
     let Some(policy) = known().find(|known| known.name() == policy) else {
         let names = known().map(domain::Policy::name);
         return Err(Problem::not_found(format!("policy {policy:?}")).allowed(names));
@@ -120,7 +121,7 @@ pub async fn retry(State(app): State<App>, by: By, Path(policy): Path<String>) -
 pub async fn parked(State(app): State<App>, by: By) -> Result<Response, Problem> {
     by.require(REBUILD)?;
     let mut streams = Vec::new();
-    for &context in projections::CONTEXTS {
+    for context in app.contexts.tables() {
         for parked in park::parked(&app.pools.projector, context)
             .await?
             .into_iter()
@@ -163,7 +164,7 @@ pub async fn unpark(
     by.require(REBUILD)?;
     let asked: Unpark = serde_json::from_value(body::fields(&headers, &body?)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
-    let context = named(&asked.context)?;
+    let context = named(&app, &asked.context)?;
     let mut own = park::parked(&app.pools.projector, context).await?;
     own.retain(|parked| parked.tenant_id == by.tenant);
     let own: Vec<_> = own

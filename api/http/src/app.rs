@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use book::{Book, Pools, Tail};
@@ -56,6 +56,8 @@ pub struct Parts {
     pub event_streams: Arc<Semaphore>,
     /// What the handlers of contexts share.
     pub states: States,
+    /// The OpenAPI document, once somebody has asked for it.
+    pub openapi: OnceLock<String>,
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }

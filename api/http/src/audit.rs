@@ -11,6 +11,7 @@ pub mod log;
 pub mod stream;
 pub mod view;
 
+use crate::app::App;
 use crate::auth::Principal;
 use crate::problem::Problem;
 
@@ -23,9 +24,10 @@ pub const PERSONAL: &str = "personal.read";
 ///
 /// # Errors
 /// 403 without `audit.read`.
-pub fn sight(by: &Principal) -> Result<view::Sight, Problem> {
+pub fn sight(app: &App, by: &Principal) -> Result<view::Sight, Problem> {
     by.require(READ)?;
     Ok(view::Sight {
         personal: by.permits(PERSONAL),
+        contexts: app.contexts.decisions().clone(),
     })
 }

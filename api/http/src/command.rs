@@ -39,7 +39,7 @@ pub struct Receiver {
 }
 
 /// A command on its way to its [`Receiver`]. The principal holds the permission for it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Received<'a> {
     pub app: &'a App,
     pub by: &'a By,

@@ -15,7 +15,7 @@ use crate::crew::{Crew, Tasks};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
 use crate::query::named::Named;
-use crate::roles::Part;
+use crate::roles::Grants;
 
 /// One bounded context as it is served. A context that has nothing beside its commands and tables is
 /// [`Context::of`] alone.
@@ -38,7 +38,7 @@ pub struct Context {
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
     /// What standard roles may do in it.
-    pub roles: &'static [Part],
+    pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
     pub commands: &'static [crate::cli::Subcommand],
     /// Demo data.

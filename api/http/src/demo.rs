@@ -1,20 +1,15 @@
-//! Demo data that looks like a company, made by commands like any other and reproducible from a seed.
-//! Ids and command ids are derived from names, so loading it again finds every receipt and changes
-//! nothing. Its history lies in the past: events bear the time at which they are told to have happened.
-
-pub mod catalogue;
-pub mod company;
-pub mod devices;
-pub mod northwind;
-pub mod orders;
-pub mod stock;
+//! Demo data: stories that contexts tell by commands like any other, reproducible from a seed. Ids and command ids
+//! are derived from names, so telling one again finds every receipt and changes nothing. A story lies in the past:
+//! events bear the time at which they are told to have happened.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use book::lead::Leadership;
-use book::{Answer, Book, Envelope, ExecuteError, Tail, policy, timers};
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::{SYSTEM, canonical};
+use book::{Answer, Book, Envelope, ExecuteError, Step, Tail, policy, timers};
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use domain::{Aggregate, SYSTEM, canonical};
+use futures::future::BoxFuture;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Value, json};
@@ -23,37 +18,16 @@ use sqlx::PgPool;
 use tracing::debug;
 use uuid::Uuid;
 
-use crate::Fault;
-use crate::command::registry;
+use crate::cli::Opened;
+use crate::{Contexts, Fault, roles};
 
-/// How far back the demo's history goes, in days.
-pub const HISTORY_DAYS: i64 = 365;
-/// Streams that are written at one time.
-const AT_ONCE: usize = 16;
-
-/// What is loaded.
+/// The demo data of a context.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    pub tenant: Uuid,
-    /// The same seed, on the same day, makes the same company.
-    pub seed: u64,
-    /// When the history ends.
-    pub until: DateTime<Utc>,
-    pub parts: u32,
-    pub orders: u32,
-    pub locations: u32,
-    /// Stock keys, spread over the locations.
-    pub stock: u32,
-    pub requests: u32,
-}
-
-impl Plan {
-    /// How many commands it will be, about, for a progress bar.
-    #[must_use]
-    pub fn commands(&self) -> u64 {
-        let whole = self.parts * 3 + self.orders * 7 + self.locations * 4 + 150;
-        u64::from(whole) + u64::from(self.requests.div_ceil(devices::BATCH_REQUESTS)) * 2
-    }
+pub struct Demo {
+    /// Adds its options to those of `daybook demo`.
+    pub declared: fn(clap::Command) -> clap::Command,
+    /// Loads it.
+    pub load: for<'a> fn(&'a Opened, &'a ArgMatches) -> BoxFuture<'a, Result<(), Fault>>,
 }
 
 /// Told of every command that was carried out.
@@ -63,8 +37,8 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 ///
 /// # Errors
 /// When a process with the role `policy` runs.
-pub async fn alone(pool: &PgPool) -> Result<Vec<Leadership>, Fault> {
-    let policies = domain::POLICIES.iter().map(|policy| policy::lock_name(*policy));
+pub async fn alone(pool: &PgPool, contexts: &Contexts) -> Result<Vec<Leadership>, Fault> {
+    let policies = contexts.decisions().policies().into_iter().map(policy::lock_name);
     let mut held = Vec::new();
     for name in policies.chain([timers::LOCK_NAME.to_owned()]) {
         let lead = Leadership::try_take(pool, &name).await?.ok_or_else(|| {
@@ -77,44 +51,31 @@ pub async fn alone(pool: &PgPool) -> Result<Vec<Leadership>, Fault> {
     Ok(held)
 }
 
-/// Loads the demo into a tenant.
-///
-/// # Errors
-/// What the book fails with, or a command that is refused though the demo's data is not there.
-pub async fn load(book: &Book, tail: &Tail, plan: &Plan, on_progress: OnProgress<'_>) -> Result<(), Fault> {
-    let demo = Demo::new(book, tail, plan.tenant, plan.seed, on_progress);
-    let began = plan.until - TimeDelta::days(HISTORY_DAYS);
-    let company = company::found(&demo, began).await?;
-    let offers = catalogue::stock(&demo, &company, plan.parts, began).await?;
-    stock::fill(&demo, &company, &offers, plan, began).await?;
-    devices::send(&demo, &company, plan).await?;
-    orders::write(&demo, &company, &offers, plan).await
-}
-
 /// The tenant's administrator, who is made with their role if need be.
 ///
 /// # Errors
-/// As [`load`].
-pub async fn administrator(book: &Book, tail: &Tail, tenant: Uuid) -> Result<Uuid, Fault> {
-    let demo = Demo::new(book, tail, tenant, 0, &|_| {});
-    company::administrator(&demo).await
+/// What the book fails with.
+pub async fn administrator(contexts: &Contexts, book: &Book, tail: &Tail, tenant: Uuid) -> Result<Uuid, Fault> {
+    let story = Story::new(contexts, book, tail, tenant, 0, &|_| {});
+    story.administrator().await
 }
 
 /// A tenant that is being filled.
-pub(crate) struct Demo<'a> {
-    book: &'a Book,
-    tail: &'a Tail,
-    tenant: Uuid,
+pub struct Story<'a> {
+    contexts: &'a Contexts,
+    pub book: &'a Book,
+    pub tail: &'a Tail,
+    pub tenant: Uuid,
     seed: u64,
     done: AtomicU64,
     on_progress: OnProgress<'a>,
 }
 
 /// A command of the demo: who gives it, when, and to what.
-pub(crate) struct Given<'a> {
+pub struct Act<'a> {
     pub by: Uuid,
     pub at: DateTime<Utc>,
-    /// `cloudwatcher/orders`.
+    /// `context/plural`.
     pub url: &'a str,
     pub stream: Uuid,
     pub command: &'a str,
@@ -124,9 +85,18 @@ pub(crate) struct Given<'a> {
     pub reason: Option<&'a str>,
 }
 
-impl<'a> Demo<'a> {
-    fn new(book: &'a Book, tail: &'a Tail, tenant: Uuid, seed: u64, on_progress: OnProgress<'a>) -> Self {
+impl<'a> Story<'a> {
+    #[must_use]
+    pub fn new(
+        contexts: &'a Contexts,
+        book: &'a Book,
+        tail: &'a Tail,
+        tenant: Uuid,
+        seed: u64,
+        on_progress: OnProgress<'a>,
+    ) -> Self {
         Self {
+            contexts,
             book,
             tail,
             tenant,
@@ -137,12 +107,12 @@ impl<'a> Demo<'a> {
     }
 
     /// The id of what the demo calls so.
-    pub(crate) fn id(&self, name: &str) -> Uuid {
+    pub fn id(&self, name: &str) -> Uuid {
         Uuid::new_v5(&self.tenant, format!("demo/{name}").as_bytes())
     }
 
     /// Chance, the same for the same seed and name: what is made beside it makes no difference.
-    pub(crate) fn chance(&self, name: &str) -> ChaCha8Rng {
+    pub fn chance(&self, name: &str) -> ChaCha8Rng {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_be_bytes());
         hash.update(name);
@@ -151,8 +121,8 @@ impl<'a> Demo<'a> {
 
     /// Gives a command as a user would, then does for it what the policies would do. `None` when what it
     /// makes is there already, from another day: then the rest of its story is, too.
-    pub(crate) async fn give(&self, given: Given<'_>) -> Result<Option<Answer>, Fault> {
-        let Given {
+    pub async fn give(&self, given: Act<'_>) -> Result<Option<Answer>, Fault> {
+        let Act {
             by,
             at,
             url,
@@ -162,14 +132,14 @@ impl<'a> Demo<'a> {
             nth,
             reason,
         } = given;
-        let aggregate = served(url)?;
-        let step = aggregate
-            .parse(stream, None, command, body.clone())
+        let aggregate = self.served(url)?;
+        let parsed = aggregate
+            .parse(command, body.clone())
             .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
         let command_id = Uuid::new_v5(&stream, format!("demo/{command}/{nth}").as_bytes());
         let body_hash = Sha256::digest(canonical::text(&body)).into();
         let envelope = self.envelope(by, at, command_id, body_hash, reason);
-        let answer = match self.book.execute(envelope, vec![step]).await {
+        let answer = match self.book.execute(envelope, vec![Step::new(stream, None, parsed)]).await {
             Ok(answer) => Some(answer),
             // Made on an earlier day, or so long ago that its receipt is gone.
             Err(ExecuteError::KeyReused) => None,
@@ -191,12 +161,12 @@ impl<'a> Demo<'a> {
 
     /// Gives commands as one: all are carried out or none. `name` tells the whole from others. Whether they were
     /// carried out, now or before; not when the same was told otherwise on another day.
-    pub(crate) async fn give_all(
+    pub async fn give_all(
         &self,
         by: Uuid,
         at: DateTime<Utc>,
         name: &str,
-        parts: Vec<Part>,
+        parts: Vec<Piece>,
     ) -> Result<bool, Fault> {
         if parts.is_empty() {
             return Ok(true);
@@ -208,10 +178,10 @@ impl<'a> Demo<'a> {
             let (url, command) = (part.url, part.command);
             hash.update(part.stream);
             hash.update(canonical::text(&part.body));
-            let step = served(url)?
-                .parse(part.stream, None, command, part.body)
+            let parsed = self.served(url)?
+                .parse(command, part.body)
                 .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
-            steps.push(step);
+            steps.push(Step::new(part.stream, None, parsed));
         }
         let command_id = self.id(&format!("command/{name}"));
         let envelope = self.envelope(by, at, command_id, hash.finalize().into(), None);
@@ -221,7 +191,7 @@ impl<'a> Demo<'a> {
             // Made so long ago that the receipt is gone.
             Err(error @ ExecuteError::Refused(_)) => {
                 if let Some((url, stream)) = first {
-                    self.is_there(error, url, name, served(url)?, stream).await?;
+                    self.is_there(error, url, name, self.served(url)?, stream).await?;
                 }
                 return Ok(false);
             }
@@ -259,10 +229,11 @@ impl<'a> Demo<'a> {
     /// Reacts to what a command did as the policies will: they find the receipts, and the demo need not
     /// wait for them. Timers are left to them.
     async fn follow(&self, answer: &Answer, at: DateTime<Utc>) -> Result<(), Fault> {
+        let policies = self.contexts.decisions().policies();
         let mut answers = vec![answer.clone()];
         while let Some(answer) = answers.pop() {
             let of_policy = |stream: &book::execute::StreamAnswer| {
-                domain::POLICIES
+                policies
                     .iter()
                     .any(|policy| policy.reads().contains(&stream.aggregate_type.as_str()))
             };
@@ -276,7 +247,7 @@ impl<'a> Demo<'a> {
                 let some = self.tail.at(rest).await?;
                 rest = &rest[some.len().max(1)..];
                 for recorded in some {
-                    for policy in domain::POLICIES {
+                    for policy in &policies {
                         if policy.reads().contains(&recorded.aggregate_type.as_str()) {
                             answers.extend(policy::react(self.book, *policy, &recorded, Some(at)).await?.answers);
                         }
@@ -287,12 +258,20 @@ impl<'a> Demo<'a> {
         Ok(())
     }
 
+    /// The kind that the story calls by its URL: `context/plural`.
+    fn served(&self, url: &str) -> Result<&'static Aggregate, Fault> {
+        let kind = url
+            .split_once('/')
+            .and_then(|(context, plural)| self.contexts.by_url(context, plural));
+        kind.ok_or_else(|| Fault::Refused(format!("the demo's {url} are not served")))
+    }
+
     async fn is_there(
         &self,
         error: ExecuteError,
         url: &str,
         command: &str,
-        aggregate: &registry::Aggregate,
+        aggregate: &Aggregate,
         stream: Uuid,
     ) -> Result<(), Fault> {
         match self.book.any_state(self.tenant, aggregate.fact(stream)).await? {
@@ -305,16 +284,8 @@ impl<'a> Demo<'a> {
     }
 }
 
-/// The kind that the demo calls by its URL: `cloudwatcher/orders`.
-fn served(url: &str) -> Result<&'static registry::Aggregate, Fault> {
-    let served = url
-        .split_once('/')
-        .and_then(|(context, plural)| registry::by_url(context, plural));
-    served.ok_or_else(|| Fault::Refused(format!("the demo's {url} are not served")))
-}
-
 /// One of several commands that the demo gives as one.
-pub(crate) struct Part {
+pub struct Piece {
     pub url: &'static str,
     pub stream: Uuid,
     pub command: &'static str,
@@ -322,8 +293,8 @@ pub(crate) struct Part {
 }
 
 /// A command of reference data: entered once.
-pub(crate) fn enter(by: Uuid, at: DateTime<Utc>, url: &str, stream: Uuid, entry: Value) -> Given<'_> {
-    Given {
+pub fn enter(by: Uuid, at: DateTime<Utc>, url: &str, stream: Uuid, entry: Value) -> Act<'_> {
+    Act {
         by,
         at,
         url,
@@ -336,7 +307,7 @@ pub(crate) fn enter(by: Uuid, at: DateTime<Utc>, url: &str, stream: Uuid, entry:
 }
 
 /// A user with roles and departments.
-pub(crate) struct Person<'a> {
+pub struct Person<'a> {
     pub id: Uuid,
     pub email: String,
     pub name: &'a str,
@@ -344,10 +315,28 @@ pub(crate) struct Person<'a> {
     pub department: Option<Uuid>,
 }
 
-impl Demo<'_> {
+impl Story<'_> {
+    /// Makes the administrator and their role; the first thing that happens in a tenant.
+    ///
+    /// # Errors
+    /// What the book fails with.
+    pub async fn administrator(&self) -> Result<Uuid, Fault> {
+        let at = Utc::now();
+        roles::define(self.book, self.tenant, &roles::admin(), None).await?;
+        let ada = Person {
+            id: self.id("user/admin"),
+            email: "ada@daybook.example".to_owned(),
+            name: "Ada Admin",
+            role: roles::id(self.tenant, roles::ADMIN),
+            department: None,
+        };
+        self.hire(&ada, at).await?;
+        Ok(ada.id)
+    }
+
     /// Registers a person; Daybook itself does, before there is anybody who could.
-    pub(crate) async fn hire(&self, person: &Person<'_>, at: DateTime<Utc>) -> Result<(), Fault> {
-        let user = |command, body| Given {
+    pub async fn hire(&self, person: &Person<'_>, at: DateTime<Utc>) -> Result<(), Fault> {
+        let user = |command, body| Act {
             by: SYSTEM,
             at,
             url: "identity/users",

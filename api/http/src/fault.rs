@@ -24,11 +24,11 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(crate) fn setting(message: impl Into<String>) -> Self {
+    pub fn setting(message: impl Into<String>) -> Self {
         Self::Setting(message.into())
     }
 
-    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |error| Self::Io { doing, error }
     }

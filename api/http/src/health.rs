@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::problem::{self, Problem};
-use crate::workers::RELAY;
+use crate::crew::RELAY;
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
 const SILENCE_SECONDS_MAX: u64 = 65;
@@ -193,7 +193,7 @@ async fn look(app: &App) -> Ready {
 /// What is to be said of the tables: of what a process that starts waits for, and of what is late.
 fn tell_contexts(app: &App, ready: &mut Ready) {
     let mut has_begun = true;
-    for context in projections::CONTEXTS {
+    for context in app.contexts.tables() {
         let missing = not_begun(app, context, ready.contexts.get(context.name));
         if let Some(missing) = missing.filter(|_| !app.standing.began.load(Ordering::Relaxed)) {
             has_begun &= missing.is_hopeless;
@@ -292,8 +292,9 @@ async fn late_policies(app: &App) -> Result<Vec<String>, sqlx::Error> {
     )
     .fetch_all(&app.pools.writer)
     .await?;
+    let policies = app.contexts.decisions().policies();
     let is_late = |(name, seconds): &(String, f64)| {
-        *seconds > LAG_SECONDS_MAX && domain::POLICIES.iter().any(|policy| policy.name() == name)
+        *seconds > LAG_SECONDS_MAX && policies.iter().any(|policy| policy.name() == name)
     };
     let told = |(name, seconds)| {
         format!("the policy {name} has not looked at what happened {seconds:.0} s ago: nobody runs it, or it is stuck")
@@ -443,7 +444,6 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         }
         metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
     }
-    metrics::gauge!("daybook_responses_awaited").set(app.waiting.requests() as f64);
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [
         (&app.pools.writer, "writer"),

@@ -1,31 +1,29 @@
 //! The OpenAPI 3.1 document, written from the commands, the tables and the list of fixed routes, and
 //! its rendered page at `/docs`.
 
-mod cloudwatcher;
-mod commands;
+pub mod commands;
 mod fixed;
 mod named;
-mod parts;
+pub mod parts;
 mod tables;
 
-use std::sync::OnceLock;
-
 use axum::Router;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
+use crate::context::Contexts;
 
 /// The document's own address.
 pub const ADDRESS: &str = "/v1/openapi.json";
 
 /// `GET /v1/openapi.json`.
-pub async fn serve() -> Response {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    let text = TEXT.get_or_init(|| document().to_string());
-    ([(header::CONTENT_TYPE, "application/json")], text.as_str()).into_response()
+pub async fn serve(State(app): State<App>) -> Response {
+    let text = app.openapi.get_or_init(|| document(&app.contexts).to_string());
+    ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
 }
 
 /// The rendered page, from assets within the program.
@@ -37,12 +35,14 @@ pub fn docs() -> Router<App> {
 
 /// The whole document.
 #[must_use]
-pub fn document() -> Value {
+pub fn document(contexts: &Contexts) -> Value {
     let mut paths = Paths::default();
-    commands::add(&mut paths);
-    tables::add(&mut paths);
-    named::add(&mut paths);
-    cloudwatcher::add(&mut paths);
+    commands::add(contexts, &mut paths);
+    tables::add(contexts, &mut paths);
+    named::add(contexts, &mut paths);
+    for context in contexts.iter() {
+        (context.paths)(&mut paths);
+    }
     fixed::add(&mut paths);
     let mut tags: Vec<Value> = paths.tags.iter().map(|tag| json!({ "name": tag })).collect();
     tags.dedup();
@@ -58,20 +58,20 @@ pub fn document() -> Value {
         "security": [{ "bearer": [] }],
         "tags": tags,
         "paths": paths.paths,
-        "components": parts::components(tables::schemas()),
+        "components": parts::components(tables::schemas(contexts)),
     })
 }
 
 /// The paths as they are gathered: several sources may give methods to one path.
-#[derive(Default)]
-struct Paths {
+#[derive(Debug, Default)]
+pub struct Paths {
     paths: Map<String, Value>,
     tags: Vec<String>,
 }
 
 impl Paths {
     /// Adds an operation; its `tags` become the document's.
-    fn add(&mut self, path: &str, method: &str, operation: Value) {
+    pub fn add(&mut self, path: &str, method: &str, operation: Value) {
         for tag in operation["tags"]
             .as_array()
             .into_iter()

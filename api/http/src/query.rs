@@ -19,6 +19,7 @@ use sqlx::Row as _;
 use crate::app::App;
 use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::auth::{By, Principal};
+use crate::context::Contexts;
 use crate::extract::{self, POSITION, Parameters, Path};
 use crate::problem::Problem;
 use cursor::Cursor;
@@ -29,13 +30,6 @@ use value::Value;
 
 /// How long a read waits for a position to be posted, in seconds.
 pub const POSTED_SECONDS_MAX: u64 = 5;
-
-/// The table of this name, as another table of its context means it.
-#[must_use]
-pub fn table(context: &str, name: &str) -> Option<&'static Table> {
-    let context = projections::CONTEXTS.iter().find(|known| known.name == context)?;
-    context.table(name)
-}
 
 /// The permission that reading a table needs.
 #[must_use]
@@ -61,9 +55,9 @@ impl Source {
     ///
     /// # Errors
     /// 404 that lists those that there are.
-    pub fn of(context: &str, name: &str) -> Result<Self, Problem> {
-        let known = projections::CONTEXTS.iter().copied();
-        let Some(context) = known.clone().find(|known| known.name == context) else {
+    pub fn of(contexts: &Contexts, context: &str, name: &str) -> Result<Self, Problem> {
+        let Some(context) = contexts.tables_of(context) else {
+            let known = contexts.tables();
             return Err(Problem::not_found(format!("context {context:?} with tables"))
                 .allowed(known.map(|context| context.name)));
         };
@@ -92,6 +86,7 @@ impl Source {
     fn sight_of(&self, by: &Principal) -> Sight {
         Sight {
             tenant: by.tenant,
+            context: self.context,
             departments: (!by.sees_all_departments()).then(|| by.departments.clone()),
             unmasked: self.table.masked.is_empty() || by.permits(&sees_masked(self.table)),
         }
@@ -126,7 +121,7 @@ pub async fn list(
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let source = Source::of(&context, &name)?;
+    let source = Source::of(&app.contexts, &context, &name)?;
     let sight = source.sight(&by)?;
     let after = extract::after(&headers, &mut parameters)?;
     let query = Query::parse(source.table, parameters)?;
@@ -175,7 +170,7 @@ pub async fn row(
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let source = Source::of(&context, &name)?;
+    let source = Source::of(&app.contexts, &context, &name)?;
     let sight = source.sight(&by)?;
     let values = source.key(&key)?;
     let key = key_text(&values);
@@ -215,7 +210,7 @@ pub async fn below(
     if word != "history" {
         return Err(Problem::not_found(format!("{word:?} of a row")).allowed(["history"]));
     }
-    let source = Source::of(&context, &name)?;
+    let source = Source::of(&app.contexts, &context, &name)?;
     let sight = source.sight(&by)?;
     let values = source.key(&key)?;
     let posted = extract::after(&headers, &mut parameters)?;

@@ -1,5 +1,5 @@
-//! The roles that document 001_eec75370b5eea864 names, with permissions that fit what it says of them.
-//! They are roles like any other: whoever may, changes or retires them.
+//! Standard roles: each context says what they may do in it. They are roles like any other: whoever may, changes or
+//! retires them.
 
 use book::{Book, Envelope, ExecuteError, Step};
 use chrono::{DateTime, Utc};
@@ -7,73 +7,68 @@ use domain::SYSTEM;
 use identity::role::{Command, Role};
 use uuid::Uuid;
 
-use crate::Fault;
+use crate::{Contexts, Fault};
 
-/// A role of the document.
-#[derive(Debug)]
+/// The role that does everything, in every department.
+pub const ADMIN: &str = "admin";
+
+/// What a standard role may do in one context.
+#[derive(Debug, Clone, Copy)]
+pub struct Grants {
+    /// The role's name. Contexts that use the same name mean the same role.
+    pub role: &'static str,
+    /// What the role is, where no context before has said so.
+    pub description: &'static str,
+    /// Permissions besides reading.
+    pub does: &'static [&'static str],
+    /// Whether it may read every table of the context, without what is masked there.
+    pub reads: bool,
+}
+
+/// A standard role, over all contexts of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standard {
     pub name: &'static str,
     pub description: &'static str,
-    /// What it permits besides reading.
-    does: &'static [&'static str],
-    /// Whether it may read every table of CloudWatcher, without what is masked there.
-    reads: bool,
+    pub permissions: Vec<String>,
 }
 
-/// Does everything, in every department.
-pub const ADMIN: Standard = Standard {
-    name: "admin",
-    description: "Full system access",
-    does: &["*"],
-    reads: false,
-};
+/// The administrator's role.
+#[must_use]
+pub fn admin() -> Standard {
+    Standard {
+        name: ADMIN,
+        description: "Full system access",
+        permissions: vec!["*".to_owned()],
+    }
+}
 
-/// All of them. What concerns the whole company (people, roles, departments, the catalogue, the policies of
-/// approvals and devices) is the administrator's: such commands know no department within which one could be kept.
-pub const STANDARD: [&Standard; 4] = [
-    &ADMIN,
-    &Standard {
-        name: "manager",
-        description: "Department management",
-        does: &[
-            "orders.approve",
-            "cloudwatcher.approval.*",
-            "cloudwatcher.delegation.*",
-            "cloudwatcher.order.*",
-            "cloudwatcher.request.*",
-            "cloudwatcher.device-connection.*",
-            "cloudwatcher.location.*",
-            "cloudwatcher.inventory.*",
-            "audit.read",
-        ],
-        reads: true,
-    },
-    &Standard {
-        name: "technician",
-        description: "Device operations",
-        does: &[
-            "cloudwatcher.request.*",
-            "cloudwatcher.device-connection.*",
-            "cloudwatcher.order.*",
-            "cloudwatcher.inventory.receive",
-            "cloudwatcher.inventory.issue",
-            "cloudwatcher.inventory.consume",
-            "cloudwatcher.inventory.reserve",
-            "cloudwatcher.inventory.shorten",
-            "cloudwatcher.inventory.release",
-            "cloudwatcher.inventory.count",
-            "cloudwatcher.inventory.transfer-out",
-            "cloudwatcher.inventory.transfer-in",
-        ],
-        reads: true,
-    },
-    &Standard {
-        name: "viewer",
-        description: "Read-only access",
-        does: &[],
-        reads: true,
-    },
-];
+/// All standard roles. What concerns the whole company (people, roles, departments, reference data, policies) is the
+/// administrator's alone: such commands know no department within which one could be kept.
+#[must_use]
+pub fn standard(contexts: &Contexts) -> Vec<Standard> {
+    let mut roles = vec![admin()];
+    for context in contexts.iter() {
+        for grants in context.roles {
+            let index = roles.iter().position(|role| role.name == grants.role).unwrap_or_else(|| {
+                roles.push(Standard {
+                    name: grants.role,
+                    description: grants.description,
+                    permissions: Vec::new(),
+                });
+                roles.len() - 1
+            });
+            let tables = context.tables.filter(|_| grants.reads);
+            let reads = tables.into_iter().flat_map(|tables| tables.tables);
+            let reads = reads.map(|projection| crate::query::may_read(projection.table()));
+            let does = grants.does.iter().map(|&word| word.to_owned());
+            if let Some(role) = roles.get_mut(index).filter(|role| role.name != ADMIN) {
+                role.permissions.extend(does.chain(reads));
+            }
+        }
+    }
+    roles
+}
 
 /// What became of a role that was to be defined.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,22 +83,6 @@ pub enum Outcome {
     Retired,
     /// Another role has the name.
     NameTaken,
-}
-
-impl Standard {
-    /// Its id in a tenant.
-    #[must_use]
-    pub fn id(&self, tenant: Uuid) -> Uuid {
-        id(tenant, self.name)
-    }
-
-    /// What it permits.
-    #[must_use]
-    pub fn permissions(&self) -> Vec<String> {
-        let tables = projections::cloudwatcher::CONTEXT.tables.iter().filter(|_| self.reads);
-        let reads = tables.map(|projection| crate::query::may_read(projection.table()));
-        self.does.iter().map(|&word| word.to_owned()).chain(reads).collect()
-    }
 }
 
 /// The id that a tenant's standard role of this name has.
@@ -128,7 +107,7 @@ pub async fn define(
     let command = Command::Define {
         name: role.name.to_owned(),
         description: Some(role.description.to_owned()),
-        permissions: role.permissions(),
+        permissions: role.permissions.clone(),
     };
     let command_id = Uuid::now_v7();
     let envelope = Envelope {
@@ -145,7 +124,7 @@ pub async fn define(
         at: occurred_at.unwrap_or_else(Utc::now),
         occurred_at,
     };
-    let step = Step::of::<Role>(role.id(tenant), None, command);
+    let step = Step::of::<Role>(id(tenant, role.name), None, command);
     match book.execute(envelope, vec![step]).await {
         Ok(_) => Ok(Outcome::Defined),
         Err(ExecuteError::Claimed { .. }) => Ok(Outcome::NameTaken),
@@ -159,15 +138,12 @@ pub async fn define(
 
 /// How a role is that was defined before; none when it was not.
 async fn standing(book: &Book, tenant: Uuid, role: &Standard) -> Result<Option<Outcome>, Fault> {
-    let found = book.fresh::<Role>(tenant, &[role.id(tenant)]).await?.pop().flatten();
+    let found = book.fresh::<Role>(tenant, &[id(tenant, role.name)]).await?.pop().flatten();
     let Some(found) = found else { return Ok(None) };
     if !found.is_active() {
         return Ok(Some(Outcome::Retired));
     }
-    let mut without = role.permissions();
+    let mut without = role.permissions.clone();
     without.retain(|permission| !found.permits(permission));
     Ok(Some(Outcome::WasThere { without }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 use futures::{FutureExt as _, StreamExt as _};
 use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
@@ -21,8 +21,8 @@ use crate::auth::By;
 use crate::command::body::BODY_BYTES_MAX;
 use crate::extract::{Parameters, Path};
 use crate::problem::{self, Problem};
-use crate::workers::Role;
-use crate::{admin, audit, cloudwatcher, command, health, openapi, query};
+use crate::context::{Contexts, Route};
+use crate::{admin, audit, command, health, openapi, query};
 
 /// Requests under way at one time; event streams count only until they begin.
 pub const REQUESTS_MAX: usize = 4_096;
@@ -35,15 +35,23 @@ const DRAIN_SECONDS_MAX: u64 = 2;
 const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The routes of these roles; health and metrics belong to every process.
-pub fn router(app: App, roles: &[Role]) -> Router {
+/// The routes of a process; health and metrics belong to every one.
+pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics));
-    if roles.contains(&Role::Api) {
-        router = router.merge(api().layer(middleware::from_fn_with_state(app.clone(), bounded)));
-        router = router.merge(patient().layer(middleware::from_fn(patiently)));
+    if app.serves_api {
+        let (patient, brief): (Vec<Route>, Vec<Route>) =
+            routes(&app.contexts).into_iter().partition(|route| route.waits_seconds > 0);
+        let added = |router: Router<App>, route: Route| router.route(route.path, route.methods);
+        let brief = brief.into_iter().fold(openapi::docs(), added);
+        router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
+        for route in patient {
+            let seconds = route.waits_seconds + REQUEST_SECONDS_MAX;
+            let waiting = added(Router::new(), route);
+            router = router.merge(waiting.layer(middleware::from_fn(move |request, next| patiently(seconds, request, next))));
+        }
     }
     router
         .fallback(no_route)
@@ -53,68 +61,34 @@ pub fn router(app: App, roles: &[Role]) -> Router {
         .with_state(app)
 }
 
-fn api() -> Router<App> {
-    let added = |router: Router<App>, (path, methods)| router.route(path, methods);
-    brief_routes().into_iter().fold(openapi::docs(), added)
-}
-
-/// The routes of requests that wait for something to happen, which take longer than others may.
-fn patient() -> Router<App> {
-    let added = |router: Router<App>, (path, methods)| router.route(path, methods);
-    patient_routes().into_iter().fold(Router::new(), added)
-}
-
-type Route = (&'static str, MethodRouter<App>);
-
-/// The routes of the API. A test finds each of them in the OpenAPI document.
-#[cfg(test)]
-pub fn routes() -> Vec<Route> {
-    brief_routes().into_iter().chain(patient_routes()).collect()
-}
-
-fn patient_routes() -> Vec<Route> {
-    vec![(
-        "/v1/cloudwatcher/requests/{id}/response",
-        get(cloudwatcher::response::wait),
-    )]
-}
-
-fn brief_routes() -> Vec<Route> {
+/// The routes of the API: those of every context, and those of the contexts. A test finds each of them in the OpenAPI
+/// document.
+#[must_use]
+pub fn routes(contexts: &Contexts) -> Vec<Route> {
     let mut routes = fixed();
-    routes.extend(cloudwatcher::queries::QUERIES.iter().map(|&named| {
-        let list = move |app: State<App>,
-                         by: By,
-                         words: Path<BTreeMap<String, String>>,
-                         headers: HeaderMap,
-                         parameters: Parameters| {
-            query::named::list(named, app, by, words, headers, parameters)
-        };
-        (named.address, get(list))
-    }));
+    for context in contexts.iter() {
+        routes.extend((context.routes)());
+        routes.extend(context.queries.iter().map(|&named| {
+            let list = move |app: State<App>,
+                             by: By,
+                             words: Path<BTreeMap<String, String>>,
+                             headers: HeaderMap,
+                             parameters: Parameters| {
+                query::named::list(named, app, by, words, headers, parameters)
+            };
+            Route::new(named.address, get(list))
+        }));
+    }
     routes
 }
 
 fn fixed() -> Vec<Route> {
-    vec![
+    [
         ("/v1/{context}/{name}", get(query::list).post(command::create)),
         ("/v1/{context}/{name}/{id}", get(query::row)),
         (
             "/v1/{context}/{name}/{id}/{word}",
             get(query::below).post(command::send),
-        ),
-        (
-            "/v1/cloudwatcher/inventory/{id}/transfer",
-            post(cloudwatcher::stock::transfer),
-        ),
-        (
-            "/v1/cloudwatcher/inventory/{id}/accept-reorder",
-            post(cloudwatcher::stock::accept_reorder),
-        ),
-        ("/v1/cloudwatcher/approvals/inbox", get(cloudwatcher::inbox::list)),
-        ("/v1/cloudwatcher/approvals/decide", post(cloudwatcher::decide::send)),
-        (
-            "/v1/cloudwatcher/requests/{id}/response/stream",
-            get(cloudwatcher::response::stream),
         ),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
@@ -124,14 +98,21 @@ fn fixed() -> Vec<Route> {
             "/v1/streams/{context}/{aggregate}/{id}/state",
             get(audit::stream::state),
         ),
+        (
+            "/v1/streams/{context}/{aggregate}/{id}/commands",
+            get(command::offers::list),
+        ),
         ("/v1/commands/{command_id}/tree", get(audit::causes::tree)),
         ("/v1/admin/rebuild/{context}", post(admin::start).get(admin::progress)),
         ("/v1/admin/parked", get(admin::parked)),
         ("/v1/admin/unpark", post(admin::unpark)),
         ("/v1/admin/policies", get(admin::policies)),
         ("/v1/admin/policies/{policy}/retry", post(admin::retry)),
-        ("/v1/openapi.json", get(openapi::serve)),
+        (openapi::ADDRESS, get(openapi::serve)),
     ]
+    .into_iter()
+    .map(|(path, methods)| Route::new(path, methods))
+    .collect()
 }
 
 async fn no_route(request: Request) -> Problem {
@@ -251,8 +232,7 @@ async fn drain(request: Request) {
 }
 
 /// Ends what takes longer than it may wait and a brief request may take. How many wait is bounded where they do.
-async fn patiently(request: Request, next: Next) -> Response {
-    let seconds = cloudwatcher::response::WAIT_SECONDS_MAX + REQUEST_SECONDS_MAX;
+async fn patiently(seconds: u64, request: Request, next: Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

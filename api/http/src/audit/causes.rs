@@ -43,7 +43,7 @@ pub async fn tree(
     Path(command_id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let sight = super::sight(&by)?;
+    let sight = super::sight(&app, &by)?;
     let command_id = extract::uuid("command_id", &command_id)?;
     parameters.finish([] as [&str; 0])?;
     let _turn = app.log_read().await?;
@@ -109,7 +109,7 @@ fn grown(root: Uuid, events: Vec<Recorded<String>>, sight: Sight) -> Node {
                 ..Node::of(command_id)
             }
         });
-        node.events.push(shown(recorded, sight));
+        node.events.push(shown(recorded, &sight));
     }
     let made_by: HashMap<Uuid, Uuid> = nodes
         .values()

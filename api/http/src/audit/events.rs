@@ -48,7 +48,7 @@ pub fn wanted(tenant: Uuid, parameters: &mut Parameters) -> Result<Wanted, Probl
 /// # Errors
 /// [`Problem`].
 pub async fn list(State(app): State<App>, by: By, mut parameters: Parameters) -> Result<Response, Problem> {
-    let sight = super::sight(&by)?;
+    let sight = super::sight(&app, &by)?;
     let wanted = wanted(by.tenant, &mut parameters)?;
     let page = Page::take(&mut parameters, true)?;
     parameters.finish(FILTERS.into_iter().chain(PAGING))?;
@@ -151,7 +151,7 @@ pub async fn respond(
     let events: Vec<_> = found
         .events
         .into_iter()
-        .map(|recorded| shown(recorded, sight))
+        .map(|recorded| shown(recorded, &sight))
         .collect();
     Ok(Json(json!({ "events": events, "next": next })).into_response())
 }
@@ -166,7 +166,7 @@ pub async fn one(
     Path(position): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let sight = super::sight(&by)?;
+    let sight = super::sight(&app, &by)?;
     let position = extract::position("position", &position)?;
     parameters.finish([] as [&str; 0])?;
     let found = app.tail.at(&[position]).await?.pop();
@@ -175,5 +175,5 @@ pub async fn one(
     if !Visible::default().shows(&app, &by, &recorded).await? {
         return Err(none());
     }
-    Ok(Json(shown(recorded, sight)).into_response())
+    Ok(Json(shown(recorded, &sight)).into_response())
 }

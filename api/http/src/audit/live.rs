@@ -62,7 +62,7 @@ pub async fn follow(
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    super::sight(&by)?;
+    super::sight(&app, &by)?;
     let wanted = wanted(by.tenant, &mut parameters)?;
     let after = parameters
         .take("after")?
@@ -142,7 +142,7 @@ impl Live {
         match self.app.principals.of(self.by.bearer).await {
             Ok(principal) => {
                 self.by.principal = principal;
-                super::sight(&self.by).is_ok()
+                super::sight(&self.app, &self.by).is_ok()
             }
             Err(_) => false,
         }
@@ -150,7 +150,7 @@ impl Live {
 
     /// Reads on from the book, at most one search far.
     async fn fill(&mut self, end: i64) -> Result<(), Problem> {
-        let sight = super::sight(&self.by)?;
+        let sight = super::sight(&self.app, &self.by)?;
         let range = Range {
             above: self.position,
             upto: end,
@@ -163,7 +163,7 @@ impl Live {
             let position = recorded.position;
             let event = Event::default()
                 .id(position.to_string())
-                .json_data(shown(recorded, sight))
+                .json_data(shown(recorded, &sight))
                 .map_err(|error| Problem::internal(&error))?;
             self.ready.push_back((position, event));
         }

@@ -8,8 +8,8 @@ use domain::Recorded;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::context::Contexts;
 use crate::auth::Principal;
-use crate::command::registry;
 use crate::problem::Problem;
 
 /// Events shown at once, unless asked otherwise and at most.
@@ -41,7 +41,7 @@ macro_rules! select_matching {
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub tenant: Uuid,
-    /// `cloudwatcher`.
+    /// The first word of an aggregate type.
     pub context: Option<String>,
     /// `order`.
     pub aggregate: Option<String>,
@@ -70,16 +70,14 @@ pub struct Found {
 
 impl Wanted {
     /// The stream types that can match; `None` for all.
-    fn types(&self) -> Option<Vec<String>> {
+    fn types(&self, contexts: &Contexts) -> Option<Vec<String>> {
         if self.context.is_none() && self.aggregate.is_none() && self.stream.is_none() {
             return None;
         }
-        let types = domain::AGGREGATE_TYPES.iter().filter(|name| {
-            let (context, aggregate) = name.split_once('.').unwrap_or_default();
-            let same = |wanted: &Option<String>, word: &str| wanted.as_deref().is_none_or(|wanted| wanted == word);
-            same(&self.context, context) && same(&self.aggregate, aggregate)
-        });
-        Some(types.map(|&name| name.to_owned()).collect())
+        let same = |wanted: &Option<String>, word: &str| wanted.as_deref().is_none_or(|wanted| wanted == word);
+        let kinds = contexts.decisions().aggregates();
+        let kinds = kinds.filter(|kind| same(&self.context, kind.context()) && same(&self.aggregate, kind.name()));
+        Some(kinds.map(|kind| kind.aggregate_type.to_owned()).collect())
     }
 }
 
@@ -95,7 +93,7 @@ pub async fn search(
     backwards: bool,
     limit: i64,
 ) -> Result<Found, Problem> {
-    if wanted.types().is_some_and(|types| types.is_empty()) {
+    if wanted.types(&app.contexts).is_some_and(|types| types.is_empty()) {
         return Ok(Found {
             events: Vec::new(),
             rest: None,
@@ -176,7 +174,7 @@ async fn matching(
         .bind(range.above)
         .bind(range.upto)
         .bind(wanted.tenant)
-        .bind(wanted.types())
+        .bind(wanted.types(&app.contexts))
         .bind(wanted.stream.map(|stream| stream.to_string()))
         .bind(&wanted.event_type)
         .bind(wanted.actor.map(|actor| actor.to_string()))
@@ -217,7 +215,8 @@ impl Visible {
         if by.sees_all_departments() {
             return Ok(true);
         }
-        let Some(aggregate) = registry::by_type(&recorded.aggregate_type).filter(|aggregate| aggregate.scoped) else {
+        let kind = app.contexts.aggregate(&recorded.aggregate_type);
+        let Some(aggregate) = kind.filter(|kind| kind.scoped) else {
             return Ok(true);
         };
         let stream = (aggregate.aggregate_type, recorded.stream);

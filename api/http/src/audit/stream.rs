@@ -29,7 +29,7 @@ pub async fn list(
     Path((context, aggregate, id)): Path<(String, String, String)>,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let sight = super::sight(&by)?;
+    let sight = super::sight(&app, &by)?;
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
     let page = Page::take(&mut parameters, false)?;
     parameters.finish(PAGING)?;
@@ -55,7 +55,7 @@ pub async fn state(
     Path((context, aggregate, id)): Path<(String, String, String)>,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let sight = super::sight(&by)?;
+    let sight = super::sight(&app, &by)?;
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
     let at = parameters
         .take("at")?
@@ -87,7 +87,7 @@ pub async fn state(
         last = Some((latest.position, latest.at));
         for recorded in some {
             unopened.extend(recorded.metadata.unopened.iter().cloned());
-            let recorded = masked(recorded, sight);
+            let recorded = masked(recorded, &sight);
             let event = aggregate.decode(&recorded.stored());
             let event = event.map_err(|error| Problem::internal(&error))?;
             state = event.evolved(state).ok_or_else(|| Problem::internal(&"an event of another kind"))?;

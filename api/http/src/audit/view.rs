@@ -1,19 +1,17 @@
 //! An event as it is shown.
 
 use chrono::{DateTime, Utc};
-use domain::cloudwatcher::device_connection::DeviceConnection;
-use domain::{Decider as _, Recorded};
+use domain::{Contexts, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Payload fields that are not sealed and, like the address of a command, are not for everybody.
-const ADDRESSES: [(&str, &str); 1] = [(DeviceConnection::TYPE, "ip_address")];
-
 /// Which parts of an event somebody may see.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Sight {
     pub personal: bool,
+    /// They say which fields of their events are addresses, see [`domain::Decider::ADDRESSES`].
+    pub contexts: Contexts,
 }
 
 /// An event with who, when and why.
@@ -50,7 +48,7 @@ pub struct Shown {
 
 /// The event, as far as it may be seen.
 #[must_use]
-pub fn shown(recorded: Recorded<String>, sight: Sight) -> Shown {
+pub fn shown(recorded: Recorded<String>, sight: &Sight) -> Shown {
     let recorded = masked(recorded, sight);
     let metadata = recorded.metadata;
     Shown {
@@ -78,9 +76,9 @@ pub fn shown(recorded: Recorded<String>, sight: Sight) -> Shown {
 
 /// The event with its sealed fields and its addresses null, unless they may be seen.
 #[must_use]
-pub fn masked(recorded: Recorded<String>, sight: Sight) -> Recorded<String> {
-    let of_type = |(aggregate_type, _): &&(&str, &str)| *aggregate_type == recorded.aggregate_type;
-    let addresses: Vec<&str> = ADDRESSES.iter().filter(of_type).map(|(_, field)| *field).collect();
+pub fn masked(recorded: Recorded<String>, sight: &Sight) -> Recorded<String> {
+    let kind = sight.contexts.aggregate(&recorded.aggregate_type);
+    let addresses = kind.map_or(&[][..], |kind| kind.addresses);
     if sight.personal || (recorded.metadata.sealed.is_empty() && addresses.is_empty()) {
         return recorded;
     }
@@ -97,72 +95,4 @@ pub fn masked(recorded: Recorded<String>, sight: Sight) -> Recorded<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::Metadata;
-    use domain::cloudwatcher::device_connection;
-    use serde_json::json;
-
-    fn recorded() -> Recorded<String> {
-        let person = Uuid::from_u128(1);
-        let sealed = [("email".to_owned(), person)].into();
-        Recorded {
-            position: 1,
-            event_id: Uuid::nil(),
-            tenant_id: Uuid::nil(),
-            aggregate_type: "identity.user".to_owned(),
-            stream: person,
-            sequence: 1,
-            event_type: "UserRegistered".to_owned(),
-            event_version: "1".to_owned(),
-            metadata: Metadata {
-                sealed,
-                ip: Some("10.0.0.1".to_owned()),
-                ..Metadata::default()
-            },
-            at: Utc::now(),
-            recorded_at: Utc::now(),
-            event: r#"{"email":"ada@example.com","oauth_provider":null}"#.to_owned(),
-        }
-    }
-
-    #[test]
-    fn whoever_may_not_read_personal_data_sees_that_it_is_sealed() {
-        let seen = shown(recorded(), Sight { personal: false });
-        assert_eq!(seen.payload["email"], Value::Null);
-        assert_eq!((seen.sealed, seen.ip), (vec!["email".to_owned()], None));
-    }
-
-    #[test]
-    fn the_address_of_a_device_is_for_those_who_may_read_personal_data() {
-        let event = json!({
-            "device_id": "truck-001", "connection_type": "websocket", "ip_address": "192.0.2.7",
-            "connected_at": "2026-11-01T08:00:00Z",
-        });
-        let connected = Recorded {
-            aggregate_type: DeviceConnection::TYPE.to_owned(),
-            event_type: "DeviceConnected".to_owned(),
-            event: event.to_string(),
-            metadata: Metadata::default(),
-            ..recorded()
-        };
-        let seen = |personal| shown(connected.clone(), Sight { personal }).payload;
-        assert_eq!(seen(true), event);
-        assert_eq!(seen(false)["ip_address"], Value::Null);
-        assert_eq!(seen(false)["device_id"], event["device_id"]);
-        // What is hidden still makes an event, so that a state can be told from it.
-        let hidden = masked(connected.clone(), Sight { personal: false });
-        let read = serde_json::from_value::<device_connection::Event>(json!({
-            "DeviceConnected": serde_json::from_str::<Value>(&hidden.event).unwrap()
-        }));
-        assert!(read.is_ok(), "{read:?}");
-    }
-
-    #[test]
-    fn whoever_may_read_personal_data_sees_it() {
-        assert_eq!(
-            shown(recorded(), Sight { personal: true }).payload["email"],
-            "ada@example.com"
-        );
-    }
-}
+mod tests;

@@ -13,7 +13,6 @@ use tracing::{info, warn};
 
 use super::token::{self, BadToken, Expected, Key, SECRET_BYTES_MIN, Verified};
 use crate::Fault;
-use crate::config::{Config, needed};
 
 /// How soon after a fetch an unknown key causes another one, in seconds.
 const REFETCH_SECONDS_MIN: u64 = 10;
@@ -52,27 +51,42 @@ impl From<BadToken> for Unverified {
     }
 }
 
+/// What tokens are verified by.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenSettings<'a> {
+    /// The `iss` that tokens must have.
+    pub issuer: &'a str,
+    /// The `aud` that tokens must have.
+    pub audience: &'a str,
+    /// Secret of HS256 tokens; or
+    pub secret: Option<&'a str>,
+    /// where the public keys of tokens are.
+    pub jwks_url: Option<&'a str>,
+    /// How often these are fetched, in seconds.
+    pub jwks_refresh_seconds: u64,
+}
+
 impl Verifier {
     /// A verifier as configured.
     ///
     /// # Errors
     /// When a setting is missing, or the secret is too short.
-    pub fn new(config: &Config) -> Result<Self, Fault> {
+    pub fn new(settings: &TokenSettings<'_>) -> Result<Self, Fault> {
         let expected = Expected {
-            issuer: needed(config.jwt_issuer.as_ref(), "DAYBOOK_JWT_ISSUER")?.clone(),
-            audience: needed(config.jwt_audience.as_ref(), "DAYBOOK_JWT_AUDIENCE")?.clone(),
+            issuer: settings.issuer.to_owned(),
+            audience: settings.audience.to_owned(),
         };
-        let keys = match (&config.jwt_secret, &config.jwks_url) {
-            (Some(secret), None) if secret.reveal().len() >= SECRET_BYTES_MIN => Keys::Secret(Key {
+        let keys = match (settings.secret, settings.jwks_url) {
+            (Some(secret), None) if secret.len() >= SECRET_BYTES_MIN => Keys::Secret(Key {
                 algorithm: Algorithm::HS256,
-                key: DecodingKey::from_secret(secret.reveal().as_bytes()),
+                key: DecodingKey::from_secret(secret.as_bytes()),
             }),
             (Some(_), None) => {
                 return Err(Fault::setting(format!(
                     "DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long"
                 )));
             }
-            (None, Some(url)) => Keys::Set(KeySet::new(url, config.jwks_refresh_seconds.get())?),
+            (None, Some(url)) => Keys::Set(KeySet::new(url, settings.jwks_refresh_seconds)?),
             (None, None) | (Some(_), Some(_)) => {
                 return Err(Fault::setting(
                     "exactly one of DAYBOOK_JWT_SECRET and DAYBOOK_JWKS_URL must be set",

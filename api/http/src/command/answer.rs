@@ -85,23 +85,22 @@ pub fn all_accepted(answer: &Answer) -> Response {
 }
 
 /// `sight` is what the asker may see of the log, if they may read it.
-pub fn would(rehearsed: Rehearsed, sight: Option<Sight>) -> Response {
-    let event = |recorded| {
-        let recorded = sight.map(|sight| masked(recorded, sight))?;
-        Some(Event {
+pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>) -> Response {
+    let event = |sight, recorded| {
+        let recorded = masked(recorded, sight);
+        Event {
             payload: serde_json::from_str(&recorded.event).unwrap_or_default(),
             aggregate_type: recorded.aggregate_type,
             stream: recorded.stream,
             sequence: recorded.sequence,
             event_type: recorded.event_type,
             event_version: recorded.event_version,
-        })
+        }
     };
-    let events: Option<Vec<Event>> = rehearsed.events.into_iter().map(event).collect();
     let body = Would {
         dry_run: true,
         streams: rehearsed.streams,
-        events: events.filter(|_| sight.is_some()),
+        events: sight.map(|sight| rehearsed.events.into_iter().map(|recorded| event(sight, recorded)).collect()),
     };
     let mut response = (StatusCode::OK, Json(body)).into_response();
     response

@@ -58,12 +58,12 @@ pub async fn list(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
-    parameters.finish([])?;
+    parameters.finish::<&str>([])?;
     let names = || app.contexts.commands(aggregate).iter().map(|(name, _)| name.as_str());
     let permits = |command: &str| by.permits(&permission(aggregate, command));
     // Who may neither command it nor read the log has no business with the stream.
     if !names().any(permits) {
-        crate::audit::sight(&by)?;
+        crate::audit::sight(&app, &by)?;
     }
     let (state, sequence) = app.book.seen(by.tenant, aggregate.fact(stream)).await?;
     let state = state.filter(|_| sequence > 0).ok_or_else(|| none(aggregate, stream))?;

@@ -101,7 +101,7 @@ impl Sent<'_> {
         let reach = sent.reach(app, by, &mut step).await?;
         sent.hold(&mut step, reach)?;
         match app.book.rehearse(envelope, vec![step]).await {
-            Ok(rehearsed) => Ok(answer::would(rehearsed, audit::sight(by).ok())),
+            Ok(rehearsed) => Ok(answer::would(rehearsed, audit::sight(app, by).ok().as_ref())),
             Err(error) => Err(sent.told_at(reach, error)),
         }
     }

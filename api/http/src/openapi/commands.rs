@@ -1,15 +1,17 @@
 //! The operations of commands.
 
+use domain::Aggregate;
+use schemars::Schema;
 use serde_json::{Value, json};
 
 use super::Paths;
 use super::parts::{answer, answers, in_path, parameter, uuid};
-use crate::command::registry::{AGGREGATES, Aggregate};
+use crate::context::Contexts;
 
-pub fn add(paths: &mut Paths) {
-    for aggregate in AGGREGATES {
+pub fn add(contexts: &Contexts, paths: &mut Paths) {
+    for aggregate in contexts.decisions().aggregates() {
         let (context, plural) = (aggregate.context(), aggregate.plural);
-        for (command, body) in aggregate.commands() {
+        for (command, body) in contexts.commands(aggregate) {
             let path = format!("/v1/{context}/{plural}/{{id}}/{command}");
             paths.add(&path, "post", operation(aggregate, command, body, true));
             if command == aggregate.creates && !aggregate.borrows_id {
@@ -21,6 +23,37 @@ pub fn add(paths: &mut Paths) {
             }
         }
     }
+}
+
+/// The commands of a kind of stream: name and JSON schema of the body, in the order of declaration.
+pub fn bodies(aggregate: &Aggregate) -> Vec<(String, Value)> {
+    // Subschemas in place: OpenAPI has no other place for definitions of one schema.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    variants(aggregate.schema(&mut settings.into_generator()))
+}
+
+/// The variants of an externally tagged enum, from its schema.
+fn variants(schema: Schema) -> Vec<(String, Value)> {
+    let mut variants = Vec::new();
+    for variant in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+        let doc = variant.get("description").cloned();
+        for (name, body) in variant
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let mut body = body.clone();
+            if let (Some(body), Some(doc)) = (body.as_object_mut(), doc.clone()) {
+                body.insert("description".to_owned(), doc);
+            }
+            variants.push((name.clone(), body));
+        }
+    }
+    variants
 }
 
 fn operation(aggregate: &Aggregate, command: &str, body: &Value, addressed: bool) -> Value {

@@ -99,8 +99,8 @@ fn tree(paths: &mut Paths) {
 fn streams(paths: &mut Paths) {
     let named = || {
         vec![
-            in_path("context", "`cloudwatcher`, `identity`", json!({ "type": "string" })),
-            in_path("aggregate", "`order`, `user`", json!({ "type": "string" })),
+            in_path("context", "The context, as its URLs name it.", json!({ "type": "string" })),
+            in_path("aggregate", "The aggregate's own word.", json!({ "type": "string" })),
             in_path("id", "The stream.", uuid()),
         ]
     };
@@ -152,7 +152,7 @@ fn streams(paths: &mut Paths) {
 }
 
 fn admin(paths: &mut Paths) {
-    let context = || json!([in_path("context", "`cloudwatcher`", json!({ "type": "string" }))]);
+    let context = || json!([in_path("context", "A context that has tables.", json!({ "type": "string" }))]);
     let rebuild = json!({ "type": "object", "description": "state (running, done, failed), phase, position, target, seconds, report." });
     paths.add(
         "/v1/admin/rebuild/{context}",
@@ -195,7 +195,7 @@ fn admin(paths: &mut Paths) {
         "additionalProperties": false,
         "properties": {
             "context": { "type": "string" },
-            "aggregate_type": { "type": "string", "description": "Only streams of this type: `cloudwatcher.order`." },
+            "aggregate_type": { "type": "string", "description": "Only streams of this type: `context.aggregate`." },
             "stream": { "type": "string", "format": "uuid", "description": "Only this stream." },
         },
     });
@@ -280,7 +280,7 @@ fn operations(paths: &mut Paths) {
 fn filters() -> Vec<Value> {
     let word = || json!({ "type": "string", "minLength": 1, "maxLength": 200 });
     vec![
-        in_query("context", "`cloudwatcher`", word()),
+        in_query("context", "The first word of an aggregate type.", word()),
         in_query("aggregate", "`order`", word()),
         in_query("type", "`OrderDrafted`", word()),
         in_query("stream", "The id of a stream.", uuid()),

@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use super::Paths;
 use super::parts::{answer, answers, in_path, in_query};
 use super::tables::{nullable_property, of_a_page, of_kind, page, property, reference};
-use crate::cloudwatcher::queries::QUERIES;
+use crate::context::Contexts;
 use crate::query::may_read;
 use crate::query::named::{Beside, Named};
 
-pub fn add(paths: &mut Paths) {
-    for query in QUERIES {
+pub fn add(contexts: &Contexts, paths: &mut Paths) {
+    for query in contexts.iter().flat_map(|context| context.queries) {
         paths.add(query.address, "get", operation(query));
     }
 }

@@ -1,19 +1,20 @@
 //! The operations of tables, and the schemas of their rows.
 
 use projections::history::TOLD_BYTES_MAX;
-use projections::table::{Column, Kind, Scope, Table};
+use projections::table::{Column, ColumnKind, Scope, Table};
 use serde_json::{Map, Value, json};
 
 use super::Paths;
 use super::parts::{answer, answers, in_path, in_query, parameter, position};
 use crate::auth::principal::ALL_DEPARTMENTS;
+use crate::context::Contexts;
 use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
 use crate::query::past::{PAGE_CHANGES, PAGE_CHANGES_MAX};
 use crate::query::read::ROWS_BYTES_MAX;
 use crate::query::sees_masked;
 
-pub fn add(paths: &mut Paths) {
-    for table in all() {
+pub fn add(contexts: &Contexts, paths: &mut Paths) {
+    for table in all(contexts) {
         let base = format!("/v1/{}/{}", table.context, table.name);
         paths.add(&base, "get", list(table));
         paths.add(&format!("{base}/{{key}}"), "get", row(table));
@@ -21,8 +22,8 @@ pub fn add(paths: &mut Paths) {
     }
 }
 
-fn all() -> impl Iterator<Item = &'static Table> {
-    projections::CONTEXTS.iter().flat_map(|context| context.all_tables())
+fn all(contexts: &Contexts) -> impl Iterator<Item = &'static Table> {
+    contexts.tables().flat_map(|context| context.all_tables())
 }
 
 fn permission(table: &Table) -> String {
@@ -37,8 +38,8 @@ fn name(table: &Table) -> String {
 }
 
 /// The schema of each table's rows, by `context.table`.
-pub fn schemas() -> Map<String, Value> {
-    all().map(|table| (name(table), schema(table))).collect()
+pub fn schemas(contexts: &Contexts) -> Map<String, Value> {
+    all(contexts).map(|table| (name(table), schema(table))).collect()
 }
 
 fn schema(table: &'static Table) -> Value {
@@ -66,17 +67,17 @@ pub fn nullable_property(table: &Table, column: &Column, nullable: bool) -> Valu
 }
 
 /// The schema of a kind's values.
-pub fn of_kind(kind: Kind, doc: &str, nullable: bool) -> Value {
+pub fn of_kind(kind: ColumnKind, doc: &str, nullable: bool) -> Value {
     let (kind, format) = match kind {
-        Kind::Uuid => ("string", Some("uuid")),
-        Kind::Text | Kind::Inet => ("string", None),
-        Kind::Integer => ("integer", Some("int32")),
-        Kind::Bigint => ("integer", Some("int64")),
-        Kind::Boolean => ("boolean", None),
-        Kind::Decimal => ("string", Some("decimal")),
-        Kind::Timestamp => ("string", Some("date-time")),
-        Kind::Date => ("string", Some("date")),
-        Kind::Json => return json!({ "description": doc }),
+        ColumnKind::Uuid => ("string", Some("uuid")),
+        ColumnKind::Text | ColumnKind::Inet => ("string", None),
+        ColumnKind::Integer => ("integer", Some("int32")),
+        ColumnKind::Bigint => ("integer", Some("int64")),
+        ColumnKind::Boolean => ("boolean", None),
+        ColumnKind::Decimal => ("string", Some("decimal")),
+        ColumnKind::Timestamp => ("string", Some("date-time")),
+        ColumnKind::Date => ("string", Some("date")),
+        ColumnKind::Json => return json!({ "description": doc }),
     };
     let mut property = json!({ "type": kind, "description": doc });
     if nullable {

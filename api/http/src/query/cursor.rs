@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use projections::table::{Column, Kind, Table};
+use projections::table::{Column, ColumnKind, Table};
 use serde::{Deserialize, Serialize};
 
 use super::filter::Order;
@@ -37,7 +37,7 @@ impl Cursor {
     ///
     /// # Errors
     /// 400 when this is no cursor of this order.
-    pub fn parse(order: &str, kinds: &[Kind], text: &str) -> Result<Self, Problem> {
+    pub fn parse(order: &str, kinds: &[ColumnKind], text: &str) -> Result<Self, Problem> {
         let bad = || {
             Problem::bad_value(
                 "after",

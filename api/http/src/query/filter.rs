@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use projections::table::{Column, Kind, Table};
+use projections::table::{Column, ColumnKind, Table};
 
 use super::cursor::{Cursor, compared};
 use super::value::Value;
@@ -77,7 +77,7 @@ impl Query {
         let after = parameters
             .take("after")?
             .map(|text| {
-                let kinds: Vec<Kind> = compared(table, order).iter().map(|column| column.kind).collect();
+                let kinds: Vec<ColumnKind> = compared(table, order).iter().map(|column| column.kind).collect();
                 Cursor::parse(&order.to_string(), &kinds, &text)
             })
             .transpose()?;
@@ -150,7 +150,7 @@ pub fn columns(table: &'static Table, select: Option<String>) -> Result<Vec<&'st
 
 /// Columns to order by: an index serves them, and null has no place among values.
 pub fn orderable(table: &'static Table) -> impl Iterator<Item = &'static Column> {
-    findable(table).filter(|column| !column.nullable && !matches!(column.kind, Kind::Json | Kind::Inet))
+    findable(table).filter(|column| !column.nullable && !matches!(column.kind, ColumnKind::Json | ColumnKind::Inet))
 }
 
 /// Columns to filter by.
@@ -170,7 +170,7 @@ impl Order {
     /// the order of keys else.
     #[must_use]
     pub fn by_default(table: &'static Table) -> Self {
-        let time = orderable(table).find(|column| column.kind == Kind::Timestamp);
+        let time = orderable(table).find(|column| column.kind == ColumnKind::Timestamp);
         Self {
             column: time.map(|column| column.name),
             descending: time.is_some() && !table.is_lines,
@@ -263,16 +263,16 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
     Err(Problem::bad_value(column.name, detail).allowed(operators(column)))
 }
 
-fn allowed(kind: Kind, condition: &Condition) -> bool {
+fn allowed(kind: ColumnKind, condition: &Condition) -> bool {
     use Comparison::{Contains, Eq, Gt, Gte, Like, Lt, Lte, Neq};
     match condition {
         Condition::Null | Condition::NotNull => true,
-        Condition::In(_) => kind != Kind::Json,
+        Condition::In(_) => kind != ColumnKind::Json,
         Condition::Compare(comparison, _) => match comparison {
-            Eq | Neq => kind != Kind::Json,
-            Gt | Gte | Lt | Lte => !matches!(kind, Kind::Json | Kind::Boolean | Kind::Inet),
-            Like => kind == Kind::Text,
-            Contains => kind == Kind::Json,
+            Eq | Neq => kind != ColumnKind::Json,
+            Gt | Gte | Lt | Lte => !matches!(kind, ColumnKind::Json | ColumnKind::Boolean | ColumnKind::Inet),
+            Like => kind == ColumnKind::Text,
+            Contains => kind == ColumnKind::Json,
         },
     }
 }
@@ -281,10 +281,10 @@ fn allowed(kind: Kind, condition: &Condition) -> bool {
 #[must_use]
 pub fn operators(column: &Column) -> Vec<&'static str> {
     let mut words = match column.kind {
-        Kind::Json => vec!["cs.{json}"],
-        Kind::Boolean | Kind::Inet => vec!["eq.", "neq.", "in.(..)"],
-        Kind::Text => vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)", "like."],
-        Kind::Uuid | Kind::Integer | Kind::Bigint | Kind::Decimal | Kind::Timestamp | Kind::Date => {
+        ColumnKind::Json => vec!["cs.{json}"],
+        ColumnKind::Boolean | ColumnKind::Inet => vec!["eq.", "neq.", "in.(..)"],
+        ColumnKind::Text => vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)", "like."],
+        ColumnKind::Uuid | ColumnKind::Integer | ColumnKind::Bigint | ColumnKind::Decimal | ColumnKind::Timestamp | ColumnKind::Date => {
             vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)"]
         }
     };

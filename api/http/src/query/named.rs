@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use projections::table::{Column, Kind, Table};
+use projections::table::{Column, ColumnKind, Table};
 
 use super::cursor::Cursor;
 use super::filter::{self, PAGE_ROWS};
@@ -21,7 +21,7 @@ use crate::problem::Problem;
 /// A query with an address of its own.
 #[derive(Debug)]
 pub struct Named {
-    /// `/v1/cloudwatcher/requests/pending`. A word in braces is the key of a row, without which there is no answer.
+    /// `/v1/context/plural/word`. A word in braces is the key of a row, without which there is no answer.
     pub address: &'static str,
     /// What it answers, for OpenAPI.
     pub doc: &'static str,
@@ -68,7 +68,7 @@ pub enum Beside {
     Computed {
         name: &'static str,
         sql: &'static str,
-        kind: Kind,
+        kind: ColumnKind,
         doc: &'static str,
     },
 }
@@ -77,12 +77,12 @@ pub enum Beside {
 #[derive(Debug)]
 pub struct Place {
     pub sql: &'static str,
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
 /// What somebody asks of a query.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Arguments {
     /// The values of the parameters, in their order.
     pub values: Vec<Option<Value>>,
     /// What is shown besides and hidden from the asker.
@@ -92,7 +92,7 @@ pub struct Asked {
 }
 
 impl Named {
-    /// Its name in OpenAPI: `cloudwatcher.requests.pending`.
+    /// Its name in OpenAPI: `context.plural.word`.
     #[must_use]
     pub fn operation(&self) -> String {
         let words = self.address.trim_start_matches("/v1/").split('/');
@@ -192,7 +192,7 @@ pub async fn list(
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let source = Source::of(query.table.context, query.table.name)?;
+    let source = Source::of(&app.contexts, query.table.context, query.table.name)?;
     let mut values = Vec::new();
     for parameter in query.takes {
         let text = match words.remove(parameter.name) {
@@ -207,7 +207,7 @@ pub async fn list(
     let limit = parameters
         .take("limit")?
         .map_or(Ok(PAGE_ROWS), |text| filter::limit(&text))?;
-    let kinds: Vec<Kind> = query.order.iter().map(|place| place.kind).collect();
+    let kinds: Vec<ColumnKind> = query.order.iter().map(|place| place.kind).collect();
     let after = parameters
         .take("after")?
         .map(|text| Cursor::parse(query.address, &kinds, &text))
@@ -215,7 +215,7 @@ pub async fn list(
     let posted = extract::after(&headers, &mut parameters)?;
     let names = query.after_the_question_mark().map(|parameter| parameter.name);
     parameters.finish(names.chain(["limit", "after", "Daybook-After"]))?;
-    let asked = Asked {
+    let asked = Arguments {
         values: values.into_iter().collect::<Result<_, _>>()?,
         hidden: query.hidden_from(&by, &known),
         after,
@@ -239,14 +239,14 @@ async fn subjects(
     query: &'static Named,
     app: &App,
     by: &By,
-    asked: &Asked,
+    asked: &Arguments,
     posted: Option<i64>,
 ) -> Result<(), Problem> {
     for (parameter, value) in query.takes.iter().zip(&asked.values) {
         let Some(key) = value.clone().filter(|_| query.is_in_address(parameter)) else {
             continue;
         };
-        let source = Source::of(parameter.table.context, parameter.table.name)?;
+        let source = Source::of(&app.contexts, parameter.table.context, parameter.table.name)?;
         let (sight, keys) = (source.sight_of(by), vec![key.clone()]);
         let read = read::rows(app, source.context, by.tenant, posted, Plan::OfValues, move || {
             let columns: Vec<_> = parameter.of().into_iter().collect();

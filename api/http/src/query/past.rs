@@ -129,8 +129,8 @@ pub async fn history(
     Ok(answer(json.to_string(), posted))
 }
 
-fn meant<'a>(context: &'static Context, table: &'static Table, tenant_id: Uuid, key: &'a str) -> history::Row<'a> {
-    history::Row {
+fn meant<'a>(context: &'static Context, table: &'static Table, tenant_id: Uuid, key: &'a str) -> history::RowRef<'a> {
+    history::RowRef {
         context,
         table: table.name,
         tenant_id,
@@ -184,7 +184,7 @@ fn is_visible<'a>(
                 None => Ok(false),
             },
             Scope::Through { column, parent } => {
-                let (Some(parent), Some(id)) = (super::table(table.context, parent), id(row, column)) else {
+                let (Some(parent), Some(id)) = (app.contexts.table(table.context, parent), id(row, column)) else {
                     return Ok(false);
                 };
                 match folded(app, parent, by.tenant, &id.to_string(), i64::MAX).await? {
@@ -207,7 +207,7 @@ async fn folded(
     key: &str,
     position: i64,
 ) -> Result<Option<Row>, Problem> {
-    let Some(context) = context(table.context) else {
+    let Some(context) = app.contexts.tables_of(table.context) else {
         return Ok(None);
     };
     let row = meant(context, table, tenant, key);

@@ -1,18 +1,21 @@
 //! Every statement that reads tables for a client. Names come from declared tables, values are bound.
 
-use projections::table::{Column, Kind, Scope, Table};
+use projections::Context;
+use projections::table::{Column, ColumnKind, Scope, Table};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::cursor::{self, Cursor};
 use super::filter::{Comparison, Condition, Query};
-use super::named::{Asked, Beside, Named};
+use super::named::{Arguments, Beside, Named};
 use super::value::Value;
 
 /// What decides which rows a person sees, besides the table's permission.
 #[derive(Debug, Clone)]
 pub struct Sight {
     pub tenant: Uuid,
+    /// The context whose tables are read: a row may be seen by way of another table.
+    pub context: &'static Context,
     /// The departments that they are in; `None` sees every department.
     pub departments: Option<Vec<Uuid>>,
     /// Whether masked columns are shown.
@@ -45,7 +48,7 @@ pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
 
 /// As [`page`], of the rows that a named query chooses.
 #[must_use]
-pub fn chosen(query: &'static Named, asked: &Asked, sight: &Sight) -> Sql {
+pub fn chosen(query: &'static Named, asked: &Arguments, sight: &Sight) -> Sql {
     let compared: Vec<_> = query
         .order
         .iter()
@@ -91,7 +94,7 @@ pub fn chosen(query: &'static Named, asked: &Asked, sight: &Sight) -> Sql {
     }
     sql.push(" and t.tenant_id = ").push_bind(sight.tenant);
     if sight.departments.is_some() {
-        scope(&mut sql, query.table, "t", 0);
+        scope(&mut sql, sight.context, query.table, "t", 0);
     }
     paged(&mut sql, &compared, query.descending, asked.after.as_ref(), asked.limit);
     sql
@@ -99,7 +102,7 @@ pub fn chosen(query: &'static Named, asked: &Asked, sight: &Sight) -> Sql {
 
 /// Leaves what comes after a place in the order, and one row more than asked for, which tells whether there
 /// is a next page.
-fn paged(sql: &mut Sql, compared: &[(Kind, String)], descending: bool, after: Option<&Cursor>, limit: i64) {
+fn paged(sql: &mut Sql, compared: &[(ColumnKind, String)], descending: bool, after: Option<&Cursor>, limit: i64) {
     let names: Vec<&str> = compared.iter().map(|(_, name)| name.as_str()).collect();
     if let Some(after) = after {
         sql.push(format!(
@@ -128,24 +131,31 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], si
 }
 
 /// The tenant's rows of a table as `t`, up to the end of the conditions that everybody is under.
-fn select(table: &'static Table, columns: &[&'static Column], compared: &[(Kind, String)], sight: &Sight) -> Sql {
+fn select(table: &'static Table, columns: &[&'static Column], compared: &[(ColumnKind, String)], sight: &Sight) -> Sql {
     let cells: Vec<_> = columns.iter().map(|column| cell(table, column, sight)).collect();
     let mut sql = head(table, &cells, compared, sight);
     sql.push(format!("from {} t where t.tenant_id = ", source(table)))
         .push_bind(sight.tenant);
     if sight.departments.is_some() {
-        scope(&mut sql, table, "t", 0);
+        scope(&mut sql, sight.context, table, "t", 0);
     }
     sql
 }
 
 /// What is selected, up to `from`: the cells as JSON text, and the place in the order as texts.
-fn head(table: &'static Table, cells: &[String], compared: &[(Kind, String)], sight: &Sight) -> Sql {
+fn head(table: &'static Table, cells: &[String], compared: &[(ColumnKind, String)], sight: &Sight) -> Sql {
     let mut sql = QueryBuilder::new("");
-    if let Some(departments) = sight.departments.as_ref().filter(|_| belongs_to_department(table)) {
+    if let Some(departments) = sight.departments.as_ref().filter(|_| belongs_to_department(sight.context, table)) {
         sql.push("with recursive visible(id) as (select unnest(")
             .push_bind(departments.clone());
-        sql.push("::uuid[]) union select d.id from cloudwatcher.departments d join visible v on d.parent_id = v.id) ");
+        sql.push("::uuid[])");
+        // A context whose tables do not say which department lies under which shows one's own ones.
+        if let Some(tree) = sight.context.departments {
+            let (id, parent) = (named("d", tree.id), named("d", tree.parent));
+            let below = format!(" union select {id} from {} d join visible v on {parent} = v.id", source(tree.table));
+            sql.push(below);
+        }
+        sql.push(") ");
     }
     let places: Vec<_> = compared
         .iter()
@@ -160,16 +170,19 @@ fn head(table: &'static Table, cells: &[String], compared: &[(Kind, String)], si
 }
 
 /// Whether rows of the table are seen by department.
-fn belongs_to_department(table: &'static Table) -> bool {
+fn belongs_to_department(context: &Context, table: &'static Table) -> bool {
     match table.scope {
         Scope::Tenant => false,
         Scope::Department(_) | Scope::Whole => true,
-        Scope::Through { parent, .. } => super::table(table.context, parent).is_none_or(belongs_to_department),
+        Scope::Through { parent, .. } => {
+            let parent = context.table(parent);
+            parent.is_none_or(|parent| belongs_to_department(context, parent))
+        },
     }
 }
 
 /// Leaves only rows in the common table expression `visible`, by their own department or their parent's.
-fn scope(sql: &mut Sql, table: &'static Table, alias: &str, depth: usize) {
+fn scope(sql: &mut Sql, context: &Context, table: &'static Table, alias: &str, depth: usize) {
     match table.scope {
         Scope::Tenant => {}
         Scope::Whole => {
@@ -178,8 +191,8 @@ fn scope(sql: &mut Sql, table: &'static Table, alias: &str, depth: usize) {
         Scope::Department(column) => {
             sql.push(format!(" and {} in (select id from visible)", named(alias, column)));
         }
-        Scope::Through { column, parent } => match super::table(table.context, parent) {
-            Some(parent) if !belongs_to_department(parent) => {}
+        Scope::Through { column, parent } => match context.table(parent) {
+            Some(parent) if !belongs_to_department(context, parent) => {}
             Some(parent) => {
                 let above = format!("p{depth}");
                 let key = parent.key.first().copied().unwrap_or("id");
@@ -189,7 +202,7 @@ fn scope(sql: &mut Sql, table: &'static Table, alias: &str, depth: usize) {
                     named(&above, key),
                     named(alias, column)
                 ));
-                scope(sql, parent, &above, depth + 1);
+                scope(sql, context, parent, &above, depth + 1);
                 sql.push(")");
             }
             None => {
@@ -254,16 +267,16 @@ fn cell(table: &Table, column: &Column, sight: &Sight) -> String {
 
 /// A column in its canonical form, the one that histories show too: times in UTC with microseconds,
 /// amounts as text with two decimals or as many as they need.
-fn shown(kind: Kind, name: &str) -> String {
+fn shown(kind: ColumnKind, name: &str) -> String {
     match kind {
-        Kind::Timestamp => format!("to_char({name} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
-        Kind::Decimal => {
+        ColumnKind::Timestamp => format!("to_char({name} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
+        ColumnKind::Decimal => {
             format!("(case when scale(trim_scale({name})) < 2 then round({name}, 2) else trim_scale({name}) end)::text")
         }
-        Kind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
+        ColumnKind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
         // As text, an address would come with the bits of its network.
-        Kind::Inet => format!("abbrev({name})"),
-        Kind::Uuid | Kind::Text | Kind::Integer | Kind::Bigint | Kind::Boolean | Kind::Json => name.to_owned(),
+        ColumnKind::Inet => format!("abbrev({name})"),
+        ColumnKind::Uuid | ColumnKind::Text | ColumnKind::Integer | ColumnKind::Bigint | ColumnKind::Boolean | ColumnKind::Json => name.to_owned(),
     }
 }
 

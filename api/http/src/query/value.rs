@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use projections::table::{Column, Kind};
+use projections::table::{Column, ColumnKind};
 use rust_decimal::Decimal;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -44,21 +44,21 @@ impl Value {
 
     /// The value that a text stands for; none when it is not of the kind's form.
     #[must_use]
-    pub fn of_kind(kind: Kind, text: &str) -> Option<Self> {
+    pub fn of_kind(kind: ColumnKind, text: &str) -> Option<Self> {
         match kind {
-            Kind::Uuid => text.parse().ok().map(Self::Uuid),
-            Kind::Text => (!text.contains('\0')).then(|| Self::Text(text.to_owned())),
-            Kind::Integer => text.parse().ok().map(Self::Integer),
-            Kind::Bigint => text.parse().ok().map(Self::Bigint),
-            Kind::Boolean => text.parse().ok().map(Self::Boolean),
-            Kind::Decimal => Decimal::from_str_exact(text).ok().map(Self::Decimal),
-            Kind::Timestamp => time(text).map(Self::Timestamp),
-            Kind::Date => date(text).map(Self::Date),
-            Kind::Json => serde_json::from_str(text)
+            ColumnKind::Uuid => text.parse().ok().map(Self::Uuid),
+            ColumnKind::Text => (!text.contains('\0')).then(|| Self::Text(text.to_owned())),
+            ColumnKind::Integer => text.parse().ok().map(Self::Integer),
+            ColumnKind::Bigint => text.parse().ok().map(Self::Bigint),
+            ColumnKind::Boolean => text.parse().ok().map(Self::Boolean),
+            ColumnKind::Decimal => Decimal::from_str_exact(text).ok().map(Self::Decimal),
+            ColumnKind::Timestamp => time(text).map(Self::Timestamp),
+            ColumnKind::Date => date(text).map(Self::Date),
+            ColumnKind::Json => serde_json::from_str(text)
                 .ok()
                 .filter(|json| !domain::canonical::contains_nul(json))
                 .map(Self::Json),
-            Kind::Inet => inet(text).map(Self::Inet),
+            ColumnKind::Inet => inet(text).map(Self::Inet),
         }
     }
 
@@ -97,18 +97,18 @@ impl Value {
 
 /// How values of a kind are written, in words.
 #[must_use]
-pub fn form(kind: Kind) -> &'static str {
+pub fn form(kind: ColumnKind) -> &'static str {
     match kind {
-        Kind::Uuid => "a uuid",
-        Kind::Text => "text without U+0000",
-        Kind::Integer => "a whole number from -2147483648 to 2147483647",
-        Kind::Bigint => "a whole number of 64 bits",
-        Kind::Boolean => "true or false",
-        Kind::Decimal => "a decimal number such as 12.50",
-        Kind::Timestamp => "a time such as 2026-01-31T08:00:00Z",
-        Kind::Date => "a date such as 2026-01-31",
-        Kind::Json => "JSON without U+0000",
-        Kind::Inet => "an IP address, or a network such as 10.0.0.0/8",
+        ColumnKind::Uuid => "a uuid",
+        ColumnKind::Text => "text without U+0000",
+        ColumnKind::Integer => "a whole number from -2147483648 to 2147483647",
+        ColumnKind::Bigint => "a whole number of 64 bits",
+        ColumnKind::Boolean => "true or false",
+        ColumnKind::Decimal => "a decimal number such as 12.50",
+        ColumnKind::Timestamp => "a time such as 2026-01-31T08:00:00Z",
+        ColumnKind::Date => "a date such as 2026-01-31",
+        ColumnKind::Json => "JSON without U+0000",
+        ColumnKind::Inet => "an IP address, or a network such as 10.0.0.0/8",
     }
 }
 
@@ -151,7 +151,7 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn column(kind: Kind) -> Column {
+    fn column(kind: ColumnKind) -> Column {
         Column {
             name: "c",
             kind,
@@ -164,22 +164,22 @@ mod tests {
 
     #[test]
     fn every_kind_takes_its_values_and_nothing_else() {
-        let table: &[(Kind, &[&str], &[&str])] = &[
+        let table: &[(ColumnKind, &[&str], &[&str])] = &[
             (
-                Kind::Uuid,
+                ColumnKind::Uuid,
                 &["0190a3c4-7f00-7000-8000-1234567890ab"],
                 &["", "x", "0190a3c4", "0190a3c4-7f00-7000-8000-1234567890ag"],
             ),
-            (Kind::Text, &["", "a", "ü%_", "'; drop table orders; --"], &["a\0b"]),
+            (ColumnKind::Text, &["", "a", "ü%_", "'; drop table orders; --"], &["a\0b"]),
             (
-                Kind::Integer,
+                ColumnKind::Integer,
                 &["0", "-2147483648", "2147483647"],
                 &["", "1.5", "2147483648", "0x1", "1e3", "NaN"],
             ),
-            (Kind::Bigint, &["9223372036854775807"], &["9223372036854775808", "one"]),
-            (Kind::Boolean, &["true", "false"], &["1", "TRUE", "yes", ""]),
+            (ColumnKind::Bigint, &["9223372036854775807"], &["9223372036854775808", "one"]),
+            (ColumnKind::Boolean, &["true", "false"], &["1", "TRUE", "yes", ""]),
             (
-                Kind::Decimal,
+                ColumnKind::Decimal,
                 &["12.50", "-0.1", "79228162514264337593543950335"],
                 &[
                     "",
@@ -191,7 +191,7 @@ mod tests {
                 ],
             ),
             (
-                Kind::Timestamp,
+                ColumnKind::Timestamp,
                 &[
                     "2026-01-31T08:00:00Z",
                     "2026-01-31T08:00:00.123456+02:00",
@@ -208,17 +208,17 @@ mod tests {
                 ],
             ),
             (
-                Kind::Date,
+                ColumnKind::Date,
                 &["2026-01-31"],
                 &["", "2026-02-30", "today", "+262142-01-01", "2026-1-31", "12026-01-31"],
             ),
             (
-                Kind::Json,
+                ColumnKind::Json,
                 &["{}", "[1,\"a\"]", "null"],
                 &["", "{", "{\"a\":\"\\u0000\"}", "\"\\ud800\""],
             ),
             (
-                Kind::Inet,
+                ColumnKind::Inet,
                 &["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"],
                 &["", "10.0.0.1/33", "10.0.0", "::1/129", "host", "10.0.0.1/-1"],
             ),

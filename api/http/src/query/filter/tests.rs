@@ -9,15 +9,15 @@ static TABLE: Table = Table {
     doc: "",
     key: &["id"],
     columns: &[
-        column("id", Kind::Uuid, false),
-        column("status", Kind::Text, false),
-        column("total", Kind::Decimal, true),
-        column("seen", Kind::Boolean, false),
-        column("payload", Kind::Json, true),
-        column("created_at", Kind::Timestamp, false),
-        column("secret", Kind::Text, false),
-        column("position", Kind::Bigint, false),
-        column("place", Kind::Integer, false),
+        column("id", ColumnKind::Uuid, false),
+        column("status", ColumnKind::Text, false),
+        column("total", ColumnKind::Decimal, true),
+        column("seen", ColumnKind::Boolean, false),
+        column("payload", ColumnKind::Json, true),
+        column("created_at", ColumnKind::Timestamp, false),
+        column("secret", ColumnKind::Text, false),
+        column("position", ColumnKind::Bigint, false),
+        column("place", ColumnKind::Integer, false),
     ],
     find: &["id", "status", "total", "seen", "payload", "created_at"],
     scope: Scope::Tenant,
@@ -26,7 +26,7 @@ static TABLE: Table = Table {
     is_lines: false,
 };
 
-const fn column(name: &'static str, kind: Kind, nullable: bool) -> Column {
+const fn column(name: &'static str, kind: ColumnKind, nullable: bool) -> Column {
     Column {
         name,
         kind,
