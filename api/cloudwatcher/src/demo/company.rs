@@ -1,0 +1,133 @@
+//! The demo's people: six departments in a tree, twenty users with the standard roles.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Demo, Given, Person, enter};
+use http::{Fault, roles};
+
+/// Departments: name, what it is for, the one above, who manages it.
+const DEPARTMENTS: [(&str, &str, Option<&str>, &str); 6] = [
+    ("Operations", "Keeps the fleet running", None, "dana"),
+    ("Field Service", "Repairs on the road", Some("Operations"), "felix"),
+    ("Workshops", "Repairs indoors", Some("Operations"), "wanda"),
+    ("North Depot", "Trucks 1 to 40", Some("Field Service"), "nils"),
+    ("South Depot", "Trucks 41 to 80", Some("Field Service"), "sofia"),
+    ("Main Workshop", "Engines and gearboxes", Some("Workshops"), "milan"),
+];
+
+/// People: short name, full name, role, department.
+const PEOPLE: [(&str, &str, &str, Option<&str>); 19] = [
+    ("dana", "Dana Director", "manager", Some("Operations")),
+    ("felix", "Felix Field", "manager", Some("Field Service")),
+    ("wanda", "Wanda Work", "manager", Some("Workshops")),
+    ("nils", "Nils North", "manager", Some("North Depot")),
+    ("sofia", "Sofia South", "manager", Some("South Depot")),
+    ("milan", "Milan Main", "manager", Some("Main Workshop")),
+    ("pia", "Pia Proxy", "manager", Some("Operations")),
+    ("ravi", "Ravi Proxy", "manager", Some("Workshops")),
+    ("ben", "Ben Bolt", "technician", Some("North Depot")),
+    ("clara", "Clara Clutch", "technician", Some("North Depot")),
+    ("dmitri", "Dmitri Diesel", "technician", Some("South Depot")),
+    ("eva", "Eva Exhaust", "technician", Some("South Depot")),
+    ("farid", "Farid Fuse", "technician", Some("Main Workshop")),
+    ("greta", "Greta Gasket", "technician", Some("Main Workshop")),
+    ("hugo", "Hugo Hose", "technician", Some("South Depot")),
+    ("ines", "Ines Insight", "viewer", Some("Operations")),
+    ("jonas", "Jonas Journal", "viewer", Some("Field Service")),
+    ("karin", "Karin Ledger", "viewer", Some("Workshops")),
+    ("liam", "Liam Look", "viewer", None),
+];
+
+/// Where orders come from: the department and who drafts there.
+pub(crate) struct Company {
+    pub admin: Uuid,
+    pub buyers: Vec<Buyer>,
+}
+
+pub(crate) struct Buyer {
+    pub user: Uuid,
+    pub department: Uuid,
+    /// The managers up the tree, the department's own first.
+    pub approvers: Vec<Uuid>,
+}
+
+/// Makes the administrator and their role; the first thing that happens in a tenant.
+pub(crate) async fn administrator(demo: &Demo<'_>) -> Result<Uuid, Fault> {
+    let at = Utc::now();
+    roles::define(demo.book, demo.tenant, &roles::ADMIN, None).await?;
+    let ada = Person {
+        id: demo.id("user/admin"),
+        email: "ada@daybook.example".to_owned(),
+        name: "Ada Admin",
+        role: roles::ADMIN.id(demo.tenant),
+        department: None,
+    };
+    demo.hire(&ada, at).await?;
+    Ok(ada.id)
+}
+
+pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company, Fault> {
+    let admin = administrator(demo).await?;
+    for role in roles::STANDARD {
+        roles::define(demo.book, demo.tenant, role, Some(at)).await?;
+    }
+    // A department's manager must be there first, and a member's department, too.
+    for (short, name, role, _) in PEOPLE {
+        let person = Person {
+            id: demo.id(&format!("user/{short}")),
+            email: format!("{}@daybook.example", name.to_lowercase().replace(' ', ".")),
+            name,
+            role: roles::id(demo.tenant, role),
+            department: None,
+        };
+        demo.hire(&person, at).await?;
+    }
+    for (name, description, parent, manager) in DEPARTMENTS {
+        let department = json!({
+            "name": name, "description": description,
+            "parent_id": parent.map(|parent| demo.id(&format!("department/{parent}"))),
+            "manager_id": demo.id(&format!("user/{manager}")),
+        });
+        let stream = demo.id(&format!("department/{name}"));
+        demo.give(enter(admin, at, "identity/departments", stream, department))
+            .await?;
+    }
+    for (short, _, _, department) in PEOPLE {
+        let Some(department) = department else { continue };
+        demo.give(Given {
+            by: admin,
+            at,
+            url: "identity/users",
+            stream: demo.id(&format!("user/{short}")),
+            command: "join-department",
+            body: json!({ "department_id": demo.id(&format!("department/{department}")) }),
+            nth: 0,
+            reason: None,
+        })
+        .await?;
+    }
+    Ok(Company {
+        admin,
+        buyers: buyers(demo),
+    })
+}
+
+fn buyers(demo: &Demo<'_>) -> Vec<Buyer> {
+    let above = |name: &str| DEPARTMENTS.iter().find(|department| department.0 == name);
+    let technicians = PEOPLE.iter().filter(|person| person.2 == "technician");
+    technicians
+        .filter_map(|(short, _, _, department)| {
+            let department = (*department)?;
+            let up = std::iter::successors(above(department), |department| department.2.and_then(above));
+            Some(Buyer {
+                user: demo.id(&format!("user/{short}")),
+                department: demo.id(&format!("department/{department}")),
+                approvers: up
+                    .map(|department| demo.id(&format!("user/{}", department.3)))
+                    .collect(),
+            })
+        })
+        .collect()
+}

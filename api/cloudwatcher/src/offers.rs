@@ -1,0 +1,62 @@
+//! Whom to buy a part from.
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::queries::BEST_OFFERS;
+use http::app::App;
+use http::problem::Problem;
+use http::query::Source;
+use http::query::named::Asked;
+use http::query::read::{self, Plan};
+use http::query::sql::{self, Sight};
+use http::query::value::Value;
+
+/// What somebody asks for a part or a variant, as its row and its supplier's say.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Offer {
+    /// The offer's own id (`part_suppliers`).
+    pub id: Uuid,
+    pub supplier_id: Uuid,
+    /// What the supplier is called.
+    pub supplier: String,
+    pub sku: Option<String>,
+    /// For one unit; none where the supplier names no price.
+    pub supplier_cost: Option<Decimal>,
+    pub minimum_order_qty: i32,
+    pub is_preferred: bool,
+    /// For this offer, in days.
+    pub lead_time_days: Option<i32>,
+    /// For all that the supplier delivers, in days.
+    pub supplier_lead_time_days: Option<i32>,
+}
+
+/// The best offer for a variant, or for the part itself, as `GET /v1/cloudwatcher/part-suppliers/best` lists it first.
+///
+/// # Errors
+/// 503 when the database does not answer.
+pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uuid>) -> Result<Option<Offer>, Problem> {
+    let asked = Asked {
+        values: vec![Some(Value::Uuid(part_id)), variant_id.map(Value::Uuid)],
+        hidden: Vec::new(),
+        after: None,
+        limit: 1,
+    };
+    let sight = Sight {
+        tenant,
+        departments: None,
+        unmasked: true,
+    };
+    let context = Source::of(BEST_OFFERS.table.context, BEST_OFFERS.table.name)?.context;
+    let read = read::rows(app, context, tenant, None, Plan::OfStatement, move || {
+        sql::chosen(&BEST_OFFERS, &asked, &sight)
+    })
+    .await?;
+    let Some(row) = read.rows.first() else { return Ok(None) };
+    let json: &str = row.try_get("row")?;
+    serde_json::from_str(json)
+        .map(Some)
+        .map_err(|error| Problem::internal(&error))
+}

@@ -1,0 +1,200 @@
+//! The operations that context `cloudwatcher` has beside its commands and tables.
+
+mod response;
+
+use serde_json::{Value, json};
+
+use super::Paths;
+use super::parts::{answer, answers, in_path, in_query, parameter, uuid};
+use crate::decide::DECISIONS_MAX;
+use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
+
+pub fn add(paths: &mut Paths) {
+    inbox(paths);
+    decide(paths);
+    transfer(paths);
+    accept_reorder(paths);
+    response::add(paths);
+}
+
+fn inbox(paths: &mut Paths) {
+    let asks = json!({
+        "type": "object",
+        "required": ["asks", "next"],
+        "properties": {
+            "asks": {
+                "type": "array",
+                "description": "Each with the order's revision, total, note and items; delegation_id when it is decided in another's place; split_with lists orders that, put together with this one, would need more levels.",
+                "items": { "type": "object" },
+            },
+            "next": { "type": ["string", "null"], "description": "For `after`; null on the last page." },
+        },
+    });
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ASKS_MAX, "default": PAGE_ASKS });
+    paths.add(
+        "/v1/cloudwatcher/approvals/inbox",
+        "get",
+        json!({
+            "operationId": "cloudwatcher.approvals.inbox",
+            "tags": ["cloudwatcher"],
+            "summary": "What waits for your decision, and for that of people who delegated to you; due first comes first.",
+            "description": "Permission `cloudwatcher.approval.approve`. To decide, one holds `orders.approve` as well.",
+            "parameters": [
+                in_query("limit", "Asks of a page.", limit),
+                in_query("after", "What `next` said on the page before.", json!({ "type": "string" })),
+                parameter("After"),
+                parameter("RequestId"),
+            ],
+            "responses": answers(vec![("200", answer("A page.", asks))], &[400]),
+        }),
+    );
+}
+
+fn decide(paths: &mut Paths) {
+    let decision = json!({
+        "type": "object",
+        "required": ["order_id", "revision", "decision"],
+        "additionalProperties": false,
+        "properties": {
+            "order_id": uuid(),
+            "revision": { "type": "integer", "format": "int32", "minimum": 1, "description": "The revision that you looked at." },
+            "decision": { "type": "string", "enum": ["approve", "reject"] },
+            "notes": { "type": ["string", "null"], "description": "Needed to reject." },
+        },
+    });
+    let body = json!({
+        "type": "object",
+        "required": ["decisions"],
+        "additionalProperties": false,
+        "properties": { "decisions": { "type": "array", "minItems": 1, "maxItems": DECISIONS_MAX, "items": decision } },
+    });
+    paths.add(
+        "/v1/cloudwatcher/approvals/decide",
+        "post",
+        json!({
+            "operationId": "cloudwatcher.approvals.decide",
+            "tags": ["cloudwatcher"],
+            "summary": "Decides many approvals, each on its own: one that is refused does not keep the others back.",
+            "description": "Permissions `cloudwatcher.approval.approve` and `cloudwatcher.approval.reject`, as each decision needs.",
+            "parameters": [
+                parameter("IdempotencyKey"),
+                parameter("Reason"),
+                parameter("Traceparent"),
+                parameter("RequestId"),
+            ],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
+            "responses": answers(vec![("200", answer("What became of each, in the order asked.", outcomes()))], &[400, 413, 415]),
+        }),
+    );
+}
+
+fn outcomes() -> Value {
+    let outcome = json!({
+        "type": "object",
+        "required": ["order_id", "decision", "status"],
+        "properties": {
+            "order_id": uuid(),
+            "decision": { "type": "string" },
+            "status": { "type": "integer", "description": "As the decision alone would have been answered." },
+            "position": { "type": "integer", "format": "int64" },
+            "events": { "type": "array", "items": { "type": "string" } },
+            "problem": { "$ref": "#/components/schemas/Problem" },
+        },
+    });
+    json!({ "type": "object", "required": ["outcomes"], "properties": { "outcomes": { "type": "array", "items": outcome } } })
+}
+
+fn transfer(paths: &mut Paths) {
+    let source = json!({
+        "type": ["object", "null"],
+        "description": "For what.",
+        "required": ["kind", "id"],
+        "additionalProperties": false,
+        "properties": { "kind": { "type": "string", "enum": ["order", "request", "other"] }, "id": uuid() },
+    });
+    let body = json!({
+        "type": "object",
+        "required": ["to_location_id", "quantity"],
+        "additionalProperties": false,
+        "properties": {
+            "to_location_id": uuid(),
+            "quantity": { "type": "integer", "format": "int32", "minimum": 1, "description": "How many." },
+            "reservation_id": { "type": ["string", "null"], "format": "uuid", "description": "The reservation that they were kept by; of what is available when absent." },
+            "source": source,
+        },
+    });
+    together(
+        paths,
+        "/v1/cloudwatcher/inventory/{id}/transfer",
+        "cloudwatcher.inventory.transfer",
+        "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
+        "Permissions `cloudwatcher.inventory.transfer-out` and `cloudwatcher.inventory.transfer-in`. Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
+        &body,
+    );
+}
+
+fn accept_reorder(paths: &mut Paths) {
+    let body = json!({
+        "type": "object",
+        "required": ["suggestion_id"],
+        "additionalProperties": false,
+        "properties": {
+            "suggestion_id": uuid(),
+            "order_id": { "type": ["string", "null"], "format": "uuid", "description": "The id of the order; a new one when absent." },
+            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The offer to take up; the best one when absent: preferred before others, then the cheapest." },
+            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "How many; what is suggested when absent, and no less than the offer sells." },
+            "currency": { "type": ["string", "null"], "description": "The currency of the offer's price; the first of the approval policy when absent." },
+            "note": { "type": ["string", "null"], "description": "What approvers should know." },
+        },
+    });
+    together(
+        paths,
+        "/v1/cloudwatcher/inventory/{id}/accept-reorder",
+        "cloudwatcher.inventory.accept-reorder",
+        "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
+        "Permissions `cloudwatcher.inventory.accept-reorder` and `cloudwatcher.order.draft`. What is ordered counts as on order from now on.",
+        &body,
+    );
+}
+
+/// A request that several commands follow from, which stand or fall together.
+fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, description: &str, body: &Value) {
+    let stream = json!({
+        "type": "object",
+        "required": ["aggregate_type", "stream", "sequence", "events"],
+        "properties": {
+            "aggregate_type": { "type": "string" },
+            "stream": uuid(),
+            "sequence": { "type": "integer", "format": "int64", "description": "The stream's sequence after it." },
+            "events": { "type": "array", "items": { "type": "string" } },
+        },
+    });
+    let accepted = json!({
+        "type": "object",
+        "required": ["position", "streams"],
+        "properties": {
+            "position": { "type": "integer", "format": "int64", "description": "Reads after it see what was done." },
+            "streams": { "type": "array", "items": stream },
+        },
+    });
+    paths.add(
+        path,
+        "post",
+        json!({
+            "operationId": id,
+            "tags": ["cloudwatcher"],
+            "summary": summary,
+            "description": description,
+            "parameters": [
+                in_path("id", "The record of the stock key.", uuid()),
+                parameter("IdempotencyKey"),
+                parameter("IfMatch"),
+                parameter("Reason"),
+                parameter("Traceparent"),
+                parameter("RequestId"),
+            ],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
+            "responses": answers(vec![("200", answer("What was done, to each stream.", accepted))], &[400, 404, 409, 412, 413, 415, 422]),
+        }),
+    );
+}

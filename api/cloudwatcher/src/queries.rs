@@ -1,0 +1,304 @@
+//! The queries that the document names, and those that its tables suggest: each a declaration here and
+//! its SQL beside.
+
+use projections::Kind;
+use cloudwatcher_tables::approvals::OrderApprovalRow;
+use cloudwatcher_tables::departments::DepartmentRow;
+use cloudwatcher_tables::inventory::InventoryRow;
+use cloudwatcher_tables::orders::OrderRow;
+use cloudwatcher_tables::parts::PartRow;
+use cloudwatcher_tables::requests::RequestRow;
+use cloudwatcher_tables::roles::{RolePermissionRow, RoleRow};
+use cloudwatcher_tables::suppliers::{PartSupplierRow, SupplierRow};
+use cloudwatcher_tables::users::{UserRoleRow, UserRow};
+use projections::row::Row;
+
+use http::query::named::{Beside, Named, Parameter, Place};
+
+/// All of them.
+pub const QUERIES: &[&Named] = &[
+    &PENDING_REQUESTS,
+    &REORDER,
+    &BEST_OFFERS,
+    &APPROVAL_CHAIN,
+    &SUBTREE,
+    &EFFECTIVE_PERMISSIONS,
+];
+
+/// Where the row stands in the book: it decides between equals.
+const POSITION: Place = Place {
+    sql: "t.position",
+    kind: Kind::Bigint,
+};
+/// The same among the rows that one event brought in.
+const PLACE: Place = Place {
+    sql: "t.place",
+    kind: Kind::Integer,
+};
+
+/// Pattern 1 of the document.
+pub static PENDING_REQUESTS: Named = Named {
+    address: "/v1/cloudwatcher/requests/pending",
+    doc: "What a device has asked for and nobody has begun with, the newest first.",
+    table: RequestRow::TABLE,
+    also: &[],
+    oneself: None,
+    takes: &[Parameter {
+        name: "device_id",
+        table: RequestRow::TABLE,
+        column: "device_id",
+        required: true,
+        doc: "the device, such as truck-001",
+    }],
+    beside: &[],
+    sql: include_str!("queries/pending_requests.sql"),
+    order: &[
+        Place {
+            sql: "t.created_at",
+            kind: Kind::Timestamp,
+        },
+        POSITION,
+    ],
+    descending: true,
+};
+
+/// Pattern 2 of the document.
+pub static REORDER: Named = Named {
+    address: "/v1/cloudwatcher/inventory/reorder",
+    doc: "What a location has at or below its reorder point, the least available first. What is on order does not count here; the suggestions to reorder take it into account.",
+    table: InventoryRow::TABLE,
+    also: &[],
+    oneself: None,
+    takes: &[Parameter {
+        name: "location_id",
+        table: InventoryRow::TABLE,
+        column: "location_id",
+        required: true,
+        doc: "the location",
+    }],
+    beside: &[
+        Beside::Column {
+            name: "part_code",
+            of: "p",
+            table: PartRow::TABLE,
+            column: "part_code",
+            outer: false,
+        },
+        Beside::Column {
+            name: "part",
+            of: "p",
+            table: PartRow::TABLE,
+            column: "name",
+            outer: false,
+        },
+    ],
+    sql: include_str!("queries/reorder.sql"),
+    order: &[
+        Place {
+            sql: "t.quantity_available",
+            kind: Kind::Integer,
+        },
+        POSITION,
+    ],
+    descending: false,
+};
+
+/// Pattern 3 of the document.
+pub static BEST_OFFERS: Named = Named {
+    address: "/v1/cloudwatcher/part-suppliers/best",
+    doc: "Who supplies a part or a variant of it, the best first: preferred offers, then by price; one without a price comes last. Suppliers out of use are left out.",
+    table: PartSupplierRow::TABLE,
+    also: &[],
+    oneself: None,
+    takes: &[
+        Parameter {
+            name: "part_id",
+            table: PartSupplierRow::TABLE,
+            column: "part_id",
+            required: true,
+            doc: "the part",
+        },
+        Parameter {
+            name: "variant_id",
+            table: PartSupplierRow::TABLE,
+            column: "variant_id",
+            required: false,
+            doc: "the variant; without it, offers for the part itself",
+        },
+    ],
+    beside: &[
+        Beside::Column {
+            name: "supplier",
+            of: "s",
+            table: SupplierRow::TABLE,
+            column: "name",
+            outer: false,
+        },
+        Beside::Column {
+            name: "supplier_lead_time_days",
+            of: "s",
+            table: SupplierRow::TABLE,
+            column: "lead_time_days",
+            outer: false,
+        },
+    ],
+    sql: include_str!("queries/best_offers.sql"),
+    order: &[
+        Place {
+            sql: "not t.is_preferred",
+            kind: Kind::Boolean,
+        },
+        // More than the column can hold.
+        Place {
+            sql: "coalesce(t.supplier_cost, 100000000)",
+            kind: Kind::Decimal,
+        },
+        POSITION,
+    ],
+    descending: false,
+};
+
+/// Pattern 4 of the document.
+pub static APPROVAL_CHAIN: Named = Named {
+    address: "/v1/cloudwatcher/orders/{id}/approvals",
+    doc: "Whose approval was asked for an order, revision by revision and level by level, and what became of it.",
+    table: OrderApprovalRow::TABLE,
+    also: &[],
+    oneself: None,
+    takes: &[Parameter {
+        name: "id",
+        table: OrderRow::TABLE,
+        column: "id",
+        required: true,
+        doc: "the order",
+    }],
+    beside: &[
+        Beside::Column {
+            name: "approver",
+            of: "asked",
+            table: UserRow::TABLE,
+            column: "name",
+            outer: false,
+        },
+        Beside::Column {
+            name: "approver_email",
+            of: "asked",
+            table: UserRow::TABLE,
+            column: "email",
+            outer: false,
+        },
+        Beside::Column {
+            name: "decider",
+            of: "decider",
+            table: UserRow::TABLE,
+            column: "name",
+            outer: true,
+        },
+    ],
+    sql: include_str!("queries/approval_chain.sql"),
+    order: &[
+        Place {
+            sql: "t.revision",
+            kind: Kind::Integer,
+        },
+        Place {
+            sql: "t.approval_level",
+            kind: Kind::Integer,
+        },
+        // A level that was escalated or reassigned has several asks.
+        Place {
+            sql: "t.created_at",
+            kind: Kind::Timestamp,
+        },
+        POSITION,
+    ],
+    descending: false,
+};
+
+/// A department with all that lie below it.
+pub static SUBTREE: Named = Named {
+    address: "/v1/cloudwatcher/departments/{id}/subtree",
+    doc: "A department and all below it, level by level; departments out of use keep their place.",
+    table: DepartmentRow::TABLE,
+    also: &[],
+    oneself: None,
+    takes: &[Parameter {
+        name: "id",
+        table: DepartmentRow::TABLE,
+        column: "id",
+        required: true,
+        doc: "the department",
+    }],
+    beside: &[
+        Beside::Computed {
+            name: "depth",
+            sql: "below.depth",
+            kind: Kind::Integer,
+            doc: "How far below the department that was asked for; that one itself is at 0.",
+        },
+        Beside::Computed {
+            name: "path",
+            sql: "to_json(below.path)",
+            kind: Kind::Json,
+            doc: "The ids from the department that was asked for down to this one.",
+        },
+    ],
+    sql: include_str!("queries/subtree.sql"),
+    order: &[
+        Place {
+            sql: "below.depth",
+            kind: Kind::Integer,
+        },
+        Place {
+            sql: "t.name",
+            kind: Kind::Text,
+        },
+        POSITION,
+    ],
+    descending: false,
+};
+
+/// What a user may do, and by which role.
+pub static EFFECTIVE_PERMISSIONS: Named = Named {
+    address: "/v1/cloudwatcher/users/{id}/permissions",
+    doc: "What a user may do, and by which of their roles. Retired roles permit nothing, and neither does any role to a user who is inactive. About themselves everybody may ask.",
+    table: RolePermissionRow::TABLE,
+    also: &[UserRoleRow::TABLE],
+    oneself: Some("id"),
+    takes: &[Parameter {
+        name: "id",
+        table: UserRow::TABLE,
+        column: "id",
+        required: true,
+        doc: "the user",
+    }],
+    beside: &[
+        Beside::Column {
+            name: "role",
+            of: "r",
+            table: RoleRow::TABLE,
+            column: "name",
+            outer: false,
+        },
+        Beside::Column {
+            name: "assigned_at",
+            of: "ur",
+            table: UserRoleRow::TABLE,
+            column: "assigned_at",
+            outer: false,
+        },
+    ],
+    sql: include_str!("queries/effective_permissions.sql"),
+    order: &[
+        Place {
+            sql: "t.permission",
+            kind: Kind::Text,
+        },
+        POSITION,
+        PLACE,
+    ],
+    descending: false,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! How the request of a device is received: once, however often it is sent. Every sending gets the answer
+//! of the first, byte for byte.
+//!
+//! The command's id is derived from the request's, so the receipt of the first answers the others. Receipts
+//! are swept after a while; then the same answer is read from the first event of the request.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use book::execute::StreamAnswer;
+use book::{Answer, BookError, Envelope, ExecuteError, Step};
+use chrono::{DateTime, Utc};
+use cloudwatcher::device_policy::DevicePolicy;
+use cloudwatcher::request::identity::Window;
+use cloudwatcher::request::{Command, DeviceRequest, NewRequest, Refusal};
+use domain::register::Register;
+use domain::{Decider as _, Refuse as _, canonical};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use http::app::App;
+use http::auth::By;
+use http::command::Sent;
+use http::problem::{self, Problem};
+
+/// How long a repeat waits for the first sending, which is under way, in seconds.
+const UNDER_WAY_SECONDS_MAX: u64 = 2;
+
+/// Whether this command is received here.
+#[must_use]
+pub(crate) fn concerns(sent: &Sent<'_>) -> bool {
+    sent.aggregate.aggregate_type == DeviceRequest::TYPE && sent.command == DeviceRequest::CREATES
+}
+
+/// Receives a request, or answers a repeat of one.
+///
+/// # Errors
+/// [`Problem`]; 409 when its identity was used for a request that says something else, or while the first
+/// sending of it is under way.
+pub(crate) async fn carry_out(sent: &Sent<'_>, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
+    // Read as any command is, so that what is wrong with a body is told in the same words.
+    sent.step(None, &fields)?;
+    let new: NewRequest = serde_json::from_value(fields.clone()).map_err(|error| Problem::internal(&error))?;
+    let envelope = sent.envelope(by, &fields);
+    let receiving = Receiving {
+        app,
+        sent,
+        payload_hash: canonical::hash(&new.payload),
+        new,
+        envelope,
+    };
+    receiving.answer().await
+}
+
+/// One sending of a request.
+struct Receiving<'a> {
+    app: &'a App,
+    sent: &'a Sent<'a>,
+    new: NewRequest,
+    payload_hash: String,
+    envelope: Envelope,
+}
+
+impl Receiving<'_> {
+    async fn answer(&self) -> Result<Answer, Problem> {
+        let minutes = self.window_minutes().await?;
+        let stream = self.stream(minutes);
+        let error = match self.execute(stream, self.identified(stream)).await? {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        match error {
+            ExecuteError::Refused(refusal) if refusal.rule == Refusal::AlreadyReceived.rule() => {
+                self.first_answer(stream).await
+            }
+            ExecuteError::Refused(refusal) if refusal.rule == REPEATS => match self.repeated(minutes).await? {
+                Some(id) => self.first_answer(id).await,
+                None => Err(self.sent.told(ExecuteError::Refused(refusal))),
+            },
+            // The receipt knows that the body is another one, and the decision knows how to say so.
+            ExecuteError::KeyReused if !self.envelope.repeatable => {
+                let decided_anew = self.execute(stream, self.envelope.clone()).await?;
+                decided_anew.map_err(|error| self.sent.told(error))
+            }
+            error => Err(self.sent.told(error)),
+        }
+    }
+
+    /// Asked of the book each time: what another process made of the policy must hold here at once.
+    async fn window_minutes(&self) -> Result<i32, Problem> {
+        if self.sent.addressed.is_some() || self.new.request_key.is_some() {
+            return Ok(DevicePolicy::default().dedup_window_minutes);
+        }
+        let tenant = self.envelope.tenant;
+        let streams = [DevicePolicy::stream(tenant)];
+        let found = self.app.book.fresh::<Register<DevicePolicy>>(tenant, &streams).await?;
+        let policy = found.into_iter().next().flatten();
+        Ok(DevicePolicy::of(policy.as_deref()).dedup_window_minutes)
+    }
+
+    /// The stream of the request: what the sender chose, or what the request says.
+    fn stream(&self, minutes: i32) -> Uuid {
+        match (self.sent.addressed, &self.new.request_key) {
+            (Some(id), _) => id,
+            (None, Some(key)) => DeviceRequest::keyed(self.envelope.tenant, &self.new.device_id, key),
+            (None, None) => self.window(minutes).stream(self.at()),
+        }
+    }
+
+    fn window(&self, minutes: i32) -> Window<'_> {
+        Window {
+            tenant: self.envelope.tenant,
+            device_id: &self.new.device_id,
+            request_type: &self.new.request_type,
+            payload_hash: &self.payload_hash,
+            minutes,
+        }
+    }
+
+    fn body_hash(&self) -> String {
+        DeviceRequest::body_hash(
+            &self.new.device_id,
+            &self.new.request_type,
+            &self.payload_hash,
+            self.new.request_key.as_deref(),
+            &self.new.metadata,
+        )
+    }
+
+    fn at(&self) -> DateTime<Utc> {
+        self.envelope.at
+    }
+
+    /// The envelope of a sending that is recognised by the request's identity, unless the sender gave an
+    /// Idempotency-Key, which is their own way of recognising it.
+    fn identified(&self, stream: Uuid) -> Envelope {
+        if self.envelope.repeatable {
+            return self.envelope.clone();
+        }
+        let name = [stream.as_bytes(), DeviceRequest::TYPE.as_bytes()].concat();
+        let command_id = Uuid::new_v5(&self.envelope.tenant, &name);
+        Envelope {
+            command_id,
+            correlation_id: command_id,
+            repeatable: true,
+            body_hash: Sha256::digest(self.body_hash()).into(),
+            ..self.envelope.clone()
+        }
+    }
+
+    /// Carries the command out while no other sending of the request is under way in this process; between
+    /// processes the book sees to it.
+    async fn execute(&self, stream: Uuid, envelope: Envelope) -> Result<Result<Answer, ExecuteError>, Problem> {
+        let tenant = envelope.tenant;
+        let turn = loop {
+            match self.app.under_way.begin((tenant, stream)) {
+                Turn::Ours(turn) => break turn,
+                Turn::After(first) => settled(first).await?,
+            }
+        };
+        let step = Step::of::<DeviceRequest>(stream, self.sent.asked.if_match, Command::Receive(self.new.clone()));
+        let book = self.app.book.clone();
+        // A task of its own: the turn lasts as long as the command, not as long as the client listens.
+        let executing = tokio::spawn(async move {
+            let _turn = turn;
+            book.execute(envelope, vec![step]).await
+        });
+        executing.await.map_err(|error| Problem::internal(&error))
+    }
+
+    /// The request in a neighbouring span of time that this one repeats.
+    async fn repeated(&self, minutes: i32) -> Result<Option<Uuid>, Problem> {
+        let window = self.window(minutes);
+        let neighbours = window.neighbours(self.at());
+        let states = self
+            .app
+            .book
+            .fresh::<DeviceRequest>(self.envelope.tenant, &neighbours)
+            .await?;
+        let mut known = neighbours.into_iter().zip(states);
+        let repeats =
+            |state: &Option<Arc<DeviceRequest>>| state.as_ref().is_some_and(|state| window.repeats(state, self.at()));
+        Ok(known.find(|(_, state)| repeats(state)).map(|(id, _)| id))
+    }
+
+    /// What the first sending was answered, from the event that it made.
+    async fn first_answer(&self, stream: Uuid) -> Result<Answer, Problem> {
+        let first = self.app.tail.first(DeviceRequest::TYPE, stream).await?;
+        let first = first.ok_or_else(|| BookError::Broken(format!("request {stream} has no first event")))?;
+        Ok(Answer {
+            position: first.position,
+            recorded_at: first.recorded_at,
+            streams: vec![StreamAnswer {
+                aggregate_type: first.aggregate_type,
+                stream,
+                sequence: first.sequence,
+                events: vec![first.event_type],
+            }],
+        })
+    }
+}
+
+/// The rule of a request that repeats one of a neighbouring span.
+const REPEATS: &str = "repeats";
+
+async fn settled(mut first: watch::Receiver<()>) -> Result<(), Problem> {
+    let ended = tokio::time::timeout(Duration::from_secs(UNDER_WAY_SECONDS_MAX), first.changed()).await;
+    // Nothing is ever sent: what ends the wait is that the turn is over.
+    ended.map(drop).map_err(|_| {
+        let detail = "this request is being received at this moment; send it again and you get the answer";
+        Problem::new(problem::IN_PROGRESS, detail).retry_after(1)
+    })
+}
+
+/// The requests that this process is receiving at this moment. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay(Arc<Mutex<HashMap<Name, watch::Receiver<()>>>>);
+
+/// A tenant and a stream.
+type Name = (Uuid, Uuid);
+
+enum Turn {
+    Ours(Ours),
+    /// Somebody else's; it is over when the sender is gone.
+    After(watch::Receiver<()>),
+}
+
+/// The right to receive a request, given back when dropped.
+struct Ours {
+    name: Name,
+    all: UnderWay,
+    _over: watch::Sender<()>,
+}
+
+impl UnderWay {
+    fn begin(&self, name: Name) -> Turn {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.entry(name) {
+            Entry::Occupied(first) => Turn::After(first.get().clone()),
+            Entry::Vacant(place) => {
+                let (over, first) = watch::channel(());
+                place.insert(first);
+                Turn::Ours(Ours {
+                    name,
+                    all: self.clone(),
+                    _over: over,
+                })
+            }
+        }
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_sending_at_a_time_receives_a_request() {
+        let (all, name) = (UnderWay::default(), (Uuid::nil(), Uuid::max()));
+        let Turn::Ours(ours) = all.begin(name) else {
+            panic!("nobody else receives it")
+        };
+        let Turn::After(first) = all.begin(name) else {
+            panic!("somebody receives it")
+        };
+        assert!(matches!(all.begin((Uuid::max(), Uuid::max())), Turn::Ours(_)));
+        drop(ours);
+        settled(first).await.unwrap();
+        assert!(matches!(all.begin(name), Turn::Ours(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_too_long_for_the_first_sending_is_told_to_come_back() {
+        let (all, name) = (UnderWay::default(), (Uuid::nil(), Uuid::max()));
+        let Turn::Ours(_ours) = all.begin(name) else {
+            panic!("nobody else receives it")
+        };
+        let Turn::After(first) = all.begin(name) else {
+            panic!("somebody receives it")
+        };
+        let problem = settled(first).await.unwrap_err();
+        assert_eq!(problem.status, axum::http::StatusCode::CONFLICT);
+    }
+
+    #[test]
+    fn the_rule_of_repeats_is_the_domains() {
+        assert_eq!(Refusal::Repeats { id: Uuid::nil() }.rule(), REPEATS);
+    }
+}

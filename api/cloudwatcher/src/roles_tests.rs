@@ -1,0 +1,140 @@
+use std::collections::BTreeSet;
+
+use domain::Decider as _;
+use cloudwatcher::approval::route as approval;
+use identity::role::{Event, Grant, PERMISSION_CHARS_MAX};
+
+use super::*;
+use http::auth::principal::ALL_DEPARTMENTS;
+use http::command::registry::AGGREGATES;
+use http::{admin, audit};
+
+fn named(name: &str) -> &'static Standard {
+    STANDARD.into_iter().find(|role| role.name == name).unwrap()
+}
+
+/// The role as it is once defined.
+fn defined(name: &str) -> Role {
+    let grants = named(name).permissions().into_iter();
+    let mut role = Role::default();
+    role.evolve(&Event::RoleDefined {
+        name: name.to_owned(),
+        description: None,
+        grants: grants
+            .map(|permission| Grant {
+                id: Uuid::now_v7(),
+                permission,
+            })
+            .collect(),
+    });
+    role
+}
+
+/// The permission that each command needs.
+fn commands() -> Vec<String> {
+    let of = |aggregate: &'static http::command::registry::Aggregate| {
+        let commands = aggregate.commands().iter();
+        commands.map(move |(command, _)| format!("{}.{command}", aggregate.aggregate_type))
+    };
+    AGGREGATES.iter().flat_map(of).collect()
+}
+
+fn reads() -> Vec<String> {
+    let tables = projections::CONTEXTS.iter().flat_map(|context| context.tables);
+    tables
+        .map(|projection| http::query::may_read(projection.table()))
+        .collect()
+}
+
+#[test]
+fn every_permission_of_a_standard_role_is_one_that_something_needs() {
+    let words = [approval::PERMISSION, audit::READ].map(str::to_owned);
+    let needed: Vec<_> = commands().into_iter().chain(reads()).chain(words).collect();
+    for role in STANDARD {
+        let permissions = role.permissions();
+        for permission in &permissions {
+            assert!(permission.len() <= PERMISSION_CHARS_MAX, "{permission}");
+            let matches = |needed: &String| match permission.strip_suffix('*') {
+                Some(prefix) => needed.starts_with(prefix),
+                None => needed == permission,
+            };
+            assert!(needed.iter().any(matches), "{}: {permission}", role.name);
+        }
+        assert_eq!(
+            permissions.iter().collect::<BTreeSet<_>>().len(),
+            permissions.len(),
+            "{}",
+            role.name
+        );
+    }
+}
+
+#[test]
+fn a_viewer_reads_every_table_and_commands_nothing() {
+    let viewer = defined("viewer");
+    assert!(reads().iter().all(|read| viewer.permits(read)));
+    assert_eq!(commands().into_iter().find(|command| viewer.permits(command)), None);
+}
+
+#[test]
+fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
+    let technician = defined("technician");
+    assert!(reads().iter().all(|read| technician.permits(read)));
+    for does in [
+        "cloudwatcher.request.receive",
+        "cloudwatcher.order.draft",
+        "cloudwatcher.order.receive",
+        "cloudwatcher.device-connection.connect",
+        "cloudwatcher.inventory.consume",
+        "cloudwatcher.inventory.transfer-out",
+    ] {
+        assert!(technician.permits(does), "{does}");
+    }
+    for does_not in [
+        "cloudwatcher.approval.approve",
+        approval::PERMISSION,
+        "cloudwatcher.delegation.grant",
+        "cloudwatcher.inventory.set-reorder",
+        "cloudwatcher.location.enter",
+        "cloudwatcher.device-policy.amend",
+        audit::READ,
+    ] {
+        assert!(!technician.permits(does_not), "{does_not}");
+    }
+}
+
+#[test]
+fn a_manager_decides_and_no_role_but_the_administrators_reaches_beyond_departments() {
+    let manager = defined("manager");
+    for does in [
+        approval::PERMISSION,
+        "cloudwatcher.approval.approve",
+        "cloudwatcher.delegation.grant",
+        audit::READ,
+    ] {
+        assert!(manager.permits(does), "{does}");
+    }
+    for role in ["manager", "technician", "viewer"] {
+        let role = defined(role);
+        for whole in [
+            ALL_DEPARTMENTS,
+            admin::REBUILD,
+            audit::PERSONAL,
+            "cloudwatcher.users.unmasked",
+        ] {
+            assert!(!role.permits(whole), "{whole}");
+        }
+        // Whoever could command people and roles could make themselves administrator.
+        let identity = commands()
+            .into_iter()
+            .find(|command| command.starts_with("identity.") && role.permits(command));
+        assert_eq!(identity, None);
+    }
+    let admin = defined("admin");
+    assert!(
+        commands()
+            .iter()
+            .chain(&reads())
+            .all(|permission| admin.permits(permission))
+    );
+}

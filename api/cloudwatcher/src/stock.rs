@@ -1,0 +1,321 @@
+//! What is asked of stock and takes more than one command: goods that go to another location, and a
+//! suggestion to reorder that becomes an order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use book::Answer;
+use domain::Decider as _;
+use cloudwatcher::approval_policy::ApprovalPolicy;
+use cloudwatcher::inventory::{Inventory, Source, StockKey};
+use cloudwatcher::order::Order;
+use cloudwatcher::part_supplier::PartSupplier;
+use domain::register::Register;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::offers;
+use http::app::App;
+use http::auth::By;
+use http::command::headers::Asked;
+use http::command::joint::{Accepted, Joint, Part};
+use http::command::{body, registry};
+use http::extract::{self, POSITION, Path};
+use http::problem::Problem;
+
+/// What `transfer` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    to_location_id: Uuid,
+    quantity: i32,
+    #[serde(default)]
+    reservation_id: Option<Uuid>,
+    #[serde(default)]
+    source: Option<Source>,
+}
+
+/// What `accept-reorder` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    suggestion_id: Uuid,
+    #[serde(default)]
+    order_id: Option<Uuid>,
+    #[serde(default)]
+    part_supplier_id: Option<Uuid>,
+    #[serde(default)]
+    quantity: Option<i32>,
+    #[serde(default)]
+    currency: Option<String>,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Moves goods to another location: out here and in there, both or neither.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn transfer(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    by.require("cloudwatcher.inventory.transfer-out")?;
+    let (joint, wanted) = asked::<Transfer>(&id, "transfer", &headers, &body?, peer)?;
+    let Transfer {
+        to_location_id,
+        quantity,
+        reservation_id,
+        source,
+    } = wanted;
+    let Some(from) = record(&app, &by, joint.stream).await?.stock() else {
+        return Err(Problem::internal(&"an open record has a stock key"));
+    };
+    let to = StockKey {
+        location_id: to_location_id,
+        ..from
+    };
+    let transfer_id = Uuid::now_v7();
+    let out = json!({
+        "transfer_id": transfer_id, "to": to, "quantity": quantity, "reservation_id": reservation_id, "source": source,
+    });
+    let into = json!({
+        "transfer_id": transfer_id, "from": from, "to": to, "quantity": quantity, "source": source,
+    });
+    let parts = [
+        Part::of(Inventory::TYPE, joint.stream, "transfer-out", out)?,
+        Part::of(Inventory::TYPE, to.stream(by.tenant), "transfer-in", into)?,
+    ];
+    let answer = joint.carry_out(&app, &by, &parts).await?;
+    Ok(accepted(&answer))
+}
+
+/// Follows an open suggestion to reorder: drafts a purchase order with the best offer, and counts what it
+/// orders as on order.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn accept_reorder(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    by.require("cloudwatcher.inventory.accept-reorder")?;
+    by.require("cloudwatcher.order.draft")?;
+    let (joint, wanted) = asked::<Acceptance>(&id, "accept-reorder", &headers, &body?, peer)?;
+    let order_id = wanted.order_id.unwrap_or_else(Uuid::now_v7);
+    let parts = match drafted(&app, &by, joint.stream, order_id, &wanted).await? {
+        Some(parts) => parts,
+        // No such suggestion is open. Either this repeats what was accepted before, which its receipt
+        // answers, or the decision says what is wrong.
+        None => vec![accepting(joint.stream, order_id, &wanted, 1, Uuid::nil())?],
+    };
+    let answer = joint.carry_out(&app, &by, &parts).await?;
+    let mut response = accepted(&answer);
+    let order = answer
+        .streams
+        .iter()
+        .find(|stream| stream.aggregate_type == Order::TYPE);
+    if let Some(location) =
+        order.and_then(|order| HeaderValue::try_from(format!("/v1/cloudwatcher/orders/{}", order.stream)).ok())
+    {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// The draft of the order and the acceptance; `None` when the suggestion is not the open one.
+async fn drafted(
+    app: &App,
+    by: &By,
+    inventory_id: Uuid,
+    order_id: Uuid,
+    wanted: &Acceptance,
+) -> Result<Option<Vec<Part>>, Problem> {
+    let inventory = record(app, by, inventory_id).await?;
+    let suggestion = inventory
+        .open_suggestion()
+        .filter(|open| open.suggestion_id == wanted.suggestion_id);
+    let (Some(suggestion), Some(stock), Some(department_id)) =
+        (suggestion, inventory.stock(), inventory.department_id())
+    else {
+        return Ok(None);
+    };
+    let offer = match wanted.part_supplier_id {
+        Some(id) => Offer::named(app, by, id).await?,
+        None => Offer::best(app, by, &stock).await?,
+    };
+    let quantity = wanted
+        .quantity
+        .unwrap_or(suggestion.quantity.max(offer.minimum_order_qty));
+    let currency = match &wanted.currency {
+        Some(currency) => currency.clone(),
+        None => usual_currency(app, by).await?,
+    };
+    let draft = json!({
+        "order_type": "purchase",
+        "department_id": department_id,
+        "location_id": stock.location_id,
+        "currency": currency,
+        "note": wanted.note,
+        "items": [{
+            "part_id": stock.part_id,
+            "variant_id": stock.variant_id,
+            "supplier_id": offer.supplier_id,
+            "quantity": quantity,
+            "unit_price": offer.unit_price,
+        }],
+    });
+    Ok(Some(vec![
+        Part::of(Order::TYPE, order_id, "draft", draft)?,
+        accepting(inventory_id, order_id, wanted, quantity, offer.id)?,
+    ]))
+}
+
+fn accepting(
+    inventory_id: Uuid,
+    order_id: Uuid,
+    wanted: &Acceptance,
+    quantity: i32,
+    offer: Uuid,
+) -> Result<Part, Problem> {
+    let fields = json!({
+        "suggestion_id": wanted.suggestion_id, "order_id": order_id, "quantity": quantity, "part_supplier_id": offer,
+    });
+    Part::of(Inventory::TYPE, inventory_id, "accept-reorder", fields)
+}
+
+/// What the order is to say of an offer. Whether it is for this part, and its supplier in use, the
+/// decisions see to.
+struct Offer {
+    id: Uuid,
+    supplier_id: Uuid,
+    unit_price: Decimal,
+    minimum_order_qty: i32,
+}
+
+impl Offer {
+    async fn named(app: &App, by: &By, id: Uuid) -> Result<Self, Problem> {
+        let found = one::<Register<PartSupplier>>(app, by, id).await?;
+        let entered = found.as_deref().and_then(Register::active);
+        let offer = entered.ok_or_else(|| {
+            let detail = "part_supplier_id names no offer in use; choose another, or leave it to Daybook";
+            Problem::bad_value("part_supplier_id", detail)
+        })?;
+        Self::priced(id, offer.supplier_id, offer.supplier_cost, offer.minimum_order_qty)
+    }
+
+    async fn best(app: &App, by: &By, stock: &StockKey) -> Result<Self, Problem> {
+        let best = offers::best(app, by.tenant, stock.part_id, stock.variant_id).await?;
+        let offer = best.ok_or_else(|| {
+            let detail = "no supplier in use offers this part and variant; enter an offer as a part-supplier first";
+            Problem::bad_value("part_supplier_id", detail)
+        })?;
+        Self::priced(
+            offer.id,
+            offer.supplier_id,
+            offer.supplier_cost,
+            offer.minimum_order_qty,
+        )
+    }
+
+    fn priced(
+        id: Uuid,
+        supplier_id: Uuid,
+        supplier_cost: Option<Decimal>,
+        minimum_order_qty: i32,
+    ) -> Result<Self, Problem> {
+        let unit_price = supplier_cost.ok_or_else(|| {
+            let detail = "the offer names no price; amend it, or choose another offer";
+            Problem::bad_value("part_supplier_id", detail)
+        })?;
+        Ok(Self {
+            id,
+            supplier_id,
+            unit_price,
+            minimum_order_qty,
+        })
+    }
+}
+
+/// The currency that the approval policy in force names first.
+async fn usual_currency(app: &App, by: &By) -> Result<String, Problem> {
+    let only = ApprovalPolicy::stream(by.tenant);
+    let entered = one::<Register<ApprovalPolicy>>(app, by, only).await?;
+    let policy = entered
+        .as_deref()
+        .and_then(Register::active)
+        .cloned()
+        .unwrap_or_default();
+    let first = policy.currencies.into_iter().next();
+    first.map(|of| of.currency).ok_or_else(|| {
+        let detail = "the approval policy names no currency; name it here";
+        Problem::bad_value("currency", detail)
+    })
+}
+
+/// The record of a stock key. One that is out of reach is refused as one that does not exist.
+async fn record(app: &App, by: &By, inventory_id: Uuid) -> Result<Arc<Inventory>, Problem> {
+    if let Some(inventory) = one::<Inventory>(app, by, inventory_id).await?
+        && let Some(department_id) = inventory.department_id()
+        && (by.sees_all_departments() || app.principals.reaches(by, department_id).await?)
+    {
+        return Ok(inventory);
+    }
+    // In the words of the generic route.
+    let detail = format!("{} {inventory_id}; send it `open` first", Inventory::TYPE);
+    Err(Problem::not_found(detail))
+}
+
+async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Option<Arc<D>>, Problem> {
+    Ok(app.book.fresh::<D>(by.tenant, &[stream]).await?.pop().flatten())
+}
+
+fn asked<T: for<'de> Deserialize<'de>>(
+    id: &str,
+    word: &'static str,
+    headers: &HeaderMap,
+    body: &[u8],
+    peer: SocketAddr,
+) -> Result<(Joint<'static>, T), Problem> {
+    let stream = extract::uuid("id", id)?;
+    let asked = Asked::read(headers)?;
+    let fields: Value = body::fields(headers, body)?;
+    let wanted = serde_path_to_error::deserialize(fields.clone()).map_err(|unparsed| {
+        let path = unparsed.path().to_string();
+        Problem::bad_value(&path, unparsed.inner().to_string())
+    })?;
+    let aggregate = registry::by_type(Inventory::TYPE).ok_or_else(|| Problem::internal(&"stock is not served"))?;
+    let joint = Joint {
+        aggregate,
+        stream,
+        word,
+        fields,
+        asked,
+        peer,
+    };
+    Ok((joint, wanted))
+}
+
+fn accepted(answer: &Answer) -> Response {
+    let mut response = Json(Accepted::from(answer)).into_response();
+    response
+        .headers_mut()
+        .insert(POSITION, HeaderValue::from(answer.position));
+    response
+}

@@ -1,0 +1,179 @@
+//! `GET /v1/events` and `GET /v1/events/{position}`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Duration, Utc};
+use projections::history;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::log::{self, PAGE_EVENTS, PAGE_EVENTS_MAX, Range, Visible, Wanted};
+use super::view::shown;
+use crate::app::App;
+use crate::auth::{By, Principal};
+use crate::extract::{self, Parameters, Path};
+use crate::problem::Problem;
+use crate::query::value;
+
+/// Filters that the list and the live stream share.
+pub const FILTERS: [&str; 6] = ["context", "aggregate", "type", "stream", "actor", "correlation"];
+/// Besides the filters.
+pub const PAGING: [&str; 6] = ["after", "before", "from", "to", "order", "limit"];
+
+/// Takes the filters out of the parameters.
+///
+/// # Errors
+/// 400, naming the parameter.
+pub fn wanted(tenant: Uuid, parameters: &mut Parameters) -> Result<Wanted, Problem> {
+    let word = |name: &str, word: Option<String>| match word {
+        Some(word) if word.is_empty() || word.len() > 200 || word.contains('\0') => {
+            Err(Problem::bad_value(name, format!("{name} must be a word of the log")))
+        }
+        word => Ok(word),
+    };
+    Ok(Wanted {
+        tenant,
+        context: word("context", parameters.take("context")?)?,
+        aggregate: word("aggregate", parameters.take("aggregate")?)?,
+        event_type: word("type", parameters.take("type")?)?,
+        stream: parameters.parse("stream", "a uuid")?,
+        actor: parameters.parse("actor", "a uuid")?,
+        correlation: parameters.parse("correlation", "a uuid")?,
+    })
+}
+
+/// A page of the log.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn list(State(app): State<App>, by: By, mut parameters: Parameters) -> Result<Response, Problem> {
+    let sight = super::sight(&app, &by)?;
+    let wanted = wanted(by.tenant, &mut parameters)?;
+    let page = Page::take(&mut parameters, true)?;
+    parameters.finish(FILTERS.into_iter().chain(PAGING))?;
+    let _turn = app.log_read().await?;
+    respond(&app, &by, &wanted, page, sight).await
+}
+
+/// Which part of the log is asked for, in which order.
+#[derive(Debug)]
+pub struct Page {
+    after: Option<i64>,
+    before: Option<i64>,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+    backwards: bool,
+    limit: i64,
+}
+
+impl Page {
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn take(parameters: &mut Parameters, backwards_by_default: bool) -> Result<Self, Problem> {
+        let time = |name: &str, text: Option<String>| {
+            let parse = |text: String| {
+                value::time(&text).ok_or_else(|| {
+                    Problem::bad_value(name, format!("{name} must be a time such as 2026-01-31T08:00:00Z"))
+                })
+            };
+            text.map(parse).transpose()
+        };
+        let position = |name: &str, text: Option<String>| text.map(|text| extract::position(name, &text)).transpose();
+        let after = position("after", parameters.take("after")?)?;
+        let before = position("before", parameters.take("before")?)?;
+        let backwards = match parameters.take("order")?.as_deref() {
+            Some("asc") => false,
+            Some("desc") => true,
+            Some(_) => return Err(Problem::bad_value("order", "order must be asc or desc")),
+            // Whoever says where to begin goes on from there.
+            None => backwards_by_default && (after.is_none() || before.is_some()),
+        };
+        let limit = parameters
+            .parse("limit", &format!("a whole number from 1 to {PAGE_EVENTS_MAX}"))?
+            .unwrap_or(PAGE_EVENTS);
+        if !(1..=PAGE_EVENTS_MAX).contains(&limit) {
+            return Err(Problem::bad_value(
+                "limit",
+                format!("limit must be from 1 to {PAGE_EVENTS_MAX}"),
+            ));
+        }
+        let (from, to) = (
+            time("from", parameters.take("from")?)?,
+            time("to", parameters.take("to")?)?,
+        );
+        Ok(Self {
+            after,
+            before,
+            from,
+            to,
+            backwards,
+            limit,
+        })
+    }
+
+    async fn range(&self, app: &App) -> Result<Range, Problem> {
+        let mut range = Range {
+            above: self.after.unwrap_or(0),
+            upto: app.tail.end().await?,
+        };
+        if let Some(before) = self.before {
+            range.upto = range.upto.min(before - 1);
+        }
+        if let Some(from) = self.from {
+            // Positions whose time is before `from` are left out.
+            let last_before = history::position_at(&app.tail, from - Duration::microseconds(1)).await?;
+            range.above = range.above.max(last_before);
+        }
+        if let Some(to) = self.to {
+            range.upto = range.upto.min(history::position_at(&app.tail, to).await?);
+        }
+        Ok(range)
+    }
+}
+
+/// Searches and answers. `next` is the `after`, or backwards the `before`, of the next page.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn respond(
+    app: &App,
+    by: &Principal,
+    wanted: &Wanted,
+    page: Page,
+    sight: super::view::Sight,
+) -> Result<Response, Problem> {
+    let range = page.range(app).await?;
+    let found = log::search(app, by, wanted, range, page.backwards, page.limit).await?;
+    let next = found
+        .rest
+        .map(|rest| if page.backwards { rest.upto + 1 } else { rest.above });
+    let events: Vec<_> = found
+        .events
+        .into_iter()
+        .map(|recorded| shown(recorded, &sight))
+        .collect();
+    Ok(Json(json!({ "events": events, "next": next })).into_response())
+}
+
+/// One event.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn one(
+    State(app): State<App>,
+    by: By,
+    Path(position): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let sight = super::sight(&app, &by)?;
+    let position = extract::position("position", &position)?;
+    parameters.finish([] as [&str; 0])?;
+    let found = app.tail.at(&[position]).await?.pop();
+    let none = || Problem::not_found(format!("event at position {position}"));
+    let recorded = found.ok_or_else(none)?;
+    if !Visible::default().shows(&app, &by, &recorded).await? {
+        return Err(none());
+    }
+    Ok(Json(shown(recorded, &sight)).into_response())
+}

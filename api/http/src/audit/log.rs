@@ -1,0 +1,238 @@
+//! Looks for events in the book. The book has no index but position and stream, so a search goes
+//! through it in windows and stops after so many events; the caller goes on from there. The indexed
+//! search will be a projection of its own.
+
+use std::collections::HashMap;
+
+use domain::Recorded;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::context::Contexts;
+use crate::auth::Principal;
+use crate::problem::Problem;
+
+/// Events shown at once, unless asked otherwise and at most.
+pub const PAGE_EVENTS: i64 = 50;
+pub const PAGE_EVENTS_MAX: i64 = 500;
+/// Events looked at by one statement.
+pub const WINDOW_EVENTS: i64 = 5_000;
+/// Events looked at for one request.
+pub const SCANNED_EVENTS_MAX: i64 = 50_000;
+
+/// Bytes of payloads and metadata shown at once; the last event may exceed it.
+pub const PAGE_BYTES_MAX: i64 = 8 << 20;
+
+macro_rules! select_matching {
+    ($rest:literal) => {
+        concat!(
+            "select position, octet_length(payload::text) + octet_length(metadata::text) from book.events
+             where position > $1 and position <= $2 and tenant_id = $3
+               and ($4::text[] is null or aggregate_type = any($4)) and ($5::text is null or aggregate_id = $5)
+               and ($6::text is null or event_type = $6)
+               and ($7::text is null or metadata->>'actor' = $7)
+               and ($8::text is null or metadata->>'correlation_id' = $8) ",
+            $rest
+        )
+    };
+}
+
+/// What is looked for; `None` is whatever.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub tenant: Uuid,
+    /// The first word of an aggregate type.
+    pub context: Option<String>,
+    /// `order`.
+    pub aggregate: Option<String>,
+    /// `OrderDrafted`.
+    pub event_type: Option<String>,
+    pub stream: Option<Uuid>,
+    pub actor: Option<Uuid>,
+    pub correlation: Option<Uuid>,
+}
+
+/// Positions from `above` (not included) to `upto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub above: i64,
+    pub upto: i64,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// In the order of the search.
+    pub events: Vec<Recorded<String>>,
+    /// What is left to look at; `None` when nothing is.
+    pub rest: Option<Range>,
+}
+
+impl Wanted {
+    /// The stream types that can match; `None` for all.
+    fn types(&self, contexts: &Contexts) -> Option<Vec<String>> {
+        if self.context.is_none() && self.aggregate.is_none() && self.stream.is_none() {
+            return None;
+        }
+        let same = |wanted: &Option<String>, word: &str| wanted.as_deref().is_none_or(|wanted| wanted == word);
+        let kinds = contexts.decisions().aggregates();
+        let kinds = kinds.filter(|kind| same(&self.context, kind.context()) && same(&self.aggregate, kind.name()));
+        Some(kinds.map(|kind| kind.aggregate_type.to_owned()).collect())
+    }
+}
+
+/// Searches a range from its low end, or from its high end backwards.
+///
+/// # Errors
+/// The database's error.
+pub async fn search(
+    app: &App,
+    by: &Principal,
+    wanted: &Wanted,
+    mut range: Range,
+    backwards: bool,
+    limit: i64,
+) -> Result<Found, Problem> {
+    if wanted.types(&app.contexts).is_some_and(|types| types.is_empty()) {
+        return Ok(Found {
+            events: Vec::new(),
+            rest: None,
+        });
+    }
+    let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, PAGE_BYTES_MAX);
+    let mut visible = Visible::default();
+    while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
+        let part = window(wanted, range, backwards);
+        let left = limit - i64::try_from(events.len()).unwrap_or(limit);
+        let hits = matching(app, wanted, part, backwards, left, &mut bytes).await?;
+        let mut rest = hits.positions.as_slice();
+        while !rest.is_empty() {
+            let found = app.tail.at(rest).await?;
+            if found.is_empty() {
+                break;
+            }
+            rest = &rest[found.len()..];
+            for recorded in found {
+                if visible.shows(app, by, &recorded).await? {
+                    events.push(recorded);
+                }
+            }
+        }
+        match (backwards, hits.cut_at) {
+            (false, cut_at) => range.above = cut_at.unwrap_or(part.upto),
+            (true, cut_at) => range.upto = cut_at.map_or(part.above, |position| position - 1),
+        }
+        scanned = scanned.saturating_add(part.upto - part.above);
+        if bytes <= 0 || i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
+            break;
+        }
+    }
+    let rest = Some(range).filter(|range| range.above < range.upto);
+    Ok(Found { events, rest })
+}
+
+/// The part of a range that is looked at next.
+fn window(wanted: &Wanted, range: Range, backwards: bool) -> Range {
+    // A stream has an index, so its whole range is one window.
+    let size = if wanted.stream.is_some() {
+        i64::MAX
+    } else {
+        WINDOW_EVENTS
+    };
+    let size = size.min(range.upto - range.above);
+    if backwards {
+        Range {
+            above: range.upto - size,
+            ..range
+        }
+    } else {
+        Range {
+            upto: range.above + size,
+            ..range
+        }
+    }
+}
+
+/// Matching events of one window, in the order of the search.
+struct Matching {
+    positions: Vec<i64>,
+    /// The last of them, when there may be more behind it: so many, or so many bytes, are enough.
+    cut_at: Option<i64>,
+}
+
+async fn matching(
+    app: &App,
+    wanted: &Wanted,
+    range: Range,
+    backwards: bool,
+    limit: i64,
+    bytes: &mut i64,
+) -> Result<Matching, Problem> {
+    const FORWARDS: &str = select_matching!("order by position limit $9");
+    const BACKWARDS: &str = select_matching!("order by position desc limit $9");
+    let found: Vec<(i64, i32)> = sqlx::query_as(if backwards { BACKWARDS } else { FORWARDS })
+        .bind(range.above)
+        .bind(range.upto)
+        .bind(wanted.tenant)
+        .bind(wanted.types(&app.contexts))
+        .bind(wanted.stream.map(|stream| stream.to_string()))
+        .bind(&wanted.event_type)
+        .bind(wanted.actor.map(|actor| actor.to_string()))
+        .bind(wanted.correlation.map(|correlation| correlation.to_string()))
+        .bind(limit)
+        // The plan depends on whether there is a stream.
+        .persistent(false)
+        .fetch_all(app.tail.pool())
+        .await?;
+    let all = i64::try_from(found.len()).is_ok_and(|found| found < limit);
+    let mut positions = Vec::with_capacity(found.len());
+    for &(position, size) in &found {
+        if *bytes <= 0 {
+            break;
+        }
+        *bytes -= i64::from(size);
+        positions.push(position);
+    }
+    let cut = !all || positions.len() < found.len();
+    let cut_at = positions.last().copied().filter(|_| cut);
+    Ok(Matching { positions, cut_at })
+}
+
+/// Which streams somebody sees, remembered for the length of one search.
+#[derive(Debug, Default)]
+pub struct Visible(HashMap<(&'static str, Uuid), bool>);
+
+impl Visible {
+    /// Whether the principal may see the event: not when its stream belongs to a department out of
+    /// their reach.
+    ///
+    /// # Errors
+    /// What the book fails with.
+    pub async fn shows(&mut self, app: &App, by: &Principal, recorded: &Recorded<String>) -> Result<bool, Problem> {
+        if recorded.tenant_id != by.tenant {
+            return Ok(false);
+        }
+        if by.sees_all_departments() {
+            return Ok(true);
+        }
+        let kind = app.contexts.aggregate(&recorded.aggregate_type);
+        let Some(aggregate) = kind.filter(|kind| kind.scoped) else {
+            return Ok(true);
+        };
+        let stream = (aggregate.aggregate_type, recorded.stream);
+        if let Some(&shows) = self.0.get(&stream) {
+            return Ok(shows);
+        }
+        let state = match app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await {
+            // Nobody knows where it belongs, so it is for those who see all departments.
+            Err(error) if !error.is_transient() => None,
+            state => state?,
+        };
+        let shows = match state.as_ref().and_then(|state| aggregate.home(state)) {
+            Some(department) => app.principals.reaches(by, department).await?,
+            None => false,
+        };
+        self.0.insert(stream, shows);
+        Ok(shows)
+    }
+}

@@ -1,0 +1,147 @@
+//! What the bearer of a token may do, read from the book.
+
+use std::sync::Arc;
+
+use book::Book;
+use book::execute::StreamAnswer;
+use domain::Decider as _;
+use identity::department::Department;
+use identity::role::Role;
+use identity::user::User;
+use domain::register::Register;
+use uuid::Uuid;
+
+use super::changes::Changes;
+use super::departments::Departments;
+use super::remembered::{Read, Remembered};
+use super::token::Bearer;
+use crate::problem::{self, Problem};
+
+/// How long a revocation made by another process may take to bite, in seconds.
+pub const CACHED_PRINCIPAL_SECONDS_MAX: u64 = 5;
+const CACHED_PRINCIPALS_MAX: u64 = 50_000;
+
+/// Whoever holds this sees and commands every department.
+pub const ALL_DEPARTMENTS: &str = "departments.all";
+
+/// A registered, active user with what their roles permit.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub tenant: Uuid,
+    pub user: Uuid,
+    roles: Vec<Arc<Role>>,
+    /// The departments that the user is in; they reach down to all below these.
+    pub departments: Vec<Uuid>,
+}
+
+/// What the book says of a bearer.
+#[derive(Debug, Clone)]
+enum Standing {
+    Unregistered,
+    Inactive,
+    Good(Arc<Principal>),
+}
+
+impl Principal {
+    #[must_use]
+    pub fn permits(&self, permission: &str) -> bool {
+        self.roles.iter().any(|role| role.permits(permission))
+    }
+
+    /// # Errors
+    /// 403, naming the permission.
+    pub fn require(&self, permission: &str) -> Result<(), Problem> {
+        if self.permits(permission) {
+            Ok(())
+        } else {
+            Err(Problem::missing_permission(permission))
+        }
+    }
+
+    #[must_use]
+    pub fn sees_all_departments(&self) -> bool {
+        self.permits(ALL_DEPARTMENTS)
+    }
+}
+
+/// The principals of late, and the departments above departments.
+#[derive(Debug)]
+pub struct Principals {
+    book: Book,
+    changes: Arc<Changes>,
+    standings: Remembered<Bearer, Standing>,
+    departments: Departments,
+}
+
+impl Principals {
+    #[must_use]
+    pub fn new(book: Book) -> Self {
+        let changes = Arc::new(Changes::default());
+        Self {
+            departments: Departments::new(book.clone(), changes.clone()),
+            standings: Remembered::new(changes.clone(), CACHED_PRINCIPALS_MAX),
+            changes,
+            book,
+        }
+    }
+
+    /// The principal that a token speaks for.
+    ///
+    /// # Errors
+    /// 403 when the user is not registered or not active; what the book fails with.
+    pub async fn of(&self, bearer: Bearer) -> Result<Arc<Principal>, Problem> {
+        match self.standings.get(bearer, || self.read(bearer)).await? {
+            Standing::Good(principal) => Ok(principal),
+            Standing::Unregistered => Err(Problem::new(
+                problem::NOT_REGISTERED,
+                "the user that the token names is not registered with its tenant",
+            )),
+            Standing::Inactive => Err(Problem::new(problem::INACTIVE, "this user is deactivated or erased")),
+        }
+    }
+
+    /// Takes note of what a command of this process has changed: whoever that touches is read anew, and nobody else.
+    pub fn changed(&self, streams: &[StreamAnswer]) {
+        const TOUCH: [&str; 3] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE];
+        for changed in streams {
+            if TOUCH.contains(&changed.aggregate_type.as_str()) && !changed.events.is_empty() {
+                self.changes.note(changed.stream);
+            }
+        }
+    }
+
+    /// Whether the department lies in the subtree of one of the principal's own.
+    ///
+    /// # Errors
+    /// What the book fails with.
+    pub async fn reaches(&self, principal: &Principal, department: Uuid) -> Result<bool, Problem> {
+        if principal.sees_all_departments() {
+            return Ok(true);
+        }
+        let line = self.departments.line(principal.tenant, department).await?;
+        Ok(line.iter().any(|above| principal.departments.contains(above)))
+    }
+
+    async fn read(&self, bearer: Bearer) -> Result<Read<Standing>, Problem> {
+        metrics::counter!("daybook_principals_read_total").increment(1);
+        let mut streams = vec![bearer.user];
+        let user = self.book.fresh::<User>(bearer.tenant, &streams).await?.pop().flatten();
+        let value = match user {
+            None => Standing::Unregistered,
+            Some(user) if !user.is_active() => Standing::Inactive,
+            Some(user) => {
+                let held: Vec<Uuid> = user.roles().collect();
+                let roles = self.book.fresh::<Role>(bearer.tenant, &held).await?;
+                // Also those that are not there yet.
+                streams.extend(held);
+                Standing::Good(Arc::new(Principal {
+                    tenant: bearer.tenant,
+                    user: bearer.user,
+                    roles: roles.into_iter().flatten().collect(),
+                    departments: user.departments().collect(),
+                }))
+            }
+        };
+        Ok(Read { value, streams })
+    }
+}

@@ -1,0 +1,159 @@
+//! `POST /v1/{context}/{aggregates}/{id}/{command}` and `POST /v1/{context}/{aggregates}`.
+
+pub mod answer;
+pub mod body;
+pub mod headers;
+pub mod joint;
+pub mod offers;
+pub mod sent;
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use book::{Answer, Envelope};
+use domain::{Aggregate, AnyCommand};
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{By, Principal};
+use crate::context::Contexts;
+use crate::extract::{self, Path};
+use crate::problem::{self, Problem};
+use headers::CommandHeaders;
+pub use sent::Sent;
+
+/// A command that is carried out in another way than others: who receives it decides under which stream and
+/// envelope.
+#[derive(Debug, Clone, Copy)]
+pub struct Receiver {
+    pub aggregate_type: &'static str,
+    pub command: &'static str,
+    pub carry_out: for<'a> fn(Received<'a>) -> BoxFuture<'a, Result<Answer, Problem>>,
+    /// The stream that the command would be carried out on, for a dry run.
+    pub stream: for<'a> fn(Received<'a>) -> BoxFuture<'a, Result<Uuid, Problem>>,
+}
+
+/// A command on its way to its [`Receiver`]. The principal holds the permission for it.
+#[derive(Clone)]
+pub struct Received<'a> {
+    pub app: &'a App,
+    pub by: &'a By,
+    pub sent: &'a Sent<'a>,
+    pub envelope: Envelope,
+    pub command: AnyCommand,
+}
+
+/// Commands the aggregate that the URL names.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn send(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((context, plural, id, command)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let aggregate = aggregate(&app.contexts, &context, &plural)?;
+    let stream = extract::uuid("id", &id)?;
+    let sent = Sent {
+        aggregate,
+        stream,
+        addressed: Some(stream),
+        command: &command,
+        headers: CommandHeaders::read(&headers)?,
+        peer,
+    };
+    permitted(&app.contexts, aggregate, &command, &by)?;
+    // Only now: reading a large body is work, which is done for those alone who may ask for it.
+    let fields = body::fields(&headers, &body?)?;
+    let envelope = sent.envelope(&by, &fields);
+    let parsed = sent.parse(fields)?;
+    if sent.headers.is_dry_run {
+        return sent.rehearse(&app, &by, envelope, parsed).await;
+    }
+    Ok(answer::accepted(&sent.carry_out(&app, &by, envelope, parsed).await?))
+}
+
+/// Makes a new aggregate under an id that the server chooses.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn create(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((context, plural)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let aggregate = aggregate(&app.contexts, &context, &plural)?;
+    if aggregate.borrows_id {
+        let detail = format!(
+            "way to leave the id to the server here: POST /v1/{context}/{plural}/{{id}}/{} under the id that it belongs to",
+            aggregate.creates
+        );
+        return Err(Problem::not_found(detail));
+    }
+    let mut sent = Sent {
+        aggregate,
+        // A repeat may draw another one, and is answered with the receipt's: the stream that the first made.
+        stream: Uuid::now_v7(),
+        addressed: None,
+        command: aggregate.creates,
+        headers: CommandHeaders::read(&headers)?,
+        peer,
+    };
+    permitted(&app.contexts, aggregate, aggregate.creates, &by)?;
+    let fields = body::fields(&headers, &body?)?;
+    let envelope = sent.envelope(&by, &fields);
+    let parsed = sent.parse(fields)?;
+    // The one that it can be sent to, where what it says decides that.
+    sent.stream = parsed.stream(by.tenant).unwrap_or(sent.stream);
+    if sent.headers.is_dry_run {
+        return sent.rehearse(&app, &by, envelope, parsed).await;
+    }
+    let answer = sent.carry_out(&app, &by, envelope, parsed).await?;
+    let location = answer.streams.first().and_then(|made| {
+        let location = format!("/v1/{context}/{plural}/{}", made.stream);
+        HeaderValue::try_from(location).ok()
+    });
+    let mut response = answer::accepted(&answer);
+    response
+        .headers_mut()
+        .extend(location.map(|location| (header::LOCATION, location)));
+    Ok(response)
+}
+
+fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'static Aggregate, Problem> {
+    contexts.by_url(context, plural).ok_or_else(|| {
+        let kinds = contexts.decisions().aggregates();
+        let known = kinds.filter(|aggregate| aggregate.context() == context);
+        Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
+            .allowed(known.map(|aggregate| aggregate.plural))
+    })
+}
+
+/// Whether there is such a command, and whether the principal may send it to anything.
+fn permitted(contexts: &Contexts, aggregate: &Aggregate, command: &str, by: &Principal) -> Result<(), Problem> {
+    let known = contexts.commands(aggregate);
+    if !known.iter().any(|(name, _)| name == command) {
+        let mut detail = format!("{} has no command {command}", aggregate.aggregate_type);
+        if let Some((_, instead)) = aggregate.moved.iter().find(|(name, _)| *name == command) {
+            let _ = write!(detail, " any more; send {instead} instead");
+        }
+        return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
+    }
+    by.require(&permission(aggregate, command))
+}
+
+/// The permission that a command needs.
+fn permission(aggregate: &Aggregate, command: &str) -> String {
+    format!("{}.{command}", aggregate.aggregate_type)
+}

@@ -1,0 +1,110 @@
+//! What accepted commands are answered, and what they would be.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use book::{Answer, Rehearsed, StreamAnswer};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::headers::DAYBOOK_DRY_RUN;
+use crate::audit::view::{Sight, masked};
+use crate::extract::POSITION;
+use crate::problem::Problem;
+
+/// The answer to one command.
+#[derive(Debug, Serialize)]
+struct Accepted<'a> {
+    stream: Uuid,
+    sequence: i64,
+    position: i64,
+    events: &'a [String],
+}
+
+/// The answer to several commands that are carried out as one.
+#[derive(Debug, Serialize)]
+pub struct AllAccepted<'a> {
+    position: i64,
+    streams: &'a [StreamAnswer],
+}
+
+impl<'a> From<&'a Answer> for AllAccepted<'a> {
+    fn from(answer: &'a Answer) -> Self {
+        Self {
+            position: answer.position,
+            streams: &answer.streams,
+        }
+    }
+}
+
+/// The answer to a dry run. Nothing was written: it has no position, and ids in the events would be others.
+#[derive(Debug, Serialize)]
+struct Would {
+    dry_run: bool,
+    streams: Vec<StreamAnswer>,
+    /// The events with their fields, for those who may read the log; null for others.
+    events: Option<Vec<Event>>,
+}
+
+/// An event that would happen.
+#[derive(Debug, Serialize)]
+struct Event {
+    aggregate_type: String,
+    stream: Uuid,
+    sequence: i64,
+    event_type: String,
+    event_version: String,
+    payload: serde_json::Value,
+}
+
+pub fn accepted(answer: &Answer) -> Response {
+    let Some(stream) = answer.streams.first() else {
+        return Problem::internal(&"a receipt names no stream").into_response();
+    };
+    let body = Accepted {
+        stream: stream.stream,
+        sequence: stream.sequence,
+        position: answer.position,
+        events: &stream.events,
+    };
+    let mut response = (StatusCode::OK, Json(body)).into_response();
+    let etag = HeaderValue::try_from(format!("\"{}\"", stream.sequence)).ok();
+    response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
+    response
+        .headers_mut()
+        .insert(POSITION, HeaderValue::from(answer.position));
+    response
+}
+
+pub fn all_accepted(answer: &Answer) -> Response {
+    let mut response = Json(AllAccepted::from(answer)).into_response();
+    response
+        .headers_mut()
+        .insert(POSITION, HeaderValue::from(answer.position));
+    response
+}
+
+/// `sight` is what the asker may see of the log, if they may read it.
+pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>) -> Response {
+    let event = |sight, recorded| {
+        let recorded = masked(recorded, sight);
+        Event {
+            payload: serde_json::from_str(&recorded.event).unwrap_or_default(),
+            aggregate_type: recorded.aggregate_type,
+            stream: recorded.stream,
+            sequence: recorded.sequence,
+            event_type: recorded.event_type,
+            event_version: recorded.event_version,
+        }
+    };
+    let body = Would {
+        dry_run: true,
+        streams: rehearsed.streams,
+        events: sight.map(|sight| rehearsed.events.into_iter().map(|recorded| event(sight, recorded)).collect()),
+    };
+    let mut response = (StatusCode::OK, Json(body)).into_response();
+    response
+        .headers_mut()
+        .insert(DAYBOOK_DRY_RUN, HeaderValue::from_static("true"));
+    response
+}

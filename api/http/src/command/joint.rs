@@ -1,0 +1,125 @@
+//! Commands to several streams that stand or fall together: one answer, one receipt, one append.
+
+use std::net::SocketAddr;
+
+use axum::response::Response;
+use book::{Answer, Envelope, ExecuteError, Step};
+use domain::{Aggregate, AnyCommand};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::headers::CommandHeaders;
+use super::sent::{LET_THROUGH_MAX, Reach};
+use super::{Sent, answer, permitted};
+use crate::app::App;
+use crate::audit;
+use crate::auth::By;
+use crate::problem::Problem;
+
+/// One of the commands.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub aggregate: &'static Aggregate,
+    pub stream: Uuid,
+    /// The command's name in kebab case.
+    pub command: &'static str,
+    pub fields: Value,
+}
+
+/// A request that takes several commands.
+#[derive(Debug)]
+pub struct Joint<'a> {
+    /// The stream that the request names, and what the request calls what it wants of it: a repeat has the same.
+    pub aggregate: &'static Aggregate,
+    pub stream: Uuid,
+    pub word: &'a str,
+    /// The request's own fields.
+    pub fields: Value,
+    pub headers: CommandHeaders,
+    pub peer: SocketAddr,
+}
+
+/// What became of a request for several commands.
+#[derive(Debug)]
+pub enum Outcome {
+    Accepted(Answer),
+    /// It was a dry run, and this is the whole answer to it.
+    Rehearsed(Response),
+}
+
+impl Joint<'_> {
+    /// Carries the commands out as one, if each of them is one that the principal may send. `If-Match` is
+    /// about the stream that the request names.
+    ///
+    /// # Errors
+    /// [`Problem`] of the first that is not accepted; then nothing is done.
+    pub async fn carry_out(&self, app: &App, by: &By, parts: Vec<Part>) -> Result<Outcome, Problem> {
+        let whole = self.sent(self.aggregate, self.stream, self.word);
+        let envelope = whole.envelope(by, &self.fields);
+        let mut commands = Vec::with_capacity(parts.len());
+        for part in parts {
+            permitted(&app.contexts, part.aggregate, part.command, by)?;
+            let sent = self.sent(part.aggregate, part.stream, part.command);
+            let command = sent.parse(part.fields)?;
+            commands.push((sent, command));
+        }
+        if self.headers.is_dry_run {
+            let steps = self.steps(app, by, &commands).await?;
+            let rehearsed = app.book.rehearse(envelope, steps).await;
+            let rehearsed = rehearsed.map_err(|error| whole.told(error))?;
+            return Ok(Outcome::Rehearsed(answer::would(rehearsed, audit::sight(app, by).ok().as_ref())));
+        }
+        let answer = self.execute(app, by, &whole, &envelope, &commands).await?;
+        Ok(Outcome::Accepted(answer))
+    }
+
+    async fn execute(
+        &self,
+        app: &App,
+        by: &By,
+        whole: &Sent<'_>,
+        envelope: &Envelope,
+        commands: &[(Sent<'_>, AnyCommand)],
+    ) -> Result<Answer, Problem> {
+        for _ in 0..LET_THROUGH_MAX {
+            let steps = self.steps(app, by, commands).await?;
+            match app.book.execute(envelope.clone(), steps).await {
+                // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
+                // If-Match wants it will not be there either.
+                Err(ExecuteError::Moved { .. }) if self.headers.if_match.is_none() => {}
+                Ok(answer) => {
+                    app.principals.changed(&answer.streams);
+                    return Ok(answer);
+                }
+                Err(error) => return Err(whole.told(error)),
+            }
+        }
+        Err(ExecuteError::Contended.into())
+    }
+
+    async fn steps(&self, app: &App, by: &By, commands: &[(Sent<'_>, AnyCommand)]) -> Result<Vec<Step>, Problem> {
+        let mut steps = Vec::with_capacity(commands.len());
+        for (sent, command) in commands {
+            let is_named = (sent.aggregate, sent.stream) == (self.aggregate, self.stream);
+            let mut step = Step::new(sent.stream, self.headers.if_match.filter(|_| is_named), command.clone());
+            let reach = sent.reach(app, by, &mut step).await?;
+            if reach == Reach::Beyond {
+                return Err(sent.not_found());
+            }
+            sent.hold(&mut step, reach)?;
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    fn sent<'a>(&self, aggregate: &'static Aggregate, stream: Uuid, command: &'a str) -> Sent<'a> {
+        Sent {
+            aggregate,
+            stream,
+            addressed: Some(stream),
+            command,
+            headers: self.headers.clone(),
+            peer: self.peer,
+        }
+    }
+}

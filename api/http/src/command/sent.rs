@@ -1,0 +1,330 @@
+//! A command on its way from a request to the book: who may send it, and what it is let through on.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::response::Response;
+use book::{Answer, Envelope, ExecuteError, Step};
+use chrono::Utc;
+use domain::fact::AnyState;
+use domain::{Aggregate, AnyCommand, Circumstances, Class, FactRef, Facts, Refusal, Together, Undecided, canonical};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::headers::CommandHeaders;
+use super::{Received, answer, permitted};
+use crate::app::App;
+use crate::audit;
+use crate::auth::{By, Principal};
+use crate::problem::{self, Problem};
+
+/// How often a command is let through anew, because a stream that this rested on has moved on meanwhile.
+pub(super) const LET_THROUGH_MAX: usize = 5;
+
+/// How a principal stands to a stream of a kind that belongs to departments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It is within their departments, or of no department's concern.
+    Free,
+    /// It does not belong to any department yet, at this sequence: most likely it has no events.
+    Homeless { sequence: i64 },
+    /// It is not within their departments, but the decision itself knows who is entitled: an approver's
+    /// delegate, for one.
+    Beyond,
+}
+
+/// The stream that a command is sent to, and how.
+#[derive(Debug, Clone)]
+pub struct Sent<'a> {
+    pub aggregate: &'static Aggregate,
+    pub stream: Uuid,
+    /// The id in the URL; absent when the server chose it.
+    pub addressed: Option<Uuid>,
+    /// The command's name in kebab case.
+    pub command: &'a str,
+    pub headers: CommandHeaders,
+    pub peer: SocketAddr,
+}
+
+impl Sent<'_> {
+    /// Carries the command with these fields out, if the principal may send it.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub async fn carry_out_fields(&self, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
+        permitted(&app.contexts, self.aggregate, self.command, by)?;
+        let envelope = self.envelope(by, &fields);
+        self.carry_out(app, by, envelope, self.parse(fields)?).await
+    }
+
+    /// Carries out a command that the principal holds the permission for, if its streams are within their reach.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub async fn carry_out(
+        &self,
+        app: &App,
+        by: &By,
+        envelope: Envelope,
+        command: AnyCommand,
+    ) -> Result<Answer, Problem> {
+        if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
+            return (receiver.carry_out)(self.received(app, by, envelope, command)).await;
+        }
+        let span = tracing::Span::current();
+        span.record("command_id", tracing::field::display(envelope.command_id));
+        span.record("correlation_id", tracing::field::display(envelope.correlation_id));
+
+        let answer = self.execute(app, by, &envelope, &command).await?;
+        app.principals.changed(&answer.streams);
+        Ok(answer)
+    }
+
+    /// What carrying the command out would lead to.
+    ///
+    /// # Errors
+    /// [`Problem`], as carrying it out would have it.
+    pub async fn rehearse(
+        &self,
+        app: &App,
+        by: &By,
+        envelope: Envelope,
+        command: AnyCommand,
+    ) -> Result<Response, Problem> {
+        let mut sent = self.clone();
+        if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
+            let received = self.received(app, by, envelope.clone(), command.clone());
+            sent.stream = (receiver.stream)(received).await?;
+        }
+        let mut step = Step::new(sent.stream, sent.headers.if_match, command);
+        let reach = sent.reach(app, by, &mut step).await?;
+        sent.hold(&mut step, reach)?;
+        match app.book.rehearse(envelope, vec![step]).await {
+            Ok(rehearsed) => Ok(answer::would(rehearsed, audit::sight(app, by).ok().as_ref())),
+            Err(error) => Err(sent.told_at(reach, error)),
+        }
+    }
+
+    fn received<'a>(&'a self, app: &'a App, by: &'a By, envelope: Envelope, command: AnyCommand) -> Received<'a> {
+        Received {
+            app,
+            by,
+            sent: self,
+            envelope,
+            command,
+        }
+    }
+
+    /// The same envelope for every repeat by the same user under the same key.
+    pub fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
+        let keyed = |key: &String| Uuid::new_v5(&by.tenant, &[by.user.as_bytes(), key.as_bytes()].concat());
+        let command_id = self.headers.key.as_ref().map_or_else(Uuid::now_v7, keyed);
+        // The reason is not part of it: whoever repeats a command may word it anew.
+        let canonical = canonical::text(&json!([
+            self.aggregate.aggregate_type,
+            self.addressed,
+            self.command,
+            fields,
+            self.headers.if_match
+        ]));
+        Envelope {
+            tenant: by.tenant,
+            actor: by.user,
+            command_id,
+            repeatable: self.headers.key.is_some(),
+            body_hash: Sha256::digest(canonical).into(),
+            correlation_id: command_id,
+            causation_id: None,
+            reason: self.headers.reason.clone(),
+            ip: Some(self.peer.ip().to_canonical().to_string()),
+            traceparent: self.headers.traceparent.clone(),
+            at: Utc::now(),
+            occurred_at: None,
+        }
+    }
+
+    async fn execute(
+        &self,
+        app: &App,
+        by: &By,
+        envelope: &Envelope,
+        command: &AnyCommand,
+    ) -> Result<Answer, Problem> {
+        let mut tried = 1;
+        loop {
+            let mut step = Step::new(self.stream, self.headers.if_match, command.clone());
+            let reach = self.reach(app, by, &mut step).await?;
+            self.hold(&mut step, reach)?;
+            let is_held = step.if_match != self.headers.if_match || !step.let_through_on.is_empty();
+            match app.book.execute(envelope.clone(), vec![step]).await {
+                Ok(answer) => return Ok(answer),
+                Err(ExecuteError::Moved { .. }) if is_held && tried < LET_THROUGH_MAX => tried += 1,
+                Err(ExecuteError::Moved { .. }) if is_held && self.headers.if_match.is_none() => {
+                    return Err(ExecuteError::Contended.into());
+                }
+                Err(error) => return Err(self.told_at(reach, error)),
+            }
+        }
+    }
+
+    /// Sees to it that the command meets the stream that it was let through to: which department that belongs to
+    /// before it is born says nothing of the one that it may belong to a moment later.
+    ///
+    /// # Errors
+    /// 404 when `If-Match` wants a stream that has no events, 412 when it wants one that has more than there are.
+    pub(super) fn hold(&self, step: &mut Step, reach: Reach) -> Result<(), Problem> {
+        let Reach::Homeless { sequence } = reach else {
+            return Ok(());
+        };
+        match step.if_match {
+            Some(expected) if expected > sequence => Err(self.told(ExecuteError::Moved { expected, sequence })),
+            // It is there, or the command is a repeat, or it will be refused.
+            Some(_) => Ok(()),
+            None => {
+                step.if_match = Some(sequence);
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses a stream outside of the principal's departments. The step keeps what that rested on.
+    pub(super) async fn reach(&self, app: &App, by: &By, step: &mut Step) -> Result<Reach, Problem> {
+        if !self.aggregate.scoped || by.sees_all_departments() {
+            return Ok(Reach::Free);
+        }
+        let state = app.book.step_state(by.tenant, step).await;
+        let (state, sequence) = state.map_err(|error| self.told(error))?;
+        let (home, commanded) = (self.aggregate.home(&state), step.department(&state));
+        if let Some(home) = home
+            && !app.principals.reaches(by, home).await?
+        {
+            return match commanded {
+                Some(_) => Err(self.not_found()),
+                None => Ok(Reach::Beyond),
+            };
+        }
+        if let Some(department) = commanded
+            && !app.principals.reaches(by, department).await?
+        {
+            let detail = format!("department {department} is not one of yours, nor below one of them");
+            return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
+        }
+        step.let_through_on = self.scope_of_concerns(app, by, &state, &step.command).await?;
+        Ok(match home {
+            Some(_) => Reach::Free,
+            None => Reach::Homeless { sequence },
+        })
+    }
+
+    /// A stream that the command draws on and that is out of reach is refused as one that does not exist. What was
+    /// found to be in reach, with the sequence that it was at; what does not exist is, at 0.
+    async fn scope_of_concerns(
+        &self,
+        app: &App,
+        by: &By,
+        state: &AnyState,
+        command: &AnyCommand,
+    ) -> Result<Vec<(FactRef, i64)>, Problem> {
+        let mut concerns = command.concerns();
+        let mut seen = Vec::new();
+        while let Some(concern) = concerns.pop() {
+            let (concerned, sequence) = app.book.seen(by.tenant, concern).await?;
+            seen.push((concern, sequence));
+            let Some(concerned) = concerned else {
+                continue;
+            };
+            let kind = app.contexts.aggregate(concern.aggregate_type);
+            if let Some(department) = kind.and_then(|kind| kind.home(&concerned))
+                && !app.principals.reaches(by, department).await?
+            {
+                let refusal = self.refusal_without_facts(by, state, command);
+                return Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)));
+            }
+            concerns.extend(kind.map_or_else(Vec::new, |kind| kind.draws_on(&concerned)));
+        }
+        Ok(seen)
+    }
+
+    /// The refusal that the command would meet if none of the streams that its decision reads existed.
+    fn refusal_without_facts(&self, by: &Principal, state: &AnyState, command: &AnyCommand) -> Option<Refusal> {
+        let circumstances = Circumstances {
+            tenant: by.tenant,
+            stream: self.stream,
+            by: by.user,
+            at: Utc::now(),
+            seed: self.stream,
+            reason: None,
+            facts: Arc::new(Facts::default()),
+            together: Together::default(),
+        };
+        match command.decide(state, circumstances) {
+            Err(Undecided::Refused(refusal)) => Some(refusal),
+            Ok(_) | Err(Undecided::Unwritable(_) | Undecided::Foreign(_)) => None,
+        }
+    }
+
+    /// The command from its fields.
+    ///
+    /// # Errors
+    /// 400, naming the field.
+    pub fn parse(&self, fields: Value) -> Result<AnyCommand, Problem> {
+        self.aggregate.parse(self.command, fields).map_err(|unparsed| {
+            let path = unparsed.path().to_string();
+            let field = path.strip_prefix(self.command).unwrap_or(&path).trim_start_matches('.');
+            let problem = Problem::new(problem::BAD_VALUE, unparsed.inner().to_string());
+            if field.is_empty() || field == "?" {
+                problem
+            } else {
+                problem.field(field)
+            }
+        })
+    }
+
+    /// Whoever the decision does not know as entitled may not learn that the stream is there.
+    fn told_at(&self, reach: Reach, error: ExecuteError) -> Problem {
+        let hides = match &error {
+            ExecuteError::Refused(refusal) => refusal.class == Class::Forbidden,
+            error => matches!(error, ExecuteError::Moved { .. }),
+        };
+        if hides && reach == Reach::Beyond {
+            return self.not_found();
+        }
+        self.told(error)
+    }
+
+    /// Why the command was not accepted, as the sender is told.
+    pub fn told(&self, error: ExecuteError) -> Problem {
+        match error {
+            ExecuteError::Refused(refusal) => self.refused(refusal),
+            ExecuteError::NotFound { .. } => self.not_found(),
+            // A stream without events; one that the caller may not know of is told in the same words.
+            ExecuteError::Moved { sequence: 0, .. } => self.not_found(),
+            error => error.into(),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Problem {
+        match refusal.class {
+            // Whoever makes a new stream lacks another one, and the refusal says which.
+            Class::Missing if self.command == self.aggregate.creates => refusal.into(),
+            Class::Missing => self.not_found(),
+            Class::Forbidden | Class::Conflict | Class::Refused => refusal.into(),
+        }
+    }
+
+    /// The same answer for a stream that does not exist, is another tenant's, or is out of reach.
+    pub(super) fn not_found(&self) -> Problem {
+        let Aggregate {
+            aggregate_type,
+            creates,
+            ..
+        } = self.aggregate;
+        let remedy = if self.command == *creates {
+            "leave `If-Match` out, or choose another id".to_owned()
+        } else {
+            format!("send it `{creates}` first")
+        };
+        Problem::not_found(format!("{aggregate_type} {}; {remedy}", self.stream))
+    }
+}

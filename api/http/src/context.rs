@@ -1,0 +1,198 @@
+//! Contexts as they are served: what each has beside its commands and tables, and the list of those of one program.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::routing::MethodRouter;
+use domain::Aggregate;
+use projections::Table;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::command::Receiver;
+use crate::crew::{Crew, Tasks};
+use crate::demo::Demo;
+use crate::openapi::{Paths, commands};
+use crate::query::named::Named;
+use crate::roles::Grants;
+
+/// One bounded context as it is served. A context that has nothing beside its commands and tables is
+/// [`Context::of`] alone.
+pub struct Context {
+    pub decisions: &'static domain::Context,
+    /// Its read tables; a context may have none.
+    pub tables: Option<&'static projections::Context>,
+    /// Queries with addresses of their own.
+    pub queries: &'static [&'static Named],
+    /// Routes of its own, below `/v1/{context}/`.
+    pub routes: fn() -> Vec<Route>,
+    /// Adds the operations of these routes to the OpenAPI document.
+    pub paths: fn(&mut Paths),
+    /// Commands that are carried out in another way than others.
+    pub receivers: &'static [Receiver],
+    /// Adds what its handlers share, to be found by [`App::of`].
+    pub state: fn(&mut States),
+    /// Adds workers of which one leads among all processes.
+    pub workers: fn(&mut Crew<'_>),
+    /// Adds what a process that serves HTTP does on the side.
+    pub tasks: fn(&App, &mut Tasks<'_>),
+    /// What standard roles may do in it.
+    pub roles: &'static [Grants],
+    /// Subcommands of `daybook` that concern it alone.
+    pub commands: &'static [crate::cli::Subcommand],
+    /// Demo data.
+    pub demo: Option<&'static Demo>,
+}
+
+impl Context {
+    /// A context of commands and tables alone.
+    #[must_use]
+    pub const fn of(decisions: &'static domain::Context, tables: Option<&'static projections::Context>) -> Self {
+        Self {
+            decisions,
+            tables,
+            queries: &[],
+            routes: Vec::new,
+            paths: |_| {},
+            receivers: &[],
+            state: |_| {},
+            workers: |_| {},
+            tasks: |_, _| {},
+            roles: &[],
+            commands: &[],
+            demo: None,
+        }
+    }
+
+    /// The name in URLs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.decisions.name
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Context").field(&self.name()).finish()
+    }
+}
+
+/// A route of a context.
+pub struct Route {
+    pub path: &'static str,
+    pub methods: MethodRouter<App>,
+    /// For how long a request may wait for something to happen, in seconds, beyond what any may take; 0 for most.
+    pub waits_seconds: u64,
+}
+
+impl Route {
+    #[must_use]
+    pub fn new(path: &'static str, methods: MethodRouter<App>) -> Self {
+        Self {
+            path,
+            methods,
+            waits_seconds: 0,
+        }
+    }
+}
+
+/// What the handlers of contexts share, by its type.
+#[derive(Debug, Default)]
+pub struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+
+impl States {
+    /// Adds a value; one of each type.
+    pub fn insert<T: Any + Send + Sync>(&mut self, state: T) {
+        self.0.insert(TypeId::of::<T>(), Box::new(state));
+    }
+
+    /// The value of this type, if a context of this program has added one.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}
+
+/// The contexts of one program. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Contexts(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    contexts: Vec<&'static Context>,
+    decisions: domain::Contexts,
+    /// The commands of each kind of stream: name and JSON schema of the body, in the order of declaration.
+    commands: HashMap<&'static str, Vec<(String, Value)>>,
+}
+
+impl Contexts {
+    /// # Errors
+    /// When two contexts, or their aggregates or policies, go by one name.
+    pub fn new(contexts: &[&'static Context]) -> Result<Self, domain::context::Clash> {
+        let decisions: Vec<_> = contexts.iter().map(|context| context.decisions).collect();
+        let decisions = domain::Contexts::new(&decisions)?;
+        let kinds = decisions.aggregates();
+        let commands = kinds.map(|kind| (kind.aggregate_type, commands::bodies(kind))).collect();
+        Ok(Self(Arc::new(Inner {
+            contexts: contexts.to_vec(),
+            decisions,
+            commands,
+        })))
+    }
+
+    /// The contexts, in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = &'static Context> {
+        self.0.contexts.iter().copied()
+    }
+
+    /// The contexts as decisions see them.
+    #[must_use]
+    pub fn decisions(&self) -> &domain::Contexts {
+        &self.0.decisions
+    }
+
+    /// The contexts that have read tables.
+    pub fn tables(&self) -> impl Iterator<Item = &'static projections::Context> {
+        self.iter().filter_map(|context| context.tables)
+    }
+
+    /// The read tables of the context of this name.
+    #[must_use]
+    pub fn tables_of(&self, context: &str) -> Option<&'static projections::Context> {
+        self.tables().find(|tables| tables.name == context)
+    }
+
+    /// The table of this name, in the context of this name.
+    #[must_use]
+    pub fn table(&self, context: &str, name: &str) -> Option<&'static Table> {
+        self.tables_of(context)?.table(name)
+    }
+
+    /// The kind of stream that a URL means, also when it spells the word as its table does.
+    #[must_use]
+    pub fn by_url(&self, context: &str, plural: &str) -> Option<&'static Aggregate> {
+        let plural = plural.replace('_', "-");
+        let is_it = |kind: &&'static Aggregate| kind.context() == context && kind.plural == plural;
+        self.decisions().aggregates().find(is_it)
+    }
+
+    /// The kind of stream of a stored name.
+    #[must_use]
+    pub fn aggregate(&self, aggregate_type: &str) -> Option<&'static Aggregate> {
+        self.decisions().aggregate(aggregate_type)
+    }
+
+    /// The commands' names with the JSON schema of their bodies, in the order of their declaration.
+    #[must_use]
+    pub fn commands(&self, aggregate: &Aggregate) -> &[(String, Value)] {
+        self.0.commands.get(aggregate.aggregate_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who carries out this command in a way of its own.
+    #[must_use]
+    pub fn receiver(&self, aggregate: &Aggregate, command: &str) -> Option<&'static Receiver> {
+        let mut receivers = self.iter().flat_map(|context| context.receivers);
+        receivers.find(|receiver| receiver.aggregate_type == aggregate.aggregate_type && receiver.command == command)
+    }
+}

@@ -1,0 +1,73 @@
+//! What a process does beside answering requests: workers of which one leads among all processes, and tasks.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use book::worker::{self, Beat, Status, Work};
+use book::{Book, Bus, End, Leases, Pools, Tail};
+use projections::Posted;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The relay's name among the workers.
+pub const RELAY: &str = "relay";
+
+/// How the workers of this process do, for health checks.
+#[derive(Debug)]
+pub struct Workers {
+    pub bus: Bus,
+    /// What each says of itself, by its name.
+    pub statuses: Vec<(String, watch::Receiver<Status>)>,
+    /// Tasks of the process that are gone although it serves.
+    pub lost: Arc<AtomicUsize>,
+}
+
+/// The workers with effects outside that the contexts bring, as they are started.
+#[derive(Debug)]
+pub struct Crew<'a> {
+    pub pools: &'a Pools,
+    pub book: &'a Book,
+    pub tail: &'a Tail,
+    pub posted: &'a Posted,
+    pub end: End,
+    /// The folder of archives.
+    pub archive: PathBuf,
+    pub leases: &'a Leases,
+    pub statuses: &'a mut Vec<(String, watch::Receiver<Status>)>,
+    pub tasks: &'a mut JoinSet<()>,
+    pub stop: &'a CancellationToken,
+}
+
+impl Crew<'_> {
+    /// Starts a worker of this name. Of all processes' one leads, whoever has the lock of `lock`.
+    pub fn lead<W: Work + 'static>(&mut self, name: &str, lock: &str, work: W) {
+        let beat = Beat::default();
+        self.statuses.push((name.to_owned(), beat.status()));
+        let (leases, stop) = (self.leases.clone(), self.stop.clone());
+        self.tasks.spawn(worker::run(work, lock.to_owned(), leases, beat, stop));
+    }
+}
+
+/// What goes on for as long as the process serves.
+#[derive(Debug)]
+pub struct Tasks<'a> {
+    pub tasks: &'a mut JoinSet<()>,
+    /// Cancelled once no request is under way any more.
+    pub stop: &'a CancellationToken,
+}
+
+impl Tasks<'_> {
+    /// Does this until the process ends; begun again when it fails or panics.
+    pub fn keep<F, Fut>(&mut self, name: &'static str, make: F)
+    where
+        F: Fn(CancellationToken) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tasks
+            .spawn(async move { worker::keep(name, &stop, || make(stop.clone())).await });
+    }
+}

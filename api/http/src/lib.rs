@@ -1,0 +1,33 @@
+//! The engine of HTTP: authentication, commands, queries, audit, OpenAPI, health. It serves the contexts that it is
+//! handed as values, and names none but the prelude `identity`.
+
+pub mod app;
+pub mod context;
+pub mod crew;
+pub mod fault;
+pub mod router;
+
+pub mod auth;
+pub mod extract;
+pub mod moment;
+pub mod problem;
+pub mod rates;
+
+pub mod command;
+pub mod query;
+
+pub mod audit;
+
+pub mod admin;
+pub mod health;
+pub mod openapi;
+pub mod rebuilds;
+
+pub mod cli;
+pub mod demo;
+pub mod roles;
+
+pub use app::App;
+pub use context::{Context, Contexts};
+pub use fault::Fault;
+pub use problem::Problem;

@@ -1,0 +1,248 @@
+use axum::http::StatusCode;
+use projections::table::Scope;
+
+use super::*;
+
+static TABLE: Table = Table {
+    context: "c",
+    name: "things",
+    doc: "",
+    key: &["id"],
+    columns: &[
+        column("id", ColumnKind::Uuid, false),
+        column("status", ColumnKind::Text, false),
+        column("total", ColumnKind::Decimal, true),
+        column("seen", ColumnKind::Boolean, false),
+        column("payload", ColumnKind::Json, true),
+        column("created_at", ColumnKind::Timestamp, false),
+        column("secret", ColumnKind::Text, false),
+        column("position", ColumnKind::Bigint, false),
+        column("place", ColumnKind::Integer, false),
+    ],
+    find: &["id", "status", "total", "seen", "payload", "created_at"],
+    scope: Scope::Tenant,
+    masked: &[],
+    personal: &[],
+    is_lines: false,
+};
+
+const fn column(name: &'static str, kind: ColumnKind, nullable: bool) -> Column {
+    Column {
+        name,
+        kind,
+        nullable,
+        generated: false,
+        hidden: false,
+        doc: "",
+    }
+}
+
+fn parse(pairs: &[(&str, &str)]) -> Result<Query, Problem> {
+    let pairs = pairs
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
+    Query::parse(&TABLE, Parameters(pairs))
+}
+
+fn filter(name: &str, text: &str) -> Result<Condition, Problem> {
+    parse(&[(name, text)]).map(|query| query.filters[0].condition.clone())
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+#[test]
+fn an_operator_compares_and_a_bare_value_means_eq() {
+    assert_eq!(
+        filter("status", "neq.draft").unwrap(),
+        Condition::Compare(Comparison::Neq, text("draft"))
+    );
+    assert_eq!(
+        filter("status", "draft").unwrap(),
+        Condition::Compare(Comparison::Eq, text("draft"))
+    );
+    assert_eq!(
+        filter("status", "v1.2").unwrap(),
+        Condition::Compare(Comparison::Eq, text("v1.2"))
+    );
+    assert_eq!(
+        filter("status", "eq.like.this").unwrap(),
+        Condition::Compare(Comparison::Eq, text("like.this"))
+    );
+    assert_eq!(
+        filter("total", "12.50").unwrap(),
+        Condition::Compare(Comparison::Eq, Value::Decimal("12.50".parse().unwrap()))
+    );
+    assert_eq!(filter("total", "is.null").unwrap(), Condition::Null);
+    assert_eq!(filter("total", "not.null").unwrap(), Condition::NotNull);
+}
+
+#[test]
+fn a_list_takes_quoted_values() {
+    let list = |written: &str| filter("status", written);
+    assert_eq!(list("in.(a,b)").unwrap(), Condition::In(vec![text("a"), text("b")]));
+    assert_eq!(
+        list(r#"in.("a,b","c\"d",e)"#).unwrap(),
+        Condition::In(vec![text("a,b"), text("c\"d"), text("e")])
+    );
+    assert_eq!(list("in.()").unwrap(), Condition::In(vec![text("")]));
+    for bad in ["in.a,b", "in.(a", r#"in.("a)"#, r#"in.("a"b)"#, r#"in.("a\"#] {
+        assert!(list(bad).is_err(), "{bad}");
+    }
+    let many = vec!["x"; IN_VALUES_MAX + 1].join(",");
+    assert!(list(&format!("in.({many})")).is_err());
+}
+
+#[test]
+fn what_does_not_fit_the_column_is_refused() {
+    for (name, bad) in [
+        ("id", "eq.x"),
+        ("status", "cs.{}"),
+        ("status", "is.empty"),
+        ("status", "not.a"),
+        ("status", "like.abc\\"),
+        ("seen", "gt.true"),
+        ("seen", "like.t%"),
+        ("total", "eq."),
+        ("total", "like.1%"),
+        ("payload", "eq.{}"),
+        ("payload", "cs.{"),
+        ("payload", "cs.{\"a\":\"\\u0000\"}"),
+        ("payload", "in.({})"),
+        ("created_at", "gte.yesterday"),
+    ] {
+        let problem = filter(name, bad).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{name}={bad}");
+    }
+    assert!(filter("status", &"x".repeat(FILTER_BYTES_MAX + 1)).is_err());
+}
+
+#[test]
+fn unknown_parameters_are_refused_and_so_are_columns_without_an_index() {
+    for name in ["colour", "secret", "tenant_id", "", "id;drop"] {
+        assert!(parse(&[(name, "eq.x")]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_newest_come_first_unless_asked_otherwise() {
+    assert_eq!(
+        parse(&[]).unwrap().order,
+        Order {
+            column: Some("created_at"),
+            descending: true
+        }
+    );
+    assert_eq!(
+        parse(&[("order", "status")]).unwrap().order,
+        Order {
+            column: Some("status"),
+            descending: false
+        }
+    );
+    assert_eq!(
+        parse(&[("order", "id.desc")]).unwrap().order,
+        Order {
+            column: None,
+            descending: true
+        }
+    );
+    for bad in [
+        "total.asc",
+        "secret",
+        "payload",
+        "created_at.up",
+        "created_at.desc.x",
+        "",
+    ] {
+        assert!(parse(&[("order", bad)]).is_err(), "{bad}");
+    }
+    assert!(parse(&[("order", "id"), ("order", "status")]).is_err());
+}
+
+#[test]
+fn among_equals_the_place_in_the_book_decides_and_the_key_only_where_nothing_else_is_asked() {
+    let compared = |order: &str| {
+        let order = parse(&[("order", order)]).unwrap().order;
+        let columns = compared(&TABLE, order);
+        columns.iter().map(|column| column.name).collect::<Vec<_>>()
+    };
+    assert_eq!(compared("created_at.desc"), ["created_at", "position", "place"]);
+    assert_eq!(compared("status.asc"), ["status", "position", "place"]);
+    assert_eq!(compared("id.asc"), ["id"]);
+}
+
+#[test]
+fn lines_come_in_the_order_in_which_they_were_entered_unless_asked_otherwise() {
+    for context in projections::CONTEXTS {
+        for table in context.all_tables() {
+            let order = Order::by_default(table);
+            assert_eq!(
+                order.descending,
+                order.column.is_some() && !table.is_lines,
+                "{}",
+                table.name
+            );
+        }
+    }
+    assert!(table_named("order_items").is_lines && !table_named("audit_logs").is_lines);
+}
+
+fn table_named(name: &str) -> &'static Table {
+    crate::query::table("cloudwatcher", name).unwrap()
+}
+
+#[test]
+fn a_page_is_bounded() {
+    assert_eq!(parse(&[]).unwrap().limit, PAGE_ROWS);
+    assert_eq!(parse(&[("limit", "200")]).unwrap().limit, PAGE_ROWS_MAX);
+    for bad in ["0", "201", "-1", "x", "", "1e2", "99999999999999999999"] {
+        assert!(parse(&[("limit", bad)]).is_err(), "{bad}");
+    }
+    let many: Vec<_> = (0..=FILTERS_MAX).map(|_| ("status", "a")).collect();
+    assert!(parse(&many).is_err());
+}
+
+#[test]
+fn a_cursor_goes_on_where_the_page_ended() {
+    let order = Order {
+        column: Some("created_at"),
+        descending: true,
+    };
+    let (id, order) = ("0190a3c4-7f00-7000-8000-1234567890ab", order.to_string());
+    let at = ["2026-01-31T08:00:00.000001Z", "17", "2"].map(str::to_owned);
+    let cursor = Cursor::write(&order, at.to_vec());
+    let query = parse(&[("after", &cursor)]).unwrap();
+    assert_eq!(query.after.unwrap().0.len(), 3);
+
+    assert!(
+        parse(&[("after", &cursor), ("order", "created_at.asc")]).is_err(),
+        "another order"
+    );
+    let foreign = Cursor::write(&order, vec!["x".to_owned(), id.to_owned()]);
+    let short = Cursor::write(&order, vec![id.to_owned()]);
+    let by_key = Cursor::write(&order, vec!["2026-01-31T08:00:00.000001Z".to_owned(), id.to_owned()]);
+    for bad in ["", "x", "e30", "AAAA", &foreign, &short, &by_key, &"A".repeat(10_000)] {
+        let problem = parse(&[("after", bad)]).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST);
+        assert!(format!("{problem:?}").contains("start over"), "{bad:.40}: {problem:?}");
+    }
+}
+
+#[test]
+fn only_columns_that_are_there_can_be_selected() {
+    assert_eq!(
+        parse(&[("select", "status,id")])
+            .unwrap()
+            .columns
+            .iter()
+            .map(|column| column.name)
+            .collect::<Vec<_>>(),
+        ["status", "id"]
+    );
+    for bad in ["", "colour", "id,id", "id,", "*", "tenant_id"] {
+        assert!(parse(&[("select", bad)]).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,291 @@
+//! Every route, and what every request goes through.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use futures::{FutureExt as _, StreamExt as _};
+use tracing::{Instrument as _, debug, field, info_span};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::By;
+use crate::command::body::BODY_BYTES_MAX;
+use crate::extract::{Parameters, Path};
+use crate::problem::{self, Problem};
+use crate::context::{Contexts, Route};
+use crate::{admin, audit, command, health, openapi, query};
+
+/// Requests under way at one time; event streams count only until they begin.
+pub const REQUESTS_MAX: usize = 4_096;
+/// How long a request may take, its body included, in seconds. Longer than an append is tried.
+pub const REQUEST_SECONDS_MAX: u64 = 30;
+/// How much of a body that is too large is read before it is refused, and for how long, in seconds.
+const DRAINED_BYTES_MAX: usize = 8 << 20;
+const DRAIN_SECONDS_MAX: u64 = 2;
+/// Length of an X-Request-Id that is kept.
+const REQUEST_ID_CHARS_MAX: usize = 128;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The routes of a process; health and metrics belong to every one.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics));
+    if app.serves_api {
+        let (patient, brief): (Vec<Route>, Vec<Route>) =
+            routes(&app.contexts).into_iter().partition(|route| route.waits_seconds > 0);
+        let added = |router: Router<App>, route: Route| router.route(route.path, route.methods);
+        let brief = brief.into_iter().fold(openapi::docs(), added);
+        router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
+        for route in patient {
+            let seconds = route.waits_seconds + REQUEST_SECONDS_MAX;
+            let waiting = added(Router::new(), route);
+            router = router.merge(waiting.layer(middleware::from_fn(move |request, next| patiently(seconds, request, next))));
+        }
+    }
+    router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(observed))
+        .with_state(app)
+}
+
+/// The routes of the API: those of every context, and those of the contexts. A test finds each of them in the OpenAPI
+/// document.
+#[must_use]
+pub fn routes(contexts: &Contexts) -> Vec<Route> {
+    let mut routes = fixed();
+    for context in contexts.iter() {
+        routes.extend((context.routes)());
+        routes.extend(context.queries.iter().map(|&named| {
+            let list = move |app: State<App>,
+                             by: By,
+                             words: Path<BTreeMap<String, String>>,
+                             headers: HeaderMap,
+                             parameters: Parameters| {
+                query::named::list(named, app, by, words, headers, parameters)
+            };
+            Route::new(named.address, get(list))
+        }));
+    }
+    routes
+}
+
+fn fixed() -> Vec<Route> {
+    [
+        ("/v1/{context}/{name}", get(query::list).post(command::create)),
+        ("/v1/{context}/{name}/{id}", get(query::row)),
+        (
+            "/v1/{context}/{name}/{id}/{word}",
+            get(query::below).post(command::send),
+        ),
+        ("/v1/events", get(audit::events::list)),
+        ("/v1/events/stream", get(audit::live::follow)),
+        ("/v1/events/{position}", get(audit::events::one)),
+        ("/v1/streams/{context}/{aggregate}/{id}", get(audit::stream::list)),
+        (
+            "/v1/streams/{context}/{aggregate}/{id}/state",
+            get(audit::stream::state),
+        ),
+        (
+            "/v1/streams/{context}/{aggregate}/{id}/commands",
+            get(command::offers::list),
+        ),
+        ("/v1/commands/{command_id}/tree", get(audit::causes::tree)),
+        ("/v1/admin/rebuild/{context}", post(admin::start).get(admin::progress)),
+        ("/v1/admin/parked", get(admin::parked)),
+        ("/v1/admin/unpark", post(admin::unpark)),
+        ("/v1/admin/policies", get(admin::policies)),
+        ("/v1/admin/policies/{policy}/retry", post(admin::retry)),
+        (openapi::ADDRESS, get(openapi::serve)),
+    ]
+    .into_iter()
+    .map(|(path, methods)| Route::new(path, methods))
+    .collect()
+}
+
+async fn no_route(request: Request) -> Problem {
+    Problem::not_found(format!(
+        "route {}; /v1/openapi.json lists those that there are",
+        request.uri().path()
+    ))
+}
+
+async fn no_method(request: Request) -> Problem {
+    Problem::new(problem::METHOD, format!("{} is not allowed here", request.method()))
+}
+
+/// Sheds load rather than queueing it, and ends what takes too long.
+async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+    if content_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        drain(request).await;
+        return Problem::new(
+            problem::TOO_LARGE,
+            format!("the body is larger than {BODY_BYTES_MAX} bytes"),
+        )
+        .into_response();
+    }
+    let Ok(_turn) = app.requests.try_acquire() else {
+        return Problem::new(problem::OVERLOADED, "too many requests are under way").into_response();
+    };
+    match tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS_MAX), next.run(request)).await {
+        Ok(response) => response,
+        // A command goes on without its client, so a repeat with the same key will get its answer.
+        Err(_) => {
+            let detail = format!(
+                "the request took longer than {REQUEST_SECONDS_MAX} s; repeat a command with the same Idempotency-Key"
+            );
+            Problem::new(problem::UNAVAILABLE, detail).into_response()
+        }
+    }
+}
+
+/// The outermost layer: an id for the request, a span, metrics, and every error as a problem.
+async fn observed(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("(none)".to_owned(), |route| route.as_str().to_owned());
+    let span = info_span!(
+        "request",
+        id,
+        %method,
+        path,
+        tenant = field::Empty,
+        actor = field::Empty,
+        command_id = field::Empty,
+        correlation_id = field::Empty
+    );
+    let handled = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
+    let _entered = span.enter();
+    let mut response = handled.unwrap_or_else(|panic| Problem::internal(&panicked(&*panic)).into_response());
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = as_problem(response, &path, &id);
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if path.starts_with("/v1/") && !response.headers().contains_key(header::CACHE_CONTROL) {
+        // Rows and events are somebody's, and a moment later they may be others.
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    }
+    let (status, seconds) = (response.status(), started.elapsed().as_secs_f64());
+    debug!(status = status.as_u16(), seconds, "answered");
+    let labels = [
+        ("method", method_label(&method).to_owned()),
+        ("route", route),
+        ("status", status.as_str().to_owned()),
+    ];
+    metrics::histogram!("daybook_http_seconds", &labels).record(seconds);
+    response
+}
+
+/// The method as metrics name it: a client that invents methods must not make a series of each.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// Lets a client that sends before it listens come to the point where it hears why it is refused.
+async fn drain(request: Request) {
+    let mut body = request.into_body().into_data_stream();
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(chunk)) = body.next().await {
+            read += chunk.len();
+            if read > DRAINED_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), reading).await;
+}
+
+/// Ends what takes longer than it may wait and a brief request may take. How many wait is bounded where they do.
+async fn patiently(seconds: u64, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("the request took longer than {seconds} s");
+            Problem::new(problem::UNAVAILABLE, detail).into_response()
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The caller's id for the request, if it is one to keep; a new one else.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let kept = given
+        .filter(|id| (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
+    kept.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// The answer as a problem of this request, also when axum or a layer made it.
+fn as_problem(mut response: Response, path: &str, id: &str) -> Response {
+    let problem = response.extensions_mut().remove::<Problem>();
+    let is_health = path.starts_with("/health/");
+    let problem = match problem {
+        Some(problem) => problem,
+        // What is not ready says why in its own words.
+        None if is_health => return response,
+        None => Problem::of_status(response.status()),
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut response = problem.of_request(path, Some(id)).into_response();
+    if let Some(allow) = allow.filter(|_| response.status() == StatusCode::METHOD_NOT_ALLOWED) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response.map(Body::new)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().map(|message| (*message).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("a handler panicked: {}", message.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invented_method_is_measured_as_other() {
+        let invented = Method::from_bytes(b"X-7F3A9C").unwrap();
+        assert_eq!(method_label(&invented), "OTHER");
+        assert_eq!(method_label(&Method::POST), "POST");
+    }
+}
