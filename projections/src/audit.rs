@@ -150,7 +150,7 @@ impl<R: Audit> AuditTable for Of<R> {
 pub enum Sink<'a> {
     /// Into the page's own transaction.
     Page(&'a mut PgConnection, &'a Statements),
-    /// To whoever copies them on a connection of their own: see [`Auditing::beside`].
+    /// To whoever copies them on a connection of their own, while the page's transaction goes on without them.
     Beside(&'a mpsc::Sender<copy::Buffer>),
 }
 
