@@ -21,6 +21,9 @@ use uuid::Uuid;
 use crate::cli::Opened;
 use crate::{Contexts, Fault, roles};
 
+/// Streams that a story writes at one time.
+pub const AT_ONCE: usize = 16;
+
 /// The demo data of a context.
 #[derive(Debug, Clone, Copy)]
 pub struct Demo {
