@@ -90,6 +90,8 @@ impl Contexts {
     /// [`DecodeError`] when the kind is known but the event's name, version or fields are not.
     pub fn decode(&self, recorded: &Recorded<String>) -> Result<Option<AnyEvent>, DecodeError> {
         let aggregate = self.aggregate(&recorded.aggregate_type);
-        aggregate.map(|aggregate| aggregate.decode(&recorded.stored())).transpose()
+        aggregate
+            .map(|aggregate| aggregate.decode(&recorded.stored()))
+            .transpose()
     }
 }

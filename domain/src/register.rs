@@ -311,6 +311,3 @@ impl<'de, K: Kind> Deserialize<'de> for Change<K> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

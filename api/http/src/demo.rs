@@ -164,13 +164,7 @@ impl<'a> Story<'a> {
 
     /// Gives commands as one: all are carried out or none. `name` tells the whole from others. Whether they were
     /// carried out, now or before; not when the same was told otherwise on another day.
-    pub async fn give_all(
-        &self,
-        by: Uuid,
-        at: DateTime<Utc>,
-        name: &str,
-        parts: Vec<Piece>,
-    ) -> Result<bool, Fault> {
+    pub async fn give_all(&self, by: Uuid, at: DateTime<Utc>, name: &str, parts: Vec<Piece>) -> Result<bool, Fault> {
         if parts.is_empty() {
             return Ok(true);
         }
@@ -181,7 +175,8 @@ impl<'a> Story<'a> {
             let (url, command) = (part.url, part.command);
             hash.update(part.stream);
             hash.update(canonical::text(&part.body));
-            let parsed = self.served(url)?
+            let parsed = self
+                .served(url)?
                 .parse(command, part.body)
                 .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
             steps.push(Step::new(part.stream, None, parsed));

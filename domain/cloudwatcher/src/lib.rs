@@ -17,6 +17,9 @@ pub mod policies;
 pub mod request;
 pub mod supplier;
 
+#[cfg(test)]
+mod golden;
+
 use domain::Context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

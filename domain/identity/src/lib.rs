@@ -5,6 +5,9 @@ pub mod role;
 pub mod sign_in;
 pub mod user;
 
+#[cfg(test)]
+mod golden;
+
 use domain::Context;
 
 /// The prelude of all contexts: who there is, and what they may do.

@@ -5,18 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use cqrs_es::DomainEvent as _;
+use domain::fact::AnyState;
+use domain::{
+    AnyCommand, AnyEvent, Asker, Circumstances, ClaimChange, Contexts, Decider, DecodeError, DomainEvent as _, FactRef,
+    Facts, Metadata, Policy, Reaction, Recorded, SYSTEM, Seen, Sending, Together, Undecided, event,
+};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::fact::AnyState;
-use crate::{
-    AnyCommand, AnyEvent, Asking, ClaimChange, Decider, DecodeError, FactRef, Facts, Ids, Metadata, Policy, Reaction,
-    Recorded, Refuse as _, Request, SYSTEM, Seen, Sending, Together, Visit, event,
-};
+use crate::offering;
 
 /// Everything that happened, and who holds which unique value.
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
+    contexts: Contexts,
     tenant: Uuid,
     events: Vec<Recorded<String>>,
     /// The places in `events` of each stream, by kind and id.
@@ -28,13 +30,13 @@ pub struct Rehearsal {
 
 /// Who asks, when and why.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
+pub struct Occasion<'a> {
     pub by: Uuid,
     pub at: DateTime<Utc>,
     pub reason: Option<&'a str>,
 }
 
-/// Why nothing happened.
+/// Why a command that was asked for led to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unasked {
     #[error("{0}")]
@@ -46,15 +48,23 @@ pub enum Unasked {
 }
 
 impl Rehearsal {
+    /// An empty book of one tenant, for streams of these contexts.
     #[must_use]
-    pub fn new(tenant: Uuid) -> Self {
+    pub fn new(contexts: Contexts, tenant: Uuid) -> Self {
         Self {
+            contexts,
             tenant,
             events: Vec::new(),
             streams: BTreeMap::new(),
             claims: BTreeMap::new(),
             followed: 0,
         }
+    }
+
+    /// The contexts whose streams it holds.
+    #[must_use]
+    pub fn contexts(&self) -> &Contexts {
+        &self.contexts
     }
 
     /// All that happened, in order of position.
@@ -79,43 +89,19 @@ impl Rehearsal {
     ///
     /// # Errors
     /// [`Unasked`]; then nothing happened.
-    pub fn ask(&mut self, sendings: &[Sending], circumstances: &Circumstances<'_>) -> Result<usize, Unasked> {
+    pub fn ask(&mut self, sendings: &[Sending], occasion: &Occasion<'_>) -> Result<usize, Unasked> {
         let before = (self.events.len(), self.claims.clone());
         let first = sendings.first().map_or_else(Uuid::nil, |sending| {
             self.command_id(sending.command.aggregate_type(), sending.stream)
         });
-        for (index, sending) in sendings.iter().enumerate() {
-            let mut together = Together::default();
-            for (_, other) in sendings.iter().enumerate().filter(|(other, _)| *other != index) {
-                other.command.clone().dispatch(Join(&mut together, other.stream));
-            }
-            let asked = sending.command.clone().dispatch(Ask {
-                rehearsal: self,
-                stream: sending.stream,
-                command_id: first,
-                seed: Uuid::new_v5(&first, &index.to_be_bytes()),
-                together: &together,
-                circumstances,
-            });
-            if let Err(unasked) = asked {
+        for index in 0..sendings.len() {
+            let seed = Uuid::new_v5(&first, &index.to_be_bytes());
+            if let Err(unasked) = self.carry_out(sendings, index, first, seed, occasion) {
                 self.forget(before);
                 return Err(unasked);
             }
         }
         Ok(self.events.len() - before.0)
-    }
-
-    /// As [`Rehearsal::ask`], for one command.
-    ///
-    /// # Errors
-    /// [`Unasked`]; then nothing happened.
-    pub fn ask_one(
-        &mut self,
-        stream: Uuid,
-        command: AnyCommand,
-        circumstances: &Circumstances<'_>,
-    ) -> Result<usize, Unasked> {
-        self.ask(&[Sending::to(stream, command)], circumstances)
     }
 
     /// Appends an event that no command makes any more, as an earlier program wrote it.
@@ -126,10 +112,16 @@ impl Rehearsal {
         &mut self,
         stream: Uuid,
         event: &D::Event,
-        circumstances: &Circumstances<'_>,
+        occasion: &Occasion<'_>,
     ) -> Result<(), DecodeError> {
         let command_id = self.command_id(D::TYPE, stream);
-        self.append::<D>(stream, event, command_id, circumstances)
+        let written = Written {
+            event_type: event.event_type(),
+            event_version: event.event_version(),
+            payload: event::encode(event)?,
+        };
+        self.append(D::TYPE, stream, written, command_id, occasion);
+        Ok(())
     }
 
     /// The id of the next command to a stream, by its place there: what happens elsewhere changes no id.
@@ -144,7 +136,7 @@ impl Rehearsal {
     /// # Errors
     /// When an event cannot be read, which is a defect of this program.
     pub fn follow(&mut self, policies: &[&dyn Policy], at: DateTime<Utc>) -> Result<Vec<Reaction>, DecodeError> {
-        let circumstances = Circumstances {
+        let occasion = Occasion {
             by: SYSTEM,
             at,
             reason: None,
@@ -153,8 +145,9 @@ impl Rehearsal {
         while self.followed < self.events.len() {
             let recorded = self.events[self.followed].clone();
             self.followed += 1;
-            let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())?;
-            let Some(event) = event else { continue };
+            let Some(event) = self.contexts.decode(&recorded)? else {
+                continue;
+            };
             let recorded = recorded.map(|_| event);
             for policy in policies {
                 if !policy.reads().contains(&recorded.aggregate_type.as_str()) {
@@ -168,8 +161,8 @@ impl Rehearsal {
                     match reaction {
                         Reaction::Send { sendings, refused } => {
                             // A refusal is an answer, as it is in the book.
-                            if self.ask(&sendings, &circumstances).is_err() && !refused.is_empty() {
-                                let _ = self.ask(&refused, &circumstances);
+                            if self.ask(&sendings, &occasion).is_err() && !refused.is_empty() {
+                                let _ = self.ask(&refused, &occasion);
                             }
                         }
                         Reaction::Wait { .. } | Reaction::Forget { .. } => timers.push(reaction),
@@ -182,9 +175,10 @@ impl Rehearsal {
 
     /// The state of the event's stream right after it.
     fn state_after(&self, recorded: &Recorded<AnyEvent>) -> Result<Option<AnyState>, DecodeError> {
-        let Some(fact) = FactRef::named(&recorded.aggregate_type, recorded.stream) else {
+        let Some(kind) = self.contexts.aggregate(&recorded.aggregate_type) else {
             return Ok(None);
         };
+        let fact = kind.fact(recorded.stream);
         let places = self.streams.get(&(fact.aggregate_type, fact.id)).into_iter().flatten();
         let events = places.map(|&place| &self.events[place]);
         let until = events.take_while(|event| event.sequence <= recorded.sequence);
@@ -200,38 +194,94 @@ impl Rehearsal {
         self.streams.retain(|_, places| !places.is_empty());
     }
 
-    fn facts<D: Decider>(
+    /// Carries out one of the commands that happen as one.
+    fn carry_out(
+        &mut self,
+        sendings: &[Sending],
+        index: usize,
+        command_id: Uuid,
+        seed: Uuid,
+        occasion: &Occasion<'_>,
+    ) -> Result<(), Unasked> {
+        let Sending { stream, command } = &sendings[index];
+        let mut together = Together::default();
+        for (_, other) in sendings.iter().enumerate().filter(|(other, _)| *other != index) {
+            together.push(other.stream, other.command.clone());
+        }
+        let asker = self.asker(occasion);
+        let state = self.load(command.fact(*stream))?;
+        let facts = self.facts(command, &state, &asker, *stream)?;
+        let decided = command.decide(
+            &state,
+            Circumstances {
+                tenant: self.tenant,
+                stream: *stream,
+                by: asker.by,
+                at: asker.at,
+                seed,
+                reason: occasion.reason.map(str::to_owned),
+                facts: Arc::new(facts),
+                together,
+            },
+        );
+        if let Some(kind) = self.contexts.aggregate(command.aggregate_type()) {
+            offering::check(kind, &state, command, *stream, &asker, decided.is_ok());
+        }
+        let decided = decided.map_err(|undecided| match undecided {
+            Undecided::Refused(refusal) => Unasked::Refused(format!("{}: {}", refusal.rule, refusal.detail)),
+            Undecided::Unwritable(broken) => Unasked::Broken(broken),
+            Undecided::Foreign(kind) => panic!("{sendings:?}: the state is not that of a {kind}"),
+        })?;
+        for change in decided.claims {
+            self.claim(*stream, change)?;
+        }
+        for event in decided.events {
+            let written = Written {
+                event_type: event.event_type,
+                event_version: event.event_version,
+                payload: event.payload,
+            };
+            self.append(command.aggregate_type(), *stream, written, command_id, occasion);
+        }
+        Ok(())
+    }
+
+    fn asker(&self, occasion: &Occasion<'_>) -> Asker {
+        Asker {
+            tenant: self.tenant,
+            by: occasion.by,
+            at: occasion.at,
+        }
+    }
+
+    /// The state of a stream of any kind.
+    fn load(&self, fact: FactRef) -> Result<AnyState, DecodeError> {
+        let places = self.streams.get(&(fact.aggregate_type, fact.id)).into_iter().flatten();
+        (fact.fold)(&mut places.map(|&place| self.events[place].stored()))
+    }
+
+    /// The facts of a decision about a command, as the real book would load them.
+    ///
+    /// # Errors
+    /// When an event cannot be read, which is a defect of this program.
+    pub fn facts(
         &self,
-        state: &D,
+        command: &AnyCommand,
+        state: &AnyState,
+        asker: &Asker,
         stream: Uuid,
-        command: &D::Command,
-        circumstances: &Circumstances<'_>,
     ) -> Result<Facts, DecodeError> {
         let mut facts = Facts::default();
         let mut named = BTreeSet::new();
         loop {
-            let mut reads = state.reads(&Asking {
-                tenant: self.tenant,
-                by: circumstances.by,
-                at: circumstances.at,
-                stream,
-                command,
-                facts: &facts,
-            });
+            let mut reads = command.reads(state, asker, stream, &facts);
             reads.retain(|read| named.insert((read.aggregate_type, read.id)));
             if reads.is_empty() {
                 return Ok(facts);
             }
-            for FactRef {
-                aggregate_type,
-                id,
-                fold,
-                carries_forward: _,
-            } in reads
-            {
-                if let Some(places) = self.streams.get(&(aggregate_type, id)) {
-                    let mut events = places.iter().map(|&place| self.events[place].stored());
-                    facts.insert(aggregate_type, id, fold(&mut events)?);
+            for read in reads {
+                if self.streams.contains_key(&(read.aggregate_type, read.id)) {
+                    facts.insert(read.aggregate_type, read.id, self.load(read)?);
                 }
             }
         }
@@ -250,104 +300,62 @@ impl Rehearsal {
         }
     }
 
-    fn append<D: Decider>(
+    fn append(
         &mut self,
+        aggregate_type: &'static str,
         stream: Uuid,
-        event: &D::Event,
+        written: Written,
         command_id: Uuid,
-        circumstances: &Circumstances<'_>,
-    ) -> Result<(), DecodeError> {
+        occasion: &Occasion<'_>,
+    ) {
         let place = self.events.len();
-        let places = self.streams.entry((D::TYPE, stream)).or_default();
+        let places = self.streams.entry((aggregate_type, stream)).or_default();
         places.push(place);
         let (position, sequence) = (count(place + 1), count(places.len()));
         self.events.push(Recorded {
             position,
-            event_id: event::event_id(D::TYPE, stream, sequence),
+            event_id: event::event_id(aggregate_type, stream, sequence),
             tenant_id: self.tenant,
-            aggregate_type: D::TYPE.to_owned(),
+            aggregate_type: aggregate_type.to_owned(),
             stream,
             sequence,
-            event_type: event.event_type(),
-            event_version: event.event_version(),
+            event_type: written.event_type,
+            event_version: written.event_version,
             metadata: Metadata {
                 tenant_id: self.tenant,
-                actor: circumstances.by,
+                actor: occasion.by,
                 correlation_id: command_id,
                 command_id,
-                reason: circumstances.reason.map(str::to_owned),
+                reason: occasion.reason.map(str::to_owned),
                 ..Metadata::default()
             },
-            at: circumstances.at,
-            recorded_at: circumstances.at,
-            event: event::encode(event)?,
+            at: occasion.at,
+            recorded_at: occasion.at,
+            event: written.payload,
         });
-        Ok(())
     }
+}
+
+/// An event on its way into the book.
+struct Written {
+    event_type: String,
+    event_version: String,
+    payload: String,
 }
 
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// One command on its way to a decision.
-struct Ask<'a> {
-    rehearsal: &'a mut Rehearsal,
-    stream: Uuid,
-    command_id: Uuid,
-    seed: Uuid,
-    together: &'a Together,
-    circumstances: &'a Circumstances<'a>,
+/// A command as people write it: its name in kebab case, then its fields.
+///
+/// # Panics
+/// When it is no command of streams of this kind.
+#[must_use]
+pub fn sending<D: Decider>(stream: Uuid, command: &Value) -> Sending {
+    let parsed: Result<D::Command, _> = serde_json::from_value(command.clone());
+    Sending::of::<D>(
+        stream,
+        parsed.unwrap_or_else(|error| panic!("{}: {command}: {error}", D::TYPE)),
+    )
 }
-
-impl Visit for Ask<'_> {
-    type Output = Result<(), Unasked>;
-
-    fn visit<D: Decider>(self, command: D::Command) -> Self::Output {
-        let Self {
-            rehearsal,
-            stream,
-            command_id,
-            seed,
-            together,
-            circumstances,
-        } = self;
-        let mut state: D = rehearsal.state(stream)?;
-        let facts = rehearsal.facts(&state, stream, &command, circumstances)?;
-        let events = state
-            .decide(&Request {
-                tenant: rehearsal.tenant,
-                stream,
-                by: circumstances.by,
-                at: circumstances.at,
-                ids: Ids::new(seed),
-                reason: circumstances.reason,
-                facts: &facts,
-                together,
-                command: &command,
-            })
-            .map_err(|refusal| Unasked::Refused(format!("{}: {refusal}", refusal.rule())))?;
-        for event in events {
-            for change in state.claims(stream, &event) {
-                rehearsal.claim(stream, change)?;
-            }
-            state.evolve(&event);
-            rehearsal.append::<D>(stream, &event, command_id, circumstances)?;
-        }
-        Ok(())
-    }
-}
-
-/// A command that is carried out along with others, on its way to where they find it.
-struct Join<'a>(&'a mut Together, Uuid);
-
-impl Visit for Join<'_> {
-    type Output = ();
-
-    fn visit<D: Decider>(self, command: D::Command) {
-        self.0.push(D::TYPE, self.1, Arc::new(command));
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,27 +1,28 @@
 //! Given the past, when a command comes, then these events happen: tests of decisions, without a store.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::{AnyCommand, Asker, Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
 use uuid::Uuid;
 
-use crate::{Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
+use crate::offering;
 
 /// Whose book it is.
-pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7);
+pub const TENANT: Uuid = Uuid::from_u128(0x7);
 
 /// The stream under test.
-pub(crate) const STREAM: Uuid = Uuid::from_u128(0x5);
+pub const STREAM: Uuid = Uuid::from_u128(0x5);
 /// Who asks.
-pub(crate) const BY: Uuid = Uuid::from_u128(0xb);
+pub const BY: Uuid = Uuid::from_u128(0xb);
 
 const COMMAND: Uuid = Uuid::from_u128(0xc);
 /// Rounds of asking for facts after which a decider is taken to ask for ever.
 const ROUNDS_MAX: usize = 100;
 
 /// The past of the stream under test.
-pub(crate) fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
+#[must_use]
+pub fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
     Given {
         state: state(events),
         facts: Facts::default(),
@@ -34,7 +35,8 @@ pub(crate) fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> G
 }
 
 /// The state that events lead to.
-pub(crate) fn state<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> D {
+#[must_use]
+pub fn state<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> D {
     let mut state = D::default();
     for event in events {
         state.evolve(&event);
@@ -43,18 +45,22 @@ pub(crate) fn state<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> D
 }
 
 /// The id that the command under test draws as its `n`th, from 0.
-pub(crate) fn drawn(n: usize) -> Uuid {
+#[must_use]
+pub fn drawn(n: usize) -> Uuid {
     let ids = Ids::new(COMMAND);
     (0..n).for_each(|_| _ = ids.draw());
     ids.draw()
 }
 
 /// A text of `chars` characters that take two bytes each.
-pub(crate) fn long(chars: usize) -> String {
+#[must_use]
+pub fn long(chars: usize) -> String {
     "é".repeat(chars)
 }
 
-pub(crate) struct Given<D> {
+/// The past of the stream under test, and the circumstances of the command that comes.
+#[derive(Debug)]
+pub struct Given<D> {
     state: D,
     facts: Facts,
     together: Together,
@@ -66,42 +72,54 @@ pub(crate) struct Given<D> {
 
 impl<D: Decider> Given<D> {
     /// All that the book knows; the decision sees only what it says it reads.
-    pub(crate) fn with_facts(mut self, facts: Facts) -> Self {
+    #[must_use]
+    pub fn with_facts(mut self, facts: Facts) -> Self {
         self.facts = facts;
         self
     }
 
-    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+    /// With the words of the one who asks.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
         self
     }
 
     /// Sent along with a command to another stream.
-    pub(crate) fn together_with<E: Decider>(mut self, stream: Uuid, command: E::Command) -> Self {
-        self.together.push(E::TYPE, stream, Arc::new(command));
+    #[must_use]
+    pub fn together_with<E: Decider>(mut self, stream: Uuid, command: E::Command) -> Self {
+        self.together.push(stream, AnyCommand::of::<E>(command));
         self
     }
 
     /// The stream under another id than [`STREAM`].
-    pub(crate) fn on(mut self, stream: Uuid) -> Self {
+    #[must_use]
+    pub fn on(mut self, stream: Uuid) -> Self {
         self.stream = stream;
         self
     }
 
     /// Asked by another user than [`BY`].
-    pub(crate) fn by(mut self, by: Uuid) -> Self {
+    #[must_use]
+    pub fn by(mut self, by: Uuid) -> Self {
         self.by = by;
         self
     }
 
     /// Asked at another time than 1970-01-01.
-    pub(crate) fn at(mut self, at: DateTime<Utc>) -> Self {
+    #[must_use]
+    pub fn at(mut self, at: DateTime<Utc>) -> Self {
         self.at = at;
         self
     }
 
+    /// Decides about the command.
+    ///
+    /// # Panics
+    /// When the decision reads its own stream or asks for ever more facts, or accepts what [`Decider::offers`]
+    /// says would be refused.
     #[track_caller]
-    pub(crate) fn when(self, command: D::Command) -> When<D> {
+    pub fn when(self, command: D::Command) -> When<D> {
         let facts = self.read(&command);
         let outcome = self.state.decide(&Request {
             tenant: TENANT,
@@ -114,6 +132,12 @@ impl<D: Decider> Given<D> {
             together: &self.together,
             command: &command,
         });
+        let asker = Asker {
+            tenant: TENANT,
+            by: self.by,
+            at: self.at,
+        };
+        offering::check_typed(&self.state, &command, self.stream, &asker, outcome.is_ok());
         When {
             stream: self.stream,
             before: self.state,
@@ -151,15 +175,19 @@ impl<D: Decider> Given<D> {
     }
 }
 
-pub(crate) struct When<D: Decider> {
+/// What came of the command.
+#[derive(Debug)]
+pub struct When<D: Decider> {
     stream: Uuid,
     before: D,
     outcome: Result<Vec<D::Event>, D::Refusal>,
 }
 
 impl<D: Decider + Debug> When<D> {
+    /// # Panics
+    /// When anything else happened.
     #[track_caller]
-    pub(crate) fn then(self, events: impl IntoIterator<Item = D::Event>) -> Then<D> {
+    pub fn then(self, events: impl IntoIterator<Item = D::Event>) -> Then<D> {
         let events: Vec<D::Event> = events.into_iter().collect();
         assert_eq!(self.outcome.as_ref(), Ok(&events));
         Then {
@@ -169,32 +197,46 @@ impl<D: Decider + Debug> When<D> {
         }
     }
 
+    /// # Panics
+    /// When the command was accepted, or refused for another reason.
     #[track_caller]
-    pub(crate) fn refused(self, refusal: D::Refusal) {
+    pub fn refused(self, refusal: D::Refusal) {
         assert_eq!(self.outcome, Err(refusal));
     }
 
     /// What came of it, for a test that looks at part of it.
-    pub(crate) fn outcome(self) -> Result<Vec<D::Event>, D::Refusal> {
+    ///
+    /// # Errors
+    /// The refusal, if it was one.
+    pub fn outcome(self) -> Result<Vec<D::Event>, D::Refusal> {
         self.outcome
     }
 
     /// What happened, for a test that looks at part of it.
+    ///
+    /// # Panics
+    /// When the command was refused.
     #[track_caller]
-    pub(crate) fn events(self) -> Vec<D::Event> {
+    pub fn events(self) -> Vec<D::Event> {
         self.outcome.unwrap()
     }
 }
 
-pub(crate) struct Then<D: Decider> {
+/// What happened, as the test said it would.
+#[derive(Debug)]
+pub struct Then<D: Decider> {
     stream: Uuid,
     before: D,
     events: Vec<D::Event>,
 }
 
 impl<D: Decider> Then<D> {
+    /// Which unique values are taken and given back.
+    ///
+    /// # Panics
+    /// When it is others, or in another order.
     #[track_caller]
-    pub(crate) fn claims(self, changes: impl IntoIterator<Item = ClaimChange>) {
+    pub fn claims(self, changes: impl IntoIterator<Item = ClaimChange>) {
         let mut state = self.before;
         let mut changed = Vec::new();
         for event in &self.events {
@@ -205,14 +247,18 @@ impl<D: Decider> Then<D> {
     }
 }
 
-pub(crate) fn takes(name: &'static str, value: impl Into<String>) -> ClaimChange {
+/// That a value is taken.
+#[must_use]
+pub fn takes(name: &'static str, value: impl Into<String>) -> ClaimChange {
     ClaimChange::Take {
         name,
         value: value.into(),
     }
 }
 
-pub(crate) fn releases(name: &'static str, value: impl Into<String>) -> ClaimChange {
+/// That a value is given back.
+#[must_use]
+pub fn releases(name: &'static str, value: impl Into<String>) -> ClaimChange {
     ClaimChange::Release {
         name,
         value: value.into(),

@@ -1,51 +1,22 @@
-//! The schemas of commands become the OpenAPI text, so they must say what every field means.
+//! The schemas of commands become the OpenAPI text, so they must say what every field means. A context's tests call
+//! each of these: each is a rule, and panics when the rule is broken.
 
-use domain::Decider;
-use schemars::schema_for;
+use domain::{Aggregate, Context};
+use schemars::SchemaGenerator;
 use serde_json::Value;
 
-fn of<D: Decider>() -> (&'static str, &'static str, Value) {
-    (D::TYPE, D::CREATES, schema_for!(D::Command).to_value())
-}
-
-macro_rules! command_schemas {
-    ($($kind:ident = $module:ty => $plural:literal,)+) => {
-        fn schemas() -> Vec<(&'static str, &'static str, Value)> {
-            vec![$(of::<$module>()),+]
-        }
-    };
-}
-
-domain::each_aggregate!(command_schemas);
-
-/// Every object in the schema, with the path to it.
-fn objects<'a>(schema: &'a Value, path: String, found: &mut Vec<(String, &'a Value)>) {
-    match schema {
-        Value::Object(fields) => {
-            if fields.contains_key("properties") {
-                found.push((path.clone(), schema));
-            }
-            fields
-                .iter()
-                .for_each(|(key, value)| objects(value, format!("{path}/{key}"), found));
-        }
-        Value::Array(values) => values.iter().for_each(|value| objects(value, path.clone(), found)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-#[test]
-fn every_command_and_every_field_says_what_it_means() {
-    for (kind, _, schema) in schemas() {
+/// # Panics
+/// When a command or a field of one has no description.
+pub fn every_command_and_every_field_says_what_it_means(context: &Context) {
+    for kind in context.aggregates {
+        let schema = schema(kind);
         for command in schema["oneOf"].as_array().unwrap() {
             assert!(
                 command["description"].is_string(),
-                "{kind}: {command} has no description"
+                "{kind:?}: {command} has no description"
             );
         }
-        let mut found = Vec::new();
-        objects(&schema, kind.to_owned(), &mut found);
-        for (path, object) in found {
+        for (path, object) in objects(kind, &schema) {
             for (field, of_field) in object["properties"].as_object().unwrap() {
                 let is_tag = object["required"] == serde_json::json!([field])
                     && field.contains(char::is_alphabetic)
@@ -60,12 +31,11 @@ fn every_command_and_every_field_says_what_it_means() {
     }
 }
 
-#[test]
-fn commands_take_no_unknown_fields() {
-    for (kind, _, schema) in schemas() {
-        let mut found = Vec::new();
-        objects(&schema, kind.to_owned(), &mut found);
-        for (path, object) in found {
+/// # Panics
+/// When a command takes fields that it does not name.
+pub fn commands_take_no_unknown_fields(context: &Context) {
+    for kind in context.aggregates {
+        for (path, object) in objects(kind, &schema(kind)) {
             assert_eq!(
                 object["additionalProperties"],
                 Value::Bool(false),
@@ -75,15 +45,52 @@ fn commands_take_no_unknown_fields() {
     }
 }
 
-#[test]
-fn the_command_that_creates_is_one_of_the_commands() {
-    for (kind, creates, schema) in schemas() {
-        let tags: Vec<&Value> = schema["oneOf"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| &c["required"][0])
-            .collect();
-        assert!(tags.contains(&&Value::from(creates)), "{kind} has no {creates}");
+/// # Panics
+/// When the command that makes a new stream of a kind is none of the kind's commands.
+pub fn the_command_that_creates_is_one_of_the_commands(context: &Context) {
+    for kind in context.aggregates {
+        let creates = kind.creates;
+        assert!(
+            names(kind).iter().any(|name| name == creates),
+            "{kind:?} has no {creates}"
+        );
+    }
+}
+
+/// The names of a kind's commands in kebab case, in the order of declaration.
+///
+/// # Panics
+/// When the schema of its commands has no variants.
+#[must_use]
+pub fn names(kind: &Aggregate) -> Vec<String> {
+    let schema = schema(kind);
+    let commands = schema["oneOf"].as_array().unwrap().iter();
+    let names = commands.map(|command| command["required"][0].as_str().unwrap().to_owned());
+    names.collect()
+}
+
+fn schema(kind: &Aggregate) -> Value {
+    kind.schema(&mut SchemaGenerator::default()).to_value()
+}
+
+/// Every object in the schema, with the path to it.
+fn objects<'a>(kind: &Aggregate, schema: &'a Value) -> Vec<(String, &'a Value)> {
+    let mut found = Vec::new();
+    find_objects(schema, kind.aggregate_type.to_owned(), &mut found);
+    found
+}
+
+fn find_objects<'a>(schema: &'a Value, path: String, found: &mut Vec<(String, &'a Value)>) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.contains_key("properties") {
+                found.push((path.clone(), schema));
+            }
+            for (key, value) in fields {
+                find_objects(value, format!("{path}/{key}"), found);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| find_objects(value, path.clone(), found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -4,29 +4,30 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::history::{BEN, CLEO, TRUCK_ASKS, TRUCK_REPORTS, id};
-use super::ledger::{Ledger, TENANT};
-use domain::SYSTEM;
+use super::history::{BEN, CLEO, TRUCK_ASKS, TRUCK_REPORTS};
 use crate::device_connection::DeviceConnection;
 use crate::device_policy::DevicePolicy;
 use crate::request::DeviceRequest;
+use domain::SYSTEM;
 use domain::register::Register;
+use rehearsal::Chronicle;
+use rehearsal::chronicle::{TENANT, id};
 
 const PHOTO: Uuid = id(8, 3);
 const ONLINE: Uuid = id(11, 1);
 const POLLED: Uuid = id(11, 2);
 
-pub(super) fn devices(ledger: &mut Ledger) {
-    policy(ledger);
-    connections(ledger);
-    answered(ledger);
-    failed(ledger);
-    archived(ledger);
+pub(super) fn devices(chronicle: &mut Chronicle) {
+    policy(chronicle);
+    connections(chronicle);
+    answered(chronicle);
+    failed(chronicle);
+    archived(chronicle);
 }
 
-fn policy(ledger: &mut Ledger) {
+fn policy(chronicle: &mut Chronicle) {
     let policy = DevicePolicy::stream(TENANT);
-    ledger
+    chronicle
         .by(BEN)
         .send::<Register<DevicePolicy>>(policy, json!({"enter": {}}))
         .send::<Register<DevicePolicy>>(
@@ -36,8 +37,8 @@ fn policy(ledger: &mut Ledger) {
         .send::<Register<DevicePolicy>>(policy, json!({"strike": {}}));
 }
 
-fn connections(ledger: &mut Ledger) {
-    ledger
+fn connections(chronicle: &mut Chronicle) {
+    chronicle
         .by(CLEO)
         .send::<DeviceConnection>(
             ONLINE,
@@ -53,8 +54,8 @@ fn connections(ledger: &mut Ledger) {
 }
 
 /// Begun, decided on, answered and delivered; an order answers it as well.
-fn answered(ledger: &mut Ledger) {
-    ledger
+fn answered(chronicle: &mut Chronicle) {
+    chronicle
         .by(BEN)
         .send::<DeviceRequest>(TRUCK_ASKS, json!({"begin": {}}))
         .send::<DeviceRequest>(TRUCK_ASKS, json!({"annotate": {"metadata": {"app_version": "2.1.0"}}}))
@@ -75,21 +76,21 @@ fn answered(ledger: &mut Ledger) {
         .send::<DeviceRequest>(TRUCK_ASKS, json!({"deliver": {}}));
 }
 
-fn failed(ledger: &mut Ledger) {
-    ledger
+fn failed(chronicle: &mut Chronicle) {
+    chronicle
         .by(BEN)
         .send::<DeviceRequest>(TRUCK_REPORTS, json!({"fail": {"error": "there is nothing to update"}}));
 }
 
 /// Sent with a key, with files, and later taken out of the tables.
-fn archived(ledger: &mut Ledger) {
+fn archived(chronicle: &mut Chronicle) {
     let request = DeviceRequest::keyed(TENANT, "truck-001", "photo-7");
     let attach = |file_type: &str, path: &str| {
         json!({"attach-file": {
             "file_type": file_type, "cloud_provider": "google-drive", "cloud_path": path, "file_size_bytes": 1_048_576,
         }})
     };
-    ledger
+    chronicle
         .by(CLEO)
         .send::<DeviceRequest>(
             request,
@@ -99,8 +100,8 @@ fn archived(ledger: &mut Ledger) {
             }}),
         )
         .send::<DeviceRequest>(request, attach("request", "/damages/7.jpg"));
-    let file = ledger.named(request, "file_id");
-    ledger
+    let file = chronicle.named(request, "file_id");
+    chronicle
         .send::<DeviceRequest>(
             request,
             json!({"mark-file": {"file_id": file, "sync_status": "synced"}}),
@@ -112,7 +113,7 @@ fn archived(ledger: &mut Ledger) {
         )
         .send::<DeviceRequest>(request, attach("response", "/tickets/12.pdf"));
     // One that stays, with a file and an attribute.
-    ledger
+    chronicle
         .by(CLEO)
         .send::<DeviceRequest>(
             PHOTO,

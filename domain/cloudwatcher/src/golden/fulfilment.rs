@@ -3,29 +3,30 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::history::{ACME, ADA, BEN, BOLT, FILTER, FILTER_RED, SCREW, STORE, id};
-use super::ledger::Ledger;
-use domain::SYSTEM;
+use super::history::{ACME, ADA, BEN, BOLT, FILTER, FILTER_RED, SCREW, STORE, item};
 use crate::approval::Approval;
 use crate::buyer::Buyer;
 use crate::order::Order;
+use domain::SYSTEM;
+use rehearsal::Chronicle;
+use rehearsal::chronicle::id;
 
 const FULFILLED: Uuid = id(9, 21);
 const SHORT: Uuid = id(9, 22);
 const RECALLED: Uuid = id(9, 23);
 
-pub(super) fn fulfilment(ledger: &mut Ledger) {
-    fulfilled(ledger);
-    closed_short(ledger);
-    recalled(ledger);
+pub(super) fn fulfilment(chronicle: &mut Chronicle) {
+    fulfilled(chronicle);
+    closed_short(chronicle);
+    recalled(chronicle);
 }
 
 /// Changed as a draft, changed after it was approved and approved anew, and received in two parts, of
 /// which the second was booked wrongly at first.
-fn fulfilled(ledger: &mut Ledger) {
+fn fulfilled(chronicle: &mut Chronicle) {
     let filters = json!({"part_id": FILTER, "supplier_id": ACME, "quantity": 10, "unit_price": "8.10"});
     let screws = json!({"part_id": SCREW, "supplier_id": BOLT, "quantity": 500, "unit_price": "0.05"});
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(
             FULFILLED,
@@ -37,10 +38,10 @@ fn fulfilled(ledger: &mut Ledger) {
         .send::<Order>(FULFILLED, json!({"change-currency": {"currency": "EUR"}}))
         .send::<Order>(FULFILLED, json!({"annotate": {"note": "for April"}}))
         .send::<Order>(FULFILLED, json!({"submit": {}}));
-    let (filters, screws) = (ledger.item(FULFILLED, 0), ledger.item(FULFILLED, 1));
-    approved(ledger, FULFILLED, 1);
+    let (filters, screws) = (item(chronicle, FULFILLED, 0), item(chronicle, FULFILLED, 1));
+    approved(chronicle, FULFILLED, 1);
 
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(
             FULFILLED,
@@ -50,52 +51,52 @@ fn fulfilled(ledger: &mut Ledger) {
             FULFILLED,
             json!({"change-item": {"item_id": filters, "variant_id": FILTER_RED, "unit_price": "8.40"}}),
         );
-    approved(ledger, FULFILLED, 2);
+    approved(chronicle, FULFILLED, 2);
 
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(FULFILLED, json!({"annotate": {}}))
         .send::<Order>(FULFILLED, json!({"place": {}}));
-    receive(ledger, FULFILLED, json!([[filters, 11], [screws, 150]]));
-    receive(ledger, FULFILLED, json!([[screws, 260]]));
-    let wrong = ledger.named(FULFILLED, "receipt_id");
-    ledger.send_because::<Order>(
+    receive(chronicle, FULFILLED, json!([[filters, 11], [screws, 150]]));
+    receive(chronicle, FULFILLED, json!([[screws, 260]]));
+    let wrong = chronicle.named(FULFILLED, "receipt_id");
+    chronicle.send_because::<Order>(
         FULFILLED,
         json!({"reverse-receipt": {"receipt_id": wrong}}),
         "ten of the screws were another customer's",
     );
-    receive(ledger, FULFILLED, json!([[screws, 250]]));
+    receive(chronicle, FULFILLED, json!([[screws, 250]]));
 }
 
-fn closed_short(ledger: &mut Ledger) {
-    copied(ledger, SHORT);
-    ledger.by(BEN).send::<Order>(SHORT, json!({"place": {}}));
-    let screws = ledger.item(SHORT, 1);
-    receive(ledger, SHORT, json!([[screws, 400]]));
-    ledger.send_because::<Order>(SHORT, json!({"close-short": {}}), "the filters are discontinued");
+fn closed_short(chronicle: &mut Chronicle) {
+    copied(chronicle, SHORT);
+    chronicle.by(BEN).send::<Order>(SHORT, json!({"place": {}}));
+    let screws = item(chronicle, SHORT, 1);
+    receive(chronicle, SHORT, json!([[screws, 400]]));
+    chronicle.send_because::<Order>(SHORT, json!({"close-short": {}}), "the filters are discontinued");
 }
 
-fn recalled(ledger: &mut Ledger) {
-    copied(ledger, RECALLED);
-    ledger
+fn recalled(chronicle: &mut Chronicle) {
+    copied(chronicle, RECALLED);
+    chronicle
         .by(BEN)
         .send::<Order>(RECALLED, json!({"place": {}}))
         .send_because::<Order>(RECALLED, json!({"cancel": {}}), "ordered twice");
 }
 
 /// A copy of the first order, approved.
-fn copied(ledger: &mut Ledger, order: Uuid) {
-    ledger
+fn copied(chronicle: &mut Chronicle, order: Uuid) {
+    chronicle
         .by(BEN)
         .send::<Order>(order, json!({"duplicate": {"of": FULFILLED}}))
         .send::<Order>(order, json!({"submit": {}}));
-    approved(ledger, order, 1);
+    approved(chronicle, order, 1);
 }
 
 /// What Daybook and Ada do about a submission of Ben's.
-pub(super) fn approved(ledger: &mut Ledger, order: Uuid, revision: i32) {
-    let note = json!({"order_id": order, "revision": revision, "submitted_at": ledger.next()});
-    ledger
+pub(super) fn approved(chronicle: &mut Chronicle, order: Uuid, revision: i32) {
+    let note = json!({"order_id": order, "revision": revision, "submitted_at": chronicle.next()});
+    chronicle
         .by(SYSTEM)
         .send::<Buyer>(BEN, json!({"note-submission": note}))
         .send::<Approval>(order, json!({"ask": {"revision": revision}}))
@@ -106,13 +107,13 @@ pub(super) fn approved(ledger: &mut Ledger, order: Uuid, revision: i32) {
 }
 
 /// Books `[item, quantity]`s.
-fn receive(ledger: &mut Ledger, order: Uuid, lines: Value) {
+fn receive(chronicle: &mut Chronicle, order: Uuid, lines: Value) {
     let lines: Vec<(Value, i32)> = serde_json::from_value(lines).unwrap();
     let lines = lines.into_iter();
     let lines: Vec<Value> = lines
         .map(|(item_id, quantity)| json!({"item_id": item_id, "quantity": quantity}))
         .collect();
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(order, json!({"receive": {"lines": lines}}));
 }

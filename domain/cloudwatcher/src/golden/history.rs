@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::ledger::Ledger;
 use super::{approvals, devices, fulfilment, stock, transfers};
 use crate::location::Location;
 use crate::order::Order;
@@ -13,19 +12,17 @@ use crate::part_supplier::PartSupplier;
 use crate::part_variant::PartVariant;
 use crate::request::DeviceRequest;
 use crate::supplier::Supplier;
+use domain::Contexts;
+use domain::register::Register;
 use identity::department::Department;
 use identity::role::Role;
 use identity::sign_in::SignIns;
 use identity::user::{Event as UserEvent, User};
-use domain::register::Register;
+use rehearsal::chronicle::id;
+use rehearsal::{Chronicle, History};
 
 /// 2026-01-05T08:00:00Z, a Monday.
 const MORNING: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_600_000_000_000_000);
-
-/// Fixed ids that look like what they are: kind and number.
-pub(super) const fn id(kind: u16, n: u16) -> Uuid {
-    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | (kind as u128) << 16 | n as u128)
-}
 
 pub(super) const ADA: Uuid = id(1, 1);
 pub(super) const BEN: Uuid = id(1, 2);
@@ -54,27 +51,33 @@ pub(super) const DEPOT: Uuid = id(10, 1);
 pub(super) const SHELF: Uuid = id(10, 2);
 
 /// The golden history, decided anew.
-pub(super) fn written() -> Vec<Value> {
-    let mut ledger = Ledger::new(ADA, MORNING);
-    people(&mut ledger);
-    departments(&mut ledger);
-    catalogue(&mut ledger);
-    locations(&mut ledger);
-    requests(&mut ledger);
-    approvals::approvers(&mut ledger);
-    orders(&mut ledger);
-    approvals::approvals(&mut ledger);
-    fulfilment::fulfilment(&mut ledger);
-    stock::stock(&mut ledger);
-    transfers::transfers(&mut ledger);
-    devices::devices(&mut ledger);
-    farewells(&mut ledger);
-    ledger.send::<SignIns>(BEN, json!({"record": {}}));
-    ledger.events()
+pub(super) fn told() -> History {
+    let contexts = Contexts::new(&[&identity::CONTEXT, &crate::CONTEXT]).unwrap();
+    let mut chronicle = Chronicle::new(contexts, ADA, MORNING);
+    people(&mut chronicle);
+    departments(&mut chronicle);
+    catalogue(&mut chronicle);
+    locations(&mut chronicle);
+    requests(&mut chronicle);
+    approvals::approvers(&mut chronicle);
+    orders(&mut chronicle);
+    approvals::approvals(&mut chronicle);
+    fulfilment::fulfilment(&mut chronicle);
+    stock::stock(&mut chronicle);
+    transfers::transfers(&mut chronicle);
+    devices::devices(&mut chronicle);
+    farewells(&mut chronicle);
+    chronicle.send::<SignIns>(BEN, json!({"record": {}}));
+    chronicle.ended()
 }
 
-fn people(ledger: &mut Ledger) {
-    ledger
+/// The `place`-th item that the latest event of an order lists.
+pub(super) fn item(chronicle: &Chronicle, order: Uuid, place: usize) -> Value {
+    chronicle.named(order, "items")[place]["item_id"].clone()
+}
+
+fn people(chronicle: &mut Chronicle) {
+    chronicle
         .send::<User>(
             ADA,
             json!({"register": {"email": "Ada@example.com", "name": "Ada", "oauth_provider": "google", "oauth_id": "42"}}),
@@ -98,8 +101,8 @@ fn people(ledger: &mut Ledger) {
         .send::<User>(BEN, json!({"change-email": {"email": "benedict@example.com"}}));
 }
 
-fn departments(ledger: &mut Ledger) {
-    ledger
+fn departments(chronicle: &mut Chronicle) {
+    chronicle
         .send::<Register<Department>>(COMPANY, json!({"enter": {"name": "Company", "manager_id": ADA}}))
         .send::<Register<Department>>(STORE, json!({"enter": {"name": "Store", "parent_id": COMPANY}}))
         .send::<Register<Department>>(KIOSK, json!({"enter": {"name": "Kiosk", "parent_id": STORE}}))
@@ -114,8 +117,8 @@ fn departments(ledger: &mut Ledger) {
         .send::<Register<Department>>(KIOSK, json!({"strike": {}}));
 }
 
-fn catalogue(ledger: &mut Ledger) {
-    ledger
+fn catalogue(chronicle: &mut Chronicle) {
+    chronicle
         .by(BEN)
         .send::<Register<Supplier>>(
             ACME,
@@ -171,8 +174,8 @@ fn catalogue(ledger: &mut Ledger) {
         .send::<Register<PartSupplier>>(SCREW_BOLT, json!({"enter": {"part_id": SCREW, "supplier_id": BOLT}}));
 }
 
-fn locations(ledger: &mut Ledger) {
-    ledger
+fn locations(chronicle: &mut Chronicle) {
+    chronicle
         .by(BEN)
         .send::<Register<Location>>(
             DEPOT,
@@ -187,8 +190,8 @@ fn locations(ledger: &mut Ledger) {
         .send::<Register<Location>>(SHELF, json!({"enter": {"name": "Shelf", "dept_id": STORE, "location_type": "store"}}));
 }
 
-fn requests(ledger: &mut Ledger) {
-    ledger
+fn requests(chronicle: &mut Chronicle) {
+    chronicle
         .by(CLEO)
         .send::<DeviceRequest>(
             TRUCK_ASKS,
@@ -203,7 +206,7 @@ fn requests(ledger: &mut Ledger) {
         );
 }
 
-fn orders(ledger: &mut Ledger) {
+fn orders(chronicle: &mut Chronicle) {
     let red = json!({
         "part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "quantity": 10, "unit_price": "8.10",
         "expected_delivery_date": "2026-01-12",
@@ -215,26 +218,26 @@ fn orders(ledger: &mut Ledger) {
         }})
     };
 
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(SUBMITTED, draft(Some(TRUCK_ASKS), json!([red])))
         .send::<Order>(SUBMITTED, json!({"add-item": screws}))
         .send::<Order>(SUBMITTED, json!({"add-item": red}));
-    let first = ledger.item(SUBMITTED, 0);
-    ledger
+    let first = item(chronicle, SUBMITTED, 0);
+    chronicle
         .send::<Order>(
             SUBMITTED,
             json!({"change-item": {"item_id": first, "quantity": 12, "unit_price": 8.05, "expected_delivery_date": "2026-01-14"}}),
         )
         .send::<Order>(SUBMITTED, json!({"submit": {}}));
 
-    ledger.send::<Order>(CANCELLED, draft(Some(TRUCK_REPORTS), json!([screws, red])));
-    let screws_item = ledger.item(CANCELLED, 0);
-    ledger
+    chronicle.send::<Order>(CANCELLED, draft(Some(TRUCK_REPORTS), json!([screws, red])));
+    let screws_item = item(chronicle, CANCELLED, 0);
+    chronicle
         .send::<Order>(CANCELLED, json!({"remove-item": {"item_id": screws_item}}))
         .send_because::<Order>(CANCELLED, json!({"cancel": {}}), "ordered by telephone");
 
-    ledger
+    chronicle
         .by(ADA)
         .send::<Order>(WITHDRAWN, draft(Some(TRUCK_REPORTS), json!([screws])))
         .send::<Order>(WITHDRAWN, json!({"submit": {}}))
@@ -245,8 +248,8 @@ fn orders(ledger: &mut Ledger) {
         );
 }
 
-fn farewells(ledger: &mut Ledger) {
-    ledger
+fn farewells(chronicle: &mut Chronicle) {
+    chronicle
         .by(ADA)
         .send::<Register<PartVariant>>(FILTER_BLUE, json!({"strike": {}}))
         .send::<Register<PartSupplier>>(SCREW_BOLT, json!({"strike": {}}))

@@ -4,13 +4,12 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::history::{
-    ACME, ADA, BEN, CLEO, DEPOT, FILTER, FILTER_ACME, FILTER_RED, SCREW, SHELF, STORE, TRUCK_ASKS, id,
-};
-use super::ledger::{Ledger, TENANT, sending};
-use domain::SYSTEM;
+use super::history::{ACME, ADA, BEN, CLEO, DEPOT, FILTER, FILTER_ACME, FILTER_RED, SCREW, SHELF, STORE, TRUCK_ASKS};
 use crate::inventory::{EVENTS_CARRIED_MIN, Inventory, StockKey};
 use crate::order::Order;
+use domain::SYSTEM;
+use rehearsal::chronicle::{TENANT, id};
+use rehearsal::{Chronicle, sending};
 
 const REORDERED: Uuid = id(9, 31);
 const FOR_TRUCK: Uuid = id(11, 1);
@@ -32,25 +31,25 @@ const SHELVED: StockKey = StockKey {
     ..SCREWS
 };
 
-pub(super) fn stock(ledger: &mut Ledger) {
-    reordered(ledger);
-    kept(ledger);
-    counted(ledger);
-    moved(ledger);
-    carried_forward(ledger);
+pub(super) fn stock(chronicle: &mut Chronicle) {
+    reordered(chronicle);
+    kept(chronicle);
+    counted(chronicle);
+    moved(chronicle);
+    carried_forward(chronicle);
 }
 
 /// A record is opened with nothing in it, so reordering is suggested, and accepted; half of it comes.
-fn reordered(ledger: &mut Ledger) {
+fn reordered(chronicle: &mut Chronicle) {
     let filters = FILTERS.stream(TENANT);
-    ledger.by(BEN).send::<Inventory>(
+    chronicle.by(BEN).send::<Inventory>(
         filters,
         json!({"open": {
             "part_id": FILTER, "variant_id": FILTER_RED, "location_id": DEPOT,
             "reorder_point": 20, "reorder_quantity": 50,
         }}),
     );
-    let suggestion_id = ledger.named(filters, "suggestion_id");
+    let suggestion_id = chronicle.named(filters, "suggestion_id");
     let item = json!({
         "part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "quantity": 50, "unit_price": "8.10",
     });
@@ -60,7 +59,7 @@ fn reordered(ledger: &mut Ledger) {
     let accept = json!({"accept-reorder": {
         "suggestion_id": suggestion_id, "order_id": REORDERED, "quantity": 50, "part_supplier_id": FILTER_ACME,
     }});
-    ledger
+    chronicle
         .carry_out(
             &[
                 sending::<Order>(REORDERED, &draft),
@@ -75,14 +74,14 @@ fn reordered(ledger: &mut Ledger) {
 
 /// Some filters are kept for a truck, given out in part, and the rest given back; others are kept until
 /// the evening, and nobody comes for them.
-fn kept(ledger: &mut Ledger) {
+fn kept(chronicle: &mut Chronicle) {
     let filters = FILTERS.stream(TENANT);
     let reserve = |id: Uuid, quantity: i32| json!({"reservation_id": id, "quantity": quantity});
     let mut for_truck = reserve(FOR_TRUCK, 12);
     for_truck["source"] = json!({"kind": "request", "id": TRUCK_ASKS});
     let mut for_cleo = reserve(FOR_CLEO, 3);
-    for_cleo["expires_at"] = json!(ledger.next() + TimeDelta::hours(8));
-    ledger
+    for_cleo["expires_at"] = json!(chronicle.next() + TimeDelta::hours(8));
+    chronicle
         .by(BEN)
         .send::<Inventory>(filters, json!({ "reserve": for_truck }))
         .send::<Inventory>(filters, json!({"issue": reserve(FOR_TRUCK, 4)}))
@@ -104,10 +103,10 @@ fn kept(ledger: &mut Ledger) {
 }
 
 /// A count finds too few for what is kept; what was missing turns up.
-fn counted(ledger: &mut Ledger) {
+fn counted(chronicle: &mut Chronicle) {
     let filters = FILTERS.stream(TENANT);
-    let suggestion_id = ledger.named(filters, "suggestion_id");
-    ledger
+    let suggestion_id = chronicle.named(filters, "suggestion_id");
+    chronicle
         .by(ADA)
         .send::<Inventory>(filters, json!({"reserve": {"quantity": 18}}))
         .send_because::<Inventory>(filters, json!({"count": {"seen": 19, "counted": 15}}), "yearly count")
@@ -124,13 +123,13 @@ fn counted(ledger: &mut Ledger) {
 }
 
 /// Screws come to the depot and go on to the shelf.
-fn moved(ledger: &mut Ledger) {
+fn moved(chronicle: &mut Chronicle) {
     let (depot, shelf) = (SCREWS.stream(TENANT), SHELVED.stream(TENANT));
     let taken_in = json!({"receive": {"quantity": 1_000, "stock": SCREWS}});
     let half = json!({"transfer_id": TO_SHELF, "quantity": 400, "to": SHELVED});
     let mut other = half.clone();
     other["from"] = json!(SCREWS);
-    ledger
+    chronicle
         .by(BEN)
         .send::<Inventory>(depot, taken_in)
         .send::<Inventory>(depot, json!({"set-reorder": {"reorder_point": 700}}))
@@ -145,11 +144,11 @@ fn moved(ledger: &mut Ledger) {
 }
 
 /// Screws are taken from the shelf one by one, until everything is carried forward.
-fn carried_forward(ledger: &mut Ledger) {
-    ledger.by(CLEO);
+fn carried_forward(chronicle: &mut Chronicle) {
+    chronicle.by(CLEO);
     // Opened, filled, and then.
     for _ in 0..EVENTS_CARRIED_MIN - 2 {
-        ledger.send::<Inventory>(SHELVED.stream(TENANT), json!({"issue": {"quantity": 1}}));
+        chronicle.send::<Inventory>(SHELVED.stream(TENANT), json!({"issue": {"quantity": 1}}));
     }
 }
 

@@ -4,15 +4,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fulfilment::approved;
-use super::history::{ACME, BEN, DEPOT, FILTER, SHELF, STORE, id};
-use super::ledger::Ledger;
-use domain::SYSTEM;
+use super::history::{ACME, BEN, DEPOT, FILTER, SHELF, STORE, item};
 use crate::order::Order;
+use domain::SYSTEM;
+use rehearsal::Chronicle;
+use rehearsal::chronicle::id;
 
 const MOVED: Uuid = id(9, 41);
 const SENT_BACK: Uuid = id(9, 42);
 
-pub(super) fn transfers(ledger: &mut Ledger) {
+pub(super) fn transfers(chronicle: &mut Chronicle) {
     let filters = json!({"part_id": FILTER, "supplier_id": ACME, "quantity": 10, "unit_price": "8.10"});
     let draft = |order_type: &str, locations: Value| {
         let mut draft = json!({
@@ -25,7 +26,7 @@ pub(super) fn transfers(ledger: &mut Ledger) {
 
     // The depot has nothing yet, so nothing can be kept for the order until somebody says so again.
     let reservation = json!({"reservation": {"revision": 1}});
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(
             MOVED,
@@ -35,9 +36,9 @@ pub(super) fn transfers(ledger: &mut Ledger) {
             ),
         )
         .send::<Order>(MOVED, json!({"submit": {}}));
-    approved(ledger, MOVED, 1);
-    let second = ledger.item(MOVED, 1);
-    ledger
+    approved(chronicle, MOVED, 1);
+    let second = item(chronicle, MOVED, 1);
+    chronicle
         .send::<Order>(MOVED, json!({"note-stock-refused": {"booking": reservation}}))
         .by(BEN)
         .send::<Order>(MOVED, json!({"remove-item": {"item_id": second}}))
@@ -46,7 +47,7 @@ pub(super) fn transfers(ledger: &mut Ledger) {
         .by(SYSTEM)
         .send::<Order>(MOVED, json!({"note-stock-refused": {"booking": reservation}}));
 
-    ledger
+    chronicle
         .by(BEN)
         .send::<Order>(SENT_BACK, draft("return", json!({"from_location_id": SHELF})));
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::tests::{LOCATION, PART, VARIANT, everything};
 use super::{Command, Consumption, Event, Inventory, Levels, Source, SourceKind, StockKey};
 use books::{Books, Step};
-use domain::{Decider as _, Facts, Ids, Request, Together};
+use domain::{AnyCommand, Decider as _, Facts, Ids, Request, Together};
 use rehearsal::given::TENANT;
 
 /// Stock keys; the even ones are of one part, the odd ones of a variant of it.
@@ -296,11 +296,8 @@ impl World {
         };
         let together = |at: usize, command: &Command| {
             let mut together = Together::default();
-            together.push(
-                Inventory::TYPE,
-                key(at).stream(TENANT),
-                std::sync::Arc::new(command.clone()),
-            );
+            let command = AnyCommand::of::<Inventory>(command.clone());
+            together.push(key(at).stream(TENANT), command);
             together
         };
         let Some(gone) = self.decided(at, &out, now(), &together(to, &into)) else {

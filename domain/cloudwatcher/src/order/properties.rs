@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cqrs_es::DomainEvent as _;
+use domain::DomainEvent as _;
 use proptest::prelude::*;
 
 use super::tests::{draft, granted_for, known, rejected_for, wanted};

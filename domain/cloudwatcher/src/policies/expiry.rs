@@ -184,7 +184,12 @@ mod tests {
 
     #[test]
     fn the_policy_is_one_of_the_list_and_reads_stock() {
-        assert!(domain::POLICIES.iter().any(|policy| policy.name() == "stock-expiry"));
+        assert!(
+            crate::CONTEXT
+                .policies
+                .iter()
+                .any(|policy| policy.name() == "stock-expiry")
+        );
         assert_eq!(StockExpiry.reads(), ["cloudwatcher.inventory"]);
     }
 

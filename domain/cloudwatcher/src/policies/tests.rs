@@ -39,7 +39,12 @@ fn forgets() -> Reaction {
 
 #[test]
 fn the_policy_is_one_of_the_list_and_reads_orders_and_approvals() {
-    assert!(domain::POLICIES.iter().any(|policy| policy.name() == "order-approvals"));
+    assert!(
+        crate::CONTEXT
+            .policies
+            .iter()
+            .any(|policy| policy.name() == "order-approvals")
+    );
     assert_eq!(OrderApprovals.reads(), ["cloudwatcher.order", "cloudwatcher.approval"]);
 }
 
@@ -60,10 +65,10 @@ fn a_submitted_order_is_noted_and_asked_for_as_one() {
     };
     let ask = approval::Command::Ask { revision: 2 };
     assert_eq!(
-        react(AnyEvent::Order(submitted)),
+        react(AnyEvent::new::<order::Order>(submitted)),
         [Reaction::send(vec![
-            Sending::to(DRAFTER, AnyCommand::Buyer(note)),
-            Sending::to(ORDER, AnyCommand::Approval(ask)),
+            Sending::of::<buyer::Buyer>(DRAFTER, note),
+            Sending::of::<approval::Approval>(ORDER, ask),
         ])]
     );
 }
@@ -71,20 +76,20 @@ fn a_submitted_order_is_noted_and_asked_for_as_one() {
 #[test]
 fn a_cancelled_order_voids_its_approval() {
     assert_eq!(
-        react(AnyEvent::Order(order::Event::OrderCancelled {})),
-        sends(AnyCommand::Approval(approval::Command::Void {}))
+        react(AnyEvent::new::<order::Order>(order::Event::OrderCancelled {})),
+        sends(AnyCommand::of::<approval::Approval>(approval::Command::Void {}))
     );
 }
 
 #[test]
 fn a_decision_is_settled_with_the_order() {
-    let settle = || sends(AnyCommand::Order(order::Command::SettleApproval {}));
+    let settle = || sends(AnyCommand::of::<order::Order>(order::Command::SettleApproval {}));
     let granted = approval::Event::ApprovalGranted {
         revision: 1,
         content_hash: String::new(),
         approved_by: None,
     };
-    assert_eq!(react(AnyEvent::Approval(granted)), settle());
+    assert_eq!(react(AnyEvent::new::<approval::Approval>(granted)), settle());
     let rejected = |ask_id| approval::Event::ApprovalRejected {
         revision: 1,
         ask_id,
@@ -93,9 +98,9 @@ fn a_decision_is_settled_with_the_order() {
         on_behalf_of: None,
         notes: String::new(),
     };
-    assert_eq!(react(AnyEvent::Approval(rejected(None))), settle());
+    assert_eq!(react(AnyEvent::new::<approval::Approval>(rejected(None))), settle());
     let both: Vec<_> = [forgets()].into_iter().chain(settle()).collect();
-    assert_eq!(react(AnyEvent::Approval(rejected(Some(ASK)))), both);
+    assert_eq!(react(AnyEvent::new::<approval::Approval>(rejected(Some(ASK)))), both);
 }
 
 #[test]
@@ -114,11 +119,11 @@ fn an_ask_that_is_not_decided_in_time_is_escalated() {
     };
     let escalate = approval::Command::Escalate { ask_id: ASK };
     assert_eq!(
-        react(AnyEvent::Approval(asked)),
+        react(AnyEvent::new::<approval::Approval>(asked)),
         [Reaction::Wait {
             timer: ASK,
             due_at: AT,
-            sending: Sending::to(ORDER, AnyCommand::Approval(escalate)),
+            sending: Sending::of::<approval::Approval>(ORDER, escalate),
         }]
     );
 }
@@ -153,14 +158,14 @@ fn an_ask_that_is_over_is_forgotten() {
         },
     ];
     for event in over {
-        assert_eq!(react(AnyEvent::Approval(event)), [forgets()]);
+        assert_eq!(react(AnyEvent::new::<approval::Approval>(event)), [forgets()]);
     }
     let nothing_open = approval::Event::ApprovalVoided {
         ask_ids: Vec::new(),
         revision: 1,
         why: WhyVoid::OrderCancelled,
     };
-    assert_eq!(react(AnyEvent::Approval(nothing_open)), []);
+    assert_eq!(react(AnyEvent::new::<approval::Approval>(nothing_open)), []);
 }
 
 #[test]
@@ -170,10 +175,10 @@ fn other_events_ask_for_nothing() {
         level: 1,
         approver_id: DRAFTER,
     };
-    assert_eq!(react(AnyEvent::Approval(overdue)), []);
+    assert_eq!(react(AnyEvent::new::<approval::Approval>(overdue)), []);
     let removed = order::Event::OrderItemRemoved {
         item_id: ASK,
         was: None,
     };
-    assert_eq!(react(AnyEvent::Order(removed)), []);
+    assert_eq!(react(AnyEvent::new::<order::Order>(removed)), []);
 }

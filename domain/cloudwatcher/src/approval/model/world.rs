@@ -19,8 +19,8 @@ use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
 use domain::register::Register;
-use domain::{AnyCommand, AnyEvent, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
-use domain::{Refuse, SYSTEM, Sealed, Seen, Together};
+use domain::{AnyEvent, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
+use domain::{Refuse, SYSTEM, Sealed, Seen, Sending, Together};
 use identity::department::Department;
 use identity::role::{self, Role};
 use identity::user::{self, User};
@@ -277,7 +277,7 @@ impl World {
                     self.meet("placed with less than was submitted");
                 }
             }
-            self.react(id, AnyEvent::Order(event));
+            self.react(id, AnyEvent::new::<Order>(event));
         }
         Ok(true)
     }
@@ -288,7 +288,7 @@ impl World {
         };
         for event in events {
             self.note(id, by, command, &event);
-            self.react(id, AnyEvent::Approval(event));
+            self.react(id, AnyEvent::new::<Approval>(event));
         }
         Ok(true)
     }
@@ -374,8 +374,8 @@ impl World {
             match reaction {
                 Reaction::Send { .. } => self.waiting.push(reaction),
                 Reaction::Wait { timer, due_at, sending } => {
-                    if let AnyCommand::Approval(command) = sending.command {
-                        self.timers.insert(timer, (due_at, command, sending.stream));
+                    if let Some(command) = sending.command.typed::<Approval>() {
+                        self.timers.insert(timer, (due_at, command.clone(), sending.stream));
                     }
                 }
                 Reaction::Forget { timer } => {
@@ -391,11 +391,15 @@ impl World {
             return Ok(());
         };
         for sending in sendings {
-            let accepted = match &sending.command {
-                AnyCommand::Order(command) => self.order(SYSTEM, sending.stream, command)?,
-                AnyCommand::Approval(command) => self.approval(SYSTEM, sending.stream, command)?,
-                AnyCommand::Buyer(command) => self.buyer(sending.stream, command)?,
-                other => return Err(format!("the policy sends {other:?}")),
+            let Sending { stream, command } = sending;
+            let accepted = if let Some(command) = command.typed::<Order>() {
+                self.order(SYSTEM, *stream, command)?
+            } else if let Some(command) = command.typed::<Approval>() {
+                self.approval(SYSTEM, *stream, command)?
+            } else if let Some(command) = command.typed::<Buyer>() {
+                self.buyer(*stream, command)?
+            } else {
+                return Err(format!("the policy sends {command:?}"));
             };
             // In the book they stand or fall together. Here a buyer's note may stay, which only says what is so.
             if !accepted {

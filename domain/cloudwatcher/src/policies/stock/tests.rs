@@ -11,10 +11,11 @@ use crate::location::Location;
 use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
+use domain::Contexts;
 use domain::register::Register;
 use identity::department::Department;
 use identity::user::User;
-use rehearsal::{Circumstances, Rehearsal, Unasked};
+use rehearsal::{Occasion, Rehearsal, Unasked, sending};
 
 const TENANT: Uuid = Uuid::from_u128(0x7e);
 const BUYER: Uuid = Uuid::from_u128(0xb);
@@ -33,7 +34,8 @@ struct World(Rehearsal);
 impl World {
     /// A buyer, two locations, two parts, ten pumps and five valves in the depot; orders need no approval.
     fn new() -> Self {
-        let mut world = Self(Rehearsal::new(TENANT));
+        let contexts = Contexts::new(&[&identity::CONTEXT, &crate::CONTEXT]).unwrap();
+        let mut world = Self(Rehearsal::new(contexts, TENANT));
         world.does::<User>(BUYER, json!({"register": {"name": "Bo", "email": "bo@example.com"}}));
         world.does::<Register<Department>>(STORE, json!({"enter": {"name": "Store"}}));
         world.does::<Register<Supplier>>(ACME, json!({"enter": {"name": "Acme"}}));
@@ -52,26 +54,24 @@ impl World {
     }
 
     fn asks<D: Decider>(&mut self, stream: Uuid, command: Value) -> Result<usize, Unasked> {
-        let command = AnyCommand::parse(D::TYPE, &command).unwrap().unwrap();
-        let circumstances = Circumstances {
+        let occasion = Occasion {
             by: BUYER,
             at: AT,
             reason: Some("because"),
         };
-        let asked = self.0.ask_one(stream, command, &circumstances);
+        let asked = self.0.ask(&[sending::<D>(stream, &command)], &occasion);
         self.0.follow(&[&OrderApprovals, &OrderStock], AT).unwrap();
         asked
     }
 
     /// Asks an order for something while the policies are away.
     fn late(&mut self, order: Uuid, command: Value) {
-        let command = AnyCommand::parse(Order::TYPE, &command).unwrap().unwrap();
-        let circumstances = Circumstances {
+        let occasion = Occasion {
             by: BUYER,
             at: AT,
             reason: Some("because"),
         };
-        self.0.ask_one(order, command, &circumstances).unwrap();
+        self.0.ask(&[sending::<Order>(order, &command)], &occasion).unwrap();
     }
 
     fn receives_late(&mut self, quantity: i32) {
@@ -178,7 +178,12 @@ fn key(part_id: Uuid, location_id: Uuid) -> StockKey {
 
 #[test]
 fn the_policy_is_one_of_the_list() {
-    assert!(domain::POLICIES.iter().any(|policy| policy.name() == "order-stock"));
+    assert!(
+        crate::CONTEXT
+            .policies
+            .iter()
+            .any(|policy| policy.name() == "order-stock")
+    );
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! The files in `golden` and the story that makes them: who comes to a small company, and who goes.
+
+use chrono::{DateTime, Utc};
+use domain::Contexts;
+use domain::register::Register;
+use rehearsal::chronicle::id;
+use rehearsal::{Chronicle, Golden, History, folding, offering, schemas};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::CONTEXT;
+use crate::department::Department;
+use crate::role::Role;
+use crate::sign_in::SignIns;
+use crate::user::{self, User};
+
+fn golden() -> Golden {
+    Golden::of(&CONTEXT, env!("CARGO_MANIFEST_DIR"), &told())
+}
+
+#[test]
+fn every_event_ever_stored_reads_and_writes_as_it_did() {
+    golden().every_event_ever_stored_reads_and_writes_as_it_did();
+}
+
+#[test]
+fn every_version_ever_stored_is_read() {
+    golden().every_version_ever_stored_is_read();
+}
+
+#[test]
+fn every_golden_event_is_still_one_of_the_book() {
+    golden().every_golden_event_is_still_one_of_the_book();
+}
+
+#[test]
+fn the_history_is_what_the_deciders_make_of_it() {
+    golden().the_history_is_what_the_deciders_make_of_it();
+}
+
+#[test]
+fn the_history_meets_every_event() {
+    golden().the_history_meets_every_event();
+}
+
+#[test]
+fn positions_sequences_and_times_of_the_history_run_without_gaps() {
+    golden().positions_sequences_and_times_of_the_history_run_without_gaps();
+}
+
+#[test]
+fn a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded() {
+    folding::a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(&told());
+}
+
+#[test]
+fn what_is_not_offered_is_refused() {
+    offering::what_is_not_offered_is_refused(&CONTEXT, &told());
+}
+
+#[test]
+fn every_command_and_every_field_says_what_it_means() {
+    schemas::every_command_and_every_field_says_what_it_means(&CONTEXT);
+}
+
+#[test]
+fn commands_take_no_unknown_fields() {
+    schemas::commands_take_no_unknown_fields(&CONTEXT);
+}
+
+#[test]
+fn the_command_that_creates_is_one_of_the_commands() {
+    schemas::the_command_that_creates_is_one_of_the_commands(&CONTEXT);
+}
+
+/// 2026-01-05T07:00:00Z, a Monday.
+const MORNING: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_596_400_000_000_000);
+
+const ADA: Uuid = id(1, 1);
+const BEN: Uuid = id(1, 2);
+const CLEO: Uuid = id(1, 3);
+const ADMIN: Uuid = id(2, 1);
+const CLERK: Uuid = id(2, 2);
+const TEMP: Uuid = id(2, 3);
+const COMPANY: Uuid = id(3, 1);
+const OFFICE: Uuid = id(3, 2);
+const KIOSK: Uuid = id(3, 3);
+
+/// The golden history, decided anew.
+fn told() -> History {
+    let contexts = Contexts::new(&[&CONTEXT]).unwrap();
+    let mut chronicle = Chronicle::new(contexts, ADA, MORNING);
+    people(&mut chronicle);
+    roles(&mut chronicle);
+    departments(&mut chronicle);
+    farewells(&mut chronicle);
+    chronicle.ended()
+}
+
+/// Ada comes first and signs in; then Ben, who goes by another name and address later, and Cleo.
+fn people(chronicle: &mut Chronicle) {
+    chronicle
+        .send::<User>(
+            ADA,
+            json!({"register": {"email": "Ada@example.com", "name": "Ada", "oauth_provider": "google", "oauth_id": "42"}}),
+        )
+        .send::<Role>(ADMIN, json!({"define": {"name": "Admin", "description": "Everything", "permissions": ["*"]}}))
+        .send::<User>(ADA, json!({"assign-role": {"role_id": ADMIN}}))
+        .wrote::<User>(ADA, &user::Event::UserSignedIn {})
+        .send::<SignIns>(ADA, json!({"record": {}}))
+        .send::<User>(BEN, json!({"register": {"email": "ben@example.com", "name": "Ben"}}))
+        .send::<User>(
+            CLEO,
+            json!({"register": {"email": "cleo@example.com", "name": "Cleo", "oauth_provider": "local"}}),
+        )
+        .send::<User>(BEN, json!({"rename": {"name": "Benedict"}}))
+        .send::<User>(BEN, json!({"change-email": {"email": "benedict@example.com"}}))
+        .by(BEN)
+        .later(1)
+        .send::<SignIns>(BEN, json!({"record": {}}))
+        .by(ADA);
+}
+
+fn roles(chronicle: &mut Chronicle) {
+    chronicle
+        .send::<Role>(
+            CLERK,
+            json!({"define": {"name": "Clerk", "permissions": ["audit.read"]}}),
+        )
+        .send::<Role>(CLERK, json!({"grant": {"permission": "identity.user.*"}}))
+        .send::<Role>(CLERK, json!({"revoke": {"permission": "audit.read"}}))
+        .send::<Role>(
+            CLERK,
+            json!({"describe": {"name": "Registrar", "description": "Knows everybody"}}),
+        )
+        .send::<Role>(TEMP, json!({"define": {"name": "Temp", "permissions": []}}))
+        .send::<User>(BEN, json!({"assign-role": {"role_id": CLERK}}))
+        .send::<User>(CLEO, json!({"assign-role": {"role_id": TEMP}}))
+        .send::<User>(CLEO, json!({"assign-role": {"role_id": CLERK}}))
+        .send::<User>(CLEO, json!({"unassign-role": {"role_id": CLERK}}));
+}
+
+fn departments(chronicle: &mut Chronicle) {
+    chronicle
+        .send::<Register<Department>>(COMPANY, json!({"enter": {"name": "Company", "manager_id": ADA}}))
+        .send::<Register<Department>>(OFFICE, json!({"enter": {"name": "Office", "parent_id": COMPANY}}))
+        .send::<Register<Department>>(KIOSK, json!({"enter": {"name": "Kiosk", "parent_id": OFFICE}}))
+        .send::<Register<Department>>(
+            OFFICE,
+            json!({"amend": {"name": "Head office", "parent_id": COMPANY, "description": "Papers", "manager_id": BEN}}),
+        )
+        .send::<User>(BEN, json!({"join-department": {"department_id": OFFICE}}))
+        .send::<User>(CLEO, json!({"join-department": {"department_id": OFFICE}}))
+        .send::<User>(CLEO, json!({"join-department": {"department_id": KIOSK}}))
+        .send::<User>(CLEO, json!({"leave-department": {"department_id": OFFICE}}))
+        .send::<Register<Department>>(KIOSK, json!({"strike": {}}));
+}
+
+/// Ben goes and comes back; Cleo goes for good, with a role and a department that end with her.
+fn farewells(chronicle: &mut Chronicle) {
+    chronicle
+        .send::<User>(BEN, json!({"deactivate": {}}))
+        .later(24)
+        .send::<User>(BEN, json!({"reactivate": {}}))
+        .send::<Role>(TEMP, json!({"retire": {}}))
+        .send_because::<User>(CLEO, json!({"erase": {}}), "she asked for it");
+}
