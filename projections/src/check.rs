@@ -64,6 +64,26 @@ pub fn reads(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
         .collect()
 }
 
+/// What it says of departments, if it does, names a table of its own and columns of that.
+#[must_use]
+pub fn departments(context: &Context) -> Vec<String> {
+    let Some(departments) = context.departments else {
+        return Vec::new();
+    };
+    let table = departments.table.name;
+    let mut found = Vec::new();
+    if context.table(table).is_none() {
+        found.push(format!(
+            "{table} tells of departments and is no table of {}",
+            context.name
+        ));
+    }
+    let columns = [departments.id, departments.parent].into_iter();
+    let missing = columns.filter(|column| departments.table.column(column).is_none());
+    found.extend(missing.map(|column| format!("{table} tells of departments and has no column {column}")));
+    found
+}
+
 /// What is wrong with how the context reads the kind of one event.
 fn unread(context: &Context, kinds: &[Aggregate], recorded: Recorded<String>) -> Option<String> {
     let aggregate_type = recorded.aggregate_type.clone();
@@ -87,4 +107,64 @@ fn unread(context: &Context, kinds: &[Aggregate], recorded: Recorded<String>) ->
             projection.table().name
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Departments;
+    use crate::sample;
+
+    #[test]
+    fn a_kind_that_is_posted_and_not_read_is_told() {
+        let context = Context {
+            reads: &sample::CONTEXT.reads[..1],
+            ..sample::CONTEXT
+        };
+        let found = reads(&context, sample::CONTEXT.reads);
+        assert!(!found.is_empty());
+        let told = "papers posts sample.paper, which the context does not read";
+        assert!(found.iter().all(|found| found == told), "{found:?}");
+    }
+
+    #[test]
+    fn a_table_without_a_row_is_told() {
+        let context = Context {
+            history: "[]",
+            ..sample::CONTEXT
+        };
+        let empty = ["folders", "papers"].map(|table| format!("the golden history leaves no row in {table}"));
+        assert_eq!(rows(&context), empty);
+    }
+
+    #[test]
+    fn a_table_that_the_ddl_lacks_and_what_makes_none_is_told() {
+        let context = Context {
+            ddl: "create table folders (id uuid primary key);\ncreate view papers as select 1;\n",
+            ..sample::CONTEXT
+        };
+        let found = statements(&context);
+        assert_eq!(
+            found,
+            [
+                "this comes before rows and makes no table: create view papers as select 1",
+                "the DDL makes 1 tables, and 2 are declared"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_column_that_the_table_of_departments_lacks_is_told() {
+        let departments = |parent| Context {
+            departments: Some(Departments {
+                table: sample::CONTEXT.tables[0].table(),
+                id: "id",
+                parent,
+            }),
+            ..sample::CONTEXT
+        };
+        assert_eq!(super::departments(&departments("name")), Vec::<String>::new());
+        let found = super::departments(&departments("parent_id"));
+        assert_eq!(found, ["folders tells of departments and has no column parent_id"]);
+    }
 }

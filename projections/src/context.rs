@@ -9,6 +9,9 @@ use crate::fold::Unfolded;
 use crate::projection::Projection;
 use crate::table::Table;
 
+/// A table's name, and its rows in canonical form.
+type Folded = (&'static str, Vec<Map<String, Value>>);
+
 /// One document: one schema, one URL prefix, one projector.
 pub struct Context {
     /// The name in URLs, which is also the schema of the live generation.
@@ -91,10 +94,7 @@ impl Context {
     ///
     /// # Errors
     /// The first event that cannot be folded.
-    pub fn folded(
-        &self,
-        events: &[Recorded<AnyEvent>],
-    ) -> Result<Vec<(&'static str, Vec<Map<String, Value>>)>, Unfolded> {
+    pub fn folded(&self, events: &[Recorded<AnyEvent>]) -> Result<Vec<Folded>, Unfolded> {
         let mut tables = Vec::new();
         for projection in self.tables {
             tables.push((projection.table().name, projection.folded(events)?));

@@ -19,7 +19,6 @@ pub mod golden;
 
 pub mod error;
 pub mod generation;
-
 pub mod page;
 pub mod poster;
 

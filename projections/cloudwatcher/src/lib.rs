@@ -24,6 +24,8 @@ pub mod orders;
 pub mod audit_logs;
 
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -6,11 +6,12 @@ mod places;
 mod stock;
 mod wish;
 
-use domain::{AnyEvent, Recorded, Sealed, identity};
+use domain::{AnyEvent, Recorded, Sealed};
+use identity::user::{Event, User};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use super::CONTEXT;
+use crate::CONTEXT;
 use demands::Demands;
 use past::Past;
 use wish::Wish;
@@ -43,11 +44,11 @@ fn tables(events: &[Recorded<AnyEvent>]) -> Vec<(&'static str, Vec<Map<String, V
 
 /// The event as it reads once the keys of erased people are destroyed.
 fn erased(mut recorded: Recorded<AnyEvent>, past: &Past) -> Recorded<AnyEvent> {
-    use identity::user::Event;
-    if let AnyEvent::User(event) = &mut recorded.event
+    if let Some(event) = recorded.of::<User>()
         && past.is_erased(recorded.stream)
     {
-        match event {
+        let mut event = event.clone();
+        match &mut event {
             Event::UserRegistered {
                 email, name, oauth_id, ..
             } => {
@@ -58,6 +59,7 @@ fn erased(mut recorded: Recorded<AnyEvent>, past: &Past) -> Recorded<AnyEvent> {
             Event::UserEmailChanged { email } => *email = Sealed::Erased,
             _ => {}
         }
+        recorded.event = AnyEvent::new::<User>(event);
     }
     recorded
 }

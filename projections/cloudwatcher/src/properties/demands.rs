@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use projections::table::Kind;
+use projections::table::ColumnKind;
 
 type Rows<'a> = [(&'static str, Vec<Map<String, Value>>)];
 
@@ -124,11 +124,11 @@ impl Demands {
         let declared = super::CONTEXT.table(table)?.column(column)?;
         let unfit = match (declared.kind, cell) {
             (_, Value::Null) => !declared.nullable,
-            (Kind::Text, Value::String(text)) => {
+            (ColumnKind::Text, Value::String(text)) => {
                 let max = self.chars.get(&(table.to_owned(), column.to_owned()));
                 text.contains('\0') || max.is_some_and(|max| text.chars().count() > *max)
             }
-            (Kind::Decimal, Value::String(amount)) => {
+            (ColumnKind::Decimal, Value::String(amount)) => {
                 let (below, decimals) = self.amounts[&(table.to_owned(), column.to_owned())];
                 amount.parse::<Decimal>().unwrap() >= below || amount.split_once('.').unwrap().1.len() > decimals
             }

@@ -16,12 +16,12 @@ use cloudwatcher::part_variant::PartVariant;
 use cloudwatcher::request::{DeviceRequest, Event as RequestEvent};
 use cloudwatcher::supplier::Supplier;
 use domain::register::Register;
-use domain::{AnyCommand, AnyEvent, Decider, Recorded, SYSTEM, Sending};
+use domain::{AnyEvent, Contexts, Decider, Recorded, SYSTEM, Sending};
 use identity::department::Department;
 use identity::role::Role;
 use identity::sign_in::SignIns;
 use identity::user::{Event as UserEvent, User};
-use rehearsal::{Circumstances, Rehearsal};
+use rehearsal::{Occasion, Rehearsal, sending};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,9 +46,10 @@ pub(super) struct Past {
 
 impl Past {
     pub(super) fn of(wishes: Vec<Wish>) -> Self {
+        let contexts = Contexts::new(&[&identity::CONTEXT, &cloudwatcher::CONTEXT]).unwrap();
         let mut past = Self {
             events: Vec::new(),
-            book: Rehearsal::new(TENANT),
+            book: Rehearsal::new(contexts, TENANT),
             erased: BTreeSet::new(),
         };
         past.ask::<User>(
@@ -122,10 +123,8 @@ impl Past {
         if !self.state::<User>(user).is_active() {
             return;
         }
-        let circumstances = self.circumstances(user);
-        let written = self
-            .book
-            .wrote::<User>(user, &UserEvent::UserSignedIn {}, &circumstances);
+        let occasion = self.occasion(user);
+        let written = self.book.wrote::<User>(user, &UserEvent::UserSignedIn {}, &occasion);
         written.unwrap();
         self.take_note();
     }
@@ -211,10 +210,8 @@ impl Past {
 
     /// The receipt of the order that was booked last.
     fn receipt(&self, order: Uuid) -> Uuid {
-        let of_receipt = |recorded: &Recorded<AnyEvent>| match &recorded.event {
-            AnyEvent::Order(OrderEvent::OrderItemsReceived { receipt_id, .. }) if recorded.stream == order => {
-                Some(*receipt_id)
-            }
+        let of_receipt = |recorded: &Recorded<AnyEvent>| match recorded.of::<Order>() {
+            Some(OrderEvent::OrderItemsReceived { receipt_id, .. }) if recorded.stream == order => Some(*receipt_id),
             _ => None,
         };
         self.events.iter().rev().find_map(of_receipt).unwrap_or_default()
@@ -222,12 +219,8 @@ impl Past {
 
     /// The file of the request that was attached last.
     fn file(&self, request: Uuid) -> Uuid {
-        let of_file = |recorded: &Recorded<AnyEvent>| match &recorded.event {
-            AnyEvent::DeviceRequest(RequestEvent::RequestFileAttached { file_id, .. })
-                if recorded.stream == request =>
-            {
-                Some(*file_id)
-            }
+        let of_file = |recorded: &Recorded<AnyEvent>| match recorded.of::<DeviceRequest>() {
+            Some(RequestEvent::RequestFileAttached { file_id, .. }) if recorded.stream == request => Some(*file_id),
             _ => None,
         };
         self.events.iter().rev().find_map(of_file).unwrap_or_default()
@@ -247,15 +240,15 @@ impl Past {
 
     /// Lets the commands happen as one, if the rules and the claims allow.
     fn carry_out(&mut self, by: Uuid, sendings: &[Sending]) {
-        let circumstances = self.circumstances(by);
+        let occasion = self.occasion(by);
         // What is refused does not happen.
-        if self.book.ask(sendings, &circumstances).is_ok() {
+        if self.book.ask(sendings, &occasion).is_ok() {
             self.take_note();
         }
     }
 
-    fn circumstances(&self, by: Uuid) -> Circumstances<'static> {
-        Circumstances {
+    fn occasion(&self, by: Uuid) -> Occasion<'static> {
+        Occasion {
             by,
             // A day each, so that what is to expire does.
             at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(DAY_ZERO + i64::try_from(self.events.len()).unwrap()),
@@ -266,10 +259,8 @@ impl Past {
     /// Reads what has just happened.
     fn take_note(&mut self) {
         for recorded in &self.book.events()[self.events.len()..] {
-            let event = AnyEvent::decode(&recorded.aggregate_type, &recorded.stored())
-                .unwrap()
-                .unwrap();
-            if matches!(event, AnyEvent::User(UserEvent::UserErased { .. })) {
+            let event = self.book.contexts().decode(recorded).unwrap().unwrap();
+            if let Some(UserEvent::UserErased { .. }) = event.of::<User>() {
                 self.erased.insert(recorded.stream);
             }
             self.events.push(recorded.clone().map(|_| event));
@@ -279,9 +270,4 @@ impl Past {
     fn state<D: Decider>(&self, stream: Uuid) -> D {
         self.book.state(stream).unwrap()
     }
-}
-
-fn sending<D: Decider>(stream: Uuid, command: &Value) -> Sending {
-    let parsed = AnyCommand::parse(D::TYPE, command).unwrap_or_else(|error| panic!("{command}: {error}"));
-    Sending::to(stream, parsed.unwrap())
 }

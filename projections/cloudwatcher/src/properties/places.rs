@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::super::CONTEXT;
 use super::past::Past;
 use super::wish::{Kind, Wish};
+use crate::CONTEXT;
 use projections::fold::Change;
 use projections::golden;
 use projections::image::Image;

@@ -7,16 +7,16 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
     let events = |email: Sealed<String>, name: Sealed<String>, oauth_id: Sealed<String>| {
         let oauth_id = Some(oauth_id);
         vec![
-            AnyEvent::User(User::UserRegistered {
+            AnyEvent::new::<user::User>(User::UserRegistered {
                 email,
                 name: name.clone(),
                 oauth_provider: Some("google".to_owned()),
                 oauth_id,
             }),
-            AnyEvent::User(User::UserSignedIn {}),
-            AnyEvent::SignIns(SignIn::SignedIn {}),
-            AnyEvent::User(User::UserRenamed { name }),
-            AnyEvent::User(User::UserErased {
+            AnyEvent::new::<user::User>(User::UserSignedIn {}),
+            AnyEvent::new::<SignIns>(SignIn::SignedIn {}),
+            AnyEvent::new::<user::User>(User::UserRenamed { name }),
+            AnyEvent::new::<user::User>(User::UserErased {
                 unassigned: Vec::new(),
                 left: Vec::new(),
             }),
@@ -31,14 +31,14 @@ fn an_erased_user_looks_the_same_posted_live_or_rebuilt() {
 
 #[test]
 fn the_last_sign_in_is_the_latest_of_both_kinds_in_whatever_order_they_are_posted() {
-    let registered = AnyEvent::User(User::UserRegistered {
+    let registered = AnyEvent::new::<user::User>(User::UserRegistered {
         email: Sealed::Open("ada@example.com".to_owned()),
         name: Sealed::Open("Ada".to_owned()),
         oauth_provider: None,
         oauth_id: None,
     });
-    let deactivated = AnyEvent::User(User::UserDeactivated {});
-    let erased = AnyEvent::User(User::UserErased {
+    let deactivated = AnyEvent::new::<user::User>(User::UserDeactivated {});
+    let erased = AnyEvent::new::<user::User>(User::UserErased {
         unassigned: Vec::new(),
         left: Vec::new(),
     });
@@ -49,8 +49,8 @@ fn the_last_sign_in_is_the_latest_of_both_kinds_in_whatever_order_they_are_poste
         order.iter().zip(events).fold(None, fold).unwrap()
     };
     let (before, now) = (
-        AnyEvent::User(User::UserSignedIn {}),
-        AnyEvent::SignIns(SignIn::SignedIn {}),
+        AnyEvent::new::<user::User>(User::UserSignedIn {}),
+        AnyEvent::new::<SignIns>(SignIn::SignedIn {}),
     );
     let in_order = row(&[1, 2, 3], &[&registered, &before, &now]);
     assert_eq!((in_order.last_login, in_order.updated_at), (Some(at(3)), at(1)));
@@ -65,7 +65,7 @@ fn the_last_sign_in_is_the_latest_of_both_kinds_in_whatever_order_they_are_poste
 
 #[test]
 fn a_sign_in_waits_for_a_user_who_is_not_posted() {
-    let sign_in = recorded(BUYER, 2, AnyEvent::SignIns(SignIn::SignedIn {}));
+    let sign_in = recorded(BUYER, 2, AnyEvent::new::<SignIns>(SignIn::SignedIn {}));
     assert_eq!(UserRow::keys(&sign_in), [STREAM]);
     assert!(matches!(
         UserRow::fold(None, &STREAM, &sign_in),
@@ -79,12 +79,12 @@ fn a_sign_in_waits_for_a_user_who_is_not_posted() {
 #[test]
 fn erasing_a_user_takes_their_roles() {
     let (assignment_id, role_id) = (Uuid::from_u128(0xa), Uuid::from_u128(0xe));
-    let assigned = AnyEvent::User(User::UserRoleAssigned { assignment_id, role_id });
+    let assigned = AnyEvent::new::<user::User>(User::UserRoleAssigned { assignment_id, role_id });
     let row = folded::<UserRoleRow>(SYSTEM, &assignment_id, vec![assigned.clone()])
         .unwrap()
         .unwrap();
     assert_eq!((row.user_id, row.assigned_by), (STREAM, None));
-    let erased = AnyEvent::User(User::UserErased {
+    let erased = AnyEvent::new::<user::User>(User::UserErased {
         unassigned: vec![assignment_id],
         left: Vec::new(),
     });
