@@ -1,7 +1,5 @@
 //! The command line.
 
-mod archive;
-mod demo;
 mod events;
 mod policies;
 mod rebuild;
@@ -9,12 +7,11 @@ mod roles;
 mod token;
 mod unpark;
 
-use std::io::Write as _;
-
 use book::{Book, Pools, Tail};
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use http::cli::{Opened, say, stop_on_signal};
+use http::{Contexts, demo};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 use crate::{Config, Fault, Role, check, migrate, serve};
 
@@ -53,12 +50,6 @@ pub enum Command {
     /// Define the roles admin, manager, technician and viewer in a tenant, as far as they are missing
     #[command(override_usage = "daybook roles [--tenant <UUID>]")]
     Roles(roles::Roles),
-    /// Write closed requests of devices that are old into archives, and take them out of the tables
-    #[command(override_usage = "daybook archive [--dry-run]")]
-    Archive(archive::Archive),
-    /// Load demo data that looks like a company; again, it changes nothing
-    #[command(override_usage = "daybook demo [--parts <N>] [--orders <N>] [--seed <N>] [--northwind <FOLDER>]")]
-    Demo(demo::Demo),
     /// Print a token that is signed with DAYBOOK_JWT_SECRET
     #[command(
         override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]"
@@ -69,70 +60,123 @@ pub enum Command {
     Events(events::Events),
 }
 
-/// Carries out a command.
+/// What somebody typed.
+#[derive(Debug)]
+pub struct Typed {
+    pub config: Config,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    /// One of the commands above.
+    Own(Command),
+    Demo(ArgMatches),
+    OfContext(http::cli::Subcommand, ArgMatches),
+}
+
+/// Loads the demo data of all contexts.
+const DEMO: &str = "demo";
+
+/// The command line with what the contexts add to it.
+#[must_use]
+pub fn command(contexts: &Contexts) -> clap::Command {
+    let about = "Load demo data that looks like a company; again, it changes nothing";
+    let usage = "daybook demo [OPTIONS]";
+    let mut demo = clap::Command::new(DEMO);
+    let mut command = Cli::command();
+    for context in contexts.iter() {
+        for added in context.commands {
+            command = command.subcommand((added.declared)(clap::Command::new(added.name)));
+        }
+        if let Some(of_context) = context.demo {
+            demo = (of_context.declared)(demo);
+        }
+    }
+    command.subcommand(demo.about(about).override_usage(usage))
+}
+
+impl Typed {
+    /// Reads the process's arguments; ends it with a message when they are wrong.
+    #[must_use]
+    pub fn parse(contexts: &Contexts) -> Self {
+        let mut command = command(contexts);
+        let matches = command.get_matches_mut();
+        Self::of(contexts, &matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    fn of(contexts: &Contexts, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let added = matches.subcommand().and_then(|(name, of_added)| {
+            let mut commands = contexts.iter().flat_map(|context| context.commands);
+            let of_context = commands.find(|added| added.name == name);
+            let wanted = of_context.map(|added| Wanted::OfContext(*added, of_added.clone()));
+            wanted.or_else(|| (name == DEMO).then(|| Wanted::Demo(of_added.clone())))
+        });
+        match added {
+            Some(wanted) => Ok(Self {
+                config: clap::FromArgMatches::from_arg_matches(matches)?,
+                wanted,
+            }),
+            None => {
+                let Cli { config, command } = Cli::from_arg_matches(matches)?;
+                let wanted = Wanted::Own(command);
+                Ok(Self { config, wanted })
+            }
+        }
+    }
+}
+
+/// Carries out what was typed.
 ///
 /// # Errors
 /// [`Fault`].
-pub async fn run(cli: Cli) -> Result<(), Fault> {
-    let Cli { config, command } = cli;
+pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
+    let Typed { config, wanted } = typed;
+    let command = match wanted {
+        Wanted::Own(command) => command,
+        Wanted::OfContext(added, matches) => {
+            return (added.run)(&opened(&config, &contexts).await?, &matches).await;
+        }
+        Wanted::Demo(matches) => {
+            let opened = opened(&config, &contexts).await?;
+            let _alone = demo::alone(&opened.pools.writer, &contexts).await?;
+            for demo in contexts.iter().filter_map(|context| context.demo) {
+                (demo.load)(&opened, &matches).await?;
+            }
+            return Ok(());
+        }
+    };
     match command {
         Command::Serve { roles } => {
             let stop = CancellationToken::new();
             stop_on_signal(stop.clone())?;
-            serve(config, roles, stop).await?.ended().await;
+            serve(config, contexts, roles, stop).await?.ended().await;
             Ok(())
         }
-        Command::Migrate => migrate(&Pools::connect(&config.database()?).await?.owner).await,
-        Command::Rebuild(rebuild) => rebuild.run(&config).await,
-        Command::Unpark(unpark) => unpark.run(&config).await,
-        Command::Policies(policies) => policies.run(&config).await,
-        Command::Roles(roles) => roles.run(&config).await,
-        Command::Archive(archive) => archive.run(&config).await,
-        Command::Demo(demo) => demo.run(&config).await,
-        Command::Token(token) => token.run(&config).await,
-        Command::Events(events) => events.run(&config).await,
+        Command::Migrate => migrate(&Pools::connect(&config.database()?).await?.owner, &contexts).await,
+        Command::Rebuild(rebuild) => rebuild.run(&config, &contexts).await,
+        Command::Unpark(unpark) => unpark.run(&config, &contexts).await,
+        Command::Policies(policies) => policies.run(&config, &contexts).await,
+        Command::Roles(roles) => roles.run(&config, &contexts).await,
+        Command::Token(token) => token.run(&config, &contexts).await,
+        Command::Events(events) => events.run(&config, &contexts).await,
     }
 }
 
-/// What commands that touch the database work with.
-struct Opened {
-    pools: Pools,
-    book: Book,
-    tail: Tail,
-}
-
-async fn opened(config: &Config) -> Result<Opened, Fault> {
+/// Connects, and makes sure that the database is one for this program.
+async fn opened(config: &Config, contexts: &Contexts) -> Result<Opened, Fault> {
     let pools = Pools::connect(&config.database()?).await?;
     migrate::check(&pools.owner).await?;
     let master = config.master()?;
     check::master_key(&pools, master.clone()).await?;
-    let book = Book::new(pools.writer.clone(), master);
+    let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());
     let tail = Tail::new(pools.projector.clone(), book.vault().clone());
-    Ok(Opened { pools, book, tail })
-}
-
-/// Writes a line to standard output; the log goes to standard error.
-fn say(line: &str) -> Result<(), Fault> {
-    writeln!(std::io::stdout().lock(), "{line}").map_err(Fault::io("standard output is closed"))
-}
-
-fn stop_on_signal(stop: CancellationToken) -> Result<(), Fault> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(Fault::io("signals cannot be received"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::io("signals cannot be received"))?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-        info!("stopping; requests under way may end");
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        // Asked twice: whoever asks does not want to wait.
-        std::process::exit(130);
-    });
-    Ok(())
+    Ok(Opened {
+        pools,
+        book,
+        tail,
+        contexts: contexts.clone(),
+        tenant: config.tenant,
+        archive: config.archive.clone(),
+    })
 }

@@ -3,10 +3,9 @@
 use std::io::{ErrorKind, IsTerminal as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use daybook::Fault;
-use daybook::cli::{self, Cli};
+use daybook::cli::{self, Typed};
 use daybook::config::LogFormat;
+use daybook::{Fault, contexts};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -18,8 +17,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LOGGED: &str = "info,sqlx=warn,async_nats=warn";
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_stderr(cli.config.log_format);
+    let contexts = match contexts::all() {
+        Ok(contexts) => contexts,
+        Err(fault) => {
+            log_to_stderr(LogFormat::Text);
+            error!("{fault}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let typed = Typed::parse(&contexts);
+    log_to_stderr(typed.config.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -27,7 +34,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(cli::run(cli));
+    let outcome = runtime.block_on(cli::run(typed, contexts));
     // Whatever is still waiting on something must not hold the process up.
     runtime.shutdown_background();
     match outcome {

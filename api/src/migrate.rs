@@ -7,6 +7,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::{Executor as _, PgConnection, PgPool};
 use tracing::{info, warn};
 
+use http::Contexts;
+
 use crate::Fault;
 
 /// How long a migration waits for a lock, in seconds.
@@ -22,7 +24,7 @@ const DEADLOCK: &str = "40P01";
 ///
 /// # Errors
 /// When one fails, or one that was applied has changed since.
-pub async fn migrate(owner: &PgPool) -> Result<(), Fault> {
+pub async fn migrate(owner: &PgPool, contexts: &Contexts) -> Result<(), Fault> {
     let started = Instant::now();
     loop {
         match attempt(owner).await {
@@ -34,7 +36,7 @@ pub async fn migrate(owner: &PgPool) -> Result<(), Fault> {
         }
     }
     // A policy begins where the book ends when it is first known, so this must not wait for its worker.
-    Ok(book::policy::register(owner, domain::POLICIES).await?)
+    Ok(book::policy::register(owner, &contexts.decisions().policies()).await?)
 }
 
 /// Applies what is lacking. A migration that waits for a lock holds up all who come after it, so it does not wait long.

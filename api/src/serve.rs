@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,17 +22,19 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::{debug, error, info, warn};
 
-use crate::app::{App, EVENT_STREAMS_MAX, LOG_READS_MAX, Parts};
-use crate::auth::keys::Verifier;
-use crate::auth::principal::Principals;
-use crate::cloudwatcher::receive::UnderWay;
-use crate::cloudwatcher::waiting::{self, Waiting};
-use crate::config::Config;
-use crate::rates::Rates;
-use crate::rebuilds::Rebuilds;
-use crate::router::{REQUESTS_MAX, router};
+use http::app::{App, EVENT_STREAMS_MAX, LOG_READS_MAX, Parts};
+use http::auth::keys::{TokenSettings, Verifier};
+use http::auth::principal::Principals;
+use http::context::States;
+use http::crew::Tasks;
+use http::rates::Rates;
+use http::rebuilds::Rebuilds;
+use http::router::{REQUESTS_MAX, router};
+use http::{Contexts, health};
+
+use crate::config::{Config, Secret, needed};
 use crate::workers::{self, Means, Role};
-use crate::{Fault, check, health};
+use crate::{Fault, check};
 
 /// Open connections of one process.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -64,15 +66,26 @@ impl Running {
     }
 }
 
-/// Starts a process with these roles. It runs until `stop` is cancelled, then drains.
+/// Starts a process with these roles, of these contexts. It runs until `stop` is cancelled, then drains.
 ///
 /// # Errors
 /// When a setting is missing, Postgres is unsafe, not migrated or not there, or the address is taken.
-pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) -> Result<Running, Fault> {
+pub async fn serve(
+    config: Config,
+    contexts: Contexts,
+    roles: Vec<Role>,
+    stop: CancellationToken,
+) -> Result<Running, Fault> {
     health::record_metrics();
     // Somebody else in this process may have chosen a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let verifier = Verifier::new(&config)?;
+    let verifier = Verifier::new(&TokenSettings {
+        issuer: needed(config.jwt_issuer.as_ref(), "DAYBOOK_JWT_ISSUER")?,
+        audience: needed(config.jwt_audience.as_ref(), "DAYBOOK_JWT_AUDIENCE")?,
+        secret: config.jwt_secret.as_ref().map(Secret::reveal),
+        jwks_url: config.jwks_url.as_deref(),
+        jwks_refresh_seconds: config.jwks_refresh_seconds.get(),
+    })?;
     let pools = Pools::new(&config.database()?);
     let master = config.master()?;
     check::database(&pools, &config, &stop).await?;
@@ -82,14 +95,15 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         .map_err(Fault::io(format!("cannot listen on {}", config.listen)))?;
     let address = listener.local_addr().map_err(Fault::io("the address is unknown"))?;
 
-    let book = Book::new(pools.writer.clone(), master);
+    let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());
     let tail = Tail::new(pools.projector.clone(), book.vault().clone());
-    let posted = Posted::new(pools.projector.clone());
+    let posted = Posted::new(pools.projector.clone(), &contexts.tables().collect::<Vec<_>>());
     let mut tasks = JoinSet::new();
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
     let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
     let means = Means {
+        contexts: &contexts,
         pools: &pools,
         book: &book,
         tail: &tail,
@@ -102,19 +116,24 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
     };
     let workers = workers::start(&roles, means)?;
     let lost = workers.lost.clone();
+    let mut states = States::default();
+    for context in contexts.iter() {
+        (context.state)(&mut states);
+    }
     let app = App::new(Parts {
         principals: Principals::new(book.clone()),
         rates: Rates::new(config.rate_per_second),
         rebuilds: Rebuilds::default(),
         standing: health::Standing::default(),
-        fingerprints: fingerprints()?,
+        fingerprints: fingerprints(&contexts)?,
+        contexts: contexts.clone(),
         began: tail.end().await?,
         end: end.changes(),
         requests: Semaphore::new(REQUESTS_MAX),
         log_reads: Semaphore::new(LOG_READS_MAX),
         event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
-        under_way: UnderWay::default(),
-        waiting: Waiting::default(),
+        states,
+        openapi: OnceLock::new(),
         serves_api: roles.contains(&Role::Api),
         stop: stop.clone(),
         pools: pools.clone(),
@@ -135,32 +154,26 @@ pub async fn serve(config: Config, roles: Vec<Role>, stop: CancellationToken) ->
         );
         let (rates, until) = (app.clone(), drained.clone());
         tasks.spawn(async move { worker::keep("rates", &until, || rates.rates.sweep(until.clone())).await });
-        let (devices, until) = (app.clone(), drained.clone());
-        tasks.spawn(async move {
-            let follow = || {
-                let means = waiting::Means {
-                    pool: devices.pools.projector.clone(),
-                    posted: devices.posted.clone(),
-                    context: &projections::cloudwatcher::CONTEXT,
-                    end: devices.end.clone(),
-                };
-                waiting::follow(devices.waiting.clone(), means, until.clone())
+        for context in contexts.iter() {
+            let mut added = Tasks {
+                tasks: &mut tasks,
+                stop: &drained,
             };
-            worker::keep("devices that wait", &until, follow).await;
-        });
+            (context.tasks)(&app, &mut added);
+        }
     }
     info!(%address, ?roles, "daybook serves");
-    let done = tokio::spawn(run(listener, router(app, &roles), stop, drained, tasks, lost, pools));
+    let done = tokio::spawn(run(listener, router(app), stop, drained, tasks, lost, pools));
     Ok(Running { address, done })
 }
 
 /// What the tables of this program are told by, per context.
-fn fingerprints() -> Result<BTreeMap<&'static str, String>, Fault> {
-    let of = |context: &&'static projections::Context| {
+fn fingerprints(contexts: &Contexts) -> Result<BTreeMap<&'static str, String>, Fault> {
+    let of = |context: &'static projections::Context| {
         let fingerprint = context.fingerprint().map_err(Fault::Refused)?;
         Ok((context.name, fingerprint))
     };
-    projections::CONTEXTS.iter().map(of).collect()
+    contexts.tables().map(of).collect()
 }
 
 async fn run(

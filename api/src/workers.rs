@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use book::policy::{self, PolicyWorker, Reading};
 use book::pools::answered;
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
-use book::worker::{self, Beat, Status};
+use book::worker::{self, Beat};
 use book::{Book, BookError, Bus, End, Leases, Pools, Tail};
 use projections::generation::{Generation, State};
 use projections::rebuild::{self, RebuildError};
 use projections::{Context, Posted, Projector};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use http::Contexts;
+use http::crew::{Crew, RELAY, Workers};
+
 use crate::Fault;
-use crate::archive::{ArchiveWorker, Archiver};
 
 /// What a process does; one can do all, several can share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,29 +37,16 @@ pub enum Role {
     Reactor,
 }
 
-/// The relay's name among the workers, and that of the worker that archives.
-pub const RELAY: &str = "relay";
-pub const ARCHIVE: &str = "archive";
-
 /// Between attempts to prepare a context's tables, and between looks whose they are, in seconds.
 const PREPARE_SECONDS: u64 = 2;
 /// How long tables that another version made may stand still with events to post before this one makes
 /// them its own, in seconds. While one of that version works, its projector moves them.
 const ABANDONED_SECONDS: u64 = 8;
 
-/// How the workers of this process do, for health checks.
-#[derive(Debug)]
-pub struct Workers {
-    pub bus: Bus,
-    /// What each says of itself, by its name.
-    pub statuses: Vec<(String, watch::Receiver<Status>)>,
-    /// Tasks of the process that are gone although it serves.
-    pub lost: Arc<AtomicUsize>,
-}
-
 /// What the workers need.
 #[derive(Debug)]
 pub struct Means<'a> {
+    pub contexts: &'a Contexts,
     pub pools: &'a Pools,
     pub book: &'a Book,
     pub tail: &'a Tail,
@@ -79,6 +66,7 @@ pub struct Means<'a> {
 /// When a projector cannot be made, which is a defect of this program.
 pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
     let Means {
+        contexts,
         pools,
         book,
         tail,
@@ -120,7 +108,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         tasks.spawn(relay.run(stop.clone()));
     }
     if roles.contains(&Role::Projector) {
-        for &context in projections::CONTEXTS {
+        for context in contexts.tables() {
             let projector = Projector::new(context, pools.clone(), tail.clone(), bus.clone(), posted.clone())
                 .map_err(|error| Fault::Refused(error.to_string()))?;
             workers
@@ -131,8 +119,9 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         }
     }
     if roles.contains(&Role::Policy) {
-        let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), domain::POLICIES);
-        for &policy in domain::POLICIES {
+        let policies = contexts.decisions().policies();
+        let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), &policies);
+        for &policy in &policies {
             let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
             workers.statuses.push((name.clone(), beat.status()));
             let worker = PolicyWorker {
@@ -149,23 +138,27 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         let worker = TimerWorker {
             pool: pools.writer.clone(),
             book: book.clone(),
-            policies: domain::POLICIES,
+            policies,
         };
         let lock = timers::LOCK_NAME.to_owned();
         tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
     }
     if roles.contains(&Role::Reactor) {
-        let beat = Beat::default();
-        workers.statuses.push((ARCHIVE.to_owned(), beat.status()));
-        let archiver = Archiver::new(pools.projector.clone(), book.clone(), archive);
-        let lock = crate::archive::LOCK_NAME.to_owned();
-        tasks.spawn(worker::run(
-            ArchiveWorker { archiver },
-            lock,
-            leases,
-            beat,
-            stop.clone(),
-        ));
+        let mut crew = Crew {
+            pools,
+            book,
+            tail,
+            posted,
+            end,
+            archive,
+            leases: &leases,
+            statuses: &mut workers.statuses,
+            tasks,
+            stop,
+        };
+        for context in contexts.iter() {
+            (context.workers)(&mut crew);
+        }
     }
     Ok(workers)
 }

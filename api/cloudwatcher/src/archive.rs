@@ -7,6 +7,7 @@
 //! nothing leaves the tables that is not in a file. A command says at which event of its request the rows
 //! were read, so what changed meanwhile stays, and is archived by a later run.
 
+pub mod command;
 mod folder;
 mod select;
 
@@ -20,9 +21,9 @@ use book::pools::{answered, answered_within};
 use book::worker::{Beat, Work, pause};
 use book::{Book, BookError, Envelope, ExecuteError, Step};
 use chrono::{DateTime, Utc};
-use domain::SYSTEM;
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::{Command, DeviceRequest};
+use domain::SYSTEM;
 use domain::register::Register;
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -34,6 +35,8 @@ use uuid::Uuid;
 use folder::{Folder, Kept, Manifest, Member};
 use select::Cursor;
 
+/// The worker's name among the workers of a process.
+pub const WORKER: &str = "archive";
 /// The name of the lock under which the workers elect their leader.
 pub const LOCK_NAME: &str = "daybook archive";
 /// The name of the lock under which one of all processes archives at a time.

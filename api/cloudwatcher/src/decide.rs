@@ -7,8 +7,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use domain::Decider as _;
-use cloudwatcher::approval::Approval;
+use cloudwatcher::approval;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,8 +15,8 @@ use uuid::Uuid;
 
 use http::app::App;
 use http::auth::By;
-use http::command::headers::Asked;
-use http::command::{Sent, body, registry};
+use http::command::headers::CommandHeaders;
+use http::command::{Sent, body};
 use http::problem::{self, Problem};
 
 /// Decisions of one request.
@@ -71,8 +70,13 @@ pub async fn send(
     headers: HeaderMap,
     body: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
-    let asked = Asked::read(&headers)?;
-    if asked.if_match.is_some() {
+    let headers_of_all = CommandHeaders::read(&headers)?;
+    if headers_of_all.is_dry_run {
+        let detail =
+            "decisions about many orders take no Daybook-Dry-Run; send it with one decision, to the approval itself";
+        return Err(Problem::bad_value("Daybook-Dry-Run", detail));
+    }
+    if headers_of_all.if_match.is_some() {
         let detail = "decisions about many orders take no If-Match; each names the revision that it is about";
         return Err(Problem::bad_value("If-Match", detail));
     }
@@ -91,14 +95,14 @@ pub async fn send(
         ));
     }
     let outcomes: Vec<Value> = futures::stream::iter(decisions)
-        .map(|decision| one(&app, &by, &asked, peer, decision))
+        .map(|decision| one(&app, &by, &headers_of_all, peer, decision))
         .buffered(AT_ONCE)
         .collect()
         .await;
     Ok(Json(json!({ "outcomes": outcomes })).into_response())
 }
 
-async fn one(app: &App, by: &By, asked: &Asked, peer: SocketAddr, decision: Decision) -> Value {
+async fn one(app: &App, by: &By, headers: &CommandHeaders, peer: SocketAddr, decision: Decision) -> Value {
     let Decision {
         order_id,
         revision,
@@ -110,24 +114,19 @@ async fn one(app: &App, by: &By, asked: &Asked, peer: SocketAddr, decision: Deci
         fields["notes"] = notes.into();
     }
     let mut outcome = json!({ "order_id": order_id, "decision": decision.command() });
-    let answer = match registry::by_type(Approval::TYPE) {
-        Some(aggregate) => {
-            let sent = Sent {
-                aggregate,
-                stream: order_id,
-                addressed: Some(order_id),
-                command: decision.command(),
-                // Each decision is a command of its own, and a repeat of all is a repeat of each.
-                asked: Asked {
-                    key: asked.key.as_ref().map(|key| format!("{key}/{order_id}")),
-                    ..asked.clone()
-                },
-                peer,
-            };
-            sent.carry_out(app, by, fields).await
-        }
-        None => Err(Problem::internal(&"approvals are not served")),
+    let sent = Sent {
+        aggregate: &approval::AGGREGATE,
+        stream: order_id,
+        addressed: Some(order_id),
+        command: decision.command(),
+        // Each decision is a command of its own, and a repeat of all is a repeat of each.
+        headers: CommandHeaders {
+            key: headers.key.as_ref().map(|key| format!("{key}/{order_id}")),
+            ..headers.clone()
+        },
+        peer,
     };
+    let answer = sent.carry_out_fields(app, by, fields).await;
     match answer {
         Ok(answer) => {
             outcome["status"] = 200.into();

@@ -34,7 +34,7 @@ pub async fn list(
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     by.require(APPROVE)?;
-    let source = Source::of("cloudwatcher", "order_approvals")?;
+    let source = Source::of(&app.contexts, "cloudwatcher", "order_approvals")?;
     let limit = parameters
         .parse::<i64>("limit", "a number")?
         .unwrap_or(PAGE_ASKS)

@@ -1,11 +1,84 @@
 //! What context `cloudwatcher` serves beside its commands and tables: the queries that its document
-//! and its users name.
+//! and its users name, the requests of devices, its archives and its demo data.
 
+pub mod archive;
 pub mod decide;
+pub mod demo;
 pub mod inbox;
 pub mod offers;
+pub mod paths;
 pub mod queries;
 pub mod receive;
 pub mod response;
+pub mod roles;
 pub mod stock;
 pub mod waiting;
+
+use axum::routing::{get, post};
+use http::context::{Route, States};
+use http::crew::{Crew, Tasks};
+use http::{App, Context};
+
+use archive::{ArchiveWorker, Archiver};
+use receive::UnderWay;
+use waiting::Waiting;
+
+/// The context as it is served.
+pub static CONTEXT: Context = Context {
+    queries: queries::QUERIES,
+    routes,
+    paths: paths::add,
+    receivers: &[receive::RECEIVER],
+    state,
+    workers,
+    tasks,
+    roles: roles::GRANTS,
+    commands: &[archive::command::ARCHIVE],
+    demo: Some(&demo::DEMO),
+    ..Context::of(&cloudwatcher::CONTEXT, Some(&cloudwatcher_tables::CONTEXT))
+};
+
+fn routes() -> Vec<Route> {
+    vec![
+        Route::new("/v1/cloudwatcher/inventory/{id}/transfer", post(stock::transfer)),
+        Route::new(
+            "/v1/cloudwatcher/inventory/{id}/accept-reorder",
+            post(stock::accept_reorder),
+        ),
+        Route::new("/v1/cloudwatcher/approvals/inbox", get(inbox::list)),
+        Route::new("/v1/cloudwatcher/approvals/decide", post(decide::send)),
+        Route {
+            waits_seconds: response::WAIT_SECONDS_MAX,
+            ..Route::new("/v1/cloudwatcher/requests/{id}/response", get(response::wait))
+        },
+        Route::new("/v1/cloudwatcher/requests/{id}/response/stream", get(response::stream)),
+    ]
+}
+
+fn state(states: &mut States) {
+    states.insert(UnderWay::default());
+    states.insert(Waiting::default());
+}
+
+fn workers(crew: &mut Crew<'_>) {
+    let archiver = Archiver::new(crew.pools.projector.clone(), crew.book.clone(), crew.archive.clone());
+    crew.lead(archive::WORKER, archive::LOCK_NAME, ArchiveWorker { archiver });
+}
+
+fn tasks(app: &App, tasks: &mut Tasks<'_>) {
+    let app = app.clone();
+    tasks.keep("devices that wait", move |stop| {
+        let app = app.clone();
+        async move {
+            // There as soon as the state was added.
+            let Ok(waiting) = app.of::<Waiting>() else { return };
+            let means = waiting::Means {
+                pool: app.pools.projector.clone(),
+                posted: app.posted.clone(),
+                context: &cloudwatcher_tables::CONTEXT,
+                end: app.end.clone(),
+            };
+            waiting::follow(waiting.clone(), means, stop).await;
+        }
+    });
+}

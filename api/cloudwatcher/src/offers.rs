@@ -8,8 +8,7 @@ use uuid::Uuid;
 use super::queries::BEST_OFFERS;
 use http::app::App;
 use http::problem::Problem;
-use http::query::Source;
-use http::query::named::Asked;
+use http::query::named::Arguments;
 use http::query::read::{self, Plan};
 use http::query::sql::{self, Sight};
 use http::query::value::Value;
@@ -38,20 +37,21 @@ pub struct Offer {
 /// # Errors
 /// 503 when the database does not answer.
 pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uuid>) -> Result<Option<Offer>, Problem> {
-    let asked = Asked {
+    let arguments = Arguments {
         values: vec![Some(Value::Uuid(part_id)), variant_id.map(Value::Uuid)],
         hidden: Vec::new(),
         after: None,
         limit: 1,
     };
+    let context = &cloudwatcher_tables::CONTEXT;
     let sight = Sight {
         tenant,
+        context,
         departments: None,
         unmasked: true,
     };
-    let context = Source::of(BEST_OFFERS.table.context, BEST_OFFERS.table.name)?.context;
     let read = read::rows(app, context, tenant, None, Plan::OfStatement, move || {
-        sql::chosen(&BEST_OFFERS, &asked, &sight)
+        sql::chosen(&BEST_OFFERS, &arguments, &sight)
     })
     .await?;
     let Some(row) = read.rows.first() else { return Ok(None) };

@@ -4,10 +4,10 @@ mod response;
 
 use serde_json::{Value, json};
 
-use super::Paths;
-use super::parts::{answer, answers, in_path, in_query, parameter, uuid};
 use crate::decide::DECISIONS_MAX;
 use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
+use http::openapi::Paths;
+use http::openapi::parts::{answer, answers, in_path, in_query, parameter, uuid};
 
 pub fn add(paths: &mut Paths) {
     inbox(paths);

@@ -1,7 +1,6 @@
 //! The queries that the document names, and those that its tables suggest: each a declaration here and
 //! its SQL beside.
 
-use projections::Kind;
 use cloudwatcher_tables::approvals::OrderApprovalRow;
 use cloudwatcher_tables::departments::DepartmentRow;
 use cloudwatcher_tables::inventory::InventoryRow;
@@ -11,6 +10,7 @@ use cloudwatcher_tables::requests::RequestRow;
 use cloudwatcher_tables::roles::{RolePermissionRow, RoleRow};
 use cloudwatcher_tables::suppliers::{PartSupplierRow, SupplierRow};
 use cloudwatcher_tables::users::{UserRoleRow, UserRow};
+use projections::ColumnKind;
 use projections::row::Row;
 
 use http::query::named::{Beside, Named, Parameter, Place};
@@ -28,12 +28,12 @@ pub const QUERIES: &[&Named] = &[
 /// Where the row stands in the book: it decides between equals.
 const POSITION: Place = Place {
     sql: "t.position",
-    kind: Kind::Bigint,
+    kind: ColumnKind::Bigint,
 };
 /// The same among the rows that one event brought in.
 const PLACE: Place = Place {
     sql: "t.place",
-    kind: Kind::Integer,
+    kind: ColumnKind::Integer,
 };
 
 /// Pattern 1 of the document.
@@ -55,7 +55,7 @@ pub static PENDING_REQUESTS: Named = Named {
     order: &[
         Place {
             sql: "t.created_at",
-            kind: Kind::Timestamp,
+            kind: ColumnKind::Timestamp,
         },
         POSITION,
     ],
@@ -96,7 +96,7 @@ pub static REORDER: Named = Named {
     order: &[
         Place {
             sql: "t.quantity_available",
-            kind: Kind::Integer,
+            kind: ColumnKind::Integer,
         },
         POSITION,
     ],
@@ -146,12 +146,12 @@ pub static BEST_OFFERS: Named = Named {
     order: &[
         Place {
             sql: "not t.is_preferred",
-            kind: Kind::Boolean,
+            kind: ColumnKind::Boolean,
         },
         // More than the column can hold.
         Place {
             sql: "coalesce(t.supplier_cost, 100000000)",
-            kind: Kind::Decimal,
+            kind: ColumnKind::Decimal,
         },
         POSITION,
     ],
@@ -199,16 +199,16 @@ pub static APPROVAL_CHAIN: Named = Named {
     order: &[
         Place {
             sql: "t.revision",
-            kind: Kind::Integer,
+            kind: ColumnKind::Integer,
         },
         Place {
             sql: "t.approval_level",
-            kind: Kind::Integer,
+            kind: ColumnKind::Integer,
         },
         // A level that was escalated or reassigned has several asks.
         Place {
             sql: "t.created_at",
-            kind: Kind::Timestamp,
+            kind: ColumnKind::Timestamp,
         },
         POSITION,
     ],
@@ -233,13 +233,13 @@ pub static SUBTREE: Named = Named {
         Beside::Computed {
             name: "depth",
             sql: "below.depth",
-            kind: Kind::Integer,
+            kind: ColumnKind::Integer,
             doc: "How far below the department that was asked for; that one itself is at 0.",
         },
         Beside::Computed {
             name: "path",
             sql: "to_json(below.path)",
-            kind: Kind::Json,
+            kind: ColumnKind::Json,
             doc: "The ids from the department that was asked for down to this one.",
         },
     ],
@@ -247,11 +247,11 @@ pub static SUBTREE: Named = Named {
     order: &[
         Place {
             sql: "below.depth",
-            kind: Kind::Integer,
+            kind: ColumnKind::Integer,
         },
         Place {
             sql: "t.name",
-            kind: Kind::Text,
+            kind: ColumnKind::Text,
         },
         POSITION,
     ],
@@ -292,7 +292,7 @@ pub static EFFECTIVE_PERMISSIONS: Named = Named {
     order: &[
         Place {
             sql: "t.permission",
-            kind: Kind::Text,
+            kind: ColumnKind::Text,
         },
         POSITION,
         PLACE,

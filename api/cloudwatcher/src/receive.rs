@@ -17,43 +17,37 @@ use cloudwatcher::request::identity::Window;
 use cloudwatcher::request::{Command, DeviceRequest, NewRequest, Refusal};
 use domain::register::Register;
 use domain::{Decider as _, Refuse as _, canonical};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use http::app::App;
-use http::auth::By;
-use http::command::Sent;
+use http::command::{Received, Receiver, Sent};
 use http::problem::{self, Problem};
 
 /// How long a repeat waits for the first sending, which is under way, in seconds.
 const UNDER_WAY_SECONDS_MAX: u64 = 2;
 
-/// Whether this command is received here.
-#[must_use]
-pub(crate) fn concerns(sent: &Sent<'_>) -> bool {
-    sent.aggregate.aggregate_type == DeviceRequest::TYPE && sent.command == DeviceRequest::CREATES
-}
+/// How requests are received.
+pub const RECEIVER: Receiver = Receiver {
+    aggregate_type: DeviceRequest::TYPE,
+    command: DeviceRequest::CREATES,
+    carry_out: |received| Box::pin(carry_out(received)),
+    stream: |received| Box::pin(stream(received)),
+};
 
 /// Receives a request, or answers a repeat of one.
 ///
 /// # Errors
 /// [`Problem`]; 409 when its identity was used for a request that says something else, or while the first
 /// sending of it is under way.
-pub(crate) async fn carry_out(sent: &Sent<'_>, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
-    // Read as any command is, so that what is wrong with a body is told in the same words.
-    sent.step(None, &fields)?;
-    let new: NewRequest = serde_json::from_value(fields.clone()).map_err(|error| Problem::internal(&error))?;
-    let envelope = sent.envelope(by, &fields);
-    let receiving = Receiving {
-        app,
-        sent,
-        payload_hash: canonical::hash(&new.payload),
-        new,
-        envelope,
-    };
-    receiving.answer().await
+async fn carry_out(received: Received<'_>) -> Result<Answer, Problem> {
+    Receiving::of(received)?.answer().await
+}
+
+async fn stream(received: Received<'_>) -> Result<Uuid, Problem> {
+    let receiving = Receiving::of(received)?;
+    Ok(receiving.stream(receiving.window_minutes().await?))
 }
 
 /// One sending of a request.
@@ -65,7 +59,20 @@ struct Receiving<'a> {
     envelope: Envelope,
 }
 
-impl Receiving<'_> {
+impl<'a> Receiving<'a> {
+    fn of(received: Received<'a>) -> Result<Self, Problem> {
+        let Some(Command::Receive(new)) = received.command.typed::<DeviceRequest>() else {
+            return Err(Problem::internal(&"only requests are received"));
+        };
+        Ok(Self {
+            app: received.app,
+            sent: received.sent,
+            payload_hash: canonical::hash(&new.payload),
+            new: new.clone(),
+            envelope: received.envelope,
+        })
+    }
+
     async fn answer(&self) -> Result<Answer, Problem> {
         let minutes = self.window_minutes().await?;
         let stream = self.stream(minutes);
@@ -157,12 +164,12 @@ impl Receiving<'_> {
     async fn execute(&self, stream: Uuid, envelope: Envelope) -> Result<Result<Answer, ExecuteError>, Problem> {
         let tenant = envelope.tenant;
         let turn = loop {
-            match self.app.under_way.begin((tenant, stream)) {
+            match self.app.of::<UnderWay>()?.begin((tenant, stream)) {
                 Turn::Ours(turn) => break turn,
                 Turn::After(first) => settled(first).await?,
             }
         };
-        let step = Step::of::<DeviceRequest>(stream, self.sent.asked.if_match, Command::Receive(self.new.clone()));
+        let step = Step::of::<DeviceRequest>(stream, self.sent.headers.if_match, Command::Receive(self.new.clone()));
         let book = self.app.book.clone();
         // A task of its own: the turn lasts as long as the command, not as long as the client listens.
         let executing = tokio::spawn(async move {

@@ -195,7 +195,7 @@ async fn begun(
     if !waits {
         return Ok((look(app, by, request, after).await?.0, None));
     }
-    let source = Source::of("cloudwatcher", "responses")?;
+    let source = Source::of(&app.contexts, "cloudwatcher", "responses")?;
     let position = *app.end.borrow();
     // What lags longer shows later what was in the book already: that is to be told as well.
     let timeout = Duration::from_secs(POSTED_SECONDS);
@@ -204,7 +204,10 @@ async fn begun(
     let wait = match found {
         Found::Response(_) => None,
         // From what the tables showed on, so that nothing is missed between the two.
-        Found::Open(_) => Some(app.waiting.begin(by.bearer, request, position.min(posted))?),
+        Found::Open(_) => Some(
+            app.of::<super::waiting::Waiting>()?
+                .begin(by.bearer, request, position.min(posted))?,
+        ),
     };
     Ok((found, wait))
 }
@@ -226,7 +229,7 @@ async fn next(app: &App, by: &By, request: Uuid, wait: &mut Wait, until: Instant
 /// Looks at the tables, posted up to `after`, and says up to where they are; at the book for a request that
 /// they do not have yet, or not any more.
 async fn look(app: &App, by: &By, request: Uuid, after: Option<i64>) -> Result<(Found, i64), Problem> {
-    let context = Source::of("cloudwatcher", "responses")?.context;
+    let context = Source::of(&app.contexts, "cloudwatcher", "responses")?.context;
     let query = move || {
         let mut arguments = PgArguments::default();
         let bound = arguments.add(request);

@@ -4,18 +4,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
-use book::Answer;
-use domain::Decider as _;
+use axum::response::Response;
 use cloudwatcher::approval_policy::ApprovalPolicy;
-use cloudwatcher::inventory::{Inventory, Source, StockKey};
-use cloudwatcher::order::Order;
+use cloudwatcher::inventory::{self, Inventory, Source, StockKey};
+use cloudwatcher::order::{self, Order};
 use cloudwatcher::part_supplier::PartSupplier;
+use domain::Decider as _;
 use domain::register::Register;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -25,10 +23,10 @@ use uuid::Uuid;
 use super::offers;
 use http::app::App;
 use http::auth::By;
-use http::command::headers::Asked;
-use http::command::joint::{Accepted, Joint, Part};
-use http::command::{body, registry};
-use http::extract::{self, POSITION, Path};
+use http::command::headers::CommandHeaders;
+use http::command::joint::{Joint, Outcome, Part};
+use http::command::{answer, body};
+use http::extract::{self, Path};
 use http::problem::Problem;
 
 /// What `transfer` takes.
@@ -94,12 +92,14 @@ pub async fn transfer(
     let into = json!({
         "transfer_id": transfer_id, "from": from, "to": to, "quantity": quantity, "source": source,
     });
-    let parts = [
-        Part::of(Inventory::TYPE, joint.stream, "transfer-out", out)?,
-        Part::of(Inventory::TYPE, to.stream(by.tenant), "transfer-in", into)?,
+    let parts = vec![
+        of_stock(joint.stream, "transfer-out", out),
+        of_stock(to.stream(by.tenant), "transfer-in", into),
     ];
-    let answer = joint.carry_out(&app, &by, &parts).await?;
-    Ok(accepted(&answer))
+    Ok(match joint.carry_out(&app, &by, parts).await? {
+        Outcome::Accepted(accepted) => answer::all_accepted(&accepted),
+        Outcome::Rehearsed(response) => response,
+    })
 }
 
 /// Follows an open suggestion to reorder: drafts a purchase order with the best offer, and counts what it
@@ -123,11 +123,14 @@ pub async fn accept_reorder(
         Some(parts) => parts,
         // No such suggestion is open. Either this repeats what was accepted before, which its receipt
         // answers, or the decision says what is wrong.
-        None => vec![accepting(joint.stream, order_id, &wanted, 1, Uuid::nil())?],
+        None => vec![accepting(joint.stream, order_id, &wanted, 1, Uuid::nil())],
     };
-    let answer = joint.carry_out(&app, &by, &parts).await?;
-    let mut response = accepted(&answer);
-    let order = answer
+    let accepted = match joint.carry_out(&app, &by, parts).await? {
+        Outcome::Accepted(accepted) => accepted,
+        Outcome::Rehearsed(response) => return Ok(response),
+    };
+    let mut response = answer::all_accepted(&accepted);
+    let order = accepted
         .streams
         .iter()
         .find(|stream| stream.aggregate_type == Order::TYPE);
@@ -182,22 +185,30 @@ async fn drafted(
         }],
     });
     Ok(Some(vec![
-        Part::of(Order::TYPE, order_id, "draft", draft)?,
-        accepting(inventory_id, order_id, wanted, quantity, offer.id)?,
+        Part {
+            aggregate: &order::AGGREGATE,
+            stream: order_id,
+            command: "draft",
+            fields: draft,
+        },
+        accepting(inventory_id, order_id, wanted, quantity, offer.id),
     ]))
 }
 
-fn accepting(
-    inventory_id: Uuid,
-    order_id: Uuid,
-    wanted: &Acceptance,
-    quantity: i32,
-    offer: Uuid,
-) -> Result<Part, Problem> {
+fn accepting(inventory_id: Uuid, order_id: Uuid, wanted: &Acceptance, quantity: i32, offer: Uuid) -> Part {
     let fields = json!({
         "suggestion_id": wanted.suggestion_id, "order_id": order_id, "quantity": quantity, "part_supplier_id": offer,
     });
-    Part::of(Inventory::TYPE, inventory_id, "accept-reorder", fields)
+    of_stock(inventory_id, "accept-reorder", fields)
+}
+
+fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Part {
+    Part {
+        aggregate: &inventory::AGGREGATE,
+        stream,
+        command,
+        fields,
+    }
 }
 
 /// What the order is to say of an offer. Whether it is for this part, and its supplier in use, the
@@ -294,28 +305,19 @@ fn asked<T: for<'de> Deserialize<'de>>(
     peer: SocketAddr,
 ) -> Result<(Joint<'static>, T), Problem> {
     let stream = extract::uuid("id", id)?;
-    let asked = Asked::read(headers)?;
+    let command_headers = CommandHeaders::read(headers)?;
     let fields: Value = body::fields(headers, body)?;
     let wanted = serde_path_to_error::deserialize(fields.clone()).map_err(|unparsed| {
         let path = unparsed.path().to_string();
         Problem::bad_value(&path, unparsed.inner().to_string())
     })?;
-    let aggregate = registry::by_type(Inventory::TYPE).ok_or_else(|| Problem::internal(&"stock is not served"))?;
     let joint = Joint {
-        aggregate,
+        aggregate: &inventory::AGGREGATE,
         stream,
         word,
         fields,
-        asked,
+        headers: command_headers,
         peer,
     };
     Ok((joint, wanted))
-}
-
-fn accepted(answer: &Answer) -> Response {
-    let mut response = Json(Accepted::from(answer)).into_response();
-    response
-        .headers_mut()
-        .insert(POSITION, HeaderValue::from(answer.position));
-    response
 }

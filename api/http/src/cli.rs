@@ -1,11 +1,13 @@
-//! Subcommands of `daybook` that a context brings.
+//! The command line: what its commands work with, and those that contexts bring.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use book::{Book, Pools, Tail};
 use clap::ArgMatches;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 use uuid::Uuid;
 
 use crate::{Contexts, Fault};
@@ -21,8 +23,6 @@ pub struct Opened {
     pub tenant: Uuid,
     /// The folder of archives.
     pub archive: PathBuf,
-    /// Cancelled by SIGTERM and Ctrl-C.
-    pub stop: CancellationToken,
 }
 
 /// A subcommand.
@@ -38,4 +38,37 @@ impl std::fmt::Debug for Subcommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Subcommand").field(&self.name).finish()
     }
+}
+
+/// Writes a line to standard output; the log goes to standard error.
+///
+/// # Errors
+/// When nobody reads it.
+pub fn say(line: &str) -> Result<(), Fault> {
+    writeln!(std::io::stdout().lock(), "{line}").map_err(Fault::io("standard output is closed"))
+}
+
+/// Cancels `stop` at SIGTERM or Ctrl-C, and ends the process at the second.
+///
+/// # Errors
+/// When signals cannot be received.
+pub fn stop_on_signal(stop: CancellationToken) -> Result<(), Fault> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Fault::io("signals cannot be received"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::io("signals cannot be received"))?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+        info!("stopping; requests under way may end");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Asked twice: whoever asks does not want to wait.
+        std::process::exit(130);
+    });
+    Ok(())
 }

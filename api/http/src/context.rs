@@ -133,7 +133,9 @@ impl Contexts {
         let decisions: Vec<_> = contexts.iter().map(|context| context.decisions).collect();
         let decisions = domain::Contexts::new(&decisions)?;
         let kinds = decisions.aggregates();
-        let commands = kinds.map(|kind| (kind.aggregate_type, commands::bodies(kind))).collect();
+        let commands = kinds
+            .map(|kind| (kind.aggregate_type, commands::bodies(kind)))
+            .collect();
         Ok(Self(Arc::new(Inner {
             contexts: contexts.to_vec(),
             decisions,

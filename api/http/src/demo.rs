@@ -21,6 +21,9 @@ use uuid::Uuid;
 use crate::cli::Opened;
 use crate::{Contexts, Fault, roles};
 
+/// Streams that a story writes at one time.
+pub const AT_ONCE: usize = 16;
+
 /// The demo data of a context.
 #[derive(Debug, Clone, Copy)]
 pub struct Demo {
@@ -161,13 +164,7 @@ impl<'a> Story<'a> {
 
     /// Gives commands as one: all are carried out or none. `name` tells the whole from others. Whether they were
     /// carried out, now or before; not when the same was told otherwise on another day.
-    pub async fn give_all(
-        &self,
-        by: Uuid,
-        at: DateTime<Utc>,
-        name: &str,
-        parts: Vec<Piece>,
-    ) -> Result<bool, Fault> {
+    pub async fn give_all(&self, by: Uuid, at: DateTime<Utc>, name: &str, parts: Vec<Piece>) -> Result<bool, Fault> {
         if parts.is_empty() {
             return Ok(true);
         }
@@ -178,7 +175,8 @@ impl<'a> Story<'a> {
             let (url, command) = (part.url, part.command);
             hash.update(part.stream);
             hash.update(canonical::text(&part.body));
-            let parsed = self.served(url)?
+            let parsed = self
+                .served(url)?
                 .parse(command, part.body)
                 .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
             steps.push(Step::new(part.stream, None, parsed));

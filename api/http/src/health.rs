@@ -17,8 +17,8 @@ use sqlx::Row as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::problem::{self, Problem};
 use crate::crew::RELAY;
+use crate::problem::{self, Problem};
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
 const SILENCE_SECONDS_MAX: u64 = 65;

@@ -50,14 +50,17 @@ pub fn standard(contexts: &Contexts) -> Vec<Standard> {
     let mut roles = vec![admin()];
     for context in contexts.iter() {
         for grants in context.roles {
-            let index = roles.iter().position(|role| role.name == grants.role).unwrap_or_else(|| {
-                roles.push(Standard {
-                    name: grants.role,
-                    description: grants.description,
-                    permissions: Vec::new(),
+            let index = roles
+                .iter()
+                .position(|role| role.name == grants.role)
+                .unwrap_or_else(|| {
+                    roles.push(Standard {
+                        name: grants.role,
+                        description: grants.description,
+                        permissions: Vec::new(),
+                    });
+                    roles.len() - 1
                 });
-                roles.len() - 1
-            });
             let tables = context.tables.filter(|_| grants.reads);
             let reads = tables.into_iter().flat_map(|tables| tables.tables);
             let reads = reads.map(|projection| crate::query::may_read(projection.table()));
@@ -138,7 +141,11 @@ pub async fn define(
 
 /// How a role is that was defined before; none when it was not.
 async fn standing(book: &Book, tenant: Uuid, role: &Standard) -> Result<Option<Outcome>, Fault> {
-    let found = book.fresh::<Role>(tenant, &[id(tenant, role.name)]).await?.pop().flatten();
+    let found = book
+        .fresh::<Role>(tenant, &[id(tenant, role.name)])
+        .await?
+        .pop()
+        .flatten();
     let Some(found) = found else { return Ok(None) };
     if !found.is_active() {
         return Ok(Some(Outcome::Retired));

@@ -19,9 +19,9 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::By;
 use crate::command::body::BODY_BYTES_MAX;
+use crate::context::{Contexts, Route};
 use crate::extract::{Parameters, Path};
 use crate::problem::{self, Problem};
-use crate::context::{Contexts, Route};
 use crate::{admin, audit, command, health, openapi, query};
 
 /// Requests under way at one time; event streams count only until they begin.
@@ -42,15 +42,18 @@ pub fn router(app: App) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics));
     if app.serves_api {
-        let (patient, brief): (Vec<Route>, Vec<Route>) =
-            routes(&app.contexts).into_iter().partition(|route| route.waits_seconds > 0);
+        let (patient, brief): (Vec<Route>, Vec<Route>) = routes(&app.contexts)
+            .into_iter()
+            .partition(|route| route.waits_seconds > 0);
         let added = |router: Router<App>, route: Route| router.route(route.path, route.methods);
         let brief = brief.into_iter().fold(openapi::docs(), added);
         router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
         for route in patient {
             let seconds = route.waits_seconds + REQUEST_SECONDS_MAX;
             let waiting = added(Router::new(), route);
-            router = router.merge(waiting.layer(middleware::from_fn(move |request, next| patiently(seconds, request, next))));
+            router = router.merge(waiting.layer(middleware::from_fn(move |request, next| {
+                patiently(seconds, request, next)
+            })));
         }
     }
     router

@@ -7,7 +7,9 @@ use domain::Recorded;
 use uuid::Uuid;
 
 use super::{opened, say};
-use crate::audit::view::{Sight, masked, shown};
+use http::Contexts;
+use http::audit::view::{Sight, masked, shown};
+
 use crate::{Config, Fault};
 
 const PAGE_EVENTS: i64 = 1_000;
@@ -42,8 +44,8 @@ pub struct Events {
 }
 
 impl Events {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
-        let opened = opened(config).await?;
+    pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
+        let opened = opened(config, contexts).await?;
         let mut position = match self.after {
             Some(position) => position,
             None if self.follow => opened.tail.end().await?,
@@ -68,7 +70,7 @@ impl Events {
             for recorded in page {
                 position = recorded.position;
                 if self.wants(&recorded) {
-                    say(&self.line(recorded)?)?;
+                    say(&self.line(recorded, contexts)?)?;
                 }
             }
             if read == 0 && !self.follow {
@@ -94,14 +96,15 @@ impl Events {
             && self.only_tenant.is_none_or(|wanted| wanted == recorded.tenant_id)
     }
 
-    fn line(&self, recorded: Recorded<String>) -> Result<String, Fault> {
+    fn line(&self, recorded: Recorded<String>, contexts: &Contexts) -> Result<String, Fault> {
         let sight = Sight {
             personal: self.personal,
+            contexts: contexts.decisions().clone(),
         };
         if self.json {
-            return serde_json::to_string(&shown(recorded, sight)).map_err(|error| Fault::Refused(error.to_string()));
+            return serde_json::to_string(&shown(recorded, &sight)).map_err(|error| Fault::Refused(error.to_string()));
         }
-        let recorded = masked(recorded, sight);
+        let recorded = masked(recorded, &sight);
         let reason = recorded
             .metadata
             .reason

@@ -5,6 +5,8 @@ use clap::Args;
 use domain::Policy;
 
 use super::{opened, say};
+use http::Contexts;
+
 use crate::{Config, Fault};
 
 #[derive(Debug, Args)]
@@ -15,10 +17,10 @@ pub struct Policies {
 }
 
 impl Policies {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
-        let opened = opened(config).await?;
+    pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
+        let opened = opened(config, contexts).await?;
         if let Some(name) = &self.retry {
-            let policy = named(name)?;
+            let policy = named(contexts, name)?;
             let again = missed::retry(&opened.pools.writer, &opened.book, &opened.tail, policy, None).await?;
             say(&format!("{again} made good"))?;
         }
@@ -34,7 +36,7 @@ impl Policies {
                 progress.timers,
                 progress.kinds.join(", ")
             ))?;
-            if let Some(unread) = unread(&progress) {
+            if let Some(unread) = unread(contexts, &progress) {
                 say(&format!(
                     "  reads {} in a newer version, which has to lead",
                     unread.join(", ")
@@ -49,8 +51,8 @@ impl Policies {
 }
 
 /// The kinds of streams that this program does not read for the policy, though another version does.
-fn unread(progress: &missed::Progress) -> Option<Vec<&str>> {
-    let policy = named(&progress.policy).ok()?;
+fn unread<'a>(contexts: &Contexts, progress: &'a missed::Progress) -> Option<Vec<&'a str>> {
+    let policy = named(contexts, &progress.policy).ok()?;
     let kinds = progress.kinds.iter().map(String::as_str);
     let unread: Vec<&str> = kinds.filter(|kind| !policy.reads().contains(kind)).collect();
     Some(unread).filter(|unread| !unread.is_empty())
@@ -60,8 +62,8 @@ fn unread(progress: &missed::Progress) -> Option<Vec<&str>> {
 ///
 /// # Errors
 /// When there is none; lists those there are.
-pub fn named(name: &str) -> Result<&'static dyn Policy, Fault> {
-    let known = || domain::POLICIES.iter().copied();
+pub fn named(contexts: &Contexts, name: &str) -> Result<&'static dyn Policy, Fault> {
+    let known = || contexts.decisions().policies().into_iter();
     known().find(|policy| policy.name() == name).ok_or_else(|| {
         let names: Vec<&str> = known().map(Policy::name).collect();
         Fault::Refused(format!("there is no policy {name}; there are: {}", names.join(", ")))

@@ -8,7 +8,9 @@ use projections::Context;
 use projections::rebuild::{self, Progress, RebuildError, Report};
 
 use super::{opened, say};
-use crate::rebuilds::phase;
+use http::Contexts;
+use http::rebuilds::phase;
+
 use crate::{Config, Fault};
 
 #[derive(Debug, Args)]
@@ -28,14 +30,14 @@ pub struct Rebuild {
 }
 
 impl Rebuild {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
-        let contexts: Vec<&'static Context> = match &self.context {
-            Some(name) => vec![named(name)?],
-            None => projections::CONTEXTS.to_vec(),
+    pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
+        let wanted: Vec<&'static Context> = match &self.context {
+            Some(name) => vec![named(contexts, name)?],
+            None => contexts.tables().collect(),
         };
-        let opened = opened(config).await?;
+        let opened = opened(config, contexts).await?;
         let mut differing = Vec::new();
-        for context in contexts {
+        for context in wanted {
             if self.rollback {
                 let generation = rebuild::rollback(&opened.pools, &opened.tail, context)
                     .await
@@ -96,9 +98,9 @@ impl Rebuild {
     }
 }
 
-pub fn named(name: &str) -> Result<&'static Context, Fault> {
-    projections::context(name).ok_or_else(|| {
-        let names: Vec<_> = projections::CONTEXTS.iter().map(|context| context.name).collect();
+pub fn named(contexts: &Contexts, name: &str) -> Result<&'static Context, Fault> {
+    contexts.tables_of(name).ok_or_else(|| {
+        let names: Vec<_> = contexts.tables().map(|context| context.name).collect();
         Fault::Refused(format!("there is no context {name}; there are {}", names.join(", ")))
     })
 }

@@ -3,18 +3,20 @@
 use clap::Args;
 
 use super::{opened, say};
-use crate::roles::{self, Outcome, STANDARD};
+use http::Contexts;
+use http::roles::{self, Outcome};
+
 use crate::{Config, Fault};
 
 #[derive(Debug, Args)]
 pub struct Roles {}
 
 impl Roles {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
-        let opened = opened(config).await?;
-        for role in STANDARD {
-            let outcome = roles::define(&opened.book, config.tenant, role, None).await?;
-            let (name, id) = (role.name, role.id(config.tenant));
+    pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
+        let opened = opened(config, contexts).await?;
+        for role in roles::standard(contexts) {
+            let outcome = roles::define(&opened.book, config.tenant, &role, None).await?;
+            let (name, id) = (role.name, roles::id(config.tenant, role.name));
             say(&match outcome {
                 Outcome::Defined => format!("{name}: defined as {id}"),
                 Outcome::WasThere { without } if without.is_empty() => format!("{name}: {id} is there"),

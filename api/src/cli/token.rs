@@ -6,9 +6,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{opened, say};
-use crate::auth::token::SECRET_BYTES_MIN;
 use crate::config::needed;
-use crate::{Config, Fault, demo};
+use http::auth::token::SECRET_BYTES_MIN;
+use http::{Contexts, demo};
+
+use crate::{Config, Fault};
 
 /// How long a token may be good.
 const HOURS_MAX: u32 = 24 * 366;
@@ -37,7 +39,7 @@ struct Claims<'a> {
 }
 
 impl Token {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
+    pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
         let secret = needed(config.jwt_secret.as_ref(), "DAYBOOK_JWT_SECRET")?;
         if secret.reveal().len() < SECRET_BYTES_MIN {
             return Err(Fault::setting(format!(
@@ -48,8 +50,8 @@ impl Token {
         let user = match self.user {
             Some(user) => user,
             None => {
-                let opened = opened(config).await?;
-                demo::administrator(&opened.book, &opened.tail, tenant).await?
+                let opened = opened(config, contexts).await?;
+                demo::administrator(contexts, &opened.book, &opened.tail, tenant).await?
             }
         };
         let now = chrono::Utc::now().timestamp();

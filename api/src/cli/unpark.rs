@@ -6,21 +6,23 @@ use uuid::Uuid;
 
 use super::rebuild::named;
 use super::{opened, say};
+use http::Contexts;
+
 use crate::{Config, Fault};
 
 #[derive(Debug, Args)]
 pub struct Unpark {
     /// The context whose streams are parked
     context: String,
-    /// One stream, such as `cloudwatcher.order/0190...`; all without
+    /// One stream, such as `context.aggregate/0190...`; all without
     stream: Option<String>,
 }
 
 impl Unpark {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
-        let context = named(&self.context)?;
+    pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
+        let context = named(contexts, &self.context)?;
         let stream = self.stream.as_deref().map(parsed).transpose()?;
-        let opened = opened(config).await?;
+        let opened = opened(config, contexts).await?;
         for parked in park::parked(&opened.pools.projector, context).await? {
             let position = parked.position;
             say(&format!(
@@ -48,5 +50,5 @@ fn parsed(text: &str) -> Result<(String, Uuid), Fault> {
     let known = text
         .split_once('/')
         .and_then(|(aggregate_type, id)| Some((aggregate_type.to_owned(), id.parse().ok()?)));
-    known.ok_or_else(|| Fault::Refused(format!("{text} is no stream; write cloudwatcher.order/<uuid>")))
+    known.ok_or_else(|| Fault::Refused(format!("{text} is no stream; write context.aggregate/<uuid>")))
 }

@@ -1,8 +1,8 @@
 //! Which requests are to leave the tables, and their rows.
 
 use chrono::{DateTime, Utc};
-use domain::Decider as _;
 use cloudwatcher::request::DeviceRequest;
+use domain::Decider as _;
 use futures::TryStreamExt as _;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgPool, Row as _};

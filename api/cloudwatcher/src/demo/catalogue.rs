@@ -8,11 +8,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::company::Company;
-use super::{AT_ONCE, Demo, enter};
 use http::Fault;
+use http::demo::{AT_ONCE, Story, enter};
 
 const SUPPLIERS: u32 = 50;
-/// A currency's minor unit is 1/100 in the demo.
+/// A currency's minor unit is 1/100 in the story.
 const CENTS: u32 = 2;
 
 const PLACES: [&str; 10] = [
@@ -49,17 +49,17 @@ pub(crate) struct Offer {
 }
 
 pub(crate) async fn stock(
-    demo: &Demo<'_>,
+    story: &Story<'_>,
     company: &Company,
     parts: u32,
     at: DateTime<Utc>,
 ) -> Result<Vec<Offer>, Fault> {
-    let suppliers: Vec<_> = (0..SUPPLIERS).map(|n| supplier(demo, company.admin, n, at)).collect();
+    let suppliers: Vec<_> = (0..SUPPLIERS).map(|n| supplier(story, company.admin, n, at)).collect();
     futures::stream::iter(suppliers)
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<()>>()
         .await?;
-    let parts: Vec<_> = (0..parts).map(|n| part(demo, company.admin, n, at)).collect();
+    let parts: Vec<_> = (0..parts).map(|n| part(story, company.admin, n, at)).collect();
     let mut offers: Vec<(u32, Vec<Offer>)> = futures::stream::iter(parts)
         .buffer_unordered(AT_ONCE)
         .try_collect()
@@ -69,8 +69,8 @@ pub(crate) async fn stock(
     Ok(offers.into_iter().flat_map(|(_, offers)| offers).collect())
 }
 
-async fn supplier(demo: &Demo<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Result<(), Fault> {
-    let mut chance = demo.chance(&format!("supplier/{n}"));
+async fn supplier(story: &Story<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Result<(), Fault> {
+    let mut chance = story.chance(&format!("supplier/{n}"));
     let name = format!(
         "{} {}",
         PLACES[n as usize % PLACES.len()],
@@ -82,47 +82,52 @@ async fn supplier(demo: &Demo<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Re
         "website": format!("https://{mailbox}.example"),
         "lead_time_days": 2 + chance.next_u32() % 20, "is_preferred": n.is_multiple_of(7),
     });
-    let stream = demo.id(&format!("supplier/{n}"));
-    demo.give(enter(admin, at, "cloudwatcher/suppliers", stream, entry))
+    let stream = story.id(&format!("supplier/{n}"));
+    story
+        .give(enter(admin, at, "cloudwatcher/suppliers", stream, entry))
         .await?;
     Ok(())
 }
 
 /// A part with up to two variants and one or two offers.
-async fn part(demo: &Demo<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Result<(u32, Vec<Offer>), Fault> {
-    let mut chance = demo.chance(&format!("part/{n}"));
+async fn part(story: &Story<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Result<(u32, Vec<Offer>), Fault> {
+    let mut chance = story.chance(&format!("part/{n}"));
     let (thing, category, unit) = THINGS[n as usize % THINGS.len()];
-    let stream = demo.id(&format!("part/{n}"));
+    let stream = story.id(&format!("part/{n}"));
     // Not all on the first day.
     let at = at + TimeDelta::minutes(i64::from(n));
     let entry = json!({
         "part_code": format!("{}-{:04}", &category[..3].to_uppercase(), n), "name": format!("{thing} {n}"),
         "category": category, "unit_of_measure": unit,
     });
-    demo.give(enter(admin, at, "cloudwatcher/parts", stream, entry)).await?;
+    story
+        .give(enter(admin, at, "cloudwatcher/parts", stream, entry))
+        .await?;
     let price = Decimal::new(50 + i64::from(chance.next_u32() % 30_000), CENTS);
     let mut variant = None;
     if n.is_multiple_of(4) {
         let (code, name) = VARIANTS[chance.next_u32() as usize % VARIANTS.len()];
-        let id = demo.id(&format!("variant/{n}"));
+        let id = story.id(&format!("variant/{n}"));
         let entry = json!({
             "part_id": stream, "variant_code": code, "variant_name": name, "attributes": { "size": code },
             "cost_per_unit": price, "retail_price": price * Decimal::TWO,
         });
-        demo.give(enter(admin, at, "cloudwatcher/part-variants", id, entry))
+        story
+            .give(enter(admin, at, "cloudwatcher/part-variants", id, entry))
             .await?;
         variant = Some(id);
     }
     let mut offers = Vec::new();
     for nth in 0..1 + n % 2 {
-        let supplier = demo.id(&format!("supplier/{}", (n + nth * 17) % SUPPLIERS));
+        let supplier = story.id(&format!("supplier/{}", (n + nth * 17) % SUPPLIERS));
         let price = price + Decimal::new(i64::from(nth) * 25, CENTS);
         let entry = json!({
             "part_id": stream, "variant_id": variant, "supplier_id": supplier, "supplier_cost": price,
             "sku": format!("{n:05}-{nth}"), "lead_time_days": 2 + chance.next_u32() % 20, "is_preferred": nth == 0,
         });
-        let id = demo.id(&format!("offer/{n}/{nth}"));
-        demo.give(enter(admin, at, "cloudwatcher/part-suppliers", id, entry))
+        let id = story.id(&format!("offer/{n}/{nth}"));
+        story
+            .give(enter(admin, at, "cloudwatcher/part-suppliers", id, entry))
             .await?;
         offers.push(Offer {
             part: stream,

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Demo, Given, Person, enter};
-use http::{Fault, roles};
+use http::demo::{Act, Person, Story, enter};
+use http::{Contexts, Fault, roles};
 
 /// Departments: name, what it is for, the one above, who manages it.
 const DEPARTMENTS: [(&str, &str, Option<&str>, &str); 6] = [
@@ -53,68 +53,55 @@ pub(crate) struct Buyer {
     pub approvers: Vec<Uuid>,
 }
 
-/// Makes the administrator and their role; the first thing that happens in a tenant.
-pub(crate) async fn administrator(demo: &Demo<'_>) -> Result<Uuid, Fault> {
-    let at = Utc::now();
-    roles::define(demo.book, demo.tenant, &roles::ADMIN, None).await?;
-    let ada = Person {
-        id: demo.id("user/admin"),
-        email: "ada@daybook.example".to_owned(),
-        name: "Ada Admin",
-        role: roles::ADMIN.id(demo.tenant),
-        department: None,
-    };
-    demo.hire(&ada, at).await?;
-    Ok(ada.id)
-}
-
-pub(crate) async fn found(demo: &Demo<'_>, at: DateTime<Utc>) -> Result<Company, Fault> {
-    let admin = administrator(demo).await?;
-    for role in roles::STANDARD {
-        roles::define(demo.book, demo.tenant, role, Some(at)).await?;
+pub(crate) async fn found(story: &Story<'_>, contexts: &Contexts, at: DateTime<Utc>) -> Result<Company, Fault> {
+    let admin = story.administrator().await?;
+    for role in roles::standard(contexts) {
+        roles::define(story.book, story.tenant, &role, Some(at)).await?;
     }
     // A department's manager must be there first, and a member's department, too.
     for (short, name, role, _) in PEOPLE {
         let person = Person {
-            id: demo.id(&format!("user/{short}")),
+            id: story.id(&format!("user/{short}")),
             email: format!("{}@daybook.example", name.to_lowercase().replace(' ', ".")),
             name,
-            role: roles::id(demo.tenant, role),
+            role: roles::id(story.tenant, role),
             department: None,
         };
-        demo.hire(&person, at).await?;
+        story.hire(&person, at).await?;
     }
     for (name, description, parent, manager) in DEPARTMENTS {
         let department = json!({
             "name": name, "description": description,
-            "parent_id": parent.map(|parent| demo.id(&format!("department/{parent}"))),
-            "manager_id": demo.id(&format!("user/{manager}")),
+            "parent_id": parent.map(|parent| story.id(&format!("department/{parent}"))),
+            "manager_id": story.id(&format!("user/{manager}")),
         });
-        let stream = demo.id(&format!("department/{name}"));
-        demo.give(enter(admin, at, "identity/departments", stream, department))
+        let stream = story.id(&format!("department/{name}"));
+        story
+            .give(enter(admin, at, "identity/departments", stream, department))
             .await?;
     }
     for (short, _, _, department) in PEOPLE {
         let Some(department) = department else { continue };
-        demo.give(Given {
-            by: admin,
-            at,
-            url: "identity/users",
-            stream: demo.id(&format!("user/{short}")),
-            command: "join-department",
-            body: json!({ "department_id": demo.id(&format!("department/{department}")) }),
-            nth: 0,
-            reason: None,
-        })
-        .await?;
+        story
+            .give(Act {
+                by: admin,
+                at,
+                url: "identity/users",
+                stream: story.id(&format!("user/{short}")),
+                command: "join-department",
+                body: json!({ "department_id": story.id(&format!("department/{department}")) }),
+                nth: 0,
+                reason: None,
+            })
+            .await?;
     }
     Ok(Company {
         admin,
-        buyers: buyers(demo),
+        buyers: buyers(story),
     })
 }
 
-fn buyers(demo: &Demo<'_>) -> Vec<Buyer> {
+fn buyers(story: &Story<'_>) -> Vec<Buyer> {
     let above = |name: &str| DEPARTMENTS.iter().find(|department| department.0 == name);
     let technicians = PEOPLE.iter().filter(|person| person.2 == "technician");
     technicians
@@ -122,10 +109,10 @@ fn buyers(demo: &Demo<'_>) -> Vec<Buyer> {
             let department = (*department)?;
             let up = std::iter::successors(above(department), |department| department.2.and_then(above));
             Some(Buyer {
-                user: demo.id(&format!("user/{short}")),
-                department: demo.id(&format!("department/{department}")),
+                user: story.id(&format!("user/{short}")),
+                department: story.id(&format!("department/{department}")),
                 approvers: up
-                    .map(|department| demo.id(&format!("user/{}", department.3)))
+                    .map(|department| story.id(&format!("user/{}", department.3)))
                     .collect(),
             })
         })

@@ -7,9 +7,10 @@ use rand_chacha::rand_core::RngCore as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Plan;
 use super::company::Company;
-use super::{AT_ONCE, Demo, Part, Plan};
 use http::Fault;
+use http::demo::{AT_ONCE, Piece, Story};
 
 /// Requests that are told as one command, which takes them in on the same minute.
 pub(crate) const BATCH_REQUESTS: u32 = 100;
@@ -18,9 +19,9 @@ const TRUCKS: u32 = 80;
 const MINUTES: u32 = 85 * 24 * 60;
 const TYPES: [&str; 4] = ["get_parts", "update_inventory", "report_fault", "request_service"];
 
-pub(crate) async fn send(demo: &Demo<'_>, company: &Company, plan: &Plan) -> Result<(), Fault> {
+pub(crate) async fn send(story: &Story<'_>, company: &Company, plan: &Plan) -> Result<(), Fault> {
     let batches: Vec<_> = (0..plan.requests.div_ceil(BATCH_REQUESTS))
-        .map(|n| batch(demo, company, n, plan))
+        .map(|n| batch(story, company, n, plan))
         .collect();
     futures::stream::iter(batches)
         .buffer_unordered(AT_ONCE)
@@ -29,8 +30,8 @@ pub(crate) async fn send(demo: &Demo<'_>, company: &Company, plan: &Plan) -> Res
     Ok(())
 }
 
-async fn batch(demo: &Demo<'_>, company: &Company, n: u32, plan: &Plan) -> Result<(), Fault> {
-    let mut chance = demo.chance(&format!("requests/{n}"));
+async fn batch(story: &Story<'_>, company: &Company, n: u32, plan: &Plan) -> Result<(), Fault> {
+    let mut chance = story.chance(&format!("requests/{n}"));
     let batches = plan.requests.div_ceil(BATCH_REQUESTS);
     // Spread evenly, so that the newest are of the last hours and still open.
     let ago = u64::from(MINUTES) * u64::from(batches - n - 1) / u64::from(batches) + 60;
@@ -40,7 +41,7 @@ async fn batch(demo: &Demo<'_>, company: &Company, n: u32, plan: &Plan) -> Resul
     for nth in (n * BATCH_REQUESTS)..((n + 1) * BATCH_REQUESTS).min(plan.requests) {
         let device_id = format!("truck-{:03}", 1 + chance.next_u32() % TRUCKS);
         let request_key = format!("demo-{nth}");
-        let stream = DeviceRequest::keyed(demo.tenant, &device_id, &request_key);
+        let stream = DeviceRequest::keyed(story.tenant, &device_id, &request_key);
         let request = json!({
             "device_id": device_id, "request_type": TYPES[chance.next_u32() as usize % TYPES.len()],
             "request_key": request_key,
@@ -64,17 +65,18 @@ async fn batch(demo: &Demo<'_>, company: &Company, n: u32, plan: &Plan) -> Resul
         }
     }
     let keeper = company.buyers[n as usize % company.buyers.len()].user;
-    let is_told = demo.give_all(keeper, at, &format!("requests/{n}"), received).await?;
+    let is_told = story.give_all(keeper, at, &format!("requests/{n}"), received).await?;
     if is_told {
         let answered_at = at + TimeDelta::minutes(2);
-        demo.give_all(keeper, answered_at, &format!("responses/{n}"), answered)
+        story
+            .give_all(keeper, answered_at, &format!("responses/{n}"), answered)
             .await?;
     }
     Ok(())
 }
 
-fn part(stream: Uuid, command: &'static str, body: Value) -> Part {
-    Part {
+fn part(stream: Uuid, command: &'static str, body: Value) -> Piece {
+    Piece {
         url: "cloudwatcher/requests",
         stream,
         command,

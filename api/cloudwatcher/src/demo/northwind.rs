@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{AT_ONCE, Demo, Given, OnProgress, Person, company, enter};
-use http::Fault;
+use http::demo::{AT_ONCE, Act, OnProgress, Person, Story, enter};
+use http::{Contexts, Fault};
 
 /// What an employee may do; a manager besides.
 const EMPLOYEE: &[&str] = &[
@@ -159,13 +159,14 @@ fn rows<R: DeserializeOwned>(folder: &Path, file: &str) -> Result<Vec<R>, Fault>
 /// # Errors
 /// What the book fails with, or a command that is refused though its effect is not there.
 pub async fn load(
+    contexts: &Contexts,
     book: &Book,
     tail: &Tail,
     tenant: Uuid,
     files: &Files,
     on_progress: OnProgress<'_>,
 ) -> Result<(), Fault> {
-    let demo = Demo::new(book, tail, tenant, 0, on_progress);
+    let story = Story::new(contexts, book, tail, tenant, 0, on_progress);
     let began = files
         .orders
         .iter()
@@ -174,8 +175,8 @@ pub async fn load(
         .unwrap_or_else(Utc::now)
         - TimeDelta::days(1);
     let northwind = Northwind {
-        admin: company::administrator(&demo).await?,
-        demo: &demo,
+        admin: story.administrator().await?,
+        story: &story,
         files,
         began,
     };
@@ -190,7 +191,7 @@ pub async fn load(
 }
 
 struct Northwind<'a> {
-    demo: &'a Demo<'a>,
+    story: &'a Story<'a>,
     files: &'a Files,
     admin: Uuid,
     began: DateTime<Utc>,
@@ -198,12 +199,12 @@ struct Northwind<'a> {
 
 impl Northwind<'_> {
     fn id(&self, kind: &str, n: u32) -> Uuid {
-        self.demo.id(&format!("{kind}/{n}"))
+        self.story.id(&format!("{kind}/{n}"))
     }
 
     /// One department per manager, below that of the manager's own manager.
     async fn people(&self) -> Result<(), Fault> {
-        let (demo, admin, at) = (self.demo, self.admin, self.began);
+        let (story, admin, at) = (self.story, self.admin, self.began);
         for (name, permissions) in [
             ("employee", EMPLOYEE.to_vec()),
             ("manager", [EMPLOYEE, MANAGER].concat()),
@@ -213,7 +214,7 @@ impl Northwind<'_> {
                 admin,
                 at,
                 "identity/roles",
-                demo.id(&format!("role/{name}")),
+                story.id(&format!("role/{name}")),
                 "define",
                 body,
             )
@@ -231,13 +232,14 @@ impl Northwind<'_> {
                 id: self.id("employee", employee.id),
                 email: format!("{first}.{last}@northwind.example").to_lowercase(),
                 name: &format!("{first} {last}"),
-                role: demo.id(&format!("role/{role}")),
+                role: story.id(&format!("role/{role}")),
                 department: None,
             };
-            demo.hire(&person, at).await?;
+            story.hire(&person, at).await?;
         }
         let board = json!({ "name": "Northwind Traders", "manager_id": admin });
-        demo.give(enter(admin, at, "identity/departments", self.department(None), board))
+        story
+            .give(enter(admin, at, "identity/departments", self.department(None), board))
             .await?;
         // Whoever reports to nobody comes first, so that a department's parent is there before it.
         let mut above = vec![None];
@@ -256,7 +258,8 @@ impl Northwind<'_> {
                     "manager_id": self.id("employee", manager.id),
                 });
                 let stream = self.department(Some(manager.id));
-                demo.give(enter(admin, at, "identity/departments", stream, department))
+                story
+                    .give(enter(admin, at, "identity/departments", stream, department))
                     .await?;
                 above.push(Some(manager.id));
             }
@@ -270,10 +273,10 @@ impl Northwind<'_> {
         // Two managers are too few for more than one level.
         let policy = json!({ "currencies": [{ "currency": "USD", "thresholds": ["0"] }] });
         use domain::Decider as _;
-        let stream = domain::register::Register::<cloudwatcher::approval_policy::ApprovalPolicy>::only_stream(
-            demo.tenant,
-        );
-        demo.give(enter(admin, at, "cloudwatcher/approval-policies", stream, policy))
+        let stream =
+            domain::register::Register::<cloudwatcher::approval_policy::ApprovalPolicy>::only_stream(story.tenant);
+        story
+            .give(enter(admin, at, "cloudwatcher/approval-policies", stream, policy))
             .await?;
         Ok(())
     }
@@ -284,11 +287,12 @@ impl Northwind<'_> {
     }
 
     async fn catalogue(&self) -> Result<(), Fault> {
-        let (demo, admin, at) = (self.demo, self.admin, self.began);
+        let (story, admin, at) = (self.story, self.admin, self.began);
         for supplier in &self.files.suppliers {
             let entry = json!({ "name": supplier.company_name, "contact_phone": present(&supplier.phone) });
             let stream = self.id("supplier", supplier.id);
-            demo.give(enter(admin, at, "cloudwatcher/suppliers", stream, entry))
+            story
+                .give(enter(admin, at, "cloudwatcher/suppliers", stream, entry))
                 .await?;
         }
         for product in &self.files.products {
@@ -303,13 +307,14 @@ impl Northwind<'_> {
                 "description": present(&product.quantity_per_unit),
             });
             let part = self.id("part", product.id);
-            demo.give(enter(admin, at, "cloudwatcher/parts", part, entry)).await?;
+            story.give(enter(admin, at, "cloudwatcher/parts", part, entry)).await?;
             let offer = json!({
                 "part_id": part, "supplier_id": self.id("supplier", product.supplier_id),
                 "supplier_cost": product.unit_price.round_dp(2),
             });
             let stream = self.id("offer", product.id);
-            demo.give(enter(admin, at, "cloudwatcher/part-suppliers", stream, offer))
+            story
+                .give(enter(admin, at, "cloudwatcher/part-suppliers", stream, offer))
                 .await?;
         }
         Ok(())
@@ -383,11 +388,10 @@ impl Northwind<'_> {
     /// Every line of the order, in full.
     async fn received(&self, stream: Uuid) -> Result<Vec<Value>, Fault> {
         use cloudwatcher::order::Order;
-        let order = self.demo.book.state::<Order>(self.demo.tenant, stream).await?;
+        let order = self.story.book.state::<Order>(self.story.tenant, stream).await?;
         let content = order.as_deref().and_then(Order::content);
         let items = content.map(|content| content.items.as_slice()).unwrap_or_default();
-        let line =
-            |item: &cloudwatcher::order::Item| json!({ "item_id": item.item_id, "quantity": item.quantity });
+        let line = |item: &cloudwatcher::order::Item| json!({ "item_id": item.item_id, "quantity": item.quantity });
         Ok(items.iter().map(line).collect())
     }
 
@@ -417,7 +421,7 @@ impl Northwind<'_> {
         command: &str,
         body: Value,
     ) -> Result<Option<Answer>, Fault> {
-        let given = Given {
+        let given = Act {
             by,
             at,
             url,
@@ -427,7 +431,7 @@ impl Northwind<'_> {
             nth: 0,
             reason: None,
         };
-        self.demo.give(given).await
+        self.story.give(given).await
     }
 }
 

@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::catalogue::Offer;
 use super::company::{Buyer, Company};
-use super::{AT_ONCE, Demo, Given, HISTORY_DAYS, Plan, stock};
+use super::{HISTORY_DAYS, Plan, stock};
 use http::Fault;
+use http::demo::{AT_ONCE, Act, Story};
 
-/// How an order's story ends.
+/// How an order's life ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Draft,
@@ -55,26 +56,27 @@ const ENDS: [End; 20] = [
 /// Every so many of the orders that wait was forgotten: its deadline has passed.
 const FORGOTTEN_EVERY: u32 = 5;
 
-pub(crate) async fn write(demo: &Demo<'_>, company: &Company, offers: &[Offer], plan: &Plan) -> Result<(), Fault> {
+pub(crate) async fn write(story: &Story<'_>, company: &Company, offers: &[Offer], plan: &Plan) -> Result<(), Fault> {
     let orders: Vec<_> = (0..plan.orders)
         .map(|n| {
-            let mut chance = demo.chance(&format!("order/{n}"));
+            let mut chance = story.chance(&format!("order/{n}"));
             let end = ENDS[n as usize % ENDS.len()];
             let buyers = u32::try_from(company.buyers.len()).unwrap_or(u32::MAX);
             let of = chance.next_u32() % buyers;
             // A location's keeper is the buyer whose number it has, going round.
             let rounds = plan.locations / buyers;
-            let location = (n.is_multiple_of(2) && rounds > 0).then(|| stock::location(demo, of + n % rounds * buyers));
-            let story = Story {
-                demo,
+            let location =
+                (n.is_multiple_of(2) && rounds > 0).then(|| stock::location(story, of + n % rounds * buyers));
+            let life = Life {
+                story,
                 buyer: &company.buyers[of as usize],
                 n,
                 location,
-                stream: demo.id(&format!("order/{n}")),
+                stream: story.id(&format!("order/{n}")),
                 at: begin(&mut chance, end, n, plan.until),
                 until: plan.until,
             };
-            story.tell(chance, end, offers)
+            life.tell(chance, end, offers)
         })
         .collect();
     futures::stream::iter(orders)
@@ -104,8 +106,8 @@ fn begin(chance: &mut ChaCha8Rng, end: End, n: u32, until: DateTime<Utc>) -> Dat
     until - TimeDelta::minutes(ago)
 }
 
-struct Story<'a> {
-    demo: &'a Demo<'a>,
+struct Life<'a> {
+    story: &'a Story<'a>,
     buyer: &'a Buyer,
     n: u32,
     /// Where the goods go, of every other order.
@@ -116,7 +118,7 @@ struct Story<'a> {
     until: DateTime<Utc>,
 }
 
-impl Story<'_> {
+impl Life<'_> {
     async fn tell(mut self, mut chance: ChaCha8Rng, end: End, offers: &[Offer]) -> Result<(), Fault> {
         let items = items(&mut chance, offers);
         let total: Decimal = items
@@ -128,7 +130,7 @@ impl Story<'_> {
             .filter(|&&threshold| total >= Decimal::from(threshold))
             .count();
         let is_new = self.draft(&items).await?.is_some();
-        // Told on another day, or by another version: its story may have been another one.
+        // Told on another day, or by another version: its life may have been another one.
         if !is_new || end == End::Draft {
             return Ok(());
         }
@@ -213,7 +215,7 @@ impl Story<'_> {
     /// The items as the order knows them, in the order in which they were drafted.
     async fn item_ids(&self) -> Result<Vec<Uuid>, Fault> {
         use cloudwatcher::order::Order;
-        let order = self.demo.book.state::<Order>(self.demo.tenant, self.stream).await?;
+        let order = self.story.book.state::<Order>(self.story.tenant, self.stream).await?;
         let content = order.as_deref().and_then(Order::content);
         Ok(content.map_or_else(Vec::new, |content| {
             content.items.iter().map(|item| item.item_id).collect()
@@ -225,8 +227,8 @@ impl Story<'_> {
     }
 
     async fn give(&self, by: Uuid, command: &str, body: Value, reason: Option<&str>) -> Result<Option<Answer>, Fault> {
-        self.demo
-            .give(Given {
+        self.story
+            .give(Act {
                 by,
                 at: self.at,
                 url: "cloudwatcher/orders",
@@ -240,8 +242,8 @@ impl Story<'_> {
     }
 
     async fn decide(&self, by: Uuid, nth: u32, command: &str, body: Value) -> Result<(), Fault> {
-        self.demo
-            .give(Given {
+        self.story
+            .give(Act {
                 by,
                 at: self.at,
                 url: "cloudwatcher/approvals",

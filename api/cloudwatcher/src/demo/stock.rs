@@ -6,10 +6,11 @@ use rand_chacha::rand_core::RngCore as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Plan;
 use super::catalogue::Offer;
 use super::company::Company;
-use super::{AT_ONCE, Demo, Part, Plan, enter};
 use http::Fault;
+use http::demo::{AT_ONCE, Piece, Story, enter};
 
 /// Kinds of places, with what they are called.
 const PLACES: [(&str, &str); 4] = [
@@ -25,13 +26,13 @@ const ROUND_DAYS: i64 = 60;
 /// Something that can lie somewhere: a part, or a variant of it.
 type Thing = (Uuid, Option<Uuid>);
 
-/// A location of the demo, by its number.
-pub(crate) fn location(demo: &Demo<'_>, n: u32) -> Uuid {
-    demo.id(&format!("location/{n}"))
+/// A location of the story, by its number.
+pub(crate) fn location(story: &Story<'_>, n: u32) -> Uuid {
+    story.id(&format!("location/{n}"))
 }
 
 pub(crate) async fn fill(
-    demo: &Demo<'_>,
+    story: &Story<'_>,
     company: &Company,
     offers: &[Offer],
     plan: &Plan,
@@ -42,7 +43,7 @@ pub(crate) async fn fill(
     let each = plan.stock.checked_div(plan.locations).unwrap_or_default() as usize;
     let things = &things;
     let locations: Vec<_> = (0..plan.locations)
-        .map(|n| furnish(demo, company, n, things, each.min(things.len()), began))
+        .map(|n| furnish(story, company, n, things, each.min(things.len()), began))
         .collect();
     futures::stream::iter(locations)
         .buffer_unordered(AT_ONCE)
@@ -53,22 +54,23 @@ pub(crate) async fn fill(
 
 /// One location with its stock: each round is one command, which is carried out as a whole.
 async fn furnish(
-    demo: &Demo<'_>,
+    story: &Story<'_>,
     company: &Company,
     n: u32,
     things: &[Thing],
     each: usize,
     began: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let mut chance = demo.chance(&format!("location/{n}"));
+    let mut chance = story.chance(&format!("location/{n}"));
     let keeper = &company.buyers[n as usize % company.buyers.len()];
     let (kind, word) = PLACES[n as usize % PLACES.len()];
-    let stream = location(demo, n);
+    let stream = location(story, n);
     let entry = json!({
         "name": format!("{word} {}", n + 1), "dept_id": keeper.department, "location_type": kind,
         "address": format!("Harbour Road {}", n + 1),
     });
-    demo.give(enter(company.admin, began, "cloudwatcher/locations", stream, entry))
+    story
+        .give(enter(company.admin, began, "cloudwatcher/locations", stream, entry))
         .await?;
 
     let mut opened = Vec::with_capacity(each * 2);
@@ -80,7 +82,7 @@ async fn furnish(
             variant_id,
             location_id: stream,
         };
-        let id = stock.stream(demo.tenant);
+        let id = stock.stream(story.tenant);
         let quantity = 20 + i32::try_from(chance.next_u32() % 200).unwrap_or(0);
         let point = 10 + chance.next_u32() % 20;
         // First goods, which open the record, then the point, so that nothing is suggested on the first day.
@@ -89,7 +91,10 @@ async fn furnish(
         opened.push(part(id, "set-reorder", reorder));
         left.push((id, quantity));
     }
-    if !demo.give_all(keeper.user, began, &format!("stock/{n}"), opened).await? {
+    if !story
+        .give_all(keeper.user, began, &format!("stock/{n}"), opened)
+        .await?
+    {
         // There since another day, with another history.
         return Ok(());
     }
@@ -105,14 +110,15 @@ async fn furnish(
             let consume = json!({ "quantity": quantity, "notes": "repairs" });
             used.push(part(*id, "consume", consume));
         }
-        demo.give_all(keeper.user, at, &format!("used/{n}/{round}"), used)
+        story
+            .give_all(keeper.user, at, &format!("used/{n}/{round}"), used)
             .await?;
     }
     Ok(())
 }
 
-fn part(stream: Uuid, command: &'static str, body: Value) -> Part {
-    Part {
+fn part(stream: Uuid, command: &'static str, body: Value) -> Piece {
+    Piece {
         url: "cloudwatcher/inventory",
         stream,
         command,

@@ -8,8 +8,8 @@ use domain::Recorded;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::context::Contexts;
 use crate::auth::Principal;
+use crate::context::Contexts;
 use crate::problem::Problem;
 
 /// Events shown at once, unless asked otherwise and at most.

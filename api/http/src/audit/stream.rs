@@ -90,7 +90,9 @@ pub async fn state(
             let recorded = masked(recorded, &sight);
             let event = aggregate.decode(&recorded.stored());
             let event = event.map_err(|error| Problem::internal(&error))?;
-            state = event.evolved(state).ok_or_else(|| Problem::internal(&"an event of another kind"))?;
+            state = event
+                .evolved(state)
+                .ok_or_else(|| Problem::internal(&"an event of another kind"))?;
         }
     }
     let state = aggregate.state(&state).map_err(|error| Problem::internal(&error))?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use book::Book;
-use identity::department::{Department, LEVELS_MAX};
 use domain::register::Register;
+use identity::department::{Department, LEVELS_MAX};
 use uuid::Uuid;
 
 use super::changes::Changes;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use book::Book;
 use book::execute::StreamAnswer;
 use domain::Decider as _;
+use domain::register::Register;
 use identity::department::Department;
 use identity::role::Role;
 use identity::user::User;
-use domain::register::Register;
 use uuid::Uuid;
 
 use super::changes::Changes;

@@ -100,7 +100,13 @@ pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>) -> Response {
     let body = Would {
         dry_run: true,
         streams: rehearsed.streams,
-        events: sight.map(|sight| rehearsed.events.into_iter().map(|recorded| event(sight, recorded)).collect()),
+        events: sight.map(|sight| {
+            rehearsed
+                .events
+                .into_iter()
+                .map(|recorded| event(sight, recorded))
+                .collect()
+        }),
     };
     let mut response = (StatusCode::OK, Json(body)).into_response();
     response

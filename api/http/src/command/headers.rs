@@ -37,7 +37,10 @@ impl CommandHeaders {
                 .map(reason)
                 .transpose()?
                 .filter(|reason| !reason.is_empty()),
-            is_dry_run: only(headers, &DAYBOOK_DRY_RUN)?.map(truth).transpose()?.unwrap_or(false),
+            is_dry_run: only(headers, &DAYBOOK_DRY_RUN)?
+                .map(truth)
+                .transpose()?
+                .unwrap_or(false),
             // A trace context that breaks the rules is to be ignored, says W3C.
             traceparent: only(headers, &TRACEPARENT).ok().flatten().and_then(traceparent),
         })
@@ -163,7 +166,10 @@ mod tests {
     #[test]
     fn an_etag_and_a_bare_number_both_match() {
         for value in [&b"\"7\""[..], b"7", b" 7 "] {
-            assert_eq!(CommandHeaders::read(&with(header::IF_MATCH, value)).unwrap().if_match, Some(7));
+            assert_eq!(
+                CommandHeaders::read(&with(header::IF_MATCH, value)).unwrap().if_match,
+                Some(7)
+            );
         }
         for value in ["*", "W/\"7\"", "-1", "+1", "\"7", "", "7, 8", "99999999999999999999"] {
             assert!(
@@ -175,7 +181,12 @@ mod tests {
 
     #[test]
     fn a_reason_is_utf8_or_percent_encoded_utf8() {
-        let read = |value: &[u8]| CommandHeaders::read(&with(DAYBOOK_REASON, value)).unwrap().reason.unwrap();
+        let read = |value: &[u8]| {
+            CommandHeaders::read(&with(DAYBOOK_REASON, value))
+                .unwrap()
+                .reason
+                .unwrap()
+        };
         assert_eq!(read("zu teuer für uns".as_bytes()), "zu teuer für uns");
         assert_eq!(read(b"zu teuer f%C3%BCr uns"), "zu teuer für uns");
         assert_eq!(read(b"100% sure, 5%x"), "100% sure, 5%x");
@@ -202,7 +213,11 @@ mod tests {
     #[test]
     fn a_bad_trace_context_is_ignored() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let read = |value: &str| CommandHeaders::read(&with(TRACEPARENT, value.as_bytes())).unwrap().traceparent;
+        let read = |value: &str| {
+            CommandHeaders::read(&with(TRACEPARENT, value.as_bytes()))
+                .unwrap()
+                .traceparent
+        };
         assert_eq!(read(good).as_deref(), Some(good));
         for bad in [
             "",

@@ -67,7 +67,10 @@ impl Joint<'_> {
             let steps = self.steps(app, by, &commands).await?;
             let rehearsed = app.book.rehearse(envelope, steps).await;
             let rehearsed = rehearsed.map_err(|error| whole.told(error))?;
-            return Ok(Outcome::Rehearsed(answer::would(rehearsed, audit::sight(app, by).ok().as_ref())));
+            return Ok(Outcome::Rehearsed(answer::would(
+                rehearsed,
+                audit::sight(app, by).ok().as_ref(),
+            )));
         }
         let answer = self.execute(app, by, &whole, &envelope, &commands).await?;
         Ok(Outcome::Accepted(answer))

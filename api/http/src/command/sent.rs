@@ -144,13 +144,7 @@ impl Sent<'_> {
         }
     }
 
-    async fn execute(
-        &self,
-        app: &App,
-        by: &By,
-        envelope: &Envelope,
-        command: &AnyCommand,
-    ) -> Result<Answer, Problem> {
+    async fn execute(&self, app: &App, by: &By, envelope: &Envelope, command: &AnyCommand) -> Result<Answer, Problem> {
         let mut tried = 1;
         loop {
             let mut step = Step::new(self.stream, self.headers.if_match, command.clone());

@@ -99,7 +99,11 @@ fn tree(paths: &mut Paths) {
 fn streams(paths: &mut Paths) {
     let named = || {
         vec![
-            in_path("context", "The context, as its URLs name it.", json!({ "type": "string" })),
+            in_path(
+                "context",
+                "The context, as its URLs name it.",
+                json!({ "type": "string" }),
+            ),
             in_path("aggregate", "The aggregate's own word.", json!({ "type": "string" })),
             in_path("id", "The stream.", uuid()),
         ]
@@ -152,7 +156,13 @@ fn streams(paths: &mut Paths) {
 }
 
 fn admin(paths: &mut Paths) {
-    let context = || json!([in_path("context", "A context that has tables.", json!({ "type": "string" }))]);
+    let context = || {
+        json!([in_path(
+            "context",
+            "A context that has tables.",
+            json!({ "type": "string" })
+        )])
+    };
     let rebuild = json!({ "type": "object", "description": "state (running, done, failed), phase, position, target, seconds, report." });
     paths.add(
         "/v1/admin/rebuild/{context}",

@@ -284,7 +284,12 @@ pub fn operators(column: &Column) -> Vec<&'static str> {
         ColumnKind::Json => vec!["cs.{json}"],
         ColumnKind::Boolean | ColumnKind::Inet => vec!["eq.", "neq.", "in.(..)"],
         ColumnKind::Text => vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)", "like."],
-        ColumnKind::Uuid | ColumnKind::Integer | ColumnKind::Bigint | ColumnKind::Decimal | ColumnKind::Timestamp | ColumnKind::Date => {
+        ColumnKind::Uuid
+        | ColumnKind::Integer
+        | ColumnKind::Bigint
+        | ColumnKind::Decimal
+        | ColumnKind::Timestamp
+        | ColumnKind::Date => {
             vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)"]
         }
     };

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use futures::future::BoxFuture;
 use projections::table::{Column, Scope, Table};
-use projections::{Context, PostError, context, history};
+use projections::{Context, PostError, history};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

@@ -145,14 +145,21 @@ fn select(table: &'static Table, columns: &[&'static Column], compared: &[(Colum
 /// What is selected, up to `from`: the cells as JSON text, and the place in the order as texts.
 fn head(table: &'static Table, cells: &[String], compared: &[(ColumnKind, String)], sight: &Sight) -> Sql {
     let mut sql = QueryBuilder::new("");
-    if let Some(departments) = sight.departments.as_ref().filter(|_| belongs_to_department(sight.context, table)) {
+    if let Some(departments) = sight
+        .departments
+        .as_ref()
+        .filter(|_| belongs_to_department(sight.context, table))
+    {
         sql.push("with recursive visible(id) as (select unnest(")
             .push_bind(departments.clone());
         sql.push("::uuid[])");
         // A context whose tables do not say which department lies under which shows one's own ones.
         if let Some(tree) = sight.context.departments {
             let (id, parent) = (named("d", tree.id), named("d", tree.parent));
-            let below = format!(" union select {id} from {} d join visible v on {parent} = v.id", source(tree.table));
+            let below = format!(
+                " union select {id} from {} d join visible v on {parent} = v.id",
+                source(tree.table)
+            );
             sql.push(below);
         }
         sql.push(") ");
@@ -177,7 +184,7 @@ fn belongs_to_department(context: &Context, table: &'static Table) -> bool {
         Scope::Through { parent, .. } => {
             let parent = context.table(parent);
             parent.is_none_or(|parent| belongs_to_department(context, parent))
-        },
+        }
     }
 }
 
@@ -276,7 +283,12 @@ fn shown(kind: ColumnKind, name: &str) -> String {
         ColumnKind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
         // As text, an address would come with the bits of its network.
         ColumnKind::Inet => format!("abbrev({name})"),
-        ColumnKind::Uuid | ColumnKind::Text | ColumnKind::Integer | ColumnKind::Bigint | ColumnKind::Boolean | ColumnKind::Json => name.to_owned(),
+        ColumnKind::Uuid
+        | ColumnKind::Text
+        | ColumnKind::Integer
+        | ColumnKind::Bigint
+        | ColumnKind::Boolean
+        | ColumnKind::Json => name.to_owned(),
     }
 }
 

@@ -170,13 +170,21 @@ mod tests {
                 &["0190a3c4-7f00-7000-8000-1234567890ab"],
                 &["", "x", "0190a3c4", "0190a3c4-7f00-7000-8000-1234567890ag"],
             ),
-            (ColumnKind::Text, &["", "a", "ü%_", "'; drop table orders; --"], &["a\0b"]),
+            (
+                ColumnKind::Text,
+                &["", "a", "ü%_", "'; drop table orders; --"],
+                &["a\0b"],
+            ),
             (
                 ColumnKind::Integer,
                 &["0", "-2147483648", "2147483647"],
                 &["", "1.5", "2147483648", "0x1", "1e3", "NaN"],
             ),
-            (ColumnKind::Bigint, &["9223372036854775807"], &["9223372036854775808", "one"]),
+            (
+                ColumnKind::Bigint,
+                &["9223372036854775807"],
+                &["9223372036854775808", "one"],
+            ),
             (ColumnKind::Boolean, &["true", "false"], &["1", "TRUE", "yes", ""]),
             (
                 ColumnKind::Decimal,

@@ -1,26 +1,35 @@
 //! `daybook archive [--dry-run]`
 
-use clap::Args;
+use clap::{ArgMatches, Args, FromArgMatches};
 use tokio_util::sync::CancellationToken;
 
-use super::{opened, say, stop_on_signal};
-use crate::archive::{ArchiveError, Archiver};
-use http::{Config, Fault};
+use futures::FutureExt as _;
+use http::Fault;
+use http::cli::{Opened, Subcommand, say, stop_on_signal};
 
+use super::{ArchiveError, Archiver};
+
+/// The subcommand.
+pub const ARCHIVE: Subcommand = Subcommand {
+    name: "archive",
+    declared: |command| Archive::augment_args(command).override_usage("daybook archive [--dry-run]"),
+    run: |opened, matches| async move { parsed::<Archive>(matches)?.run(opened).await }.boxed(),
+};
+
+/// Write closed requests of devices that are old into archives, and take them out of the tables
 #[derive(Debug, Args)]
-pub struct Archive {
+struct Archive {
     /// Say what is due, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 impl Archive {
-    pub async fn run(&self, config: &Config) -> Result<(), Fault> {
-        let opened = opened(config).await?;
+    async fn run(&self, opened: &Opened) -> Result<(), Fault> {
         let archiver = Archiver::new(
             opened.pools.projector.clone(),
             opened.book.clone(),
-            config.archive.clone(),
+            opened.archive.clone(),
         );
         if self.dry_run {
             for due in archiver.due().await.map_err(refused)? {
@@ -36,7 +45,7 @@ impl Archive {
         stop_on_signal(stop.clone())?;
         let report = archiver.run(&stop).await.map_err(refused)?;
         for name in &report.archives {
-            say(&format!("wrote {}", config.archive.join(name).display()))?;
+            say(&format!("wrote {}", opened.archive.join(name).display()))?;
         }
         say(&format!(
             "{} requests left the tables, {} stay because something changed meanwhile",
@@ -47,4 +56,12 @@ impl Archive {
 
 fn refused(error: ArchiveError) -> Fault {
     Fault::Refused(error.to_string())
+}
+
+/// The options of a subcommand.
+///
+/// # Errors
+/// When they are not those that it declares, which is a defect of this program.
+pub fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T, Fault> {
+    T::from_arg_matches(matches).map_err(|error| Fault::Refused(error.to_string()))
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use domain::Decider as _;
 use cloudwatcher::approval::route as approval;
+use domain::Decider as _;
 use identity::role::{Event, Grant, PERMISSION_CHARS_MAX};
 
 use super::*;

@@ -1,0 +1,51 @@
+//! What the roles may do that document 001_eec75370b5eea864 names: permissions that fit what it says of them.
+
+use http::roles::Grants;
+
+/// Manager, technician and viewer; the administrator may do everything anyway.
+pub const GRANTS: &[Grants] = &[
+    Grants {
+        role: "manager",
+        description: "Department management",
+        does: &[
+            "orders.approve",
+            "cloudwatcher.approval.*",
+            "cloudwatcher.delegation.*",
+            "cloudwatcher.order.*",
+            "cloudwatcher.request.*",
+            "cloudwatcher.device-connection.*",
+            "cloudwatcher.location.*",
+            "cloudwatcher.inventory.*",
+            "audit.read",
+        ],
+        reads: true,
+    },
+    Grants {
+        role: "technician",
+        description: "Device operations",
+        does: &[
+            "cloudwatcher.request.*",
+            "cloudwatcher.device-connection.*",
+            "cloudwatcher.order.*",
+            "cloudwatcher.inventory.receive",
+            "cloudwatcher.inventory.issue",
+            "cloudwatcher.inventory.consume",
+            "cloudwatcher.inventory.reserve",
+            "cloudwatcher.inventory.shorten",
+            "cloudwatcher.inventory.release",
+            "cloudwatcher.inventory.count",
+            "cloudwatcher.inventory.transfer-out",
+            "cloudwatcher.inventory.transfer-in",
+        ],
+        reads: true,
+    },
+    Grants {
+        role: "viewer",
+        description: "Read-only access",
+        does: &[],
+        reads: true,
+    },
+];
+
+#[cfg(test)]
+mod tests;

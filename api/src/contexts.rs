@@ -1,0 +1,19 @@
+//! The contexts that this program serves. A new one is a line here, and nowhere else in the engines.
+
+use http::{Context, Contexts};
+
+use crate::Fault;
+
+/// People and roles: the prelude that all contexts read. It has no tables of its own.
+static IDENTITY: Context = Context::of(&identity::CONTEXT, None);
+
+/// Every context, in the order of the documents after the prelude.
+pub static CONTEXTS: &[&Context] = &[&IDENTITY, &cloudwatcher_http::CONTEXT];
+
+/// The contexts as one value.
+///
+/// # Errors
+/// When two of them go by one name, which is a defect of this program.
+pub fn all() -> Result<Contexts, Fault> {
+    Contexts::new(CONTEXTS).map_err(|clash| Fault::Refused(clash.to_string()))
+}
