@@ -299,20 +299,22 @@ impl<D: Decider> Command for CommandOf<D> {
     fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided> {
         let before = state.downcast_ref::<D>().ok_or(Undecided::Foreign(D::TYPE))?;
         let stream = circumstances.stream;
+        let effects = Arc::new(Effects::default());
         let sent = Sent {
             circumstances,
             command: self.0.clone(),
+            effects: effects.clone(),
         };
-        let (mut sourced, effects, sink) = (Sourced(before.clone()), Effects::default(), EventSink::default());
+        let (mut sourced, sink) = (Sourced(before.clone()), EventSink::default());
         // Nothing in it waits: a decision is pure, and the sink is nobody else's.
-        let handled = sourced.handle(sent, &effects, &sink).now_or_never();
+        let handled = sourced.handle(sent, &(), &sink).now_or_never();
         match handled {
             Some(Ok(())) => {}
             Some(Err(refusal)) => return Err(Undecided::Refused(Refusal::of::<D>(&refusal))),
             None => return Err(Undecided::Foreign(D::TYPE)),
         }
         let events = sink.collect().now_or_never().unwrap_or_default();
-        let (claims, erased) = effects.into_parts();
+        let (claims, erased) = effects.take();
         let events = events.iter().map(|event| new_event::<D>(stream, event));
         Ok(Decided {
             events: events.collect::<Result<_, DecodeError>>()?,

@@ -19,17 +19,18 @@ pub struct Sourced<D>(pub D);
 pub struct Sent<C> {
     pub circumstances: Circumstances,
     pub command: Arc<C>,
+    pub effects: Arc<Effects>,
 }
 
-/// What the events of a decision mean beyond their stream, gathered while they happen: what cqrs-es calls services.
+/// What the events of a decision mean beyond their stream, gathered while they happen.
 #[derive(Debug, Default)]
 pub struct Effects(Mutex<(Vec<ClaimChange>, Vec<Uuid>)>);
 
 impl Effects {
     /// Unique values taken and given back, and the persons whose keys are destroyed.
     #[must_use]
-    pub fn into_parts(self) -> (Vec<ClaimChange>, Vec<Uuid>) {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub fn take(&self) -> (Vec<ClaimChange>, Vec<Uuid>) {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn note<D: Decider>(&self, before: &D, stream: Uuid, event: &D::Event) {
@@ -44,12 +45,16 @@ impl<D: Decider> Aggregate for Sourced<D> {
     type Command = Sent<D::Command>;
     type Event = D::Event;
     type Error = D::Refusal;
-    type Services = Effects;
+    type Services = ();
 
     async fn handle(
         &mut self,
-        Sent { circumstances, command }: Self::Command,
-        effects: &Effects,
+        Sent {
+            circumstances,
+            command,
+            effects,
+        }: Self::Command,
+        (): &(),
         sink: &EventSink<Self>,
     ) -> Result<(), Self::Error> {
         let events = self.0.decide(&Request {

@@ -7,8 +7,8 @@ use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
 use book::appender::{Appender, BATCHES_IN_FLIGHT};
 use book::pace::Pace;
 use book::{Book, BookError, Envelope, ExecuteError, MasterKey, Step};
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::supplier::Supplier;
+use cloudwatcher::part::Part;
+use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use sqlx::Row as _;
 use tests::{Ledger, until};
@@ -92,6 +92,7 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
     let other = Book::new(
         ledger.pools.writer.clone(),
         MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap(),
+        tests::decisions(),
     );
     for n in 0..5 {
         ledger
@@ -236,6 +237,7 @@ async fn a_cache_that_another_process_made_stale_never_refuses() {
     let other = Book::new(
         ledger.pools.writer.clone(),
         MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap(),
+        tests::decisions(),
     );
     let stream = Uuid::now_v7();
     ledger.does::<Suppliers>(stream, Command::Enter(supplier("Acme"))).await;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use book::Step;
 use chrono::{DateTime, Utc};
-use domain::cloudwatcher::part::Part;
-use domain::identity::role::Role;
-use domain::identity::user::User;
+use cloudwatcher::part::Part;
 use domain::register::{Command, Register};
+use identity::role::Role;
+use identity::user::User;
 use projections::{Posted, Projector, park, rebuild};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 const WAIT: Duration = Duration::from_secs(30);
 
 fn context() -> &'static projections::Context {
-    projections::CONTEXTS[0]
+    &cloudwatcher_tables::CONTEXT
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -31,7 +31,7 @@ fn part(code: &str) -> Part {
 
 /// Posts everything that the book has.
 async fn post(ledger: &Ledger) {
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let projector = Projector::new(
         context(),
         ledger.pools.clone(),

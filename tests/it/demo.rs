@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook::demo::{self, Plan, northwind};
+use cloudwatcher_http::demo::{self, Plan, northwind};
 use projections::{Posted, Projector, rebuild};
 use tests::Ledger;
 use uuid::Uuid;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 const WAIT: Duration = Duration::from_secs(60);
 
 async fn posted(ledger: &Ledger) {
-    let context = projections::CONTEXTS[0];
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let context = &cloudwatcher_tables::CONTEXT;
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let parts = (ledger.pools.clone(), ledger.tail.clone(), ledger.bus.clone());
     let projector = Projector::new(context, parts.0, parts.1, parts.2, posted.clone()).unwrap();
     let stop = ledger.stop.child_token();
@@ -43,7 +43,9 @@ async fn the_demo_is_a_company_with_orders_in_every_state_and_loads_once() {
         stock: 60,
         requests: 250,
     };
-    demo::load(&ledger.book, &ledger.tail, &plan, &|_| {}).await.unwrap();
+    demo::load(&tests::contexts(), &ledger.book, &ledger.tail, &plan, &|_| {})
+        .await
+        .unwrap();
     let end = ledger.tail.end().await.unwrap();
     posted(&ledger).await;
     let statuses = counts(
@@ -89,11 +91,19 @@ async fn the_demo_is_a_company_with_orders_in_every_state_and_loads_once() {
     assert!(parked.is_empty(), "{parked:?}");
 
     // Again, it changes nothing, and what the policies come to do later was done.
-    demo::load(&ledger.book, &ledger.tail, &plan, &|_| {}).await.unwrap();
-    assert_eq!(ledger.tail.end().await.unwrap(), end);
-    let report = rebuild::rebuild(&ledger.pools, &ledger.tail, projections::CONTEXTS[0], false, &|_| {})
+    demo::load(&tests::contexts(), &ledger.book, &ledger.tail, &plan, &|_| {})
         .await
         .unwrap();
+    assert_eq!(ledger.tail.end().await.unwrap(), end);
+    let report = rebuild::rebuild(
+        &ledger.pools,
+        &ledger.tail,
+        &cloudwatcher_tables::CONTEXT,
+        false,
+        &|_| {},
+    )
+    .await
+    .unwrap();
     assert!(report.differences.is_empty(), "{report:?}");
 }
 
@@ -106,7 +116,7 @@ async fn northwinds_orders_of_1996_to_1998_are_told_as_they_happened() {
     let ledger = Ledger::open().await;
     let files = northwind::Files::read(&folder).unwrap();
     let tenant = northwind::tenant(Uuid::new_v4());
-    northwind::load(&ledger.book, &ledger.tail, tenant, &files, &|_| {})
+    northwind::load(&tests::contexts(), &ledger.book, &ledger.tail, tenant, &files, &|_| {})
         .await
         .unwrap();
     posted(&ledger).await;

@@ -142,8 +142,8 @@ async fn without_a_key_an_equal_request_is_a_repeat_within_the_window() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_received_at_the_end_of_a_span_is_repeated_at_the_beginning_of_the_next() {
     use chrono::{TimeDelta, Utc};
-    use domain::cloudwatcher::request::identity::Window;
-    use domain::cloudwatcher::request::{Command, DeviceRequest, NewRequest};
+    use cloudwatcher::request::identity::Window;
+    use cloudwatcher::request::{Command, DeviceRequest, NewRequest};
 
     let service = Service::start().await;
     let device = &service.admin;
@@ -160,7 +160,7 @@ async fn what_was_received_at_the_end_of_a_span_is_repeated_at_the_beginning_of_
     let before = Utc::now() - TimeDelta::minutes(1_439);
     let pools = book::Pools::connect(&service.database.options).await.unwrap();
     let master = book::MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap();
-    let book = book::Book::new(pools.writer.clone(), master);
+    let book = book::Book::new(pools.writer.clone(), master, tests::decisions());
     let command_id = Uuid::now_v7();
     let envelope = book::Envelope {
         tenant: service.tenant,

@@ -116,9 +116,15 @@ pub async fn settle(client: &Client, ledger: &Ledger, sent: &Sent) {
     assert_eq!(all, ledger.tail.end().await.unwrap(), "positions have no gaps");
     let reply = client.get_after("/v1/cloudwatcher/suppliers?limit=1", last).await;
     assert_eq!(reply.status, 200, "the tables follow: {}", reply.text);
-    let report = projections::rebuild::rebuild(&ledger.pools, &ledger.tail, projections::CONTEXTS[0], false, &|_| {})
-        .await
-        .expect("a rebuild equals the live tables");
+    let report = projections::rebuild::rebuild(
+        &ledger.pools,
+        &ledger.tail,
+        &cloudwatcher_tables::CONTEXT,
+        false,
+        &|_| {},
+    )
+    .await
+    .expect("a rebuild equals the live tables");
     assert!(report.compared && report.differences.is_empty(), "{report:?}");
 }
 

@@ -173,11 +173,11 @@ const NONE: std::ops::RangeInclusive<u64> = std::ops::RangeInclusive::new(1, 0);
 
 /// Posts what a forged bus and the true book say; the tables must equal a fold of the book.
 async fn posts_truly(ledger: &Ledger, messages: &[&Message], lost: std::ops::RangeInclusive<u64>) {
-    let context = projections::CONTEXTS[0];
+    let context = &cloudwatcher_tables::CONTEXT;
     let end = ledger.tail.end().await.unwrap();
     forged(ledger, messages, lost).await;
     let shown = hidden(ledger, 5).await;
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let (pools, tail, bus) = (ledger.pools.clone(), ledger.tail.clone(), ledger.bus.clone());
     let projector = Projector::new(context, pools, tail, bus, posted.clone()).unwrap();
     let stop = ledger.stop.child_token();

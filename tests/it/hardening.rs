@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use book::{Book, Envelope, ExecuteError, Feed, MasterKey, Pools, Step};
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::request::DeviceRequest;
-use domain::cloudwatcher::supplier::Supplier;
-use domain::identity::role::Role;
-use domain::identity::user::User;
+use cloudwatcher::part::Part;
+use cloudwatcher::request::DeviceRequest;
+use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
+use identity::role::Role;
+use identity::user::User;
 use projections::{Posted, Projector, rebuild};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use uuid::Uuid;
 const WAIT: Duration = Duration::from_secs(60);
 
 fn context() -> &'static projections::Context {
-    projections::CONTEXTS[0]
+    &cloudwatcher_tables::CONTEXT
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -39,6 +39,7 @@ fn other_book(ledger: &Ledger) -> Book {
     Book::new(
         ledger.pools.writer.clone(),
         MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap(),
+        tests::decisions(),
     )
 }
 
@@ -68,7 +69,7 @@ async fn pages_of_large_events_are_cut_by_bytes_and_a_rebuild_posts_them_all() {
         pages += 1;
     }
     assert!(pages > 1);
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let projector = Projector::new(
         context(),
         ledger.pools.clone(),
@@ -285,7 +286,13 @@ async fn a_process_with_another_master_key_does_not_start() {
                 .await
                 .unwrap();
         }
-        let refused = daybook::serve(config.clone(), vec![daybook::Role::Api], Default::default()).await;
+        let refused = daybook::serve(
+            config.clone(),
+            tests::contexts(),
+            vec![daybook::Role::Api],
+            Default::default(),
+        )
+        .await;
         let error = refused.expect_err("a refusal").to_string();
         assert!(error.contains("DAYBOOK_MASTER_KEY"), "{error}");
     }
@@ -395,6 +402,7 @@ async fn an_append_over_a_connection_that_fell_silent_is_sent_again_over_another
     let book = Book::new(
         pools.writer.clone(),
         MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap(),
+        tests::decisions(),
     );
     let enter = |name: &str| vec![Step::of::<Register<Supplier>>(Uuid::now_v7(), None, supplier(name))];
     book.execute(ledger.envelope(), enter("Acme")).await.unwrap();
@@ -468,7 +476,7 @@ async fn a_migration_that_was_cut_short_is_made_good_by_the_next() {
     let cut_short = "update pg_index set indisvalid = false where indexrelid = 'book.receipts_by_time'::regclass;
                      update _sqlx_migrations set success = false where version = 8";
     sqlx::raw_sql(cut_short).execute(&pools.owner).await.unwrap();
-    daybook::migrate(&pools.owner).await.unwrap();
+    daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
     let is_whole: (bool, bool) = sqlx::query_as(
         "select (select indisvalid from pg_index where indexrelid = 'book.receipts_by_time'::regclass),
                 (select bool_and(success) from _sqlx_migrations)",

@@ -12,9 +12,9 @@ use tests::service::claims;
 use tests::{Client, Database, Service, until};
 
 // Made for tests; used nowhere else.
-const EC: &[u8] = include_bytes!("../../api/src/auth/token/keys/ec.pem");
-const ED: &[u8] = include_bytes!("../../api/src/auth/token/keys/ed.pem");
-const KEYS: &str = include_str!("../../api/src/auth/token/keys/jwks.json");
+const EC: &[u8] = include_bytes!("../../api/http/src/auth/token/keys/ec.pem");
+const ED: &[u8] = include_bytes!("../../api/http/src/auth/token/keys/ed.pem");
+const KEYS: &str = include_str!("../../api/http/src/auth/token/keys/jwks.json");
 const ROWS: &str = "/v1/cloudwatcher/suppliers";
 
 /// An identity provider: what it serves can be changed, and it counts how often it was asked.

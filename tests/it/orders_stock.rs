@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use book::Step;
+use cloudwatcher::OrderStatus;
+use cloudwatcher::approval_policy::ApprovalPolicy;
+use cloudwatcher::inventory::{Inventory, StockKey};
+use cloudwatcher::location::Location;
+use cloudwatcher::order::Order;
+use cloudwatcher::part::Part;
+use cloudwatcher::supplier::Supplier;
 use domain::Decider;
-use domain::cloudwatcher::OrderStatus;
-use domain::cloudwatcher::approval_policy::ApprovalPolicy;
-use domain::cloudwatcher::inventory::{Inventory, StockKey};
-use domain::cloudwatcher::location::Location;
-use domain::cloudwatcher::order::Order;
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::supplier::Supplier;
-use domain::identity::department::Department;
-use domain::identity::user::User;
 use domain::register::Register;
+use identity::department::Department;
+use identity::user::User;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::process::Process;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use cloudwatcher::part::Part;
+use cloudwatcher::supplier::Supplier;
 use daybook::Role;
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::supplier::Supplier;
-use domain::identity::user::User;
 use domain::register::{Command, Register};
 use domain::{AnyEvent, Recorded};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use identity::user::User;
 use projections::fold::{Change, Unfolded};
 use projections::park::{self, ParkedStream};
 use projections::projection::{Projection, Retelling};
@@ -26,7 +26,7 @@ const WAIT: Duration = Duration::from_secs(60);
 const UNBEARABLE: &str = "PANIC";
 
 fn context() -> &'static Context {
-    projections::CONTEXTS[0]
+    &cloudwatcher_tables::CONTEXT
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -56,7 +56,10 @@ fn projector(ledger: &Ledger, context: &'static Context, posted: &Posted) -> Pro
 
 /// Posts all that is in the book.
 async fn post(ledger: &Ledger, context: &'static Context) {
-    let (posted, stop) = (Posted::new(ledger.pools.projector.clone()), ledger.stop.child_token());
+    let (posted, stop) = (
+        Posted::new(ledger.pools.projector.clone(), &tests::tables()),
+        ledger.stop.child_token(),
+    );
     let worker = tokio::spawn(projector(ledger, context, &posted).run(stop.clone()));
     let end = ledger.tail.end().await.unwrap();
     assert!(posted.wait(context, end, WAIT).await.unwrap());
@@ -136,6 +139,8 @@ fn clumsy() -> &'static Context {
         tables: Box::leak(tables.collect::<Vec<_>>().into_boxed_slice()),
         audit: real.audit,
         loads: real.loads,
+        history: real.history,
+        departments: real.departments,
     }))
 }
 
@@ -332,8 +337,8 @@ async fn no_policy_reacts_to_an_event_that_did_not_open() {
         .await;
     let mut recorded = ledger.tail.after(0, 1).await.unwrap().remove(0);
     recorded.metadata.unopened = vec!["name".to_owned()];
-    for policy in domain::POLICIES {
-        let failed = book::policy::react(&ledger.book, *policy, &recorded, None)
+    for policy in tests::policies() {
+        let failed = book::policy::react(&ledger.book, policy, &recorded, None)
             .await
             .unwrap_err();
         // So it is noted as missed, and tried again on demand.
@@ -444,7 +449,7 @@ async fn a_projector_out_of_reach_in_the_middle_of_a_page_lets_go_of_it_and_post
     );
     let proxy = Proxy::to(target).await;
     let pools = book::Pools::new(&ledger.database.options.clone().host("127.0.0.1").port(proxy.port));
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let parts = (pools.clone(), ledger.tail.clone(), ledger.bus.clone());
     let projector = Projector::new(context(), parts.0, parts.1, parts.2, posted.clone()).unwrap();
     let status = projector.status();

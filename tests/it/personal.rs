@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use book::vault::PERSONAL_SECONDS_MAX;
 use book::{Book, ExecuteError, MasterKey, Step};
-use domain::identity::user::User;
+use identity::user::User;
 use serde_json::json;
 use tests::Ledger;
 use tests::ledger::MASTER_KEY;
@@ -21,6 +21,7 @@ async fn another_process_forgets_an_erased_person_within_five_seconds_however_it
     let beside = Book::new(
         ledger.pools.writer.clone(),
         MasterKey::from_hex(MASTER_KEY).expect("a key"),
+        tests::decisions(),
     );
     let knows = async |user: Uuid| {
         let state = beside.state::<User>(ledger.tenant, user).await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! Rows come in the order in which things happened, also those of one command, which are of one time.
 
-use daybook::query::cursor::Cursor;
 use futures::future::join_all;
+use http::query::cursor::Cursor;
 use projections::Table;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -198,7 +198,7 @@ async fn no_row_is_missing_or_twice_in_pages_of_any_order_of_any_table() {
     admin.post("/v1/identity/roles", &define).await.ok();
     join_all((0..3).map(|_| shop.received())).await;
     let mut tables = 0;
-    for table in projections::CONTEXTS.iter().flat_map(|context| context.all_tables()) {
+    for table in tests::tables().into_iter().flat_map(|context| context.all_tables()) {
         tables += usize::from(is_paged_exactly(admin, table).await);
     }
     assert!(tables > 10, "{tables} tables have rows");
@@ -228,7 +228,7 @@ async fn no_row_is_missing_or_twice_in_pages_of_any_order_of_any_table() {
 async fn is_paged_exactly(admin: &Client, table: &'static Table) -> bool {
     let base = format!("/v1/{}/{}", table.context, table.name);
     let count = rows(admin, &base).await.len();
-    for column in daybook::query::filter::orderable(table) {
+    for column in http::query::filter::orderable(table) {
         let by = |direction: &str| format!("{base}?order={}.{direction}", column.name);
         let forwards = rows(admin, &by("asc")).await;
         assert_eq!(forwards.len(), count, "{}", by("asc"));

@@ -1,14 +1,14 @@
 //! How Postgres finds what the named queries ask for, among as many rows as the document reckons with.
 
 use book::Pools;
-use daybook::cloudwatcher::queries::{
+use cloudwatcher_http::queries::{
     APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, REORDER, SUBTREE,
 };
-use daybook::query::cursor::{Cursor, compared};
-use daybook::query::filter::{Comparison, Condition, Filter, Order, Query, orderable};
-use daybook::query::named::{Asked, Named};
-use daybook::query::sql::{self, Sight};
-use daybook::query::value::Value;
+use http::query::cursor::{Cursor, compared};
+use http::query::filter::{Comparison, Condition, Filter, Order, Query, orderable};
+use http::query::named::{Arguments, Named};
+use http::query::sql::{self, Sight};
+use http::query::value::Value;
 use projections::Table;
 use serde_json::Value as Json;
 use sqlx::{Execute as _, PgPool, Postgres, QueryBuilder, Row as _};
@@ -93,7 +93,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// The plan for these values, and the one for any values, as the reader gets them.
-async fn plans(reader: &PgPool, query: &'static Named, asked: &Asked, sight: &Sight) -> [Json; 2] {
+async fn plans(reader: &PgPool, query: &'static Named, asked: &Arguments, sight: &Sight) -> [Json; 2] {
     let mut built = sql::chosen(query, asked, sight);
     explained(reader, &mut built, sight, "").await
 }
@@ -154,6 +154,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     // Somebody who sees everything, and somebody of one department.
     let sights = [None, Some(vec![volume::id(Kind::Department, 2)])].map(|departments| Sight {
         tenant,
+        context: &cloudwatcher_tables::CONTEXT,
         departments,
         unmasked: true,
     });
@@ -169,7 +170,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     for case in cases() {
         for sight in &sights {
             for after in [None, Some(Cursor(case.place.clone()))] {
-                let asked = Asked {
+                let asked = Arguments {
                     values: case.values.clone(),
                     hidden: Vec::new(),
                     after,
@@ -205,10 +206,10 @@ fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [Quer
         })
         .collect();
     let place = compared(table, order).into_iter().map(|column| match column.kind {
-        projections::Kind::Timestamp => "2026-01-01T10:00:00Z",
-        projections::Kind::Date => "2026-01-01",
-        projections::Kind::Uuid => "0190a3c4-7f00-7000-8000-1234567890ab",
-        projections::Kind::Boolean => "true",
+        projections::ColumnKind::Timestamp => "2026-01-01T10:00:00Z",
+        projections::ColumnKind::Date => "2026-01-01",
+        projections::ColumnKind::Uuid => "0190a3c4-7f00-7000-8000-1234567890ab",
+        projections::ColumnKind::Boolean => "true",
         _ => "7",
     });
     let columns = compared(table, order).into_iter().zip(place);
@@ -227,6 +228,7 @@ fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [Quer
 fn everything(tenant: Uuid) -> Sight {
     Sight {
         tenant,
+        context: &cloudwatcher_tables::CONTEXT,
         departments: None,
         unmasked: true,
     }
@@ -257,8 +259,8 @@ async fn every_order_by_time_ends_with_the_place_in_the_book_and_an_index_gives_
     let pools = Pools::connect(&database.options).await.unwrap();
     let sight = everything(Uuid::new_v4());
     let (mut unserved, mut tried) = (Vec::new(), 0);
-    for table in projections::CONTEXTS.iter().flat_map(|context| context.all_tables()) {
-        let times = orderable(table).filter(|column| column.kind == projections::Kind::Timestamp);
+    for table in tests::tables().into_iter().flat_map(|context| context.all_tables()) {
+        let times = orderable(table).filter(|column| column.kind == projections::ColumnKind::Timestamp);
         let times = times.map(|column| column.name).collect::<Vec<_>>();
         for (column, descending) in times.into_iter().flat_map(|column| [(column, false), (column, true)]) {
             let column = Some(column);
@@ -321,7 +323,7 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
     let mut wrong = Vec::new();
     let large = large_tables(&pools.owner).await;
     for (name, filters, column) in cases {
-        let table = daybook::query::table("cloudwatcher", name).unwrap();
+        let table = cloudwatcher_tables::CONTEXT.table(name).unwrap();
         let column = column.or(Order::by_default(table).column);
         for order in [false, true].map(|descending| Order { column, descending }) {
             for query in lists(table, filters, order) {
@@ -359,9 +361,9 @@ async fn row_security_lets_an_index_serve_a_filter_on_every_findable_column() {
     let database = Database::create().await;
     let pools = Pools::connect(&database.options).await.unwrap();
     let mut without = Vec::new();
-    for context in projections::CONTEXTS {
+    for context in tests::tables() {
         for table in context.tables.iter().map(|projection| projection.table()) {
-            for column in daybook::query::filter::findable(table) {
+            for column in http::query::filter::findable(table) {
                 let stored = column.kind.stored_as().unwrap_or_else(|| column.kind.sent_as());
                 let asked = sqlx::query_scalar(is_leakproof).bind(stored);
                 let serves: bool = asked.fetch_one(&pools.owner).await.unwrap();

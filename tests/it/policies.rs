@@ -9,12 +9,12 @@ use std::time::Duration;
 use book::timers::TimerWorker;
 use book::worker::{self, Beat};
 use book::{Leases, policy};
-use domain::cloudwatcher::order::Order;
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::supplier::Supplier;
-use domain::identity::department::Department;
-use domain::identity::user::User;
+use cloudwatcher::order::Order;
+use cloudwatcher::part::Part;
+use cloudwatcher::supplier::Supplier;
 use domain::register::Register;
+use identity::department::Department;
+use identity::user::User;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::process::Process;
@@ -127,7 +127,7 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
     const TIMERS: i64 = 10_000;
     let ledger = Ledger::open().await;
     let pool = &ledger.pools.owner;
-    policy::register(pool, domain::POLICIES).await.unwrap();
+    policy::register(pool, &tests::policies()).await.unwrap();
     // Each enters a supplier of its own, so what fired twice or not at all is seen in the book.
     sqlx::query(
         "insert into book.timers (timer_id, policy, tenant_id, due_at, event_id, position, correlation_id,
@@ -136,7 +136,7 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
                 'cloudwatcher.supplier', gen_random_uuid(), json_build_object('enter', json_build_object('name', 'Acme ' || n))
          from generate_series(1, $3) n",
     )
-    .bind(domain::POLICIES[0].name())
+    .bind(tests::policies()[0].name())
     .bind(ledger.tenant)
     .bind(TIMERS)
     .execute(pool)
@@ -154,7 +154,7 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
     let timers = TimerWorker {
         pool: ledger.pools.writer.clone(),
         book: ledger.book.clone(),
-        policies: domain::POLICIES,
+        policies: tests::policies(),
     };
     let (name, leases) = (book::timers::LOCK_NAME.to_owned(), Leases::start(&ledger.pools.writer));
     let worker = tokio::spawn(worker::run(timers, name, leases, Beat::default(), ledger.stop.clone()));
@@ -175,7 +175,7 @@ async fn a_policy_that_is_new_to_a_book_leaves_its_past_alone() {
     let goods = goods(&ledger).await;
     submitted(&ledger, &goods).await;
     sqlx::query("delete from book.policies").execute(pool).await.unwrap();
-    policy::register(pool, domain::POLICIES).await.unwrap();
+    policy::register(pool, &tests::policies()).await.unwrap();
     let workers = ledger.policies();
     let later = submitted(&ledger, &goods).await;
     caught_up(pool).await;
@@ -212,7 +212,7 @@ async fn an_event_that_a_policy_cannot_read_is_kept_and_the_next_are_reacted_to(
     let progress = policy::missed::progress(&ledger.pools.writer, None).await.unwrap();
     assert_eq!(progress[0].missed.len(), 1, "{progress:?}");
     assert!(progress[0].missed[0].error.contains("version 99"), "{progress:?}");
-    let (writer, policy) = (&ledger.pools.writer, domain::POLICIES[0]);
+    let (writer, policy) = (&ledger.pools.writer, tests::policies()[0]);
     let again = policy::missed::retry(writer, &ledger.book, &ledger.tail, policy, None).await;
     assert!(again.is_err(), "it still cannot be read, and is still kept");
     let kept = "select count(*) from book.missed where policy = 'order-approvals'";

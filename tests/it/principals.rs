@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use daybook::auth::principal::CACHED_PRINCIPAL_SECONDS_MAX;
+use http::auth::principal::CACHED_PRINCIPAL_SECONDS_MAX;
 use serde_json::json;
 use tests::{Client, Service};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::supplier::Supplier;
+use cloudwatcher::part::Part;
+use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use projections::{Posted, Projector, rebuild};
 use serde_json::json;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 const WAIT: Duration = Duration::from_secs(30);
 
 fn context() -> &'static projections::Context {
-    projections::CONTEXTS[0]
+    &cloudwatcher_tables::CONTEXT
 }
 
 fn projector(ledger: &Ledger, posted: &Posted) -> Projector {
@@ -40,7 +40,7 @@ fn part(code: &str) -> Part {
 
 /// A history of many kinds of streams, some of them touched again and again.
 async fn history(ledger: &Ledger, size: u128) {
-    use domain::identity::user::User;
+    use identity::user::User;
     let register = json!({"register": {"name": "Ada", "email": format!("{}@example.com", ledger.actor.simple())}});
     ledger
         .does::<User>(ledger.actor, serde_json::from_value(register).unwrap())
@@ -49,7 +49,7 @@ async fn history(ledger: &Ledger, size: u128) {
     let manager_id = ledger.approver().await;
     let enter = serde_json::from_value(json!({"enter": {"name": "Workshop", "manager_id": manager_id}})).unwrap();
     ledger
-        .does::<Register<domain::identity::department::Department>>(department, enter)
+        .does::<Register<identity::department::Department>>(department, enter)
         .await;
     let supplier_id = Uuid::from_u128(1_000);
     ledger
@@ -64,7 +64,7 @@ async fn history(ledger: &Ledger, size: u128) {
         let item =
             json!({"part_id": part_id, "supplier_id": supplier_id, "quantity": 1 + n as i32, "unit_price": "1.25"});
         let draft = json!({"draft": {"department_id": department, "currency": "EUR", "items": [item, item]}});
-        use domain::cloudwatcher::order::Order;
+        use cloudwatcher::order::Order;
         ledger
             .does::<Order>(order, serde_json::from_value(draft).unwrap())
             .await;
@@ -117,7 +117,10 @@ async fn pages_of_1_7_and_1000_events_and_a_rebuild_give_identical_tables() {
     let end = ledger.tail.end().await.unwrap();
     let mut sums: Vec<BTreeMap<String, (i64, String)>> = Vec::new();
     for page in [1, 7, 1_000] {
-        let (posted, stop) = (Posted::new(ledger.pools.projector.clone()), ledger.stop.child_token());
+        let (posted, stop) = (
+            Posted::new(ledger.pools.projector.clone(), &tests::tables()),
+            ledger.stop.child_token(),
+        );
         let worker = tokio::spawn(projector(&ledger, &posted).page_events(page).run(stop.clone()));
         assert!(posted.wait(context(), end, WAIT).await.unwrap());
         sums.push(checksums(&ledger).await);
@@ -144,7 +147,7 @@ async fn pages_of_1_7_and_1000_events_and_a_rebuild_give_identical_tables() {
     );
     assert_eq!(sums[0], sums[1]);
     assert_eq!(sums[0], sums[2]);
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let worker = tokio::spawn(projector(&ledger, &posted).run(ledger.stop.clone()));
     assert!(posted.wait(context(), end, WAIT).await.unwrap());
     let report = rebuilt(&ledger).await;
@@ -158,7 +161,7 @@ async fn pages_of_1_7_and_1000_events_and_a_rebuild_give_identical_tables() {
 async fn a_rebuild_during_writes_differs_in_nothing_and_no_read_fails() {
     let ledger = Arc::new(Ledger::open().await);
     let relay = ledger.relay();
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let worker = tokio::spawn(projector(&ledger, &posted).run(ledger.stop.clone()));
     history(&ledger, 30).await;
     // From here on every read, whatever it reads from, sees all the orders.
@@ -235,7 +238,7 @@ async fn a_rebuild_during_writes_differs_in_nothing_and_no_read_fails() {
 async fn of_two_projectors_one_posts_and_the_other_takes_over() {
     let ledger = Ledger::open().await;
     let relay = ledger.relay();
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let (first, second) = (projector(&ledger, &posted), projector(&ledger, &posted));
     let (first_status, second_status) = (first.status(), second.status());
     let first = tokio::spawn(first.run(ledger.stop.clone()));
@@ -283,14 +286,14 @@ async fn a_stream_that_cannot_be_posted_is_parked_alone_and_goes_on_when_it_can(
     // A column that this code does not fill: every part fails, nothing else does.
     let break_it = "alter table cloudwatcher.parts add constraint broken check (part_code <> 'BAD')";
     sqlx::query(break_it).execute(&ledger.pools.owner).await.unwrap();
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
     let worker = tokio::spawn(projector(&ledger, &posted).run(ledger.stop.clone()));
     let (bad, good) = (Uuid::now_v7(), Uuid::now_v7());
     ledger.does::<Register<Part>>(bad, Command::Enter(part("BAD"))).await;
     ledger.does::<Register<Part>>(good, Command::Enter(part("GOOD"))).await;
     let variant = serde_json::from_value(json!({"enter": {"part_id": bad, "variant_code": "RED"}})).unwrap();
     ledger
-        .does::<Register<domain::cloudwatcher::part_variant::PartVariant>>(Uuid::now_v7(), variant)
+        .does::<Register<cloudwatcher::part_variant::PartVariant>>(Uuid::now_v7(), variant)
         .await;
     let last = ledger
         .does::<Register<Part>>(good, Command::Amend(part("BETTER")))
@@ -344,7 +347,7 @@ async fn a_stream_that_cannot_be_posted_is_parked_alone_and_goes_on_when_it_can(
 #[tokio::test]
 async fn every_table_conforms_to_its_declaration_and_to_the_documents() {
     let ledger = Ledger::open().await;
-    for context in projections::CONTEXTS {
+    for context in tests::tables() {
         let mut connection = ledger.pools.owner.acquire().await.unwrap();
         let differences = projections::conform::differences(&mut connection, context, context.name)
             .await

@@ -1,7 +1,7 @@
 //! The named queries, as clients ask them.
 
-use daybook::cloudwatcher::queries::QUERIES;
-use daybook::query::named::Named;
+use cloudwatcher_http::queries::QUERIES;
+use http::query::named::Named;
 use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use book::bus::BusConfig;
 use book::{Bus, MasterKey, Pools, Tail, Vault};
 use daybook::Role;
-use daybook::query::read::ROWS_BYTES_MAX;
+use http::query::read::ROWS_BYTES_MAX;
 use projections::history::TOLD_BYTES_MAX;
 use projections::{Posted, Projector};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ const SUPPLIERS: &str = "/v1/cloudwatcher/suppliers";
 const REQUESTS: &str = "/v1/cloudwatcher/requests";
 
 fn context() -> &'static projections::Context {
-    projections::CONTEXTS[0]
+    &cloudwatcher_tables::CONTEXT
 }
 
 /// The checkpoint that an answer says it was read at; 0 when it says none.
@@ -48,7 +48,7 @@ impl Posting {
         let bus = Bus::connect(BusConfig::new(&nats, &database.name, &database.name))
             .await
             .unwrap();
-        let posted = Posted::new(pools.projector.clone());
+        let posted = Posted::new(pools.projector.clone(), &tests::tables());
         let projector = Projector::new(context(), pools.clone(), tail, bus, posted).unwrap();
         let stop = CancellationToken::new();
         let worker = tokio::spawn(projector.run(stop.clone()));

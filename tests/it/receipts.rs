@@ -3,7 +3,7 @@
 use book::policy::missed;
 use book::retention::{self, Swept};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::cloudwatcher::order::Order;
+use cloudwatcher::order::Order;
 use domain::{Decider, Policy, SYSTEM};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -18,7 +18,7 @@ const FORGOTTEN_DAYS: i64 = 10;
 
 /// What notes submissions, and sets a timer for each approval that is asked for.
 fn policy() -> &'static dyn Policy {
-    domain::POLICIES[0]
+    tests::policies()[0]
 }
 
 /// An order that was submitted then; the position of its submission.
@@ -144,7 +144,7 @@ async fn a_receipt_stays_for_a_late_checkpoint_and_for_a_timer_that_was_set_befo
     sqlx::query("delete from book.timers").execute(pool).await.unwrap();
     sqlx::query("update book.policies set floor = 0, position = $1 where name = $2")
         .bind(first)
-        .bind(domain::POLICIES[1].name())
+        .bind(tests::policies()[1].name())
         .execute(pool)
         .await
         .unwrap();

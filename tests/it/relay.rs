@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use book::Feed;
 use book::relay::Relay;
-use domain::cloudwatcher::supplier::Supplier;
+use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use futures::StreamExt as _;
 use tests::{Ledger, until};

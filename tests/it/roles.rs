@@ -1,13 +1,13 @@
 //! The standard roles in a tenant.
 
-use daybook::roles::{self, Outcome, STANDARD};
-use domain::identity::role::{Command, Role};
+use http::roles::{self, Outcome};
+use identity::role::{Command, Role};
 use tests::Ledger;
 
 async fn define_all(ledger: &Ledger) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    for role in STANDARD {
-        outcomes.push(roles::define(&ledger.book, ledger.tenant, role, None).await.unwrap());
+    for role in roles::standard(&tests::contexts()) {
+        outcomes.push(roles::define(&ledger.book, ledger.tenant, &role, None).await.unwrap());
     }
     outcomes
 }

@@ -85,13 +85,11 @@ async fn cqrs_es_counts_events_twice_in_snapshot_mode_and_once_in_event_store_mo
 
 #[tokio::test]
 async fn every_unique_key_of_a_read_table_has_a_claim_or_lies_within_one_stream() {
-    use domain::cloudwatcher::order::Order;
-    use domain::cloudwatcher::request::DeviceRequest;
-    use domain::cloudwatcher::{
-        part::Part, part_supplier::PartSupplier, part_variant::PartVariant, supplier::Supplier,
-    };
-    use domain::identity::{department::Department, role::Role, user::User};
+    use cloudwatcher::order::Order;
+    use cloudwatcher::request::DeviceRequest;
+    use cloudwatcher::{part::Part, part_supplier::PartSupplier, part_variant::PartVariant, supplier::Supplier};
     use domain::register::Register;
+    use identity::{department::Department, role::Role, user::User};
 
     let ledger = Ledger::open().await;
     let [department, role, supplier, part, variant, offer, request, order] = std::array::from_fn(|_| Uuid::now_v7());

@@ -1,6 +1,6 @@
 //! What belongs to a department is seen by its members and those of the departments above, wherever one looks.
 
-use domain::cloudwatcher::inventory::StockKey;
+use cloudwatcher::inventory::StockKey;
 use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;

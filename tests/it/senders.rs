@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use book::{Envelope, Step};
-use domain::cloudwatcher::supplier::Supplier;
+use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use serde_json::json;
 use sqlx::PgPool;

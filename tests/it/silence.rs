@@ -156,7 +156,7 @@ impl Alone {
              values (gen_random_uuid(), $1, $2, now(), gen_random_uuid(), 1, gen_random_uuid(),
                      'cloudwatcher.supplier', $3, $4)",
         )
-        .bind(domain::POLICIES[0].name())
+        .bind(tests::policies()[0].name())
         .bind(self.ledger.tenant)
         .bind(supplier)
         .bind(command)
@@ -208,7 +208,7 @@ impl Alone {
         .await
         .unwrap();
         assert_eq!(events, streams, "each happened once");
-        for context in projections::CONTEXTS {
+        for context in tests::tables() {
             let (pools, tail) = (&self.ledger.pools, &self.ledger.tail);
             let report = projections::rebuild::rebuild(pools, tail, context, false, &|_| {})
                 .await

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use book::{Step, facts};
-use domain::cloudwatcher::inventory::{EVENTS_CARRIED_MIN, Inventory, StockKey};
-use domain::cloudwatcher::location::Location;
-use domain::cloudwatcher::part::Part;
-use domain::identity::department::Department;
+use cloudwatcher::inventory::{EVENTS_CARRIED_MIN, Inventory, StockKey};
+use cloudwatcher::location::Location;
+use cloudwatcher::part::Part;
 use domain::register::Register;
-use domain::{AnyCommand, Decider, FactRef};
+use domain::{Decider, FactRef};
 use futures::future::join_all;
+use identity::department::Department;
 use serde_json::{Value, json};
 use tests::{Client, Ledger, Service, until};
 use uuid::Uuid;
@@ -311,8 +311,7 @@ async fn a_hundred_thousand_moves_on_one_key_load_like_a_thousand() {
                 let text = json
                     .to_string()
                     .replace(&kept.to_string(), &Uuid::new_v5(&kept, &[n as u8 / 5]).to_string());
-                let parsed = AnyCommand::parse(Inventory::TYPE, &serde_json::from_str(&text).unwrap());
-                Step::any(stream, parsed.unwrap().unwrap())
+                Step::of::<Inventory>(stream, None, serde_json::from_str(&text).unwrap())
             });
             ledger.book.execute(ledger.envelope(), steps.collect()).await.unwrap();
         }
@@ -336,7 +335,7 @@ async fn a_hundred_thousand_moves_on_one_key_load_like_a_thousand() {
     );
     // Appending rests on the same load.
     let started = Instant::now();
-    let cold = book::Book::new(ledger.pools.writer.clone(), master());
+    let cold = book::Book::new(ledger.pools.writer.clone(), master(), tests::decisions());
     let issue = command(json!({"issue": {"quantity": 1}}));
     let answer = cold
         .execute(ledger.envelope(), vec![Step::of::<Inventory>(stream, None, issue)])

@@ -128,10 +128,10 @@ async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
 }
 
 async fn upgraded(pools: &Pools) -> Tail {
-    daybook::migrate(&pools.owner).await.unwrap();
+    daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
     let master = MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap();
     let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
-    for context in projections::CONTEXTS {
+    for context in tests::tables() {
         rebuild::ensure_live(pools, &tail, context, &|_| {}).await.unwrap();
     }
     tail
@@ -172,11 +172,11 @@ async fn an_upgrade_leaves_every_row_as_it_was_but_for_columns_that_are_new() {
         "select state || ' ' || fingerprint from book.generations where state = 'live'",
     )
     .await;
-    let now = projections::CONTEXTS
-        .iter()
+    let now = tests::tables()
+        .into_iter()
         .map(|context| format!("live {}", context.fingerprint().unwrap()));
     assert_eq!(states, now.collect::<Vec<_>>(), "the tables are those of today's code");
-    for context in projections::CONTEXTS {
+    for context in tests::tables() {
         let report = rebuild::rebuild(&pools, &tail, context, false, &|_| {}).await.unwrap();
         assert!(report.compared && report.differences.is_empty(), "{report:?}");
     }
@@ -200,7 +200,7 @@ async fn send(client: &Client, command: &Answered, key: bool) -> tests::service:
 async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_what_was_taken_stays_taken() {
     let (database, pool) = left_by_the_former_version().await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    daybook::migrate(&pools.owner).await.unwrap();
+    daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
     pools.close().await;
     let service = Service::over(database, vec![Role::Api, Role::Relay, Role::Projector]).await;
     let as_user = |user| Client::new(&service.url, TENANT, user);
@@ -268,7 +268,7 @@ async fn policies_go_on_where_the_former_version_left_them() {
     assert!(!before.is_empty() && !before.contains(&LAST_ORDER.to_owned()));
     let timers = strings(&pool, "select timer_id::text from book.timers order by 1").await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    daybook::migrate(&pools.owner).await.unwrap();
+    daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
     pools.close().await;
     let service = Service::over(database, vec![Role::Api, Role::Relay, Role::Projector, Role::Policy]).await;
     let look = async || {

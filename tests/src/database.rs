@@ -159,7 +159,7 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> S
     for migration in book::MIGRATOR.iter() {
         hash.update(&migration.checksum);
     }
-    for context in projections::CONTEXTS {
+    for context in crate::tables() {
         hash.update(context.fingerprint().expect("the golden history folds"));
     }
     let name = format!("daybook_template_{}", &hex::encode(hash.finalize())[..16]);

@@ -7,9 +7,9 @@ use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, Envelope, Leases, MasterKey, Pools, Step, Tail, Vault, end};
 use chrono::Utc;
-use domain::identity::role::Role;
-use domain::identity::user::User;
 use domain::{Decider, Policy};
+use identity::role::Role;
+use identity::user::User;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
@@ -25,10 +25,12 @@ pub const STREAM_BYTES_MAX: i64 = 32 << 20;
 /// Migrates a database and makes the first generation of every context.
 pub async fn prepare(options: &PgConnectOptions) {
     let pools = Pools::connect(options).await.expect("the database answers");
-    daybook::migrate(&pools.owner).await.expect("the migrations run");
+    daybook::migrate(&pools.owner, &crate::contexts())
+        .await
+        .expect("the migrations run");
     let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
     let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
-    for context in projections::CONTEXTS {
+    for context in crate::tables() {
         projections::rebuild::ensure_live(&pools, &tail, context, &|_| {})
             .await
             .expect("a first generation is made");
@@ -59,7 +61,7 @@ impl Ledger {
     pub async fn over(database: Database, nats_url: &str) -> Self {
         let pools = Pools::connect(&database.options).await.expect("the database answers");
         let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
-        let book = Book::new(pools.writer.clone(), master.clone());
+        let book = Book::new(pools.writer.clone(), master.clone(), crate::decisions());
         let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
         let mut config = BusConfig::new(nats_url, &database.name, &database.name);
         config.stream_bytes_max = STREAM_BYTES_MAX;
@@ -123,9 +125,9 @@ impl Ledger {
     pub fn policies(&self) -> Vec<tokio::task::JoinHandle<()>> {
         let stop = || self.stop.child_token();
         let leases = Leases::start(&self.pools.writer);
-        let reading = self.reading(domain::POLICIES);
+        let reading = self.reading(&crate::policies());
         let mut running = Vec::new();
-        for &policy in domain::POLICIES {
+        for policy in crate::policies() {
             running.push(tokio::spawn(worker::run(
                 self.policy_worker(policy, &reading),
                 policy::lock_name(policy),
@@ -137,7 +139,7 @@ impl Ledger {
         let timers = TimerWorker {
             pool: self.pools.writer.clone(),
             book: self.book.clone(),
-            policies: domain::POLICIES,
+            policies: crate::policies(),
         };
         running.push(tokio::spawn(worker::run(
             timers,

@@ -20,6 +20,26 @@ pub use ledger::Ledger;
 pub use service::{Client, Service};
 pub use wait::until;
 
+/// The contexts of the program under test.
+pub fn contexts() -> http::Contexts {
+    daybook::contexts::all().expect("no two contexts go by one name")
+}
+
+/// Their read tables.
+pub fn tables() -> Vec<&'static projections::Context> {
+    contexts().tables().collect()
+}
+
+/// The contexts as decisions see them.
+pub fn decisions() -> domain::Contexts {
+    contexts().decisions().clone()
+}
+
+/// What they ask for by themselves, in the order in which it is asked.
+pub fn policies() -> Vec<&'static dyn domain::Policy> {
+    contexts().decisions().policies()
+}
+
 /// The servers that `./dev test` starts for the tests, or `./dev up` for everybody.
 pub fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests through ./dev test"))

@@ -57,7 +57,7 @@ impl Service {
         let mut config = config(&database.url(), &database.name);
         change(&mut config);
         let stop = CancellationToken::new();
-        let running = daybook::serve(config, roles, stop.clone())
+        let running = daybook::serve(config, crate::contexts(), roles, stop.clone())
             .await
             .expect("the service starts");
         let url = format!("http://{}", running.address);
@@ -77,7 +77,7 @@ impl Service {
     pub async fn beside(&self, roles: Vec<Role>) -> (Running, String, CancellationToken) {
         let stop = CancellationToken::new();
         let config = config(&self.database.url(), &self.database.name);
-        let running = daybook::serve(config, roles, stop.clone())
+        let running = daybook::serve(config, crate::contexts(), roles, stop.clone())
             .await
             .expect("the second service starts");
         let url = format!("http://{}", running.address);
@@ -282,10 +282,14 @@ pub fn token(claims: &Value) -> String {
 /// the book is written directly.
 pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Client {
     use book::{Book, Envelope, MasterKey, Pools, Step};
-    use domain::identity::{role, user};
+    use identity::{role, user};
 
     let pools = Pools::connect(&database.options).await.expect("the database answers");
-    let book = Book::new(pools.writer.clone(), MasterKey::from_hex(MASTER_KEY).expect("a key"));
+    let book = Book::new(
+        pools.writer.clone(),
+        MasterKey::from_hex(MASTER_KEY).expect("a key"),
+        crate::decisions(),
+    );
     let (admin, role) = (Uuid::now_v7(), Uuid::now_v7());
     let define = serde_json::from_value(json!({"define": {"name": "admin", "permissions": ["*"]}})).expect("define");
     let register = json!({"register": {"name": "Ada", "email": format!("ada@{}.example", tenant.simple())}});

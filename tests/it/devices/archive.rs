@@ -7,14 +7,14 @@ use std::process::{Child, Command as Program, Output, Stdio};
 
 use book::{Book, Envelope, MasterKey, Pools, Step};
 use chrono::{DateTime, TimeDelta, Utc};
+use cloudwatcher::order::Order;
+use cloudwatcher::part::Part;
+use cloudwatcher::request::DeviceRequest;
+use cloudwatcher::supplier::Supplier;
 use domain::Decider;
-use domain::cloudwatcher::order::Order;
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::request::DeviceRequest;
-use domain::cloudwatcher::supplier::Supplier;
-use domain::identity::department::Department;
 use domain::register::Register;
 use futures::StreamExt as _;
+use identity::department::Department;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
@@ -46,7 +46,7 @@ impl Past {
         let master = MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap();
         let folder = std::env::temp_dir().join(format!("daybook-it-{}", Uuid::now_v7().simple()));
         Self {
-            book: Book::new(pools.writer.clone(), master),
+            book: Book::new(pools.writer.clone(), master, tests::decisions()),
             pool: pool(&service).await,
             pools,
             service,

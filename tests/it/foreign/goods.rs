@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::cloudwatcher::approval_policy::ApprovalPolicy;
-use domain::cloudwatcher::device_policy::DevicePolicy;
-use domain::cloudwatcher::inventory::StockKey;
-use domain::cloudwatcher::request::DeviceRequest;
+use cloudwatcher::approval_policy::ApprovalPolicy;
+use cloudwatcher::device_policy::DevicePolicy;
+use cloudwatcher::inventory::StockKey;
+use cloudwatcher::request::DeviceRequest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::{Client, Service};

@@ -3,9 +3,9 @@
 use book::policy::{self, Reading};
 use book::worker::{self, Beat, Status};
 use book::{Leases, policy::checkpoint};
-use domain::cloudwatcher::supplier::Supplier;
+use cloudwatcher::supplier::Supplier;
 use domain::register::Register;
-use domain::{AnyCommand, AnyEvent, Policy, Reaction, Recorded, Seen, Sending};
+use domain::{AnyEvent, Policy, Reaction, Recorded, Seen, Sending};
 use serde_json::json;
 use tests::Ledger;
 use tokio::sync::watch;
@@ -43,8 +43,8 @@ impl Policy for Acting {
 pub fn echo(seen: &Seen<'_>) -> Vec<Reaction> {
     let stream = Uuid::new_v5(&seen.recorded.stream, b"echo");
     let enter = json!({"enter": {"part_code": stream.simple().to_string(), "name": "an echo"}});
-    let enter = AnyCommand::parse("cloudwatcher.part", &enter).expect("a command");
-    vec![Reaction::send(vec![Sending::to(stream, enter.expect("of a kind"))])]
+    let enter = cloudwatcher::part::AGGREGATE.read(enter).expect("a command");
+    vec![Reaction::send(vec![Sending::to(stream, enter)])]
 }
 
 /// The streams that were reacted to by [`echo`], as their echoes.

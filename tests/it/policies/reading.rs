@@ -7,7 +7,7 @@ use std::time::Instant;
 use book::append::EVENT_BYTES_MAX;
 use book::policy::missed;
 use book::tail::PAGE_BYTES_MAX;
-use domain::cloudwatcher::order::Order;
+use cloudwatcher::order::Order;
 use domain::{Decider as _, FactRef, Seen};
 use tests::{Ledger, until};
 use uuid::Uuid;

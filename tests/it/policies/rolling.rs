@@ -3,8 +3,8 @@
 use book::policy::checkpoint::Checkpoint;
 use book::policy::timer::Timer;
 use book::policy::{Caused, missed};
-use domain::identity::department::Department;
 use domain::register::Register;
+use identity::department::Department;
 use serde_json::json;
 use tests::process::Process;
 use tests::{Ledger, until};

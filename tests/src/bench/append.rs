@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use book::{Book, Step};
 use chrono::Utc;
+use cloudwatcher::part::Part;
 use cqrs_es::CqrsFramework;
 use cqrs_es::persist::PersistedEventStore;
-use domain::cloudwatcher::part::Part;
 use domain::register::{Command, Register};
-use domain::sourced::{Asked, Sourced};
-use domain::{Facts, Together};
+use domain::sourced::{Sent, Sourced};
+use domain::{Circumstances, Facts, Together};
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub async fn stock() -> f64 {
         let framework = framework.clone();
         async move {
             let stream = Uuid::now_v7();
-            let asked = Asked {
+            let circumstances = Circumstances {
                 tenant: Uuid::nil(),
                 stream,
                 by: Uuid::nil(),
@@ -60,9 +60,13 @@ pub async fn stock() -> f64 {
                 reason: None,
                 facts: Arc::new(Facts::default()),
                 together: Together::default(),
-                command: Arc::new(Command::Enter(part(stream))),
             };
-            framework.execute(&stream.to_string(), asked).await.unwrap();
+            let sent = Sent {
+                circumstances,
+                command: Arc::new(Command::Enter(part(stream))),
+                effects: Arc::default(),
+            };
+            framework.execute(&stream.to_string(), sent).await.unwrap();
         }
     })
     .await;

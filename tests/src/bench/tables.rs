@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use domain::cloudwatcher::order::Order;
-use domain::cloudwatcher::part::Part;
-use domain::cloudwatcher::supplier::Supplier;
-use domain::identity::department::Department;
-use domain::identity::user::User;
+use cloudwatcher::order::Order;
+use cloudwatcher::part::Part;
+use cloudwatcher::supplier::Supplier;
 use domain::register::Register;
 use futures::{StreamExt as _, TryStreamExt as _};
+use identity::department::Department;
+use identity::user::User;
 use projections::{Posted, Projector, rebuild};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -26,10 +26,10 @@ const WAIT: Duration = Duration::from_secs(600);
 pub async fn run() -> Vec<Figure> {
     let ledger = Ledger::open().await;
     history(&ledger).await;
-    let context = projections::CONTEXTS[0];
+    let context = &cloudwatcher_tables::CONTEXT;
     let end = ledger.tail.end().await.unwrap();
 
-    let posted = Posted::new(ledger.pools.projector.clone());
+    let posted = Posted::new(ledger.pools.projector.clone(), &crate::tables());
     let parts = (ledger.pools.clone(), ledger.tail.clone(), ledger.bus.clone());
     let projector = Projector::new(context, parts.0, parts.1, parts.2, posted.clone()).unwrap();
     let started = Instant::now();
