@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::event::Versioned;
 use crate::text::Unfit;
-use crate::{Asking, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
+use crate::{Asker, Asking, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
 pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -172,10 +172,7 @@ impl<K: Kind> Decider for Register<K> {
 
     fn decide(&self, request: &Request<'_, Command<K>>) -> Result<Vec<Change<K>>, Refusal> {
         let noun = K::NOUN;
-        let only = Self::only_stream(request.tenant);
-        if K::ONE_PER_TENANT && request.stream != only {
-            return Err(Refusal::OnePerTenant { noun, id: only });
-        }
+        Self::in_place(request.tenant, request.stream)?;
         self.stays(request.command)?;
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
@@ -227,6 +224,17 @@ impl<K: Kind> Decider for Register<K> {
         }
     }
 
+    fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        let noun = K::NOUN;
+        Self::in_place(asker.tenant, stream)?;
+        match (self, command) {
+            (Self::Unborn, "amend" | "strike") => Err(Refusal::NotEntered { noun }),
+            (Self::Entered(_), "enter") => Err(Refusal::AlreadyEntered { noun }),
+            (Self::Struck(_), "amend") => Err(Refusal::Struck { noun }),
+            _ => Ok(()),
+        }
+    }
+
     fn department(&self, command: &Command<K>) -> Option<Uuid> {
         match command {
             Command::Enter(entry) | Command::Amend(entry) => entry.home(),
@@ -236,6 +244,18 @@ impl<K: Kind> Decider for Register<K> {
 }
 
 impl<K: Kind> Register<K> {
+    /// Refuses any stream but the only one, where a tenant has only one.
+    fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
+        let only = Self::only_stream(tenant);
+        if K::ONE_PER_TENANT && stream != only {
+            return Err(Refusal::OnePerTenant {
+                noun: K::NOUN,
+                id: only,
+            });
+        }
+        Ok(())
+    }
+
     /// Refuses what would move the entry to another department.
     fn stays(&self, command: &Command<K>) -> Result<(), Refusal> {
         let (Self::Entered(now) | Self::Struck(now), Command::Enter(next) | Command::Amend(next)) = (self, command)

@@ -12,6 +12,7 @@ mod content;
 mod decide;
 mod edit;
 mod event;
+mod offer;
 mod receive;
 mod refusal;
 mod stock;

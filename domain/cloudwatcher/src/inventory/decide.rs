@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::order::Order;
 use crate::part_supplier::PartSupplier;
 use domain::register::Register;
-use domain::{Asking, Decider, FactRef, Request};
+use domain::{Asker, Asking, Decider, FactRef, Request};
 use identity::user::User;
 
 impl Decider for Inventory {
@@ -91,6 +91,16 @@ impl Decider for Inventory {
         self.department_id()
     }
 
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            // These say of what a record is, and so open it.
+            (Self::Unopened, "open" | "receive" | "expect" | "transfer-in") => Ok(()),
+            (Self::Unopened, _) => Err(Refusal::NotOpened),
+            (Self::Open(_), "open") => Err(Refusal::AlreadyOpen),
+            (Self::Open(record), _) => record.takes(command),
+        }
+    }
+
     /// Whoever opens a record has to reach its location; whoever goes on, the record.
     fn concerns(command: &Command) -> Vec<FactRef> {
         let location = |stock: StockKey| FactRef::of::<Register<Location>>(stock.location_id);
@@ -129,6 +139,22 @@ impl Inventory {
 }
 
 impl Record {
+    /// Whether a command of this name, other than the one that opens the record, may be accepted.
+    fn takes(&self, command: &str) -> Result<(), Refusal> {
+        let now = self.levels();
+        match command {
+            "receive" | "transfer-in" => self.with(1).map(drop),
+            // Reserved or not, there is nothing to give.
+            "issue" | "consume" | "transfer-out" if now.on_hand == 0 => Err(Refusal::NotAvailable { available: 0 }),
+            // A repeat of what is reserved is one also when nothing is left.
+            "reserve" if self.reservations.is_empty() && now.available() <= 0 => {
+                Err(Refusal::NotAvailable { available: 0 })
+            }
+            "accept-reorder" | "dismiss-reorder" if self.suggestion.is_none() => Err(Refusal::NoSuchSuggestion),
+            _ => Ok(()),
+        }
+    }
+
     fn happens(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let one = |event: Event| vec![event];
         match request.command {

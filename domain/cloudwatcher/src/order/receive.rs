@@ -51,6 +51,14 @@ impl Receipts {
             .collect()
     }
 
+    /// Whether one more receipt can be booked.
+    pub(super) fn has_room(&self) -> Result<(), Refusal> {
+        if self.0.len() >= RECEIPTS_MAX {
+            return Err(Refusal::TooManyReceipts);
+        }
+        Ok(())
+    }
+
     /// Per item how many have come.
     fn received(&self) -> BTreeMap<Uuid, i64> {
         let mut received = BTreeMap::new();
@@ -81,9 +89,7 @@ impl Receipts {
         if lines.is_empty() || lines.len() > ITEMS_MAX {
             return Err(Refusal::ReceiptLines);
         }
-        if self.0.len() >= RECEIPTS_MAX {
-            return Err(Refusal::TooManyReceipts);
-        }
+        self.has_room()?;
         let received = self.received();
         let mut named = BTreeSet::new();
         for (index, line) in lines.iter().enumerate() {

@@ -17,7 +17,7 @@ use domain::SYSTEM;
 /// Lines of bookings after which no further booking is tried again by the same command: what one event can hold.
 const RETRIED_LINES_MAX: usize = 1_500;
 
-fn only_daybook(by: Uuid) -> Result<(), Refusal> {
+pub(super) fn only_daybook(by: Uuid) -> Result<(), Refusal> {
     if by == SYSTEM {
         Ok(())
     } else {
