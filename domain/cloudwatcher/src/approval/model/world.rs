@@ -19,12 +19,13 @@ use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
 use domain::register::Register;
-use domain::{AnyEvent, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
+use domain::{AnyEvent, Asker, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
 use domain::{Refuse, SYSTEM, Sealed, Seen, Sending, Together};
 use identity::department::Department;
 use identity::role::{self, Role};
 use identity::user::{self, User};
 use rehearsal::given::TENANT;
+use rehearsal::offering;
 
 pub(super) const USERS: [Uuid; 5] = ids(0x10);
 pub(super) const DEPARTMENTS: [Uuid; 3] = ids(0x20);
@@ -195,6 +196,12 @@ impl World {
         self.commands += 1;
         let mut state = self.state::<D>(stream).cloned().unwrap_or_default();
         let decided = self.decided(&state, by, stream, command, &self.facts);
+        let asker = Asker {
+            tenant: TENANT,
+            by,
+            at: self.now,
+        };
+        offering::check_typed(&state, command, stream, &asker, decided.is_ok());
         // Now and then: whether a decision depends on nothing but what it says it reads.
         if self.commands.is_multiple_of(64) {
             let read = self.read(&state, by, stream, command);
