@@ -14,14 +14,14 @@ use crate::{Circumstances, ClaimChange, Decider, Ids, Request};
 #[serde(transparent)]
 pub struct Sourced<D>(pub D);
 
-/// What a cqrs-es command is here: a [`Request`] that owns its parts.
+/// A command as cqrs-es takes it: a [`Request`] that owns its parts.
 #[derive(Debug)]
 pub struct Sent<C> {
     pub circumstances: Circumstances,
     pub command: Arc<C>,
 }
 
-/// What the events of a decision mean beyond their stream, gathered while they happen: what cqrs-es calls services.
+/// The claims and keys that the events of a decision change, gathered while they happen: the services of cqrs-es.
 #[derive(Debug, Default)]
 pub struct Effects(Mutex<(Vec<ClaimChange>, Vec<Uuid>)>);
 

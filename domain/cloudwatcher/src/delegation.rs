@@ -24,7 +24,7 @@ pub const DELEGATIONS_MAX: usize = 20;
 /// Departments that one delegation names.
 pub const DEPARTMENTS_MAX: usize = 50;
 
-/// What one person has delegated. The stream's id is that person's user id.
+/// The delegations of one person. The stream's id is that person's user id.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delegations {
     /// Delegation id to delegation; those that had ended when the newest was granted are forgotten.

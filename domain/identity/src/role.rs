@@ -32,7 +32,7 @@ pub enum Role {
     Retired,
 }
 
-/// What later decisions about a role read.
+/// The state of a role, as later decisions read it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
     name: String,

@@ -187,7 +187,7 @@ impl<D: Decider> Given<D> {
     }
 }
 
-/// What came of the command.
+/// The outcome of the command.
 #[derive(Debug)]
 pub struct When<D: Decider> {
     stream: Uuid,
@@ -216,7 +216,7 @@ impl<D: Decider + Debug> When<D> {
         assert_eq!(self.outcome, Err(refusal));
     }
 
-    /// What came of it, for a test that looks at part of it.
+    /// The outcome, for a test that looks at part of it.
     ///
     /// # Errors
     /// The refusal, if it was one.
@@ -224,7 +224,7 @@ impl<D: Decider + Debug> When<D> {
         self.outcome
     }
 
-    /// What happened, for a test that looks at part of it.
+    /// The events, for a test that looks at part of them.
     ///
     /// # Panics
     /// When the command was refused.
@@ -234,7 +234,7 @@ impl<D: Decider + Debug> When<D> {
     }
 }
 
-/// What happened, as the test said it would.
+/// The events, as the test expected them.
 #[derive(Debug)]
 pub struct Then<D: Decider> {
     stream: Uuid,

@@ -1,4 +1,4 @@
-//! What may happen to an approval, and what it becomes.
+//! The decisions about an approval, and the state that events lead to.
 
 use uuid::Uuid;
 
@@ -234,7 +234,7 @@ impl Decider for Approval {
 }
 
 impl Approval {
-    /// What has become of it, in a word.
+    /// The state, in a word.
     fn word(&self) -> &'static str {
         match self {
             Self::Unasked => "not asked",
@@ -306,7 +306,7 @@ impl Pending {
     /// The level that the asker decides, and in whose place.
     fn decided_by(&self, revision: i32, request: &Request<'_, Command>) -> Result<(&OpenLevel, Option<Uuid>), Refusal> {
         let open = self.open()?;
-        // First, so that whoever may not decide learns nothing else of the order.
+        // First, so that a person who may not decide learns nothing else of the order.
         let on_behalf_of = self.entitled(open, request.by, request.at, request.facts)?;
         if revision != self.asked.revision {
             return Err(Refusal::StaleRevision {

@@ -42,7 +42,7 @@ impl Pending {
     /// Whether `by` neither ordered nor had to do with a level below.
     ///
     /// # Errors
-    /// What they had to do with it.
+    /// [`Refusal::OwnOrder`] or [`Refusal::DecidedAlready`].
     pub(super) fn apart(&self, by: Uuid) -> Result<(), Refusal> {
         if self.involved().contains(&by) {
             return Err(Refusal::OwnOrder);

@@ -1,4 +1,4 @@
-//! What may happen to a stock key.
+//! The decisions about a stock key.
 
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ impl Decider for Inventory {
         }
     }
 
-    /// Whoever opens a record has to reach its location; whoever goes on, the record.
+    /// A user who opens a record has to reach its location; one who goes on with it, the record.
     fn concerns(command: &Command) -> Vec<FactRef> {
         let location = |stock: StockKey| FactRef::of::<Register<Location>>(stock.location_id);
         command.stock().map(location).into_iter().collect()
@@ -113,12 +113,12 @@ impl Inventory {
         events.iter().for_each(|event| self.evolved(event));
     }
 
-    /// What comes before everything else: the record is opened, if the command says of what.
+    /// The opening of the record, which comes before everything else, if the command says of what it is.
     fn begun(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let (reorder_point, reorder_quantity) = match (self, request.command) {
             (Self::Open(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpen),
             (Self::Open(_), _) => return Ok(Vec::new()),
-            // Whoever says that nothing is to come opens no record for that.
+            // A notice that nothing is to come opens no record.
             (Self::Unopened, Command::Expect { quantity: 0, .. }) => return Err(Refusal::NotOpened),
             (
                 Self::Unopened,

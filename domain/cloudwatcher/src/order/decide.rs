@@ -1,4 +1,4 @@
-//! What may happen to an order, and what it becomes.
+//! The decisions about an order, and the state that events lead to.
 
 use uuid::Uuid;
 
@@ -400,7 +400,7 @@ impl Order {
     }
 }
 
-/// What the order's approval decided, recorded with the order.
+/// The decision of the order's approval, recorded with the order.
 fn settled(submitted: &Submitted, request: &Request<'_, Command>) -> Result<Event, Refusal> {
     let revision = submitted.revision;
     match verdict(submitted, request) {

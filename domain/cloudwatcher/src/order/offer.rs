@@ -54,7 +54,7 @@ impl Order {
         }
     }
 
-    /// Buyers retry on timeouts, so a second submit must refuse, not repeat.
+    /// A draft, which alone is submitted. Buyers retry on timeouts, so a second submit must refuse, not repeat.
     pub(super) fn draft(&self, status: OrderStatus) -> Result<&Content, Refusal> {
         match self {
             Self::Draft(now) => Ok(now),
@@ -67,7 +67,7 @@ impl Order {
         }
     }
 
-    /// What waits for a decision; nothing when one was recorded already.
+    /// The submission that waits for a decision; none when one was recorded already.
     pub(super) fn awaiting(&self, status: OrderStatus) -> Result<Option<&Submitted>, Refusal> {
         match self {
             Self::PendingApproval(_, submitted) => Ok(Some(submitted)),
@@ -78,7 +78,7 @@ impl Order {
         }
     }
 
-    /// As with submitting: a second time must refuse.
+    /// An approved order, which alone is placed. As with submitting, a second time must refuse.
     pub(super) fn approved(&self, status: OrderStatus) -> Result<(&Content, &Submitted), Refusal> {
         match self {
             Self::Approved(now, submitted) => Ok((now, submitted)),
@@ -105,6 +105,7 @@ impl Order {
         }
     }
 
+    /// An order whose receipts, if there are any, can be taken back.
     pub(super) fn reversible(&self, status: OrderStatus) -> Result<(&Content, &Submitted, &Receipts), Refusal> {
         match self {
             Self::Placed(now, submitted, receipts) => Ok((now, submitted, receipts)),
@@ -117,7 +118,7 @@ impl Order {
         }
     }
 
-    /// What is closed short; nothing when it is so already.
+    /// The order that is to be closed short; none when it is closed already.
     pub(super) fn closable(&self, status: OrderStatus) -> Result<Option<(&Content, &Receipts)>, Refusal> {
         match self {
             Self::Placed(now, _, receipts) if status != OrderStatus::Received => Ok(Some((now, receipts))),
@@ -131,7 +132,7 @@ impl Order {
         }
     }
 
-    /// What is cancelled; nothing when it is so already.
+    /// The order that is to be cancelled; none when it is cancelled already.
     pub(super) fn cancellable(&self, status: OrderStatus) -> Result<Option<&Content>, Refusal> {
         match self {
             Self::Placed(_, _, receipts) if !receipts.is_empty() => Err(Refusal::NotCancellable { status }),

@@ -1,4 +1,4 @@
-//! What has come of an order: receipts, what may still come, and where that leaves the order.
+//! The goods that came of an order: receipts, what may still come, and where that leaves the order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ impl Receipts {
         self.0.is_empty()
     }
 
-    /// What was ordered and has not come.
+    /// The quantities that were ordered and have not come.
     pub(super) fn open(&self, items: &[Item]) -> Vec<Quantity> {
         let received = self.received();
         items

@@ -1,4 +1,4 @@
-//! What an order needs to be submitted and to be placed.
+//! The conditions under which an order is submitted and placed.
 
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub(super) fn handed_in(content: &Content, request: &Request<'_, Command>) -> Re
     Ok(content.submission(request.by))
 }
 
-/// What [`handed_in`] reads.
+/// The facts that [`handed_in`] reads.
 pub(super) fn hand_in_reads(content: &Content, asking: &Asking<'_, Command>) -> Vec<FactRef> {
     let mut refs = content_reads(content);
     refs.extend(route::route_reads(asking.tenant, content.department_id, asking.facts));
@@ -44,7 +44,7 @@ pub(super) fn placeable(now: &Content, submitted: &Submitted, request: &Request<
     }
 }
 
-/// What the order's approval says of exactly what was submitted last.
+/// The verdict of the order's approval on exactly what was submitted last.
 pub(super) fn verdict(submitted: &Submitted, request: &Request<'_, Command>) -> Verdict {
     request
         .facts

@@ -1,4 +1,4 @@
-//! What happens when a command meets a request.
+//! The decisions about a request.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! What happens to a request between its receipt and its archive.
+//! The life of a request between its receipt and its archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What may happen to a user, and what they become.
+//! The decisions about a user, and the state that events lead to.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What holds for every kind of reference data.
+//! The rules of every kind of reference data.
 
 use domain::Decider as _;
 use domain::register::{Change, Command, Refusal, Register};

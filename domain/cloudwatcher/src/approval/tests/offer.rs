@@ -1,4 +1,4 @@
-//! What an approval offers in each state, and to whom.
+//! The commands that an approval offers in each state, and to whom.
 
 use super::*;
 

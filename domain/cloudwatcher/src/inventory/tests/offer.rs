@@ -1,10 +1,11 @@
-//! What a stock key offers as it stands.
+//! The commands that a stock key offers as it stands.
 
 use super::super::{STOCK_MAX, Suggestion};
 use super::*;
 
-/// Given out, kept or taken along: of nothing there is none of it.
+/// Commands that give goods out or keep them.
 const TAKES: [&str; 4] = ["issue", "consume", "reserve", "transfer-out"];
+/// Commands that answer a suggestion to reorder.
 const ANSWERS: [&str; 2] = ["accept-reorder", "dismiss-reorder"];
 
 /// Whether all of these are offered; none of them otherwise.

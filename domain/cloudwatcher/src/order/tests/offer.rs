@@ -1,4 +1,4 @@
-//! What an order offers in each state.
+//! The commands that an order offers in each state.
 
 use super::*;
 use domain::SYSTEM;

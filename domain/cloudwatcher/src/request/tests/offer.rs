@@ -1,4 +1,4 @@
-//! What a request offers in each state.
+//! The commands that a request offers in each state.
 
 use super::*;
 use domain::SYSTEM;
