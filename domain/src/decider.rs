@@ -105,8 +105,9 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         Vec::new()
     }
 
-    /// Whether a command of this name, in kebab case, may be accepted in this state: what pages offer. A command
+    /// Whether a command of this name, in kebab case, may be accepted in this state, for pages to offer it. A command
     /// that is not offered is refused, whatever its fields and other streams say; one that is may be refused still.
+    /// One that is accepted and changes nothing, a repeat, is offered.
     ///
     /// # Errors
     /// The rule that forbids it.
