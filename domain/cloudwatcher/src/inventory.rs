@@ -26,6 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use super::stock::{STOCK_MAX, StockKey};
 pub use carry::{EVENTS_CARRIED_MIN, RESERVATIONS_PER_EVENT};
 pub use command::{Command, Consumption};
 pub use ended::{ENDED_REMEMBERED, Ended};
@@ -36,9 +37,6 @@ pub use reorder::Suggestion;
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Inventory>("inventory");
 
-/// The most that one stock key holds, has on order or is to be reordered at, in units: the projection from these
-/// still fits an `integer`.
-pub const STOCK_MAX: i32 = 1_000_000_000;
 /// Reservations of one stock key that are live at one time.
 pub const RESERVATIONS_MAX: usize = 1_000;
 /// Orders from which one stock key expects goods at one time.
@@ -56,29 +54,6 @@ pub enum Inventory {
     #[default]
     Unopened,
     Open(Box<Record>),
-}
-
-/// Which part lies where. A missing variant is one value: the part itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StockKey {
-    /// The part.
-    pub part_id: Uuid,
-    /// The variant of the part; absent for the part itself.
-    #[serde(default)]
-    pub variant_id: Option<Uuid>,
-    /// Where it lies.
-    pub location_id: Uuid,
-}
-
-impl StockKey {
-    /// The id of the one stream of this key.
-    #[must_use]
-    pub fn stream(&self, tenant: Uuid) -> Uuid {
-        let variant = self.variant_id.unwrap_or(Uuid::nil());
-        let key = [self.part_id, variant, self.location_id].map(Uuid::into_bytes).concat();
-        Uuid::new_v5(&tenant, &key)
-    }
 }
 
 /// For what or whom stock is moved.

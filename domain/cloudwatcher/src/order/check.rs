@@ -12,11 +12,11 @@ use super::{
 };
 use crate::OrderType;
 use crate::currency;
-use crate::inventory::STOCK_MAX;
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
 use crate::request::DeviceRequest;
+use crate::stock::STOCK_MAX;
 use crate::supplier::Supplier;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};

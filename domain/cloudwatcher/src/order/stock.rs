@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Content, Event, Item, Order, Quantity, Refusal, Submitted, Terms};
 use crate::OrderType;
-use crate::inventory::StockKey;
+use crate::stock::StockKey;
 use domain::SYSTEM;
 
 /// Lines of bookings after which no further booking is tried again by the same command: what one event can hold.
