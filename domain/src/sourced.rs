@@ -14,7 +14,7 @@ use crate::{Circumstances, ClaimChange, Decider, Ids, Request};
 #[serde(transparent)]
 pub struct Sourced<D>(pub D);
 
-/// What a cqrs-es command is here: a [`Request`] that owns its parts.
+/// A command as cqrs-es takes it: a [`Request`] that owns its parts.
 #[derive(Debug)]
 pub struct Sent<C> {
     pub circumstances: Circumstances,
@@ -22,7 +22,7 @@ pub struct Sent<C> {
     pub effects: Arc<Effects>,
 }
 
-/// What the events of a decision mean beyond their stream, gathered while they happen.
+/// The claims and keys that the events of a decision change, gathered while they happen.
 #[derive(Debug, Default)]
 pub struct Effects(Mutex<(Vec<ClaimChange>, Vec<Uuid>)>);
 
