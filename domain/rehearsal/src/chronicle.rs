@@ -202,7 +202,7 @@ impl History {
         let facts = self.book.facts(command, state, &asker, stream).unwrap();
         command.decide(
             state,
-            Circumstances {
+            &Circumstances {
                 tenant: asker.tenant,
                 stream,
                 by,
