@@ -1,17 +1,16 @@
 //! The book under many writers: every command is answered exactly once and truly.
 
+mod batches;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
-use book::appender::{Appender, BATCHES_IN_FLIGHT};
-use book::pace::Pace;
-use book::{Book, BookError, Envelope, ExecuteError, MasterKey, Step};
+use book::{Book, Envelope, ExecuteError, MasterKey, Step};
 use cloudwatcher::part::Part;
 use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use sqlx::Row as _;
-use tests::{Ledger, until};
+use tests::Ledger;
 use uuid::Uuid;
 
 type Suppliers = Register<Supplier>;
@@ -387,157 +386,4 @@ async fn a_thousand_clients_that_hang_up_leave_no_transaction_open_and_no_half_c
     .unwrap();
     assert_eq!(open, 0);
     assert_book_is_whole(&ledger).await;
-}
-
-#[tokio::test]
-async fn an_event_beyond_the_limit_is_refused_by_its_size_and_one_at_the_limit_is_not() {
-    let ledger = Ledger::open().await;
-    let enter = |reason: usize| {
-        let envelope = Envelope {
-            reason: Some("x".repeat(reason)),
-            ..ledger.envelope()
-        };
-        let step = Step::of::<Suppliers>(Uuid::now_v7(), None, Command::Enter(supplier("Acme")));
-        ledger.book.execute(envelope, vec![step])
-    };
-    enter(0).await.unwrap();
-    let bytes: i32 =
-        sqlx::query_scalar("select octet_length(payload::text) + octet_length(metadata::text) from book.events")
-            .fetch_one(&ledger.pools.owner)
-            .await
-            .unwrap();
-    let room = EVENT_BYTES_MAX - bytes as usize;
-    let (refused, accepted) = tokio::join!(enter(room + 1), enter(room));
-    let Err(ExecuteError::Book(BookError::EventTooLarge { bytes })) = refused else {
-        panic!("{refused:?}");
-    };
-    assert_eq!(bytes, EVENT_BYTES_MAX + 1);
-    assert_eq!(accepted.unwrap().position, 2);
-}
-
-/// An append of one event with this payload, as the book would make it of a decision.
-fn appending(ledger: &Ledger, payload: &str) -> Append {
-    let stream = Uuid::now_v7();
-    let seen = Seen {
-        aggregate_type: "cloudwatcher.supplier",
-        stream,
-        sequence: 0,
-        writes: true,
-    };
-    let event = NewEvent {
-        aggregate_type: "cloudwatcher.supplier",
-        stream,
-        sequence: 1,
-        event_id: Uuid::now_v7(),
-        event_type: "SupplierEntered".to_owned(),
-        event_version: "1".to_owned(),
-        payload: payload.to_owned(),
-        metadata: "{}".to_owned(),
-    };
-    Append {
-        command_id: Uuid::now_v7(),
-        tenant: ledger.tenant,
-        body_hash: [0; 32],
-        answer: "[]".to_owned(),
-        seen: vec![seen],
-        events: vec![event],
-        claims: Vec::new(),
-        erased: Vec::new(),
-    }
-}
-
-#[tokio::test]
-async fn a_command_that_makes_the_database_fail_fails_alone_and_its_neighbours_in_the_batch_are_written() {
-    let ledger = Ledger::open().await;
-    let appender = Appender::start(&ledger.pools.writer, Pace::default());
-    // While another holds the book's lock, two batches are on their way and all else gathers into the third.
-    let mut held = ledger.pools.owner.begin().await.unwrap();
-    sqlx::query("select pg_advisory_xact_lock(7236270102)")
-        .execute(&mut *held)
-        .await
-        .unwrap();
-    let mut appends: Vec<_> = (0..BATCHES_IN_FLIGHT).map(|_| appending(&ledger, "{}")).collect();
-    appends.extend((0..20).map(|n| appending(&ledger, if n == 7 { "no json" } else { "{}" })));
-    let mut outcomes = tokio::task::JoinSet::new();
-    for (index, append) in appends.into_iter().enumerate() {
-        let appender = appender.clone();
-        outcomes.spawn(async move { (index, appender.append(append).await) });
-        if index < BATCHES_IN_FLIGHT {
-            let look = || async { (waiting(&ledger).await == index as i64 + 1).then_some(()) };
-            until("a batch on its way", Duration::from_secs(10), look).await;
-        }
-    }
-    // The twenty are queued once their tasks have run: this runtime has one thread.
-    tokio::task::yield_now().await;
-    held.rollback().await.unwrap();
-    while let Some(outcome) = outcomes.join_next().await {
-        match outcome.unwrap() {
-            (index, Err(error)) => {
-                assert_eq!(index, BATCHES_IN_FLIGHT + 7, "{error}");
-                assert!(matches!(error, BookError::Database(_)), "{error:?}");
-            }
-            (index, Ok(outcome)) => {
-                assert_ne!(index, BATCHES_IN_FLIGHT + 7);
-                assert!(matches!(outcome, Outcome::Appended(_)), "{outcome:?}");
-            }
-        }
-    }
-    assert_eq!(ledger.tail.end().await.unwrap(), (BATCHES_IN_FLIGHT + 19) as i64);
-    assert_book_is_whole(&ledger).await;
-    // Each of the third batch was written by itself, at a time of its own; a batch shares one.
-    let times: i64 = sqlx::query_scalar("select count(distinct recorded_at) from book.events")
-        .fetch_one(&ledger.pools.owner)
-        .await
-        .unwrap();
-    assert!(times >= 19, "{times}");
-}
-
-/// Appends that wait for the book's lock.
-async fn waiting(ledger: &Ledger) -> i64 {
-    let waiting = "select count(*) from pg_stat_activity
-                   where datname = current_database() and wait_event = 'advisory' and query like '%book.append%'";
-    sqlx::query_scalar(waiting)
-        .fetch_one(&ledger.pools.owner)
-        .await
-        .unwrap()
-}
-
-#[tokio::test]
-async fn nobody_rewrites_the_book_and_no_role_does_another_ones_work() {
-    let ledger = Ledger::open().await;
-    ledger
-        .does::<Suppliers>(Uuid::now_v7(), Command::Enter(supplier("Acme")))
-        .await;
-    for statement in [
-        "update book.events set sequence = 2",
-        "delete from book.events",
-        "truncate book.events",
-    ] {
-        for pool in [
-            &ledger.pools.owner,
-            &ledger.pools.writer,
-            &ledger.pools.projector,
-            &ledger.pools.reader,
-        ] {
-            assert!(sqlx::query(statement).execute(pool).await.is_err(), "{statement}");
-        }
-    }
-    let insert = "insert into book.events select position + 1, event_id, tenant_id, aggregate_type, aggregate_id,
-                  sequence + 1, event_type, event_version, payload, metadata, recorded_at from book.events";
-    assert!(
-        sqlx::query(insert).execute(&ledger.pools.writer).await.is_err(),
-        "the function is the only way in"
-    );
-    assert!(
-        sqlx::query("select * from book.events")
-            .execute(&ledger.pools.reader)
-            .await
-            .is_err()
-    );
-    assert!(
-        sqlx::query("select * from book.receipts")
-            .execute(&ledger.pools.projector)
-            .await
-            .is_err()
-    );
 }

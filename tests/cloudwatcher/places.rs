@@ -198,7 +198,7 @@ async fn no_row_is_missing_or_twice_in_pages_of_any_order_of_any_table() {
     admin.post("/v1/identity/roles", &define).await.ok();
     join_all((0..3).map(|_| shop.received())).await;
     let mut tables = 0;
-    for table in tests::tables().into_iter().flat_map(|context| context.all_tables()) {
+    for table in cloudwatcher_tables::CONTEXT.all_tables() {
         tables += usize::from(is_paged_exactly(admin, table).await);
     }
     assert!(tables > 10, "{tables} tables have rows");
