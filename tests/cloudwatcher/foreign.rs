@@ -140,7 +140,8 @@ fn reach_of(table: &str) -> Reach {
 async fn no_operation_of_the_context_shows_or_changes_what_is_anothers_and_each_serves_its_owner() {
     let service = Service::start().await;
     let goods = Goods::made(&service).await;
-    let trial = Trial::prepared(&service, &goods, Share::Context("cloudwatcher")).await;
+    let contexts = tests::contexts();
+    let trial = Trial::prepared(&service, &contexts, &goods, Share::Context("cloudwatcher")).await;
     assert!(trial.operations() >= 180, "{} operations", trial.operations());
     // A code that is taken by one tenant is free for another, which learns nothing of it.
     let part = json!({"part_code": goods::CODE, "name": "nut"});

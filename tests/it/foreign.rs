@@ -126,7 +126,8 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
     let service = Service::start().await;
     let owner = &service.admin;
     let goods = Goods::made(&service).await;
-    let trial = Trial::prepared(&service, &goods, Share::Everybody).await;
+    let contexts = tests::contexts();
+    let trial = Trial::prepared(&service, &contexts, &goods, Share::Everybody).await;
     assert!(trial.operations() >= 39, "{} operations", trial.operations());
     goods.miss(&trial.pool).await;
     trial.hides().await;

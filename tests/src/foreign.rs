@@ -66,6 +66,7 @@ pub trait Goods {
 /// The people who call, and their calls.
 pub struct Trial<'a> {
     service: &'a Service,
+    contexts: &'a http::Contexts,
     goods: &'a dyn Goods,
     calls: Vec<Call>,
     /// The administrator of another tenant.
@@ -76,17 +77,23 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// Has a call for every operation of the share, and strangers to make them.
+    /// Has a call for every operation of the share, and strangers to make them; `contexts` are those that are served.
     ///
     /// # Panics
     /// When the goods have no call for one, by its name.
-    pub async fn prepared(service: &'a Service, goods: &'a dyn Goods, share: Share) -> Self {
+    pub async fn prepared(
+        service: &'a Service,
+        contexts: &'a http::Contexts,
+        goods: &'a dyn Goods,
+        share: Share,
+    ) -> Self {
         let document = service.admin.with_token("").get("/v1/openapi.json").await.ok();
-        let calls = calls(&document, goods, share);
+        let calls = calls(&document, contexts, goods, share);
         let permissions = goods.outsiders_permissions();
         let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
         Self {
             service,
+            contexts,
             goods,
             calls,
             other: Service::start_tenant(service).await,
@@ -105,13 +112,13 @@ impl<'a> Trial<'a> {
     pub async fn hides(&self) {
         caught_up(&self.pool).await;
         self.posted().await;
-        let before = rows(&self.pool, self.service.tenant).await;
+        let before = self.rows().await;
         for call in &self.calls {
             self.hides_from_nobody_and_the_other(call).await;
             self.hides_from_the_outsider(call).await;
         }
         self.posted().await;
-        let after = rows(&self.pool, self.service.tenant).await;
+        let after = self.rows().await;
         assert_eq!(after, before, "rows of the tenant changed");
     }
 
@@ -195,13 +202,28 @@ impl<'a> Trial<'a> {
     /// Waits until the tables of every context hold the whole book.
     async fn posted(&self) {
         let end = last_position(&self.pool).await;
-        for context in crate::tables() {
+        for context in self.contexts.tables() {
             let Some(table) = context.all_tables().next() else {
                 continue;
             };
             let path = format!("/v1/{}/{}?limit=1", context.name, table.name);
             self.service.admin.get_after(&path, end).await.ok();
         }
+    }
+
+    /// A checksum of every row of the owner's tenant, in every table.
+    async fn rows(&self) -> Vec<String> {
+        let mut sums = Vec::new();
+        for table in self.contexts.tables().flat_map(|context| context.all_tables()) {
+            let (schema, table) = (table.context, table.name);
+            let sum = format!(
+                "select '{table} ' || count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)
+                 from {schema}.{table} t where tenant_id = $1"
+            );
+            let sum = sqlx::query_scalar(&sum).bind(self.service.tenant);
+            sums.push(sum.fetch_one(&self.pool).await.unwrap());
+        }
+        sums
     }
 }
 
@@ -218,11 +240,10 @@ pub async fn caught_up(pool: &PgPool) {
 
 /// Every operation of the share, with the call that tries it: reads first, then commands by their turns, and at the
 /// end what takes out of use what others refer to.
-fn calls(document: &Value, goods: &dyn Goods, share: Share) -> Vec<Call> {
-    let contexts = crate::contexts();
+fn calls(document: &Value, contexts: &http::Contexts, goods: &dyn Goods, share: Share) -> Vec<Call> {
     let (mut calls, mut new) = (Vec::new(), Vec::new());
     for (path, operations) in document["paths"].as_object().unwrap() {
-        if Share::of(&contexts, path) != share {
+        if Share::of(contexts, path) != share {
             continue;
         }
         for method in operations.as_object().unwrap().keys() {
@@ -274,20 +295,4 @@ async fn wrote(pool: &PgPool, client: &Client, since: i64) -> bool {
         .fetch_one(pool)
         .await
         .unwrap()
-}
-
-/// A checksum of every row of a tenant, in every table.
-async fn rows(pool: &PgPool, tenant: Uuid) -> Vec<String> {
-    let mut sums = Vec::new();
-    for context in crate::tables() {
-        for table in context.all_tables() {
-            let (schema, table) = (context.name, table.name);
-            let sum = format!(
-                "select '{table} ' || count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)
-                 from {schema}.{table} t where tenant_id = $1"
-            );
-            sums.push(sqlx::query_scalar(&sum).bind(tenant).fetch_one(pool).await.unwrap());
-        }
-    }
-    sums
 }
