@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::service::Reply;
 use crate::{Client, Service};
 
-pub use call::{Call, Operation, Reach};
+pub use call::{Call, Operation, Reach, of_log};
 
 /// How long policies may take to react to the whole book.
 const CAUGHT_UP_SECONDS_MAX: u64 = 30;
@@ -102,9 +102,9 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// How many operations are tried.
+    /// How many calls are made.
     #[must_use]
-    pub fn operations(&self) -> usize {
+    pub fn calls(&self) -> usize {
         self.calls.len()
     }
 
@@ -260,6 +260,10 @@ fn calls(document: &Value, contexts: &http::Contexts, goods: &dyn Goods, share: 
     );
     assert!(!calls.is_empty(), "the document has nothing of {share:?}");
     println!("{} operations of {share:?} are tried", calls.len());
+    // The log is everybody's, and tells of what this context's streams are: it is tried with its goods, too.
+    if share != Share::Everybody {
+        calls.extend(of_log());
+    }
     calls.sort_by_key(|call| {
         let posts = call.method == reqwest::Method::POST;
         (posts, goods.turn(call), call.takes_away())

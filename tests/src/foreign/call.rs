@@ -104,7 +104,7 @@ impl Call {
 
     /// Of an answer that has no end.
     #[must_use]
-    pub fn endless(self) -> Self {
+    fn endless(self) -> Self {
         Self {
             form: Form::Endless,
             ..self
@@ -167,6 +167,16 @@ impl Call {
         }
         reply
     }
+}
+
+/// The calls that read the log: a page of it, and the stream.
+pub fn of_log() -> [Call; 2] {
+    let read = |path| Operation { method: "get", path };
+    let (page, stream) = ("/v1/events", "/v1/events/stream");
+    [
+        read(page).at(format!("{page}?limit=200"), None, Reach::Department, [200; 3]),
+        read(stream).at(stream, None, Reach::Department, [200; 3]).endless(),
+    ]
 }
 
 /// The only outcome of a request for several, as the answer that it stands for.
