@@ -26,7 +26,7 @@ async fn does(ledger: &Ledger, steps: Vec<Step>) -> Result<Answer, ExecuteError>
 }
 
 fn is_taken(answer: &Result<Answer, ExecuteError>) -> bool {
-    matches!(answer, Err(ExecuteError::Claimed { name }) if name == "parts.part_code")
+    matches!(answer, Err(ExecuteError::Claimed { claim }) if *claim == PART_CODE)
 }
 
 #[tokio::test]
