@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
 use book::appender::{Appender, BATCHES_IN_FLIGHT};
 use book::{Book, BookError, Envelope, ExecuteError, MasterKey, Step};
-use cloudwatcher::part::Part;
+use cloudwatcher::part::{PART_CODE, Part};
 use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use sqlx::Row as _;

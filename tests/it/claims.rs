@@ -1,7 +1,7 @@
 //! Unique values in commands of several steps: what the steps do together is what counts.
 
 use book::{Answer, ExecuteError, Step};
-use cloudwatcher::part::Part;
+use cloudwatcher::part::{PART_CODE, Part};
 use domain::register::{Command, Register};
 use serde_json::json;
 use tests::Ledger;
