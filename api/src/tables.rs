@@ -36,9 +36,9 @@ const DOUBLINGS_MAX: u32 = 4;
 /// The lead of whoever rebuilds because of a deployment.
 const TURN: &str = "daybook rebuilds";
 
-/// The turns of a process's contexts at being rebuilt. Clones share them.
+/// Where the contexts of a process wait to be rebuilt. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Turns(Arc<Inner>);
+pub struct Queue(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -50,12 +50,12 @@ struct Inner {
 /// A context that wants a turn or has it, until this is dropped.
 #[derive(Debug)]
 pub struct Place {
-    turns: Turns,
+    queue: Queue,
     place: usize,
 }
 
-impl Turns {
-    /// The turns of one process. Its leases make them those of all processes.
+impl Queue {
+    /// The queue of one process. Its leases make the turns those of all processes.
     #[must_use]
     pub fn new(leases: Leases) -> Self {
         let places = watch::Sender::new(BTreeSet::new());
@@ -68,38 +68,38 @@ impl Turns {
         self.0.places.send_modify(|places| {
             places.insert(place);
         });
-        let turns = self.clone();
-        Place { turns, place }
+        let queue = self.clone();
+        Place { queue, place }
     }
 }
 
 impl Place {
     /// Waits for the turn: no context of an earlier place wants one, and no other process has it.
     async fn turn(&self) -> Lease {
-        let mut places = self.turns.0.places.subscribe();
+        let mut places = self.queue.0.places.subscribe();
         // The sender lives as long as this place.
         let _ = places.wait_for(|places| places.first() == Some(&self.place)).await;
-        self.turns.0.leases.take(TURN).await
+        self.queue.0.leases.take(TURN).await
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.turns.0.places.send_modify(|places| {
+        self.queue.0.places.send_modify(|places| {
             places.remove(&self.place);
         });
     }
 }
 
-/// The tables of one context, on their way to be those of this program.
+/// What makes the tables of one context those of this program, and sees to it that they stay so.
 #[derive(Debug)]
-pub struct Tables {
+pub struct Preparation {
     pub context: &'static Context,
     /// What this program's tables are told by.
     pub fingerprint: String,
     /// The context's place in the list.
     pub place: usize,
-    pub turns: Turns,
+    pub queue: Queue,
     pub pools: Pools,
     pub tail: Tail,
     pub stop: CancellationToken,
@@ -116,7 +116,7 @@ enum Attempt {
     Stopped,
 }
 
-impl Tables {
+impl Preparation {
     /// Makes sure that the context's tables are those of this program, and has them posted. `first` was wanted before any
     /// context began, so that all have their turns in the order of the list.
     pub async fn post(self, projector: Projector, first: Place) {
@@ -124,7 +124,7 @@ impl Tables {
         let (prepared, first) = (CancellationToken::new(), Mutex::new(Some(first)));
         let keeping = worker::keep(&name, &self.stop, || async {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            self.prepare(first.unwrap_or_else(|| self.turns.want(self.place))).await;
+            self.prepare(first.unwrap_or_else(|| self.queue.want(self.place))).await;
             prepared.cancel();
             self.keep_posted().await;
         });
@@ -169,7 +169,7 @@ impl Tables {
                 Some((stood, since)) if stood == position => {
                     if since.elapsed() > Duration::from_secs(ABANDONED_SECONDS) {
                         warn!(context, position, "nobody posts the tables that another version made");
-                        self.prepare(self.turns.want(self.place)).await;
+                        self.prepare(self.queue.want(self.place)).await;
                         standing = None;
                     }
                 }
@@ -210,7 +210,7 @@ impl Tables {
             drop(place);
             pause(&self.stop, Duration::from_secs(seconds)).await;
             seconds = (seconds * 2).min(PREPARE_SECONDS_MAX);
-            place = self.turns.want(self.place);
+            place = self.queue.want(self.place);
         }
     }
 

@@ -16,7 +16,7 @@ use http::Contexts;
 use http::crew::{Crew, PROJECTOR, RELAY, Workers};
 
 use crate::Fault;
-use crate::tables::{Tables, Turns};
+use crate::tables::{Preparation, Queue};
 
 /// What a process does; one can do all, several can share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -99,11 +99,11 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
     }
     if roles.contains(&Role::Projector) {
         // Wanted before any begins, so that the first of the list is rebuilt first.
-        let turns = Turns::new(leases.clone());
+        let queue = Queue::new(leases.clone());
         let places: Vec<_> = contexts
             .tables()
             .enumerate()
-            .map(|(place, _)| turns.want(place))
+            .map(|(place, _)| queue.want(place))
             .collect();
         for ((place, context), first) in contexts.tables().enumerate().zip(places) {
             let projector = Projector::new(context, pools.clone(), tail.clone(), bus.clone(), posted.clone())
@@ -112,16 +112,16 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
                 .statuses
                 .push((format!("{PROJECTOR} {}", context.name), projector.status()));
             let projector = projector.leased(leases.clone()).watching(end.clone());
-            let tables = Tables {
+            let preparation = Preparation {
                 context,
                 fingerprint: context.fingerprint().map_err(Fault::Refused)?,
                 place,
-                turns: turns.clone(),
+                queue: queue.clone(),
                 pools: pools.clone(),
                 tail: tail.clone(),
                 stop: stop.clone(),
             };
-            tasks.spawn(tables.post(projector, first));
+            tasks.spawn(preparation.post(projector, first));
         }
     }
     if roles.contains(&Role::Policy) {

@@ -63,7 +63,7 @@ struct Ready {
 #[derive(Debug, Serialize)]
 struct Posting {
     /// Whose the live tables are.
-    tables: Tables,
+    tables: Whose,
     /// 0 without tables.
     position: i64,
     lag_events: i64,
@@ -81,7 +81,7 @@ struct Posting {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Tables {
+enum Whose {
     /// Made by the code that this program has.
     Own,
     /// Made by other code: the rows may be others.
@@ -207,11 +207,11 @@ fn tell_contexts(app: &App, ready: &mut Ready) {
             }
         }
         match posting.tables {
-            Tables::None => ready.degraded.push(format!("{name} has no tables")),
-            Tables::AnotherVersions => ready
+            Whose::None => ready.degraded.push(format!("{name} has no tables")),
+            Whose::AnotherVersions => ready
                 .degraded
                 .push(format!("the tables of {name} are another version's")),
-            Tables::Own => {}
+            Whose::Own => {}
         }
         if posting.lag_seconds > LAG_SECONDS_MAX {
             let seconds = posting.lag_seconds;
@@ -224,11 +224,11 @@ fn tell_contexts(app: &App, ready: &mut Ready) {
 /// it makes no sense, because nobody posts or rebuilds.
 fn missing(name: &str, posting: &Posting, began: i64, rebuilds_stand_seconds: f64) -> Option<String> {
     let words = match posting.tables {
-        Tables::None => format!("{name} has no tables yet"),
-        Tables::AnotherVersions => {
+        Whose::None => format!("{name} has no tables yet"),
+        Whose::AnotherVersions => {
             format!("the tables of {name} are another version's; those of this one are not there yet")
         }
-        Tables::Own => {
+        Whose::Own => {
             let stands = posting.lag_seconds > LAG_SECONDS_MAX && posting.stands_seconds > LAG_SECONDS_MAX;
             let behind = began - posting.position;
             return (behind > 0 && !stands).then(|| {
@@ -356,9 +356,9 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
         app.standing.rebuilt(context.name, progress, now);
         let posting = Posting {
             tables: match fingerprint {
-                None => Tables::None,
-                Some(live) if app.fingerprints.get(context.name).is_some_and(|own| own == live) => Tables::Own,
-                Some(_) => Tables::AnotherVersions,
+                None => Whose::None,
+                Some(live) if app.fingerprints.get(context.name).is_some_and(|own| own == live) => Whose::Own,
+                Some(_) => Whose::AnotherVersions,
             },
             position,
             lag_events: end - position,
@@ -398,7 +398,7 @@ mod tests {
 
     const STANDS: f64 = AWAITED_SECONDS_MAX + 1.0;
 
-    fn posting(tables: Tables, position: i64, stands_seconds: f64) -> Posting {
+    fn posting(tables: Whose, position: i64, stands_seconds: f64) -> Posting {
         Posting {
             tables,
             position,
@@ -415,12 +415,12 @@ mod tests {
         let is_awaited = |tables, position, stands, rebuilds| {
             missing("sample", &posting(tables, position, stands), 10, rebuilds).is_some()
         };
-        for tables in [Tables::None, Tables::AnotherVersions] {
+        for tables in [Whose::None, Whose::AnotherVersions] {
             assert!(is_awaited(tables, 0, 0.0, 0.0) && is_awaited(tables, 10, 0.0, AWAITED_SECONDS_MAX));
             assert!(!is_awaited(tables, 0, 0.0, STANDS));
         }
-        assert!(is_awaited(Tables::Own, 9, 0.0, STANDS));
-        assert!(!is_awaited(Tables::Own, 9, LAG_SECONDS_MAX + 1.0, 0.0));
-        assert!(!is_awaited(Tables::Own, 10, 0.0, 0.0));
+        assert!(is_awaited(Whose::Own, 9, 0.0, STANDS));
+        assert!(!is_awaited(Whose::Own, 9, LAG_SECONDS_MAX + 1.0, 0.0));
+        assert!(!is_awaited(Whose::Own, 10, 0.0, 0.0));
     }
 }

@@ -41,7 +41,7 @@ pub struct Occasion<'a> {
 pub enum Unasked {
     #[error("{0}")]
     Refused(String),
-    #[error("{name} {value} is held by another stream")]
+    #[error("{claim} {value} is held by another stream")]
     Claimed { claim: Claim, value: String },
     #[error(transparent)]
     Broken(#[from] DecodeError),

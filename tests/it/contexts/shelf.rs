@@ -1,6 +1,6 @@
 //! A small context beside those of the program: notes, which have one table.
 
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::Unfit;
 use domain::{Aggregate, Claim};
 use projections::projection::of;
@@ -53,7 +53,7 @@ pub struct Note {
     pub mark: String,
 }
 
-impl Kind for Note {
+impl Entry for Note {
     const TYPE: &'static str = "shelf.note";
     const NOUN: &'static str = "note";
     const ENTERED: &'static str = "NoteEntered";
