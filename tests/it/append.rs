@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use book::{Book, Envelope, ExecuteError, MasterKey, Step};
-use cloudwatcher::part::Part;
+use cloudwatcher::part::{PART_CODE, Part};
 use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use sqlx::Row as _;
@@ -223,8 +223,7 @@ async fn a_claim_is_taken_once_and_free_again_after_it_moved() {
     });
     let answers = futures::future::join_all(codes).await;
     let winner = answers.iter().find_map(|answer| answer.as_ref().ok()).unwrap().streams[0].stream;
-    let taken =
-        |answer: &Result<_, _>| matches!(answer, Err(ExecuteError::Claimed { name }) if name == "parts.part_code");
+    let taken = |answer: &Result<_, _>| matches!(answer, Err(ExecuteError::Claimed { claim }) if *claim == PART_CODE);
     assert_eq!(answers.iter().filter(|answer| taken(answer)).count(), 49);
     ledger.does::<Parts>(winner, Command::Amend(part("TWO"))).await;
     ledger.does::<Parts>(Uuid::now_v7(), Command::Enter(part("ONE"))).await;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
 use book::appender::{Appender, BATCHES_IN_FLIGHT};
-use book::pace::Pace;
 use book::{BookError, Envelope, ExecuteError, Step};
 use domain::register::Command;
 use tests::{Ledger, until};
@@ -72,7 +71,7 @@ fn appending(ledger: &Ledger, payload: &str) -> Append {
 #[tokio::test]
 async fn a_command_that_makes_the_database_fail_fails_alone_and_its_neighbours_in_the_batch_are_written() {
     let ledger = Ledger::open().await;
-    let appender = Appender::start(&ledger.pools.writer, Pace::default());
+    let appender = Appender::start(&ledger.pools.writer);
     // While another holds the book's lock, two batches are on their way and all else gathers into the third.
     let mut held = ledger.pools.owner.begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock(7236270102)")
