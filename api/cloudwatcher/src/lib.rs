@@ -82,3 +82,6 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axum::routing::MethodRouter;
 use domain::Aggregate;
 use projections::Table;
-use serde_json::Value;
 
 use crate::app::App;
 use crate::command::Receiver;
@@ -122,8 +121,8 @@ pub struct Contexts(Arc<Inner>);
 struct Inner {
     contexts: Vec<&'static Context>,
     decisions: domain::Contexts,
-    /// The commands of each kind of stream: name and JSON schema of the body, in the order of declaration.
-    commands: HashMap<&'static str, Vec<(String, Value)>>,
+    /// The names of each kind's commands, in the order of declaration.
+    commands: HashMap<&'static str, Vec<String>>,
 }
 
 impl Contexts {
@@ -134,7 +133,7 @@ impl Contexts {
         let decisions = domain::Contexts::new(&decisions)?;
         let kinds = decisions.aggregates();
         let commands = kinds
-            .map(|kind| (kind.aggregate_type, commands::bodies(kind)))
+            .map(|kind| (kind.aggregate_type, commands::names(kind)))
             .collect();
         Ok(Self(Arc::new(Inner {
             contexts: contexts.to_vec(),
@@ -185,9 +184,9 @@ impl Contexts {
         self.decisions().aggregate(aggregate_type)
     }
 
-    /// The commands' names with the JSON schema of their bodies, in the order of their declaration.
+    /// The names of the commands that streams of this kind take, in kebab case and in the order of their declaration.
     #[must_use]
-    pub fn commands(&self, aggregate: &Aggregate) -> &[(String, Value)] {
+    pub fn commands(&self, aggregate: &Aggregate) -> &[String] {
         self.0.commands.get(aggregate.aggregate_type).map_or(&[], Vec::as_slice)
     }
 

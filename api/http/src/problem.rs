@@ -361,15 +361,15 @@ mod tests {
     #[test]
     fn a_refusal_names_its_rule_in_the_type() {
         let refusal = Refusal {
-            aggregate_type: "cloudwatcher.order",
+            aggregate_type: "sample.visit",
             class: Class::Refused,
-            rule: "not-a-draft",
+            rule: "nobody",
             field: None,
-            detail: "only a draft changes".to_owned(),
+            detail: "nobody is here".to_owned(),
         };
         let problem = Problem::from(refusal);
         assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(problem.body.r#type, "/problems/cloudwatcher.order/not-a-draft");
+        assert_eq!(problem.body.r#type, "/problems/sample.visit/nobody");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub const REQUEST_SECONDS_MAX: u64 = 30;
 const DRAINED_BYTES_MAX: usize = 8 << 20;
 const DRAIN_SECONDS_MAX: u64 = 2;
 /// Length of an X-Request-Id that is kept.
-const REQUEST_ID_CHARS_MAX: usize = 128;
+pub const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes of a process; health and metrics belong to every one.

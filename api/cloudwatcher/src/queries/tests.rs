@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use http::query::named::Asked;
+use http::query::named::Arguments;
 use http::query::sql::{self, Sight};
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ fn every_name_in_a_query_is_one_that_is_declared() {
 
 #[test]
 fn a_parameter_that_is_left_out_is_null() {
-    let asked = |variant: Option<Uuid>| Asked {
+    let arguments = |variant: Option<Uuid>| Arguments {
         values: vec![
             Some(http::query::value::Value::Uuid(Uuid::from_u128(1))),
             variant.map(http::query::value::Value::Uuid),
@@ -55,10 +55,11 @@ fn a_parameter_that_is_left_out_is_null() {
     };
     let sight = Sight {
         tenant: Uuid::from_u128(2),
+        context: &cloudwatcher_tables::CONTEXT,
         departments: None,
         unmasked: true,
     };
-    let of = |variant| sql::chosen(&BEST_OFFERS, &asked(variant), &sight).into_sql();
+    let of = |variant| sql::chosen(&BEST_OFFERS, &arguments(variant), &sight).into_sql();
     let (with, without) = (of(Some(Uuid::from_u128(3))), of(None));
     assert!(
         with.contains("(t.variant_id = $2 or $3::uuid is null and t.variant_id is null)"),
