@@ -132,7 +132,7 @@ fn transfer(paths: &mut Paths) {
         "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
         ["cloudwatcher.inventory.transfer-out", "cloudwatcher.inventory.transfer-in"],
         "Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
-        &body,
+        body,
     );
 }
 
@@ -157,15 +157,16 @@ fn accept_reorder(paths: &mut Paths) {
         "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
         ["cloudwatcher.inventory.accept-reorder", "cloudwatcher.order.draft"],
         "What is ordered counts as on order from now on.",
-        &body,
+        body,
     );
 }
 
 /// A request that several commands follow from, which stand or fall together.
-fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, permissions: [&str; 2], more: &str, body: &Value) {
+fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, permissions: [&str; 2], more: &str, body: Value) {
     let mut parameters = vec![in_path("id", "The record of the stock key.", uuid())];
     parameters.extend(parts::of_a_command());
     let [first, second] = permissions;
+    let body = paths.schema(id, body);
     paths.add(
         path,
         "post",
