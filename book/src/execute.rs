@@ -340,7 +340,7 @@ impl Inner {
                 facts,
                 together: step::beside(steps, index),
             };
-            let decided = step.command.decide(&before.state, circumstances).map_err(undecided)?;
+            let decided = step.command.decide(&before.state, &circumstances).map_err(undecided)?;
             if trust == Trust::Unopened && decided.erased.is_empty() {
                 return Err(BookError::Abandoned.into());
             }

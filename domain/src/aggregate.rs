@@ -20,7 +20,7 @@ pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
 pub struct Aggregate {
     /// The stored name, `context.aggregate`.
     pub aggregate_type: &'static str,
-    /// What URLs call many of them: `orders`.
+    /// The word for many of them, in URLs: `orders`.
     pub plural: &'static str,
     /// The command that makes a new one.
     pub creates: &'static str,
@@ -134,7 +134,7 @@ impl Aggregate {
         self.kind.home(state)
     }
 
-    /// The streams that a command draws on besides when it draws on one in this state, see [`Decider::draws_on`].
+    /// The streams that come with one in this state, see [`Decider::draws_on`].
     #[must_use]
     pub fn draws_on(&self, state: &AnyState) -> Vec<FactRef> {
         self.kind.draws_on(state)
@@ -169,7 +169,7 @@ impl Debug for Aggregate {
     }
 }
 
-/// What is done with a kind of stream whose type is known only inside.
+/// A kind of stream whose type is known only inside.
 trait Kind: Send + Sync {
     fn fact(&self, stream: Uuid) -> FactRef;
     fn unborn(&self) -> AnyState;

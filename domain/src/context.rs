@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{Aggregate, AnyEvent, DecodeError, Policy, Recorded};
 
-/// One bounded context: its kinds of streams, and what it asks for by itself.
+/// One bounded context: its kinds of streams and its policies.
 #[derive(Debug)]
 pub struct Context {
     /// The first word of the stored names of its aggregates. Stored for ever.
@@ -78,7 +78,7 @@ impl Contexts {
         self.iter().flat_map(|context| context.aggregates)
     }
 
-    /// What the contexts ask for by themselves, in the order in which it is asked.
+    /// The policies of all contexts, in the order in which they are asked.
     #[must_use]
     pub fn policies(&self) -> Vec<&'static dyn Policy> {
         self.iter().flat_map(|context| context.policies).copied().collect()

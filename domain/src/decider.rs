@@ -45,7 +45,7 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     type Event: Event;
     type Refusal: Refuse;
 
-    /// What happens when this command meets this state; no events means "already so".
+    /// The events that happen when this command meets this state; none means "already so".
     ///
     /// # Errors
     /// The rule that forbids it.
@@ -99,13 +99,15 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         Vec::new()
     }
 
-    /// Streams that a command draws on besides when it draws on this one: the locations of an order that is copied.
+    /// Streams that come with this one: a command that draws on it draws on them too, as a copy of an order
+    /// draws on the order's locations.
     fn draws_on(&self) -> Vec<FactRef> {
         Vec::new()
     }
 
-    /// Whether a command of this name, in kebab case, may be accepted in this state: what pages offer. A command
+    /// Whether a command of this name, in kebab case, may be accepted in this state, for pages to offer it. A command
     /// that is not offered is refused, whatever its fields and other streams say; one that is may be refused still.
+    /// One that is accepted and changes nothing, a repeat, is offered.
     ///
     /// # Errors
     /// The rule that forbids it.
@@ -125,7 +127,7 @@ pub struct Asking<'a, C> {
     /// The stream that the command is sent to.
     pub stream: Uuid,
     pub command: &'a C,
-    /// What was read so far.
+    /// The facts that were read so far.
     pub facts: &'a Facts,
 }
 
@@ -144,12 +146,12 @@ pub struct Request<'a, C> {
     /// Why, in the words of the one who asks (`Daybook-Reason`).
     pub reason: Option<&'a str>,
     pub facts: &'a Facts,
-    /// What is carried out as one with this command.
+    /// The commands that are carried out as one with this one.
     pub together: &'a Together,
     pub command: &'a C,
 }
 
-/// What a decision depends on besides the state and the command's own fields, owned.
+/// All that a decision depends on besides the state and the command's own fields, owned.
 #[derive(Debug, Clone)]
 pub struct Circumstances {
     pub tenant: Uuid,
@@ -159,7 +161,7 @@ pub struct Circumstances {
     pub by: Uuid,
     /// The time of asking, UTC.
     pub at: DateTime<Utc>,
-    /// What ids are drawn from: another one for each time that a command is carried out.
+    /// The seed of the ids that are drawn: another one for each time that a command is carried out.
     pub seed: Uuid,
     pub reason: Option<String>,
     pub facts: Arc<Facts>,

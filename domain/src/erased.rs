@@ -4,13 +4,11 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use cqrs_es::event_sink::EventSink;
-use cqrs_es::{Aggregate as _, DomainEvent as _};
-use futures::FutureExt as _;
+use cqrs_es::DomainEvent as _;
 use uuid::Uuid;
 
 use crate::fact::AnyState;
-use crate::sourced::{Effects, Sent, Sourced};
+use crate::sourced::Sourced;
 use crate::{
     Asking, Circumstances, ClaimChange, Decider, DecodeError, Event as _, FactRef, Facts, Recorded, Refusal, event,
 };
@@ -119,7 +117,7 @@ impl AnyCommand {
     ///
     /// # Errors
     /// [`Undecided`].
-    pub fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided> {
+    pub fn decide(&self, state: &AnyState, circumstances: &Circumstances) -> Result<Decided, Undecided> {
         self.0.decide(state, circumstances)
     }
 }
@@ -204,7 +202,7 @@ trait Command: Debug + Send + Sync {
     fn reads(&self, state: &AnyState, asker: &Asker, stream: Uuid, facts: &Facts) -> Vec<FactRef>;
     fn concerns(&self) -> Vec<FactRef>;
     fn department(&self, state: &AnyState) -> Option<Uuid>;
-    fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided>;
+    fn decide(&self, state: &AnyState, circumstances: &Circumstances) -> Result<Decided, Undecided>;
 }
 
 /// An event with its type known only inside.
@@ -296,31 +294,18 @@ impl<D: Decider> Command for CommandOf<D> {
         state.downcast_ref::<D>()?.department(&self.0)
     }
 
-    fn decide(&self, state: &AnyState, circumstances: Circumstances) -> Result<Decided, Undecided> {
+    fn decide(&self, state: &AnyState, circumstances: &Circumstances) -> Result<Decided, Undecided> {
         let before = state.downcast_ref::<D>().ok_or(Undecided::Foreign(D::TYPE))?;
-        let stream = circumstances.stream;
-        let effects = Arc::new(Effects::default());
-        let sent = Sent {
-            circumstances,
-            command: self.0.clone(),
-            effects: effects.clone(),
-        };
-        let (mut sourced, sink) = (Sourced(before.clone()), EventSink::default());
-        // Nothing in it waits: a decision is pure, and the sink is nobody else's.
-        let handled = sourced.handle(sent, &(), &sink).now_or_never();
-        match handled {
-            Some(Ok(())) => {}
-            Some(Err(refusal)) => return Err(Undecided::Refused(Refusal::of::<D>(&refusal))),
-            None => return Err(Undecided::Foreign(D::TYPE)),
-        }
-        let events = sink.collect().now_or_never().unwrap_or_default();
-        let (claims, erased) = effects.take();
-        let events = events.iter().map(|event| new_event::<D>(stream, event));
+        let mut sourced = Sourced(before.clone());
+        let outcome = sourced.carry_out(circumstances, &self.0);
+        let outcome = outcome.map_err(|refusal| Undecided::Refused(Refusal::of::<D>(&refusal)))?;
+        let events = outcome.events.iter();
+        let events = events.map(|event| new_event::<D>(circumstances.stream, event));
         Ok(Decided {
             events: events.collect::<Result<_, DecodeError>>()?,
             after: Arc::new(sourced.0),
-            claims,
-            erased,
+            claims: outcome.claims,
+            erased: outcome.erased,
         })
     }
 }

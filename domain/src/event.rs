@@ -117,7 +117,7 @@ pub enum DecodeError {
     Version { event_type: String, version: String },
     #[error("event {event_type} does not have the fields it should: {detail}")]
     Fields { event_type: String, detail: String },
-    /// What an event does not say, nothing may be made of: neither a row nor a reaction nor a decision.
+    /// Neither a row nor a reaction nor a decision may be made of an event that does not say everything.
     #[error(
         "sealed fields could not be opened ({0}); is the master key, and the person's key, the one they were sealed with?"
     )]
@@ -194,7 +194,7 @@ pub struct Metadata {
     pub unopened: Vec<String>,
 }
 
-/// What [`Metadata::unopened`] names when the metadata itself, or the name of the stream, is not what Daybook writes.
+/// The name in [`Metadata::unopened`] when the metadata itself, or the name of the stream, is not what Daybook writes.
 pub const UNREADABLE_METADATA: &str = "metadata";
 
 /// An event with its place in the book. `E` is the decoded event, or the payload's JSON text.
@@ -220,7 +220,7 @@ pub struct Recorded<E> {
 }
 
 impl Recorded<String> {
-    /// What a decoder needs of it.
+    /// The part of it that a decoder needs.
     #[must_use]
     pub fn stored(&self) -> Stored<'_> {
         Stored {

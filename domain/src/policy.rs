@@ -1,4 +1,4 @@
-//! Policies: what Daybook asks for by itself because something happened.
+//! Policies: commands that Daybook sends by itself because something happened.
 
 use std::fmt::Debug;
 
@@ -21,7 +21,7 @@ pub trait Policy: Send + Sync + Debug {
         false
     }
 
-    /// What is to be done because of this event; nothing for most.
+    /// The reactions to this event; none for most.
     fn react(&self, seen: &Seen<'_>) -> Vec<Reaction>;
 }
 
@@ -54,7 +54,7 @@ pub enum Reaction {
     /// Send these as one command: they stand or fall together.
     Send {
         sendings: Vec<Sending>,
-        /// What to send in their place when they are refused, again as one command; nothing for most. Only
+        /// The commands to send in their place when they are refused, again as one command; nothing for most. Only
         /// one of the two is ever accepted.
         refused: Vec<Sending>,
     },

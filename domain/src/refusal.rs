@@ -4,14 +4,14 @@ use std::fmt::Debug;
 
 use crate::Decider;
 
-/// What kind of "no" a refusal is; the API turns it into a status in one place.
+/// The kind of "no" that a refusal is; the API turns it into a status in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The stream has no events yet, so there is nothing to command.
     Missing,
     /// A rule forbids it: for this actor, not at all.
     Forbidden,
-    /// What should be told apart from all else, a key or an id, was used for something else before.
+    /// A key or an id, which tells one thing apart from all others, was used for another thing before.
     Conflict,
     /// A rule forbids it in the present state or with these values.
     Refused,
@@ -34,7 +34,7 @@ pub struct Refusal {
     /// The rule's name in kebab case.
     pub rule: &'static str,
     pub field: Option<String>,
-    /// What is wrong and what would satisfy the rule.
+    /// Says what is wrong and what would satisfy the rule.
     pub detail: String,
 }
 

@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use crate::event::Versioned;
 use crate::text::Unfit;
-use crate::{Asking, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
+use crate::{Asker, Asking, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
-pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The stored name of the kind, `context.aggregate`.
     const TYPE: &'static str;
-    /// What people call one of them, in refusals: "supplier".
+    /// The word for one of them, in refusals: "supplier".
     const NOUN: &'static str;
     // Stored for ever. Do not rename.
     const ENTERED: &'static str;
@@ -34,7 +34,7 @@ pub trait Kind: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonS
     /// Whether a tenant has exactly one entry of this kind, under [`Decider::only_stream`].
     const ONE_PER_TENANT: bool = false;
 
-    /// Whether entries belong to departments, see [`Kind::home`].
+    /// Whether entries belong to departments, see [`Entry::home`].
     const SCOPED: bool = false;
 
     /// Whether every field fits its column.
@@ -99,7 +99,7 @@ pub enum Command<K> {
     Strike {},
 }
 
-/// What happened to an entry. CRUD in the form of events, openly: reference data has no more to tell.
+/// A change of an entry. CRUD in the form of events, openly: reference data has no more to tell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change<K> {
     Entered(K),
@@ -161,7 +161,7 @@ impl Refuse for Refusal {
     }
 }
 
-impl<K: Kind> Decider for Register<K> {
+impl<K: Entry> Decider for Register<K> {
     const TYPE: &'static str = K::TYPE;
     const CREATES: &'static str = "enter";
     const ONE_PER_TENANT: bool = K::ONE_PER_TENANT;
@@ -172,10 +172,7 @@ impl<K: Kind> Decider for Register<K> {
 
     fn decide(&self, request: &Request<'_, Command<K>>) -> Result<Vec<Change<K>>, Refusal> {
         let noun = K::NOUN;
-        let only = Self::only_stream(request.tenant);
-        if K::ONE_PER_TENANT && request.stream != only {
-            return Err(Refusal::OnePerTenant { noun, id: only });
-        }
+        Self::in_place(request.tenant, request.stream)?;
         self.stays(request.command)?;
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
@@ -227,6 +224,17 @@ impl<K: Kind> Decider for Register<K> {
         }
     }
 
+    fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        let noun = K::NOUN;
+        Self::in_place(asker.tenant, stream)?;
+        match (self, command) {
+            (Self::Unborn, "amend" | "strike") => Err(Refusal::NotEntered { noun }),
+            (Self::Entered(_), "enter") => Err(Refusal::AlreadyEntered { noun }),
+            (Self::Struck(_), "amend") => Err(Refusal::Struck { noun }),
+            _ => Ok(()),
+        }
+    }
+
     fn department(&self, command: &Command<K>) -> Option<Uuid> {
         match command {
             Command::Enter(entry) | Command::Amend(entry) => entry.home(),
@@ -235,7 +243,19 @@ impl<K: Kind> Decider for Register<K> {
     }
 }
 
-impl<K: Kind> Register<K> {
+impl<K: Entry> Register<K> {
+    /// Refuses any stream but the only one, where a tenant has only one.
+    fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
+        let only = Self::only_stream(tenant);
+        if K::ONE_PER_TENANT && stream != only {
+            return Err(Refusal::OnePerTenant {
+                noun: K::NOUN,
+                id: only,
+            });
+        }
+        Ok(())
+    }
+
     /// Refuses what would move the entry to another department.
     fn stays(&self, command: &Command<K>) -> Result<(), Refusal> {
         let (Self::Entered(now) | Self::Struck(now), Command::Enter(next) | Command::Amend(next)) = (self, command)
@@ -252,7 +272,7 @@ impl<K: Kind> Register<K> {
     }
 }
 
-fn judged<K: Kind>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Refusal> {
+fn judged<K: Entry>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Refusal> {
     entry
         .check()
         .map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
@@ -262,13 +282,13 @@ fn judged<K: Kind>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Re
     Ok(entry.clone())
 }
 
-impl<K: Kind> Event for Change<K> {}
+impl<K: Entry> Event for Change<K> {}
 
-impl<K: Kind> Versioned for Change<K> {
+impl<K: Entry> Versioned for Change<K> {
     const NAMES: &'static [&'static str] = &[K::ENTERED, K::AMENDED, K::STRUCK];
 }
 
-impl<K: Kind> DomainEvent for Change<K> {
+impl<K: Entry> DomainEvent for Change<K> {
     fn event_type(&self) -> String {
         match self {
             Self::Entered(_) => K::ENTERED,
@@ -283,7 +303,7 @@ impl<K: Kind> DomainEvent for Change<K> {
 }
 
 // Written by hand because the tag is the kind's own name for the event, not the variant's.
-impl<K: Kind> Serialize for Change<K> {
+impl<K: Entry> Serialize for Change<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut tagged = serializer.serialize_map(Some(1))?;
         match self {
@@ -295,7 +315,7 @@ impl<K: Kind> Serialize for Change<K> {
     }
 }
 
-impl<'de, K: Kind> Deserialize<'de> for Change<K> {
+impl<'de, K: Entry> Deserialize<'de> for Change<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tagged = serde_json::Map::deserialize(deserializer)?;
         let (name, payload) = tagged

@@ -1,6 +1,6 @@
 //! The one adapter between a [`Decider`] and cqrs-es.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -14,29 +14,58 @@ use crate::{Circumstances, ClaimChange, Decider, Ids, Request};
 #[serde(transparent)]
 pub struct Sourced<D>(pub D);
 
-/// What a cqrs-es command is here: a [`Request`] that owns its parts.
+/// A cqrs-es command: a [`Request`] that owns its parts.
 #[derive(Debug)]
 pub struct Sent<C> {
     pub circumstances: Circumstances,
     pub command: Arc<C>,
-    pub effects: Arc<Effects>,
 }
 
-/// What the events of a decision mean beyond their stream, gathered while they happen.
-#[derive(Debug, Default)]
-pub struct Effects(Mutex<(Vec<ClaimChange>, Vec<Uuid>)>);
+/// The events of a decision, and the changes of claims and keys that come with them.
+#[derive(Debug)]
+pub struct Outcome<E> {
+    pub events: Vec<E>,
+    pub claims: Vec<ClaimChange>,
+    /// Persons whose keys the events destroy.
+    pub erased: Vec<Uuid>,
+}
 
-impl Effects {
-    /// Unique values taken and given back, and the persons whose keys are destroyed.
-    #[must_use]
-    pub fn take(&self) -> (Vec<ClaimChange>, Vec<Uuid>) {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+impl<D: Decider> Sourced<D> {
+    /// Decides, and applies each event once. [`Aggregate::handle`] does the same by way of an event sink, which awaits
+    /// a lock for each event: a task that has used up its turn would have to wait there, and a decision never waits.
+    ///
+    /// # Errors
+    /// The rule that forbids it; then nothing has changed.
+    pub fn carry_out(
+        &mut self,
+        circumstances: &Circumstances,
+        command: &D::Command,
+    ) -> Result<Outcome<D::Event>, D::Refusal> {
+        let mut outcome = Outcome {
+            events: self.decided(circumstances, command)?,
+            claims: Vec::new(),
+            erased: Vec::new(),
+        };
+        for event in &outcome.events {
+            outcome.claims.extend(self.0.claims(circumstances.stream, event));
+            outcome.erased.extend(D::erases(circumstances.stream, event));
+            self.0.evolve(event);
+        }
+        Ok(outcome)
     }
 
-    fn note<D: Decider>(&self, before: &D, stream: Uuid, event: &D::Event) {
-        let mut effects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        effects.0.extend(before.claims(stream, event));
-        effects.1.extend(D::erases(stream, event));
+    fn decided(&self, circumstances: &Circumstances, command: &D::Command) -> Result<Vec<D::Event>, D::Refusal> {
+        self.0.decide(&Request {
+            tenant: circumstances.tenant,
+            stream: circumstances.stream,
+            by: circumstances.by,
+            at: circumstances.at,
+            ids: Ids::new(circumstances.seed),
+            reason: circumstances.reason.as_deref(),
+            facts: &circumstances.facts,
+            together: &circumstances.together,
+            command,
+        })
     }
 }
 
@@ -47,29 +76,8 @@ impl<D: Decider> Aggregate for Sourced<D> {
     type Error = D::Refusal;
     type Services = ();
 
-    async fn handle(
-        &mut self,
-        Sent {
-            circumstances,
-            command,
-            effects,
-        }: Self::Command,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        let events = self.0.decide(&Request {
-            tenant: circumstances.tenant,
-            stream: circumstances.stream,
-            by: circumstances.by,
-            at: circumstances.at,
-            ids: Ids::new(circumstances.seed),
-            reason: circumstances.reason.as_deref(),
-            facts: &circumstances.facts,
-            together: &circumstances.together,
-            command: &command,
-        })?;
-        for event in events {
-            effects.note(&self.0, circumstances.stream, &event);
+    async fn handle(&mut self, sent: Self::Command, (): &(), sink: &EventSink<Self>) -> Result<(), Self::Error> {
+        for event in self.decided(&sent.circumstances, &sent.command)? {
             sink.write(event, self).await;
         }
         Ok(())

@@ -57,7 +57,7 @@ macro_rules! register {
         }
 
         const _: () = assert!(
-            <$kind as domain::register::Kind>::STRUCK_STAYS == (false $(|| !stringify!($in_use).is_empty())?),
+            <$kind as domain::register::Entry>::STRUCK_STAYS == (false $(|| !stringify!($in_use).is_empty())?),
             "the kind and its table differ on whether a struck entry's row stays"
         );
 

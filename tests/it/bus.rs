@@ -107,7 +107,7 @@ async fn swollen(ledger: &Ledger, events: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_survive_restarts_of_nats_orderly_or_not() {
     let Some(servers) = Servers::start() else {
-        crate::skipped("private servers cannot be started on this machine");
+        tests::skipped("private servers cannot be started on this machine");
         return;
     };
     let database = Database::create_on(&servers.database_url).await;
@@ -151,7 +151,7 @@ async fn messages_survive_restarts_of_nats_orderly_or_not() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_lost_its_data_comes_back_with_each_consumer_where_it_had_acknowledged() {
     let Some(servers) = Servers::start() else {
-        crate::skipped("private servers cannot be started on this machine");
+        tests::skipped("private servers cannot be started on this machine");
         return;
     };
     let database = Database::create_on(&servers.database_url).await;

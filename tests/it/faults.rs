@@ -155,7 +155,7 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged_and_another_takes_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nats_killed_and_wiped_and_postgres_killed_under_load_lose_and_double_nothing() {
     let Some(servers) = Servers::start() else {
-        crate::skipped("private servers cannot be started on this machine");
+        tests::skipped("private servers cannot be started on this machine");
         return;
     };
     let database = Database::create_on(&servers.database_url).await;
@@ -188,7 +188,7 @@ async fn nats_killed_and_wiped_and_postgres_killed_under_load_lose_and_double_no
 async fn a_read_after_a_crash_of_postgres_shows_no_less_than_one_before_it() {
     const CRASHES: usize = 3;
     let Some(servers) = Servers::start() else {
-        crate::skipped("private servers cannot be started on this machine");
+        tests::skipped("private servers cannot be started on this machine");
         return;
     };
     let servers = Arc::new(servers);

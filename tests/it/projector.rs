@@ -355,7 +355,7 @@ async fn every_table_conforms_to_its_declaration_and_to_the_documents() {
         assert!(differences.is_empty(), "{differences:#?}");
     }
     let Ok(spec) = std::env::var("DAYBOOK_SPEC_DIR") else {
-        crate::skipped("DAYBOOK_SPEC_DIR, which leads to the documents' own check, is not set");
+        tests::skipped("DAYBOOK_SPEC_DIR, which leads to the documents' own check, is not set");
         return;
     };
     let check = std::process::Command::new("python3")

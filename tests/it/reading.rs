@@ -181,7 +181,7 @@ async fn changing(client: Client, told: Told, done: Arc<AtomicBool>) {
 async fn no_read_shows_an_older_row_after_postgres_was_killed() {
     const KILLS: usize = 2;
     let Some(servers) = Servers::start() else {
-        crate::skipped("private servers cannot be started on this machine");
+        tests::skipped("private servers cannot be started on this machine");
         return;
     };
     let database = Database::create_on(&servers.database_url).await;

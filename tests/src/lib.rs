@@ -44,3 +44,9 @@ pub fn policies() -> Vec<&'static dyn domain::Policy> {
 pub fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests through ./dev test"))
 }
+
+/// Says that a test was skipped, and fails it where everything that tests need has to be there.
+pub fn skipped(why: &str) {
+    println!("skipped: {why}");
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+}

@@ -50,7 +50,7 @@ pub enum Approval {
     Voided(Asked),
 }
 
-/// What approval was asked for; fixed for a revision.
+/// The submission that approval was asked for; fixed for a revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     pub revision: i32,
@@ -104,7 +104,7 @@ pub struct OpenLevel {
     pub overdue: bool,
 }
 
-/// What an approval says about one revision of its order, with exactly one content.
+/// The answer of an approval about one revision of its order, with exactly one content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Nothing was asked for that revision and content, or it is void.
@@ -161,7 +161,7 @@ impl Approval {
             }
     }
 
-    /// What was asked for last; `None` before that.
+    /// The submission that was asked for last; `None` before that.
     #[must_use]
     pub fn asked(&self) -> Option<&Asked> {
         match self {
@@ -264,7 +264,7 @@ pub enum Event {
         /// Who was asked before and let the deadline pass.
         #[serde(default)]
         escalated_from: Option<Uuid>,
-        /// What the approver is asked about, as `ApprovalAsked` has it.
+        /// This and the following say what the approver is asked about, as `ApprovalAsked` has it.
         revision: i32,
         order_total: Decimal,
         currency: String,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::currency;
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{Decider, FactRef, Facts, money};
 use identity::department::Department;
@@ -106,7 +106,7 @@ fn deadline_hours() -> i32 {
     DEADLINE_HOURS_DEFAULT
 }
 
-/// What holds while no policy is entered, or the entered one is struck.
+/// The policy that holds while none is entered, or the entered one is struck.
 impl Default for ApprovalPolicy {
     fn default() -> Self {
         let thresholds = [0, 1_000, 10_000].map(|units| Threshold(money::cents(Decimal::from(units))));
@@ -160,7 +160,7 @@ impl ApprovalPolicy {
     }
 }
 
-impl Kind for ApprovalPolicy {
+impl Entry for ApprovalPolicy {
     const TYPE: &'static str = "cloudwatcher.approval-policy";
     const NOUN: &'static str = "approval policy";
     const ENTERED: &'static str = "ApprovalPolicyEntered";

@@ -1,4 +1,4 @@
-//! What one person submitted in the last days: kept to notice an order that was split so that it needs
+//! The orders that one person submitted in the last days: kept to notice an order that was split so that it needs
 //! fewer approvals.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Buyer>("buyers"
 /// How long a submission is remembered, counted back from the newest one.
 pub const REMEMBERED: TimeDelta = TimeDelta::days(7);
 
-/// What one person submitted. The stream's id is the user id of who drafted the orders.
+/// The submissions of one person. The stream's id is the user id of who drafted the orders.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Buyer {
     /// Order to its latest submission.
@@ -35,7 +35,7 @@ struct Noted {
     submitted_at: DateTime<Utc>,
 }
 
-/// What an order buys from one supplier.
+/// The sum for which an order buys from one supplier.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SupplierTotal {
     pub supplier_id: Uuid,
@@ -47,11 +47,11 @@ pub struct SupplierTotal {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Neighbour {
     pub order_id: Uuid,
-    /// What it buys from suppliers that both orders have.
+    /// The sum for which it buys from suppliers that both orders have.
     pub shared_total: Decimal,
 }
 
-/// What the items buy from each supplier, by the supplier's id.
+/// The sum for which the items buy from each supplier, by the supplier's id.
 #[must_use]
 pub fn supplier_totals(items: &[Item]) -> Vec<SupplierTotal> {
     let mut totals: BTreeMap<Uuid, Decimal> = BTreeMap::new();

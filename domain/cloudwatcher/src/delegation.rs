@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use domain::register::Register;
 use domain::text::Unfit;
-use domain::{Asking, Class, Decider, FactRef, Refuse, Request, money, stored_by_variant, text};
+use domain::{Asker, Asking, Class, Decider, FactRef, Refuse, Request, money, stored_by_variant, text};
 use identity::department::Department;
 use identity::user::User;
 
@@ -24,7 +24,7 @@ pub const DELEGATIONS_MAX: usize = 20;
 /// Departments that one delegation names.
 pub const DEPARTMENTS_MAX: usize = 50;
 
-/// What one person has delegated. The stream's id is that person's user id.
+/// The delegations of one person. The stream's id is that person's user id.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delegations {
     /// Delegation id to delegation; those that had ended when the newest was granted are forgotten.
@@ -68,6 +68,15 @@ impl Delegations {
         self.granted
             .values()
             .any(|delegation| delegation.covers(to, at, above, total))
+    }
+
+    fn takes_one_more(&self, at: DateTime<Utc>) -> Result<(), Refusal> {
+        let open = self.granted.values().filter(|granted| !granted.has_ended(at));
+        if open.count() < DELEGATIONS_MAX {
+            Ok(())
+        } else {
+            Err(Refusal::TooMany)
+        }
     }
 }
 
@@ -202,9 +211,7 @@ impl Decider for Delegations {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        if request.by != request.stream {
-            return Err(Refusal::NotOneself);
-        }
+        oneself(request.by, request.stream)?;
         match request.command {
             Command::Grant {
                 to,
@@ -218,10 +225,7 @@ impl Decider for Delegations {
                 check_period(starts_at, *ends_at)?;
                 check_departments(department_ids, request)?;
                 total_max.map_or(Ok(()), |max| text::price(max).map_err(|unfit| Refusal::Unfit { unfit }))?;
-                let open = self.granted.values().filter(|granted| !granted.has_ended(request.at));
-                if open.count() >= DELEGATIONS_MAX {
-                    return Err(Refusal::TooMany);
-                }
+                self.takes_one_more(request.at)?;
                 Ok(vec![Event::DelegationGranted {
                     delegation_id: request.ids.draw(),
                     to: *to,
@@ -286,6 +290,19 @@ impl Decider for Delegations {
             Command::Revoke { .. } => Vec::new(),
         }
     }
+
+    fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        oneself(asker.by, stream)?;
+        match command {
+            "grant" => self.takes_one_more(asker.at),
+            "revoke" if self.granted.is_empty() => Err(Refusal::NoSuchDelegation),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn oneself(by: Uuid, stream: Uuid) -> Result<(), Refusal> {
+    if by == stream { Ok(()) } else { Err(Refusal::NotOneself) }
 }
 
 fn check_to(to: Uuid, request: &Request<'_, Command>) -> Result<(), Refusal> {

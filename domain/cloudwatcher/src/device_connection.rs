@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::ConnectionType;
 use super::request::DEVICE_ID_CHARS_MAX;
 use domain::text::{self, Unfit};
-use domain::{Asking, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
+use domain::{Asker, Asking, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
 use identity::user::User;
 
 /// The kind as a value.
@@ -184,6 +184,14 @@ impl Decider for DeviceConnection {
         match asking.command {
             Command::Connect { user_id, .. } => user_id.iter().map(|&id| FactRef::of::<User>(id)).collect(),
             Command::Disconnect { .. } => Vec::new(),
+        }
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (Self::Connected { .. } | Self::Disconnected, "connect") => Err(Refusal::AlreadyConnected),
+            (Self::Unborn, "disconnect") => Err(Refusal::NotConnected),
+            _ => Ok(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a tenant wants done with the requests of its devices: how long a repeat is recognised by its
+//! A tenant's policy for the requests of its devices: how long a repeat is recognised by its
 //! payload, and how long a closed request stays in the tables. One policy per tenant; feeds no table.
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{Decider, Facts};
 
@@ -47,7 +47,7 @@ fn retention_days() -> i32 {
     RETENTION_DAYS_DEFAULT
 }
 
-/// What holds while no policy is entered, or the entered one is struck.
+/// The policy that holds while none is entered, or the entered one is struck.
 impl Default for DevicePolicy {
     fn default() -> Self {
         Self {
@@ -85,7 +85,7 @@ impl DevicePolicy {
     }
 }
 
-impl Kind for DevicePolicy {
+impl Entry for DevicePolicy {
     const TYPE: &'static str = "cloudwatcher.device-policy";
     const NOUN: &'static str = "device policy";
     const ENTERED: &'static str = "DevicePolicyEntered";

@@ -12,7 +12,7 @@ use rehearsal::{Golden, folding, offering, schemas};
 use crate::CONTEXT;
 
 fn golden() -> Golden {
-    Golden::of(&CONTEXT, env!("CARGO_MANIFEST_DIR"), &history::told())
+    Golden::of(&CONTEXT, env!("CARGO_MANIFEST_DIR"), &history::story())
 }
 
 #[test]
@@ -47,12 +47,12 @@ fn positions_sequences_and_times_of_the_history_run_without_gaps() {
 
 #[test]
 fn a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded() {
-    folding::a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(&history::told());
+    folding::a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(&history::story());
 }
 
 #[test]
 fn what_is_not_offered_is_refused() {
-    offering::what_is_not_offered_is_refused(&CONTEXT, &history::told());
+    offering::what_is_not_offered_is_refused(&CONTEXT, &history::story());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What lies in stock: one stream per stock key, that is a part, a variant of it or none, and a location.
+//! Stock: one stream per stock key, that is a part, a variant of it or none, and a location.
 //! Feeds `inventory`, `stock_levels` and `part_consumption` of document 001_eec75370b5eea864, and the
 //! tables of moves, reservations and reorder suggestions beside it.
 //!
@@ -26,6 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use super::stock::{STOCK_MAX, StockKey};
 pub use carry::{EVENTS_CARRIED_MIN, RESERVATIONS_PER_EVENT};
 pub use command::{Command, Consumption};
 pub use ended::{ENDED_REMEMBERED, Ended};
@@ -36,9 +37,6 @@ pub use reorder::Suggestion;
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Inventory>("inventory");
 
-/// What one stock key holds, has on order or is to be reordered at, in units: what is projected from these
-/// still fits an `integer`.
-pub const STOCK_MAX: i32 = 1_000_000_000;
 /// Reservations of one stock key that are live at one time.
 pub const RESERVATIONS_MAX: usize = 1_000;
 /// Orders from which one stock key expects goods at one time.
@@ -50,35 +48,12 @@ pub const NOTES_CHARS_MAX: usize = 2_000;
 /// The earliest year in which something was consumed.
 pub const CONSUMPTION_YEAR_MIN: i32 = 2000;
 
-/// What is in stock under one key.
+/// The stock under one key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Inventory {
     #[default]
     Unopened,
     Open(Box<Record>),
-}
-
-/// Which part lies where. A missing variant is one value: the part itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StockKey {
-    /// The part.
-    pub part_id: Uuid,
-    /// The variant of the part; absent for the part itself.
-    #[serde(default)]
-    pub variant_id: Option<Uuid>,
-    /// Where it lies.
-    pub location_id: Uuid,
-}
-
-impl StockKey {
-    /// The id of the one stream of this key.
-    #[must_use]
-    pub fn stream(&self, tenant: Uuid) -> Uuid {
-        let variant = self.variant_id.unwrap_or(Uuid::nil());
-        let key = [self.part_id, variant, self.location_id].map(Uuid::into_bytes).concat();
-        Uuid::new_v5(&tenant, &key)
-    }
 }
 
 /// For what or whom stock is moved.
@@ -110,18 +85,18 @@ pub struct Levels {
     pub on_hand: i32,
     /// The sum of the live reservations.
     pub reserved: i32,
-    /// What orders are to bring.
+    /// Units that orders are to bring.
     pub on_order: i32,
 }
 
 impl Levels {
-    /// What can be given away; negative only after a count.
+    /// Units that can be given away; negative only after a count.
     #[must_use]
     pub fn available(&self) -> i32 {
         self.on_hand - self.reserved
     }
 
-    /// What there will be when all orders have come and all reservations were used.
+    /// Units that there will be when all orders have come and all reservations were used.
     #[must_use]
     pub fn projected(&self) -> i32 {
         self.available() + self.on_order
@@ -155,7 +130,7 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     id: Uuid,
-    /// What is left of it, in units; at least 1.
+    /// Units that are left of it; at least 1.
     quantity: i32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
@@ -171,7 +146,7 @@ impl Inventory {
         }
     }
 
-    /// What lies here and where; `None` before the record is opened.
+    /// The key, which says what lies where; `None` before the record is opened.
     #[must_use]
     pub fn stock(&self) -> Option<StockKey> {
         self.record().map(|record| record.stock)

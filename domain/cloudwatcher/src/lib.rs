@@ -15,6 +15,7 @@ pub mod part_supplier;
 pub mod part_variant;
 pub mod policies;
 pub mod request;
+pub mod stock;
 pub mod supplier;
 
 #[cfg(test)]

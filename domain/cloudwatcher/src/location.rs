@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 use identity::department::Department;
@@ -49,7 +49,7 @@ pub enum LocationType {
     Depot,
 }
 
-impl Kind for Location {
+impl Entry for Location {
     const TYPE: &'static str = "cloudwatcher.location";
     const NOUN: &'static str = "location";
     const ENTERED: &'static str = "LocationEntered";

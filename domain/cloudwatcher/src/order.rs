@@ -12,6 +12,7 @@ mod content;
 mod decide;
 mod edit;
 mod event;
+mod offer;
 mod receive;
 mod refusal;
 mod stock;
@@ -58,11 +59,11 @@ pub enum Order {
     /// Ordered, partially received or received: the receipts tell.
     Placed(Content, Submitted, Receipts),
     ClosedShort(Content, Submitted),
-    /// What was ordered is kept: the order can still be duplicated.
+    /// Its content is kept: the order can still be duplicated.
     Cancelled(Content, Option<Submitted>),
 }
 
-/// What an order says: the part of it that is submitted, approved and duplicated.
+/// The content of an order: the part of it that is submitted, approved and duplicated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Content {
     pub order_type: OrderType,
@@ -84,7 +85,7 @@ pub struct Content {
     pub revision: i32,
 }
 
-/// What is or was to be approved: the order as it was submitted last.
+/// The order as it was submitted last, for approval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Submitted {
     pub revision: i32,
@@ -98,7 +99,7 @@ pub struct Submitted {
     pub department_id: Uuid,
     /// The sum over the items, in the order's currency.
     pub total: Decimal,
-    /// What could not be booked in stock, the oldest first.
+    /// Bookings that stock refused, the oldest first.
     #[serde(default)]
     pub refused: Vec<Booking>,
     /// Whether what was kept for the order was given back before it was moved.
@@ -148,7 +149,7 @@ impl Order {
         self.content().map(|content| content.department_id)
     }
 
-    /// What the order says; `None` before it is drafted.
+    /// The order's content; `None` before it is drafted.
     #[must_use]
     pub fn content(&self) -> Option<&Content> {
         match self {
@@ -162,7 +163,7 @@ impl Order {
         }
     }
 
-    /// What was submitted last; `None` for an order that is a draft, or was one when it was cancelled.
+    /// The order as it was submitted last; `None` for an order that is a draft, or was one when it was cancelled.
     #[must_use]
     pub fn submitted(&self) -> Option<&Submitted> {
         match self {
@@ -196,7 +197,7 @@ impl Item {
         }
     }
 
-    /// What it is that is ordered, and from whom.
+    /// Part, variant and supplier.
     fn parts(&self) -> (Uuid, Option<Uuid>, Uuid) {
         (self.part_id, self.variant_id, self.supplier_id)
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use domain::register::Kind;
+use domain::register::Entry;
 use domain::text::{self, Unfit};
 
 /// The kind as a value.
@@ -49,7 +49,7 @@ fn unit() -> String {
     "unit".to_owned()
 }
 
-impl Kind for Part {
+impl Entry for Part {
     const TYPE: &'static str = "cloudwatcher.part";
     const NOUN: &'static str = "part";
     const ENTERED: &'static str = "PartEntered";

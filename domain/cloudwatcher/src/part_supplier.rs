@@ -10,7 +10,7 @@ use super::part::Part;
 use super::part_variant::PartVariant;
 use super::supplier::Supplier;
 use domain::money;
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
@@ -59,7 +59,7 @@ fn one() -> i32 {
     1
 }
 
-impl Kind for PartSupplier {
+impl Entry for PartSupplier {
     const TYPE: &'static str = "cloudwatcher.part-supplier";
     const NOUN: &'static str = "offer";
     const ENTERED: &'static str = "PartSupplierEntered";

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::part::Part;
 use domain::money;
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
@@ -49,7 +49,7 @@ pub struct PartVariant {
     pub retail_price: Option<Decimal>,
 }
 
-impl Kind for PartVariant {
+impl Entry for PartVariant {
     const TYPE: &'static str = "cloudwatcher.part-variant";
     const NOUN: &'static str = "part variant";
     const ENTERED: &'static str = "PartVariantEntered";

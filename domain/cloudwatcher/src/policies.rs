@@ -1,4 +1,4 @@
-//! What Daybook asks for by itself around orders and stock.
+//! The commands that Daybook sends by itself around orders and stock.
 
 mod expiry;
 mod stock;

@@ -80,7 +80,7 @@ pub enum DeviceRequest {
     Archived(Received),
 }
 
-/// What makes a repeat of a request recognisable.
+/// The marks by which a repeat of a request is recognised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Received {
     /// SHA-256, lower-case hex, of what a repeat must say.
@@ -99,7 +99,7 @@ pub struct Progress {
     decisions: usize,
 }
 
-/// What later decisions about the response read; its content is not among it.
+/// The state of the response, as later decisions read it; its content is not part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Response {
     status: ResponseStatus,
@@ -114,7 +114,7 @@ struct File {
 }
 
 impl DeviceRequest {
-    /// What was received; `None` before.
+    /// The marks of the request that was received; `None` before.
     #[must_use]
     pub fn received(&self) -> Option<&Received> {
         match self {

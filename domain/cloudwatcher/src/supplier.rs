@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use domain::register::Kind;
+use domain::register::Entry;
 use domain::text::{self, Unfit};
 
 /// The kind as a value.
@@ -46,7 +46,7 @@ pub struct Supplier {
     pub is_preferred: bool,
 }
 
-impl Kind for Supplier {
+impl Entry for Supplier {
     const TYPE: &'static str = "cloudwatcher.supplier";
     const NOUN: &'static str = "supplier";
     const ENTERED: &'static str = "SupplierEntered";

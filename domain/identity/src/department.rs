@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::user::User;
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
@@ -39,7 +39,7 @@ pub struct Department {
     pub manager_id: Option<Uuid>,
 }
 
-impl Kind for Department {
+impl Entry for Department {
     const TYPE: &'static str = "identity.department";
     const NOUN: &'static str = "department";
     const ENTERED: &'static str = "DepartmentEntered";

@@ -15,7 +15,7 @@ use crate::sign_in::SignIns;
 use crate::user::{self, User};
 
 fn golden() -> Golden {
-    Golden::of(&CONTEXT, env!("CARGO_MANIFEST_DIR"), &told())
+    Golden::of(&CONTEXT, env!("CARGO_MANIFEST_DIR"), &story())
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn positions_sequences_and_times_of_the_history_run_without_gaps() {
 
 #[test]
 fn a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded() {
-    folding::a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(&told());
+    folding::a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(&story());
 }
 
 #[test]
 fn what_is_not_offered_is_refused() {
-    offering::what_is_not_offered_is_refused(&CONTEXT, &told());
+    offering::what_is_not_offered_is_refused(&CONTEXT, &story());
 }
 
 #[test]
@@ -87,7 +87,7 @@ const OFFICE: Uuid = id(3, 2);
 const KIOSK: Uuid = id(3, 3);
 
 /// The golden history, decided anew.
-fn told() -> History {
+fn story() -> History {
     let contexts = Contexts::new(&[&CONTEXT]).unwrap();
     let mut chronicle = Chronicle::new(contexts, ADA, MORNING);
     people(&mut chronicle);

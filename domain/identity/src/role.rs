@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use domain::text::{self, Unfit};
-use domain::{ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
+use domain::{Asker, ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Role>("roles");
@@ -32,7 +32,7 @@ pub enum Role {
     Retired,
 }
 
-/// What later decisions about a role read.
+/// The state of a role, as later decisions read it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
     name: String,
@@ -316,6 +316,16 @@ impl Decider for Role {
             }
             // A retired role's row stays, and so does its hold on the name.
             Event::PermissionGranted { .. } | Event::PermissionRevoked { .. } | Event::RoleRetired { .. } => Vec::new(),
+        }
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (Role::Undefined, "define") => Ok(()),
+            (Role::Undefined, _) => Err(Refusal::NotDefined),
+            (Role::Defined(_) | Role::Retired, "define") => Err(Refusal::AlreadyDefined),
+            (Role::Retired, "describe" | "grant" | "revoke") => Err(Refusal::Retired),
+            (Role::Defined(_) | Role::Retired, _) => Ok(()),
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum User {
     Erased,
 }
 
-/// What later decisions about a user read.
+/// The state of a registered user, as later decisions read it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Person {
     email: Sealed<String>,

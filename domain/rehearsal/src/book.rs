@@ -213,7 +213,7 @@ impl Rehearsal {
         let facts = self.facts(command, &state, &asker, *stream)?;
         let decided = command.decide(
             &state,
-            Circumstances {
+            &Circumstances {
                 tenant: self.tenant,
                 stream: *stream,
                 by: asker.by,

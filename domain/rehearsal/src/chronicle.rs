@@ -14,7 +14,7 @@ use crate::book::{Occasion, Rehearsal, sending};
 pub const TENANT: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 
 /// Time between two commands.
-const STEP: TimeDelta = TimeDelta::seconds(90);
+const BETWEEN_COMMANDS: TimeDelta = TimeDelta::seconds(90);
 
 /// A fixed id that looks like what it is: kind and number.
 #[must_use]
@@ -28,12 +28,12 @@ pub struct Chronicle {
     actor: Uuid,
     now: DateTime<Utc>,
     book: Rehearsal,
-    asked: Vec<Asked>,
+    steps: Vec<Step>,
 }
 
 /// A command of a story, and who asked for it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
+pub struct Step {
     pub by: Uuid,
     pub stream: Uuid,
     pub command: AnyCommand,
@@ -46,7 +46,7 @@ pub struct History {
     /// Everything that happened.
     pub events: Vec<Recorded<String>>,
     /// Every command that made it happen, in order.
-    pub asked: Vec<Asked>,
+    pub steps: Vec<Step>,
     /// The book as it was left.
     pub book: Rehearsal,
     /// The time of the last command, UTC.
@@ -61,7 +61,7 @@ impl Chronicle {
             actor,
             now,
             book: Rehearsal::new(contexts, TENANT),
-            asked: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Chronicle {
         History {
             contexts: self.book.contexts().clone(),
             events: self.book.events().to_vec(),
-            asked: self.asked,
+            steps: self.steps,
             book: self.book,
             ended_at: self.now,
         }
@@ -108,7 +108,7 @@ impl Chronicle {
     /// The time at which the next command is asked, UTC.
     #[must_use]
     pub fn next(&self) -> DateTime<Utc> {
-        self.now + STEP
+        self.now + BETWEEN_COMMANDS
     }
 
     /// A command as people write it: its name in kebab case, then its fields.
@@ -132,7 +132,7 @@ impl Chronicle {
     /// # Panics
     /// When it cannot be written.
     pub fn wrote<D: Decider>(&mut self, stream: Uuid, event: &D::Event) -> &mut Self {
-        self.now += STEP;
+        self.now += BETWEEN_COMMANDS;
         let occasion = Occasion {
             by: self.actor,
             at: self.now,
@@ -147,7 +147,7 @@ impl Chronicle {
     /// # Panics
     /// When they are refused or change nothing.
     pub fn carry_out(&mut self, sendings: &[Sending], reason: Option<&str>) -> &mut Self {
-        self.now += STEP;
+        self.now += BETWEEN_COMMANDS;
         let occasion = Occasion {
             by: self.actor,
             at: self.now,
@@ -158,7 +158,7 @@ impl Chronicle {
             .ask(sendings, &occasion)
             .unwrap_or_else(|unasked| panic!("{sendings:?}: {unasked}"));
         assert!(happened > 0, "{sendings:?} changes nothing");
-        self.asked.extend(sendings.iter().map(|sending| Asked {
+        self.steps.extend(sendings.iter().map(|sending| Step {
             by: self.actor,
             stream: sending.stream,
             command: sending.command.clone(),
@@ -202,7 +202,7 @@ impl History {
         let facts = self.book.facts(command, state, &asker, stream).unwrap();
         command.decide(
             state,
-            Circumstances {
+            &Circumstances {
                 tenant: asker.tenant,
                 stream,
                 by,

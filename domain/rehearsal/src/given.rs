@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{AnyCommand, Asker, Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
 use uuid::Uuid;
 
-use crate::offering;
+use crate::{offering, schemas};
 
 /// Whose book it is.
 pub const TENANT: Uuid = Uuid::from_u128(0x7);
@@ -113,6 +113,23 @@ impl<D: Decider> Given<D> {
         self
     }
 
+    /// The names of the commands that may be accepted, in the order of declaration.
+    #[must_use]
+    pub fn offered(&self) -> Vec<String> {
+        let asker = self.asker();
+        let mut names = schemas::names_of::<D>();
+        names.retain(|name| self.state.offers(name, self.stream, &asker).is_ok());
+        names
+    }
+
+    fn asker(&self) -> Asker {
+        Asker {
+            tenant: TENANT,
+            by: self.by,
+            at: self.at,
+        }
+    }
+
     /// Decides about the command.
     ///
     /// # Panics
@@ -132,12 +149,7 @@ impl<D: Decider> Given<D> {
             together: &self.together,
             command: &command,
         });
-        let asker = Asker {
-            tenant: TENANT,
-            by: self.by,
-            at: self.at,
-        };
-        offering::check_typed(&self.state, &command, self.stream, &asker, outcome.is_ok());
+        offering::check_typed(&self.state, &command, self.stream, &self.asker(), outcome.is_ok());
         When {
             stream: self.stream,
             before: self.state,
@@ -175,7 +187,7 @@ impl<D: Decider> Given<D> {
     }
 }
 
-/// What came of the command.
+/// The outcome of the command.
 #[derive(Debug)]
 pub struct When<D: Decider> {
     stream: Uuid,
@@ -204,7 +216,7 @@ impl<D: Decider + Debug> When<D> {
         assert_eq!(self.outcome, Err(refusal));
     }
 
-    /// What came of it, for a test that looks at part of it.
+    /// The outcome, for a test that looks at part of it.
     ///
     /// # Errors
     /// The refusal, if it was one.
@@ -212,7 +224,7 @@ impl<D: Decider + Debug> When<D> {
         self.outcome
     }
 
-    /// What happened, for a test that looks at part of it.
+    /// The events, for a test that looks at part of them.
     ///
     /// # Panics
     /// When the command was refused.
@@ -222,7 +234,7 @@ impl<D: Decider + Debug> When<D> {
     }
 }
 
-/// What happened, as the test said it would.
+/// The events, as the test expected them.
 #[derive(Debug)]
 pub struct Then<D: Decider> {
     stream: Uuid,

@@ -1,4 +1,4 @@
-//! What the book holds for ever is pinned to files, a folder for each context: one stored event per variant and
+//! Stored events are pinned to files, a folder for each context: one stored event per variant and
 //! version, and one history that meets every variant. With `UPDATE_GOLDEN=1` in the environment the tests write the
 //! events that are missing, never over one that is there, and the history anew.
 

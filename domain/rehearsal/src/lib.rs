@@ -1,9 +1,6 @@
-//! What tests of contexts are written with: a book in memory, decisions as given/when/then, golden histories,
-//! and what must hold for every kind of stream.
-#![expect(
-    clippy::unwrap_used,
-    reason = "whatever goes wrong here fails the test that called it"
-)]
+//! The tools of the tests of contexts: a book in memory, decisions as given/when/then, golden histories, and the
+//! rules that hold for every kind of stream.
+#![expect(clippy::unwrap_used, reason = "an error here fails the test that called it")]
 
 pub mod book;
 pub mod chronicle;
@@ -14,5 +11,5 @@ pub mod offering;
 pub mod schemas;
 
 pub use book::{Occasion, Rehearsal, Unasked, sending};
-pub use chronicle::{Chronicle, History};
+pub use chronicle::{Chronicle, History, Step};
 pub use golden::Golden;

@@ -1,4 +1,4 @@
-//! What is not offered is refused: [`domain::Decider::offers`] beside what decisions do.
+//! Commands that are not offered are refused: [`domain::Decider::offers`] beside the decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,14 +67,14 @@ pub fn check_typed<D: Decider>(state: &D, command: &D::Command, stream: Uuid, as
 /// When one is.
 pub fn what_is_not_offered_is_refused(context: &Context, history: &History) {
     let askers: BTreeSet<Uuid> = history
-        .asked
+        .steps
         .iter()
-        .map(|asked| asked.by)
+        .map(|step| step.by)
         .chain([SYSTEM, STRANGER])
         .collect();
     for kind in context.aggregates {
         let mut commands: BTreeMap<String, &AnyCommand> = BTreeMap::new();
-        let of_kind = history.asked.iter().map(|asked| &asked.command);
+        let of_kind = history.steps.iter().map(|step| &step.command);
         for command in of_kind.filter(|command| command.aggregate_type() == kind.aggregate_type) {
             commands.insert(command.to_value().unwrap().to_string(), command);
         }
@@ -82,7 +82,7 @@ pub fn what_is_not_offered_is_refused(context: &Context, history: &History) {
             for &by in &askers {
                 let asker = history.asker(by);
                 for command in commands.values() {
-                    // What is offered may be refused all the same; deciding it would show nothing.
+                    // A command that is offered may be refused all the same; deciding it would show nothing.
                     if kind.offers(&state, &name(command), stream, &asker).is_ok() {
                         continue;
                     }

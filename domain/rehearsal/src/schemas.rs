@@ -1,8 +1,8 @@
 //! The schemas of commands become the OpenAPI text, so they must say what every field means. A context's tests call
 //! each of these: each is a rule, and panics when the rule is broken.
 
-use domain::{Aggregate, Context};
-use schemars::SchemaGenerator;
+use domain::{Aggregate, Context, Decider};
+use schemars::{SchemaGenerator, schema_for};
 use serde_json::Value;
 
 /// # Panics
@@ -63,7 +63,19 @@ pub fn the_command_that_creates_is_one_of_the_commands(context: &Context) {
 /// When the schema of its commands has no variants.
 #[must_use]
 pub fn names(kind: &Aggregate) -> Vec<String> {
-    let schema = schema(kind);
+    named(&schema(kind))
+}
+
+/// As [`names`], for a kind with its own type.
+///
+/// # Panics
+/// When the schema of its commands has no variants.
+#[must_use]
+pub fn names_of<D: Decider>() -> Vec<String> {
+    named(&schema_for!(D::Command).to_value())
+}
+
+fn named(schema: &Value) -> Vec<String> {
     let commands = schema["oneOf"].as_array().unwrap().iter();
     let names = commands.map(|command| command["required"][0].as_str().unwrap().to_owned());
     names.collect()

@@ -64,7 +64,6 @@ pub async fn stock() -> f64 {
             let sent = Sent {
                 circumstances,
                 command: Arc::new(Command::Enter(part(stream))),
-                effects: Arc::default(),
             };
             framework.execute(&stream.to_string(), sent).await.unwrap();
         }

@@ -262,7 +262,7 @@ impl Sent<'_> {
             facts: Arc::new(Facts::default()),
             together: Together::default(),
         };
-        match command.decide(state, circumstances) {
+        match command.decide(state, &circumstances) {
             Err(Undecided::Refused(refusal)) => Some(refusal),
             Ok(_) | Err(Undecided::Unwritable(_) | Undecided::Foreign(_)) => None,
         }

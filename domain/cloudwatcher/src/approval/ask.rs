@@ -13,7 +13,7 @@ use crate::order::Order;
 use domain::Request;
 
 impl Approval {
-    /// What is asked when an order waits at this revision; nothing when it was asked already.
+    /// The events of asking when an order waits at this revision; none when it was asked already.
     pub(super) fn ask(&self, revision: i32, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         if self.asked().is_some_and(|asked| asked.revision == revision) {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What may happen to an approval, and what it becomes.
+//! The decisions about an approval, and the state that events lead to.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::OrderStatus;
 use crate::delegation::Delegations;
 use crate::order::Order;
 use domain::text;
-use domain::{Asking, Decider, FactRef, Facts, Request};
+use domain::{Asker, Asking, Decider, FactRef, Facts, Request};
 
 impl Decider for Approval {
     const TYPE: &'static str = "cloudwatcher.approval";
@@ -59,18 +59,13 @@ impl Decider for Approval {
                 Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_),
                 Command::Approve { .. } | Command::Reject { .. },
             ) if !self.concerns(request.by) => Err(Refusal::NotConcerned),
-            (Self::Granted { asked, .. }, Command::Approve { revision, .. } | Command::Reject { revision, .. }) => {
-                Err(asked.decided_no_more(*revision, "granted"))
+            (
+                Self::Granted { asked, .. } | Self::Rejected { asked, .. } | Self::Voided(asked),
+                Command::Approve { revision, .. } | Command::Reject { revision, .. },
+            ) => Err(asked.decided_no_more(*revision, self.word())),
+            (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), Command::Reassign {}) => {
+                Err(Refusal::NotPending { state: self.word() })
             }
-            (Self::Rejected { asked, .. }, Command::Approve { revision, .. } | Command::Reject { revision, .. }) => {
-                Err(asked.decided_no_more(*revision, "rejected"))
-            }
-            (Self::Voided(asked), Command::Approve { revision, .. } | Command::Reject { revision, .. }) => {
-                Err(asked.decided_no_more(*revision, "void"))
-            }
-            (Self::Granted { .. }, Command::Reassign {}) => Err(Refusal::NotPending { state: "granted" }),
-            (Self::Rejected { .. }, Command::Reassign {}) => Err(Refusal::NotPending { state: "rejected" }),
-            (Self::Voided(_), Command::Reassign {}) => Err(Refusal::NotPending { state: "void" }),
             // A timer may fire after the decision, and a policy may void what is over.
             (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), Command::Escalate { .. })
             | (Self::Rejected { .. } | Self::Voided(_), Command::Void {}) => Ok(Vec::new()),
@@ -211,6 +206,21 @@ impl Decider for Approval {
         self.department_id()
     }
 
+    fn offers(&self, command: &str, _stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (Self::Unasked, "approve" | "reject" | "escalate" | "reassign" | "void") => Err(Refusal::NotAsked),
+            (Self::Pending(pending), "approve" | "reject") => pending.open().and_then(|_| pending.apart(asker.by)),
+            (Self::Pending(pending), "reassign") => pending.open().map(drop),
+            (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), "approve" | "reject")
+                if !self.concerns(asker.by) =>
+            {
+                Err(Refusal::NotConcerned)
+            }
+            (_, "approve" | "reject" | "reassign") => Err(Refusal::NotPending { state: self.word() }),
+            _ => Ok(()),
+        }
+    }
+
     fn department(&self, command: &Command) -> Option<Uuid> {
         match command {
             // Managers and delegates need not be members of the department; who may decide is judged
@@ -223,7 +233,24 @@ impl Decider for Approval {
     }
 }
 
+impl Approval {
+    /// The state, in a word.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Unasked => "not asked",
+            Self::Pending(_) => "pending",
+            Self::Granted { .. } => "granted",
+            Self::Rejected { .. } => "rejected",
+            Self::Voided(_) => "void",
+        }
+    }
+}
+
 impl Pending {
+    fn open(&self) -> Result<&OpenLevel, Refusal> {
+        self.open.as_ref().ok_or(Refusal::OrderMovedOn)
+    }
+
     fn approve(
         &self,
         revision: i32,
@@ -278,8 +305,8 @@ impl Pending {
 
     /// The level that the asker decides, and in whose place.
     fn decided_by(&self, revision: i32, request: &Request<'_, Command>) -> Result<(&OpenLevel, Option<Uuid>), Refusal> {
-        let open = self.open.as_ref().ok_or(Refusal::OrderMovedOn)?;
-        // First, so that whoever may not decide learns nothing else of the order.
+        let open = self.open()?;
+        // First, so that a person who may not decide learns nothing else of the order.
         let on_behalf_of = self.entitled(open, request.by, request.at, request.facts)?;
         if revision != self.asked.revision {
             return Err(Refusal::StaleRevision {
@@ -329,7 +356,7 @@ impl Pending {
     }
 
     fn reassign(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        let open = self.open.as_ref().ok_or(Refusal::OrderMovedOn)?;
+        let open = self.open()?;
         if !waits(order(request), &self.asked) {
             return Err(Refusal::OrderMovedOn);
         }

@@ -22,16 +22,7 @@ impl Pending {
         if !route::may_approve(by, facts) {
             return Err(Refusal::NotPermitted);
         }
-        if self.involved().contains(&by) {
-            return Err(Refusal::OwnOrder);
-        }
-        if let Some(decided) = self
-            .decided
-            .iter()
-            .find(|decided| decided.people().any(|one| one == by))
-        {
-            return Err(Refusal::DecidedAlready { level: decided.level });
-        }
+        self.apart(by)?;
         let OpenLevel { level, approver_id, .. } = *open;
         let tree = route::tree(self.asked.department_id, facts);
         let delegated = || {
@@ -46,6 +37,21 @@ impl Pending {
             return Err(Refusal::ApproverGone { approver_id });
         }
         Ok((by != approver_id).then_some(approver_id))
+    }
+
+    /// Whether `by` neither ordered nor had to do with a level below.
+    ///
+    /// # Errors
+    /// [`Refusal::OwnOrder`] or [`Refusal::DecidedAlready`].
+    pub(super) fn apart(&self, by: Uuid) -> Result<(), Refusal> {
+        if self.involved().contains(&by) {
+            return Err(Refusal::OwnOrder);
+        }
+        let mut decided = self.decided.iter();
+        match decided.find(|decided| decided.people().any(|one| one == by)) {
+            Some(decided) => Err(Refusal::DecidedAlready { level: decided.level }),
+            None => Ok(()),
+        }
     }
 
     /// Who can never decide on this revision.

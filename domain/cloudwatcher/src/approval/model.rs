@@ -34,11 +34,11 @@ fn explore(sequences: u32) -> Met {
     let sequence = prop::collection::vec(any::<u32>(), STEPS_MIN..STEPS_MAX);
     let outcome = TestRunner::new(config).run(&sequence, |numbers| {
         let mut world = World::new();
-        let told = numbers.iter().try_for_each(|&number| world.step(number));
+        let walked = numbers.iter().try_for_each(|&number| world.step(number));
         for (what, count) in &world.met {
             *met.borrow_mut().entry(what).or_default() += count;
         }
-        told.map_err(|broken| TestCaseError::fail(format!("{broken}\n{}", world.told())))
+        walked.map_err(|broken| TestCaseError::fail(format!("{broken}\n{}", world.log())))
     });
     if let Err(error) = outcome {
         panic!("{error}");

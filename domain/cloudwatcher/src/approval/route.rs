@@ -15,7 +15,7 @@ use identity::user::User;
 /// The permission without which nobody approves an order.
 pub const PERMISSION: &str = "orders.approve";
 
-/// What is to be routed.
+/// The submission that is to be routed.
 #[derive(Debug, Clone, Copy)]
 pub struct Routing<'a> {
     pub tenant: Uuid,
@@ -90,7 +90,7 @@ impl NoRoute {
     }
 }
 
-/// What [`route`] reads, as far as the facts lead: the policy, the departments up the tree, their
+/// The facts that [`route`] reads, as far as the facts lead: the policy, the departments up the tree, their
 /// managers and the managers' roles.
 #[must_use]
 pub fn route_reads(tenant: Uuid, department_id: Uuid, facts: &Facts) -> Vec<FactRef> {
@@ -106,7 +106,7 @@ pub fn route_reads(tenant: Uuid, department_id: Uuid, facts: &Facts) -> Vec<Fact
     refs
 }
 
-/// What [`may_approve`] reads: the user and the user's roles.
+/// The facts that [`may_approve`] reads: the user and the user's roles.
 #[must_use]
 pub fn approver_reads(user_id: Uuid, facts: &Facts) -> Vec<FactRef> {
     let mut refs = vec![FactRef::of::<User>(user_id)];

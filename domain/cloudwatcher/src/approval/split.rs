@@ -10,7 +10,7 @@ use crate::buyer::{Buyer, Neighbour};
 use crate::order::{Order, Submitted};
 use domain::{FactRef, Facts};
 
-/// What [`split_with`] reads besides what the route does: the buyer, and the orders in question.
+/// The facts that [`split_with`] reads besides those of the route: the buyer, and the orders in question.
 pub(super) fn reads(order_id: Uuid, submitted: &Submitted, facts: &Facts) -> Vec<FactRef> {
     let neighbours = neighbours(order_id, submitted, facts).into_iter();
     std::iter::once(FactRef::of::<Buyer>(submitted.drafted_by))

@@ -5,6 +5,7 @@ mod ask;
 mod bypass;
 mod decision;
 mod delegated;
+mod offer;
 mod routing;
 mod together;
 mod waiting;

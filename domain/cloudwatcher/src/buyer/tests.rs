@@ -167,3 +167,8 @@ fn neighbours_share_a_supplier_and_the_currency_and_are_counted_by_what_they_sha
         [neighbour(THIRD, 7), neighbour(OTHER, 11)]
     );
 }
+
+#[test]
+fn whether_a_submission_is_noted_is_the_orders_to_say() {
+    assert_eq!(given::<Buyer>([]).offered(), ["note-submission"]);
+}

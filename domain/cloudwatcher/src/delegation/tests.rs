@@ -257,3 +257,14 @@ fn a_delegation_is_for_its_departments_with_all_below_and_up_to_its_total() {
     assert!(!covers(BEN, &[KIOSK], 100));
     assert!(!covers(STREAM, &[STORE], 100));
 }
+
+#[test]
+fn only_ones_own_delegations_are_granted_and_only_what_is_granted_is_revoked() {
+    let past = |events: Vec<Event>| given::<Delegations>(events).by(STREAM);
+    assert_eq!(past(vec![]).offered(), ["grant"]);
+    assert_eq!(past(vec![granted(FIRST, 0, 14)]).offered(), ["grant", "revoke"]);
+    let many = (0..DELEGATIONS_MAX).map(|n| granted(drawn(n), 0, 14)).collect();
+    assert_eq!(past(many).offered(), ["revoke"]);
+    let another = given::<Delegations>([granted(FIRST, 0, 14)]).by(BEN);
+    assert_eq!(another.offered(), [""; 0]);
+}

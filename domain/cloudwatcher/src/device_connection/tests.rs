@@ -125,3 +125,15 @@ fn times_fit_their_columns() {
             unfit,
         });
 }
+
+#[test]
+fn only_what_is_connected_is_disconnected() {
+    let ended = Event::DeviceDisconnected {
+        disconnected_at: NOON,
+        session_duration_seconds: 0,
+    };
+    let offered = |past: Vec<Event>| given::<DeviceConnection>(past).offered();
+    assert_eq!(offered(vec![]), ["connect"]);
+    assert_eq!(offered(vec![connected(None, None, NOON)]), ["disconnect"]);
+    assert_eq!(offered(vec![connected(None, None, NOON), ended]), ["disconnect"]);
+}

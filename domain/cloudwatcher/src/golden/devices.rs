@@ -1,4 +1,4 @@
-//! What becomes of requests of devices: answered, failed, decided on by agents, repeated, archived; and how
+//! The life of requests of devices: answered, failed, decided on by agents, repeated, archived; and how
 //! devices are connected.
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What becomes of orders that are approved: placed, received, booked wrongly, and closed short.
+//! The further life of orders that are approved: placed, received, booked wrongly, and closed short.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -93,7 +93,7 @@ fn copied(chronicle: &mut Chronicle, order: Uuid) {
     approved(chronicle, order, 1);
 }
 
-/// What Daybook and Ada do about a submission of Ben's.
+/// Daybook asks for approval of a submission of Ben's, and Ada gives it.
 pub(super) fn approved(chronicle: &mut Chronicle, order: Uuid, revision: i32) {
     let note = json!({"order_id": order, "revision": revision, "submitted_at": chronicle.next()});
     chronicle

@@ -1,4 +1,4 @@
-//! What lies in the depot and on the shelf: ordered, taken in, kept, used up, moved and counted.
+//! The stock of the depot and of the shelf: ordered, taken in, kept, used up, moved and counted.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

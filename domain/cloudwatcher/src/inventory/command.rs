@@ -1,4 +1,4 @@
-//! What can be asked of a stock key.
+//! The commands to a stock key.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! What may happen to a stock key.
+//! The decisions about a stock key.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::order::Order;
 use crate::part_supplier::PartSupplier;
 use domain::register::Register;
-use domain::{Asking, Decider, FactRef, Request};
+use domain::{Asker, Asking, Decider, FactRef, Request};
 use identity::user::User;
 
 impl Decider for Inventory {
@@ -91,7 +91,17 @@ impl Decider for Inventory {
         self.department_id()
     }
 
-    /// Whoever opens a record has to reach its location; whoever goes on, the record.
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            // These say of what a record is, and so open it.
+            (Self::Unopened, "open" | "receive" | "expect" | "transfer-in") => Ok(()),
+            (Self::Unopened, _) => Err(Refusal::NotOpened),
+            (Self::Open(_), "open") => Err(Refusal::AlreadyOpen),
+            (Self::Open(record), _) => record.takes(command),
+        }
+    }
+
+    /// A user who opens a record has to reach its location; one who goes on with it, the record.
     fn concerns(command: &Command) -> Vec<FactRef> {
         let location = |stock: StockKey| FactRef::of::<Register<Location>>(stock.location_id);
         command.stock().map(location).into_iter().collect()
@@ -103,12 +113,12 @@ impl Inventory {
         events.iter().for_each(|event| self.evolved(event));
     }
 
-    /// What comes before everything else: the record is opened, if the command says of what.
+    /// The opening of the record, which comes before everything else, if the command says of what it is.
     fn begun(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let (reorder_point, reorder_quantity) = match (self, request.command) {
             (Self::Open(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpen),
             (Self::Open(_), _) => return Ok(Vec::new()),
-            // Whoever says that nothing is to come opens no record for that.
+            // A notice that nothing is to come opens no record.
             (Self::Unopened, Command::Expect { quantity: 0, .. }) => return Err(Refusal::NotOpened),
             (
                 Self::Unopened,
@@ -129,6 +139,22 @@ impl Inventory {
 }
 
 impl Record {
+    /// Whether a command of this name, other than the one that opens the record, may be accepted.
+    fn takes(&self, command: &str) -> Result<(), Refusal> {
+        let now = self.levels();
+        match command {
+            "receive" | "transfer-in" => self.with(1).map(drop),
+            // Reserved or not, there is nothing to give.
+            "issue" | "consume" | "transfer-out" if now.on_hand == 0 => Err(Refusal::NotAvailable { available: 0 }),
+            // A repeat of what is reserved is one also when nothing is left.
+            "reserve" if self.reservations.is_empty() && now.available() <= 0 => {
+                Err(Refusal::NotAvailable { available: 0 })
+            }
+            "accept-reorder" | "dismiss-reorder" if self.suggestion.is_none() => Err(Refusal::NoSuchSuggestion),
+            _ => Ok(()),
+        }
+    }
+
     fn happens(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let one = |event: Event| vec![event];
         match request.command {

@@ -1,4 +1,4 @@
-//! What happened to a stock key, as it is stored.
+//! The events of a stock key, as they are stored.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -58,9 +58,9 @@ pub enum Event {
     ReservationShortened {
         stock: StockKey,
         reservation_id: Uuid,
-        /// What was given back.
+        /// The units that were given back.
         quantity: i32,
-        /// What stays reserved.
+        /// The units that stay reserved.
         left: i32,
         source: Option<Source>,
         after: Levels,
@@ -68,7 +68,7 @@ pub enum Event {
     ReservationReleased {
         stock: StockKey,
         reservation_id: Uuid,
-        /// What was given back.
+        /// The units that were given back.
         quantity: i32,
         source: Option<Source>,
         after: Levels,
@@ -76,14 +76,14 @@ pub enum Event {
     ReservationExpired {
         stock: StockKey,
         reservation_id: Uuid,
-        /// What was given back.
+        /// The units that were given back.
         quantity: i32,
         source: Option<Source>,
         after: Levels,
     },
     StockCounted {
         stock: StockKey,
-        /// What was said to be on hand when the count began.
+        /// The units that were said to be on hand when the count began.
         seen: i32,
         counted: i32,
         /// The difference, which on hand has changed by.
@@ -114,7 +114,7 @@ pub enum Event {
     StockExpected {
         stock: StockKey,
         order_id: Uuid,
-        /// What of the order is still to come; with 0 nothing is.
+        /// The units of the order that are still to come.
         quantity: i32,
         after: Levels,
     },

@@ -1,4 +1,4 @@
-//! What events make of a stock key.
+//! The state of a stock key that events lead to.
 
 use uuid::Uuid;
 
@@ -142,7 +142,7 @@ impl Record {
         }
     }
 
-    /// What of an order is still to come when so much of it has.
+    /// The units of an order that are still to come when so much of it has.
     pub(super) fn still_expected(&self, order_id: Uuid, quantity: i32) -> i32 {
         let expected = self.expected.get(&order_id).copied().unwrap_or(0);
         (expected - quantity).max(0)

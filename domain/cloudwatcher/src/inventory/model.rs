@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::tests::{LOCATION, PART, VARIANT, everything};
 use super::{Command, Consumption, Event, Inventory, Levels, Source, SourceKind, StockKey};
 use books::{Books, Step};
-use domain::{AnyCommand, Decider as _, Facts, Ids, Request, Together};
+use domain::{AnyCommand, Asker, Decider as _, Facts, Ids, Request, Together};
 use rehearsal::given::TENANT;
+use rehearsal::offering;
 
 /// Stock keys; the even ones are of one part, the odd ones of a variant of it.
 const KEYS: usize = 6;
@@ -134,7 +135,15 @@ impl World {
             together,
             command,
         };
-        self.kept[at].now.decide(&request).ok()
+        let now = &self.kept[at].now;
+        let decided = now.decide(&request);
+        let asker = Asker {
+            tenant: request.tenant,
+            by: request.by,
+            at: request.at,
+        };
+        offering::check_typed(now, command, request.stream, &asker, decided.is_ok());
+        decided.ok()
     }
 
     fn append(&mut self, at: usize, events: &[Event]) {

@@ -13,7 +13,7 @@ use domain::text::{self, Unfit};
 use domain::{Request, SYSTEM};
 use identity::user::User;
 
-/// What giving goods out leaves, and for what they are.
+/// The levels that giving goods out leaves, and the source of the move.
 pub(super) struct Taken {
     pub after: Levels,
     pub source: Option<Source>,
@@ -201,7 +201,7 @@ impl Record {
         Ok(Levels { on_hand, ..now })
     }
 
-    /// What there is after goods were given out, from a reservation or from what is available.
+    /// The levels after goods were given out, from a reservation or from what is available.
     pub(super) fn taken(
         &self,
         of: i32,

@@ -4,7 +4,7 @@ use super::{Command, Event, Record, Refusal, StockKey};
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::{FactRef, Facts, Request};
 
 /// The first event of a record.
@@ -31,7 +31,7 @@ pub(super) fn opened(
     })
 }
 
-/// What [`opened`] looks at.
+/// The facts that [`opened`] reads.
 pub(super) fn opening_reads(stock: StockKey) -> Vec<FactRef> {
     let variant = stock.variant_id.map(FactRef::of::<Register<PartVariant>>);
     [
@@ -53,7 +53,7 @@ pub(super) fn in_place(stock: StockKey, request: &Request<'_, Command>) -> Resul
     }
 }
 
-pub(super) fn active<K: Kind>(facts: &Facts, id: uuid::Uuid) -> Option<&K> {
+pub(super) fn active<K: Entry>(facts: &Facts, id: uuid::Uuid) -> Option<&K> {
     facts.get::<Register<K>>(id).and_then(Register::active)
 }
 

@@ -44,7 +44,7 @@ impl Record {
         self.reorder_point.filter(|&point| self.levels().projected() <= point)
     }
 
-    /// What the levels lead to: a suggestion, or the end of one.
+    /// The event that the levels lead to: a suggestion, or the end of one.
     pub(super) fn reorder(&self, ids: &Ids) -> Option<Event> {
         match (self.to_reorder_at(), &self.suggestion) {
             (Some(reorder_point), None) if !self.is_dismissed => Some(self.suggested(reorder_point, ids)),

@@ -2,6 +2,7 @@
 
 mod carry;
 mod moves;
+mod offer;
 mod open;
 mod reorder;
 mod reserve;

@@ -11,14 +11,14 @@ use domain::Request;
 pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
     match request.command {
         Command::Draft(order) => {
-            by_a_user(request)?;
+            by_a_user(request.by)?;
             let content = order.content(request);
             check(&content)?;
             usable(&content, request.facts).map_err(reference)?;
             Ok(content.drafted(None))
         }
         Command::Duplicate { of, note } => {
-            by_a_user(request)?;
+            by_a_user(request.by)?;
             let content = duplicate(*of, note.as_ref(), request)?;
             check(&content)?;
             usable(&content, request.facts).map_err(outdated)?;

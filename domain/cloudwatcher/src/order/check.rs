@@ -12,13 +12,13 @@ use super::{
 };
 use crate::OrderType;
 use crate::currency;
-use crate::inventory::STOCK_MAX;
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
 use crate::request::DeviceRequest;
+use crate::stock::STOCK_MAX;
 use crate::supplier::Supplier;
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 use identity::department::Department;
@@ -143,7 +143,7 @@ fn check_date(date: Option<NaiveDate>) -> Result<(), Unfit> {
     }
 }
 
-/// What is not there or not in use: where the order says it, and what is wrong with it.
+/// A reference to something that is not there or not in use: where the order says it, and what is wrong with it.
 pub(super) type Unusable = (String, &'static str);
 
 /// Whether everything that the order refers to is there and in use.
@@ -195,7 +195,7 @@ pub(super) fn item_usable(path: &str, item: &Item, facts: &Facts) -> Result<(), 
     }
 }
 
-fn active<K: Kind>(id: Uuid, facts: &Facts) -> Option<&K> {
+fn active<K: Entry>(id: Uuid, facts: &Facts) -> Option<&K> {
     facts.get::<Register<K>>(id).and_then(Register::active)
 }
 
@@ -203,7 +203,7 @@ fn path(index: usize) -> String {
     format!("items[{index}].")
 }
 
-/// What [`usable`] reads.
+/// The facts that [`usable`] reads.
 pub(super) fn content_reads(content: &Content) -> Vec<FactRef> {
     let mut refs = vec![FactRef::of::<Register<Department>>(content.department_id)];
     refs.extend(content.request_id.map(FactRef::of::<DeviceRequest>));

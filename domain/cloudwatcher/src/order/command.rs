@@ -1,4 +1,4 @@
-//! What can be asked of an order.
+//! The commands to an order.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;

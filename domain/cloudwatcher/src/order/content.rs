@@ -1,4 +1,4 @@
-//! What an order says: how events change it, what identifies it, and when it is more than another.
+//! The content of an order: how events change it, what identifies it, and when it is more than another.
 
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -124,7 +124,7 @@ impl Content {
 }
 
 impl Submitted {
-    /// Whether whoever approved this agreed to `content` too: it is the same, or less of it.
+    /// Whether an approval of this one holds for `content` too: it is the same, or less of it.
     #[must_use]
     pub fn covers(&self, content: &Content) -> bool {
         within(content, &self.currency, self.department_id, &self.items)

@@ -1,4 +1,4 @@
-//! What may happen to an order, and what it becomes.
+//! The decisions about an order, and the state that events lead to.
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::approval::{Approval, Verdict};
 use crate::location::Location;
 use crate::request::DeviceRequest;
 use domain::register::Register;
-use domain::{Asking, ClaimChange, Decider, FactRef, Request};
+use domain::{Asker, Asking, ClaimChange, Decider, FactRef, Request};
 use identity::department::Department;
 
 impl Decider for Order {
@@ -34,77 +34,41 @@ impl Decider for Order {
             | Command::RemoveItem { .. }
             | Command::ChangeCurrency { .. }
             | Command::Annotate { .. } => self.changed(status, request),
-            // Buyers retry on timeouts, so a second submit must refuse, not repeat; and so for placing.
-            Command::Submit {} => match self {
-                Self::Draft(now) => handed_in(now, request).map(|event| vec![event]),
-                Self::Undrafted
-                | Self::PendingApproval(..)
-                | Self::Approved(..)
-                | Self::Placed(..)
-                | Self::ClosedShort(..)
-                | Self::Cancelled(..) => Err(Refusal::NotADraft { status }),
+            Command::Submit {} => handed_in(self.draft(status)?, request).map(|event| vec![event]),
+            Command::SettleApproval {} => match self.awaiting(status)? {
+                Some(submitted) => settled(submitted, request).map(|event| vec![event]),
+                None => Ok(Vec::new()),
             },
-            Command::SettleApproval {} => self.settled(status, request),
-            Command::Place {} => match self {
-                Self::Approved(now, submitted) => {
-                    placeable(now, submitted, request).map(|()| vec![Event::OrderPlaced {}])
-                }
-                Self::Undrafted
-                | Self::Draft(_)
-                | Self::PendingApproval(..)
-                | Self::Placed(..)
-                | Self::ClosedShort(..)
-                | Self::Cancelled(..) => Err(Refusal::NotApproved { status }),
-            },
-            Command::Receive { lines } => match self {
-                Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
-                    receipts.receive(now, lines, request.ids.draw())
-                }
-                Self::Undrafted
-                | Self::Draft(_)
-                | Self::PendingApproval(..)
-                | Self::Approved(..)
-                | Self::Placed(..)
-                | Self::ClosedShort(..)
-                | Self::Cancelled(..) => Err(Refusal::NotOnOrder { status }),
-            },
-            &Command::ReverseReceipt { receipt_id } => match self {
-                Self::Placed(now, submitted, receipts) => {
-                    let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
-                    receipts.reverse(now, receipt_id, was_booked).map(|event| vec![event])
-                }
-                Self::Undrafted
-                | Self::Draft(_)
-                | Self::PendingApproval(..)
-                | Self::Approved(..)
-                | Self::ClosedShort(..)
-                | Self::Cancelled(..) => Err(Refusal::NotReversible { status }),
-            },
+            Command::Place {} => {
+                let (now, submitted) = self.approved(status)?;
+                placeable(now, submitted, request).map(|()| vec![Event::OrderPlaced {}])
+            }
+            Command::Receive { lines } => {
+                let (now, receipts) = self.receiving(status)?;
+                receipts.receive(now, lines, request.ids.draw())
+            }
+            &Command::ReverseReceipt { receipt_id } => {
+                let (now, submitted, receipts) = self.reversible(status)?;
+                let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
+                receipts.reverse(now, receipt_id, was_booked).map(|event| vec![event])
+            }
             Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking, request.by)?.into_iter().collect()),
             Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
             Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id, request.by).map(|()| Vec::new()),
-            Command::CloseShort {} => match self {
-                Self::Placed(now, _, receipts) if status != OrderStatus::Received => {
+            Command::CloseShort {} => match self.closable(status)? {
+                Some((now, receipts)) => {
                     reason_given(request)?;
                     let open = receipts.open(&now.items);
                     Ok(vec![Event::OrderClosedShort { open }])
                 }
-                Self::ClosedShort(..) => Ok(Vec::new()),
-                Self::Undrafted
-                | Self::Draft(_)
-                | Self::PendingApproval(..)
-                | Self::Approved(..)
-                | Self::Placed(..)
-                | Self::Cancelled(..) => Err(Refusal::NotClosable { status }),
+                None => Ok(Vec::new()),
             },
-            Command::Cancel {} => match self {
-                Self::Placed(_, _, receipts) if !receipts.is_empty() => Err(Refusal::NotCancellable { status }),
-                Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Placed(..) => {
+            Command::Cancel {} => match self.cancellable(status)? {
+                Some(_) => {
                     reason_given(request)?;
                     Ok(vec![Event::OrderCancelled {}])
                 }
-                Self::Cancelled(..) => Ok(Vec::new()),
-                Self::Undrafted | Self::ClosedShort(..) => Err(Refusal::NotCancellable { status }),
+                None => Ok(Vec::new()),
             },
         }
     }
@@ -377,6 +341,10 @@ impl Decider for Order {
             | Command::ConfirmBooked { .. } => Vec::new(),
         }
     }
+
+    fn offers(&self, command: &str, _stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        self.takes(command, asker.by)
+    }
 }
 
 /// Locations that an order is about.
@@ -398,17 +366,8 @@ impl Order {
         }
     }
 
-    /// The content that a change would meet, and whether it was submitted; `None` once it is placed.
-    fn changeable(&self) -> Option<(&Content, bool)> {
-        match self {
-            Self::Draft(now) => Some((now, false)),
-            Self::PendingApproval(now, _) | Self::Approved(now, _) => Some((now, true)),
-            Self::Undrafted | Self::Placed(..) | Self::ClosedShort(..) | Self::Cancelled(..) => None,
-        }
-    }
-
     fn changed(&self, status: OrderStatus, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        let (now, is_submitted) = self.changeable().ok_or(Refusal::Fixed { status })?;
+        let (now, is_submitted) = self.changeable(status)?;
         let Some(event) = edit(now, request.command, request.ids.draw())? else {
             return Ok(Vec::new());
         };
@@ -425,7 +384,8 @@ impl Order {
     }
 
     fn change_reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
-        let Some((now, is_submitted)) = self.changeable() else {
+        let changeable = self.status().map(|status| self.changeable(status));
+        let Some(Ok((now, is_submitted))) = changeable else {
             return Vec::new();
         };
         // Which id a new item gets makes no difference to what is read.
@@ -438,26 +398,19 @@ impl Order {
         }
         parts_read(brought_in(&event).map(Item::parts).into_iter())
     }
+}
 
-    fn settled(&self, status: OrderStatus, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        match self {
-            Self::PendingApproval(_, submitted) => {
-                let revision = submitted.revision;
-                match verdict(submitted, request) {
-                    Verdict::Granted { approved_by } => Ok(vec![Event::OrderApproved { revision, approved_by }]),
-                    Verdict::Rejected { by, notes } => Ok(vec![Event::OrderRejected {
-                        revision,
-                        rejected_by: by,
-                        notes,
-                    }]),
-                    Verdict::None | Verdict::Pending => Err(Refusal::NotDecided { revision }),
-                }
-            }
-            // A draft that was submitted is one that was rejected.
-            Self::Draft(now) if now.revision > 0 => Ok(Vec::new()),
-            Self::Approved(..) | Self::Placed(..) | Self::ClosedShort(..) => Ok(Vec::new()),
-            Self::Undrafted | Self::Draft(_) | Self::Cancelled(..) => Err(Refusal::NotWaiting { status }),
-        }
+/// The decision of the order's approval, recorded with the order.
+fn settled(submitted: &Submitted, request: &Request<'_, Command>) -> Result<Event, Refusal> {
+    let revision = submitted.revision;
+    match verdict(submitted, request) {
+        Verdict::Granted { approved_by } => Ok(Event::OrderApproved { revision, approved_by }),
+        Verdict::Rejected { by, notes } => Ok(Event::OrderRejected {
+            revision,
+            rejected_by: by,
+            notes,
+        }),
+        Verdict::None | Verdict::Pending => Err(Refusal::NotDecided { revision }),
     }
 }
 

@@ -9,7 +9,7 @@ use domain::money;
 /// The event that a command makes of the content; `None` when it is so already, or the command is no
 /// change of the content. `item_id` is for an item that is new.
 ///
-/// What the change refers to is not looked at.
+/// Parts, variants and suppliers that the change names are not looked at.
 ///
 /// # Errors
 /// The rule that forbids the change.

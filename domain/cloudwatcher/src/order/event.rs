@@ -1,4 +1,4 @@
-//! What happened to an order, as it is stored.
+//! The events of an order, as they are stored.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -47,7 +47,7 @@ pub enum Event {
     },
     OrderItemRemoved {
         item_id: Uuid,
-        /// What the item was; absent in events of a time when stock was not booked.
+        /// The item as it was; absent in events of a time when stock was not booked.
         #[serde(default)]
         was: Option<Terms>,
     },
@@ -92,14 +92,14 @@ pub enum Event {
     OrderPlaced {},
     OrderItemsReceived {
         receipt_id: Uuid,
-        /// What came with this receipt, each item once.
+        /// The quantities that came with this receipt, each item once.
         lines: Vec<Quantity>,
     },
     /// Every item has come in full.
     OrderReceived {},
     OrderReceiptReversed {
         receipt_id: Uuid,
-        /// What no longer counts as received.
+        /// The quantities that no longer count as received.
         lines: Vec<Quantity>,
         /// Where the order stands by what is left: ordered, partially received or received.
         status: OrderStatus,
@@ -108,7 +108,7 @@ pub enum Event {
     },
     /// Why is in the event's metadata.
     OrderClosedShort {
-        /// What was ordered and will not come.
+        /// The quantities that were ordered and will not come.
         open: Vec<Quantity>,
     },
     /// Why is in the event's metadata.
@@ -170,7 +170,7 @@ fn with_parts(stored: &Stored<'_>) -> Result<String, DecodeError> {
     Ok(payload.to_string())
 }
 
-/// What an item was before it changed.
+/// The terms of an item before it changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     pub part_id: Uuid,

@@ -9,8 +9,9 @@ use super::tests::{draft, granted_for, known, rejected_for, wanted};
 use super::*;
 use crate::approval::Approval;
 use domain::event::Stored;
-use domain::{ClaimChange, Decider, FactRef, Facts, Ids, Request, Together, event};
+use domain::{Asker, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together, event};
 use rehearsal::given::{STREAM, TENANT};
+use rehearsal::offering;
 
 /// What is asked; items are meant by their place, so that many sequences meet one that exists.
 #[derive(Debug, Clone)]
@@ -168,6 +169,12 @@ fn run(asks: &[Ask], facts: impl Fn() -> Facts) -> Result<(), TestCaseError> {
             together: &Together::default(),
             command: &command,
         });
+        let asker = Asker {
+            tenant: TENANT,
+            by: STREAM,
+            at: chrono::DateTime::UNIX_EPOCH,
+        };
+        offering::check_typed(&order, &command, STREAM, &asker, decided.is_ok());
         for event in decided.unwrap_or_default() {
             let before = order.clone();
             for change in order.claims(STREAM, &event) {

@@ -1,4 +1,4 @@
-//! What has come of an order: receipts, what may still come, and where that leaves the order.
+//! The goods that came of an order: receipts, what may still come, and where that leaves the order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ impl Receipts {
         self.0.is_empty()
     }
 
-    /// What was ordered and has not come.
+    /// The quantities that were ordered and have not come.
     pub(super) fn open(&self, items: &[Item]) -> Vec<Quantity> {
         let received = self.received();
         items
@@ -49,6 +49,14 @@ impl Receipts {
                 })
             })
             .collect()
+    }
+
+    /// Whether one more receipt can be booked.
+    pub(super) fn has_room(&self) -> Result<(), Refusal> {
+        if self.0.len() >= RECEIPTS_MAX {
+            return Err(Refusal::TooManyReceipts);
+        }
+        Ok(())
     }
 
     /// Per item how many have come.
@@ -81,9 +89,7 @@ impl Receipts {
         if lines.is_empty() || lines.len() > ITEMS_MAX {
             return Err(Refusal::ReceiptLines);
         }
-        if self.0.len() >= RECEIPTS_MAX {
-            return Err(Refusal::TooManyReceipts);
-        }
+        self.has_room()?;
         let received = self.received();
         let mut named = BTreeSet::new();
         for (index, line) in lines.iter().enumerate() {

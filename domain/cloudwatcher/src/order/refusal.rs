@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::{ITEMS_MAX, RECEIPTS_MAX};
 use crate::approval::route::NoRoute;
-use crate::inventory::STOCK_MAX;
+use crate::stock::STOCK_MAX;
 use crate::{OrderStatus, OrderType};
 use domain::text::Unfit;
 use domain::{Class, Refuse};

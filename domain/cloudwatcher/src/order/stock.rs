@@ -1,4 +1,4 @@
-//! What an order asks of stock, and what of that could not be booked.
+//! The bookings that an order asks of stock, and those that stock refused.
 //!
 //! The order says what it wants; the policy `order-stock` books it. Two items of one part, variant and
 //! location are one demand: stock is asked for their sum.
@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use super::{Content, Event, Item, Order, Quantity, Refusal, Submitted, Terms};
 use crate::OrderType;
-use crate::inventory::StockKey;
+use crate::stock::StockKey;
 use domain::SYSTEM;
 
 /// Lines of bookings after which no further booking is tried again by the same command: what one event can hold.
 const RETRIED_LINES_MAX: usize = 1_500;
 
-fn only_daybook(by: Uuid) -> Result<(), Refusal> {
+pub(super) fn only_daybook(by: Uuid) -> Result<(), Refusal> {
     if by == SYSTEM {
         Ok(())
     } else {
@@ -81,13 +81,13 @@ impl Content {
         }
     }
 
-    /// What all items are at a location, by stock key.
+    /// The demand of all items at a location, by stock key.
     #[must_use]
     pub fn demands(&self, location_id: Uuid) -> Vec<Demand> {
         summed(self.items.iter().map(|item| (item.stock(location_id), item.quantity)))
     }
 
-    /// What some of the items are at a location, by stock key.
+    /// The demand of some of the items at a location, by stock key.
     #[must_use]
     pub fn demands_of(&self, lines: &[Quantity], location_id: Uuid) -> Vec<Demand> {
         summed(lines.iter().filter_map(|line| {
@@ -139,7 +139,7 @@ pub fn reservation_id(order_id: Uuid, revision: i32, inventory_id: Uuid) -> Uuid
 }
 
 impl Order {
-    /// What is still to be taken from the order's source, by stock key: all of an approved order, what is open of one
+    /// The demand on the order's source that is still open, by stock key: all of an approved order, the rest of one
     /// that is placed, nothing of any other.
     #[must_use]
     pub fn wanted(&self) -> Vec<Demand> {
@@ -160,7 +160,7 @@ impl Order {
         }
     }
 
-    /// What of a placed order has not come yet; nothing of any other.
+    /// The quantities of a placed order that have not come yet; none of any other.
     #[must_use]
     pub fn open(&self) -> Vec<Quantity> {
         match self {
@@ -288,7 +288,7 @@ impl Submitted {
         }
     }
 
-    /// What was refused is tried again. With a receipt, what was kept for the order is given back; without
+    /// Refused bookings are tried again. With a receipt, what was kept for the order is given back; without
     /// one, it is kept anew.
     pub(super) fn retried(&mut self, bookings: &[Booking]) {
         self.refused.retain(|booking| !bookings.contains(booking));

@@ -1,4 +1,4 @@
-//! What an order needs to be submitted and to be placed.
+//! The conditions under which an order is submitted and placed.
 
 use uuid::Uuid;
 
@@ -10,13 +10,13 @@ use domain::{Asking, FactRef, Request, SYSTEM};
 
 /// The content handed in for approval, if everything is there that this needs.
 pub(super) fn handed_in(content: &Content, request: &Request<'_, Command>) -> Result<Event, Refusal> {
-    by_a_user(request)?;
+    by_a_user(request.by)?;
     usable(content, request.facts).map_err(outdated)?;
     route::route(&routing(content, request.tenant, request.by), request.facts)?;
     Ok(content.submission(request.by))
 }
 
-/// What [`handed_in`] reads.
+/// The facts that [`handed_in`] reads.
 pub(super) fn hand_in_reads(content: &Content, asking: &Asking<'_, Command>) -> Vec<FactRef> {
     let mut refs = content_reads(content);
     refs.extend(route::route_reads(asking.tenant, content.department_id, asking.facts));
@@ -44,7 +44,7 @@ pub(super) fn placeable(now: &Content, submitted: &Submitted, request: &Request<
     }
 }
 
-/// What the order's approval says of exactly what was submitted last.
+/// The verdict of the order's approval on exactly what was submitted last.
 pub(super) fn verdict(submitted: &Submitted, request: &Request<'_, Command>) -> Verdict {
     request
         .facts
@@ -54,8 +54,8 @@ pub(super) fn verdict(submitted: &Submitted, request: &Request<'_, Command>) -> 
         })
 }
 
-pub(super) fn by_a_user(request: &Request<'_, Command>) -> Result<(), Refusal> {
-    if request.by == SYSTEM {
+pub(super) fn by_a_user(by: Uuid) -> Result<(), Refusal> {
+    if by == SYSTEM {
         return Err(Refusal::NeedsAUser);
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod content;
 mod edits;
 mod life;
+mod offer;
 mod placing;
 mod receipts;
 mod stored;

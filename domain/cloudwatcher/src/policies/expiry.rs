@@ -1,4 +1,4 @@
-//! What Daybook asks for by itself when a reservation's time has come.
+//! The command that Daybook sends by itself when a reservation's time has come.
 
 use uuid::Uuid;
 
@@ -130,7 +130,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::hours(1)
     }
 
-    /// What the last of these events leads to; it is the only one that is looked at.
+    /// The reactions to the last of these events; it is the only one that is looked at.
     fn react(events: &[Event]) -> Vec<Reaction> {
         let opened = Event::InventoryOpened {
             stock: STOCK,

@@ -206,7 +206,7 @@ impl Books<'_> {
         self.book(sendings, Booking::Receipt { receipt_id, lines })
     }
 
-    /// What came goes back where it came from; of a purchase it is on order again.
+    /// Goods that came go back where they came from; of a purchase it is on order again.
     fn reversal(&self, receipt_id: Uuid, lines: &[Quantity]) -> Vec<Reaction> {
         let back = Uuid::new_v5(&receipt_id, b"reversal");
         let sendings = match (

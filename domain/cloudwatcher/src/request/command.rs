@@ -1,4 +1,4 @@
-//! What can be asked of a request.
+//! The commands to a request.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,12 @@
-//! What happens when a command meets a request.
+//! The decisions about a request.
 
 use uuid::Uuid;
 
 use super::check::check;
+use super::progress::Rows;
 use super::receive::Repeatable;
 use super::{Command, DeviceRequest, Event, Progress, Received, Refusal};
-use domain::{Asking, ClaimChange, Decider, FactRef, Request, SYSTEM};
+use domain::{Asker, Asking, ClaimChange, Decider, FactRef, Request, SYSTEM};
 
 impl Decider for DeviceRequest {
     const TYPE: &'static str = "cloudwatcher.request";
@@ -119,6 +120,15 @@ impl Decider for DeviceRequest {
         Some(Self::keyed(tenant, &sent.device_id, request_key))
     }
 
+    fn offers(&self, command: &str, _stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (Self::Unreceived, "receive") => Ok(()),
+            (Self::Live(..) | Self::Archived(_), "receive") => Err(Refusal::AlreadyReceived),
+            (_, "archive") => self.archivable(asker.by).map(drop),
+            _ => self.live()?.takes(command),
+        }
+    }
+
     /// An archived request keeps the claim of the order that could have answered it: its row is gone, and no
     /// order may refer to it any more.
     fn claims(&self, stream: Uuid, event: &Event) -> Vec<ClaimChange> {
@@ -149,14 +159,21 @@ impl DeviceRequest {
         }
     }
 
-    fn archive(&self, request: &Request<'_, Command>, archive: &str, sha256: &str) -> Result<Vec<Event>, Refusal> {
-        if request.by != SYSTEM {
+    /// The rows that are to go; none when they are gone already.
+    fn archivable(&self, by: Uuid) -> Result<Option<Rows>, Refusal> {
+        if by != SYSTEM {
             return Err(Refusal::NotByUsers);
         }
         if self.is_archived() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let rows = self.live()?.rows()?;
+        self.live()?.rows().map(Some)
+    }
+
+    fn archive(&self, request: &Request<'_, Command>, archive: &str, sha256: &str) -> Result<Vec<Event>, Refusal> {
+        let Some(rows) = self.archivable(request.by)? else {
+            return Ok(Vec::new());
+        };
         Ok(vec![Event::RequestArchived {
             archive: archive.to_owned(),
             sha256: sha256.to_owned(),

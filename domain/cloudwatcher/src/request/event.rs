@@ -1,4 +1,4 @@
-//! What happened to a request, as it is stored.
+//! The events of a request, as they are stored.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub enum Event {
         response_id: Uuid,
     },
     RequestAnnotated {
-        /// What was set, new and changed alike.
+        /// The keys that were set, new and changed alike.
         metadata: Metadata,
     },
     /// The response is ready.

@@ -36,7 +36,7 @@ impl DeviceRequest {
     }
 }
 
-/// What requests without a key have in common when they are one, but for the time.
+/// All that requests without a key have in common when they are one, but for the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Window<'a> {
     pub tenant: Uuid,

@@ -1,4 +1,4 @@
-//! What happens to a request between its receipt and its archive.
+//! The life of a request between its receipt and its archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,14 +32,33 @@ impl Progress {
         }
     }
 
-    pub(super) fn begin(&self, request: &Request<'_, Command>) -> Decided {
+    /// Whether a command of this name may be accepted while the request is live.
+    pub(super) fn takes(&self, command: &str) -> Result<(), Refusal> {
+        match command {
+            "begin" => self.to_begin().map(drop),
+            "respond" | "fail" => self.open(),
+            "deliver" => self.to_deliver().map(drop),
+            "attach-file" => self.takes_file(),
+            "mark-file" if self.files.is_empty() => Err(Refusal::NoSuchFile),
+            "record-decision" => self.takes_decision(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is still to begin; an error when it is over.
+    fn to_begin(&self) -> Result<bool, Refusal> {
         match self.status {
-            RequestStatus::Pending => Ok(vec![Event::RequestBegun {
-                response_id: DeviceRequest::response_id(request.stream),
-            }]),
-            RequestStatus::Processing => Ok(Vec::new()),
+            RequestStatus::Pending => Ok(true),
+            RequestStatus::Processing => Ok(false),
             status @ (RequestStatus::Completed | RequestStatus::Failed) => Err(Refusal::Closed { status }),
         }
+    }
+
+    pub(super) fn begin(&self, request: &Request<'_, Command>) -> Decided {
+        let begun = self.to_begin()?.then(|| Event::RequestBegun {
+            response_id: DeviceRequest::response_id(request.stream),
+        });
+        Ok(begun.into_iter().collect())
     }
 
     pub(super) fn annotate(&self, metadata: &Metadata) -> Decided {
@@ -89,14 +108,28 @@ impl Progress {
         }])
     }
 
-    pub(super) fn deliver(&self, request: &Request<'_, Command>) -> Decided {
+    /// Whether its response is still to be delivered; an error when there is none that could be.
+    fn to_deliver(&self) -> Result<bool, Refusal> {
         match self.response.as_ref().map(|response| response.status) {
-            Some(ResponseStatus::Ready) => Ok(vec![Event::ResponseDelivered {
-                response_id: DeviceRequest::response_id(request.stream),
-                delivered_at: request.at,
-            }]),
-            Some(ResponseStatus::Delivered) => Ok(Vec::new()),
+            Some(ResponseStatus::Ready) => Ok(true),
+            Some(ResponseStatus::Delivered) => Ok(false),
             None | Some(ResponseStatus::Processing | ResponseStatus::Failed) => Err(Refusal::NotReady),
+        }
+    }
+
+    pub(super) fn deliver(&self, request: &Request<'_, Command>) -> Decided {
+        let delivered = self.to_deliver()?.then(|| Event::ResponseDelivered {
+            response_id: DeviceRequest::response_id(request.stream),
+            delivered_at: request.at,
+        });
+        Ok(delivered.into_iter().collect())
+    }
+
+    fn takes_file(&self) -> Result<(), Refusal> {
+        if self.files.len() < FILES_MAX {
+            Ok(())
+        } else {
+            Err(Refusal::TooManyFiles)
         }
     }
 
@@ -106,9 +139,7 @@ impl Progress {
         request: &Request<'_, Command>,
         file_type: FileType,
     ) -> Result<(Uuid, Option<Uuid>), Refusal> {
-        if self.files.len() >= FILES_MAX {
-            return Err(Refusal::TooManyFiles);
-        }
+        self.takes_file()?;
         let response_id = match file_type {
             FileType::Request => None,
             FileType::Response if self.response.is_none() => return Err(Refusal::NoResponse),

@@ -45,7 +45,7 @@ impl DeviceRequest {
     }
 }
 
-/// What a device sent without a key, so that an equal one may have been received before.
+/// A body that a device sent without a key, so that an equal one may have been received before.
 pub(super) struct Repeatable<'a> {
     sent: &'a NewRequest,
     payload_hash: String,

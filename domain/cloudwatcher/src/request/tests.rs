@@ -2,6 +2,7 @@
 
 mod archive;
 mod life;
+mod offer;
 mod receive;
 mod rows;
 mod stored;

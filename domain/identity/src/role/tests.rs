@@ -232,3 +232,11 @@ fn a_retired_or_undefined_role_permits_nothing() {
     assert!(!Role::default().permits("audit.read"));
     assert!(!state::<Role>([defined(&["*"]), retired()]).is_active());
 }
+
+#[test]
+fn a_role_is_defined_first_and_retired_last() {
+    let offered = |past: Vec<Event>| given::<Role>(past).offered();
+    assert_eq!(offered(vec![]), ["define"]);
+    assert_eq!(offered(vec![defined(&[])]), ["describe", "grant", "revoke", "retire"]);
+    assert_eq!(offered(vec![defined(&[]), retired()]), ["retire"]);
+}

@@ -71,3 +71,8 @@ fn each_sign_in_says_all_that_matters_of_those_before_and_nothing_of_the_person(
     assert_eq!(SignIns::CARRIES_FORWARD, Some(event));
     assert_eq!(Event::SignedIn {}.sealed(STREAM), []);
 }
+
+#[test]
+fn whether_somebody_may_sign_in_is_the_users_to_say() {
+    assert_eq!(given::<SignIns>([]).offered(), ["record"]);
+}

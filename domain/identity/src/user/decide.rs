@@ -1,4 +1,4 @@
-//! What may happen to a user, and what they become.
+//! The decisions about a user, and the state that events lead to.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::department::Department;
 use crate::role::Role;
 use domain::register::Register;
 use domain::text::{self, Unfit};
-use domain::{Asking, ClaimChange, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, ClaimChange, Decider, FactRef, Request, Sealed};
 
 /// The host of the addresses that the read tables show for erased users (RFC 2606 reserves it).
 const RESERVED_HOST: &str = "invalid";
@@ -168,6 +168,17 @@ impl Decider for User {
             | Event::UserSignedIn {} => return Vec::new(),
         };
         ClaimChange::between(before, after)
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (User::Unborn, "register") | (User::Erased, "erase") => Ok(()),
+            (User::Unborn, _) => Err(Refusal::NotRegistered),
+            (User::Erased, _) => Err(Refusal::Erased),
+            (User::Registered(_), "register") => Err(Refusal::AlreadyRegistered),
+            (User::Registered(now), "assign-role" | "join-department") if !now.active => Err(Refusal::Deactivated),
+            (User::Registered(_), _) => Ok(()),
+        }
     }
 
     fn erases(stream: Uuid, event: &Event) -> Option<Uuid> {

@@ -397,3 +397,27 @@ fn what_tells_who_a_person_is_is_sealed_under_their_own_key() {
     );
     assert_eq!(sealed(&assigned()), []);
 }
+
+#[test]
+fn a_user_is_registered_first_and_erased_last() {
+    let offered = |past: Vec<Event>| given::<User>(past).offered();
+    assert_eq!(offered(vec![]), ["register"]);
+    let whatever = [
+        "rename",
+        "change-email",
+        "assign-role",
+        "unassign-role",
+        "join-department",
+        "leave-department",
+        "deactivate",
+        "reactivate",
+        "erase",
+    ];
+    assert_eq!(offered(vec![registered()]), whatever);
+    let given_nothing: Vec<&str> = whatever
+        .into_iter()
+        .filter(|name| !["assign-role", "join-department"].contains(name))
+        .collect();
+    assert_eq!(offered(vec![registered(), Event::UserDeactivated {}]), given_nothing);
+    assert_eq!(offered(vec![registered(), erased()]), ["erase"]);
+}

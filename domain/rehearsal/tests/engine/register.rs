@@ -1,10 +1,22 @@
-//! What holds for every kind of reference data.
+//! The rules of every kind of reference data.
 
 use domain::Decider as _;
 use domain::register::{Change, Command, Refusal, Register};
 use rehearsal::given::{STREAM, TENANT, given};
 
-use crate::sample::Motto;
+use crate::sample::{Motto, Tool};
+
+#[test]
+fn what_is_struck_is_entered_again_and_only_what_is_entered_is_amended() {
+    let tool = Tool { mark: "T-1".to_owned() };
+    let entered = || Change::Entered(tool.clone());
+    let offered = |past: Vec<Change<Tool>>| given::<Register<Tool>>(past).offered();
+    assert_eq!(offered(vec![]), ["enter"]);
+    assert_eq!(offered(vec![entered()]), ["amend", "strike"]);
+    assert_eq!(offered(vec![entered(), Change::Struck {}]), ["enter", "strike"]);
+    let elsewhere = given::<Register<Motto>>([]).offered();
+    assert_eq!(elsewhere, [""; 0], "a tenant has one of them, under another id");
+}
 
 #[test]
 fn what_a_tenant_has_one_of_is_refused_under_any_other_id() {

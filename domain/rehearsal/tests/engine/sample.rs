@@ -1,6 +1,6 @@
 //! A small context: mottoes and tools as reference data, and counters, which go on without end.
 
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::Unfit;
 use domain::{Aggregate, Asker, Class, Context, Contexts, Decider, Refuse, Request, stored_by_variant};
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ pub(crate) struct Motto {
     pub(crate) text: String,
 }
 
-impl Kind for Motto {
+impl Entry for Motto {
     const TYPE: &'static str = "test.motto";
     const NOUN: &'static str = "motto";
     const ENTERED: &'static str = "MottoEntered";
@@ -47,7 +47,7 @@ pub(crate) struct Tool {
     pub(crate) mark: String,
 }
 
-impl Kind for Tool {
+impl Entry for Tool {
     const TYPE: &'static str = "test.tool";
     const NOUN: &'static str = "tool";
     const ENTERED: &'static str = "ToolEntered";

@@ -19,12 +19,13 @@ use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
 use domain::register::Register;
-use domain::{AnyEvent, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
+use domain::{AnyEvent, Asker, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
 use domain::{Refuse, SYSTEM, Sealed, Seen, Sending, Together};
 use identity::department::Department;
 use identity::role::{self, Role};
 use identity::user::{self, User};
 use rehearsal::given::TENANT;
+use rehearsal::offering;
 
 pub(super) const USERS: [Uuid; 5] = ids(0x10);
 pub(super) const DEPARTMENTS: [Uuid; 3] = ids(0x20);
@@ -55,13 +56,13 @@ pub(super) struct World {
     pub(super) oracle: Oracle,
     pub(super) now: DateTime<Utc>,
     commands: u128,
-    /// What the policy wants sent and is not yet, and what was sent: it may be sent again.
+    /// Reactions of the policy that wait to be sent, and those that were sent: they may be sent again.
     pub(super) waiting: Vec<Reaction>,
     pub(super) sent: Vec<Reaction>,
     /// Timers, by when they are due.
     pub(super) timers: BTreeMap<Uuid, (DateTime<Utc>, approval::Command, Uuid)>,
-    /// What was asked, and what came of it.
-    told: Vec<String>,
+    /// Every command with its outcome, for the message of a failure.
+    log: Vec<String>,
     pub(super) met: Met,
 }
 
@@ -103,7 +104,7 @@ impl World {
             waiting: Vec::new(),
             sent: Vec::new(),
             timers: BTreeMap::new(),
-            told: Vec::new(),
+            log: Vec::new(),
             met: Met::new(),
         };
         (0..DEPARTMENTS.len()).for_each(|place| world.department_is_as_the_oracle_has_it(place));
@@ -111,8 +112,8 @@ impl World {
         world
     }
 
-    pub(super) fn told(&self) -> String {
-        self.told.join("\n")
+    pub(super) fn log(&self) -> String {
+        self.log.join("\n")
     }
 
     pub(super) fn meet(&mut self, what: &'static str) {
@@ -148,7 +149,7 @@ impl World {
                 people.remove(&id);
             }
         }
-        self.told
+        self.log
             .push(format!("user {place}: active {is_active}, permitted {is_permitted}"));
     }
 
@@ -161,7 +162,7 @@ impl World {
             manager_id: manager,
         };
         self.put(DEPARTMENTS[place], Register::Entered(department));
-        self.told
+        self.log
             .push(format!("department {place}: manager {manager:?}, parent {parent:?}"));
     }
 
@@ -177,12 +178,12 @@ impl World {
         };
         self.put(ApprovalPolicy::stream(TENANT), Register::Entered(policy));
         self.oracle.thresholds = [("EUR", euros.to_vec()), ("USD", dollars.to_vec())].into();
-        self.told.push(format!("policy {place}"));
+        self.log.push(format!("policy {place}"));
     }
 
     pub(super) fn time_passes(&mut self, by: TimeDelta) {
         self.now += by;
-        self.told.push(format!("{} hours later", by.num_hours()));
+        self.log.push(format!("{} hours later", by.num_hours()));
     }
 
     /// Decides and, when it is accepted, carries out a command; `None` when it is refused.
@@ -195,6 +196,12 @@ impl World {
         self.commands += 1;
         let mut state = self.state::<D>(stream).cloned().unwrap_or_default();
         let decided = self.decided(&state, by, stream, command, &self.facts);
+        let asker = Asker {
+            tenant: TENANT,
+            by,
+            at: self.now,
+        };
+        offering::check_typed(&state, command, stream, &asker, decided.is_ok());
         // Now and then: whether a decision depends on nothing but what it says it reads.
         if self.commands.is_multiple_of(64) {
             let read = self.read(&state, by, stream, command);
@@ -202,7 +209,7 @@ impl World {
                 return Err(format!("{command:?} reads more than it says"));
             }
         }
-        self.told.push(match &decided {
+        self.log.push(match &decided {
             Ok(events) => format!("{by} to {stream}: {command:?} -> {events:?}"),
             Err(refusal) => format!("{by} to {stream}: {command:?} refused: {}", refusal.rule()),
         });
@@ -293,7 +300,7 @@ impl World {
         Ok(true)
     }
 
-    /// What the oracle is told of an approval: who was asked, and who said what about which revision.
+    /// The oracle hears of an approval: who was asked, and who said what about which revision.
     fn note(&mut self, id: Uuid, by: Uuid, command: &approval::Command, event: &approval::Event) {
         use approval::{Command, Event};
         match event {

@@ -111,7 +111,7 @@ async fn the_demo_is_a_company_with_orders_in_every_state_and_loads_once() {
 async fn northwinds_orders_of_1996_to_1998_are_told_as_they_happened() {
     let data = std::env::var("DAYBOOK_SPEC_DIR").map(|spec| Path::new(&spec).join("../data/northwind"));
     let Some(folder) = data.ok().filter(|folder| folder.exists()) else {
-        return crate::skipped("the Northwind files are not here");
+        return tests::skipped("the Northwind files are not here");
     };
     let ledger = Ledger::open().await;
     let files = northwind::Files::read(&folder).unwrap();

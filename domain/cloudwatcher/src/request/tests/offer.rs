@@ -1,0 +1,54 @@
+//! The commands that a request offers in each state.
+
+use super::*;
+use domain::SYSTEM;
+use rehearsal::given::Given;
+
+fn past(events: Vec<Event>) -> Given<DeviceRequest> {
+    given(events)
+}
+
+#[test]
+fn a_request_is_received_first_begun_and_answered_once() {
+    assert_eq!(past(vec![]).offered(), ["receive"]);
+    let open = ["begin", "annotate", "respond", "fail", "attach-file", "record-decision"];
+    assert_eq!(past(vec![received()]).offered(), open);
+    assert_eq!(past(vec![received(), begun()]).offered(), open);
+    assert_eq!(
+        past(vec![received(), completed()]).offered(),
+        ["annotate", "deliver", "attach-file", "record-decision"]
+    );
+    assert_eq!(
+        past(vec![received(), failed()]).offered(),
+        ["annotate", "attach-file", "record-decision"]
+    );
+}
+
+#[test]
+fn a_file_is_marked_once_there_is_one() {
+    let attached: Event = serde_json::from_value(json!({"RequestFileAttached": {
+        "file_id": response_id(), "file_type": "request", "cloud_provider": "local", "cloud_path": "/1",
+    }}))
+    .unwrap();
+    let offers = |events: Vec<Event>| past(events).offered().contains(&"mark-file".to_owned());
+    assert!(!offers(vec![received()]));
+    assert!(offers(vec![received(), attached]));
+}
+
+#[test]
+fn only_daybook_archives_and_only_what_is_answered() {
+    let offers = |events: Vec<Event>, by| past(events).by(by).offered().contains(&"archive".to_owned());
+    assert!(!offers(vec![received()], SYSTEM));
+    assert!(offers(vec![received(), completed()], SYSTEM));
+    assert!(!offers(vec![received(), completed()], rehearsal::given::BY));
+    let archived: Event = serde_json::from_value(json!({"RequestArchived": {
+        "archive": "requests-1", "sha256": "", "response_id": response_id(), "metadata": [], "response_metadata": [],
+        "files": [],
+    }}))
+    .unwrap();
+    assert_eq!(past(vec![received(), completed(), archived.clone()]).offered(), [""; 0]);
+    assert_eq!(
+        past(vec![received(), completed(), archived]).by(SYSTEM).offered(),
+        ["archive"]
+    );
+}

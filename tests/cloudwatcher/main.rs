@@ -1,0 +1,18 @@
+//! Integration tests of context `cloudwatcher`: real Postgres and NATS, a database each, positions to wait for.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must stop, loudly"
+)]
+
+mod approvals;
+mod audit_logs;
+mod demo;
+mod devices;
+mod orders_stock;
+mod plans;
+mod queries;
+mod roles;
+mod scopes;
+mod stock;
