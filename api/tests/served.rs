@@ -53,7 +53,9 @@ fn every_section_of_the_document_is_the_golden_one_and_together_they_are_what_is
     }
     assert_eq!(whole, served);
     let files = std::fs::read_dir(docs().join("openapi")).unwrap();
-    let files: BTreeSet<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let files: BTreeSet<_> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert_eq!(files, names, "a section that is no more leaves no file");
 }
 
@@ -161,7 +163,10 @@ fn every_operation_has_an_id_of_its_own_and_says_what_it_needs() {
     for operation in operations {
         ids.push(operation["operationId"].as_str().unwrap());
         assert!(operation["security"].is_array(), "{operation}");
-        assert!(tags.iter().any(|tag| tag["name"] == operation["tags"][0]), "{operation}");
+        assert!(
+            tags.iter().any(|tag| tag["name"] == operation["tags"][0]),
+            "{operation}"
+        );
     }
     ids.sort_unstable();
     let before = ids.len();
@@ -190,7 +195,10 @@ fn every_reference_leads_somewhere_and_nothing_is_named_that_nobody_refers_to() 
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
     for kind in ["schemas", "parameters", "responses"] {
         for name in document["components"][kind].as_object().unwrap().keys() {
-            assert!(name.chars().all(is_plain), "OpenAPI allows no component to be called {name}");
+            assert!(
+                name.chars().all(is_plain),
+                "OpenAPI allows no component to be called {name}"
+            );
             // Every problem of the API is told there, also those that no operation names.
             let is_told = kind == "responses" && name.parse::<u16>().is_ok();
             let pointer = format!("/components/{kind}/{name}");
@@ -216,7 +224,10 @@ fn a_command_that_moved_is_gone_and_what_to_send_instead_is_served() {
     let contexts = contexts();
     for aggregate in contexts.decisions().aggregates() {
         for (command, instead) in aggregate.moved {
-            assert!(contexts.commands(aggregate).iter().all(|name| name != command), "{command}");
+            assert!(
+                contexts.commands(aggregate).iter().all(|name| name != command),
+                "{command}"
+            );
             let words: Vec<&str> = instead.split('/').collect();
             let ["POST ", "v1", context, plural, id, new] = words[..] else {
                 panic!("{instead}");

@@ -130,7 +130,10 @@ fn transfer(paths: &mut Paths) {
         "/v1/cloudwatcher/inventory/{id}/transfer",
         "cloudwatcher.inventory.transfer",
         "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
-        ["cloudwatcher.inventory.transfer-out", "cloudwatcher.inventory.transfer-in"],
+        [
+            "cloudwatcher.inventory.transfer-out",
+            "cloudwatcher.inventory.transfer-in",
+        ],
         "Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
         body,
     );

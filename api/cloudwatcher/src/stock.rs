@@ -24,7 +24,7 @@ use super::offers;
 use http::app::App;
 use http::auth::By;
 use http::command::headers::CommandHeaders;
-use http::command::joint::{Joint, Outcome, Member};
+use http::command::joint::{Joint, Member, Outcome};
 use http::command::{answer, body};
 use http::extract::{self, Path};
 use http::problem::Problem;

@@ -30,7 +30,10 @@ fn a_duplicate_draws_on_the_order_that_it_copies() {
     let concerns = |command, fields| order::AGGREGATE.parse(command, fields).unwrap().concerns();
     let copied = concerns("duplicate", json!({"of": of}));
     assert_eq!(
-        copied.iter().map(|fact| (fact.aggregate_type, fact.id)).collect::<Vec<_>>(),
+        copied
+            .iter()
+            .map(|fact| (fact.aggregate_type, fact.id))
+            .collect::<Vec<_>>(),
         [("cloudwatcher.order", of)]
     );
     assert!(concerns("submit", json!({})).is_empty());

@@ -132,9 +132,7 @@ impl Contexts {
         let decisions: Vec<_> = contexts.iter().map(|context| context.decisions).collect();
         let decisions = domain::Contexts::new(&decisions)?;
         let kinds = decisions.aggregates();
-        let commands = kinds
-            .map(|kind| (kind.aggregate_type, commands::names(kind)))
-            .collect();
+        let commands = kinds.map(|kind| (kind.aggregate_type, commands::names(kind))).collect();
         Ok(Self(Arc::new(Inner {
             contexts: contexts.to_vec(),
             decisions,

@@ -67,7 +67,10 @@ pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a 
 /// 400 when one is asked for.
 pub fn no_dry_run(headers: &HeaderMap) -> Result<(), Problem> {
     match only(headers, &DAYBOOK_DRY_RUN)?.map(truth).transpose()? {
-        Some(true) => Err(Problem::bad_value("Daybook-Dry-Run", "this takes no Daybook-Dry-Run; leave it out")),
+        Some(true) => Err(Problem::bad_value(
+            "Daybook-Dry-Run",
+            "this takes no Daybook-Dry-Run; leave it out",
+        )),
         Some(false) | None => Ok(()),
     }
 }

@@ -54,7 +54,9 @@ impl Joint<'_> {
     /// # Errors
     /// [`Problem`] of the first that is not accepted; then nothing is done.
     pub async fn carry_out(&self, app: &App, by: &By, members: Vec<Member>) -> Result<Outcome, Problem> {
-        let envelope = self.sent(self.aggregate, self.stream, self.word).envelope(by, &self.fields);
+        let envelope = self
+            .sent(self.aggregate, self.stream, self.word)
+            .envelope(by, &self.fields);
         let mut commands = Vec::with_capacity(members.len());
         for member in members {
             permitted(&app.contexts, member.aggregate, member.command, by)?;

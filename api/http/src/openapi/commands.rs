@@ -104,9 +104,13 @@ impl Body {
             definitions.get(name)
         });
         let definition = definition.unwrap_or(&schema);
-        let doc = [&schema, definition].into_iter().find_map(|schema| schema["description"].as_str());
+        let doc = [&schema, definition]
+            .into_iter()
+            .find_map(|schema| schema["description"].as_str());
         let doc = doc.unwrap_or_default().to_owned();
-        let is_required = definition["required"].as_array().is_some_and(|required| !required.is_empty());
+        let is_required = definition["required"]
+            .as_array()
+            .is_some_and(|required| !required.is_empty());
         Self {
             doc,
             is_required,

@@ -15,7 +15,11 @@ pub fn lines(contexts: &Contexts) -> String {
     for (_, section) in &sections {
         let mut of_section: Vec<_> = operations(section).collect();
         of_section.sort_unstable();
-        lines.extend(of_section.into_iter().map(|(path, method, rest)| format!("{method} {path} {rest}\n")));
+        lines.extend(
+            of_section
+                .into_iter()
+                .map(|(path, method, rest)| format!("{method} {path} {rest}\n")),
+        );
     }
     lines
 }

@@ -38,14 +38,24 @@ fn reference(address: String) -> Value {
 /// What an operation needs: a token whose user holds all of these permissions.
 #[must_use]
 pub fn needs<S: AsRef<str>>(permissions: impl IntoIterator<Item = S>) -> Value {
-    let permissions: Value = permissions.into_iter().map(|permission| Value::from(permission.as_ref())).collect();
+    let permissions: Value = permissions
+        .into_iter()
+        .map(|permission| Value::from(permission.as_ref()))
+        .collect();
     json!([{ "bearer": permissions }])
 }
 
 /// The headers that every command takes.
 #[must_use]
 pub fn of_a_command() -> Vec<Value> {
-    let names = ["IdempotencyKey", "IfMatch", "DryRun", "Reason", "Traceparent", "RequestId"];
+    let names = [
+        "IdempotencyKey",
+        "IfMatch",
+        "DryRun",
+        "Reason",
+        "Traceparent",
+        "RequestId",
+    ];
     names.map(parameter).to_vec()
 }
 

@@ -40,11 +40,17 @@ fn a_body_and_what_it_refers_to_are_schemas_that_are_named_for_their_kind() {
     let body = &begin["requestBody"];
     let schema = &body["content"]["application/json"]["schema"];
     assert_eq!(*schema, parts::schema("sample.visit.begin"));
-    assert_eq!((&body["required"], &begin["summary"]), (&json!(true), &json!("Begins a visit.")));
+    assert_eq!(
+        (&body["required"], &begin["summary"]),
+        (&json!(true), &json!("Begins a visit."))
+    );
     let end = operation(&section, "post", "/v1/sample/visits/{id}/end");
     assert_eq!(end["requestBody"]["required"], false);
     let enter = operation(&section, "post", "/v1/sample/folders");
-    assert_eq!(enter["requestBody"]["required"], true, "what the schema refers to has a field that is required");
+    assert_eq!(
+        enter["requestBody"]["required"], true,
+        "what the schema refers to has a field that is required"
+    );
 }
 
 #[test]
