@@ -1,6 +1,6 @@
 //! A context for the engine's own tests: folders in a table, and visits, whose address not everybody sees.
 
-use domain::register::{Kind, Register};
+use domain::register::{Entry, Register};
 use domain::text::Unfit;
 use domain::{Aggregate, Class, Decider, Refuse, Request, stored_by_variant};
 use projections::projection::of;
@@ -55,7 +55,7 @@ pub(crate) struct Label {
     text: String,
 }
 
-impl Kind for Folder {
+impl Entry for Folder {
     const TYPE: &'static str = "sample.folder";
     const NOUN: &'static str = "folder";
     const ENTERED: &'static str = "FolderEntered";
