@@ -194,7 +194,7 @@ impl<'a> Receiving<'a> {
         Ok(known.find(|(_, state)| repeats(state)).map(|(id, _)| id))
     }
 
-    /// What the first sending was answered, from the event that it made.
+    /// The answer to the first sending, from the event that it made.
     async fn first_answer(&self, stream: Uuid) -> Result<Answer, Problem> {
         let first = self.app.tail.first(DeviceRequest::TYPE, stream).await?;
         let first = first.ok_or_else(|| BookError::Broken(format!("request {stream} has no first event")))?;

@@ -1,4 +1,4 @@
-//! What is asked of stock and takes more than one command: goods that go to another location, and a
+//! Requests about stock that take more than one command: goods that go to another location, and a
 //! suggestion to reorder that becomes an order.
 
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ use http::command::{answer, body};
 use http::extract::{self, Path};
 use http::problem::Problem;
 
-/// What `transfer` takes.
+/// The fields of `transfer`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transfer {
@@ -41,7 +41,7 @@ struct Transfer {
     source: Option<Source>,
 }
 
-/// What `accept-reorder` takes.
+/// The fields of `accept-reorder`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Acceptance {
@@ -211,7 +211,7 @@ fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Member {
     }
 }
 
-/// What the order is to say of an offer. Whether it is for this part, and its supplier in use, the
+/// The terms of an offer, as the order is to have them. Whether it is for this part, and its supplier in use, the
 /// decisions see to.
 struct Offer {
     id: Uuid,

@@ -1,4 +1,4 @@
-//! What the engine makes of this context.
+//! This context as the engine of HTTP serves it.
 
 use cloudwatcher::device_connection::{self, DeviceConnection};
 use cloudwatcher::order;

@@ -36,7 +36,7 @@ pub struct Context {
     pub workers: fn(&mut Crew<'_>),
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
-    /// What standard roles may do in it.
+    /// The permissions of standard roles in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
     pub commands: &'static [crate::cli::Subcommand],
@@ -96,7 +96,7 @@ impl Route {
     }
 }
 
-/// What the handlers of contexts share, by its type.
+/// The values that handlers of contexts share, each by its type.
 #[derive(Debug, Default)]
 pub struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
 

@@ -285,12 +285,12 @@ impl From<BookError> for Problem {
             }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
-            // Whoever runs Daybook must be told which stream it is, and whoever asks cannot mend it.
+            // The operator must be told which stream it is, and the sender cannot mend it.
             BookError::Decode(DecodeError::Sealed(_) | DecodeError::Version { .. }) => {
                 error!(error = %error, "a request failed");
                 Self::new(INTERNAL, error.to_string())
             }
-            // What the fields hold is for the log alone.
+            // The values of the fields are for the log alone.
             BookError::Decode(DecodeError::Fields { ref event_type, .. }) => {
                 error!(error = %error, "a request failed");
                 Self::new(

@@ -263,7 +263,7 @@ fn as_problem(mut response: Response, path: &str, id: &str) -> Response {
     let is_health = path.starts_with("/health/");
     let problem = match problem {
         Some(problem) => problem,
-        // What is not ready says why in its own words.
+        // A process that is not ready says why in words of its own.
         None if is_health => return response,
         None => Problem::of_status(response.status()),
     };

@@ -1,4 +1,4 @@
-//! What a command says in its headers.
+//! The headers of a command.
 
 use axum::http::{HeaderMap, HeaderName, header};
 

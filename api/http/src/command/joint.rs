@@ -39,7 +39,7 @@ pub struct Joint<'a> {
     pub peer: SocketAddr,
 }
 
-/// What became of a request for several commands.
+/// The outcome of a request for several commands.
 #[derive(Debug)]
 pub enum Outcome {
     Accepted(Answer),

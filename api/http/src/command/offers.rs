@@ -36,7 +36,7 @@ struct Offer<'a> {
     permitted: bool,
     /// Whether the stream may accept it from the asker.
     offered: bool,
-    /// What stands against it; null when it is offered.
+    /// The rule that stands against it; null when it is offered.
     why_not: Option<WhyNot>,
 }
 

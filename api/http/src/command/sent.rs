@@ -82,7 +82,7 @@ impl Sent<'_> {
         Ok(answer)
     }
 
-    /// What carrying the command out would lead to.
+    /// Rehearses the command: answers what carrying it out would lead to.
     ///
     /// # Errors
     /// [`Problem`], as carrying it out would have it.
@@ -311,7 +311,7 @@ impl Sent<'_> {
 
     fn refused(&self, refusal: Refusal) -> Problem {
         match refusal.class {
-            // Whoever makes a new stream lacks another one, and the refusal says which.
+            // A sender who makes a new stream lacks another one, and the refusal says which.
             Class::Missing if self.command == self.aggregate.creates => refusal.into(),
             Class::Missing => self.not_found(),
             Class::Forbidden | Class::Conflict | Class::Refused => refusal.into(),
