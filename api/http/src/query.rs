@@ -223,7 +223,7 @@ fn key_text(values: &[Value]) -> String {
     values.iter().map(Value::text).collect::<Vec<_>>().join("/")
 }
 
-/// The same words for a row that does not exist and for one that is out of reader.
+/// The same words for a row that does not exist and for one that is out of sight.
 #[must_use]
 pub fn no_row(source: Source, key: &str) -> Problem {
     Problem::not_found(format!("row {key} in {}.{}", source.table.context, source.table.name))

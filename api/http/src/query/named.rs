@@ -234,7 +234,7 @@ pub async fn list(
     Ok(answer(json, read.posted))
 }
 
-/// That the rows exist which the address names, and are in reader: without them nothing is empty.
+/// That the rows exist which the address names, and are in sight: without them nothing is empty.
 async fn subjects(
     query: &'static Named,
     app: &App,

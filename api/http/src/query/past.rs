@@ -138,7 +138,7 @@ fn meant<'a>(context: &'static Context, table: &'static Table, tenant_id: Uuid, 
     }
 }
 
-/// Whether a row is in reader, or was when it went.
+/// Whether a row is in sight, or was when it went.
 async fn is_in_sight(
     app: &App,
     by: &Principal,

@@ -131,7 +131,12 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], re
 }
 
 /// The tenant's rows of a table as `t`, up to the end of the conditions that everybody is under.
-fn select(table: &'static Table, columns: &[&'static Column], compared: &[(ColumnKind, String)], reader: &Reader) -> Sql {
+fn select(
+    table: &'static Table,
+    columns: &[&'static Column],
+    compared: &[(ColumnKind, String)],
+    reader: &Reader,
+) -> Sql {
     let cells: Vec<_> = columns.iter().map(|column| cell(table, column, reader)).collect();
     let mut sql = head(table, &cells, compared, reader);
     sql.push(format!("from {} t where t.tenant_id = ", source(table)))
