@@ -84,13 +84,11 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
     });
 }
 
-<<<<<<< HEAD
-#[cfg(test)]
-mod tests;
-=======
 fn measure(app: &App) {
     if let Ok(waiting) = app.of::<Waiting>() {
         metrics::gauge!("daybook_responses_awaited").set(waiting.requests() as f64);
     }
 }
->>>>>>> main
+
+#[cfg(test)]
+mod tests;
