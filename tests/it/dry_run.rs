@@ -96,7 +96,7 @@ async fn what_is_refused_is_refused_in_the_same_words_by_a_dry_run() {
     let users = |id: Uuid, command: &str| format!("/v1/identity/users/{id}/{command}");
     let name = json!({"name": "Hopper"});
     let assign = json!({"role_id": role});
-    let cases: Vec<(&Client, String, &Value, Vec<(&str, &str)>, u16)> = vec![
+    let cases = [
         (admin, users(user, "dance"), &name, vec![], 404),
         (admin, "/v1/identity/dancers".to_owned(), &name, vec![], 404),
         (admin, users(user, "rename"), &assign, vec![], 400),
