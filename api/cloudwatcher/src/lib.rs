@@ -32,6 +32,7 @@ pub static CONTEXT: Context = Context {
     state,
     workers,
     tasks,
+    measure,
     roles: roles::GRANTS,
     commands: &[archive::command::ARCHIVE],
     demo: Some(&demo::DEMO),
@@ -81,4 +82,10 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
             waiting::follow(waiting.clone(), means, stop).await;
         }
     });
+}
+
+fn measure(app: &App) {
+    if let Ok(waiting) = app.of::<Waiting>() {
+        metrics::gauge!("daybook_responses_awaited").set(waiting.requests() as f64);
+    }
 }

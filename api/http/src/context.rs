@@ -37,6 +37,8 @@ pub struct Context {
     pub workers: fn(&mut Crew<'_>),
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
+    /// Sets its metrics, each time that they are collected.
+    pub measure: fn(&App),
     /// What standard roles may do in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
@@ -59,6 +61,7 @@ impl Context {
             state: |_| {},
             workers: |_| {},
             tasks: |_, _| {},
+            measure: |_| {},
             roles: &[],
             commands: &[],
             demo: None,

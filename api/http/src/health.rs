@@ -444,6 +444,9 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         }
         metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
     }
+    for context in app.contexts.iter() {
+        (context.measure)(&app);
+    }
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [
         (&app.pools.writer, "writer"),
