@@ -7,6 +7,7 @@ pub mod contexts;
 pub mod check;
 pub mod migrate;
 pub mod serve;
+pub mod tables;
 pub mod workers;
 
 pub mod cli;

@@ -2,25 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use book::policy::{self, PolicyWorker, Reading};
-use book::pools::answered;
 use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
-use book::{Book, BookError, Bus, End, Leases, Pools, Tail};
-use projections::generation::{Generation, State};
-use projections::rebuild::{self, RebuildError};
-use projections::{Context, Posted, Projector};
+use book::{Book, Bus, End, Leases, Pools, Tail};
+use projections::{Posted, Projector};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
 
 use http::Contexts;
-use http::crew::{Crew, RELAY, Workers};
+use http::crew::{Crew, PROJECTOR, RELAY, Workers};
 
 use crate::Fault;
+use crate::tables::{Preparation, Queue};
 
 /// What a process does; one can do all, several can share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,12 +32,6 @@ pub enum Role {
     /// Does what has effects outside: writes archives of what leaves the tables.
     Reactor,
 }
-
-/// Between attempts to prepare a context's tables, and between looks whose they are, in seconds.
-const PREPARE_SECONDS: u64 = 2;
-/// How long tables that another version made may stand still with events to post before this one makes
-/// them its own, in seconds. While one of that version works, its projector moves them.
-const ABANDONED_SECONDS: u64 = 8;
 
 /// What the workers need.
 #[derive(Debug)]
@@ -108,14 +98,30 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         tasks.spawn(relay.run(stop.clone()));
     }
     if roles.contains(&Role::Projector) {
-        for context in contexts.tables() {
+        // Wanted before any begins, so that the first of the list is rebuilt first.
+        let queue = Queue::new(leases.clone());
+        let places: Vec<_> = contexts
+            .tables()
+            .enumerate()
+            .map(|(place, _)| queue.want(place))
+            .collect();
+        for ((place, context), first) in contexts.tables().enumerate().zip(places) {
             let projector = Projector::new(context, pools.clone(), tail.clone(), bus.clone(), posted.clone())
                 .map_err(|error| Fault::Refused(error.to_string()))?;
             workers
                 .statuses
-                .push((format!("projector {}", context.name), projector.status()));
+                .push((format!("{PROJECTOR} {}", context.name), projector.status()));
             let projector = projector.leased(leases.clone()).watching(end.clone());
-            tasks.spawn(post(context, projector, pools.clone(), tail.clone(), stop.clone()));
+            let preparation = Preparation {
+                context,
+                fingerprint: context.fingerprint().map_err(Fault::Refused)?,
+                place,
+                queue: queue.clone(),
+                pools: pools.clone(),
+                tail: tail.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(preparation.post(projector, first));
         }
     }
     if roles.contains(&Role::Policy) {
@@ -161,104 +167,4 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         }
     }
     Ok(workers)
-}
-
-/// Makes sure that the context's tables are those of this program, then posts into them.
-async fn post(context: &'static Context, projector: Projector, pools: Pools, tail: Tail, stop: CancellationToken) {
-    let name = format!("tables of {}", context.name);
-    let prepared = CancellationToken::new();
-    let keeping = worker::keep(&name, &stop, || async {
-        prepare(context, &pools, &tail, &stop).await;
-        prepared.cancel();
-        keep_posted(context, &pools, &tail, &stop).await;
-    });
-    let posting = async {
-        tokio::select! {
-            () = prepared.cancelled() => projector.run(stop.clone()).await,
-            () = stop.cancelled() => {}
-        }
-    };
-    tokio::join!(posting, keeping);
-}
-
-/// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may
-/// make them its own while this one works (a rolling deployment, a rollback) and post them from then on.
-/// Once nobody does, they are made those of this program again.
-async fn keep_posted(context: &'static Context, pools: &Pools, tail: &Tail, stop: &CancellationToken) {
-    let Ok(fingerprint) = context.fingerprint() else {
-        return;
-    };
-    let mut standing: Option<(i64, Instant)> = None;
-    let every = Duration::from_secs(PREPARE_SECONDS);
-    while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
-        let position = match abandoned(context, pools, tail, &fingerprint).await {
-            Ok(Some(position)) => position,
-            Ok(None) => {
-                standing = None;
-                continue;
-            }
-            Err(error) => {
-                debug!(context = context.name, error = %error, "cannot look whose the tables are");
-                continue;
-            }
-        };
-        match standing {
-            Some((stood, since)) if stood == position => {
-                if since.elapsed() > Duration::from_secs(ABANDONED_SECONDS) {
-                    warn!(
-                        context = context.name,
-                        position, "nobody posts the tables that another version made"
-                    );
-                    prepare(context, pools, tail, stop).await;
-                    standing = None;
-                }
-            }
-            _ => standing = Some((position, Instant::now())),
-        }
-    }
-}
-
-/// Where the tables stand, if they are another version's and lack events; `None` otherwise.
-async fn abandoned(context: &Context, pools: &Pools, tail: &Tail, fingerprint: &str) -> Result<Option<i64>, BookError> {
-    let finding = async {
-        let mut connection = pools.projector.acquire().await?;
-        Ok::<_, BookError>(Generation::find(&mut connection, context, State::Live).await?)
-    };
-    let live = answered(finding).await?;
-    let position = match live {
-        Some(live) if live.fingerprint == fingerprint => return Ok(None),
-        Some(live) => live.position,
-        None => 0,
-    };
-    Ok((position < tail.end().await?).then_some(position))
-}
-
-/// Returns once the context's tables are those of this program, or it is to stop.
-async fn prepare(context: &'static Context, pools: &Pools, tail: &Tail, stop: &CancellationToken) {
-    let name = context.name;
-    loop {
-        let told = |progress: rebuild::Progress| info!(context = name, ?progress, "rebuilding");
-        let prepared = tokio::select! {
-            prepared = rebuild::ensure_live(pools, tail, context, &told) => prepared,
-            () = stop.cancelled() => return,
-        };
-        match prepared {
-            Ok(None) => return,
-            Ok(Some(report)) => {
-                info!(
-                    context = name,
-                    generation = report.generation,
-                    seconds = report.total_seconds,
-                    "the tables are those of this program now"
-                );
-                return;
-            }
-            Err(RebuildError::Busy { .. }) => info!(context = name, "another process prepares the tables"),
-            Err(error) => error!(context = name, error = %error, "the tables could not be prepared; trying again"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(PREPARE_SECONDS)) => {}
-            () = stop.cancelled() => return,
-        }
-    }
 }

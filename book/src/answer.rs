@@ -1,6 +1,7 @@
 //! What is sent along with a command, and what it is answered.
 
 use chrono::{DateTime, Utc};
+use domain::Claim;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -56,8 +57,8 @@ pub enum ExecuteError {
     /// The stream belongs to another tenant, which must look as if it did not exist.
     #[error("there is no {aggregate_type} {stream}")]
     NotFound { aggregate_type: &'static str, stream: Uuid },
-    #[error("{name} is taken: another entry has the same value")]
-    Claimed { name: String },
+    #[error("{claim} is taken: another entry has the same value")]
+    Claimed { claim: Claim },
     #[error("this Idempotency-Key was used for another command or body; use a new key")]
     KeyReused,
     #[error("the stream is at sequence {sequence}, not at {expected}")]

@@ -1,11 +1,12 @@
 //! One command's append as data, and the one call that writes a batch of them.
 
 use chrono::{DateTime, Utc};
+use domain::Claim;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::BookError;
-use crate::claims::Claim;
+use crate::claims::Change;
 
 /// Payload and metadata of one event, in bytes. Larger content belongs in the object store.
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
@@ -21,7 +22,7 @@ pub struct Append {
     /// Streams written and facts read, with the sequence that the decision saw.
     pub seen: Vec<Seen>,
     pub events: Vec<NewEvent>,
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Change>,
     /// Persons whose keys are destroyed.
     pub erased: Vec<Uuid>,
 }
@@ -59,7 +60,7 @@ pub enum Outcome {
     },
     /// A claimed value is taken.
     Claimed {
-        name: String,
+        claim: Claim,
     },
 }
 
@@ -96,7 +97,7 @@ pub async fn append(connection: &mut PgConnection, batch: &[Append]) -> Result<V
         if next == Some(command)
             && let Some(row) = refused.next()
         {
-            outcomes.push(outcome(row)?);
+            outcomes.push(outcome(row, append)?);
             continue;
         }
         position += append.events.len() as i64;
@@ -138,7 +139,7 @@ pub async fn receipt(pool: &PgPool, command_id: Uuid) -> Result<Option<Receipt>,
 }
 
 /// What became of a command that was not appended.
-fn outcome(row: &sqlx::postgres::PgRow) -> Result<Outcome, BookError> {
+fn outcome(row: &sqlx::postgres::PgRow, append: &Append) -> Result<Outcome, BookError> {
     match row.try_get::<&str, _>(1)? {
         "repeated" => Ok(Outcome::Repeated(Receipt {
             body_hash: row.try_get(2)?,
@@ -149,7 +150,13 @@ fn outcome(row: &sqlx::postgres::PgRow) -> Result<Outcome, BookError> {
         "moved" => Ok(Outcome::Moved {
             stream: row.try_get(6)?,
         }),
-        "claimed" => Ok(Outcome::Claimed { name: row.try_get(6)? }),
+        "claimed" => {
+            let stored: &str = row.try_get(6)?;
+            let mut claims = append.claims.iter().map(|change| change.claim);
+            let claim = claims.find(|claim| claim.stored() == stored);
+            let unasked = || BookError::Broken(format!("book.append refused a claim {stored} that was not sent"));
+            claim.map(|claim| Outcome::Claimed { claim }).ok_or_else(unasked)
+        }
         other => Err(BookError::Broken(format!("book.append answered {other}"))),
     }
 }
@@ -209,13 +216,13 @@ impl<'a> Arguments<'a> {
             self.payloads.push(&event.payload);
             self.metadatas.push(&event.metadata);
         }
-        for claim in &append.claims {
+        for change in &append.claims {
             self.claim_command.push(command);
-            self.claim_takes.push(claim.takes);
-            self.claim_names.push(claim.name);
-            self.claim_digests.push(&claim.digest);
-            self.claim_types.push(claim.aggregate_type);
-            self.claim_ids.push(claim.stream);
+            self.claim_takes.push(change.takes);
+            self.claim_names.push(change.claim.stored());
+            self.claim_digests.push(&change.digest);
+            self.claim_types.push(change.aggregate_type);
+            self.claim_ids.push(change.stream);
         }
         self.event_ends.push(self.event_command.len() as i32);
         for subject in &append.erased {

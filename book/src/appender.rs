@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use domain::Claim;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::BookError;
 use crate::append::{self, Append, Outcome};
-use crate::pace::Pace;
+use crate::claims::Change;
 
 /// Commands written in one round trip.
 pub const BATCH_COMMANDS_MAX: usize = 512;
@@ -58,10 +59,10 @@ impl std::fmt::Debug for Waiting {
 impl Appender {
     /// Starts the task. It ends when every handle is dropped and the queue is written.
     #[must_use]
-    pub fn start(pool: &PgPool, pace: Pace) -> Self {
+    pub fn start(pool: &PgPool) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
         let options = pool.connect_options().as_ref().clone();
-        tokio::spawn(run(options, pace, waiting));
+        tokio::spawn(run(options, waiting));
         Self { queue }
     }
 
@@ -79,7 +80,7 @@ impl Appender {
     }
 }
 
-async fn run(options: PgConnectOptions, pace: Pace, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(options: PgConnectOptions, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = VecDeque::new();
     let (turns, mut free) = mpsc::channel(BATCHES_IN_FLIGHT);
     for _ in 0..BATCHES_IN_FLIGHT {
@@ -94,9 +95,6 @@ async fn run(options: PgConnectOptions, pace: Pace, mut queue: mpsc::Receiver<Wa
                 Some(first) => waiting.push_back(first),
                 None => return,
             }
-        }
-        if let Some(wait) = pace.wait() {
-            tokio::time::sleep(wait).await;
         }
         while waiting.len() < 2 * BATCH_COMMANDS_MAX {
             match queue.try_recv() {
@@ -191,7 +189,7 @@ struct Touched {
     commands: HashSet<Uuid>,
     written: HashSet<(&'static str, Uuid)>,
     read: HashSet<(&'static str, Uuid)>,
-    claims: HashSet<(Uuid, &'static str, Vec<u8>)>,
+    claims: HashSet<(Uuid, Claim, Vec<u8>)>,
 }
 
 impl Touched {
@@ -200,8 +198,11 @@ impl Touched {
             let stream = (seen.aggregate_type, seen.stream);
             !(self.written.contains(&stream) || seen.writes && self.read.contains(&stream))
         });
-        let claim_free =
-            |claim: &crate::claims::Claim| !self.claims.contains(&(append.tenant, claim.name, claim.digest.clone()));
+        let claim_free = |change: &Change| {
+            !self
+                .claims
+                .contains(&(append.tenant, change.claim, change.digest.clone()))
+        };
         streams_free && !self.commands.contains(&append.command_id) && append.claims.iter().all(claim_free)
     }
 
@@ -215,7 +216,7 @@ impl Touched {
             append
                 .claims
                 .iter()
-                .map(|claim| (append.tenant, claim.name, claim.digest.clone())),
+                .map(|change| (append.tenant, change.claim, change.digest.clone())),
         );
     }
 }

@@ -1,15 +1,15 @@
 //! Unique values: what a command takes and gives back, by digest.
 
-use domain::ClaimChange;
+use domain::{Claim, ClaimChange};
 use uuid::Uuid;
 
 use crate::MasterKey;
 
 /// A claim change as the book stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct Change {
     pub takes: bool,
-    pub name: &'static str,
+    pub claim: Claim,
     pub digest: Vec<u8>,
     pub aggregate_type: &'static str,
     pub stream: Uuid,
@@ -18,12 +18,12 @@ pub struct Claim {
 /// The net changes of one command, over all its steps: what one of its streams takes and gives back
 /// again is no change at all.
 #[derive(Debug, Default)]
-pub struct Claims(Vec<Claim>);
+pub struct Claims(Vec<Change>);
 
 /// Two streams of one command want the same value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clash {
-    pub name: &'static str,
+    pub claim: Claim,
 }
 
 impl Claims {
@@ -40,35 +40,35 @@ impl Claims {
         changes: Vec<ClaimChange>,
     ) -> Result<(), Clash> {
         for change in changes {
-            let (takes, name, value) = match change {
-                ClaimChange::Take { name, value } => (true, name, value),
-                ClaimChange::Release { name, value } => (false, name, value),
+            let (takes, claim, value) = match change {
+                ClaimChange::Take { claim, value } => (true, claim, value),
+                ClaimChange::Release { claim, value } => (false, claim, value),
             };
-            let claim = Claim {
+            let change = Change {
                 takes,
-                name,
-                digest: master.claim_digest(tenant, name, &value),
+                claim,
+                digest: master.claim_digest(tenant, claim, &value),
                 aggregate_type,
                 stream,
             };
-            let same_value = |other: &Claim| other.name == claim.name && other.digest == claim.digest;
-            let own = |other: &Claim| other.aggregate_type == aggregate_type && other.stream == stream;
-            let opposite = |other: &Claim| other.takes != takes && same_value(other) && own(other);
+            let same_value = |other: &Change| other.claim == claim && other.digest == change.digest;
+            let own = |other: &Change| other.aggregate_type == aggregate_type && other.stream == stream;
+            let opposite = |other: &Change| other.takes != takes && same_value(other) && own(other);
             if let Some(index) = self.0.iter().position(opposite) {
                 self.0.remove(index);
-            } else if self.0.contains(&claim) {
+            } else if self.0.contains(&change) {
                 // Said twice.
             } else if takes && self.0.iter().any(|other| other.takes && same_value(other)) {
-                return Err(Clash { name });
+                return Err(Clash { claim });
             } else {
-                self.0.push(claim);
+                self.0.push(change);
             }
         }
         Ok(())
     }
 
     #[must_use]
-    pub fn net(self) -> Vec<Claim> {
+    pub fn net(self) -> Vec<Change> {
         self.0
     }
 }
@@ -79,17 +79,18 @@ mod tests {
 
     const A: Uuid = Uuid::from_u128(1);
     const B: Uuid = Uuid::from_u128(2);
+    const CODE: Claim = Claim::new("a.parts.code");
 
     fn take() -> ClaimChange {
         ClaimChange::Take {
-            name: "part-code",
+            claim: CODE,
             value: "P-1".to_owned(),
         }
     }
 
     fn release() -> ClaimChange {
         ClaimChange::Release {
-            name: "part-code",
+            claim: CODE,
             value: "P-1".to_owned(),
         }
     }
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn two_streams_of_one_command_cannot_take_one_value() {
-        assert_eq!(net(vec![(A, take()), (B, take())]), Err(Clash { name: "part-code" }));
+        assert_eq!(net(vec![(A, take()), (B, take())]), Err(Clash { claim: CODE }));
         assert_eq!(net(vec![(A, take()), (A, take())]), Ok(vec![(true, A)]));
     }
 }

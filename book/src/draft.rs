@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Metadata, event};
+use domain::{Claim, Metadata, event};
 use uuid::Uuid;
 
 use crate::append::{Append, EVENT_BYTES_MAX, NewEvent, Seen};
@@ -41,8 +41,8 @@ impl Draft {
     }
 
     /// The value that two of the command's streams want at once.
-    pub fn clash(&self) -> Option<&'static str> {
-        self.clash.map(|clash| clash.name)
+    pub fn clash(&self) -> Option<Claim> {
+        self.clash.map(|clash| clash.claim)
     }
 
     pub fn read(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {

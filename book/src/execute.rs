@@ -58,12 +58,12 @@ impl Book {
     /// A book over a pool of `daybook_writer`, of these contexts' streams; starts its appender.
     #[must_use]
     pub fn new(pool: PgPool, master: MasterKey, contexts: Contexts) -> Self {
-        let pace = Pace::default();
+        let pace = Pace::of(&contexts);
         Self(Arc::new(Inner {
             contexts,
             streams: Streams::new(pool.clone()),
             vault: Vault::new(pool.clone(), master),
-            appender: Appender::start(&pool, pace.clone()),
+            appender: Appender::start(&pool),
             pace,
             cache: Cache::default(),
             turns: Turns::default(),
@@ -233,6 +233,11 @@ impl Inner {
         if let Some(answer) = self.repeated(envelope).await? {
             return Ok(answer);
         }
+        // Before it has a turn or has read anything: whoever waits here keeps nobody else waiting, and is overtaken by
+        // nothing that its decision rests on.
+        self.pace
+            .wait(steps.iter().map(|step| context(step.aggregate_type())))
+            .await?;
         let _turns = self
             .turns
             .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())
@@ -302,7 +307,7 @@ impl Inner {
         }
         match draft.clash() {
             None => self.append(envelope, steps, draft).await,
-            Some(name) if trust.is_of_the_book() => Err(ExecuteError::Claimed { name: name.to_owned() }),
+            Some(claim) if trust.is_of_the_book() => Err(ExecuteError::Claimed { claim }),
             Some(_) => Ok(None),
         }
     }
@@ -392,7 +397,7 @@ impl Inner {
                 same_body(envelope, &receipt).map(Some)
             }
             Outcome::Moved { .. } => Ok(None),
-            Outcome::Claimed { name } => Err(ExecuteError::Claimed { name }),
+            Outcome::Claimed { claim } => Err(ExecuteError::Claimed { claim }),
         }
     }
 }
@@ -403,4 +408,9 @@ fn undecided(undecided: Undecided) -> ExecuteError {
         Undecided::Unwritable(error) => BookError::Decode(error).into(),
         Undecided::Foreign(_) => BookError::Broken(undecided.to_string()).into(),
     }
+}
+
+/// The context of a kind of stream.
+fn context(aggregate_type: &'static str) -> &'static str {
+    aggregate_type.split_once('.').map_or("", |(context, _)| context)
 }

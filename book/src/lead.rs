@@ -7,9 +7,6 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::BookError;
 
-/// How often a standby asks for the lock, in milliseconds.
-pub const STANDBY_MS: u64 = 300;
-
 /// How long the database may take to answer what is asked here, in seconds.
 const ANSWER_SECONDS_MAX: u64 = 5;
 

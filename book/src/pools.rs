@@ -16,15 +16,10 @@ const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
 const READER_CONNECTIONS_MAX: u32 = 12;
 const OWNER_CONNECTIONS_MAX: u32 = 2;
-/// Connections of one process outside of its pools: those of the appender, the one that holds its leads, one to
-/// post each context's tables and what a rebuild takes.
-const OTHER_CONNECTIONS_MAX: u32 = 8;
-/// Connections of one process to Postgres at most, all roles together.
-pub const CONNECTIONS_MAX: u32 = WRITER_CONNECTIONS_MAX
-    + PROJECTOR_CONNECTIONS_MAX
-    + READER_CONNECTIONS_MAX
-    + OWNER_CONNECTIONS_MAX
-    + OTHER_CONNECTIONS_MAX;
+/// Connections of one process outside of its pools: those of the appender and the one that holds its leads.
+const OTHER_CONNECTIONS_MAX: u32 = 3;
+/// What a rebuild takes: the one that holds its lock, the one that loads, and one beside it or two that make indexes.
+const REBUILD_CONNECTIONS_MAX: u32 = 4;
 /// A connection that was idle for so long is asked whether it is there before it is used, in seconds.
 const TRUSTED_SECONDS: u64 = 1;
 /// How long it may take to say so, in seconds.
@@ -47,6 +42,19 @@ const SESSION: [(&str, &str); 6] = [
     ("tcp_user_timeout", "20000"),
     ("default_transaction_isolation", "read\\ committed"),
 ];
+
+/// Connections of one process to Postgres at most, all roles together: each of its contexts with tables has one to post
+/// them, and one context at a time is rebuilt. What is rebuilt by hand meanwhile comes on top.
+#[must_use]
+pub const fn connections_max(contexts: u32) -> u32 {
+    WRITER_CONNECTIONS_MAX
+        + PROJECTOR_CONNECTIONS_MAX
+        + READER_CONNECTIONS_MAX
+        + OWNER_CONNECTIONS_MAX
+        + OTHER_CONNECTIONS_MAX
+        + REBUILD_CONNECTIONS_MAX
+        + contexts
+}
 
 /// Connections as the database's owner (migrations, self-check) and as each of its three roles.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
 //! What a command would lead to, without carrying it out.
 
-use domain::{Metadata, Recorded};
+use domain::{Claim, Metadata, Recorded};
 use uuid::Uuid;
 
 use crate::append::Append;
+use crate::claims::Change;
 use crate::draft::Sealing;
 use crate::execute::Inner;
 use crate::pools::answered;
@@ -42,12 +43,12 @@ impl Inner {
         let draft = self
             .decide(envelope, steps, Uuid::new_v4(), Trust::Book, sealing)
             .await?;
-        if let Some(name) = draft.clash() {
-            return Err(ExecuteError::Claimed { name: name.to_owned() });
+        if let Some(claim) = draft.clash() {
+            return Err(ExecuteError::Claimed { claim });
         }
         let (streams, _, append) = draft.finish(envelope)?;
-        if let Some(name) = answered(self.held(&append)).await? {
-            return Err(ExecuteError::Claimed { name });
+        if let Some(claim) = answered(self.held(&append)).await? {
+            return Err(ExecuteError::Claimed { claim });
         }
         let events = append.events.into_iter().map(|event| {
             let metadata: Metadata = serde_json::from_str(&event.metadata)?;
@@ -71,28 +72,26 @@ impl Inner {
     }
 
     /// A claim that the command takes and another stream holds, as the append would find it.
-    async fn held(&self, append: &Append) -> Result<Option<String>, BookError> {
-        let taken = || append.claims.iter().filter(|claim| claim.takes);
-        let given = |claim: &crate::claims::Claim| {
-            let is_it = |other: &&crate::claims::Claim| {
-                !other.takes && other.name == claim.name && other.digest == claim.digest
-            };
+    async fn held(&self, append: &Append) -> Result<Option<Claim>, BookError> {
+        let taken = || append.claims.iter().filter(|change| change.takes);
+        let given = |change: &Change| {
+            let is_it = |other: &&Change| !other.takes && other.claim == change.claim && other.digest == change.digest;
             append.claims.iter().any(|other| is_it(&other))
         };
-        for claim in taken().filter(|claim| !given(claim)) {
-            let holder = sqlx::query_scalar(
-                "select name from book.claims where tenant_id = $1 and name = $2 and digest = $3
+        for change in taken().filter(|change| !given(change)) {
+            let holder: Option<i32> = sqlx::query_scalar(
+                "select 1 from book.claims where tenant_id = $1 and name = $2 and digest = $3
                  and (aggregate_type, aggregate_id) <> ($4, $5)",
             )
             .bind(append.tenant)
-            .bind(claim.name)
-            .bind(&claim.digest)
-            .bind(claim.aggregate_type)
-            .bind(claim.stream.to_string())
+            .bind(change.claim.stored())
+            .bind(&change.digest)
+            .bind(change.aggregate_type)
+            .bind(change.stream.to_string())
             .fetch_optional(&self.pool)
             .await?;
             if holder.is_some() {
-                return Ok(holder);
+                return Ok(Some(change.claim));
             }
         }
         Ok(None)

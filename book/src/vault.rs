@@ -8,6 +8,7 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::Claim;
 use hmac::{Hmac, Mac};
 use rand::RngCore as _;
 use serde_json::Value;
@@ -60,10 +61,10 @@ impl MasterKey {
 
     /// What the book keeps of a claimed value: enough to compare, too little to tell.
     #[must_use]
-    pub fn claim_digest(&self, tenant: Uuid, name: &str, value: &str) -> Vec<u8> {
+    pub fn claim_digest(&self, tenant: Uuid, claim: Claim, value: &str) -> Vec<u8> {
         digest(
             &self.claims,
-            &[tenant.as_bytes(), name.as_bytes(), b"\0", value.as_bytes()],
+            &[tenant.as_bytes(), claim.stored().as_bytes(), b"\0", value.as_bytes()],
         )
         .to_vec()
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
-use crate::{AnyCommand, AnyEvent, Asker, Decider, DecodeError, FactRef, Refusal, event};
+use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, event};
 
 /// Why a body is no such command.
 pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
@@ -32,6 +32,8 @@ pub struct Aggregate {
     pub moved: &'static [(&'static str, &'static str)],
     /// See [`Decider::ADDRESSES`].
     pub addresses: &'static [&'static str],
+    /// See [`Decider::CLAIMS`].
+    pub claims: &'static [Claim],
     /// The names of its events, in the order of declaration.
     pub events: &'static [&'static str],
     kind: &'static dyn Kind,
@@ -49,6 +51,7 @@ impl Aggregate {
             borrows_id: D::BORROWS_ID,
             moved: D::MOVED,
             addresses: D::ADDRESSES,
+            claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
             kind: &Of::<D>(PhantomData),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{Aggregate, AnyEvent, DecodeError, Policy, Recorded};
+use crate::{Aggregate, AnyEvent, Claim, DecodeError, Policy, Recorded};
 
 /// One bounded context: its kinds of streams and its policies.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub struct Contexts(Arc<Inner>);
 struct Inner {
     contexts: Vec<&'static Context>,
     by_type: HashMap<&'static str, &'static Aggregate>,
+    claims: Vec<Claim>,
 }
 
 /// Two contexts claim the same name, or one claims a name of another.
@@ -35,9 +36,10 @@ pub struct Clash(String);
 
 impl Contexts {
     /// # Errors
-    /// [`Clash`] when two contexts, aggregates or policies have one name, or an aggregate is not named for its context.
+    /// [`Clash`] when two contexts, aggregates or policies have one name, two claims are stored under one, or an
+    /// aggregate or claim is not named for its context.
     pub fn new(contexts: &[&'static Context]) -> Result<Self, Clash> {
-        let (mut names, mut policies) = (BTreeMap::new(), BTreeMap::new());
+        let (mut names, mut policies, mut claims) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut by_type = HashMap::new();
         for &context in contexts {
             if names.insert(context.name, ()).is_some() {
@@ -51,6 +53,17 @@ impl Contexts {
                 if by_type.insert(aggregate.aggregate_type, aggregate).is_some() {
                     return Err(Clash(format!("there are two aggregates {aggregate:?}")));
                 }
+                for &claim in aggregate.claims {
+                    if claim.context() != context.name {
+                        return Err(Clash(format!(
+                            "the claim {claim} of {aggregate:?} is not of its context"
+                        )));
+                    }
+                    // Several kinds of streams may share one claim.
+                    if *claims.entry(claim.stored()).or_insert(claim) != claim {
+                        return Err(Clash(format!("two claims are stored as {}", claim.stored())));
+                    }
+                }
             }
             for policy in context.policies {
                 if policies.insert(policy.name(), ()).is_some() {
@@ -59,7 +72,12 @@ impl Contexts {
             }
         }
         let contexts = contexts.to_vec();
-        Ok(Self(Arc::new(Inner { contexts, by_type })))
+        let claims = claims.into_values().collect();
+        Ok(Self(Arc::new(Inner {
+            contexts,
+            by_type,
+            claims,
+        })))
     }
 
     /// The contexts, in the order of the list.
@@ -76,6 +94,11 @@ impl Contexts {
     /// Every kind of stream, context by context.
     pub fn aggregates(&self) -> impl Iterator<Item = &'static Aggregate> {
         self.iter().flat_map(|context| context.aggregates)
+    }
+
+    /// Every kind of unique value, by the name that is stored.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> {
+        self.0.claims.iter().copied()
     }
 
     /// The policies of all contexts, in the order in which they are asked.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{AnyCommand, Asker, Event, FactRef, Facts, Refuse};
+use crate::{AnyCommand, Asker, Claim, ClaimChange, Event, FactRef, Facts, Refuse};
 
 /// One kind of stream. `evolve` folds the past into a state, `decide` says what happens next.
 pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -37,6 +37,9 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// Payload fields that are not sealed and, like the address of a command, are shown only to those who may read
     /// what is personal.
     const ADDRESSES: &'static [&'static str] = &[];
+
+    /// Every kind of unique value that streams of this kind take or give back, see [`Decider::claims`].
+    const CLAIMS: &'static [Claim] = &[];
 
     /// Commands that streams of this kind no longer take, in kebab case, each with the request to send instead.
     const MOVED: &'static [(&'static str, &'static str)] = &[];
@@ -211,23 +214,5 @@ impl Ids {
         let n = self.drawn.get();
         self.drawn.set(n + 1);
         Uuid::new_v5(&self.seed, &n.to_be_bytes())
-    }
-}
-
-/// A unique value taken or given back by an event. The book keeps only an HMAC of the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClaimChange {
-    Take { name: &'static str, value: String },
-    Release { name: &'static str, value: String },
-}
-
-impl ClaimChange {
-    /// The changes that lead from one set of claims to another: only what differs moves.
-    pub fn between(before: Vec<(&'static str, String)>, after: Vec<(&'static str, String)>) -> Vec<Self> {
-        let gone = before.iter().filter(|claim| !after.contains(claim)).cloned();
-        let taken = after.iter().filter(|claim| !before.contains(claim)).cloned();
-        gone.map(|(name, value)| Self::Release { name, value })
-            .chain(taken.map(|(name, value)| Self::Take { name, value }))
-            .collect()
     }
 }

@@ -5,6 +5,7 @@
 //! states of other streams arrive with the [`Request`].
 
 pub mod aggregate;
+pub mod claim;
 pub mod context;
 pub mod decider;
 pub mod erased;
@@ -22,9 +23,10 @@ pub mod money;
 pub mod text;
 
 pub use aggregate::Aggregate;
+pub use claim::{Claim, ClaimChange};
 pub use context::{Context, Contexts};
 pub use cqrs_es::DomainEvent;
-pub use decider::{Asking, Circumstances, ClaimChange, Decider, Ids, Request, Together};
+pub use decider::{Asking, Circumstances, Decider, Ids, Request, Together};
 pub use erased::{AnyCommand, AnyEvent, Asker, Decided, NewEvent, Undecided};
 pub use event::{DecodeError, Event, Metadata, Recorded};
 pub use fact::{FactRef, Facts};

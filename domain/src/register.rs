@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::event::Versioned;
 use crate::text::Unfit;
-use crate::{Asker, Asking, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
+use crate::{Asker, Asking, Claim, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
 pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -36,6 +36,9 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
 
     /// Whether entries belong to departments, see [`Entry::home`].
     const SCOPED: bool = false;
+
+    /// Every kind of unique value that an entry has, see [`Kind::claims`].
+    const CLAIMS: &'static [Claim] = &[];
 
     /// Whether every field fits its column.
     ///
@@ -62,8 +65,8 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
         None
     }
 
-    /// Unique values of an entry, as (claim, value).
-    fn claims(&self) -> Vec<(&'static str, String)> {
+    /// Unique values of an entry; the claims are those of [`Kind::CLAIMS`].
+    fn claims(&self) -> Vec<(Claim, String)> {
         Vec::new()
     }
 }
@@ -166,6 +169,7 @@ impl<K: Entry> Decider for Register<K> {
     const CREATES: &'static str = "enter";
     const ONE_PER_TENANT: bool = K::ONE_PER_TENANT;
     const SCOPED: bool = K::SCOPED;
+    const CLAIMS: &'static [Claim] = K::CLAIMS;
     type Command = Command<K>;
     type Event = Change<K>;
     type Refusal = Refusal;

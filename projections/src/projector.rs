@@ -105,6 +105,11 @@ impl Projector {
         self.beat.status()
     }
 
+    /// Says that it is there while it does not run yet: its tables are being made.
+    pub fn stands_by(&self) {
+        self.beat.beat(|_| {});
+    }
+
     /// Leads or stands by until `stop`. The page that is being posted then is finished.
     pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("daybook projector {}", self.context.name);

@@ -5,9 +5,9 @@ mod compare;
 mod load;
 mod swap;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use book::lead::{Leadership, STANDBY_MS};
+use book::lead::Leadership;
 use book::{Pools, Tail};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
@@ -132,22 +132,17 @@ pub async fn rebuild(
 /// Called at start: makes the first generation, and rebuilds when the live one was made by other code.
 ///
 /// # Errors
-/// [`RebuildError`], except that it waits when another process rebuilds.
+/// [`RebuildError`]; the live generation, if there is one, stays as it is.
 pub async fn ensure_live(
     pools: &Pools,
     tail: &Tail,
     context: &'static Context,
     on_progress: OnProgress<'_>,
 ) -> Result<Option<Report>, RebuildError> {
-    let lock = loop {
-        match Leadership::try_take(&pools.projector, &lock_name(context))
-            .await
-            .map_err(PostError::from)?
-        {
-            Some(lock) => break lock,
-            None => tokio::time::sleep(Duration::from_millis(STANDBY_MS)).await,
-        }
-    };
+    let lock = Leadership::try_take(&pools.projector, &lock_name(context))
+        .await
+        .map_err(PostError::from)?;
+    let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
     let work = Work {
         pools,
         tail,

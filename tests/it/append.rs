@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
 use book::appender::{Appender, BATCHES_IN_FLIGHT};
-use book::pace::Pace;
 use book::{Book, BookError, Envelope, ExecuteError, MasterKey, Step};
-use cloudwatcher::part::Part;
+use cloudwatcher::part::{PART_CODE, Part};
 use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use sqlx::Row as _;
@@ -224,8 +223,7 @@ async fn a_claim_is_taken_once_and_free_again_after_it_moved() {
     });
     let answers = futures::future::join_all(codes).await;
     let winner = answers.iter().find_map(|answer| answer.as_ref().ok()).unwrap().streams[0].stream;
-    let taken =
-        |answer: &Result<_, _>| matches!(answer, Err(ExecuteError::Claimed { name }) if name == "parts.part_code");
+    let taken = |answer: &Result<_, _>| matches!(answer, Err(ExecuteError::Claimed { claim }) if *claim == PART_CODE);
     assert_eq!(answers.iter().filter(|answer| taken(answer)).count(), 49);
     ledger.does::<Parts>(winner, Command::Amend(part("TWO"))).await;
     ledger.does::<Parts>(Uuid::now_v7(), Command::Enter(part("ONE"))).await;
@@ -449,7 +447,7 @@ fn appending(ledger: &Ledger, payload: &str) -> Append {
 #[tokio::test]
 async fn a_command_that_makes_the_database_fail_fails_alone_and_its_neighbours_in_the_batch_are_written() {
     let ledger = Ledger::open().await;
-    let appender = Appender::start(&ledger.pools.writer, Pace::default());
+    let appender = Appender::start(&ledger.pools.writer);
     // While another holds the book's lock, two batches are on their way and all else gathers into the third.
     let mut held = ledger.pools.owner.begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock(7236270102)")

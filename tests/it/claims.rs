@@ -1,7 +1,7 @@
 //! Unique values in commands of several steps: what the steps do together is what counts.
 
 use book::{Answer, ExecuteError, Step};
-use cloudwatcher::part::Part;
+use cloudwatcher::part::{PART_CODE, Part};
 use domain::register::{Command, Register};
 use serde_json::json;
 use tests::Ledger;
@@ -26,7 +26,7 @@ async fn does(ledger: &Ledger, steps: Vec<Step>) -> Result<Answer, ExecuteError>
 }
 
 fn is_taken(answer: &Result<Answer, ExecuteError>) -> bool {
-    matches!(answer, Err(ExecuteError::Claimed { name }) if name == "parts.part_code")
+    matches!(answer, Err(ExecuteError::Claimed { claim }) if *claim == PART_CODE)
 }
 
 #[tokio::test]

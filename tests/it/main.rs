@@ -9,7 +9,9 @@
 mod admin;
 mod append;
 mod bus;
+mod claim_names;
 mod claims;
+mod contexts;
 mod faults;
 mod feed;
 mod foreign;

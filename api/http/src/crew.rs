@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The relay's name among the workers.
 pub const RELAY: &str = "relay";
+/// The first word of a projector's name; its context's follows.
+pub const PROJECTOR: &str = "projector";
 
 /// How the workers of this process do, for health checks.
 #[derive(Debug)]

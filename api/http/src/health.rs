@@ -1,9 +1,11 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
+mod metrics;
+mod standing;
+
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -11,21 +13,21 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use sqlx::Row as _;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::crew::RELAY;
-use crate::problem::{self, Problem};
+use crate::crew::{PROJECTOR, RELAY};
+
+pub use metrics::{keep_up, metrics, record_metrics};
+pub use standing::Standing;
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
 const SILENCE_SECONDS_MAX: u64 = 65;
 /// How old the first event may be that a context has not posted, in seconds.
 const LAG_SECONDS_MAX: f64 = 10.0;
-/// How often what was measured is folded into the histograms, in seconds.
-const UPKEEP_SECONDS: u64 = 5;
+/// For how long a process that starts waits for tables of its own while no rebuild of any context gets on, in seconds.
+const AWAITED_SECONDS_MAX: f64 = 300.0;
 /// How far the bus may be behind the book while the relay has trouble with it, in events.
 const RELAY_EVENTS_MAX: i64 = 1_000;
 /// For how long what a worker was stopped by counts, in seconds: while nobody else leads, it meets that again sooner.
@@ -36,8 +38,12 @@ const FAILURES_TOLD: u32 = 3;
 const ANSWER_SECONDS_MAX: u64 = 3;
 
 /// What `/health/ready` says: whether this process does what it is for. One that serves is ready when it can
-/// append and answer reads, one that only works is ready when its workers do. Late tables, and workers that fail
-/// beside a service, are told under `degraded`.
+/// append and answer reads, one that only works is ready when its workers do.
+///
+/// A context's tables can keep it from that only while it starts, and no longer than they get on: until they were once
+/// this program's and showed what was in the book by then, or nothing moves any more. What one context lacks after that,
+/// late, parked, rebuilt or another version's, is told under `degraded`, and what a context's workers lack beside a
+/// service or beside those of others, too.
 #[derive(Debug, Serialize)]
 struct Ready {
     ready: bool,
@@ -49,23 +55,39 @@ struct Ready {
     nats: bool,
     /// The last position of the book.
     book: Option<i64>,
-    contexts: BTreeMap<String, Posting>,
+    contexts: BTreeMap<&'static str, Posting>,
     workers: BTreeMap<String, Worker>,
 }
 
 /// How far a context is posted, whoever posts it.
 #[derive(Debug, Serialize)]
 struct Posting {
+    /// Whose the live tables are.
+    tables: Whose,
+    /// 0 without tables.
     position: i64,
-    /// What made the tables.
-    #[serde(skip)]
-    fingerprint: String,
     lag_events: i64,
     /// The age of the first event that is not posted; or how long it was seen waiting, if that is longer.
     lag_seconds: f64,
+    /// Where the tables are that are being built beside the live ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuilt_to: Option<i64>,
+    /// Whether this process has waited for them once, and serves whatever becomes of them.
+    begun: bool,
     /// For how long it was seen not to move although events wait.
     #[serde(skip)]
     stands_seconds: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Whose {
+    /// Made by the code that this program has.
+    Own,
+    /// Made by other code: the rows may be others.
+    AnotherVersions,
+    /// There are none yet.
+    None,
 }
 
 /// A worker of this process.
@@ -83,32 +105,6 @@ struct Worker {
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_before: Option<i64>,
     seconds_since_beat: f64,
-}
-
-/// Since when contexts stand still although events wait for them, as far as health checks have seen. The
-/// times of the book cannot tell: when the clock was set back, they run ahead of it.
-#[derive(Debug, Default)]
-pub struct Standing {
-    contexts: Mutex<BTreeMap<String, (i64, Instant)>>,
-    /// Whether the tables were once those of this program, and showed what was in the book when it started. From then on
-    /// it serves, whatever becomes of them.
-    began: AtomicBool,
-}
-
-impl Standing {
-    /// For how many seconds the context has stood at this position with events waiting.
-    fn seconds(&self, context: &str, position: i64, lag_events: i64, now: Instant) -> f64 {
-        let mut standing = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        if lag_events <= 0 {
-            standing.remove(context);
-            return 0.0;
-        }
-        let since = standing.entry(context.to_owned()).or_insert((position, now));
-        if since.0 != position {
-            *since = (position, now);
-        }
-        now.duration_since(since.1).as_secs_f64()
-    }
 }
 
 /// The process runs.
@@ -192,34 +188,56 @@ async fn look(app: &App) -> Ready {
 
 /// What is to be said of the tables: of what a process that starts waits for, and of what is late.
 fn tell_contexts(app: &App, ready: &mut Ready) {
-    let mut has_begun = true;
-    for context in app.contexts.tables() {
-        let missing = not_begun(app, context, ready.contexts.get(context.name));
-        if let Some(missing) = missing.filter(|_| !app.standing.began.load(Ordering::Relaxed)) {
-            has_begun &= missing.is_hopeless;
-            let is_awaited = app.serves_api && !missing.is_hopeless;
-            let told = if is_awaited {
-                &mut ready.problems
-            } else {
-                &mut ready.degraded
-            };
-            told.push(missing.words);
-            continue;
-        }
-        match ready.contexts.get(context.name) {
-            None => ready.degraded.push(format!("{} has no tables", context.name)),
-            Some(posting) if posting.lag_seconds > LAG_SECONDS_MAX => {
-                ready.degraded.push(format!(
-                    "{} is {:.0} s behind the book",
-                    context.name, posting.lag_seconds
-                ));
+    let rebuilds_stand_seconds = app.standing.rebuilds_stand_seconds(Instant::now());
+    for (&name, posting) in &mut ready.contexts {
+        if !posting.begun {
+            match missing(name, posting, app.began, rebuilds_stand_seconds) {
+                Some(words) if app.serves_api => {
+                    ready.problems.push(words);
+                    continue;
+                }
+                Some(words) => {
+                    ready.degraded.push(words);
+                    continue;
+                }
+                None => {
+                    app.standing.begins(name);
+                    posting.begun = true;
+                }
             }
-            Some(_) => {}
+        }
+        match posting.tables {
+            Whose::None => ready.degraded.push(format!("{name} has no tables")),
+            Whose::AnotherVersions => ready
+                .degraded
+                .push(format!("the tables of {name} are another version's")),
+            Whose::Own => {}
+        }
+        if posting.lag_seconds > LAG_SECONDS_MAX {
+            let seconds = posting.lag_seconds;
+            ready.degraded.push(format!("{name} is {seconds:.0} s behind the book"));
         }
     }
-    if has_begun {
-        app.standing.began.store(true, Ordering::Relaxed);
-    }
+}
+
+/// What the tables of a context lack to be read by this program, which has just started; `None` also once waiting for
+/// it makes no sense, because nobody posts or rebuilds.
+fn missing(name: &str, posting: &Posting, began: i64, rebuilds_stand_seconds: f64) -> Option<String> {
+    let words = match posting.tables {
+        Whose::None => format!("{name} has no tables yet"),
+        Whose::AnotherVersions => {
+            format!("the tables of {name} are another version's; those of this one are not there yet")
+        }
+        Whose::Own => {
+            let stands = posting.lag_seconds > LAG_SECONDS_MAX && posting.stands_seconds > LAG_SECONDS_MAX;
+            let behind = began - posting.position;
+            return (behind > 0 && !stands).then(|| {
+                format!("{name} has yet to post {behind} events that were in the book when this process started")
+            });
+        }
+    };
+    // Contexts are rebuilt one after another: while one gets on, the others have their turn to come.
+    (rebuilds_stand_seconds <= AWAITED_SECONDS_MAX).then_some(words)
 }
 
 /// What is to be said of the workers of this process.
@@ -232,6 +250,8 @@ fn tell_workers(app: &App, ready: &mut Ready) {
             worker.behind = worker.behind.max(behind);
         }
     }
+    let mut projectors = ready.workers.iter().filter(|(name, _)| name.starts_with(PROJECTOR));
+    let are_projectors_silent = projectors.all(|(_, worker)| is_silent(worker));
     for (name, worker) in &ready.workers {
         if worker.failures >= FAILURES_TOLD && (name != RELAY || ready.nats) {
             ready.degraded.push(format!(
@@ -247,7 +267,7 @@ fn tell_workers(app: &App, ready: &mut Ready) {
             ready.degraded.push(words);
         }
         if worker.set_aside > 0 {
-            let place = if name.starts_with("projector") {
+            let place = if name.starts_with(PROJECTOR) {
                 "parked"
             } else {
                 "policies"
@@ -260,16 +280,22 @@ fn tell_workers(app: &App, ready: &mut Ready) {
                 "the {name} stops before position {position}, which only a newer version can work on: run that"
             ));
         }
-        if worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64 {
+        if is_silent(worker) {
             let words = format!("the {name} has been silent for {:.0} s", worker.seconds_since_beat);
-            // Another process may lead, and commands and reads go on; without NATS the relay has nothing to say.
-            if app.serves_api || (name == RELAY && !ready.nats) {
+            // Another process may lead, and commands and reads go on; without NATS the relay has nothing to say; and
+            // one context's projector takes no other's out of service.
+            let is_one_of_many = name.starts_with(PROJECTOR) && !are_projectors_silent;
+            if app.serves_api || is_one_of_many || (name == RELAY && !ready.nats) {
                 ready.degraded.push(words)
             } else {
                 ready.problems.push(words)
             }
         }
     }
+}
+
+fn is_silent(worker: &Worker) -> bool {
+    worker.seconds_since_beat > SILENCE_SECONDS_MAX as f64
 }
 
 /// What the database answers in time; what it did instead, in words.
@@ -302,69 +328,46 @@ async fn late_policies(app: &App) -> Result<Vec<String>, sqlx::Error> {
     Ok(late.into_iter().filter(is_late).map(told).collect())
 }
 
-/// What a process lacks to begin to serve.
-struct Missing {
-    words: String,
-    /// Whether waiting for it makes no sense: nobody posts.
-    is_hopeless: bool,
-}
-
-/// What the tables of a context lack to be read by this program, which has just started.
-fn not_begun(app: &App, context: &projections::Context, posting: Option<&Posting>) -> Option<Missing> {
-    let name = context.name;
-    let Some(posting) = posting else {
-        return Some(Missing {
-            words: format!("{name} has no tables yet"),
-            is_hopeless: false,
-        });
-    };
-    if app
-        .fingerprints
-        .get(name)
-        .is_some_and(|ours| *ours != posting.fingerprint)
-    {
-        return Some(Missing {
-            words: format!("the tables of {name} are another version's; those of this one are not there yet"),
-            is_hopeless: false,
-        });
-    }
-    (posting.position < app.began).then(|| Missing {
-        words: format!(
-            "{name} has yet to post {} events that were in the book when this process started",
-            app.began - posting.position
-        ),
-        is_hopeless: posting.lag_seconds > LAG_SECONDS_MAX && posting.stands_seconds > LAG_SECONDS_MAX,
-    })
-}
-
-async fn postings(app: &App) -> Result<(i64, BTreeMap<String, Posting>), sqlx::Error> {
+async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), sqlx::Error> {
+    let names: Vec<&str> = app.contexts.tables().map(|context| context.name).collect();
     let rows = sqlx::query(
-        "select g.context, g.position, g.fingerprint, book.last_position() as last,
+        "select c.name, g.generation, g.position, g.fingerprint, book.last_position() as last, b.position as rebuilt_to,
                 (select e.recorded_at from book.events e where e.position = g.position + 1) as waiting_since
-         from (values (1)) as one(n) left join book.generations g on g.state = 'live'",
+         from unnest($1::text[]) with ordinality c(name, place)
+         left join book.generations g on g.context = c.name and g.state = 'live'
+         left join lateral (select max(b.position) as position from book.generations b
+                            where b.context = c.name and b.state = 'building') b on true
+         order by c.place",
     )
+    .bind(names)
     .fetch_all(&app.pools.projector)
     .await?;
-    let (mut end, mut contexts) = (0, BTreeMap::new());
-    for row in rows {
+    let (mut end, mut contexts, now) = (0, BTreeMap::new(), Instant::now());
+    for (row, context) in rows.iter().zip(app.contexts.tables()) {
         end = row.try_get("last")?;
-        let Some(context) = row.try_get::<Option<String>, _>("context")? else {
-            continue;
-        };
-        let position: i64 = row.try_get("position")?;
+        let generation: Option<i64> = row.try_get("generation")?;
+        let position = row.try_get::<Option<i64>, _>("position")?.unwrap_or(0);
+        let fingerprint: Option<&str> = row.try_get("fingerprint")?;
+        let rebuilt_to: Option<i64> = row.try_get("rebuilt_to")?;
         let waiting_since: Option<DateTime<Utc>> = row.try_get("waiting_since")?;
         let waits = waiting_since.map(|since| (Utc::now() - since).as_seconds_f64().max(0.0));
-        let stands = app.standing.seconds(&context, position, end - position, Instant::now());
-        contexts.insert(
-            context,
-            Posting {
-                position,
-                fingerprint: row.try_get("fingerprint")?,
-                lag_events: end - position,
-                lag_seconds: waits.unwrap_or(0.0).max(stands),
-                stands_seconds: stands,
+        let stands = app.standing.seconds(context.name, position, end - position, now);
+        let progress = (generation.unwrap_or(0), rebuilt_to.unwrap_or(0));
+        app.standing.rebuilt(context.name, progress, now);
+        let posting = Posting {
+            tables: match fingerprint {
+                None => Whose::None,
+                Some(live) if app.fingerprints.get(context.name).is_some_and(|own| own == live) => Whose::Own,
+                Some(_) => Whose::AnotherVersions,
             },
-        );
+            position,
+            lag_events: end - position,
+            lag_seconds: waits.unwrap_or(0.0).max(stands),
+            rebuilt_to,
+            begun: app.standing.has_begun(context.name),
+            stands_seconds: stands,
+        };
+        contexts.insert(context.name, posting);
     }
     Ok((end, contexts))
 }
@@ -389,95 +392,35 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
     told.collect()
 }
 
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-
-/// Buckets of everything that is measured in seconds.
-const SECONDS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
-/// Buckets of the commands in one append.
-const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
-
-/// Makes the process's metrics collectable. All services of one process share them.
-pub fn record_metrics() {
-    RECORDER.get_or_init(|| {
-        PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), &COMMANDS))
-            .and_then(PrometheusBuilder::install_recorder)
-            .map_err(|error| tracing::warn!(error = %error, "there will be no metrics"))
-            .ok()
-    });
-}
-
-/// Folds what was measured into the histograms now and then, until `stop`: without it, measurements
-/// would pile up for as long as nobody collects them.
-pub async fn keep_up(stop: CancellationToken) {
-    let Some(recorder) = RECORDER.get().and_then(Option::as_ref) else {
-        return;
-    };
-    let every = Duration::from_secs(UPKEEP_SECONDS);
-    while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
-        recorder.run_upkeep();
-    }
-}
-
-/// The metrics in Prometheus' text form.
-///
-/// # Errors
-/// 503 when there are none.
-pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let recorder = RECORDER.get().and_then(Option::as_ref);
-    let recorder = recorder.ok_or_else(|| Problem::new(problem::UNAVAILABLE, "this process has no metrics"))?;
-    metrics::gauge!("daybook_book_position").set(*app.end.borrow() as f64);
-    let end = *app.end.borrow();
-    for (name, status) in &app.workers.statuses {
-        let status = *status.borrow();
-        let (kind, of) = name.split_once(' ').unwrap_or((name, ""));
-        let is_at_work = status.position > 0 && (status.leading || status.failures > 0);
-        let behind = if is_at_work { (end - status.position).max(0) } else { 0 };
-        match kind {
-            "projector" => metrics::gauge!("daybook_projector_lag", "context" => of.to_owned()).set(behind as f64),
-            "policy" => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),
-            RELAY => metrics::gauge!("daybook_relay_lag").set(behind as f64),
-            _ => {}
-        }
-        metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
-    }
-    for context in app.contexts.iter() {
-        (context.measure)(&app);
-    }
-    metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
-    for (pool, name) in [
-        (&app.pools.writer, "writer"),
-        (&app.pools.projector, "projector"),
-        (&app.pools.reader, "reader"),
-    ] {
-        metrics::gauge!("daybook_pool_connections", "pool" => name).set(f64::from(pool.size()));
-        metrics::gauge!("daybook_pool_idle", "pool" => name).set(pool.num_idle() as f64);
-    }
-    recorder.run_upkeep();
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        recorder.render(),
-    )
-        .into_response())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const STANDS: f64 = AWAITED_SECONDS_MAX + 1.0;
+
+    fn posting(tables: Whose, position: i64, stands_seconds: f64) -> Posting {
+        Posting {
+            tables,
+            position,
+            lag_events: 10 - position,
+            lag_seconds: stands_seconds,
+            rebuilt_to: None,
+            begun: false,
+            stands_seconds,
+        }
+    }
+
     #[test]
-    fn a_context_that_does_not_move_while_events_wait_is_seen_to_stand() {
-        let (standing, start) = (Standing::default(), Instant::now());
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(standing.seconds("a", 5, 3, at(0)), 0.0);
-        assert_eq!(standing.seconds("a", 5, 9, at(20)), 20.0);
-        assert_eq!(standing.seconds("b", 5, 9, at(20)), 0.0);
-        // It moved, though it is as far behind as before.
-        assert_eq!(standing.seconds("a", 6, 9, at(30)), 0.0);
-        assert_eq!(standing.seconds("a", 6, 0, at(40)), 0.0);
-        assert_eq!(standing.seconds("a", 6, 1, at(50)), 0.0);
+    fn a_process_that_starts_waits_for_tables_only_while_they_get_on() {
+        let is_awaited = |tables, position, stands, rebuilds| {
+            missing("sample", &posting(tables, position, stands), 10, rebuilds).is_some()
+        };
+        for tables in [Whose::None, Whose::AnotherVersions] {
+            assert!(is_awaited(tables, 0, 0.0, 0.0) && is_awaited(tables, 10, 0.0, AWAITED_SECONDS_MAX));
+            assert!(!is_awaited(tables, 0, 0.0, STANDS));
+        }
+        assert!(is_awaited(Whose::Own, 9, 0.0, STANDS));
+        assert!(!is_awaited(Whose::Own, 9, LAG_SECONDS_MAX + 1.0, 0.0));
+        assert!(!is_awaited(Whose::Own, 10, 0.0, 0.0));
     }
 }

@@ -79,7 +79,10 @@ struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    claim: Option<String>,
+    claim: Option<&'static str>,
+    /// The context of the claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<String>,
     /// Of a stream that moved: where it is.
@@ -112,6 +115,7 @@ impl Problem {
             field: None,
             permission: None,
             claim: None,
+            context: None,
             allowed: Vec::new(),
             sequence: None,
             instance: None,
@@ -258,9 +262,10 @@ impl From<ExecuteError> for Problem {
         match error {
             ExecuteError::Refused(refusal) => refusal.into(),
             ExecuteError::NotFound { .. } => Self::new(NOT_FOUND, detail),
-            ExecuteError::Claimed { name } => {
+            ExecuteError::Claimed { claim } => {
                 let mut problem = Self::new(CLAIMED, detail);
-                problem.body.claim = Some(name);
+                problem.body.claim = Some(claim.name());
+                problem.body.context = Some(claim.context());
                 problem
             }
             ExecuteError::KeyReused => Self::new(KEY_REUSED, detail).field("Idempotency-Key"),

@@ -9,6 +9,9 @@ use domain::text::{self, Unfit};
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<Part>>("parts");
 
+/// No two parts have the same.
+pub const PART_CODE: domain::Claim = domain::Claim::kept("cloudwatcher", "parts.part_code");
+
 /// Characters of a part's code.
 pub const PART_CODE_CHARS_MAX: usize = 50;
 /// Characters of a part's name.
@@ -55,6 +58,7 @@ impl Entry for Part {
     const ENTERED: &'static str = "PartEntered";
     const AMENDED: &'static str = "PartAmended";
     const STRUCK: &'static str = "PartStruck";
+    const CLAIMS: &'static [domain::Claim] = &[PART_CODE];
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.part_code, PART_CODE_CHARS_MAX).map_err(|unfit| ("part_code", unfit))?;
@@ -64,8 +68,8 @@ impl Entry for Part {
         text::required(&self.unit_of_measure, UNIT_OF_MEASURE_CHARS_MAX).map_err(|unfit| ("unit_of_measure", unfit))
     }
 
-    fn claims(&self) -> Vec<(&'static str, String)> {
-        vec![("parts.part_code", self.part_code.clone())]
+    fn claims(&self) -> Vec<(domain::Claim, String)> {
+        vec![(PART_CODE, self.part_code.clone())]
     }
 }
 

@@ -18,6 +18,9 @@ use domain::{FactRef, Facts};
 pub const AGGREGATE: domain::Aggregate =
     domain::Aggregate::of::<domain::register::Register<PartSupplier>>("part-suppliers");
 
+/// A supplier offers a variant once.
+pub const OFFER: domain::Claim = domain::Claim::kept("cloudwatcher", "part_suppliers.part_id+variant_id+supplier_id");
+
 /// Characters of the supplier's own code for the part.
 pub const SKU_CHARS_MAX: usize = 100;
 /// Days from order to delivery.
@@ -65,6 +68,7 @@ impl Entry for PartSupplier {
     const ENTERED: &'static str = "PartSupplierEntered";
     const AMENDED: &'static str = "PartSupplierAmended";
     const STRUCK: &'static str = "PartSupplierStruck";
+    const CLAIMS: &'static [domain::Claim] = &[OFFER];
     // The table has no column that says "not in use", so a struck offer's row goes.
     const STRUCK_STAYS: bool = false;
 
@@ -128,13 +132,10 @@ impl Entry for PartSupplier {
         }
     }
 
-    fn claims(&self) -> Vec<(&'static str, String)> {
+    fn claims(&self) -> Vec<(domain::Claim, String)> {
         // A missing variant counts as one value, which the table's unique key alone would not do.
         let variant = self.variant_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        vec![(
-            "part_suppliers.part_id+variant_id+supplier_id",
-            format!("{}/{variant}/{}", self.part_id, self.supplier_id),
-        )]
+        vec![(OFFER, format!("{}/{variant}/{}", self.part_id, self.supplier_id))]
     }
 }
 

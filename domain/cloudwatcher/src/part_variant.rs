@@ -16,6 +16,9 @@ use domain::{FactRef, Facts};
 pub const AGGREGATE: domain::Aggregate =
     domain::Aggregate::of::<domain::register::Register<PartVariant>>("part-variants");
 
+/// No two variants of a part have the same code.
+pub const VARIANT_CODE: domain::Claim = domain::Claim::kept("cloudwatcher", "part_variants.part_id+variant_code");
+
 /// Characters of a variant's code.
 pub const VARIANT_CODE_CHARS_MAX: usize = 50;
 /// Characters of a variant's name.
@@ -55,6 +58,7 @@ impl Entry for PartVariant {
     const ENTERED: &'static str = "PartVariantEntered";
     const AMENDED: &'static str = "PartVariantAmended";
     const STRUCK: &'static str = "PartVariantStruck";
+    const CLAIMS: &'static [domain::Claim] = &[VARIANT_CODE];
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.variant_code, VARIANT_CODE_CHARS_MAX).map_err(|unfit| ("variant_code", unfit))?;
@@ -85,11 +89,8 @@ impl Entry for PartVariant {
         }
     }
 
-    fn claims(&self) -> Vec<(&'static str, String)> {
-        vec![(
-            "part_variants.part_id+variant_code",
-            format!("{}/{}", self.part_id, self.variant_code),
-        )]
+    fn claims(&self) -> Vec<(domain::Claim, String)> {
+        vec![(VARIANT_CODE, format!("{}/{}", self.part_id, self.variant_code))]
     }
 }
 

@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use domain::text::{self, Unfit};
-use domain::{Asker, ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
+use domain::{Asker, Claim, ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Role>("roles");
+
+/// No two roles have the same, whatever its case.
+pub const NAME: Claim = Claim::kept("identity", "roles.name");
 
 /// Characters of a role's name.
 pub const NAME_CHARS_MAX: usize = 100;
@@ -196,6 +199,7 @@ impl Refuse for Refusal {
 impl Decider for Role {
     const TYPE: &'static str = "identity.role";
     const CREATES: &'static str = "define";
+    const CLAIMS: &'static [Claim] = &[NAME];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -305,7 +309,7 @@ impl Decider for Role {
     }
 
     fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
-        let claim = |name: &str| ("roles.name", name.to_lowercase());
+        let claim = |name: &str| (NAME, name.to_lowercase());
         let before = match self {
             Role::Defined(now) => vec![claim(&now.name)],
             Role::Undefined | Role::Retired => Vec::new(),

@@ -15,6 +15,11 @@ use domain::{Class, Refuse, Sealed, stored_by_variant};
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<User>("users");
 
+/// No two users have the same, whatever its case.
+pub const EMAIL: domain::Claim = domain::Claim::kept("identity", "users.email");
+/// No two users have the same.
+pub const OAUTH_ID: domain::Claim = domain::Claim::kept("identity", "users.oauth_id");
+
 /// Characters of a user's email address.
 pub const EMAIL_CHARS_MAX: usize = 255;
 /// Characters of a user's name.

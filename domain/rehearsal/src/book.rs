@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::fact::AnyState;
 use domain::{
-    AnyCommand, AnyEvent, Asker, Circumstances, ClaimChange, Contexts, Decider, DecodeError, DomainEvent as _, FactRef,
-    Facts, Metadata, Policy, Reaction, Recorded, SYSTEM, Seen, Sending, Together, Undecided, event,
+    AnyCommand, AnyEvent, Asker, Circumstances, Claim, ClaimChange, Contexts, Decider, DecodeError, DomainEvent as _,
+    FactRef, Facts, Metadata, Policy, Reaction, Recorded, SYSTEM, Seen, Sending, Together, Undecided, event,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub struct Rehearsal {
     events: Vec<Recorded<String>>,
     /// The places in `events` of each stream, by kind and id.
     streams: BTreeMap<(&'static str, Uuid), Vec<usize>>,
-    claims: BTreeMap<(&'static str, String), Uuid>,
+    claims: BTreeMap<(Claim, String), Uuid>,
     /// How many events policies have reacted to.
     followed: usize,
 }
@@ -41,8 +41,8 @@ pub struct Occasion<'a> {
 pub enum Unasked {
     #[error("{0}")]
     Refused(String),
-    #[error("{name} {value} is held by another stream")]
-    Claimed { name: &'static str, value: String },
+    #[error("{claim} {value} is held by another stream")]
+    Claimed { claim: Claim, value: String },
     #[error(transparent)]
     Broken(#[from] DecodeError),
 }
@@ -185,7 +185,7 @@ impl Rehearsal {
         (fact.fold)(&mut until.map(Recorded::stored)).map(Some)
     }
 
-    fn forget(&mut self, (events, claims): (usize, BTreeMap<(&'static str, String), Uuid>)) {
+    fn forget(&mut self, (events, claims): (usize, BTreeMap<(Claim, String), Uuid>)) {
         self.events.truncate(events);
         self.claims = claims;
         for places in self.streams.values_mut() {
@@ -233,6 +233,13 @@ impl Rehearsal {
             Undecided::Foreign(kind) => panic!("{sendings:?}: the state is not that of a {kind}"),
         })?;
         for change in decided.claims {
+            let kind = self.contexts.aggregate(command.aggregate_type());
+            let is_declared = kind.is_none_or(|kind| kind.claims.contains(&change.claim()));
+            assert!(
+                is_declared,
+                "{change:?} is not among the claims of {}",
+                command.aggregate_type()
+            );
             self.claim(*stream, change)?;
         }
         for event in decided.events {
@@ -289,13 +296,13 @@ impl Rehearsal {
 
     fn claim(&mut self, stream: Uuid, change: ClaimChange) -> Result<(), Unasked> {
         match change {
-            ClaimChange::Take { name, value } => match self.claims.insert((name, value.clone()), stream) {
-                Some(holder) if holder != stream => Err(Unasked::Claimed { name, value }),
+            ClaimChange::Take { claim, value } => match self.claims.insert((claim, value.clone()), stream) {
+                Some(holder) if holder != stream => Err(Unasked::Claimed { claim, value }),
                 Some(_) | None => Ok(()),
             },
-            ClaimChange::Release { name, value } => match self.claims.remove(&(name, value.clone())) {
+            ClaimChange::Release { claim, value } => match self.claims.remove(&(claim, value.clone())) {
                 Some(holder) if holder == stream => Ok(()),
-                Some(_) | None => Err(Unasked::Claimed { name, value }),
+                Some(_) | None => Err(Unasked::Claimed { claim, value }),
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
-use domain::{AnyCommand, Asker, Asking, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
+use domain::{AnyCommand, Asker, Asking, Claim, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
 use uuid::Uuid;
 
 use crate::{offering, schemas};
@@ -255,24 +255,28 @@ impl<D: Decider> Then<D> {
             changed.extend(state.claims(self.stream, event));
             state.evolve(event);
         }
+        assert!(
+            changed.iter().all(|change| D::CLAIMS.contains(&change.claim())),
+            "{changed:?}: declare it"
+        );
         assert_eq!(changed, changes.into_iter().collect::<Vec<_>>());
     }
 }
 
 /// That a value is taken.
 #[must_use]
-pub fn takes(name: &'static str, value: impl Into<String>) -> ClaimChange {
+pub fn takes(claim: Claim, value: impl Into<String>) -> ClaimChange {
     ClaimChange::Take {
-        name,
+        claim,
         value: value.into(),
     }
 }
 
 /// That a value is given back.
 #[must_use]
-pub fn releases(name: &'static str, value: impl Into<String>) -> ClaimChange {
+pub fn releases(claim: Claim, value: impl Into<String>) -> ClaimChange {
     ClaimChange::Release {
-        name,
+        claim,
         value: value.into(),
     }
 }

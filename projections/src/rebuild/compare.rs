@@ -73,6 +73,7 @@ pub(super) async fn compare(
             key,
         };
         compare_table(&mut snapshot, connection, &sides, with_live, &mut compared).await?;
+        work.told(Phase::Comparing, poster.generation.position, poster.generation.position);
     }
     execute(connection, "set enable_seqscan = off").await?;
     snapshot.rollback().await?;

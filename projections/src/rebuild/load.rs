@@ -81,8 +81,9 @@ async fn load_fast(
     let started = Instant::now();
     let position = poster.generation.position;
     work.told(Phase::Indexing, position, position);
-    index(work, &poster.generation.schema, appended).await?;
-    analyze(work, &poster.generation.schema).await?;
+    let schema = &poster.generation.schema;
+    index(work, schema, appended, position).await?;
+    analyze(work, schema, position).await?;
     Ok((
         poster,
         Loaded {
@@ -127,7 +128,7 @@ async fn load_with_care(
         post_until(work, connection, &mut poster, target, Phase::Loading).await?;
     }
     park::unpark_all(connection, work.tail, &poster, None, kept).await?;
-    analyze(work, &poster.generation.schema).await?;
+    analyze(work, &poster.generation.schema, poster.generation.position).await?;
     let generation = poster.generation.clone();
     let poster = Poster::open(connection, work.context, generation).await?;
     Ok((
@@ -249,16 +250,17 @@ async fn without_keys(work: &Work<'_>, connection: &mut PgConnection, schema: &s
 }
 
 /// Keys, unique constraints and indexes on several connections at once; then foreign keys.
-async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>) -> Result<(), PostError> {
+async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>, position: i64) -> Result<(), PostError> {
     let statements = generation::finishing(work.context);
     let (foreign_keys, others): (Vec<_>, Vec<_>) = statements
         .into_iter()
         .partition(|statement| statement.contains("foreign key"));
-    let mut connections = execute_all(work, schema, keys.into_iter().chain(others)).await?;
+    let mut connections = execute_all(work, schema, keys.into_iter().chain(others), position).await?;
     // One after the other, because each locks two tables.
     if let Some(connection) = connections.first_mut() {
         for statement in foreign_keys {
             execute(connection, &statement).await?;
+            work.told(Phase::Indexing, position, position);
         }
     }
     Ok(())
@@ -269,6 +271,7 @@ async fn execute_all(
     work: &Work<'_>,
     schema: &str,
     statements: impl Iterator<Item = String>,
+    position: i64,
 ) -> Result<Vec<PgConnection>, PostError> {
     let queue = std::sync::Mutex::new(statements);
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
@@ -276,6 +279,7 @@ async fn execute_all(
         let mut connection = indexing_connection(work, schema).await?;
         while let Some(statement) = next() {
             execute(&mut connection, &statement).await?;
+            work.told(Phase::Indexing, position, position);
         }
         Ok(connection)
     };
@@ -290,7 +294,7 @@ async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnecti
     Ok(connection)
 }
 
-async fn analyze(work: &Work<'_>, schema: &str) -> Result<(), PostError> {
+async fn analyze(work: &Work<'_>, schema: &str, position: i64) -> Result<(), PostError> {
     // The audit table first: it takes longest.
     let audit = work.context.audit.map(|audit| audit.table().name);
     let tables = work.context.tables.iter().map(|projection| projection.table().name);
@@ -299,5 +303,5 @@ async fn analyze(work: &Work<'_>, schema: &str) -> Result<(), PostError> {
         .chain(tables)
         .chain([sql::CHANGES])
         .map(|table| format!("analyze {}", sql::name(schema, table)));
-    execute_all(work, schema, statements).await.map(|_| ())
+    execute_all(work, schema, statements, position).await.map(|_| ())
 }

@@ -6,18 +6,21 @@ use super::begin::begun;
 use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
 use super::edit::{brought_in, edit, edited};
 use super::submit::{hand_in_reads, handed_in, placeable, verdict};
-use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Receipts, Refusal, Submitted};
+use super::{
+    Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, REQUEST_ID, Receipts, Refusal, Submitted,
+};
 use crate::OrderStatus;
 use crate::approval::{Approval, Verdict};
 use crate::location::Location;
 use crate::request::DeviceRequest;
 use domain::register::Register;
-use domain::{Asker, Asking, ClaimChange, Decider, FactRef, Request};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request};
 use identity::department::Department;
 
 impl Decider for Order {
     const TYPE: &'static str = "cloudwatcher.order";
     const CREATES: &'static str = "draft";
+    const CLAIMS: &'static [Claim] = &[REQUEST_ID];
     const SCOPED: bool = true;
     type Command = Command;
     type Event = Event;
@@ -254,7 +257,7 @@ impl Decider for Order {
     }
 
     fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
-        let claim = |request_id: &Uuid| ("orders.request_id", request_id.to_string());
+        let claim = |request_id: &Uuid| (REQUEST_ID, request_id.to_string());
         match event {
             Event::OrderDrafted { request_id, .. } => {
                 ClaimChange::between(Vec::new(), request_id.iter().map(claim).collect())

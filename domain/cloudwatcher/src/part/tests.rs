@@ -19,7 +19,7 @@ fn a_part_takes_its_code() {
     given::<Parts>([])
         .when(Command::Enter(part("F-1")))
         .then([Change::Entered(part("F-1"))])
-        .claims([takes("parts.part_code", "F-1")]);
+        .claims([takes(PART_CODE, "F-1")]);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn another_code_gives_the_old_one_back() {
     given::<Parts>([Change::Entered(part("F-1"))])
         .when(Command::Amend(part("F-2")))
         .then([Change::Amended(part("F-2"))])
-        .claims([releases("parts.part_code", "F-1"), takes("parts.part_code", "F-2")]);
+        .claims([releases(PART_CODE, "F-1"), takes(PART_CODE, "F-2")]);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_struck_part_keeps_its_code_because_its_row_stays() {
     given::<Parts>(struck)
         .when(Command::Enter(part("F-2")))
         .then([Change::Entered(part("F-2"))])
-        .claims([releases("parts.part_code", "F-1"), takes("parts.part_code", "F-2")]);
+        .claims([releases(PART_CODE, "F-1"), takes(PART_CODE, "F-2")]);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use serde_json::json;
 const PART: Uuid = Uuid::from_u128(0x1);
 const VARIANT: Uuid = Uuid::from_u128(0x2);
 const SUPPLIER: Uuid = Uuid::from_u128(0x3);
-const CLAIM: &str = "part_suppliers.part_id+variant_id+supplier_id";
 
 type Offers = Register<PartSupplier>;
 
@@ -48,7 +47,7 @@ fn a_supplier_has_one_offer_for_a_part_and_variant() {
         .with_facts(known())
         .when(Command::Enter(offer()))
         .then([Change::Entered(offer())])
-        .claims([takes(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
+        .claims([takes(OFFER, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
 }
 
 #[test]
@@ -62,8 +61,8 @@ fn a_missing_variant_counts_as_one_value() {
         .when(Command::Amend(plain.clone()))
         .then([Change::Amended(plain)])
         .claims([
-            releases(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}")),
-            takes(CLAIM, format!("{PART}/-/{SUPPLIER}")),
+            releases(OFFER, format!("{PART}/{VARIANT}/{SUPPLIER}")),
+            takes(OFFER, format!("{PART}/-/{SUPPLIER}")),
         ]);
 }
 
@@ -72,12 +71,12 @@ fn a_struck_offer_makes_room_because_its_row_goes() {
     given::<Offers>([Change::Entered(offer())])
         .when(Command::Strike {})
         .then([Change::Struck {}])
-        .claims([releases(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
+        .claims([releases(OFFER, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
     given::<Offers>([Change::Entered(offer()), Change::Struck {}])
         .with_facts(known())
         .when(Command::Enter(offer()))
         .then([Change::Entered(offer())])
-        .claims([takes(CLAIM, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
+        .claims([takes(OFFER, format!("{PART}/{VARIANT}/{SUPPLIER}"))]);
 }
 
 #[test]

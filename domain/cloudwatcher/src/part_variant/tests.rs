@@ -32,7 +32,7 @@ fn a_variant_takes_its_code_within_its_part() {
         .with_facts(known())
         .when(Command::Enter(variant()))
         .then([Change::Entered(variant())])
-        .claims([takes("part_variants.part_id+variant_code", format!("{PART}/RED"))]);
+        .claims([takes(VARIANT_CODE, format!("{PART}/RED"))]);
 }
 
 #[test]

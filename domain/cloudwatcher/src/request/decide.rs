@@ -6,11 +6,13 @@ use super::check::check;
 use super::progress::Rows;
 use super::receive::Repeatable;
 use super::{Command, DeviceRequest, Event, Progress, Received, Refusal};
-use domain::{Asker, Asking, ClaimChange, Decider, FactRef, Request, SYSTEM};
+use crate::order;
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, SYSTEM};
 
 impl Decider for DeviceRequest {
     const TYPE: &'static str = "cloudwatcher.request";
     const CREATES: &'static str = "receive";
+    const CLAIMS: &'static [Claim] = &[order::REQUEST_ID];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -134,7 +136,7 @@ impl Decider for DeviceRequest {
     fn claims(&self, stream: Uuid, event: &Event) -> Vec<ClaimChange> {
         match event {
             Event::RequestArchived { .. } => vec![ClaimChange::Take {
-                name: "orders.request_id",
+                claim: order::REQUEST_ID,
                 value: stream.to_string(),
             }],
             Event::RequestReceived { .. }

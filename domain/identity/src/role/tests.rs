@@ -46,7 +46,7 @@ fn a_role_is_defined_with_an_id_for_every_grant_and_takes_its_name() {
     given::<Role>([])
         .when(define(&["audit.read", "cloudwatcher.*"]))
         .then([defined(&["audit.read", "cloudwatcher.*"])])
-        .claims([takes("roles.name", "buyer")]);
+        .claims([takes(NAME, "buyer")]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_new_name_gives_the_old_one_back_and_the_same_description_changes_nothing() 
             name: "Chief buyer".to_owned(),
             description: None,
         }])
-        .claims([releases("roles.name", "buyer"), takes("roles.name", "chief buyer")]);
+        .claims([releases(NAME, "buyer"), takes(NAME, "chief buyer")]);
     given::<Role>([defined(&[])]).when(describe("Buyer")).then([]);
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{
-    Command, DEPARTMENTS_MAX, EMAIL_CHARS_MAX, Event, NAME_CHARS_MAX, OAUTH_ID_CHARS_MAX, OAUTH_PROVIDER_CHARS_MAX,
-    Person, ROLES_MAX, Refusal, User,
+    Command, DEPARTMENTS_MAX, EMAIL, EMAIL_CHARS_MAX, Event, NAME_CHARS_MAX, OAUTH_ID, OAUTH_ID_CHARS_MAX,
+    OAUTH_PROVIDER_CHARS_MAX, Person, ROLES_MAX, Refusal, User,
 };
 use crate::department::Department;
 use crate::role::Role;
 use domain::register::Register;
 use domain::text::{self, Unfit};
-use domain::{Asker, Asking, ClaimChange, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, Sealed};
 
 /// The host of the addresses that the read tables show for erased users (RFC 2606 reserves it).
 const RESERVED_HOST: &str = "invalid";
@@ -20,6 +20,7 @@ const RESERVED_HOST: &str = "invalid";
 impl Decider for User {
     const TYPE: &'static str = "identity.user";
     const CREATES: &'static str = "register";
+    const CLAIMS: &'static [Claim] = &[EMAIL, OAUTH_ID];
     const MOVED: &'static [(&'static str, &'static str)] =
         &[("sign-in", "POST /v1/identity/sign-ins/{user_id}/record")];
     type Command = Command;
@@ -211,10 +212,10 @@ fn register(
     })
 }
 
-fn claims(email: &Sealed<String>, oauth_id: Option<&Sealed<String>>) -> Vec<(&'static str, String)> {
-    let email = email.open().map(|email| ("users.email", email.to_lowercase()));
+fn claims(email: &Sealed<String>, oauth_id: Option<&Sealed<String>>) -> Vec<(Claim, String)> {
+    let email = email.open().map(|email| (EMAIL, email.to_lowercase()));
     // The provider is no part of the claim: the column `oauth_id` is unique by itself.
-    let oauth_id = oauth_id.and_then(Sealed::open).map(|id| ("users.oauth_id", id.clone()));
+    let oauth_id = oauth_id.and_then(Sealed::open).map(|id| (OAUTH_ID, id.clone()));
     email.into_iter().chain(oauth_id).collect()
 }
 

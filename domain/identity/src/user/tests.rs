@@ -83,7 +83,7 @@ fn a_registered_user_takes_their_email_in_lower_case_and_their_provider_id() {
             oauth_id: Some("42".to_owned()),
         })
         .then([registered()])
-        .claims([takes("users.email", "ada@example.com"), takes("users.oauth_id", "42")]);
+        .claims([takes(EMAIL, "ada@example.com"), takes(OAUTH_ID, "42")]);
 }
 
 #[test]
@@ -196,10 +196,7 @@ fn a_new_email_gives_the_old_one_back() {
         .then([Event::UserEmailChanged {
             email: open("ada@lovelace.org"),
         }])
-        .claims([
-            releases("users.email", "ada@example.com"),
-            takes("users.email", "ada@lovelace.org"),
-        ]);
+        .claims([releases(EMAIL, "ada@example.com"), takes(EMAIL, "ada@lovelace.org")]);
 }
 
 #[test]
@@ -350,10 +347,7 @@ fn erasing_ends_every_assignment_frees_the_claims_and_destroys_the_persons_key()
     given::<User>([registered(), assigned(), joined()])
         .when(Command::Erase {})
         .then([event])
-        .claims([
-            releases("users.email", "ada@example.com"),
-            releases("users.oauth_id", "42"),
-        ]);
+        .claims([releases(EMAIL, "ada@example.com"), releases(OAUTH_ID, "42")]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use domain::register::{Entry, Register};
 use domain::text::Unfit;
-use domain::{Aggregate, Asker, Class, Context, Contexts, Decider, Refuse, Request, stored_by_variant};
+use domain::{Aggregate, Asker, Claim, Class, Context, Contexts, Decider, Refuse, Request, stored_by_variant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -41,6 +41,9 @@ impl Entry for Motto {
     }
 }
 
+/// No two tools have the same.
+const MARK: Claim = Claim::new("test.tools.mark");
+
 /// Told apart by its mark.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Tool {
@@ -53,13 +56,14 @@ impl Entry for Tool {
     const ENTERED: &'static str = "ToolEntered";
     const AMENDED: &'static str = "ToolAmended";
     const STRUCK: &'static str = "ToolStruck";
+    const CLAIMS: &'static [Claim] = &[MARK];
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         Ok(())
     }
 
-    fn claims(&self) -> Vec<(&'static str, String)> {
-        vec![("tools.mark", self.mark.clone())]
+    fn claims(&self) -> Vec<(Claim, String)> {
+        vec![(MARK, self.mark.clone())]
     }
 }
 

@@ -43,7 +43,7 @@ fn an_archived_request_names_every_row_that_it_leaves_and_no_order_may_answer_it
         .by(SYSTEM)
         .when(archive())
         .then([archived()])
-        .claims([takes("orders.request_id", STREAM.to_string())]);
+        .claims([takes(crate::order::REQUEST_ID, STREAM.to_string())]);
 }
 
 #[test]

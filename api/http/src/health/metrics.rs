@@ -1,0 +1,92 @@
+//! `/metrics`: what this process has measured, in Prometheus' text form.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::crew::{PROJECTOR, RELAY};
+use crate::problem::{self, Problem};
+
+/// How often what was measured is folded into the histograms, in seconds.
+const UPKEEP_SECONDS: u64 = 5;
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Buckets of everything that is measured in seconds.
+const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// Buckets of the commands in one append.
+const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// Makes the process's metrics collectable. All services of one process share them.
+pub fn record_metrics() {
+    RECORDER.get_or_init(|| {
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), &COMMANDS))
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|error| tracing::warn!(error = %error, "there will be no metrics"))
+            .ok()
+    });
+}
+
+/// Folds what was measured into the histograms now and then, until `stop`: without it, measurements
+/// would pile up for as long as nobody collects them.
+pub async fn keep_up(stop: CancellationToken) {
+    let Some(recorder) = RECORDER.get().and_then(Option::as_ref) else {
+        return;
+    };
+    let every = Duration::from_secs(UPKEEP_SECONDS);
+    while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
+        recorder.run_upkeep();
+    }
+}
+
+/// The metrics in Prometheus' text form.
+///
+/// # Errors
+/// 503 when there are none.
+pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let recorder = RECORDER.get().and_then(Option::as_ref);
+    let recorder = recorder.ok_or_else(|| Problem::new(problem::UNAVAILABLE, "this process has no metrics"))?;
+    metrics::gauge!("daybook_book_position").set(*app.end.borrow() as f64);
+    let end = *app.end.borrow();
+    for (name, status) in &app.workers.statuses {
+        let status = *status.borrow();
+        let (kind, of) = name.split_once(' ').unwrap_or((name, ""));
+        let is_at_work = status.position > 0 && (status.leading || status.failures > 0);
+        let behind = if is_at_work { (end - status.position).max(0) } else { 0 };
+        match kind {
+            PROJECTOR => metrics::gauge!("daybook_projector_lag", "context" => of.to_owned()).set(behind as f64),
+            "policy" => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),
+            RELAY => metrics::gauge!("daybook_relay_lag").set(behind as f64),
+            _ => {}
+        }
+        metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
+    }
+    for context in app.contexts.iter() {
+        (context.measure)(&app);
+    }
+    metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
+    for (pool, name) in [
+        (&app.pools.writer, "writer"),
+        (&app.pools.projector, "projector"),
+        (&app.pools.reader, "reader"),
+    ] {
+        metrics::gauge!("daybook_pool_connections", "pool" => name).set(f64::from(pool.size()));
+        metrics::gauge!("daybook_pool_idle", "pool" => name).set(pool.num_idle() as f64);
+    }
+    recorder.run_upkeep();
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        recorder.render(),
+    )
+        .into_response())
+}
