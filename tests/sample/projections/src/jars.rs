@@ -24,7 +24,7 @@ row! {
         labelled_at: DateTime<Utc>,
     }
     generated {}
-    find { id, label }
+    find { id, label, labelled_by }
     scope { Scope::Tenant }
     masked {}
 }
