@@ -13,7 +13,14 @@ const ID_DIGITS: usize = 16;
 const NUMBER_DIGITS: usize = 3;
 /// Crates that the decisions of a context, and their engine, do without: no input, no output, no clock.
 const OUTSIDE: [&str; 8] = [
-    "async-nats", "axum", "book", "hyper", "postgres-es", "reqwest", "sqlx", "tokio",
+    "async-nats",
+    "axum",
+    "book",
+    "hyper",
+    "postgres-es",
+    "reqwest",
+    "sqlx",
+    "tokio",
 ];
 /// The prelude, which all may read.
 const PRELUDE: &str = "identity";
@@ -61,8 +68,11 @@ impl Member {
     }
 
     /// The folder as it would be in the house.
-    fn place(&self) -> &str {
-        self.folder.strip_prefix(SAMPLE).unwrap_or(&self.folder)
+    fn place(&self) -> String {
+        match self.folder.strip_prefix(SAMPLE) {
+            Some(floor) => format!("{floor}/{}", sample::CONTEXT.name),
+            None => self.folder.clone(),
+        }
     }
 
     /// The floor that it is on: what lies above may know what lies below.
@@ -73,9 +83,10 @@ impl Member {
     }
 
     /// The context that it belongs to, the prelude too; the engines belong to none.
-    fn context(&self) -> Option<&str> {
-        let (_, name) = self.place().rsplit_once('/')?;
-        (name == PRELUDE || contexts().contains(name)).then_some(name)
+    fn context(&self) -> Option<&'static str> {
+        let place = self.place();
+        let (_, folder) = place.rsplit_once('/')?;
+        contexts().into_iter().chain([PRELUDE]).find(|name| *name == folder)
     }
 
     /// Whether it may name contexts although it is of none: the program, which lists them, and the tests.
@@ -149,7 +160,11 @@ fn named(text: &str, contexts: &BTreeSet<&'static str>) -> BTreeSet<String> {
         }
         // Within a longer word, of a type say, when no English word has it.
         let within = contexts.iter().filter(|name| name.len() > 6 && !ENGLISH.contains(name));
-        found.extend(within.filter(|name| word.contains(**name)).map(|name| (*name).to_owned()));
+        found.extend(
+            within
+                .filter(|name| word.contains(**name))
+                .map(|name| (*name).to_owned()),
+        );
     }
     found
 }
@@ -159,7 +174,9 @@ fn named(text: &str, contexts: &BTreeSet<&'static str>) -> BTreeSet<String> {
 fn stands_as_name(before: &str, after: &str) -> bool {
     let opens = before.ends_with(['"', '\'', '`', '/']);
     let closes = after.is_empty() || after.starts_with(['"', '\'', '`', '/']);
-    let qualifies = after.strip_prefix('.').is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_lowercase()));
+    let qualifies = after
+        .strip_prefix('.')
+        .is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_lowercase()));
     let is_crate = ["::", "_tables", "-tables", "_http", "-http"];
     let in_sql = ["from", "join", "into", "update", "table", "references", "schema"];
     let follows = before.trim_end().rsplit(' ').next().unwrap_or_default();
@@ -175,6 +192,7 @@ fn the_engines_name_no_context() {
     let contexts = contexts();
     let files = engines();
     assert!(files.len() > 150, "{files:?}");
+    let mut all = Vec::new();
     for path in files {
         let name = path.strip_prefix(root()).unwrap().display().to_string();
         let bytes = fs::read(&path).unwrap();
@@ -182,10 +200,11 @@ fn the_engines_name_no_context() {
         for (number, line) in (1..).zip(format!("{name}\n{text}").lines()) {
             let found = named(line, &contexts);
             // What the context of tests is called is what samples are called, and the engines' own tests have some.
-            let found: Vec<_> = found.iter().filter(|name| *name != sample::CONTEXT.name).collect();
-            assert!(found.is_empty(), "{name}:{}: {found:?}: {line}", number - 1);
+            let found = found.into_iter().filter(|name| name != sample::CONTEXT.name);
+            all.extend(found.map(|context| format!("{name}:{}: {context}: {line}", number - 1)));
         }
     }
+    assert!(all.is_empty(), "{}", all.join("\n"));
 }
 
 #[test]
@@ -244,15 +263,25 @@ fn no_context_knows_another_and_arrows_never_run_back() {
         }
         if member.floor() == 0 {
             let outside = member.needs.iter().filter(|(need, _)| OUTSIDE.contains(&&**need));
-            assert_eq!(outside.count(), 0, "{name} decides, and has to do with nothing outside: {:?}", member.needs);
+            assert_eq!(
+                outside.count(),
+                0,
+                "{name} decides, and has to do with nothing outside: {:?}",
+                member.needs
+            );
         }
         if member.floor() < 3 {
-            let http = member.needs.iter().any(|(need, _)| ["axum", "hyper"].contains(&&**need));
+            let http = member
+                .needs
+                .iter()
+                .any(|(need, _)| ["axum", "hyper"].contains(&&**need));
             assert!(!http, "{name} lies below HTTP");
         }
     }
     // The list is read, and not an empty one.
-    let of_samples = members.values().filter(|member| member.context() == Some(sample::CONTEXT.name));
+    let of_samples = members
+        .values()
+        .filter(|member| member.context() == Some(sample::CONTEXT.name));
     assert_eq!(of_samples.count(), 2);
     assert!(members["daybook-http"].is_engine() && members["book"].is_engine());
     assert_eq!(members["cloudwatcher-http"].context(), Some("cloudwatcher"));

@@ -62,7 +62,11 @@ impl Ledger {
     pub async fn over(database: Database, nats_url: &str) -> Self {
         let pools = Pools::connect(&database.options).await.expect("the database answers");
         let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
-        let book = Book::new(pools.writer.clone(), master.clone(), database.contexts.decisions().clone());
+        let book = Book::new(
+            pools.writer.clone(),
+            master.clone(),
+            database.contexts.decisions().clone(),
+        );
         let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
         let mut config = BusConfig::new(nats_url, &database.name, &database.name);
         config.stream_bytes_max = STREAM_BYTES_MAX;

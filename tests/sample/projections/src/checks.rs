@@ -11,10 +11,7 @@ fn tables_come_before_loading_and_everything_else_after() {
 
 #[test]
 fn a_context_reads_every_kind_of_stream_that_a_table_of_it_posts() {
-    assert_eq!(
-        check::reads(&CONTEXT, sample::CONTEXT.aggregates),
-        Vec::<String>::new()
-    );
+    assert_eq!(check::reads(&CONTEXT, sample::CONTEXT.aggregates), Vec::<String>::new());
 }
 
 #[test]
