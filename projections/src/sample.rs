@@ -1,6 +1,6 @@
 //! A context for the engine's own tests: folders, and the papers in them.
 
-use domain::register::{Change, Kind, Register};
+use domain::register::{Change, Entry, Register};
 use domain::text::Unfit;
 use domain::{Aggregate, AnyEvent};
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ pub(crate) struct Folder {
     pub name: String,
 }
 
-impl Kind for Folder {
+impl Entry for Folder {
     const TYPE: &'static str = "sample.folder";
     const NOUN: &'static str = "folder";
     const ENTERED: &'static str = "FolderEntered";
@@ -37,7 +37,7 @@ pub(crate) struct Paper {
     pub title: String,
 }
 
-impl Kind for Paper {
+impl Entry for Paper {
     const TYPE: &'static str = "sample.paper";
     const NOUN: &'static str = "paper";
     const ENTERED: &'static str = "PaperEntered";

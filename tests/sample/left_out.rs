@@ -104,6 +104,12 @@ async fn what_a_context_left_behind_is_for_those_alone_who_see_everything_and_is
         with.admin.at(&url).get(&one).await.ok()["payload"],
         json!({"label": "Nuts"})
     );
+    let ready = async || {
+        let reply = with.admin.at(&url).get("/health/ready").await;
+        (reply.status == 200).then_some(reply.text)
+    };
+    let ready = until("the program without to be ready", WAIT, ready).await.0;
+    assert!(!ready.contains("sample"), "{ready}");
     let person = json!({"name": "Grace", "email": "grace@example.com"});
     let registered = with.admin.at(&url).post("/v1/identity/users", &person).await;
     assert_eq!(registered.status, 200, "{}", registered.text);
