@@ -13,6 +13,7 @@ mod devices;
 mod orders_stock;
 mod plans;
 mod queries;
+mod rehearsed;
 mod roles;
 mod scopes;
 mod stock;

@@ -145,17 +145,17 @@ fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'stati
 /// Whether there is such a command, and whether the principal may send it to anything.
 fn permitted(contexts: &Contexts, aggregate: &Aggregate, command: &str, by: &Principal) -> Result<(), Problem> {
     let known = contexts.commands(aggregate);
-    if !known.iter().any(|(name, _)| name == command) {
+    if !known.iter().any(|name| name == command) {
         let mut detail = format!("{} has no command {command}", aggregate.aggregate_type);
         if let Some((_, instead)) = aggregate.moved.iter().find(|(name, _)| *name == command) {
             let _ = write!(detail, " any more; send {instead} instead");
         }
-        return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
+        return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known));
     }
     by.require(&permission(aggregate, command))
 }
 
 /// The permission that a command needs.
-fn permission(aggregate: &Aggregate, command: &str) -> String {
+pub(crate) fn permission(aggregate: &Aggregate, command: &str) -> String {
     format!("{}.{command}", aggregate.aggregate_type)
 }

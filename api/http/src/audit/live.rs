@@ -46,7 +46,7 @@ struct Live {
     position: i64,
     /// Everything up to here was sent.
     sent: i64,
-    /// What is to be sent next, with the positions up to which the log is sent then.
+    /// The events to send next, with the positions up to which the log is sent then.
     ready: VecDeque<(i64, Event)>,
     /// When the log was read last.
     read_at: Instant,

@@ -37,7 +37,7 @@ macro_rules! select_matching {
     };
 }
 
-/// What is looked for; `None` is whatever.
+/// The events that are looked for; `None` is any.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub tenant: Uuid,
@@ -59,12 +59,12 @@ pub struct Range {
     pub upto: i64,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Found {
     /// In the order of the search.
     pub events: Vec<Recorded<String>>,
-    /// What is left to look at; `None` when nothing is.
+    /// The positions that are left to look at; `None` when none are.
     pub rest: Option<Range>,
 }
 
@@ -207,7 +207,7 @@ impl Visible {
     /// their reach.
     ///
     /// # Errors
-    /// What the book fails with.
+    /// The failure of the book.
     pub async fn shows(&mut self, app: &App, by: &Principal, recorded: &Recorded<String>) -> Result<bool, Problem> {
         if recorded.tenant_id != by.tenant {
             return Ok(false);
