@@ -53,16 +53,14 @@ impl Member {
         for line in manifest.lines() {
             let word = line.split(['.', ' ', '=']).next().unwrap_or_default();
             match section {
+                _ if line.starts_with('[') => section = line.trim(),
+                _ if word.is_empty() || word == "#" => {}
                 "[package]" if word == "name" => line.split('"').nth(1).unwrap().clone_into(&mut name),
-                "[dependencies]" | "[build-dependencies]" if !word.is_empty() => needs.push((word.to_owned(), false)),
-                "[dev-dependencies]" if !word.is_empty() => needs.push((word.to_owned(), true)),
+                "[dependencies]" | "[build-dependencies]" => needs.push((word.to_owned(), false)),
+                "[dev-dependencies]" => needs.push((word.to_owned(), true)),
                 _ => {}
             }
-            if line.starts_with('[') {
-                section = line.trim();
-            }
         }
-        needs.retain(|(need, _)| !need.starts_with('['));
         let folder = folder.to_owned();
         (name, Self { folder, needs })
     }
@@ -180,8 +178,7 @@ fn stands_as_name(before: &str, after: &str) -> bool {
     let is_crate = ["::", "_tables", "-tables", "_http", "-http"];
     let in_sql = ["from", "join", "into", "update", "table", "references", "schema"];
     let follows = before.trim_end().rsplit(' ').next().unwrap_or_default();
-    (opens && closes)
-        || (opens && qualifies)
+    (opens && (closes || qualifies))
         || (in_sql.contains(&follows) && qualifies)
         || before.ends_with("context ")
         || is_crate.iter().any(|rest| after.starts_with(rest))
