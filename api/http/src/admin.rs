@@ -49,8 +49,8 @@ pub async fn start(
     tokio::spawn(async move {
         let rebuilding = running.clone();
         let outcome = tokio::spawn(async move {
-            let told = |progress| rebuilding.rebuilds.progress(context, progress);
-            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail, context, false, &told).await
+            let progressed = |progress| rebuilding.rebuilds.progress(context, progress);
+            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail, context, false, &progressed).await
         });
         let outcome = outcome.await.map_err(|error| format!("it ended in a defect: {error}"));
         let error = match &outcome {

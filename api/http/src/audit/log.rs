@@ -43,9 +43,9 @@ pub struct Wanted {
     pub tenant: Uuid,
     /// The first word of an aggregate type.
     pub context: Option<String>,
-    /// `order`.
+    /// The last word of an aggregate type: `user`.
     pub aggregate: Option<String>,
-    /// `OrderDrafted`.
+    /// The name of an event: `UserRegistered`.
     pub event_type: Option<String>,
     pub stream: Option<Uuid>,
     pub actor: Option<Uuid>,

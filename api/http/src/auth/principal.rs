@@ -100,7 +100,7 @@ impl Principals {
         }
     }
 
-    /// Takes note of what a command of this process has changed: whoever that touches is read anew, and nobody else.
+    /// Takes note of what a command of this process has changed: people whom that touches are read anew, and nobody else.
     pub fn changed(&self, streams: &[StreamAnswer]) {
         const TOUCH: [&str; 3] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE];
         for changed in streams {

@@ -29,8 +29,8 @@ pub(super) enum Reach {
     Free,
     /// It does not belong to any department yet, at this sequence: most likely it has no events.
     Homeless { sequence: i64 },
-    /// It is not within their departments, but the decision itself knows who is entitled: an approver's
-    /// delegate, for one.
+    /// It is not within their departments, but the decision itself knows who is entitled: somebody who
+    /// stands in for another, for one.
     Beyond,
 }
 
@@ -119,7 +119,7 @@ impl Sent<'_> {
     pub fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
         let keyed = |key: &String| Uuid::new_v5(&by.tenant, &[by.user.as_bytes(), key.as_bytes()].concat());
         let command_id = self.headers.key.as_ref().map_or_else(Uuid::now_v7, keyed);
-        // The reason is not part of it: whoever repeats a command may word it anew.
+        // The reason is not part of it: who repeats a command may word it anew.
         let canonical = canonical::text(&json!([
             self.aggregate.aggregate_type,
             self.addressed,

@@ -1,4 +1,4 @@
-//! The document in lines, for whoever reads what a change does to the API.
+//! The document in lines, for a reader of what a change does to the API.
 
 use serde_json::Value;
 

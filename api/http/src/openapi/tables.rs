@@ -134,7 +134,7 @@ fn list(table: &'static Table) -> Value {
     })
 }
 
-/// The parameters of whatever is answered in pages.
+/// The parameters of operations that answer in pages.
 pub fn of_a_page() -> [Value; 5] {
     [
         in_query(

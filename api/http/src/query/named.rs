@@ -56,7 +56,7 @@ pub struct Parameter {
 /// A cell that a row has besides the columns of its table.
 #[derive(Debug)]
 pub enum Beside {
-    /// A column of another table, whose mask holds and which is null to whoever may not read that table; `of` is that table in the SQL.
+    /// A column of another table, whose mask holds and which is null to those who may not read that table; `of` is that table in the SQL.
     Column {
         name: &'static str,
         of: &'static str,
@@ -201,7 +201,7 @@ pub async fn list(
         };
         values.push(parameter.parse(text));
     }
-    // Whoever may not ask is told so first, whatever else is wrong.
+    // Somebody who may not ask hears so first, whatever else is wrong.
     let known: Vec<_> = values.iter().map(|value| value.clone().ok().flatten()).collect();
     query.permit(&by, &known)?;
     let limit = parameters

@@ -105,18 +105,18 @@ pub async fn history(
     let row = meant(context, table, by.tenant, &text);
     let read = || async move {
         let _turn = app.log_read().await?;
-        let told = history::page(&app.pools, &app.tail, row, page.after, page.limit).await?;
-        let posted = told.posted;
-        Ok((told, posted))
+        let page = history::page(&app.pools, &app.tail, row, page.after, page.limit).await?;
+        let posted = page.posted;
+        Ok((page, posted))
     };
-    let (mut told, posted) = read::posted(app, context, posted, read).await?;
+    let (mut history, posted) = read::posted(app, context, posted, read).await?;
     let unmasked = reader.unmasked;
-    if !told.exists || !is_in_sight(app, by, source, reader, key).await? {
+    if !history.exists || !is_in_sight(app, by, source, reader, key).await? {
         return Err(no_row(source, &text));
     }
     if !unmasked {
         let masked = |column: &str| table.masked.contains(&column);
-        for cell in told
+        for cell in history
             .changes
             .iter_mut()
             .flat_map(|change| &mut change.columns)
@@ -125,7 +125,7 @@ pub async fn history(
             (cell.1.old, cell.1.new) = (Value::Null, Value::Null);
         }
     }
-    let json = json!({ "changes": told.changes, "next": told.next });
+    let json = json!({ "changes": history.changes, "next": history.next });
     Ok(answer(json.to_string(), posted))
 }
 

@@ -81,7 +81,7 @@ where
         };
         async {
             let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
-            let read = read.map_err(told)?;
+            let read = read.map_err(problem)?;
             let posted = read.posted;
             Ok((read, posted))
         }
@@ -176,7 +176,7 @@ fn weight(row: &PgRow) -> usize {
     cells.map(|cell| cell.as_bytes().map_or(0, <[u8]>::len)).sum()
 }
 
-fn told(error: sqlx::Error) -> Problem {
+fn problem(error: sqlx::Error) -> Problem {
     match code(&error).as_deref() {
         Some("57014") => Problem::new(
             problem::OVERLOADED,
