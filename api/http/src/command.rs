@@ -133,10 +133,12 @@ pub async fn create(
 
 fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'static Aggregate, Problem> {
     contexts.by_url(context, plural).ok_or_else(|| {
-        let kinds = contexts.decisions().aggregates();
-        let known = kinds.filter(|aggregate| aggregate.context() == context);
+        let Some(known) = contexts.decisions().iter().find(|known| known.name == context) else {
+            let names = contexts.decisions().iter().map(|known| known.name);
+            return Problem::not_found(format!("context {context:?} that takes commands")).allowed(names);
+        };
         Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
-            .allowed(known.map(|aggregate| aggregate.plural))
+            .allowed(known.aggregates.iter().map(|aggregate| aggregate.plural))
     })
 }
 

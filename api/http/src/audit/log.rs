@@ -215,10 +215,13 @@ impl Visible {
         if by.sees_all_departments() {
             return Ok(true);
         }
-        let kind = app.contexts.aggregate(&recorded.aggregate_type);
-        let Some(aggregate) = kind.filter(|kind| kind.scoped) else {
-            return Ok(true);
+        let Some(aggregate) = app.contexts.aggregate(&recorded.aggregate_type) else {
+            // Of a context that this program is without: whether departments hold such streams is not known here.
+            return Ok(false);
         };
+        if !aggregate.scoped {
+            return Ok(true);
+        }
         let stream = (aggregate.aggregate_type, recorded.stream);
         if let Some(&shows) = self.0.get(&stream) {
             return Ok(shows);
