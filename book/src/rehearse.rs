@@ -1,6 +1,6 @@
 //! What a command would lead to, without carrying it out.
 
-use domain::{Claim, Metadata, Recorded};
+use domain::{Claim, DecodeError, Metadata, Recorded};
 use uuid::Uuid;
 
 use crate::append::Append;
@@ -40,9 +40,15 @@ impl Book {
 impl Inner {
     async fn rehearse(&self, envelope: &Envelope, steps: &[Step]) -> Result<Rehearsed, ExecuteError> {
         let sealing = Sealing::Never(&self.vault);
-        let draft = self
-            .decide(envelope, steps, Uuid::new_v4(), Trust::Book, sealing)
-            .await?;
+        let seed = Uuid::new_v4();
+        let draft = match self.decide(envelope, steps, seed, Trust::Book, sealing).await {
+            // Carried out, an erasure is not kept by a field that does not open.
+            Err(closed @ ExecuteError::Book(BookError::Decode(DecodeError::Sealed(_)))) => {
+                let draft = self.decide(envelope, steps, seed, Trust::Unopened, sealing).await;
+                draft.map_err(|_| closed)?
+            }
+            draft => draft?,
+        };
         if let Some(claim) = draft.clash() {
             return Err(ExecuteError::Claimed { claim });
         }

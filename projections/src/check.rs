@@ -7,7 +7,8 @@ use crate::context::Context;
 use crate::golden;
 use crate::projection::Projection;
 
-/// Its DDL makes every table once, and does all the rest after rows are loaded.
+/// Its DDL makes every table once, and does all the rest after rows are loaded; what is unique is so at the end of
+/// each transaction.
 #[must_use]
 pub fn statements(context: &Context) -> Vec<String> {
     let (before, after) = context.statements();
@@ -23,6 +24,12 @@ pub fn statements(context: &Context) -> Vec<String> {
     found.extend(
         late.map(|statement| format!("this comes after rows and is not one statement without a table: {statement}")),
     );
+    let hasty = after
+        .iter()
+        .filter(|statement| statement.contains(" unique ") && !statement.ends_with("deferrable initially deferred"));
+    found.extend(hasty.map(|statement| {
+        format!("this is not deferred, so a value could not change hands within a page: {statement}")
+    }));
     let made = before
         .iter()
         .filter(|statement| is_table(statement) && !statement.contains(" partition of "));
@@ -151,6 +158,20 @@ mod tests {
                 "the DDL makes 1 tables, and 2 are declared"
             ]
         );
+    }
+
+    #[test]
+    fn a_unique_key_that_is_not_deferred_is_told() {
+        let unique = "alter table papers add constraint papers_title unique (tenant_id, title)";
+        let ddl = |end: &str| format!("{}{unique}{end};\n", sample::CONTEXT.ddl).leak();
+        let found = |ddl: &'static str| statements(&Context { ddl, ..sample::CONTEXT });
+        assert_eq!(
+            found(ddl("")),
+            [format!(
+                "this is not deferred, so a value could not change hands within a page: {unique}"
+            )]
+        );
+        assert_eq!(found(ddl(" deferrable initially deferred")), Vec::<String>::new());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod orders_stock;
 mod places;
 mod plans;
 mod queries;
+mod rehearsed;
 mod roles;
 mod scopes;
 mod stock;

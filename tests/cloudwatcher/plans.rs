@@ -7,7 +7,7 @@ use cloudwatcher_http::queries::{
 use http::query::cursor::{Cursor, compared};
 use http::query::filter::{Comparison, Condition, Filter, Order, Query, orderable};
 use http::query::named::{Arguments, Named};
-use http::query::sql::{self, Sight};
+use http::query::sql::{self, Reader};
 use http::query::value::Value;
 use projections::Table;
 use serde_json::Value as Json;
@@ -93,21 +93,21 @@ fn cases() -> Vec<Case> {
 }
 
 /// The plan for these values, and the one for any values, as the reader gets them.
-async fn plans(reader: &PgPool, query: &'static Named, asked: &Arguments, sight: &Sight) -> [Json; 2] {
-    let mut built = sql::chosen(query, asked, sight);
-    explained(reader, &mut built, sight, "").await
+async fn plans(reader: &PgPool, query: &'static Named, asked: &Arguments, asker: &Reader) -> [Json; 2] {
+    let mut built = sql::chosen(query, asked, asker);
+    explained(reader, &mut built, asker, "").await
 }
 
 /// As [`plans`], of a statement, after these settings.
 async fn explained(
     reader: &PgPool,
     built: &mut QueryBuilder<'static, Postgres>,
-    sight: &Sight,
+    asker: &Reader,
     settings: &str,
 ) -> [Json; 2] {
     let begin = format!(
         "begin read only; {settings} select set_config('daybook.tenant', '{}', true)",
-        sight.tenant
+        asker.tenant
     );
     let mut transaction = reader.begin_with(begin).await.unwrap();
     let mut built = built.build();
@@ -152,7 +152,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     let large = large_tables(&pools.owner).await;
     assert!(large.len() >= 6, "{large:?}");
     // Somebody who sees everything, and somebody of one department.
-    let sights = [None, Some(vec![volume::id(Kind::Department, 2)])].map(|departments| Sight {
+    let askers = [None, Some(vec![volume::id(Kind::Department, 2)])].map(|departments| Reader {
         tenant,
         context: &cloudwatcher_tables::CONTEXT,
         departments,
@@ -168,7 +168,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     }
     let mut wrong = Vec::new();
     for case in cases() {
-        for sight in &sights {
+        for asker in &askers {
             for after in [None, Some(Cursor(case.place.clone()))] {
                 let asked = Arguments {
                     values: case.values.clone(),
@@ -176,7 +176,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
                     after,
                     limit: 50,
                 };
-                for plan in plans(&pools.reader, case.query, &asked, sight).await {
+                for plan in plans(&pools.reader, case.query, &asked, asker).await {
                     let nodes = nodes(&plan);
                     let whole = nodes
                         .iter()
@@ -184,7 +184,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
                     let index = |wanted: &&str| nodes.iter().any(|[_, _, index]| index.starts_with(wanted));
                     let sorts = nodes.iter().any(|[node, ..]| node.ends_with("Sort"));
                     if whole || !case.indexes.iter().all(index) || case.sorted && sorts {
-                        wrong.push(format!("{} {:?}: {nodes:?}", case.query.address, sight.departments));
+                        wrong.push(format!("{} {:?}: {nodes:?}", case.query.address, asker.departments));
                     }
                 }
             }
@@ -225,8 +225,8 @@ fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [Quer
 }
 
 /// Somebody of this tenant who sees everything.
-fn everything(tenant: Uuid) -> Sight {
-    Sight {
+fn everything(tenant: Uuid) -> Reader {
+    Reader {
         tenant,
         context: &cloudwatcher_tables::CONTEXT,
         departments: None,
@@ -257,7 +257,7 @@ const WITHOUT_SORTING: &str = "set local enable_sort = off; set local enable_inc
 async fn every_order_by_time_ends_with_the_place_in_the_book_and_an_index_gives_it_without_sorting() {
     let database = Database::create().await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    let sight = everything(Uuid::new_v4());
+    let asker = everything(Uuid::new_v4());
     let (mut unserved, mut tried) = (Vec::new(), 0);
     for table in tests::tables().into_iter().flat_map(|context| context.all_tables()) {
         let times = orderable(table).filter(|column| column.kind == projections::ColumnKind::Timestamp);
@@ -268,8 +268,8 @@ async fn every_order_by_time_ends_with_the_place_in_the_book_and_an_index_gives_
             for query in lists(table, &[], order) {
                 let plans = explained(
                     &pools.reader,
-                    &mut sql::page(table, &query, &sight),
-                    &sight,
+                    &mut sql::page(table, &query, &asker),
+                    &asker,
                     WITHOUT_SORTING,
                 )
                 .await;
@@ -319,7 +319,7 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
     ];
     volume::load_only(&database.options, tenant, |table| wanted.contains(&table)).await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    let sight = everything(tenant);
+    let asker = everything(tenant);
     let mut wrong = Vec::new();
     let large = large_tables(&pools.owner).await;
     for (name, filters, column) in cases {
@@ -327,12 +327,12 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
         let column = column.or(Order::by_default(table).column);
         for order in [false, true].map(|descending| Order { column, descending }) {
             for query in lists(table, filters, order) {
-                let page = || sql::page(table, &query, &sight);
-                let [plan, _] = explained(&pools.reader, &mut page(), &sight, "").await;
+                let page = || sql::page(table, &query, &asker);
+                let [plan, _] = explained(&pools.reader, &mut page(), &asker, "").await;
                 let nodes = nodes(&plan);
                 let reads_whole = |[node, table, _]: &[String; 3]| node == "Seq Scan" && large.contains(table);
                 let uses_index = nodes.iter().any(|[.., index]| index.starts_with(name));
-                let [unsorted, _] = explained(&pools.reader, &mut page(), &sight, WITHOUT_SORTING).await;
+                let [unsorted, _] = explained(&pools.reader, &mut page(), &asker, WITHOUT_SORTING).await;
                 if nodes.iter().any(reads_whole)
                     || !uses_index
                     || sorted_rows(&plan) > SORTED_ROWS_MAX

@@ -103,6 +103,16 @@ async fn who_is_to_be_erased_is_erased_also_when_a_field_does_not_open() {
         .post(&format!("{one}/rename"), &json!({"name": "Ada"}))
         .await
         .problem(500);
+    // A dry run of the erasure comes as far, and erases nobody.
+    let erase = elsewhere.request(reqwest::Method::POST, &format!("{one}/erase"));
+    let would = elsewhere
+        .send(erase.header("Daybook-Dry-Run", "true").json(&json!({})))
+        .await
+        .ok();
+    assert_eq!(would["streams"][0]["events"], json!(["UserErased"]));
+    let keys = "select count(*) from book.keys where subject = $1 and wrapped is not null";
+    let keys: i64 = sqlx::query_scalar(keys).bind(user).fetch_one(&owner).await.unwrap();
+    assert_eq!(keys, 1);
     let erased = elsewhere.post(&format!("{one}/erase"), &json!({})).await;
     let position = erased.position();
     erased.ok();

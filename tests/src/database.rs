@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use http::Contexts;
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
@@ -18,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Database {
     pub name: String,
     pub options: PgConnectOptions,
+    /// Whose tables it has, and who is served over it.
+    pub contexts: Contexts,
     server: PgConnectOptions,
     server_url: String,
 }
@@ -30,15 +33,19 @@ impl Database {
 
     /// As [`Database::create`], on another server.
     pub async fn create_on(url: &str) -> Self {
+        Self::copied(url, crate::contexts()).await
+    }
+
+    /// As [`Database::create`], for other contexts than those of the program.
+    pub async fn of(contexts: Contexts) -> Self {
+        Self::copied(&crate::setting("DATABASE_URL"), contexts).await
+    }
+
+    async fn copied(url: &str, contexts: Contexts) -> Self {
         let (server, mut connection) = served(url).await;
-        let template = template(&server, &mut connection).await;
-        Self::made(
-            url,
-            server,
-            &mut connection,
-            &format!("template {template} strategy wal_log"),
-        )
-        .await
+        let template = template(&server, &mut connection, &contexts).await;
+        let from = format!("template {template} strategy wal_log");
+        Self::made(url, server, &mut connection, contexts, &from).await
     }
 
     /// A database that a dump made, of plain SQL: what a former version left behind.
@@ -46,8 +53,9 @@ impl Database {
         let url = crate::setting("DATABASE_URL");
         let (server, mut connection) = served(&url).await;
         // It makes the roles of the cluster, which no dump has.
-        template(&server, &mut connection).await;
-        let database = Self::made(&url, server, &mut connection, "template template0").await;
+        let contexts = crate::contexts();
+        template(&server, &mut connection, &contexts).await;
+        let database = Self::made(&url, server, &mut connection, contexts, "template template0").await;
         // The dump changes settings of its session, so it has one of its own.
         let mut connection = PgConnection::connect_with(&database.options)
             .await
@@ -60,7 +68,13 @@ impl Database {
         database
     }
 
-    async fn made(url: &str, server: PgConnectOptions, connection: &mut PgConnection, from: &str) -> Self {
+    async fn made(
+        url: &str,
+        server: PgConnectOptions,
+        connection: &mut PgConnection,
+        contexts: Contexts,
+        from: &str,
+    ) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         connection
             .execute(format!("create database {name} {from}").as_str())
@@ -75,6 +89,7 @@ impl Database {
         Self {
             name,
             options,
+            contexts,
             server,
             server_url: url.to_owned(),
         }
@@ -153,13 +168,16 @@ async fn served(url: &str) -> (PgConnectOptions, PgConnection) {
     (server, connection)
 }
 
-/// The template for this code's migrations and read tables; the first test that needs it makes it.
-async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> String {
+/// The template for this code's migrations, policies and read tables; the first test that needs it makes it.
+async fn template(server: &PgConnectOptions, connection: &mut PgConnection, contexts: &Contexts) -> String {
     let mut hash = Sha256::new();
     for migration in book::MIGRATOR.iter() {
         hash.update(&migration.checksum);
     }
-    for context in crate::tables() {
+    for policy in contexts.decisions().policies() {
+        hash.update(policy.name());
+    }
+    for context in contexts.tables() {
         hash.update(context.fingerprint().expect("the golden history folds"));
     }
     let name = format!("daybook_template_{}", &hex::encode(hash.finalize())[..16]);
@@ -183,7 +201,7 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> S
             .await
             .expect("create");
         let options = server.clone().database(&name);
-        crate::ledger::prepare(&options).await;
+        crate::ledger::prepare(&options, contexts).await;
         connection
             .execute(format!("alter database {name} with is_template true allow_connections false").as_str())
             .await

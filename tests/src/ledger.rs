@@ -8,6 +8,7 @@ use book::worker::{self, Beat};
 use book::{Book, Bus, Envelope, Leases, MasterKey, Pools, Step, Tail, Vault, end};
 use chrono::Utc;
 use domain::{Decider, Policy};
+use http::Contexts;
 use identity::role::Role;
 use identity::user::User;
 use serde_json::json;
@@ -23,14 +24,14 @@ pub const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5e
 pub const STREAM_BYTES_MAX: i64 = 32 << 20;
 
 /// Migrates a database and makes the first generation of every context.
-pub async fn prepare(options: &PgConnectOptions) {
+pub async fn prepare(options: &PgConnectOptions, contexts: &Contexts) {
     let pools = Pools::connect(options).await.expect("the database answers");
-    daybook::migrate(&pools.owner, &crate::contexts())
+    daybook::migrate(&pools.owner, contexts)
         .await
         .expect("the migrations run");
     let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
     let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
-    for context in crate::tables() {
+    for context in contexts.tables() {
         projections::rebuild::ensure_live(&pools, &tail, context, &|_| {})
             .await
             .expect("a first generation is made");
@@ -61,7 +62,11 @@ impl Ledger {
     pub async fn over(database: Database, nats_url: &str) -> Self {
         let pools = Pools::connect(&database.options).await.expect("the database answers");
         let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
-        let book = Book::new(pools.writer.clone(), master.clone(), crate::decisions());
+        let book = Book::new(
+            pools.writer.clone(),
+            master.clone(),
+            database.contexts.decisions().clone(),
+        );
         let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
         let mut config = BusConfig::new(nats_url, &database.name, &database.name);
         config.stream_bytes_max = STREAM_BYTES_MAX;
@@ -125,9 +130,10 @@ impl Ledger {
     pub fn policies(&self) -> Vec<tokio::task::JoinHandle<()>> {
         let stop = || self.stop.child_token();
         let leases = Leases::start(&self.pools.writer);
-        let reading = self.reading(&crate::policies());
+        let policies = self.database.contexts.decisions().policies();
+        let reading = self.reading(&policies);
         let mut running = Vec::new();
-        for policy in crate::policies() {
+        for &policy in &policies {
             running.push(tokio::spawn(worker::run(
                 self.policy_worker(policy, &reading),
                 policy::lock_name(policy),
@@ -139,7 +145,7 @@ impl Ledger {
         let timers = TimerWorker {
             pool: self.pools.writer.clone(),
             book: self.book.clone(),
-            policies: crate::policies(),
+            policies,
         };
         running.push(tokio::spawn(worker::run(
             timers,

@@ -41,8 +41,13 @@ pub struct Service {
 impl Service {
     /// All roles in this process.
     pub async fn start() -> Self {
+        Self::of(crate::contexts()).await
+    }
+
+    /// As [`Service::start`], of other contexts than those of the program.
+    pub async fn of(contexts: http::Contexts) -> Self {
         Self::over(
-            Database::create().await,
+            Database::of(contexts).await,
             vec![Role::Api, Role::Relay, Role::Projector, Role::Policy],
         )
         .await
@@ -57,7 +62,7 @@ impl Service {
         let mut config = config(&database.url(), &database.name);
         change(&mut config);
         let stop = CancellationToken::new();
-        let running = daybook::serve(config, crate::contexts(), roles, stop.clone())
+        let running = daybook::serve(config, database.contexts.clone(), roles, stop.clone())
             .await
             .expect("the service starts");
         let url = format!("http://{}", running.address);
@@ -77,7 +82,7 @@ impl Service {
     pub async fn beside(&self, roles: Vec<Role>) -> (Running, String, CancellationToken) {
         let stop = CancellationToken::new();
         let config = config(&self.database.url(), &self.database.name);
-        let running = daybook::serve(config, crate::contexts(), roles, stop.clone())
+        let running = daybook::serve(config, self.database.contexts.clone(), roles, stop.clone())
             .await
             .expect("the second service starts");
         let url = format!("http://{}", running.address);
@@ -288,7 +293,7 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
     let book = Book::new(
         pools.writer.clone(),
         MasterKey::from_hex(MASTER_KEY).expect("a key"),
-        crate::decisions(),
+        database.contexts.decisions().clone(),
     );
     let (admin, role) = (Uuid::now_v7(), Uuid::now_v7());
     let define = serde_json::from_value(json!({"define": {"name": "admin", "permissions": ["*"]}})).expect("define");

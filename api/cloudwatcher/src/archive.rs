@@ -73,7 +73,7 @@ pub enum ArchiveError {
     LeadLost,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The archives that are complete now.
@@ -84,7 +84,7 @@ pub struct Report {
     pub kept: usize,
 }
 
-/// What a run would do in one tenant.
+/// The requests of one tenant that a run would take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     pub tenant: Uuid,
@@ -112,7 +112,7 @@ impl Archiver {
         }
     }
 
-    /// What a run would take out of the tables now.
+    /// The requests that a run would take out of the tables now.
     ///
     /// # Errors
     /// [`ArchiveError`].
@@ -177,7 +177,7 @@ impl Archiver {
         self.read(select::tenants(&self.pool)).await
     }
 
-    /// What is read of the tables, if it comes in time.
+    /// A reading of the tables, if it comes in time.
     async fn read<T>(&self, reading: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, ArchiveError> {
         let limit = Duration::from_secs(READ_SECONDS_MAX);
         answered_within(limit, async { Ok(reading.await?) }).await

@@ -24,7 +24,7 @@ use crate::archive::command::parsed;
 /// How far back the demo's history goes, in days.
 pub const HISTORY_DAYS: i64 = 365;
 
-/// What is loaded.
+/// The demo data that is loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub tenant: Uuid,
@@ -52,7 +52,7 @@ impl Plan {
 /// Loads the demo into a tenant.
 ///
 /// # Errors
-/// What the book fails with, or a command that is refused though the demo's data is not there.
+/// The failure of the book, or a command that is refused though the demo's data is not there.
 pub async fn load(
     contexts: &Contexts,
     book: &Book,

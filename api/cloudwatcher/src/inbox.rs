@@ -23,7 +23,7 @@ pub const PAGE_ASKS_MAX: i64 = 200;
 
 const OPEN: &str = include_str!("inbox.sql");
 
-/// What waits for the person who asks: what names them, and what they may decide in another's place.
+/// The asks that wait for the person who asks: those that name them, and those that they may decide in another's place.
 ///
 /// # Errors
 /// [`Problem`].

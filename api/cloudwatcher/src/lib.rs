@@ -1,4 +1,4 @@
-//! What context `cloudwatcher` serves beside its commands and tables: the queries that its document
+//! Context `cloudwatcher` as it is served, beside its commands and tables: the queries that its document
 //! and its users name, the requests of devices, its archives and its demo data.
 
 pub mod archive;
@@ -89,3 +89,6 @@ fn measure(app: &App) {
         metrics::gauge!("daybook_responses_awaited").set(waiting.requests() as f64);
     }
 }
+
+#[cfg(test)]
+mod tests;

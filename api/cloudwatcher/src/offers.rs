@@ -10,16 +10,16 @@ use http::app::App;
 use http::problem::Problem;
 use http::query::named::Arguments;
 use http::query::read::{self, Plan};
-use http::query::sql::{self, Sight};
+use http::query::sql::{self, Reader};
 use http::query::value::Value;
 
-/// What somebody asks for a part or a variant, as its row and its supplier's say.
+/// The terms for a part or a variant, as the row of the offer and that of its supplier say.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Offer {
     /// The offer's own id (`part_suppliers`).
     pub id: Uuid,
     pub supplier_id: Uuid,
-    /// What the supplier is called.
+    /// The name of the supplier.
     pub supplier: String,
     pub sku: Option<String>,
     /// For one unit; none where the supplier names no price.
@@ -44,14 +44,14 @@ pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uui
         limit: 1,
     };
     let context = &cloudwatcher_tables::CONTEXT;
-    let sight = Sight {
+    let reader = Reader {
         tenant,
         context,
         departments: None,
         unmasked: true,
     };
     let read = read::rows(app, context, tenant, None, Plan::OfStatement, move || {
-        sql::chosen(&BEST_OFFERS, &arguments, &sight)
+        sql::chosen(&BEST_OFFERS, &arguments, &reader)
     })
     .await?;
     let Some(row) = read.rows.first() else { return Ok(None) };

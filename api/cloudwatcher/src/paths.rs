@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::decide::DECISIONS_MAX;
 use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
 use http::openapi::Paths;
-use http::openapi::parts::{answer, answers, in_path, in_query, parameter, uuid};
+use http::openapi::parts::{self, answer, answers, in_path, in_query, needs, parameter, response, schema, uuid};
 
 pub fn add(paths: &mut Paths) {
     inbox(paths);
@@ -39,6 +39,7 @@ fn inbox(paths: &mut Paths) {
             "tags": ["cloudwatcher"],
             "summary": "What waits for your decision, and for that of people who delegated to you; due first comes first.",
             "description": "Permission `cloudwatcher.approval.approve`. To decide, one holds `orders.approve` as well.",
+            "security": needs(["cloudwatcher.approval.approve"]),
             "parameters": [
                 in_query("limit", "Asks of a page.", limit),
                 in_query("after", "What `next` said on the page before.", json!({ "type": "string" })),
@@ -75,7 +76,8 @@ fn decide(paths: &mut Paths) {
             "operationId": "cloudwatcher.approvals.decide",
             "tags": ["cloudwatcher"],
             "summary": "Decides many approvals, each on its own: one that is refused does not keep the others back.",
-            "description": "Permissions `cloudwatcher.approval.approve` and `cloudwatcher.approval.reject`, as each decision needs.",
+            "description": "Permissions `cloudwatcher.approval.approve` and `cloudwatcher.approval.reject`, as each decision needs. Decisions about many take no `Daybook-Dry-Run`.",
+            "security": needs([""; 0]),
             "parameters": [
                 parameter("IdempotencyKey"),
                 parameter("Reason"),
@@ -98,7 +100,7 @@ fn outcomes() -> Value {
             "status": { "type": "integer", "description": "As the decision alone would have been answered." },
             "position": { "type": "integer", "format": "int64" },
             "events": { "type": "array", "items": { "type": "string" } },
-            "problem": { "$ref": "#/components/schemas/Problem" },
+            "problem": schema("Problem"),
         },
     });
     json!({ "type": "object", "required": ["outcomes"], "properties": { "outcomes": { "type": "array", "items": outcome } } })
@@ -128,8 +130,12 @@ fn transfer(paths: &mut Paths) {
         "/v1/cloudwatcher/inventory/{id}/transfer",
         "cloudwatcher.inventory.transfer",
         "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
-        "Permissions `cloudwatcher.inventory.transfer-out` and `cloudwatcher.inventory.transfer-in`. Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
-        &body,
+        [
+            "cloudwatcher.inventory.transfer-out",
+            "cloudwatcher.inventory.transfer-in",
+        ],
+        "Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
+        body,
     );
 }
 
@@ -152,31 +158,18 @@ fn accept_reorder(paths: &mut Paths) {
         "/v1/cloudwatcher/inventory/{id}/accept-reorder",
         "cloudwatcher.inventory.accept-reorder",
         "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
-        "Permissions `cloudwatcher.inventory.accept-reorder` and `cloudwatcher.order.draft`. What is ordered counts as on order from now on.",
-        &body,
+        ["cloudwatcher.inventory.accept-reorder", "cloudwatcher.order.draft"],
+        "What is ordered counts as on order from now on.",
+        body,
     );
 }
 
 /// A request that several commands follow from, which stand or fall together.
-fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, description: &str, body: &Value) {
-    let stream = json!({
-        "type": "object",
-        "required": ["aggregate_type", "stream", "sequence", "events"],
-        "properties": {
-            "aggregate_type": { "type": "string" },
-            "stream": uuid(),
-            "sequence": { "type": "integer", "format": "int64", "description": "The stream's sequence after it." },
-            "events": { "type": "array", "items": { "type": "string" } },
-        },
-    });
-    let accepted = json!({
-        "type": "object",
-        "required": ["position", "streams"],
-        "properties": {
-            "position": { "type": "integer", "format": "int64", "description": "Reads after it see what was done." },
-            "streams": { "type": "array", "items": stream },
-        },
-    });
+fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, permissions: [&str; 2], more: &str, body: Value) {
+    let mut parameters = vec![in_path("id", "The record of the stock key.", uuid())];
+    parameters.extend(parts::of_a_command());
+    let [first, second] = permissions;
+    let body = paths.schema(id, body);
     paths.add(
         path,
         "post",
@@ -184,17 +177,11 @@ fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, description:
             "operationId": id,
             "tags": ["cloudwatcher"],
             "summary": summary,
-            "description": description,
-            "parameters": [
-                in_path("id", "The record of the stock key.", uuid()),
-                parameter("IdempotencyKey"),
-                parameter("IfMatch"),
-                parameter("Reason"),
-                parameter("Traceparent"),
-                parameter("RequestId"),
-            ],
+            "description": format!("Permissions `{first}` and `{second}`. {more}"),
+            "security": needs(permissions),
+            "parameters": parameters,
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-            "responses": answers(vec![("200", answer("What was done, to each stream.", accepted))], &[400, 404, 409, 412, 413, 415, 422]),
+            "responses": answers(vec![("200", response("AllAccepted"))], &[400, 404, 409, 412, 413, 415, 422]),
         }),
     );
 }

@@ -258,7 +258,7 @@ pub static SUBTREE: Named = Named {
     descending: false,
 };
 
-/// What a user may do, and by which role.
+/// The permissions of a user, and the role that each comes from.
 pub static EFFECTIVE_PERMISSIONS: Named = Named {
     address: "/v1/cloudwatcher/users/{id}/permissions",
     doc: "What a user may do, and by which of their roles. Retired roles permit nothing, and neither does any role to a user who is inactive. About themselves everybody may ask.",

@@ -86,14 +86,14 @@ impl<'a> Receiving<'a> {
             }
             ExecuteError::Refused(refusal) if refusal.rule == REPEATS => match self.repeated(minutes).await? {
                 Some(id) => self.first_answer(id).await,
-                None => Err(self.sent.told(ExecuteError::Refused(refusal))),
+                None => Err(self.sent.problem(ExecuteError::Refused(refusal))),
             },
             // The receipt knows that the body is another one, and the decision knows how to say so.
             ExecuteError::KeyReused if !self.envelope.repeatable => {
                 let decided_anew = self.execute(stream, self.envelope.clone()).await?;
-                decided_anew.map_err(|error| self.sent.told(error))
+                decided_anew.map_err(|error| self.sent.problem(error))
             }
-            error => Err(self.sent.told(error)),
+            error => Err(self.sent.problem(error)),
         }
     }
 
@@ -194,7 +194,7 @@ impl<'a> Receiving<'a> {
         Ok(known.find(|(_, state)| repeats(state)).map(|(id, _)| id))
     }
 
-    /// What the first sending was answered, from the event that it made.
+    /// The answer to the first sending, from the event that it made.
     async fn first_answer(&self, stream: Uuid) -> Result<Answer, Problem> {
         let first = self.app.tail.first(DeviceRequest::TYPE, stream).await?;
         let first = first.ok_or_else(|| BookError::Broken(format!("request {stream} has no first event")))?;

@@ -47,7 +47,7 @@ const RECHECK_SECONDS: u64 = 15;
 /// How long the tables may take to come to where the book was when somebody began to wait, in seconds.
 const POSTED_SECONDS: u64 = 5;
 
-/// What a device gets.
+/// The answer that a device gets.
 #[derive(Debug, Serialize)]
 struct Answered {
     request_id: Uuid,

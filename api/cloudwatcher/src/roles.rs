@@ -1,4 +1,4 @@
-//! What the roles may do that document 001_eec75370b5eea864 names: permissions that fit what it says of them.
+//! The permissions of the roles that document 001_eec75370b5eea864 names, fitting what it says of them.
 
 use http::roles::Grants;
 

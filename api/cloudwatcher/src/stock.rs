@@ -1,4 +1,4 @@
-//! What is asked of stock and takes more than one command: goods that go to another location, and a
+//! Requests about stock that take more than one command: goods that go to another location, and a
 //! suggestion to reorder that becomes an order.
 
 use std::net::SocketAddr;
@@ -24,12 +24,12 @@ use super::offers;
 use http::app::App;
 use http::auth::By;
 use http::command::headers::CommandHeaders;
-use http::command::joint::{Joint, Outcome, Part};
+use http::command::joint::{Joint, Member, Outcome};
 use http::command::{answer, body};
 use http::extract::{self, Path};
 use http::problem::Problem;
 
-/// What `transfer` takes.
+/// The fields of `transfer`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transfer {
@@ -41,7 +41,7 @@ struct Transfer {
     source: Option<Source>,
 }
 
-/// What `accept-reorder` takes.
+/// The fields of `accept-reorder`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Acceptance {
@@ -92,11 +92,11 @@ pub async fn transfer(
     let into = json!({
         "transfer_id": transfer_id, "from": from, "to": to, "quantity": quantity, "source": source,
     });
-    let parts = vec![
+    let members = vec![
         of_stock(joint.stream, "transfer-out", out),
         of_stock(to.stream(by.tenant), "transfer-in", into),
     ];
-    Ok(match joint.carry_out(&app, &by, parts).await? {
+    Ok(match joint.carry_out(&app, &by, members).await? {
         Outcome::Accepted(accepted) => answer::all_accepted(&accepted),
         Outcome::Rehearsed(response) => response,
     })
@@ -119,13 +119,13 @@ pub async fn accept_reorder(
     by.require("cloudwatcher.order.draft")?;
     let (joint, wanted) = asked::<Acceptance>(&id, "accept-reorder", &headers, &body?, peer)?;
     let order_id = wanted.order_id.unwrap_or_else(Uuid::now_v7);
-    let parts = match drafted(&app, &by, joint.stream, order_id, &wanted).await? {
-        Some(parts) => parts,
+    let members = match drafted(&app, &by, joint.stream, order_id, &wanted).await? {
+        Some(members) => members,
         // No such suggestion is open. Either this repeats what was accepted before, which its receipt
         // answers, or the decision says what is wrong.
         None => vec![accepting(joint.stream, order_id, &wanted, 1, Uuid::nil())],
     };
-    let accepted = match joint.carry_out(&app, &by, parts).await? {
+    let accepted = match joint.carry_out(&app, &by, members).await? {
         Outcome::Accepted(accepted) => accepted,
         Outcome::Rehearsed(response) => return Ok(response),
     };
@@ -149,7 +149,7 @@ async fn drafted(
     inventory_id: Uuid,
     order_id: Uuid,
     wanted: &Acceptance,
-) -> Result<Option<Vec<Part>>, Problem> {
+) -> Result<Option<Vec<Member>>, Problem> {
     let inventory = record(app, by, inventory_id).await?;
     let suggestion = inventory
         .open_suggestion()
@@ -185,7 +185,7 @@ async fn drafted(
         }],
     });
     Ok(Some(vec![
-        Part {
+        Member {
             aggregate: &order::AGGREGATE,
             stream: order_id,
             command: "draft",
@@ -195,15 +195,15 @@ async fn drafted(
     ]))
 }
 
-fn accepting(inventory_id: Uuid, order_id: Uuid, wanted: &Acceptance, quantity: i32, offer: Uuid) -> Part {
+fn accepting(inventory_id: Uuid, order_id: Uuid, wanted: &Acceptance, quantity: i32, offer: Uuid) -> Member {
     let fields = json!({
         "suggestion_id": wanted.suggestion_id, "order_id": order_id, "quantity": quantity, "part_supplier_id": offer,
     });
     of_stock(inventory_id, "accept-reorder", fields)
 }
 
-fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Part {
-    Part {
+fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Member {
+    Member {
         aggregate: &inventory::AGGREGATE,
         stream,
         command,
@@ -211,7 +211,7 @@ fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Part {
     }
 }
 
-/// What the order is to say of an offer. Whether it is for this part, and its supplier in use, the
+/// The terms of an offer, as the order is to have them. Whether it is for this part, and its supplier in use, the
 /// decisions see to.
 struct Offer {
     id: Uuid,

@@ -180,7 +180,7 @@ impl Drop for Wait {
     }
 }
 
-/// What the follower reads.
+/// The sources that the follower reads.
 pub struct Means {
     pub pool: PgPool,
     pub posted: Posted,

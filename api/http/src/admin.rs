@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use projections::{Context, park, rebuild};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::By;
-use crate::command::body;
+use crate::command::{body, headers};
 use crate::extract::Path;
 use crate::problem::{self, Problem};
 
@@ -29,8 +29,14 @@ fn named(app: &App, name: &str) -> Result<&'static Context, Problem> {
 ///
 /// # Errors
 /// [`Problem`]; 409 when one is under way in this process.
-pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) -> Result<Response, Problem> {
+pub async fn start(
+    State(app): State<App>,
+    by: By,
+    Path(context): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     by.require(REBUILD)?;
+    headers::no_dry_run(&headers)?;
     let context = named(&app, &context)?;
     if !app.rebuilds.begin(context) {
         return Err(Problem::new(
@@ -43,8 +49,8 @@ pub async fn start(State(app): State<App>, by: By, Path(context): Path<String>) 
     tokio::spawn(async move {
         let rebuilding = running.clone();
         let outcome = tokio::spawn(async move {
-            let told = |progress| rebuilding.rebuilds.progress(context, progress);
-            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail, context, false, &told).await
+            let progressed = |progress| rebuilding.rebuilds.progress(context, progress);
+            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail, context, false, &progressed).await
         });
         let outcome = outcome.await.map_err(|error| format!("it ended in a defect: {error}"));
         let error = match &outcome {
@@ -101,8 +107,14 @@ pub async fn policies(State(app): State<App>, by: By) -> Result<Response, Proble
 ///
 /// # Errors
 /// [`Problem`]; 404 for a policy that does not exist.
-pub async fn retry(State(app): State<App>, by: By, Path(policy): Path<String>) -> Result<Response, Problem> {
+pub async fn retry(
+    State(app): State<App>,
+    by: By,
+    Path(policy): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     by.require(REBUILD)?;
+    headers::no_dry_run(&headers)?;
     let known = || app.contexts.decisions().policies().into_iter();
     let Some(policy) = known().find(|known| known.name() == policy) else {
         let names = known().map(domain::Policy::name);
@@ -158,10 +170,11 @@ struct Unpark {
 pub async fn unpark(
     State(app): State<App>,
     by: By,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
     by.require(REBUILD)?;
+    headers::no_dry_run(&headers)?;
     let asked: Unpark = serde_json::from_value(body::fields(&headers, &body?)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
     let context = named(&app, &asked.context)?;

@@ -1,4 +1,4 @@
-//! What every request handler shares.
+//! The state that all request handlers share.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -45,7 +45,7 @@ pub struct Parts {
     pub workers: Workers,
     /// Whether this process serves commands and reads, or works only.
     pub serves_api: bool,
-    /// What this program's tables are told by, per context.
+    /// The fingerprint of this program's tables, per context.
     pub fingerprints: BTreeMap<&'static str, String>,
     /// The last position of the book when this process started.
     pub began: i64,
@@ -54,7 +54,7 @@ pub struct Parts {
     pub requests: Semaphore,
     pub log_reads: Semaphore,
     pub event_streams: Arc<Semaphore>,
-    /// What the handlers of contexts share.
+    /// The values that handlers of contexts share.
     pub states: States,
     /// The OpenAPI document, once somebody has asked for it.
     pub openapi: OnceLock<String>,
@@ -70,7 +70,7 @@ impl App {
 }
 
 impl App {
-    /// What the handlers of a context share.
+    /// A value that the handlers of a context share.
     ///
     /// # Errors
     /// 500 when no context has added it, which is a defect of this program.

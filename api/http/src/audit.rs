@@ -20,7 +20,7 @@ pub const READ: &str = "audit.read";
 /// Needed to see sealed fields and the addresses that commands came from.
 pub const PERSONAL: &str = "personal.read";
 
-/// What a principal sees of the log.
+/// A principal's sight of the log.
 ///
 /// # Errors
 /// 403 without `audit.read`.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{Contexts, Fault};
 
-/// What a subcommand works with.
+/// The parts of an opened installation that subcommands work with.
 #[derive(Debug, Clone)]
 pub struct Opened {
     pub pools: Pools,

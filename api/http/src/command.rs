@@ -133,27 +133,29 @@ pub async fn create(
 
 fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'static Aggregate, Problem> {
     contexts.by_url(context, plural).ok_or_else(|| {
-        let kinds = contexts.decisions().aggregates();
-        let known = kinds.filter(|aggregate| aggregate.context() == context);
+        let Some(known) = contexts.decisions().iter().find(|known| known.name == context) else {
+            let names = contexts.decisions().iter().map(|known| known.name);
+            return Problem::not_found(format!("context {context:?} that takes commands")).allowed(names);
+        };
         Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
-            .allowed(known.map(|aggregate| aggregate.plural))
+            .allowed(known.aggregates.iter().map(|aggregate| aggregate.plural))
     })
 }
 
 /// Whether there is such a command, and whether the principal may send it to anything.
 fn permitted(contexts: &Contexts, aggregate: &Aggregate, command: &str, by: &Principal) -> Result<(), Problem> {
     let known = contexts.commands(aggregate);
-    if !known.iter().any(|(name, _)| name == command) {
+    if !known.iter().any(|name| name == command) {
         let mut detail = format!("{} has no command {command}", aggregate.aggregate_type);
         if let Some((_, instead)) = aggregate.moved.iter().find(|(name, _)| *name == command) {
             let _ = write!(detail, " any more; send {instead} instead");
         }
-        return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known.iter().map(|(name, _)| name)));
+        return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known));
     }
     by.require(&permission(aggregate, command))
 }
 
 /// The permission that a command needs.
-fn permission(aggregate: &Aggregate, command: &str) -> String {
+pub(crate) fn permission(aggregate: &Aggregate, command: &str) -> String {
     format!("{}.{command}", aggregate.aggregate_type)
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axum::routing::MethodRouter;
 use domain::Aggregate;
 use projections::Table;
-use serde_json::Value;
 
 use crate::app::App;
 use crate::command::Receiver;
@@ -39,7 +38,7 @@ pub struct Context {
     pub tasks: fn(&App, &mut Tasks<'_>),
     /// Sets its metrics, each time that they are collected.
     pub measure: fn(&App),
-    /// What standard roles may do in it.
+    /// The permissions of standard roles in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
     pub commands: &'static [crate::cli::Subcommand],
@@ -100,7 +99,7 @@ impl Route {
     }
 }
 
-/// What the handlers of contexts share, by its type.
+/// The values that handlers of contexts share, each by its type.
 #[derive(Debug, Default)]
 pub struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
 
@@ -125,8 +124,8 @@ pub struct Contexts(Arc<Inner>);
 struct Inner {
     contexts: Vec<&'static Context>,
     decisions: domain::Contexts,
-    /// The commands of each kind of stream: name and JSON schema of the body, in the order of declaration.
-    commands: HashMap<&'static str, Vec<(String, Value)>>,
+    /// The names of each kind's commands, in the order of declaration.
+    commands: HashMap<&'static str, Vec<String>>,
 }
 
 impl Contexts {
@@ -136,9 +135,7 @@ impl Contexts {
         let decisions: Vec<_> = contexts.iter().map(|context| context.decisions).collect();
         let decisions = domain::Contexts::new(&decisions)?;
         let kinds = decisions.aggregates();
-        let commands = kinds
-            .map(|kind| (kind.aggregate_type, commands::bodies(kind)))
-            .collect();
+        let commands = kinds.map(|kind| (kind.aggregate_type, commands::names(kind))).collect();
         Ok(Self(Arc::new(Inner {
             contexts: contexts.to_vec(),
             decisions,
@@ -188,9 +185,9 @@ impl Contexts {
         self.decisions().aggregate(aggregate_type)
     }
 
-    /// The commands' names with the JSON schema of their bodies, in the order of their declaration.
+    /// The names of the commands that streams of this kind take, in kebab case and in the order of their declaration.
     #[must_use]
-    pub fn commands(&self, aggregate: &Aggregate) -> &[(String, Value)] {
+    pub fn commands(&self, aggregate: &Aggregate) -> &[String] {
         self.0.commands.get(aggregate.aggregate_type).map_or(&[], Vec::as_slice)
     }
 

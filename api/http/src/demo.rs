@@ -57,7 +57,7 @@ pub async fn alone(pool: &PgPool, contexts: &Contexts) -> Result<Vec<Leadership>
 /// The tenant's administrator, who is made with their role if need be.
 ///
 /// # Errors
-/// What the book fails with.
+/// The failure of the book.
 pub async fn administrator(contexts: &Contexts, book: &Book, tail: &Tail, tenant: Uuid) -> Result<Uuid, Fault> {
     let story = Story::new(contexts, book, tail, tenant, 0, &|_| {});
     story.administrator().await
@@ -83,7 +83,7 @@ pub struct Act<'a> {
     pub stream: Uuid,
     pub command: &'a str,
     pub body: Value,
-    /// What tells the command from others of its name to the same stream.
+    /// The number that tells the command from others of its name to the same stream.
     pub nth: u32,
     pub reason: Option<&'a str>,
 }
@@ -317,7 +317,7 @@ impl Story<'_> {
     /// Makes the administrator and their role; the first thing that happens in a tenant.
     ///
     /// # Errors
-    /// What the book fails with.
+    /// The failure of the book.
     pub async fn administrator(&self) -> Result<Uuid, Fault> {
         let at = Utc::now();
         roles::define(self.book, self.tenant, &roles::admin(), None).await?;

@@ -1,4 +1,4 @@
-//! What handlers take from a request, with rejections as problems.
+//! Extractors of requests, with rejections as problems.
 
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};

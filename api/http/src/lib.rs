@@ -27,6 +27,9 @@ pub mod cli;
 pub mod demo;
 pub mod roles;
 
+#[cfg(test)]
+mod sample;
+
 pub use app::App;
 pub use context::{Context, Contexts};
 pub use fault::Fault;

@@ -1,8 +1,9 @@
-//! The OpenAPI 3.1 document, written from the commands, the tables and the list of fixed routes, and
-//! its rendered page at `/docs`.
+//! The OpenAPI 3.1 document, and its rendered page at `/docs`. It is put together from a section for each context,
+//! written from its commands and tables, and one for the operations that belong to no context.
 
 pub mod commands;
 mod fixed;
+mod lines;
 mod named;
 pub mod parts;
 mod tables;
@@ -11,14 +12,18 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use serde_json::map::Entry;
 use serde_json::{Map, Value, json};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
-use crate::context::Contexts;
+use crate::context::{Context, Contexts};
+pub use lines::lines;
 
 /// The document's own address.
 pub const ADDRESS: &str = "/v1/openapi.json";
+/// The name of the section for the operations that belong to no context.
+pub const OF_NO_CONTEXT: &str = "daybook";
 
 /// `GET /v1/openapi.json`.
 pub async fn serve(State(app): State<App>) -> Response {
@@ -33,55 +38,82 @@ pub fn docs() -> Router<App> {
         .into()
 }
 
-/// The whole document.
+/// The whole document: all sections, one merged into the other.
 #[must_use]
 pub fn document(contexts: &Contexts) -> Value {
-    let mut paths = Paths::default();
-    commands::add(contexts, &mut paths);
-    tables::add(contexts, &mut paths);
-    named::add(contexts, &mut paths);
-    for context in contexts.iter() {
-        (context.paths)(&mut paths);
+    let mut whole = Value::Object(Map::new());
+    let mut tags = 0;
+    for (name, section) in sections(contexts) {
+        if name == OF_NO_CONTEXT {
+            tags = section["tags"].as_array().map_or(0, Vec::len);
+        }
+        merge(&mut whole, section);
     }
-    fixed::add(&mut paths);
-    let mut tags: Vec<Value> = paths.tags.iter().map(|tag| json!({ "name": tag })).collect();
-    tags.dedup();
+    // The contexts come first on the page.
+    if let Some(all) = whole["tags"].as_array_mut() {
+        all.rotate_left(tags);
+    }
+    whole
+}
+
+/// The sections of the document, each with its name: that of no context, which has what all share, then those of the
+/// contexts. References lead into the whole document.
+#[must_use]
+pub fn sections(contexts: &Contexts) -> Vec<(&'static str, Value)> {
+    let of_contexts = contexts.iter().map(|context| (context.name(), section(context)));
+    std::iter::once((OF_NO_CONTEXT, fixed::section()))
+        .chain(of_contexts)
+        .collect()
+}
+
+fn section(context: &'static Context) -> Value {
+    let mut paths = Paths::default();
+    commands::add(context, &mut paths);
+    tables::add(context, &mut paths);
+    named::add(context, &mut paths);
+    (context.paths)(&mut paths);
     json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Daybook",
-            "version": env!("CARGO_PKG_VERSION"),
-            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            "description": parts::DESCRIPTION,
-        },
-        "servers": [{ "url": "/" }],
-        "security": [{ "bearer": [] }],
-        "tags": tags,
+        "tags": [{ "name": context.name() }],
         "paths": paths.paths,
-        "components": parts::components(tables::schemas(contexts)),
+        "components": { "schemas": paths.schemas },
     })
 }
 
-/// The paths as they are gathered: several sources may give methods to one path.
+/// Adds what another section has.
+pub fn merge(whole: &mut Value, section: Value) {
+    match (whole, section) {
+        (Value::Object(whole), Value::Object(section)) => {
+            for (name, value) in section {
+                match whole.entry(name) {
+                    Entry::Occupied(mut there) => merge(there.get_mut(), value),
+                    Entry::Vacant(place) => {
+                        place.insert(value);
+                    }
+                }
+            }
+        }
+        (Value::Array(whole), Value::Array(section)) => whole.extend(section),
+        (whole, section) => *whole = section,
+    }
+}
+
+/// The operations of a section.
+fn operations_mut(section: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = section.get_mut("paths").and_then(Value::as_object_mut);
+    let paths = paths.into_iter().flat_map(Map::values_mut);
+    paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
+}
+
+/// The paths of a context as they are gathered, and the schemas that they refer to.
 #[derive(Debug, Default)]
 pub struct Paths {
     paths: Map<String, Value>,
-    tags: Vec<String>,
+    schemas: Map<String, Value>,
 }
 
 impl Paths {
-    /// Adds an operation; its `tags` become the document's.
+    /// Adds an operation. Several sources may give methods to one path.
     pub fn add(&mut self, path: &str, method: &str, operation: Value) {
-        for tag in operation["tags"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            if !self.tags.iter().any(|known| known == tag) {
-                self.tags.push(tag.to_owned());
-            }
-        }
         let path = self
             .paths
             .entry(path.to_owned())
@@ -89,6 +121,12 @@ impl Paths {
         if let Some(methods) = path.as_object_mut() {
             methods.insert(method.to_owned(), operation);
         }
+    }
+
+    /// Adds a schema under a name that begins with the context's, and refers to it.
+    pub fn schema(&mut self, name: &str, schema: Value) -> Value {
+        self.schemas.insert(name.to_owned(), schema);
+        parts::schema(name)
     }
 }
 

@@ -290,12 +290,12 @@ impl From<BookError> for Problem {
             }
             BookError::Database(error) => error.into(),
             BookError::Bus(_) => unavailable(&error),
-            // Whoever runs Daybook must be told which stream it is, and whoever asks cannot mend it.
+            // The operator must be told which stream it is, and the sender cannot mend it.
             BookError::Decode(DecodeError::Sealed(_) | DecodeError::Version { .. }) => {
                 error!(error = %error, "a request failed");
                 Self::new(INTERNAL, error.to_string())
             }
-            // What the fields hold is for the log alone.
+            // The values of the fields are for the log alone.
             BookError::Decode(DecodeError::Fields { ref event_type, .. }) => {
                 error!(error = %error, "a request failed");
                 Self::new(
@@ -366,15 +366,15 @@ mod tests {
     #[test]
     fn a_refusal_names_its_rule_in_the_type() {
         let refusal = Refusal {
-            aggregate_type: "cloudwatcher.order",
+            aggregate_type: "sample.visit",
             class: Class::Refused,
-            rule: "not-a-draft",
+            rule: "nobody",
             field: None,
-            detail: "only a draft changes".to_owned(),
+            detail: "nobody is here".to_owned(),
         };
         let problem = Problem::from(refusal);
         assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(problem.body.r#type, "/problems/cloudwatcher.order/not-a-draft");
+        assert_eq!(problem.body.r#type, "/problems/sample.visit/nobody");
     }
 
     #[test]

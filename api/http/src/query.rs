@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use cursor::Cursor;
 use filter::Query;
 use read::{Plan, Read};
-use sql::Sight;
+use sql::Reader;
 use value::Value;
 
 /// How long a read waits for a position to be posted, in seconds.
@@ -70,21 +70,21 @@ impl Source {
             .ok_or_else(|| Problem::not_found(format!("table {name:?} in {}", context.name)).allowed(names))
     }
 
-    /// What the principal may see of it.
+    /// The principal as a reader of it.
     ///
     /// # Errors
     /// 403 when they may not read it at all.
-    pub fn sight(&self, by: &Principal) -> Result<Sight, Problem> {
+    pub fn reader(&self, by: &Principal) -> Result<Reader, Problem> {
         by.require(&may_read(self.table))?;
         if matches!(self.table.scope, Scope::Whole) {
             by.require(ALL_DEPARTMENTS)?;
         }
-        Ok(self.sight_of(by))
+        Ok(self.reader_of(by))
     }
 
-    /// As [`Source::sight`], of somebody who may read it for another reason.
-    fn sight_of(&self, by: &Principal) -> Sight {
-        Sight {
+    /// As [`Source::reader`], of somebody who may read it for another reason.
+    fn reader_of(&self, by: &Principal) -> Reader {
+        Reader {
             tenant: by.tenant,
             context: self.context,
             departments: (!by.sees_all_departments()).then(|| by.departments.clone()),
@@ -122,17 +122,17 @@ pub async fn list(
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let source = Source::of(&app.contexts, &context, &name)?;
-    let sight = source.sight(&by)?;
+    let reader = source.reader(&by)?;
     let after = extract::after(&headers, &mut parameters)?;
     let query = Query::parse(source.table, parameters)?;
-    if !sight.unmasked && query.asked_by().any(|column| source.table.masked.contains(&column)) {
-        // Whoever may filter by what they cannot see, can see it.
+    if !reader.unmasked && query.asked_by().any(|column| source.table.masked.contains(&column)) {
+        // A reader who may filter by what they cannot see, can see it.
         return Err(Problem::missing_permission(&sees_masked(source.table)));
     }
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
     let read = read::rows(&app, source.context, by.tenant, after, Plan::OfValues, move || {
-        sql::page(source.table, &query, &sight)
+        sql::page(source.table, &query, &reader)
     })
     .await?;
     let json = rows_and_next(&read, limit, |place| Cursor::write(&order.to_string(), place))?;
@@ -171,7 +171,7 @@ pub async fn row(
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let source = Source::of(&app.contexts, &context, &name)?;
-    let sight = source.sight(&by)?;
+    let reader = source.reader(&by)?;
     let values = source.key(&key)?;
     let key = key_text(&values);
     let after = extract::after(&headers, &mut parameters)?;
@@ -184,10 +184,10 @@ pub async fn row(
             at: &at,
             after,
         };
-        return past::row_at(&app, &by, source, &sight, &key, past).await;
+        return past::row_at(&app, &by, source, &reader, &key, past).await;
     }
     let read = read::rows(&app, source.context, by.tenant, after, Plan::OfValues, move || {
-        sql::row(source.table, &columns, &values, &sight)
+        sql::row(source.table, &columns, &values, &reader)
     })
     .await?;
     match read.rows.first() {
@@ -196,7 +196,7 @@ pub async fn row(
     }
 }
 
-/// What lies below a row: `history`.
+/// The answer to an address below a row's: `history`.
 ///
 /// # Errors
 /// [`Problem`].
@@ -211,12 +211,12 @@ pub async fn below(
         return Err(Problem::not_found(format!("{word:?} of a row")).allowed(["history"]));
     }
     let source = Source::of(&app.contexts, &context, &name)?;
-    let sight = source.sight(&by)?;
+    let reader = source.reader(&by)?;
     let values = source.key(&key)?;
     let posted = extract::after(&headers, &mut parameters)?;
     let page = past::Page::take(&mut parameters)?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
-    past::history(&app, &by, source, sight, values, page, posted).await
+    past::history(&app, &by, source, reader, values, page, posted).await
 }
 
 fn key_text(values: &[Value]) -> String {

@@ -47,7 +47,7 @@ impl Rates {
         })
     }
 
-    /// Forgets idle users now and then, until stopped.
+    /// Forgets users who ask no more, now and then, until stopped.
     pub async fn sweep(&self, stop: CancellationToken) {
         loop {
             tokio::select! {

@@ -12,12 +12,12 @@ use crate::{Contexts, Fault};
 /// The role that does everything, in every department.
 pub const ADMIN: &str = "admin";
 
-/// What a standard role may do in one context.
+/// The permissions of a standard role in one context.
 #[derive(Debug, Clone, Copy)]
 pub struct Grants {
     /// The role's name. Contexts that use the same name mean the same role.
     pub role: &'static str,
-    /// What the role is, where no context before has said so.
+    /// A sentence on the role, where no context before has said one.
     pub description: &'static str,
     /// Permissions besides reading.
     pub does: &'static [&'static str],
@@ -73,7 +73,7 @@ pub fn standard(contexts: &Contexts) -> Vec<Standard> {
     roles
 }
 
-/// What became of a role that was to be defined.
+/// The outcome for a role that was to be defined.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     Defined,
@@ -97,7 +97,7 @@ pub fn id(tenant: Uuid, name: &str) -> Uuid {
 /// Defines a role in a tenant, unless it is there. `occurred_at` is for a history that is told afterwards.
 ///
 /// # Errors
-/// What the book fails with.
+/// The failure of the book.
 pub async fn define(
     book: &Book,
     tenant: Uuid,

@@ -32,7 +32,7 @@ pub const REQUEST_SECONDS_MAX: u64 = 30;
 const DRAINED_BYTES_MAX: usize = 8 << 20;
 const DRAIN_SECONDS_MAX: u64 = 2;
 /// Length of an X-Request-Id that is kept.
-const REQUEST_ID_CHARS_MAX: usize = 128;
+pub const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes of a process; health and metrics belong to every one.
@@ -263,7 +263,7 @@ fn as_problem(mut response: Response, path: &str, id: &str) -> Response {
     let is_health = path.starts_with("/health/");
     let problem = match problem {
         Some(problem) => problem,
-        // What is not ready says why in its own words.
+        // A process that is not ready says why in words of its own.
         None if is_health => return response,
         None => Problem::of_status(response.status()),
     };

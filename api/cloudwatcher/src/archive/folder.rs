@@ -30,7 +30,7 @@ const MANIFEST: &str = ".manifest.json";
 const PENDING: &str = ".manifest.pending.json";
 const TEMPORARY: &str = ".manifest.partial";
 
-/// What an archive has, and what became of its requests.
+/// The contents of an archive, and what became of its requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     pub format: u32,
@@ -125,7 +125,7 @@ impl Folder {
         Self(path)
     }
 
-    /// What was begun and not finished. What never came to be is swept away.
+    /// The archives that were begun and not finished. Those that never came to be are swept away.
     pub async fn pending(&self) -> Result<Vec<Manifest>, ArchiveError> {
         self.blocking(Self::pending_now).await
     }

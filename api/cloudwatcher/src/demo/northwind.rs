@@ -16,7 +16,7 @@ use uuid::Uuid;
 use http::demo::{AT_ONCE, Act, OnProgress, Person, Story, enter};
 use http::{Contexts, Fault};
 
-/// What an employee may do; a manager besides.
+/// The permissions of an employee; a manager has others besides.
 const EMPLOYEE: &[&str] = &[
     "cloudwatcher.order.*",
     "cloudwatcher.orders.read",
@@ -157,7 +157,7 @@ fn rows<R: DeserializeOwned>(folder: &Path, file: &str) -> Result<Vec<R>, Fault>
 /// Loads Northwind into a tenant.
 ///
 /// # Errors
-/// What the book fails with, or a command that is refused though its effect is not there.
+/// The failure of the book, or a command that is refused though its effect is not there.
 pub async fn load(
     contexts: &Contexts,
     book: &Book,

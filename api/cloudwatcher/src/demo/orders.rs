@@ -86,7 +86,7 @@ pub(crate) async fn write(story: &Story<'_>, company: &Company, offers: &[Offer]
     Ok(())
 }
 
-/// What is still open began lately, or it would be overdue.
+/// An order that is still open began lately, or it would be overdue.
 fn begin(chance: &mut ChaCha8Rng, end: End, n: u32, until: DateTime<Utc>) -> DateTime<Utc> {
     let minutes = |days: i64| days * 24 * 60;
     let ago = match end {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::response::WAIT_SECONDS_MAX;
 use http::openapi::Paths;
-use http::openapi::parts::{answer, answers, in_path, in_query, parameter, uuid};
+use http::openapi::parts::{answer, answers, in_path, in_query, needs, parameter, uuid};
 
 pub fn add(paths: &mut Paths) {
     response(paths);
@@ -40,6 +40,7 @@ fn response(paths: &mut Paths) {
             "tags": ["cloudwatcher"],
             "summary": "The response to a request, which a device can wait for.",
             "description": "Permission `cloudwatcher.responses.read`. Once it is there it is the same, byte for byte, however often it is asked for; whether it was delivered stands in the table. A request that is archived answers 404.",
+            "security": needs(["cloudwatcher.responses.read"]),
             "parameters": [
                 in_path("id", "The request.", uuid()),
                 in_query("wait", &format!("How long to wait for the response, in seconds: `0s` to `{WAIT_SECONDS_MAX}s`."), wait),
@@ -70,6 +71,7 @@ fn response_stream(paths: &mut Paths) {
             "tags": ["cloudwatcher"],
             "summary": "The response to a request as a server-sent event, whenever it comes.",
             "description": "Permission `cloudwatcher.responses.read`. A client that comes back with `Last-Event-ID` gets the response all the same.",
+            "security": needs(["cloudwatcher.responses.read"]),
             "parameters": [in_path("id", "The request.", uuid()), parameter("RequestId")],
             "responses": answers(vec![("200", events)], &[400, 404]),
         }),

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use http::query::named::Asked;
-use http::query::sql::{self, Sight};
+use http::query::named::Arguments;
+use http::query::sql::{self, Reader};
 use uuid::Uuid;
 
 #[test]
@@ -44,7 +44,7 @@ fn every_name_in_a_query_is_one_that_is_declared() {
 
 #[test]
 fn a_parameter_that_is_left_out_is_null() {
-    let asked = |variant: Option<Uuid>| Asked {
+    let arguments = |variant: Option<Uuid>| Arguments {
         values: vec![
             Some(http::query::value::Value::Uuid(Uuid::from_u128(1))),
             variant.map(http::query::value::Value::Uuid),
@@ -53,12 +53,13 @@ fn a_parameter_that_is_left_out_is_null() {
         after: None,
         limit: 1,
     };
-    let sight = Sight {
+    let reader = Reader {
         tenant: Uuid::from_u128(2),
+        context: &cloudwatcher_tables::CONTEXT,
         departments: None,
         unmasked: true,
     };
-    let of = |variant| sql::chosen(&BEST_OFFERS, &asked(variant), &sight).into_sql();
+    let of = |variant| sql::chosen(&BEST_OFFERS, &arguments(variant), &reader).into_sql();
     let (with, without) = (of(Some(Uuid::from_u128(3))), of(None));
     assert!(
         with.contains("(t.variant_id = $2 or $3::uuid is null and t.variant_id is null)"),

@@ -4,18 +4,22 @@ use cloudwatcher::approval::route as approval;
 use domain::Decider as _;
 use identity::role::{Event, Grant, PERMISSION_CHARS_MAX};
 
-use super::*;
+use crate::tests::contexts;
+use domain::Aggregate;
 use http::auth::principal::ALL_DEPARTMENTS;
-use http::command::registry::AGGREGATES;
+use http::roles::{Standard, standard};
 use http::{admin, audit};
+use identity::role::Role;
+use uuid::Uuid;
 
-fn named(name: &str) -> &'static Standard {
-    STANDARD.into_iter().find(|role| role.name == name).unwrap()
+fn named(name: &str) -> Standard {
+    let standard = standard(&contexts());
+    standard.into_iter().find(|role| role.name == name).unwrap()
 }
 
 /// The role as it is once defined.
 fn defined(name: &str) -> Role {
-    let grants = named(name).permissions().into_iter();
+    let grants = named(name).permissions.into_iter();
     let mut role = Role::default();
     role.evolve(&Event::RoleDefined {
         name: name.to_owned(),
@@ -32,15 +36,18 @@ fn defined(name: &str) -> Role {
 
 /// The permission that each command needs.
 fn commands() -> Vec<String> {
-    let of = |aggregate: &'static http::command::registry::Aggregate| {
-        let commands = aggregate.commands().iter();
-        commands.map(move |(command, _)| format!("{}.{command}", aggregate.aggregate_type))
+    let contexts = contexts();
+    let of = |kind: &Aggregate| {
+        let commands = contexts.commands(kind).iter();
+        let permissions = commands.map(|command| format!("{}.{command}", kind.aggregate_type));
+        permissions.collect::<Vec<_>>()
     };
-    AGGREGATES.iter().flat_map(of).collect()
+    contexts.decisions().aggregates().flat_map(of).collect()
 }
 
 fn reads() -> Vec<String> {
-    let tables = projections::CONTEXTS.iter().flat_map(|context| context.tables);
+    let contexts = contexts();
+    let tables = contexts.tables().flat_map(|context| context.tables);
     tables
         .map(|projection| http::query::may_read(projection.table()))
         .collect()
@@ -50,9 +57,9 @@ fn reads() -> Vec<String> {
 fn every_permission_of_a_standard_role_is_one_that_something_needs() {
     let words = [approval::PERMISSION, audit::READ].map(str::to_owned);
     let needed: Vec<_> = commands().into_iter().chain(reads()).chain(words).collect();
-    for role in STANDARD {
-        let permissions = role.permissions();
-        for permission in &permissions {
+    for role in standard(&contexts()) {
+        let permissions = &role.permissions;
+        for permission in permissions {
             assert!(permission.len() <= PERMISSION_CHARS_MAX, "{permission}");
             let matches = |needed: &String| match permission.strip_suffix('*') {
                 Some(prefix) => needed.starts_with(prefix),

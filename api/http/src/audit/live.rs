@@ -25,11 +25,11 @@ use crate::command::headers::only;
 use crate::extract::{self, Parameters};
 use crate::problem::{self, Problem};
 
-/// Between comments that keep an idle connection open, in seconds.
+/// Between comments that keep a quiet connection open, in seconds.
 const KEEP_ALIVE_SECONDS: u64 = 15;
 /// How soon a client comes back after the stream ended, in milliseconds.
 const RETRY_MS: u64 = 1_000;
-/// How often an idle stream looks whether its reader may still read, in seconds.
+/// How often a quiet stream looks whether its reader may still read, in seconds.
 const RECHECK_SECONDS: u64 = 5;
 /// How long what was read for a client may wait for it, in seconds. A person may be erased meanwhile, or the reader lose
 /// the right to read; so what a slow client has not taken by then is read anew.
@@ -46,7 +46,7 @@ struct Live {
     position: i64,
     /// Everything up to here was sent.
     sent: i64,
-    /// What is to be sent next, with the positions up to which the log is sent then.
+    /// The events to send next, with the positions up to which the log is sent then.
     ready: VecDeque<(i64, Event)>,
     /// When the log was read last.
     read_at: Instant,

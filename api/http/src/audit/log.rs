@@ -37,15 +37,15 @@ macro_rules! select_matching {
     };
 }
 
-/// What is looked for; `None` is whatever.
+/// The events that are looked for; `None` is any.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub tenant: Uuid,
     /// The first word of an aggregate type.
     pub context: Option<String>,
-    /// `order`.
+    /// The last word of an aggregate type: `user`.
     pub aggregate: Option<String>,
-    /// `OrderDrafted`.
+    /// The name of an event: `UserRegistered`.
     pub event_type: Option<String>,
     pub stream: Option<Uuid>,
     pub actor: Option<Uuid>,
@@ -59,12 +59,12 @@ pub struct Range {
     pub upto: i64,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Found {
     /// In the order of the search.
     pub events: Vec<Recorded<String>>,
-    /// What is left to look at; `None` when nothing is.
+    /// The positions that are left to look at; `None` when none are.
     pub rest: Option<Range>,
 }
 
@@ -207,7 +207,7 @@ impl Visible {
     /// their reach.
     ///
     /// # Errors
-    /// What the book fails with.
+    /// The failure of the book.
     pub async fn shows(&mut self, app: &App, by: &Principal, recorded: &Recorded<String>) -> Result<bool, Problem> {
         if recorded.tenant_id != by.tenant {
             return Ok(false);
@@ -215,10 +215,13 @@ impl Visible {
         if by.sees_all_departments() {
             return Ok(true);
         }
-        let kind = app.contexts.aggregate(&recorded.aggregate_type);
-        let Some(aggregate) = kind.filter(|kind| kind.scoped) else {
-            return Ok(true);
+        let Some(aggregate) = app.contexts.aggregate(&recorded.aggregate_type) else {
+            // Of a context that this program is without: whether departments hold such streams is not known here.
+            return Ok(false);
         };
+        if !aggregate.scoped {
+            return Ok(true);
+        }
         let stream = (aggregate.aggregate_type, recorded.stream);
         if let Some(&shows) = self.0.get(&stream) {
             return Ok(shows);

@@ -1,4 +1,4 @@
-//! What this process has changed of late, so that whatever was read before a change is known to be out of date.
+//! The streams that this process has changed of late: a reading from before such a change is out of date.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};

@@ -30,7 +30,7 @@ impl Departments {
     /// The department and those above it, nearest first. A struck department keeps its place.
     ///
     /// # Errors
-    /// What the book fails with.
+    /// The failure of the book.
     pub async fn line(&self, tenant: Uuid, department: Uuid) -> Result<Arc<[Uuid]>, Problem> {
         let read = || self.read(tenant, department);
         self.lines.get((tenant, department), read).await

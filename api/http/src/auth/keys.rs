@@ -51,7 +51,7 @@ impl From<BadToken> for Unverified {
     }
 }
 
-/// What tokens are verified by.
+/// The keys and rules by which tokens are verified.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenSettings<'a> {
     /// The `iss` that tokens must have.

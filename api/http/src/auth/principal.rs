@@ -1,4 +1,4 @@
-//! What the bearer of a token may do, read from the book.
+//! The bearer of a token and their permissions, read from the book.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::problem::{self, Problem};
 pub const CACHED_PRINCIPAL_SECONDS_MAX: u64 = 5;
 const CACHED_PRINCIPALS_MAX: u64 = 50_000;
 
-/// Whoever holds this sees and commands every department.
+/// The permission to see and command every department.
 pub const ALL_DEPARTMENTS: &str = "departments.all";
 
 /// A registered, active user with what their roles permit.
@@ -34,7 +34,7 @@ pub struct Principal {
     pub departments: Vec<Uuid>,
 }
 
-/// What the book says of a bearer.
+/// The bearer of a token, as the book knows them.
 #[derive(Debug, Clone)]
 enum Standing {
     Unregistered,
@@ -100,7 +100,7 @@ impl Principals {
         }
     }
 
-    /// Takes note of what a command of this process has changed: whoever that touches is read anew, and nobody else.
+    /// Takes note of what a command of this process has changed: people whom that touches are read anew, and nobody else.
     pub fn changed(&self, streams: &[StreamAnswer]) {
         const TOUCH: [&str; 3] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE];
         for changed in streams {
@@ -113,7 +113,7 @@ impl Principals {
     /// Whether the department lies in the subtree of one of the principal's own.
     ///
     /// # Errors
-    /// What the book fails with.
+    /// The failure of the book.
     pub async fn reaches(&self, principal: &Principal, department: Uuid) -> Result<bool, Problem> {
         if principal.sees_all_departments() {
             return Ok(true);

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// How often it is read anew because it was changed meanwhile, before who asks is told to come again.
 const READS_MAX: usize = 10;
 
-/// What was read, the streams that it was read from, and what this process had changed by then.
+/// A value that was read, the streams that it was read from, and what this process had changed by then.
 #[derive(Debug)]
 pub struct Read<V> {
     pub value: V,
@@ -59,7 +59,7 @@ where
     /// who asks later.
     ///
     /// # Errors
-    /// What reading ends in.
+    /// The outcome of a reading.
     pub async fn get<F>(&self, key: K, read: impl Fn() -> F) -> Result<V, Problem>
     where
         F: Future<Output = Result<Read<V>, Problem>>,

@@ -1,4 +1,4 @@
-//! What makes a token good: one algorithm per key, and every claim that must be there.
+//! The check of a token: one algorithm per key, and every claim that must be there.
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::errors::ErrorKind;
@@ -20,7 +20,7 @@ pub struct Bearer {
     pub user: Uuid,
 }
 
-/// What a good token says.
+/// The claims of a good token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     pub bearer: Bearer,

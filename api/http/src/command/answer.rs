@@ -1,4 +1,4 @@
-//! What accepted commands are answered, and what they would be.
+//! The answers to commands that were accepted, and to dry runs.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,4 +1,4 @@
-//! What a command says in its headers.
+//! The headers of a command.
 
 use axum::http::{HeaderMap, HeaderName, header};
 
@@ -58,6 +58,20 @@ pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a 
         (_, Some(_)) => {
             Err(Problem::new(problem::MALFORMED, format!("{name} is sent more than once")).field(name.as_str()))
         }
+    }
+}
+
+/// Refuses a dry run of what can only be done: to do it all the same would be the worst answer.
+///
+/// # Errors
+/// 400 when one is asked for.
+pub fn no_dry_run(headers: &HeaderMap) -> Result<(), Problem> {
+    match only(headers, &DAYBOOK_DRY_RUN)?.map(truth).transpose()? {
+        Some(true) => Err(Problem::bad_value(
+            "Daybook-Dry-Run",
+            "this takes no Daybook-Dry-Run; leave it out",
+        )),
+        Some(false) | None => Ok(()),
     }
 }
 
@@ -201,6 +215,19 @@ mod tests {
         assert!(CommandHeaders::read(&with(IDEMPOTENCY_KEY, &[b'k'; KEY_CHARS_MAX + 1])).is_err());
         assert!(CommandHeaders::read(&with(IDEMPOTENCY_KEY, b"a b")).is_err());
         assert!(CommandHeaders::read(&with(IDEMPOTENCY_KEY, "ü".as_bytes())).is_err());
+    }
+
+    #[test]
+    fn a_dry_run_is_asked_for_in_plain_words_and_refused_where_there_is_none() {
+        let read = |value: &[u8]| CommandHeaders::read(&with(DAYBOOK_DRY_RUN, value));
+        assert!(read(b"true").unwrap().is_dry_run && !read(b"false").unwrap().is_dry_run);
+        assert!(!CommandHeaders::read(&HeaderMap::new()).unwrap().is_dry_run);
+        for unclear in [&b"1"[..], b"yes", b"True", b""] {
+            assert!(read(unclear).is_err(), "{unclear:?}");
+            assert!(no_dry_run(&with(DAYBOOK_DRY_RUN, unclear)).is_err(), "{unclear:?}");
+        }
+        assert!(no_dry_run(&with(DAYBOOK_DRY_RUN, b"true")).is_err());
+        assert!(no_dry_run(&with(DAYBOOK_DRY_RUN, b"false")).is_ok() && no_dry_run(&HeaderMap::new()).is_ok());
     }
 
     #[test]

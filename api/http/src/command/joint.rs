@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::response::Response;
-use book::{Answer, Envelope, ExecuteError, Step};
+use book::{Answer, ExecuteError, Step};
 use domain::{Aggregate, AnyCommand};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,9 +16,9 @@ use crate::audit;
 use crate::auth::By;
 use crate::problem::Problem;
 
-/// One of the commands.
+/// One of the commands of a request that takes several.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct Member {
     pub aggregate: &'static Aggregate,
     pub stream: Uuid,
     /// The command's name in kebab case.
@@ -39,7 +39,7 @@ pub struct Joint<'a> {
     pub peer: SocketAddr,
 }
 
-/// What became of a request for several commands.
+/// The outcome of a request for several commands.
 #[derive(Debug)]
 pub enum Outcome {
     Accepted(Answer),
@@ -53,48 +53,48 @@ impl Joint<'_> {
     ///
     /// # Errors
     /// [`Problem`] of the first that is not accepted; then nothing is done.
-    pub async fn carry_out(&self, app: &App, by: &By, parts: Vec<Part>) -> Result<Outcome, Problem> {
-        let whole = self.sent(self.aggregate, self.stream, self.word);
-        let envelope = whole.envelope(by, &self.fields);
-        let mut commands = Vec::with_capacity(parts.len());
-        for part in parts {
-            permitted(&app.contexts, part.aggregate, part.command, by)?;
-            let sent = self.sent(part.aggregate, part.stream, part.command);
-            let command = sent.parse(part.fields)?;
+    pub async fn carry_out(&self, app: &App, by: &By, members: Vec<Member>) -> Result<Outcome, Problem> {
+        let envelope = self
+            .sent(self.aggregate, self.stream, self.word)
+            .envelope(by, &self.fields);
+        let mut commands = Vec::with_capacity(members.len());
+        for member in members {
+            permitted(&app.contexts, member.aggregate, member.command, by)?;
+            let sent = self.sent(member.aggregate, member.stream, member.command);
+            let command = sent.parse(member.fields)?;
             commands.push((sent, command));
         }
         if self.headers.is_dry_run {
-            let steps = self.steps(app, by, &commands).await?;
-            let rehearsed = app.book.rehearse(envelope, steps).await;
-            let rehearsed = rehearsed.map_err(|error| whole.told(error))?;
-            return Ok(Outcome::Rehearsed(answer::would(
-                rehearsed,
-                audit::sight(app, by).ok().as_ref(),
-            )));
+            let rehearsing = |steps| app.book.rehearse(envelope.clone(), steps);
+            let rehearsed = self.let_through(app, by, &commands, rehearsing).await?;
+            let sight = audit::sight(app, by).ok();
+            return Ok(Outcome::Rehearsed(answer::would(rehearsed, sight.as_ref())));
         }
-        let answer = self.execute(app, by, &whole, &envelope, &commands).await?;
+        let executing = |steps| app.book.execute(envelope.clone(), steps);
+        let answer = self.let_through(app, by, &commands, executing).await?;
+        app.principals.changed(&answer.streams);
         Ok(Outcome::Accepted(answer))
     }
 
-    async fn execute(
+    /// Does something with the commands that are let through; anew when a stream that this rested on has moved on
+    /// meanwhile.
+    async fn let_through<T, F>(
         &self,
         app: &App,
         by: &By,
-        whole: &Sent<'_>,
-        envelope: &Envelope,
         commands: &[(Sent<'_>, AnyCommand)],
-    ) -> Result<Answer, Problem> {
+        attempt: impl Fn(Vec<Step>) -> F,
+    ) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, ExecuteError>>,
+    {
         for _ in 0..LET_THROUGH_MAX {
-            let steps = self.steps(app, by, commands).await?;
-            match app.book.execute(envelope.clone(), steps).await {
+            match attempt(self.steps(app, by, commands).await?).await {
                 // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
                 // If-Match wants it will not be there either.
                 Err(ExecuteError::Moved { .. }) if self.headers.if_match.is_none() => {}
-                Ok(answer) => {
-                    app.principals.changed(&answer.streams);
-                    return Ok(answer);
-                }
-                Err(error) => return Err(whole.told(error)),
+                Ok(done) => return Ok(done),
+                Err(error) => return Err(self.sent(self.aggregate, self.stream, self.word).problem(error)),
             }
         }
         Err(ExecuteError::Contended.into())

@@ -36,7 +36,7 @@ struct Offer<'a> {
     permitted: bool,
     /// Whether the stream may accept it from the asker.
     offered: bool,
-    /// What stands against it; null when it is offered.
+    /// The rule that stands against it; null when it is offered.
     why_not: Option<WhyNot>,
 }
 
@@ -59,7 +59,7 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
     parameters.finish::<&str>([])?;
-    let names = || app.contexts.commands(aggregate).iter().map(|(name, _)| name.as_str());
+    let names = || app.contexts.commands(aggregate).iter().map(String::as_str);
     let permits = |command: &str| by.permits(&permission(aggregate, command));
     // Who may neither command it nor read the log has no business with the stream.
     if !names().any(permits) {

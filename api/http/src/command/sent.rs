@@ -29,8 +29,8 @@ pub(super) enum Reach {
     Free,
     /// It does not belong to any department yet, at this sequence: most likely it has no events.
     Homeless { sequence: i64 },
-    /// It is not within their departments, but the decision itself knows who is entitled: an approver's
-    /// delegate, for one.
+    /// It is not within their departments, but the decision itself knows who is entitled: somebody who
+    /// stands in for another, for one.
     Beyond,
 }
 
@@ -76,12 +76,13 @@ impl Sent<'_> {
         span.record("command_id", tracing::field::display(envelope.command_id));
         span.record("correlation_id", tracing::field::display(envelope.correlation_id));
 
-        let answer = self.execute(app, by, &envelope, &command).await?;
+        let executing = |step| app.book.execute(envelope.clone(), vec![step]);
+        let (_, answer) = self.let_through(app, by, &command, executing).await?;
         app.principals.changed(&answer.streams);
         Ok(answer)
     }
 
-    /// What carrying the command out would lead to.
+    /// Rehearses the command: answers what carrying it out would lead to.
     ///
     /// # Errors
     /// [`Problem`], as carrying it out would have it.
@@ -97,13 +98,11 @@ impl Sent<'_> {
             let received = self.received(app, by, envelope.clone(), command.clone());
             sent.stream = (receiver.stream)(received).await?;
         }
-        let mut step = Step::new(sent.stream, sent.headers.if_match, command);
-        let reach = sent.reach(app, by, &mut step).await?;
-        sent.hold(&mut step, reach)?;
-        match app.book.rehearse(envelope, vec![step]).await {
-            Ok(rehearsed) => Ok(answer::would(rehearsed, audit::sight(app, by).ok().as_ref())),
-            Err(error) => Err(sent.told_at(reach, error)),
-        }
+        let rehearsing = |step| app.book.rehearse(envelope.clone(), vec![step]);
+        let (reach, rehearsed) = sent.let_through(app, by, &command, rehearsing).await?;
+        // Who commands a stream without seeing it in the log does not see its events here either.
+        let sight = audit::sight(app, by).ok().filter(|_| reach != Reach::Beyond);
+        Ok(answer::would(rehearsed, sight.as_ref()))
     }
 
     fn received<'a>(&'a self, app: &'a App, by: &'a By, envelope: Envelope, command: AnyCommand) -> Received<'a> {
@@ -120,7 +119,7 @@ impl Sent<'_> {
     pub fn envelope(&self, by: &Principal, fields: &Value) -> Envelope {
         let keyed = |key: &String| Uuid::new_v5(&by.tenant, &[by.user.as_bytes(), key.as_bytes()].concat());
         let command_id = self.headers.key.as_ref().map_or_else(Uuid::now_v7, keyed);
-        // The reason is not part of it: whoever repeats a command may word it anew.
+        // The reason is not part of it: who repeats a command may word it anew.
         let canonical = canonical::text(&json!([
             self.aggregate.aggregate_type,
             self.addressed,
@@ -144,20 +143,31 @@ impl Sent<'_> {
         }
     }
 
-    async fn execute(&self, app: &App, by: &By, envelope: &Envelope, command: &AnyCommand) -> Result<Answer, Problem> {
+    /// Does something with the command that is let through; anew when a stream that this rested on has moved on
+    /// meanwhile.
+    async fn let_through<T, F>(
+        &self,
+        app: &App,
+        by: &By,
+        command: &AnyCommand,
+        attempt: impl Fn(Step) -> F,
+    ) -> Result<(Reach, T), Problem>
+    where
+        F: Future<Output = Result<T, ExecuteError>>,
+    {
         let mut tried = 1;
         loop {
             let mut step = Step::new(self.stream, self.headers.if_match, command.clone());
             let reach = self.reach(app, by, &mut step).await?;
             self.hold(&mut step, reach)?;
             let is_held = step.if_match != self.headers.if_match || !step.let_through_on.is_empty();
-            match app.book.execute(envelope.clone(), vec![step]).await {
-                Ok(answer) => return Ok(answer),
+            match attempt(step).await {
+                Ok(done) => return Ok((reach, done)),
                 Err(ExecuteError::Moved { .. }) if is_held && tried < LET_THROUGH_MAX => tried += 1,
                 Err(ExecuteError::Moved { .. }) if is_held && self.headers.if_match.is_none() => {
                     return Err(ExecuteError::Contended.into());
                 }
-                Err(error) => return Err(self.told_at(reach, error)),
+                Err(error) => return Err(self.problem_at(reach, error)),
             }
         }
     }
@@ -172,7 +182,7 @@ impl Sent<'_> {
             return Ok(());
         };
         match step.if_match {
-            Some(expected) if expected > sequence => Err(self.told(ExecuteError::Moved { expected, sequence })),
+            Some(expected) if expected > sequence => Err(self.problem(ExecuteError::Moved { expected, sequence })),
             // It is there, or the command is a repeat, or it will be refused.
             Some(_) => Ok(()),
             None => {
@@ -188,7 +198,7 @@ impl Sent<'_> {
             return Ok(Reach::Free);
         }
         let state = app.book.step_state(by.tenant, step).await;
-        let (state, sequence) = state.map_err(|error| self.told(error))?;
+        let (state, sequence) = state.map_err(|error| self.problem(error))?;
         let (home, commanded) = (self.aggregate.home(&state), step.department(&state));
         if let Some(home) = home
             && !app.principals.reaches(by, home).await?
@@ -275,8 +285,9 @@ impl Sent<'_> {
         })
     }
 
-    /// Whoever the decision does not know as entitled may not learn that the stream is there.
-    fn told_at(&self, reach: Reach, error: ExecuteError) -> Problem {
+    /// As [`Sent::problem`]. A sender whom the decision does not know as entitled may not learn that the stream is
+    /// there.
+    fn problem_at(&self, reach: Reach, error: ExecuteError) -> Problem {
         let hides = match &error {
             ExecuteError::Refused(refusal) => refusal.class == Class::Forbidden,
             error => matches!(error, ExecuteError::Moved { .. }),
@@ -284,11 +295,11 @@ impl Sent<'_> {
         if hides && reach == Reach::Beyond {
             return self.not_found();
         }
-        self.told(error)
+        self.problem(error)
     }
 
     /// Why the command was not accepted, as the sender is told.
-    pub fn told(&self, error: ExecuteError) -> Problem {
+    pub fn problem(&self, error: ExecuteError) -> Problem {
         match error {
             ExecuteError::Refused(refusal) => self.refused(refusal),
             ExecuteError::NotFound { .. } => self.not_found(),
@@ -300,7 +311,7 @@ impl Sent<'_> {
 
     fn refused(&self, refusal: Refusal) -> Problem {
         match refusal.class {
-            // Whoever makes a new stream lacks another one, and the refusal says which.
+            // A sender who makes a new stream lacks another one, and the refusal says which.
             Class::Missing if self.command == self.aggregate.creates => refusal.into(),
             Class::Missing => self.not_found(),
             Class::Forbidden | Class::Conflict | Class::Refused => refusal.into(),

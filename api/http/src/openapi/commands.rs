@@ -1,99 +1,146 @@
-//! The operations of commands.
+//! The operations of commands, and the schemas of their bodies.
 
 use domain::Aggregate;
-use schemars::Schema;
-use serde_json::{Value, json};
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
 
 use super::Paths;
-use super::parts::{answer, answers, in_path, parameter, uuid};
-use crate::context::Contexts;
+use super::parts::{self, answers, in_path, needs, response, uuid};
+use crate::command::permission;
+use crate::context::Context;
 
-pub fn add(contexts: &Contexts, paths: &mut Paths) {
-    for aggregate in contexts.decisions().aggregates() {
-        let (context, plural) = (aggregate.context(), aggregate.plural);
-        for (command, body) in contexts.commands(aggregate) {
-            let path = format!("/v1/{context}/{plural}/{{id}}/{command}");
-            paths.add(&path, "post", operation(aggregate, command, body, true));
+/// Where the schema of a kind's commands has the schemas that it refers to.
+const DEFINITIONS: &str = "#/$defs/";
+
+pub fn add(context: &Context, paths: &mut Paths) {
+    for aggregate in context.decisions.aggregates {
+        let schema = schema(aggregate);
+        let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
+        for (name, definition) in &definitions {
+            paths.schema(&named(aggregate, name), with_references(aggregate, definition.clone()));
+        }
+        let (plural, context) = (aggregate.plural, context.name());
+        for (command, body) in variants(&schema) {
+            let body = Body::of(aggregate, command, body, &definitions, paths);
+            let base = format!("/v1/{context}/{plural}");
+            let path = format!("{base}/{{id}}/{command}");
+            paths.add(&path, "post", operation(aggregate, command, &body, true));
             if command == aggregate.creates && !aggregate.borrows_id {
-                paths.add(
-                    &format!("/v1/{context}/{plural}"),
-                    "post",
-                    operation(aggregate, command, body, false),
-                );
+                paths.add(&base, "post", operation(aggregate, command, &body, false));
             }
         }
     }
 }
 
-/// The commands of a kind of stream: name and JSON schema of the body, in the order of declaration.
-pub fn bodies(aggregate: &Aggregate) -> Vec<(String, Value)> {
-    // Subschemas in place: OpenAPI has no other place for definitions of one schema.
-    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    variants(aggregate.schema(&mut settings.into_generator()))
+/// The names of a kind's commands, in the order of their declaration.
+pub fn names(aggregate: &Aggregate) -> Vec<String> {
+    variants(&schema(aggregate)).map(|(name, _)| name.clone()).collect()
 }
 
-/// The variants of an externally tagged enum, from its schema.
-fn variants(schema: Schema) -> Vec<(String, Value)> {
-    let mut variants = Vec::new();
-    for variant in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
-        let doc = variant.get("description").cloned();
-        for (name, body) in variant
-            .get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
+/// The schema of a kind's commands.
+fn schema(aggregate: &Aggregate) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
+    aggregate.schema(&mut settings.into_generator()).to_value()
+}
+
+/// The variants of an externally tagged enum: name and schema, which has the variant's description.
+fn variants(schema: &Value) -> impl Iterator<Item = (&String, Value)> {
+    let variants = schema["oneOf"].as_array().into_iter().flatten();
+    variants.flat_map(|variant| {
+        let named = variant["properties"].as_object().into_iter().flatten();
+        named.map(|(name, body)| {
             let mut body = body.clone();
-            if let (Some(body), Some(doc)) = (body.as_object_mut(), doc.clone()) {
-                body.insert("description".to_owned(), doc);
+            if let (Some(body), Some(doc)) = (body.as_object_mut(), variant.get("description")) {
+                body.insert("description".to_owned(), doc.clone());
             }
-            variants.push((name.clone(), body));
-        }
-    }
-    variants
+            (name, body)
+        })
+    })
 }
 
-fn operation(aggregate: &Aggregate, command: &str, body: &Value, addressed: bool) -> Value {
-    let summary = body.get("description").and_then(Value::as_str).unwrap_or_default();
-    let required = body
-        .get("required")
-        .and_then(Value::as_array)
-        .is_some_and(|required| !required.is_empty());
-    let mut parameters = vec![
-        parameter("IdempotencyKey"),
-        parameter("IfMatch"),
-        parameter("Reason"),
-        parameter("Traceparent"),
-        parameter("RequestId"),
-    ];
-    let id = if addressed {
-        parameters.insert(
-            0,
-            in_path("id", "The stream; a client may choose the id of a new one.", uuid()),
-        );
-        "with-id"
-    } else {
-        "without-id"
-    };
-    let mut accepted = answer("Done.", json!({ "$ref": "#/components/schemas/Accepted" }));
-    accepted["headers"] = json!({
-        "ETag": { "description": "The stream's sequence, for If-Match.", "schema": { "type": "string" } },
-        "Daybook-Position": { "description": "The position, for Daybook-After.", "schema": { "type": "integer" } },
-    });
-    if !addressed {
-        accepted["headers"]["Location"] =
-            json!({ "description": "The new one's address.", "schema": { "type": "string" } });
+/// The name under which the document has a schema of a kind's commands.
+fn named(aggregate: &Aggregate, name: &str) -> String {
+    format!("{}.{name}", aggregate.aggregate_type)
+}
+
+/// The schema with its references to others of its kind's commands leading to where the document has them.
+fn with_references(aggregate: &Aggregate, mut schema: Value) -> Value {
+    let mut waiting = vec![&mut schema];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Array(values) => waiting.extend(values),
+            Value::Object(fields) => {
+                if let Some(Value::String(reference)) = fields.get_mut("$ref")
+                    && let Some(name) = reference.strip_prefix(DEFINITIONS)
+                {
+                    *reference = parts::schema_address(&named(aggregate, name));
+                }
+                waiting.extend(fields.values_mut());
+            }
+            _ => {}
+        }
     }
+    schema
+}
+
+/// The body of a command.
+struct Body {
+    /// The reference to its schema.
+    schema: Value,
+    doc: String,
+    is_required: bool,
+}
+
+impl Body {
+    fn of(
+        aggregate: &Aggregate,
+        command: &str,
+        schema: Value,
+        definitions: &Map<String, Value>,
+        paths: &mut Paths,
+    ) -> Self {
+        let definition = schema["$ref"].as_str().and_then(|reference| {
+            let name = reference.strip_prefix(DEFINITIONS)?;
+            definitions.get(name)
+        });
+        let definition = definition.unwrap_or(&schema);
+        let doc = [&schema, definition]
+            .into_iter()
+            .find_map(|schema| schema["description"].as_str());
+        let doc = doc.unwrap_or_default().to_owned();
+        let is_required = definition["required"]
+            .as_array()
+            .is_some_and(|required| !required.is_empty());
+        Self {
+            doc,
+            is_required,
+            schema: paths.schema(&named(aggregate, command), with_references(aggregate, schema)),
+        }
+    }
+}
+
+fn operation(aggregate: &Aggregate, command: &str, body: &Body, addressed: bool) -> Value {
+    let doc = &body.doc;
+    let (id, summary, accepted) = if addressed {
+        ("with-id", doc.clone(), "Accepted")
+    } else {
+        ("without-id", format!("{doc} The server chooses the id."), "Made")
+    };
+    let mut parameters = Vec::new();
+    if addressed {
+        let doc = "The stream; a client may choose the id of a new one.";
+        parameters.push(in_path("id", doc, uuid()));
+    }
+    parameters.extend(parts::of_a_command());
+    let permission = permission(aggregate, command);
     json!({
         "operationId": format!("{}.{command}.{id}", aggregate.aggregate_type),
         "tags": [aggregate.context()],
-        "summary": if addressed { summary.to_owned() } else { format!("{summary} The server chooses the id.") },
-        "description": format!("Permission `{}.{command}`.", aggregate.aggregate_type),
+        "summary": summary,
+        "description": format!("Permission `{permission}`."),
+        "security": needs([&permission]),
         "parameters": parameters,
-        "requestBody": { "required": required, "content": { "application/json": { "schema": body } } },
-        "responses": answers(vec![("200", accepted)], &[400, 404, 409, 412, 413, 415, 422]),
+        "requestBody": { "required": body.is_required, "content": { "application/json": { "schema": body.schema } } },
+        "responses": answers(vec![("200", response(accepted))], &[400, 404, 409, 412, 413, 415, 422]),
     })
 }

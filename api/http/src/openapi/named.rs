@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::Paths;
-use super::parts::{answer, answers, in_path, in_query};
-use super::tables::{nullable_property, of_a_page, of_kind, page, property, reference};
-use crate::context::Contexts;
+use super::parts::{answer, answers, in_path, in_query, needs};
+use super::tables::{nullable_property, of_a_page, of_kind, page, property, reference, said};
+use crate::context::Context;
 use crate::query::may_read;
 use crate::query::named::{Beside, Named};
 
-pub fn add(contexts: &Contexts, paths: &mut Paths) {
-    for query in contexts.iter().flat_map(|context| context.queries) {
+pub fn add(context: &Context, paths: &mut Paths) {
+    for query in context.queries {
         paths.add(query.address, "get", operation(query));
     }
 }
@@ -32,13 +32,13 @@ fn operation(query: &'static Named) -> Value {
     }
     let in_address = parameters.iter().any(|parameter| parameter["in"] == "path");
     parameters.extend(of_a_page());
-    let needed: Vec<String> = query.needed().map(|table| format!("`{}`", may_read(table))).collect();
-    let plural = if needed.len() > 1 { "s" } else { "" };
+    let needed: Vec<String> = query.needed().map(may_read).collect();
     json!({
         "operationId": query.operation(),
         "tags": [query.table.context],
         "summary": query.doc,
-        "description": format!("Permission{plural} {}. The order is fixed.", needed.join(", ")),
+        "description": format!("{} The order is fixed.", said(&needed)),
+        "security": needs(&needed),
         "parameters": parameters,
         "responses": answers(
             vec![("200", answer("A page of rows.", page(row(query))))],

@@ -1,19 +1,62 @@
-//! What operations share: parameters, answers, schemas.
+//! Pieces that operations are made of: parameters, answers, references.
 
 use serde_json::{Map, Value, json};
 
-use crate::auth::token::{LEEWAY_SECONDS, TOKEN_BYTES_MAX};
 use crate::command::body::BODY_BYTES_MAX;
-use crate::command::headers::{KEY_CHARS_MAX, REASON_CHARS_MAX};
 use crate::problem;
 
-pub const DESCRIPTION: &str = "Commands append events to one book; tables are posted from it. \
-    Every error is a problem (RFC 9457) whose `type` is stable. Ids are uuids in lower case; amounts are strings; \
-    times are RFC 3339 in UTC. A command's answer names its position; a read that sends it as `Daybook-After` sees it.";
+/// The problems that any operation may have for which one needs a token.
+const ANYWHERE: [u16; 5] = [401, 403, 429, 500, 503];
 
-/// A reference to a parameter below.
+/// A reference to a parameter that several operations share.
+#[must_use]
 pub fn parameter(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/parameters/{name}") })
+    reference(format!("#/components/parameters/{name}"))
+}
+
+/// A reference to a response that several operations share.
+#[must_use]
+pub fn response(name: &str) -> Value {
+    reference(format!("#/components/responses/{name}"))
+}
+
+/// A reference to a schema.
+#[must_use]
+pub fn schema(name: &str) -> Value {
+    reference(schema_address(name))
+}
+
+/// Where the document has the schema of this name.
+pub fn schema_address(name: &str) -> String {
+    format!("#/components/schemas/{name}")
+}
+
+fn reference(address: String) -> Value {
+    Value::Object(Map::from_iter([("$ref".to_owned(), Value::String(address))]))
+}
+
+/// What an operation needs: a token whose user holds all of these permissions.
+#[must_use]
+pub fn needs<S: AsRef<str>>(permissions: impl IntoIterator<Item = S>) -> Value {
+    let permissions: Value = permissions
+        .into_iter()
+        .map(|permission| Value::from(permission.as_ref()))
+        .collect();
+    json!([{ "bearer": permissions }])
+}
+
+/// The headers that every command takes.
+#[must_use]
+pub fn of_a_command() -> Vec<Value> {
+    let names = [
+        "IdempotencyKey",
+        "IfMatch",
+        "DryRun",
+        "Reason",
+        "Traceparent",
+        "RequestId",
+    ];
+    names.map(parameter).to_vec()
 }
 
 /// A required parameter of the path.
@@ -33,21 +76,20 @@ pub fn answer(description: &str, schema: Value) -> Value {
 
 /// The answers of an operation: its own and the problems of these statuses, besides those that any may have.
 pub fn answers(own: Vec<(&str, Value)>, problems: &[u16]) -> Value {
-    let always = [401, 403, 429, 500, 503];
-    let mut answers: Map<String, Value> = own
-        .into_iter()
-        .map(|(status, answer)| (status.to_owned(), answer))
-        .collect();
-    let mut statuses: Vec<u16> = problems.iter().copied().chain(always).collect();
-    statuses.sort_unstable();
-    statuses.dedup();
-    for status in statuses {
-        answers.insert(
-            status.to_string(),
-            json!({ "$ref": format!("#/components/responses/{status}") }),
-        );
-    }
+    let own = own.into_iter().map(|(status, answer)| (status.to_owned(), answer));
+    let mut answers: Map<String, Value> = own.collect();
+    add_problems(&mut answers, problems);
     Value::Object(answers)
+}
+
+/// Adds the problems of these statuses, and those that any operation may have, to the answers of one.
+pub fn add_problems(answers: &mut Map<String, Value>, statuses: &[u16]) {
+    for status in statuses.iter().chain(&ANYWHERE) {
+        let status = status.to_string();
+        let problem = response(&status);
+        answers.entry(status).or_insert(problem);
+    }
+    answers.sort_keys();
 }
 
 pub fn uuid() -> Value {
@@ -58,61 +100,8 @@ pub fn position() -> Value {
     json!({ "type": "integer", "format": "int64", "minimum": 0 })
 }
 
-/// `components`, with the schemas of the rows.
-pub fn components(rows: Map<String, Value>) -> Value {
-    let mut schemas = Map::new();
-    schemas.insert("Problem".to_owned(), problem_schema());
-    schemas.insert("Accepted".to_owned(), accepted());
-    schemas.insert("Event".to_owned(), event());
-    schemas.insert("RowChange".to_owned(), row_change());
-    schemas.extend(rows);
-    let bearer = json!({
-        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-        "description": format!(
-            "A JSON Web Token of at most {TOKEN_BYTES_MAX} bytes with iss, aud, exp, nbf, sub (the user's uuid) and tenant (a uuid). \
-             Clocks may differ by {LEEWAY_SECONDS} s. What its user may do is in their roles, not in the token."
-        ),
-    });
-    json!({
-        "securitySchemes": { "bearer": bearer },
-        "parameters": parameters(),
-        "responses": responses(),
-        "schemas": schemas,
-    })
-}
-
-fn parameters() -> Value {
-    let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "description": description, "schema": schema });
-    json!({
-        "IdempotencyKey": header(
-            "Idempotency-Key",
-            "A command sent again by the same user with the same key is answered as the first time, for 30 days. A command whose \
-             sender hangs up before it is on its way into the book is given up. A refusal is final for whoever sends under a \
-             key one after the other; while an earlier sending of the key is still under way in another process, send \
-             once more: that sending may be accepted yet.",
-            json!({ "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$" }),
-        ),
-        "IfMatch": header(
-            "If-Match",
-            "The sequence that the stream must be at: an ETag, or the bare number. 0 is a stream without events.",
-            json!({ "type": "string", "pattern": "^(\"[0-9]+\"|[0-9]+)$" }),
-        ),
-        "Reason": header(
-            "Daybook-Reason",
-            "Why, for the log. UTF-8, percent-encoded where a client's headers are ASCII.",
-            json!({ "type": "string", "maxLength": REASON_CHARS_MAX }),
-        ),
-        "Traceparent": header("traceparent", "W3C trace context; kept with the events.", json!({ "type": "string" })),
-        "RequestId": header(
-            "X-Request-Id",
-            "Found again in the answer, in problems and in the log. Daybook makes one when it is absent.",
-            json!({ "type": "string", "minLength": 1, "maxLength": 128 }),
-        ),
-        "After": header("Daybook-After", "Waits until this position is posted, at most 5 s; also as a query parameter. Rows of a stream that is parked stay as they were: see `/v1/admin/parked`.", position()),
-    })
-}
-
-fn responses() -> Value {
+/// The problems of the API as responses, by their status.
+pub fn problems() -> Map<String, Value> {
     let mut responses = Map::new();
     let mut statuses: Vec<_> = problem::TABLE.iter().map(|kind| kind.status).collect();
     statuses.push(axum::http::StatusCode::UNPROCESSABLE_ENTITY);
@@ -130,7 +119,7 @@ fn responses() -> Value {
         }
         let mut response = json!({
             "description": words.join("; "),
-            "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            "content": { "application/problem+json": { "schema": schema("Problem") } },
         });
         if matches!(status.as_u16(), 429 | 503) {
             response["headers"] =
@@ -138,95 +127,5 @@ fn responses() -> Value {
         }
         responses.insert(status.as_str().to_owned(), response);
     }
-    Value::Object(responses)
-}
-
-fn problem_schema() -> Value {
-    json!({
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {
-            "type": { "type": "string", "description": "What kind of problem it is; stable." },
-            "title": { "type": "string" },
-            "status": { "type": "integer" },
-            "detail": { "type": "string", "description": "What is wrong and what would be right." },
-            "rule": { "type": "string", "description": "The domain rule that refuses." },
-            "field": { "type": "string", "description": "The field, parameter or header at fault." },
-            "permission": { "type": "string", "description": "The permission that is missing." },
-            "claim": { "type": "string", "description": "The kind of unique value that is taken, as its context calls it." },
-            "context": { "type": "string", "description": "The context of the claim." },
-            "allowed": { "type": "array", "items": { "type": "string" }, "description": "What there is instead." },
-            "sequence": { "type": "integer", "description": "Where the stream is." },
-            "instance": { "type": "string", "description": "The path of the request." },
-            "request_id": { "type": "string", "description": "The request, as the log knows it." },
-        },
-    })
-}
-
-fn accepted() -> Value {
-    json!({
-        "type": "object",
-        "required": ["stream", "sequence", "position", "events"],
-        "properties": {
-            "stream": uuid(),
-            "sequence": { "type": "integer", "format": "int64", "description": "Of the stream after the command; also its ETag." },
-            "position": { "type": "integer", "format": "int64", "description": "Reads after this position see what the command did." },
-            "events": { "type": "array", "items": { "type": "string" }, "description": "Names of the events; none when it was so already." },
-        },
-    })
-}
-
-fn event() -> Value {
-    let optional = |schema: &str| json!({ "type": [schema, "null"] });
-    json!({
-        "type": "object",
-        "properties": {
-            "position": position(),
-            "event_id": uuid(),
-            "aggregate_type": { "type": "string" },
-            "stream": uuid(),
-            "sequence": { "type": "integer", "format": "int64" },
-            "event_type": { "type": "string" },
-            "event_version": { "type": "string" },
-            "at": { "type": "string", "format": "date-time" },
-            "by": { "type": "string", "format": "uuid", "description": "The user who asked for it." },
-            "correlation_id": uuid(),
-            "causation_id": optional("string"),
-            "command_id": uuid(),
-            "reason": optional("string"),
-            "ip": { "type": ["string", "null"], "description": "Where the command came from; null without `personal.read`." },
-            "traceparent": optional("string"),
-            "sealed": {
-                "type": "array", "items": { "type": "string" },
-                "description": "Payload fields that tell who a person is: null without `personal.read`, and once erased.",
-            },
-            "unopened": {
-                "type": "array", "items": { "type": "string" },
-                "description": "Those of them that could not be opened and are null for that reason.",
-            },
-            "payload": { "type": "object" },
-        },
-    })
-}
-
-fn row_change() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "position": position(),
-            "event_id": uuid(),
-            "at": { "type": "string", "format": "date-time" },
-            "by": uuid(),
-            "aggregate_type": { "type": "string" },
-            "stream": uuid(),
-            "event_type": { "type": "string" },
-            "reason": { "type": ["string", "null"] },
-            "exists": { "type": "boolean", "description": "Whether the row is there after the event." },
-            "columns": {
-                "type": "object",
-                "description": "The columns that the event changed.",
-                "additionalProperties": { "type": "object", "properties": { "old": {}, "new": {} } },
-            },
-        },
-    })
+    responses
 }

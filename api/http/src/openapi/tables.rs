@@ -5,16 +5,17 @@ use projections::table::{Column, ColumnKind, Scope, Table};
 use serde_json::{Map, Value, json};
 
 use super::Paths;
-use super::parts::{answer, answers, in_path, in_query, parameter, position};
+use super::parts::{self, answer, answers, in_path, in_query, needs, parameter, position};
 use crate::auth::principal::ALL_DEPARTMENTS;
-use crate::context::Contexts;
+use crate::context::Context;
 use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
 use crate::query::past::{PAGE_CHANGES, PAGE_CHANGES_MAX};
 use crate::query::read::ROWS_BYTES_MAX;
-use crate::query::sees_masked;
+use crate::query::{may_read, sees_masked};
 
-pub fn add(contexts: &Contexts, paths: &mut Paths) {
-    for table in all(contexts) {
+pub fn add(context: &Context, paths: &mut Paths) {
+    for table in context.tables.into_iter().flat_map(projections::Context::all_tables) {
+        paths.schema(&name(table), schema(table));
         let base = format!("/v1/{}/{}", table.context, table.name);
         paths.add(&base, "get", list(table));
         paths.add(&format!("{base}/{{key}}"), "get", row(table));
@@ -22,24 +23,23 @@ pub fn add(contexts: &Contexts, paths: &mut Paths) {
     }
 }
 
-fn all(contexts: &Contexts) -> impl Iterator<Item = &'static Table> {
-    contexts.tables().flat_map(|context| context.all_tables())
+/// The permissions that reading a table takes.
+fn permissions(table: &Table) -> Vec<String> {
+    let whole = match table.scope {
+        Scope::Whole => Some(ALL_DEPARTMENTS.to_owned()),
+        Scope::Tenant | Scope::Department(_) | Scope::Through { .. } => None,
+    };
+    std::iter::once(may_read(table)).chain(whole).collect()
 }
 
-fn permission(table: &Table) -> String {
-    match table.scope {
-        Scope::Whole => format!("Permissions `{}.read` and `{ALL_DEPARTMENTS}`.", name(table)),
-        Scope::Tenant | Scope::Department(_) | Scope::Through { .. } => format!("Permission `{}.read`.", name(table)),
-    }
+/// A sentence that names permissions.
+pub fn said(permissions: &[String]) -> String {
+    let plural = if permissions.len() > 1 { "s" } else { "" };
+    format!("Permission{plural} `{}`.", permissions.join("` and `"))
 }
 
 fn name(table: &Table) -> String {
     format!("{}.{}", table.context, table.name)
-}
-
-/// The schema of each table's rows, by `context.table`.
-pub fn schemas(contexts: &Contexts) -> Map<String, Value> {
-    all(contexts).map(|table| (name(table), schema(table))).collect()
 }
 
 fn schema(table: &'static Table) -> Value {
@@ -90,6 +90,7 @@ pub fn of_kind(kind: ColumnKind, doc: &str, nullable: bool) -> Value {
 }
 
 fn list(table: &'static Table) -> Value {
+    let permissions = permissions(table);
     let mut parameters: Vec<Value> = filter::findable(table)
         .map(|column| {
             let words = filter::operators(column).join("`, `");
@@ -125,14 +126,15 @@ fn list(table: &'static Table) -> Value {
             "{} A filter is `column=operator.value`; a column may have several. At most {FILTERS_MAX} filters, \
              {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them. A page may be shorter \
              than its limit: it has at most {ROWS_BYTES_MAX} bytes.",
-            permission(table)
+            said(&permissions)
         ),
+        "security": needs(&permissions),
         "parameters": parameters,
         "responses": answers(vec![("200", answer("A page of rows.", page(reference(table))))], &[400]),
     })
 }
 
-/// The parameters of whatever is answered in pages.
+/// The parameters of operations that answer in pages.
 pub fn of_a_page() -> [Value; 5] {
     [
         in_query(
@@ -160,11 +162,13 @@ pub fn page(row: Value) -> Value {
 }
 
 fn row(table: &'static Table) -> Value {
+    let permissions = permissions(table);
     json!({
         "operationId": format!("{}.get", name(table)),
         "tags": [table.context],
         "summary": format!("One row. {}", table.doc),
-        "description": permission(table),
+        "description": said(&permissions),
+        "security": needs(&permissions),
         "parameters": [
             key(table),
             select(),
@@ -178,11 +182,12 @@ fn row(table: &'static Table) -> Value {
 }
 
 fn history(table: &'static Table) -> Value {
+    let permissions = permissions(table);
     let changes = json!({
         "type": "object",
         "required": ["changes", "next"],
         "properties": {
-            "changes": { "type": "array", "items": { "$ref": "#/components/schemas/RowChange" } },
+            "changes": { "type": "array", "items": parts::schema("RowChange") },
             "next": { "type": ["integer", "null"], "format": "int64", "description": "The `after` of the next page; null on the last one." },
         },
     });
@@ -191,7 +196,8 @@ fn history(table: &'static Table) -> Value {
         "operationId": format!("{}.history", name(table)),
         "tags": [table.context],
         "summary": "Which event put each value into the row, from the first one on. Rows that are gone have a history, too.",
-        "description": format!("{} A page may be shorter than its limit: it has at most {TOLD_BYTES_MAX} bytes.", permission(table)),
+        "description": format!("{} A page may be shorter than its limit: it has at most {TOLD_BYTES_MAX} bytes.", said(&permissions)),
+        "security": needs(&permissions),
         "parameters": [
             key(table),
             in_query("limit", "Changes of a page.", limit),
@@ -230,5 +236,5 @@ fn select() -> Value {
 
 /// The schema of a table's rows, by its name.
 pub fn reference(table: &Table) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{}", name(table)) })
+    parts::schema(&name(table))
 }

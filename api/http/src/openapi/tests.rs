@@ -1,127 +1,104 @@
-use std::collections::HashSet;
-use std::path::Path;
-
-use axum::routing::MethodRouter;
-
 use super::*;
-use crate::router::routes;
+use crate::sample;
+
+fn of_sample() -> Value {
+    let mut sections = sections(&sample::contexts());
+    let (name, section) = sections.pop().unwrap();
+    assert_eq!(name, "sample");
+    section
+}
+
+fn operation<'a>(section: &'a Value, method: &str, path: &str) -> &'a Value {
+    &section["paths"][path][method]
+}
 
 #[test]
-fn the_document_is_the_golden_one() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
-    let text = serde_json::to_string_pretty(&document()).unwrap() + "\n";
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&golden, &text).unwrap();
+fn a_body_and_what_it_refers_to_are_schemas_that_are_named_for_their_kind() {
+    let section = of_sample();
+    let schemas = section["components"]["schemas"].as_object().unwrap();
+    let names: Vec<&str> = schemas.keys().map(String::as_str).collect();
+    // Both kinds have a `Label`, and neither is in the other's way.
+    let expected = [
+        "sample.folder.Folder",
+        "sample.folder.Label",
+        "sample.folder.enter",
+        "sample.folder.amend",
+        "sample.folder.strike",
+        "sample.visit.Label",
+        "sample.visit.begin",
+        "sample.visit.end",
+        "sample.folders",
+    ];
+    for name in expected {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
     }
-    let kept = std::fs::read_to_string(&golden).unwrap_or_default();
-    assert!(
-        kept == text,
-        "the OpenAPI document changed; look at it, then run this test with UPDATE_GOLDEN=1"
+    assert_eq!(names.len(), expected.len(), "{names:?}");
+    let label = &schemas["sample.visit.begin"]["properties"]["labels"]["items"];
+    assert_eq!(*label, parts::schema("sample.visit.Label"));
+
+    let begin = operation(&section, "post", "/v1/sample/visits/{id}/begin");
+    let body = &begin["requestBody"];
+    let schema = &body["content"]["application/json"]["schema"];
+    assert_eq!(*schema, parts::schema("sample.visit.begin"));
+    assert_eq!(
+        (&body["required"], &begin["summary"]),
+        (&json!(true), &json!("Begins a visit."))
+    );
+    let end = operation(&section, "post", "/v1/sample/visits/{id}/end");
+    assert_eq!(end["requestBody"]["required"], false);
+    let enter = operation(&section, "post", "/v1/sample/folders");
+    assert_eq!(
+        enter["requestBody"]["required"], true,
+        "what the schema refers to has a field that is required"
     );
 }
 
-/// The methods that a route answers.
-fn methods(route: &MethodRouter<App>) -> Vec<&'static str> {
-    // It tells them in no other way than this.
-    let told = format!("{route:?}");
-    let answers = |method: &&str| !told.contains(&format!(" {method}: None"));
-    let methods: Vec<_> = ["get", "put", "post", "patch", "delete", "options", "trace"]
-        .into_iter()
-        .filter(answers)
-        .collect();
-    assert!((1..=2).contains(&methods.len()), "{told}");
-    methods
-}
-
-/// The route that takes a path of the document: of those that fit, the one with the most words of its own.
-fn taken_by(path: &str, routes: &[(&'static str, MethodRouter<App>)]) -> Option<usize> {
-    let words: Vec<&str> = path.split('/').collect();
-    let own = |route: &str| {
-        let route: Vec<&str> = route.split('/').collect();
-        let fits = |(route, word): (&&str, &&str)| route == word || route.starts_with('{');
-        let fits = route.len() == words.len() && route.iter().zip(&words).all(fits);
-        fits.then(|| route.iter().map(|word| !word.starts_with('{')).collect::<Vec<_>>())
-    };
-    let fitting = routes
-        .iter()
-        .enumerate()
-        .filter_map(|(index, (route, _))| Some((own(route)?, index)));
-    fitting.max().map(|(_, index)| index)
-}
-
 #[test]
-fn the_document_lists_every_method_of_every_route_and_no_other() {
-    let (document, routes) = (document(), routes());
-    let mut documented = HashSet::new();
-    for (path, operations) in document["paths"].as_object().unwrap() {
-        let elsewhere = ["/health/live", "/health/ready", "/metrics", "/docs"];
-        let Some(index) = taken_by(path, &routes) else {
-            assert!(elsewhere.contains(&path.as_str()), "{path} leads nowhere");
-            continue;
-        };
-        for method in operations.as_object().unwrap().keys() {
-            let (route, methods) = (routes[index].0, methods(&routes[index].1));
-            assert!(
-                methods.contains(&method.as_str()),
-                "{method} {path}: {route} answers {methods:?}"
-            );
-            documented.insert((route, method.clone()));
-        }
-    }
-    for (route, router) in &routes {
-        for method in methods(router) {
-            assert!(
-                documented.contains(&(*route, method.to_owned())),
-                "{method} {route} is in no document"
-            );
-        }
+fn every_command_takes_a_dry_run_and_says_what_it_needs() {
+    let section = of_sample();
+    let commands = section["paths"].as_object().unwrap().values();
+    let mut commands = commands.filter_map(|methods| methods.get("post")).peekable();
+    assert!(commands.peek().is_some());
+    for command in commands {
+        let parameters = command["parameters"].as_array().unwrap();
+        assert!(parameters.contains(&parts::parameter("DryRun")), "{command}");
+        let needed = command["security"][0]["bearer"][0].as_str().unwrap();
+        let id = command["operationId"].as_str().unwrap();
+        assert!(id.starts_with(needed), "{id} needs {needed}");
     }
 }
 
 #[test]
-fn a_path_is_taken_by_the_route_that_spells_most_of_it() {
-    let routes = routes();
-    let route = |path: &str| taken_by(path, &routes).map(|index| routes[index].0);
-    assert_eq!(route("/v1/admin/parked"), Some("/v1/admin/parked"));
-    assert_eq!(route("/v1/events/{position}"), Some("/v1/events/{position}"));
-    assert_eq!(route("/v1/cloudwatcher/orders"), Some("/v1/{context}/{name}"));
-    assert_eq!(route("/v1/a/b/c/d/e/f"), None);
+fn names_of_commands_come_in_the_order_of_declaration() {
+    let contexts = sample::contexts();
+    let visits = contexts.by_url("sample", "visits").unwrap();
+    assert_eq!(contexts.commands(visits), ["begin", "end"]);
 }
 
 #[test]
-fn every_operation_has_an_id_of_its_own() {
-    let document = document();
-    let operations = document["paths"]
-        .as_object()
-        .unwrap()
-        .values()
-        .flat_map(|path| path.as_object().unwrap().values());
-    let mut ids: Vec<&str> = operations
-        .map(|operation| operation["operationId"].as_str().unwrap())
-        .collect();
-    ids.sort_unstable();
-    let before = ids.len();
-    ids.dedup();
-    assert_eq!(ids.len(), before);
+fn the_fixed_texts_are_json_and_name_no_limit_that_is_not_filled_in() {
+    let section = fixed::section();
+    assert!(section["paths"].is_object() && section["components"]["parameters"].is_object());
+    let text = section.to_string();
+    let unfilled = text.match_indices('{').find(|(at, _)| {
+        let next = text[at + 1..].chars().next();
+        next.is_some_and(|char| char.is_ascii_uppercase())
+    });
+    assert_eq!(unfilled.map(|(at, _)| &text[at..at + 40]), None);
+    let limit = &section["components"]["parameters"]["EventsLimit"]["schema"];
+    let expected = [crate::audit::log::PAGE_EVENTS_MAX, crate::audit::log::PAGE_EVENTS].map(Value::from);
+    assert_eq!([&limit["maximum"], &limit["default"]], [&expected[0], &expected[1]]);
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
-    let document = document();
-    let mut waiting = vec![&document];
-    while let Some(value) = waiting.pop() {
-        match value {
-            Value::Array(values) => waiting.extend(values),
-            Value::Object(fields) => {
-                if let Some(Value::String(reference)) = fields.get("$ref") {
-                    assert!(
-                        document.pointer(reference.trim_start_matches('#')).is_some(),
-                        "{reference}"
-                    );
-                }
-                waiting.extend(fields.values());
-            }
-            _ => {}
-        }
+fn each_operation_is_one_line_with_the_permissions_that_it_needs() {
+    let lines = lines(&sample::contexts());
+    for line in [
+        "POST /v1/sample/visits sample.visit.begin.without-id sample.visit.begin",
+        "GET /v1/sample/folders/{key} sample.folders.get sample.folders.read",
+        "GET /v1/events events.list audit.read",
+        "GET /health/live health.live (open)",
+    ] {
+        assert!(lines.lines().any(|known| known == line), "{line} is not in\n{lines}");
     }
 }

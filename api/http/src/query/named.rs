@@ -23,7 +23,7 @@ use crate::problem::Problem;
 pub struct Named {
     /// `/v1/context/plural/word`. A word in braces is the key of a row, without which there is no answer.
     pub address: &'static str,
-    /// What it answers, for OpenAPI.
+    /// A sentence on its answer, for OpenAPI.
     pub doc: &'static str,
     /// The table whose rows are shown whole. Whoever may read it may ask; its scope and masks hold.
     pub table: &'static Table,
@@ -32,7 +32,7 @@ pub struct Named {
     /// The parameter that names a user; asking about oneself needs no permission.
     pub oneself: Option<&'static str>,
     pub takes: &'static [Parameter],
-    /// What each row says besides.
+    /// The cells that each row has besides.
     pub beside: &'static [Beside],
     /// From `from` to the last condition of `where`, in which `t` is the table and `$name` a parameter, null
     /// when it is left out. Tenant, scope, page and order are added.
@@ -42,7 +42,7 @@ pub struct Named {
     pub descending: bool,
 }
 
-/// What a query takes, in its address or after the question mark.
+/// A parameter of a query, in its address or after the question mark.
 #[derive(Debug)]
 pub struct Parameter {
     pub name: &'static str,
@@ -53,10 +53,10 @@ pub struct Parameter {
     pub doc: &'static str,
 }
 
-/// What a row says besides the columns of its table.
+/// A cell that a row has besides the columns of its table.
 #[derive(Debug)]
 pub enum Beside {
-    /// A column of another table, whose mask holds and which is null to whoever may not read that table; `of` is that table in the SQL.
+    /// A column of another table, whose mask holds and which is null to those who may not read that table; `of` is that table in the SQL.
     Column {
         name: &'static str,
         of: &'static str,
@@ -80,12 +80,12 @@ pub struct Place {
     pub kind: ColumnKind,
 }
 
-/// What somebody asks of a query.
+/// The arguments with which somebody asks a query.
 #[derive(Debug, Clone)]
 pub struct Arguments {
     /// The values of the parameters, in their order.
     pub values: Vec<Option<Value>>,
-    /// What is shown besides and hidden from the asker.
+    /// The cells besides that are hidden from the asker.
     pub hidden: Vec<&'static str>,
     pub after: Option<Cursor>,
     pub limit: i64,
@@ -134,7 +134,7 @@ impl Named {
         users.any(|(_, value)| *value == Some(Value::Uuid(by.user)))
     }
 
-    /// What is shown besides and this principal could not read in its own table either. What a query tells
+    /// The cells besides that this principal could not read in their own table either. What a query tells
     /// about oneself is hidden only where it is masked.
     fn hidden_from(&self, by: &Principal, values: &[Option<Value>]) -> Vec<&'static str> {
         let is_about = self.is_about(by, values);
@@ -201,7 +201,7 @@ pub async fn list(
         };
         values.push(parameter.parse(text));
     }
-    // Whoever may not ask is told so first, whatever else is wrong.
+    // Somebody who may not ask hears so first, whatever else is wrong.
     let known: Vec<_> = values.iter().map(|value| value.clone().ok().flatten()).collect();
     query.permit(&by, &known)?;
     let limit = parameters
@@ -221,9 +221,9 @@ pub async fn list(
         after,
         limit,
     };
-    let (page, sight) = (asked.clone(), source.sight_of(&by));
+    let (page, reader) = (asked.clone(), source.reader_of(&by));
     let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfStatement, move || {
-        sql::chosen(query, &page, &sight)
+        sql::chosen(query, &page, &reader)
     })
     .await?;
     if read.rows.is_empty() {
@@ -247,10 +247,10 @@ async fn subjects(
             continue;
         };
         let source = Source::of(&app.contexts, parameter.table.context, parameter.table.name)?;
-        let (sight, keys) = (source.sight_of(by), vec![key.clone()]);
+        let (reader, keys) = (source.reader_of(by), vec![key.clone()]);
         let read = read::rows(app, source.context, by.tenant, posted, Plan::OfValues, move || {
             let columns: Vec<_> = parameter.of().into_iter().collect();
-            sql::row(source.table, &columns, &keys, &sight)
+            sql::row(source.table, &columns, &keys, &reader)
         });
         if read.await?.rows.is_empty() {
             return Err(no_row(source, &key.text()));

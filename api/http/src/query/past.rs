@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::read::{self, Plan};
-use super::sql::{self, Sight};
+use super::sql::{self, Reader};
 use super::{Source, answer, key_text, no_row, value};
 use crate::app::App;
 use crate::auth::Principal;
@@ -45,13 +45,13 @@ impl Page {
     }
 }
 
-/// What is asked of a row as it was.
+/// A question about a row as it was.
 #[derive(Debug)]
 pub struct Past<'a> {
     pub columns: &'a [&'static Column],
     /// A position or a time.
     pub at: &'a str,
-    /// What must have been posted besides.
+    /// The position that must have been posted besides.
     pub after: Option<i64>,
 }
 
@@ -63,7 +63,7 @@ pub async fn row_at(
     app: &App,
     by: &Principal,
     source: Source,
-    sight: &Sight,
+    reader: &Reader,
     key: &str,
     past: Past<'_>,
 ) -> Result<Response, Problem> {
@@ -81,7 +81,7 @@ pub async fn row_at(
         return Err(no_row(source, key));
     }
     let shown = past.columns.iter().map(|column| {
-        let masked = !sight.unmasked && source.table.masked.contains(&column.name);
+        let masked = !reader.unmasked && source.table.masked.contains(&column.name);
         let value = row.get(column.name).filter(|_| !masked).cloned().unwrap_or(Value::Null);
         (column.name.to_owned(), value)
     });
@@ -96,7 +96,7 @@ pub async fn history(
     app: &App,
     by: &Principal,
     source: Source,
-    sight: Sight,
+    reader: Reader,
     key: Vec<value::Value>,
     page: Page,
     posted: Option<i64>,
@@ -105,18 +105,18 @@ pub async fn history(
     let row = meant(context, table, by.tenant, &text);
     let read = || async move {
         let _turn = app.log_read().await?;
-        let told = history::page(&app.pools, &app.tail, row, page.after, page.limit).await?;
-        let posted = told.posted;
-        Ok((told, posted))
+        let page = history::page(&app.pools, &app.tail, row, page.after, page.limit).await?;
+        let posted = page.posted;
+        Ok((page, posted))
     };
-    let (mut told, posted) = read::posted(app, context, posted, read).await?;
-    let unmasked = sight.unmasked;
-    if !told.exists || !is_in_sight(app, by, source, sight, key).await? {
+    let (mut history, posted) = read::posted(app, context, posted, read).await?;
+    let unmasked = reader.unmasked;
+    if !history.exists || !is_in_sight(app, by, source, reader, key).await? {
         return Err(no_row(source, &text));
     }
     if !unmasked {
         let masked = |column: &str| table.masked.contains(&column);
-        for cell in told
+        for cell in history
             .changes
             .iter_mut()
             .flat_map(|change| &mut change.columns)
@@ -125,7 +125,7 @@ pub async fn history(
             (cell.1.old, cell.1.new) = (Value::Null, Value::Null);
         }
     }
-    let json = json!({ "changes": told.changes, "next": told.next });
+    let json = json!({ "changes": history.changes, "next": history.next });
     Ok(answer(json.to_string(), posted))
 }
 
@@ -143,7 +143,7 @@ async fn is_in_sight(
     app: &App,
     by: &Principal,
     source: Source,
-    sight: Sight,
+    reader: Reader,
     key: Vec<value::Value>,
 ) -> Result<bool, Problem> {
     if by.sees_all_departments() {
@@ -152,7 +152,7 @@ async fn is_in_sight(
     let (table, text) = (source.table, key_text(&key));
     let columns: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
     let there = read::rows(app, source.context, by.tenant, None, Plan::OfValues, move || {
-        sql::row(table, &columns, &key, &sight)
+        sql::row(table, &columns, &key, &reader)
     });
     if !there.await?.rows.is_empty() {
         return Ok(true);

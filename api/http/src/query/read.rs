@@ -29,7 +29,7 @@ const SWAPS_MAX: usize = 3;
 /// Bytes of rows that one query gives, however few they are; the first row comes whatever it weighs.
 pub const ROWS_BYTES_MAX: usize = 8 << 20;
 
-/// What a query saw.
+/// The rows that a query saw.
 #[derive(Debug, Default)]
 pub struct Read {
     pub rows: Vec<PgRow>,
@@ -81,7 +81,7 @@ where
         };
         async {
             let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
-            let read = read.map_err(told)?;
+            let read = read.map_err(problem)?;
             let posted = read.posted;
             Ok((read, posted))
         }
@@ -176,7 +176,7 @@ fn weight(row: &PgRow) -> usize {
     cells.map(|cell| cell.as_bytes().map_or(0, <[u8]>::len)).sum()
 }
 
-fn told(error: sqlx::Error) -> Problem {
+fn problem(error: sqlx::Error) -> Problem {
     match code(&error).as_deref() {
         Some("57014") => Problem::new(
             problem::OVERLOADED,
@@ -195,7 +195,7 @@ fn told(error: sqlx::Error) -> Problem {
     }
 }
 
-/// What a statement can meet while schemas are renamed: a plan whose columns changed, a table or
+/// The errors that a statement can meet while schemas are renamed: a plan whose columns changed, a table or
 /// schema that is not there for an instant, a tuple of the catalog that was updated.
 fn met_a_swap(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| ["0A000", "42P01", "3F000", "XX000"].contains(&code.as_str()))

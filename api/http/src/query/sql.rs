@@ -10,9 +10,9 @@ use super::filter::{Comparison, Condition, Query};
 use super::named::{Arguments, Beside, Named};
 use super::value::Value;
 
-/// What decides which rows a person sees, besides the table's permission.
+/// A person who reads tables: this decides, besides the table's permission, which rows and columns they see.
 #[derive(Debug, Clone)]
-pub struct Sight {
+pub struct Reader {
     pub tenant: Uuid,
     /// The context whose tables are read: a row may be seen by way of another table.
     pub context: &'static Context,
@@ -26,12 +26,12 @@ type Sql = QueryBuilder<'static, Postgres>;
 
 /// A page of rows: each as JSON text (`row`), and its place in the order as texts (`place`).
 #[must_use]
-pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
+pub fn page(table: &'static Table, query: &Query, reader: &Reader) -> Sql {
     let compared: Vec<_> = cursor::compared(table, query.order)
         .iter()
         .map(|column| (column.kind, named("t", column.name)))
         .collect();
-    let mut sql = select(table, &query.columns, &compared, sight);
+    let mut sql = select(table, &query.columns, &compared, reader);
     for filter in &query.filters {
         sql.push(" and ");
         condition(&mut sql, filter.column, &filter.condition);
@@ -48,13 +48,13 @@ pub fn page(table: &'static Table, query: &Query, sight: &Sight) -> Sql {
 
 /// As [`page`], of the rows that a named query chooses.
 #[must_use]
-pub fn chosen(query: &'static Named, asked: &Arguments, sight: &Sight) -> Sql {
+pub fn chosen(query: &'static Named, asked: &Arguments, reader: &Reader) -> Sql {
     let compared: Vec<_> = query
         .order
         .iter()
         .map(|place| (place.kind, place.sql.to_owned()))
         .collect();
-    let cells = query.table.shown().map(|column| cell(query.table, column, sight));
+    let cells = query.table.shown().map(|column| cell(query.table, column, reader));
     let beside = query.beside.iter().map(|beside| {
         let value = if asked.hidden.contains(&beside.name()) {
             "null::text".to_owned()
@@ -70,7 +70,7 @@ pub fn chosen(query: &'static Named, asked: &Arguments, sight: &Sight) -> Sql {
         format!("{value} as \"{}\"", beside.name())
     });
     let cells: Vec<_> = cells.chain(beside).collect();
-    let mut sql = head(query.table, &cells, &compared, sight);
+    let mut sql = head(query.table, &cells, &compared, reader);
     // The name of a parameter stands where its value goes.
     for (index, piece) in query.sql.split('$').enumerate() {
         let is_name = |char: char| char.is_ascii_lowercase() || char == '_';
@@ -92,9 +92,9 @@ pub fn chosen(query: &'static Named, asked: &Arguments, sight: &Sight) -> Sql {
         }
         sql.push(rest);
     }
-    sql.push(" and t.tenant_id = ").push_bind(sight.tenant);
-    if sight.departments.is_some() {
-        scope(&mut sql, sight.context, query.table, "t", 0);
+    sql.push(" and t.tenant_id = ").push_bind(reader.tenant);
+    if reader.departments.is_some() {
+        scope(&mut sql, reader.context, query.table, "t", 0);
     }
     paged(&mut sql, &compared, query.descending, asked.after.as_ref(), asked.limit);
     sql
@@ -121,8 +121,8 @@ fn paged(sql: &mut Sql, compared: &[(ColumnKind, String)], descending: bool, aft
 
 /// The row of a key, as JSON text.
 #[must_use]
-pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], sight: &Sight) -> Sql {
-    let mut sql = select(table, columns, &[], sight);
+pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], reader: &Reader) -> Sql {
+    let mut sql = select(table, columns, &[], reader);
     for (name, value) in table.key.iter().zip(key) {
         sql.push(format!(" and {} = ", named("t", name)));
         value.push(&mut sql);
@@ -131,30 +131,35 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], si
 }
 
 /// The tenant's rows of a table as `t`, up to the end of the conditions that everybody is under.
-fn select(table: &'static Table, columns: &[&'static Column], compared: &[(ColumnKind, String)], sight: &Sight) -> Sql {
-    let cells: Vec<_> = columns.iter().map(|column| cell(table, column, sight)).collect();
-    let mut sql = head(table, &cells, compared, sight);
+fn select(
+    table: &'static Table,
+    columns: &[&'static Column],
+    compared: &[(ColumnKind, String)],
+    reader: &Reader,
+) -> Sql {
+    let cells: Vec<_> = columns.iter().map(|column| cell(table, column, reader)).collect();
+    let mut sql = head(table, &cells, compared, reader);
     sql.push(format!("from {} t where t.tenant_id = ", source(table)))
-        .push_bind(sight.tenant);
-    if sight.departments.is_some() {
-        scope(&mut sql, sight.context, table, "t", 0);
+        .push_bind(reader.tenant);
+    if reader.departments.is_some() {
+        scope(&mut sql, reader.context, table, "t", 0);
     }
     sql
 }
 
-/// What is selected, up to `from`: the cells as JSON text, and the place in the order as texts.
-fn head(table: &'static Table, cells: &[String], compared: &[(ColumnKind, String)], sight: &Sight) -> Sql {
+/// The beginning of a statement, up to `from`: the cells as JSON text, and the place in the order as texts.
+fn head(table: &'static Table, cells: &[String], compared: &[(ColumnKind, String)], reader: &Reader) -> Sql {
     let mut sql = QueryBuilder::new("");
-    if let Some(departments) = sight
+    if let Some(departments) = reader
         .departments
         .as_ref()
-        .filter(|_| belongs_to_department(sight.context, table))
+        .filter(|_| belongs_to_department(reader.context, table))
     {
         sql.push("with recursive visible(id) as (select unnest(")
             .push_bind(departments.clone());
         sql.push("::uuid[])");
         // A context whose tables do not say which department lies under which shows one's own ones.
-        if let Some(tree) = sight.context.departments {
+        if let Some(tree) = reader.context.departments {
             let (id, parent) = (named("d", tree.id), named("d", tree.parent));
             let below = format!(
                 " union select {id} from {} d join visible v on {parent} = v.id",
@@ -262,8 +267,8 @@ fn separated(sql: &mut Sql, values: &[Value]) {
     }
 }
 
-fn cell(table: &Table, column: &Column, sight: &Sight) -> String {
-    let masked = !sight.unmasked && table.masked.contains(&column.name);
+fn cell(table: &Table, column: &Column, reader: &Reader) -> String {
+    let masked = !reader.unmasked && table.masked.contains(&column.name);
     let value = if masked {
         "null::text".to_owned()
     } else {

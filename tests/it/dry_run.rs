@@ -1,0 +1,176 @@
+//! A dry run is answered as the command would be, and leaves nothing behind.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tests::service::Reply;
+use tests::{Client, Service};
+use uuid::Uuid;
+
+/// Sends a command as a dry run, with these headers besides.
+async fn rehearsed(client: &Client, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
+    let mut request = client.request(Method::POST, path).header("Daybook-Dry-Run", "true");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    client.send(request.json(body)).await
+}
+
+/// Sends it for good.
+async fn sent(client: &Client, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
+    let mut request = client.request(Method::POST, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    client.send(request.json(body)).await
+}
+
+/// How many rows the book has of everything that a command could write.
+async fn written(pool: &PgPool) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for table in ["events", "receipts", "claims", "keys", "timers"] {
+        let count = format!("select count(*) from book.{table}");
+        counts.push(sqlx::query_scalar(&count).fetch_one(pool).await.unwrap());
+    }
+    counts
+}
+
+async fn pool(service: &Service) -> PgPool {
+    PgPool::connect_with(service.database.options.clone()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_tells_what_would_happen_and_nothing_is_written() {
+    let service = Service::start().await;
+    let (admin, pool) = (&service.admin, pool(&service).await);
+    let user = Uuid::now_v7();
+    let path = format!("/v1/identity/users/{user}/register");
+    let register = json!({"name": "Grace", "email": "grace@example.com"});
+    let key = [("Idempotency-Key", "grace")];
+
+    let before = written(&pool).await;
+    for _ in 0..2 {
+        let reply = rehearsed(admin, &path, &register, &key).await;
+        assert_eq!(reply.headers.get("Daybook-Dry-Run").unwrap(), "true");
+        assert!(reply.headers.get("Daybook-Position").is_none() && reply.headers.get("ETag").is_none());
+        let would = reply.ok();
+        assert_eq!(would["dry_run"], true);
+        let expected = json!([{
+            "aggregate_type": "identity.user", "stream": user, "sequence": 1, "events": ["UserRegistered"],
+        }]);
+        assert_eq!(would["streams"], expected);
+        assert_eq!(would["events"][0]["payload"]["email"], "grace@example.com");
+    }
+    assert_eq!(written(&pool).await, before);
+
+    // The key is unused as yet, and the command goes as it was told.
+    let done = sent(admin, &path, &register, &key).await.ok();
+    assert_eq!(
+        (&done["sequence"], &done["events"]),
+        (&json!(1), &json!(["UserRegistered"]))
+    );
+    // A dry run under a key that was used looks for no receipt: the command is decided anew.
+    let again = rehearsed(admin, &path, &register, &key).await;
+    assert!(again.status.is_client_error(), "{}", again.text);
+    let other = json!({"name": "Hopper"});
+    let path = format!("/v1/identity/users/{user}/rename");
+    let before = written(&pool).await;
+    let reply = rehearsed(admin, &path, &other, &key).await;
+    assert_eq!(reply.ok()["streams"][0]["sequence"], 2);
+    assert_eq!(written(&pool).await, before);
+    pool.close().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_is_refused_in_the_same_words_by_a_dry_run() {
+    let service = Service::start().await;
+    let (admin, pool) = (&service.admin, pool(&service).await);
+    let stranger = Service::start_tenant(&service).await;
+    let clerk = service.person(&["identity.role.define"], &[]).await;
+    let [user, role] = [Uuid::now_v7(), Uuid::now_v7()];
+    let register = json!({"name": "Grace", "email": "grace@example.com"});
+    let path = format!("/v1/identity/users/{user}/register");
+    admin.post(&path, &register).await.ok();
+
+    let users = |id: Uuid, command: &str| format!("/v1/identity/users/{id}/{command}");
+    let name = json!({"name": "Hopper"});
+    let assign = json!({"role_id": role});
+    let cases = [
+        (admin, users(user, "dance"), &name, vec![], 404),
+        (admin, "/v1/identity/dancers".to_owned(), &name, vec![], 404),
+        (admin, users(user, "rename"), &assign, vec![], 400),
+        (admin, users(user, "rename"), &name, vec![("If-Match", "7")], 412),
+        (admin, users(user, "rename"), &name, vec![("If-Match", "x")], 400),
+        (admin, users(Uuid::now_v7(), "rename"), &name, vec![], 404),
+        (
+            admin,
+            users(Uuid::now_v7(), "rename"),
+            &name,
+            vec![("If-Match", "3")],
+            404,
+        ),
+        (admin, users(user, "register"), &register, vec![], 422),
+        (admin, users(user, "assign-role"), &assign, vec![], 422),
+        // The address is somebody's.
+        (admin, users(Uuid::now_v7(), "register"), &register, vec![], 409),
+        (&clerk, users(user, "rename"), &name, vec![], 403),
+        (&stranger, users(user, "rename"), &name, vec![], 404),
+    ];
+    let told = |reply: Reply, status: u16| {
+        let mut problem = reply.problem(status);
+        problem.as_object_mut().unwrap().remove("request_id");
+        problem
+    };
+    let (before, mut dry) = (written(&pool).await, Vec::new());
+    for (client, path, body, headers, status) in &cases {
+        dry.push(told(rehearsed(client, path, body, headers).await, *status));
+    }
+    assert_eq!(written(&pool).await, before);
+    for ((client, path, body, headers, status), dry) in cases.iter().zip(dry) {
+        assert_eq!(told(sent(client, path, body, headers).await, *status), dry, "{path}");
+    }
+    pool.close().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_who_reads_the_log_sees_the_events_of_a_dry_run_and_personal_fields_are_masked() {
+    let service = Service::start().await;
+    let register = json!({"name": "Grace", "email": "grace@example.com"});
+    let clerk = service.person(&["identity.user.register"], &[]).await;
+    let auditor = service.person(&["identity.user.register", "audit.read"], &[]).await;
+    let would = rehearsed(&clerk, "/v1/identity/users", &register, &[]).await.ok();
+    assert_eq!(
+        (&would["events"], &would["streams"][0]["sequence"]),
+        (&Value::Null, &json!(1))
+    );
+    let would = rehearsed(&auditor, "/v1/identity/users", &register, &[]).await.ok();
+    let event = &would["events"][0];
+    assert_eq!(
+        (&event["event_type"], &event["sequence"]),
+        (&json!("UserRegistered"), &json!(1))
+    );
+    assert_eq!(event["payload"]["email"], Value::Null);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_only_be_done_refuses_a_dry_run() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let rebuild = format!("/v1/admin/rebuild/{}", tests::tables()[0].name);
+    let policy = tests::policies()[0].name();
+    let retry = format!("/v1/admin/policies/{policy}/retry");
+    for path in [&rebuild, &retry, "/v1/admin/unpark"] {
+        let problem = rehearsed(admin, path, &json!({}), &[]).await.problem(400);
+        assert_eq!(problem["field"], "Daybook-Dry-Run", "{path}");
+    }
+    admin.get(&rebuild).await.problem(404);
+    let user = format!("/v1/identity/users/{}/deactivate", admin.user);
+    let unclear = sent(admin, &user, &json!({}), &[("Daybook-Dry-Run", "yes")])
+        .await
+        .problem(400);
+    assert_eq!(unclear["field"], "Daybook-Dry-Run");
+    service.end().await;
+}

@@ -1,0 +1,9 @@
+//! What one more context takes, and one less: context `sample`, whose crates lie beside this, is served with the others
+//! and without them. And the shape of the house, which makes that possible.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
+
+mod added;
+mod context;
+mod house;
+mod left_out;
