@@ -19,3 +19,4 @@ mod rehearsed;
 mod roles;
 mod scopes;
 mod stock;
+mod unique_keys;

@@ -154,7 +154,7 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
 
 /// What the other targets try is of contexts with tables; a target that is forgotten would try nothing.
 #[test]
-fn every_context_with_tables_has_its_operations_tried_by_its_own_target() {
+fn every_context_with_tables_has_its_operations_and_unique_keys_tried_by_its_own_target() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = std::fs::read_to_string(tests.join("Cargo.toml")).unwrap();
     let mut untried = Vec::new();
@@ -166,6 +166,11 @@ fn every_context_with_tables_has_its_operations_tried_by_its_own_target() {
         };
         if !manifest.contains(&format!("path = \"{name}/main.rs\"")) || !says("main.rs", "\nmod foreign;\n") {
             untried.push(format!("no target reaches tests/{name}/foreign.rs"));
+        }
+        if !says("main.rs", "\nmod unique_keys;\n") || !says("unique_keys.rs", "guards_every_key") {
+            untried.push(format!(
+                "tests/{name}/unique_keys.rs does not ask who guards its unique keys"
+            ));
         }
         if !says("foreign.rs", &format!("Share::Context(\"{name}\")")) {
             untried.push(format!(

@@ -39,6 +39,8 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
         );
         assert!(!printed.contains("/problems/"), "{printed}");
         for word in [
+            "\"dry_run\":true",
+            "\"why_not\"",
             "OrderSubmitted",
             "pending-approval",
             "OrderItemChanged",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tests::{Client, Service, until};
+use tests::{Client, Service, unique, until};
 use uuid::Uuid;
 
 use crate::context;
@@ -148,6 +148,9 @@ async fn the_tables_of_an_added_context_conform_and_are_rebuilt_alone_without_a_
     let mut connection = pool.acquire().await.unwrap();
     let differences = projections::conform::differences(&mut connection, &sample_tables::CONTEXT, "sample");
     assert_eq!(differences.await.unwrap(), Vec::<String>::new());
+    let declared = context::added().decisions().clone();
+    unique::guards_every_key(&pool, &declared, &sample_tables::CONTEXT, &[]).await;
+    unique::claims_are_taken(&pool, &declared, &["sample"]).await;
 
     let rebuild = "/v1/admin/rebuild/sample";
     assert_eq!(admin.post(rebuild, &json!({})).await.status, 202);

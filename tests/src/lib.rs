@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod process;
 pub mod proxy;
 pub mod service;
+pub mod unique;
 pub mod volume;
 pub mod wait;
 
