@@ -209,7 +209,8 @@ async fn a_command_waits_for_late_tables_before_it_is_read_what_it_is_let_throug
     book.execute("begin; lock table book.events in access exclusive mode")
         .await
         .unwrap();
-    let (reply, ()) = tokio::join!(world.post(&path, None, &json!({})), async {
+    let body = json!({});
+    let (reply, ()) = tokio::join!(world.post(&path, None, &body), async {
         // Nothing of any stream can be read.
         tests::until("the command's having waited", WAIT, async || {
             (metric(admin, "daybook_commands_slowed_total").await > slowed).then_some(())
