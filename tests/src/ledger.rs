@@ -131,7 +131,8 @@ impl Ledger {
         let stop = || self.stop.child_token();
         let leases = Leases::start(&self.pools.writer);
         let mut running = Vec::new();
-        for context in self.database.contexts.decisions().iter() {
+        let contexts = self.database.contexts.decisions().iter();
+        for context in contexts.filter(|context| !context.policies.is_empty()) {
             let reading = self.reading(context.policies);
             for &policy in context.policies {
                 running.push(tokio::spawn(worker::run(
