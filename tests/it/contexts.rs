@@ -1,6 +1,6 @@
 //! Contexts side by side: what one lacks is no other's.
 
-mod shelf;
+pub mod shelf;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ pub mod given;
 pub mod golden;
 pub mod offering;
 pub mod schemas;
+pub mod sourcing;
 
 pub use book::{Occasion, Rehearsal, Unasked, sending};
 pub use chronicle::{Chronicle, History, Step};
