@@ -4,6 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
 
 mod added;
+mod asked;
 mod context;
+mod failing;
+mod first;
 mod house;
 mod left_out;
+mod running;
