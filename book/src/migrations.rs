@@ -28,6 +28,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         8 => "0008_receipts",
         9 => "0009_terms",
         10 => "0010_receipts_block_range",
+        11 => "0011_rebuilds",
         12 => "0012_timers",
     ];
     Migrator {
