@@ -28,6 +28,7 @@ pub static CONTEXT: Context = Context {
     queries: queries::QUERIES,
     routes,
     paths: paths::add,
+    joint: &[&stock::TRANSFER, &stock::ACCEPT_REORDER],
     receivers: &[receive::RECEIVER],
     state,
     workers,

@@ -10,6 +10,7 @@ use projections::Table;
 
 use crate::app::App;
 use crate::command::Receiver;
+use crate::command::joint::JointRequest;
 use crate::crew::{Crew, Tasks};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
@@ -33,6 +34,8 @@ pub struct Context {
     /// Adds what its handlers share, to be found by [`App::of`].
     pub state: fn(&mut States),
     /// Adds workers of which one leads among all processes.
+    /// Requests that take several commands; each has a route.
+    pub joint: &'static [&'static JointRequest],
     pub workers: fn(&mut Crew<'_>),
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
@@ -60,6 +63,7 @@ impl Context {
             state: |_| {},
             workers: |_| {},
             tasks: |_, _| {},
+            joint: &[],
             measure: |_| {},
             roles: &[],
             commands: &[],
@@ -189,6 +193,13 @@ impl Contexts {
     #[must_use]
     pub fn commands(&self, aggregate: &Aggregate) -> &[String] {
         self.0.commands.get(aggregate.aggregate_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// The request by which a command goes that streams of this kind do not take alone.
+    #[must_use]
+    pub fn joint(&self, aggregate: &Aggregate, command: &str) -> Option<&'static JointRequest> {
+        let mut joint = self.iter().flat_map(|context| context.joint).copied();
+        joint.find(|request| request.takes(aggregate, command))
     }
 
     /// Who carries out this command in a way of its own.
