@@ -1,5 +1,7 @@
 //! Contexts as they are served: what each has beside its commands and tables, and the list of those of one program.
 
+mod clash;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +13,12 @@ use projections::Table;
 use crate::app::App;
 use crate::command::Receiver;
 use crate::command::joint::JointRequest;
-use crate::crew::{Crew, Tasks};
+use crate::crew::{Tasks, Worker};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
 use crate::query::named::Named;
 use crate::roles::Grants;
+pub use clash::Clash;
 
 /// One bounded context as it is served. A context that has nothing beside its commands and tables is
 /// [`Context::of`] alone.
@@ -31,16 +34,16 @@ pub struct Context {
     pub paths: fn(&mut Paths),
     /// Commands that are carried out in another way than others.
     pub receivers: &'static [Receiver],
-    /// Adds what its handlers share, to be found by [`App::of`].
-    pub state: fn(&mut States),
-    /// Adds workers of which one leads among all processes.
     /// Requests that take several commands; each has a route.
     pub joint: &'static [&'static JointRequest],
-    pub workers: fn(&mut Crew<'_>),
+    /// Adds what its handlers share, to be found by [`App::of`].
+    pub state: fn(&mut States),
+    /// Workers of which one leads among all processes.
+    pub workers: &'static [&'static Worker],
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
-    /// Sets its metrics, each time that they are collected.
-    pub measure: fn(&App),
+    /// Its metrics.
+    pub gauges: &'static [&'static Gauge],
     /// The permissions of standard roles in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
@@ -60,11 +63,11 @@ impl Context {
             routes: Vec::new,
             paths: |_| {},
             receivers: &[],
-            state: |_| {},
-            workers: |_| {},
-            tasks: |_, _| {},
             joint: &[],
-            measure: |_| {},
+            state: |_| {},
+            workers: &[],
+            tasks: |_, _| {},
+            gauges: &[],
             roles: &[],
             commands: &[],
             demo: None,
@@ -103,6 +106,14 @@ impl Route {
     }
 }
 
+/// A metric of a context.
+#[derive(Debug)]
+pub struct Gauge {
+    pub name: &'static str,
+    /// Its value, read each time that metrics are collected; none while there is nothing to tell.
+    pub value: fn(&App) -> Option<f64>,
+}
+
 /// The values that handlers of contexts share, each by its type.
 #[derive(Debug, Default)]
 pub struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
@@ -134,8 +145,9 @@ struct Inner {
 
 impl Contexts {
     /// # Errors
-    /// When two contexts, or their aggregates or policies, go by one name.
-    pub fn new(contexts: &[&'static Context]) -> Result<Self, domain::context::Clash> {
+    /// When two contexts bring the same name of anything that there is one of, or one brings a name of the engines.
+    pub fn new(contexts: &[&'static Context]) -> Result<Self, Clash> {
+        clash::refuse(contexts)?;
         let decisions: Vec<_> = contexts.iter().map(|context| context.decisions).collect();
         let decisions = domain::Contexts::new(&decisions)?;
         let kinds = decisions.aggregates();
