@@ -110,7 +110,7 @@ pub async fn list(
     let commands = if asked.reaches().await? {
         asked.offers()
     } else {
-        asked.from_elsewhere(peer).await?
+        asked.entitled(peer).await?
     };
     if commands.is_empty() {
         return Err(none(aggregate, stream));
@@ -175,7 +175,7 @@ impl<'a> Asked<'a> {
 
     /// The commands that the decision takes from somebody who does not reach the stream's department: it alone knows
     /// whom, so it is asked, and nothing is written. To others the stream is not there.
-    async fn from_elsewhere(&self, peer: SocketAddr) -> Result<Vec<Offer<'a>>, Problem> {
+    async fn entitled(&self, peer: SocketAddr) -> Result<Vec<Offer<'a>>, Problem> {
         let mut offers = Vec::new();
         for command in self.commands() {
             if !self.by.permits(&permission(self.aggregate, command)) {
