@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use http::Contexts;
-use http::crew::{Crew, PROJECTOR, RELAY, Workers};
+use http::crew::{Crew, POLICY, PROJECTOR, RELAY, TIMERS, Workers};
 
 use crate::Fault;
 use crate::tables::{Preparation, Queue};
@@ -139,7 +139,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         {
             let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), context.policies);
             for &policy in context.policies {
-                let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
+                let (name, beat) = (format!("{POLICY} {}", policy.name()), Beat::default());
                 workers.statuses.push((name.clone(), beat.status()));
                 let worker = PolicyWorker {
                     policy,
@@ -153,7 +153,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             let beat = Beat::default();
             workers
                 .statuses
-                .push((format!("timers {}", context.name), beat.status()));
+                .push((format!("{TIMERS} {}", context.name), beat.status()));
             let worker = TimerWorker {
                 pool: pools.writer.clone(),
                 book: book.clone(),
@@ -177,7 +177,9 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             stop,
         };
         for context in contexts.iter() {
-            (context.workers)(&mut crew);
+            for worker in context.workers {
+                (worker.start)(&mut crew);
+            }
         }
     }
     Ok(workers)
