@@ -195,6 +195,8 @@ pub enum Event {
 stored_by_variant!(Event);
 
 impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
     fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
         match self {
             Self::UserRegistered { oauth_id: Some(_), .. } => {

@@ -133,8 +133,8 @@ impl<D: Decider> Given<D> {
     /// Decides about the command.
     ///
     /// # Panics
-    /// When the decision reads its own stream or asks for ever more facts, or accepts what [`Decider::offers`]
-    /// says would be refused.
+    /// When the decision reads its own stream or asks for ever more facts, accepts what [`Decider::offers`]
+    /// says would be refused, or makes events that tell of persons though its kind does not say so.
     #[track_caller]
     pub fn when(self, command: D::Command) -> When<D> {
         let facts = self.read(&command);
@@ -150,6 +150,12 @@ impl<D: Decider> Given<D> {
             command: &command,
         });
         offering::check_typed(&self.state, &command, self.stream, &self.asker(), outcome.is_ok());
+        let tells_of_persons = |event: &D::Event| !event.sealed(self.stream).is_empty();
+        assert!(
+            D::Event::PERSONAL || !outcome.iter().flatten().any(tells_of_persons),
+            "{} has sealed fields; say that its events are PERSONAL",
+            D::TYPE
+        );
         When {
             stream: self.stream,
             before: self.state,
