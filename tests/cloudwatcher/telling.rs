@@ -63,7 +63,7 @@ async fn no_refusal_tells_the_price_of_an_offer() {
     assert_eq!((status, &large["rule"]), (422, &json!("line-too-large")), "{large}");
     let detail = large["detail"].as_str().unwrap();
     assert!(detail.contains("10000000000"), "the limit: {detail}");
-    let product = "101167942066"; // 2,147,483,647 times 47.11
+    let product = "101167954610"; // 2,147,483,647 times 47.11
     assert!(!detail.contains(&product[..6]), "{detail}");
     clerk.post(&path, &accept(parts[0].1, 7)).await.ok();
     service.end().await;

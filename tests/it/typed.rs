@@ -60,7 +60,7 @@ async fn ids_that_stand_for_nothing_and_kinds_that_do_not_exist_are_refused() {
     ] {
         refused(&service, arguments, &[]).await;
     }
-    refused(&service, &["roles"], &[("DAYBOOK_TENANT", &nil)]).await;
+    refused(&service, &["roles"], &[("DAYBOOK_TENANT", nil.as_str())]).await;
     let someone = Uuid::now_v7().to_string();
     for kind in ["order", "cloudwatcher.orders", "nothing.order"] {
         let told = refused(&service, &["unpark", "cloudwatcher", &format!("{kind}/{someone}")], &[]).await;

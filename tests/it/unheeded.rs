@@ -136,10 +136,9 @@ async fn no_problem_is_larger_than_8_kib_whatever_is_sent() {
         for path in &commands {
             for (what, body) in [
                 ("a name", named.to_string()),
-                (
-                    "a value",
-                    json!({"name": [much], "order_type": much, "context": much}).to_string(),
-                ),
+                ("a value", json!({"name": [much]}).to_string()),
+                ("a word", json!({"order_type": much}).to_string()),
+                ("a context", json!({"context": much}).to_string()),
                 ("a name twice", format!("{{{field}: 1, {field}: 2}}")),
                 ("digits", format!("{{\"n\": {}}}", "9".repeat(1_000_000))),
             ] {

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
-use domain::{AnyCommand, Asker, Asking, Claim, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
+use domain::{
+    AnyCommand, Asker, Asking, Claim, ClaimChange, Decider, Event as _, FactRef, Facts, Ids, Request, Together,
+};
 use uuid::Uuid;
 
 use crate::{offering, schemas};
