@@ -32,6 +32,8 @@ pub struct Aggregate {
     pub moved: &'static [(&'static str, &'static str)],
     /// See [`Decider::ADDRESSES`].
     pub addresses: &'static [&'static str],
+    /// See [`crate::Event::PERSONAL`].
+    pub personal: bool,
     /// See [`Decider::CLAIMS`].
     pub claims: &'static [Claim],
     /// The names of its events, in the order of declaration.
@@ -51,6 +53,7 @@ impl Aggregate {
             borrows_id: D::BORROWS_ID,
             moved: D::MOVED,
             addresses: D::ADDRESSES,
+            personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
             kind: &Of::<D>(PhantomData),

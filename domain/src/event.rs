@@ -32,6 +32,9 @@ pub trait Versioned {
 
 /// An event of one aggregate. The stored name is the variant's name, the payload its fields.
 pub trait Event: DomainEvent + Versioned + 'static {
+    /// Whether events of the kind have fields that tell who a person is, see [`Event::sealed`].
+    const PERSONAL: bool = false;
+
     /// Fields that tell who a person is, as (field, person): encrypted in the book under the
     /// person's own key. Top-level fields only.
     fn sealed(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {

@@ -19,4 +19,5 @@ mod rehearsed;
 mod roles;
 mod scopes;
 mod stock;
+mod telling;
 mod unique_keys;

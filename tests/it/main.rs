@@ -40,6 +40,8 @@ mod senders;
 mod sign_ins;
 mod silence;
 mod tokens;
+mod typed;
+mod unheeded;
 mod unreadable;
 mod upgrade;
 mod workers;

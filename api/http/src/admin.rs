@@ -184,6 +184,14 @@ pub async fn unpark(
         .into_iter()
         .map(|parked| (parked.aggregate_type, parked.aggregate_id))
         .collect();
+    if let Some(kind) = &asked.aggregate_type
+        && app.contexts.aggregate(kind).is_none()
+        && !own.iter().any(|(parked, _)| parked == kind)
+    {
+        let kinds = app.contexts.decisions().aggregates();
+        let problem = Problem::bad_value("aggregate_type", format!("there is no kind of stream {kind:?}"));
+        return Err(problem.allowed(kinds.map(|kind| kind.aggregate_type)));
+    }
     let wanted = own.iter().filter(|(aggregate_type, stream)| {
         asked
             .aggregate_type

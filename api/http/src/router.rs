@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::By;
 use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
-use crate::extract::{Parameters, Path};
+use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
 use crate::{admin, audit, command, health, openapi, query};
 
@@ -45,7 +45,10 @@ pub fn router(app: App) -> Router {
         let (patient, brief): (Vec<Route>, Vec<Route>) = routes(&app.contexts)
             .into_iter()
             .partition(|route| route.waits_seconds > 0);
-        let added = |router: Router<App>, route: Route| router.route(route.path, route.methods);
+        let added = |router: Router<App>, route: Route| {
+            let methods = route.methods.route_layer(middleware::from_fn(heeded));
+            router.route(route.path, methods)
+        };
         let brief = brief.into_iter().fold(openapi::docs(), added);
         router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
         for route in patient {
@@ -133,6 +136,22 @@ async fn no_route(request: Request) -> Problem {
 
 async fn no_method(request: Request) -> Problem {
     Problem::new(problem::METHOD, format!("{} is not allowed here", request.method()))
+}
+
+/// Refuses what would go unheeded: a dry run that is asked for in the wrong place would be carried out.
+async fn heeded(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::TRAILER) {
+        let detail = "what follows a body is not read; send it as a header, and leave Trailer out";
+        return Problem::new(problem::MALFORMED, detail)
+            .field("Trailer")
+            .into_response();
+    }
+    if request.method() == Method::POST
+        && let Err(problem) = extract::no_parameters(request.uri())
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
 }
 
 /// Sheds load rather than queueing it, and ends what takes too long.

@@ -138,13 +138,9 @@ fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
     for difference in &report.differences {
         for example in &difference.examples {
             let side = |row: &Option<String>| row.clone().unwrap_or_else(|| "(no row)".to_owned());
-            say(&format!(
-                "{} {}:\n  live {}\n  new  {}",
-                difference.table,
-                example.key,
-                side(&example.live),
-                side(&example.new)
-            ))?;
+            say(&format!("{} {}:", difference.table, example.key))?;
+            say(&format!("  live {}", side(&example.live)))?;
+            say(&format!("  new  {}", side(&example.new)))?;
         }
     }
     let per_second = report.events as f64 / report.total_seconds.max(f64::EPSILON);

@@ -195,6 +195,8 @@ pub enum Event {
 stored_by_variant!(Event);
 
 impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
     fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
         match self {
             Self::UserRegistered { oauth_id: Some(_), .. } => {
@@ -228,6 +230,8 @@ pub enum Refusal {
     Deactivated,
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
+    #[error("Daybook keeps this id for itself and nobody is registered under it; choose another")]
+    ReservedId,
     #[error("email ends in @invalid, which is kept for erased users; give the address that reaches them")]
     ReservedHost,
     #[error("oauth_id needs oauth_provider; say where the person signs in")]
@@ -248,6 +252,7 @@ impl Refuse for Refusal {
             | Self::Erased
             | Self::Deactivated
             | Self::Unfit { .. }
+            | Self::ReservedId
             | Self::ReservedHost
             | Self::ProviderMissing
             | Self::RoleNotInUse
@@ -262,6 +267,7 @@ impl Refuse for Refusal {
             Self::Erased => "erased",
             Self::Deactivated => "deactivated",
             Self::Unfit { .. } => "unfit",
+            Self::ReservedId => "reserved-id",
             Self::ReservedHost => "reserved-host",
             Self::ProviderMissing => "provider-missing",
             Self::RoleNotInUse => "role-not-in-use",
@@ -276,9 +282,12 @@ impl Refuse for Refusal {
             Self::ProviderMissing => Some("oauth_provider".to_owned()),
             Self::RoleNotInUse => Some("role_id".to_owned()),
             Self::DepartmentNotInUse => Some("department_id".to_owned()),
-            Self::NotRegistered | Self::AlreadyRegistered | Self::Erased | Self::Deactivated | Self::TooMany { .. } => {
-                None
-            }
+            Self::NotRegistered
+            | Self::AlreadyRegistered
+            | Self::Erased
+            | Self::Deactivated
+            | Self::ReservedId
+            | Self::TooMany { .. } => None,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{AnyCommand, Asker, Asking, Circumstances, Claim, ClaimChange, Decider, FactRef, Facts, Ids, Together};
+use domain::{
+    AnyCommand, Asker, Asking, Circumstances, Claim, ClaimChange, Decider, Event as _, FactRef, Facts, Ids, Together,
+};
 use uuid::Uuid;
 
 use crate::{offering, schemas, sourcing};
@@ -135,7 +137,8 @@ impl<D: Decider> Given<D> {
     ///
     /// # Panics
     /// When the decision reads its own stream or asks for ever more facts, accepts what [`Decider::offers`]
-    /// says would be refused, or leads to something else by way of cqrs-es.
+    /// says would be refused, makes events that tell of persons though its kind does not say so, or leads to something
+    /// else by way of cqrs-es.
     #[track_caller]
     pub fn when(self, command: D::Command) -> When<D> {
         let command = Arc::new(command);
@@ -151,6 +154,12 @@ impl<D: Decider> Given<D> {
         };
         let outcome = sourcing::decided_both_ways(&self.state, &circumstances, &command);
         offering::check_typed(&self.state, &command, self.stream, &self.asker(), outcome.is_ok());
+        let tells_of_persons = |event: &D::Event| !event.sealed(self.stream).is_empty();
+        assert!(
+            D::Event::PERSONAL || !outcome.iter().flatten().any(tells_of_persons),
+            "{} has sealed fields; say that its events are PERSONAL",
+            D::TYPE
+        );
         When {
             stream: self.stream,
             before: self.state,

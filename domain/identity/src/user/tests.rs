@@ -3,7 +3,7 @@ use crate::department::Department;
 use crate::role::{self, Role};
 use domain::event::Stored;
 use domain::register::Register;
-use domain::{AnyCommand, AnyEvent, Circumstances, Decider as _, Event as _, Facts, Together};
+use domain::{AnyCommand, AnyEvent, Circumstances, Decider as _, Event as _, Facts, SYSTEM, Together};
 use rehearsal::given::{BY, STREAM, TENANT, drawn, given, long, releases, state, takes};
 
 const ROLE: Uuid = Uuid::from_u128(0x10);
@@ -137,6 +137,17 @@ fn a_registered_user_takes_their_email_in_lower_case_and_their_provider_id() {
         })
         .then([registered()])
         .claims([takes(EMAIL, "ada@example.com"), takes(OAUTH_ID, "42")]);
+}
+
+#[test]
+fn nobody_is_registered_under_an_id_that_daybook_acts_under_or_that_stands_for_nobody() {
+    for id in [SYSTEM, Uuid::nil(), Uuid::max()] {
+        given::<User>([])
+            .on(id)
+            .when(register("ada@example.com", "Ada"))
+            .refused(Refusal::ReservedId);
+        assert_eq!(given::<User>([]).on(id).offered(), Vec::<String>::new());
+    }
 }
 
 #[test]
