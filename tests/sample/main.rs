@@ -4,6 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
 
 mod added;
+mod beside;
 mod context;
+mod foreign;
 mod house;
 mod left_out;
+mod plans;
+mod served;
+mod unique_keys;

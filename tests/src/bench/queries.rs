@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Figure, percentile};
 use crate::process::Process;
-use crate::volume::{self, DEVICES, Kind, LOCATIONS, ORDERS, PARTS};
+use super::volume::{self, DEVICES, Kind, LOCATIONS, ORDERS, PARTS};
 use crate::{Client, Database, service, setting};
 
 const CLIENTS: u32 = 8;
