@@ -264,7 +264,7 @@ fn calls(document: &Value, contexts: &http::Contexts, goods: &dyn Goods, share: 
     if share != Share::Everybody {
         let is_departments = !goods.department_secrets().is_empty();
         let reach = if is_departments { Reach::Department } else { Reach::Tenant };
-        calls.extend(of_log().map(|call| Call { reach, ..call }));
+        calls.extend(of_log().map(|call| call.reaching(reach)));
     }
     calls.sort_by_key(|call| {
         let posts = call.method == reqwest::Method::POST;
