@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use http::Contexts;
-use http::crew::{Crew, PROJECTOR, RELAY, Workers};
+use http::crew::{Crew, POLICY, PROJECTOR, RELAY, TIMERS, Workers};
 
 use crate::Fault;
 use crate::tables::{Preparation, Queue};
@@ -128,7 +128,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         let policies = contexts.decisions().policies();
         let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), &policies);
         for &policy in &policies {
-            let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
+            let (name, beat) = (format!("{POLICY} {}", policy.name()), Beat::default());
             workers.statuses.push((name.clone(), beat.status()));
             let worker = PolicyWorker {
                 policy,
@@ -140,7 +140,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
         }
         let beat = Beat::default();
-        workers.statuses.push(("timers".to_owned(), beat.status()));
+        workers.statuses.push((TIMERS.to_owned(), beat.status()));
         let worker = TimerWorker {
             pool: pools.writer.clone(),
             book: book.clone(),
@@ -163,7 +163,9 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             stop,
         };
         for context in contexts.iter() {
-            (context.workers)(&mut crew);
+            for worker in context.workers {
+                (worker.start)(&mut crew);
+            }
         }
     }
     Ok(workers)

@@ -151,6 +151,12 @@ impl Aggregate {
         self.kind.offers(state, command, stream, asker)
     }
 
+    /// The command of this name that tells whether somebody from elsewhere is entitled, see [`Decider::probe`].
+    #[must_use]
+    pub fn probe(&self, state: &AnyState, command: &str) -> Option<AnyCommand> {
+        self.kind.probe(state, command)
+    }
+
     /// A state as JSON.
     ///
     /// # Errors
@@ -184,6 +190,7 @@ trait Kind: Send + Sync {
     fn home(&self, state: &AnyState) -> Option<Uuid>;
     fn draws_on(&self, state: &AnyState) -> Vec<FactRef>;
     fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal>;
+    fn probe(&self, state: &AnyState, command: &str) -> Option<AnyCommand>;
     fn state(&self, state: &AnyState) -> Result<Value, DecodeError>;
 }
 
@@ -232,6 +239,11 @@ impl<D: Decider> Kind for Of<D> {
         };
         let offered = state.offers(command, stream, asker);
         offered.map_err(|refusal| Refusal::of::<D>(&refusal))
+    }
+
+    fn probe(&self, state: &AnyState, command: &str) -> Option<AnyCommand> {
+        let command = state.downcast_ref::<D>()?.probe(command)?;
+        Some(AnyCommand::of::<D>(command))
     }
 
     fn state(&self, state: &AnyState) -> Result<Value, DecodeError> {

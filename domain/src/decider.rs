@@ -96,6 +96,13 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         None
     }
 
+    /// A command of this name, in kebab case, with fields as the state has them: it is decided, and not carried out, to
+    /// find out whether the decision knows somebody as entitled who does not reach the stream's department. For
+    /// commands alone that [`Decider::department`] leaves to the decision.
+    fn probe(&self, _command: &str) -> Option<Self::Command> {
+        None
+    }
+
     /// Other streams that the command draws on, and that therefore must be within reach of who sends it: an
     /// order that is copied, a location that is stocked.
     fn concerns(_command: &Self::Command) -> Vec<FactRef> {

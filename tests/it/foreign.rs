@@ -144,7 +144,9 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
         1,
         "what was missed of one tenant is not another's to retry"
     );
+    trial.refuses_what_is_not_offered().await;
     trial.serves_the_owner().await;
+    assert!(trial.refuses_what_is_not_offered().await > 0);
     assert_eq!(missed(&trial.pool).await, 0, "the owner's retry made it good");
     trial.end().await;
     service.end().await;

@@ -5,6 +5,7 @@
 //! here, the same for all.
 
 mod call;
+mod offered;
 
 use std::time::Duration;
 

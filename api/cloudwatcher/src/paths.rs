@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::decide::DECISIONS_MAX;
 use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
+use crate::stock;
+use http::command::joint::JointRequest;
 use http::openapi::Paths;
 use http::openapi::parts::{self, answer, answers, in_path, in_query, needs, parameter, response, schema, uuid};
 
@@ -127,13 +129,9 @@ fn transfer(paths: &mut Paths) {
     });
     together(
         paths,
-        "/v1/cloudwatcher/inventory/{id}/transfer",
-        "cloudwatcher.inventory.transfer",
+        &stock::TRANSFER,
+        "AllAccepted",
         "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
-        [
-            "cloudwatcher.inventory.transfer-out",
-            "cloudwatcher.inventory.transfer-in",
-        ],
         "Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
         body,
     );
@@ -155,33 +153,35 @@ fn accept_reorder(paths: &mut Paths) {
     });
     together(
         paths,
-        "/v1/cloudwatcher/inventory/{id}/accept-reorder",
-        "cloudwatcher.inventory.accept-reorder",
+        &stock::ACCEPT_REORDER,
+        "AllMade",
         "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
-        ["cloudwatcher.inventory.accept-reorder", "cloudwatcher.order.draft"],
         "What is ordered counts as on order from now on.",
         body,
     );
 }
 
 /// A request that several commands follow from, which stand or fall together.
-fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, permissions: [&str; 2], more: &str, body: Value) {
+fn together(paths: &mut Paths, request: &JointRequest, accepted: &str, summary: &str, more: &str, body: Value) {
     let mut parameters = vec![in_path("id", "The record of the stock key.", uuid())];
     parameters.extend(parts::of_a_command());
-    let [first, second] = permissions;
-    let body = paths.schema(id, body);
+    let permissions: Vec<String> = request.permissions().collect();
+    let named = permissions.iter().map(|permission| format!("`{permission}`"));
+    let named = named.collect::<Vec<_>>().join(" and ");
+    let id = format!("{}.{}", request.aggregate.aggregate_type, request.word);
+    let body = paths.schema(&id, body);
     paths.add(
-        path,
+        &request.address(),
         "post",
         json!({
             "operationId": id,
             "tags": ["cloudwatcher"],
             "summary": summary,
-            "description": format!("Permissions `{first}` and `{second}`. {more}"),
+            "description": format!("Permissions {named}. {more}"),
             "security": needs(permissions),
             "parameters": parameters,
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-            "responses": answers(vec![("200", response("AllAccepted"))], &[400, 404, 409, 412, 413, 415, 422]),
+            "responses": answers(vec![("200", response(accepted))], &[400, 404, 409, 412, 413, 415, 422]),
         }),
     );
 }

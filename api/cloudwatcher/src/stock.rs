@@ -24,10 +24,26 @@ use super::offers;
 use http::app::App;
 use http::auth::By;
 use http::command::headers::CommandHeaders;
-use http::command::joint::{Joint, Member, Outcome};
+use http::command::joint::{Joint, JointRequest, Member, Outcome};
 use http::command::{answer, body};
 use http::extract::{self, Path};
 use http::problem::Problem;
+
+/// Goods that go to another location: both halves.
+pub static TRANSFER: JointRequest = JointRequest {
+    aggregate: &inventory::AGGREGATE,
+    word: "transfer",
+    command: "transfer-out",
+    beside: &[(&inventory::AGGREGATE, "transfer-in")],
+};
+
+/// A suggestion to reorder that becomes an order.
+pub static ACCEPT_REORDER: JointRequest = JointRequest {
+    aggregate: &inventory::AGGREGATE,
+    word: "accept-reorder",
+    command: "accept-reorder",
+    beside: &[(&order::AGGREGATE, "draft")],
+};
 
 /// The fields of `transfer`.
 #[derive(Debug, Deserialize)]
@@ -70,8 +86,8 @@ pub async fn transfer(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    by.require("cloudwatcher.inventory.transfer-out")?;
-    let (joint, wanted) = asked::<Transfer>(&id, "transfer", &headers, &body?, peer)?;
+    TRANSFER.require(&by)?;
+    let (joint, wanted) = asked::<Transfer>(&id, &TRANSFER, &headers, &body?, peer)?;
     let Transfer {
         to_location_id,
         quantity,
@@ -115,9 +131,8 @@ pub async fn accept_reorder(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    by.require("cloudwatcher.inventory.accept-reorder")?;
-    by.require("cloudwatcher.order.draft")?;
-    let (joint, wanted) = asked::<Acceptance>(&id, "accept-reorder", &headers, &body?, peer)?;
+    ACCEPT_REORDER.require(&by)?;
+    let (joint, wanted) = asked::<Acceptance>(&id, &ACCEPT_REORDER, &headers, &body?, peer)?;
     let order_id = wanted.order_id.unwrap_or_else(Uuid::now_v7);
     let members = match drafted(&app, &by, joint.stream, order_id, &wanted).await? {
         Some(members) => members,
@@ -299,7 +314,7 @@ async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Opt
 
 fn asked<T: for<'de> Deserialize<'de>>(
     id: &str,
-    word: &'static str,
+    request: &'static JointRequest,
     headers: &HeaderMap,
     body: &[u8],
     peer: SocketAddr,
@@ -312,9 +327,9 @@ fn asked<T: for<'de> Deserialize<'de>>(
         Problem::bad_value(&path, unparsed.inner().to_string())
     })?;
     let joint = Joint {
-        aggregate: &inventory::AGGREGATE,
+        aggregate: request.aggregate,
         stream,
-        word,
+        word: request.word,
         fields,
         headers: command_headers,
         peer,

@@ -25,7 +25,38 @@ pub struct Opened {
     pub archive: PathBuf,
 }
 
-/// A subcommand.
+/// The subcommands of the program itself, which no context has.
+pub const SUBCOMMANDS: [&str; 10] = [
+    "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "serve", "token", "unpark",
+];
+/// The option of `daybook demo` that all contexts share.
+pub const SEED: &str = "seed";
+/// The options of every subcommand: settings and help.
+pub const OPTIONS: [&str; 21] = [
+    "archive",
+    "database-url",
+    "h",
+    "help",
+    "jwks-refresh-seconds",
+    "jwks-url",
+    "jwt-audience",
+    "jwt-issuer",
+    "jwt-secret",
+    "listen",
+    "log-format",
+    "master-key",
+    "nats-prefix",
+    "nats-stream",
+    "nats-stream-bytes",
+    "nats-url",
+    "rate-per-second",
+    "tenant",
+    "unsafe-settings",
+    "V",
+    "version",
+];
+
+/// A subcommand of a context.
 #[derive(Clone, Copy)]
 pub struct Subcommand {
     pub name: &'static str,

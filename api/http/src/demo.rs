@@ -27,10 +27,10 @@ pub const AT_ONCE: usize = 16;
 /// The demo data of a context.
 #[derive(Debug, Clone, Copy)]
 pub struct Demo {
-    /// Adds its options to those of `daybook demo`.
+    /// Adds its options to those of `daybook demo`. The seed is everybody's.
     pub declared: fn(clap::Command) -> clap::Command,
-    /// Loads it.
-    pub load: for<'a> fn(&'a Opened, &'a ArgMatches) -> BoxFuture<'a, Result<(), Fault>>,
+    /// Loads it, the same for the same seed.
+    pub load: for<'a> fn(&'a Opened, u64, &'a ArgMatches) -> BoxFuture<'a, Result<(), Fault>>,
 }
 
 /// Told of every command that was carried out.

@@ -85,6 +85,12 @@ pub fn routes(contexts: &Contexts) -> Vec<Route> {
     routes
 }
 
+/// The words behind `/v1/` with which routes begin that belong to no context.
+pub fn own_words() -> impl Iterator<Item = &'static str> {
+    let words = fixed().into_iter().filter_map(|route| route.path.split('/').nth(2));
+    words.filter(|word| !word.starts_with('{'))
+}
+
 fn fixed() -> Vec<Route> {
     [
         ("/v1/{context}/{name}", get(query::list).post(command::create)),

@@ -10,11 +10,54 @@ use uuid::Uuid;
 
 use super::headers::CommandHeaders;
 use super::sent::{LET_THROUGH_MAX, Reach};
-use super::{Sent, answer, permitted};
+use super::{Sent, answer, permission, permitted};
 use crate::app::App;
 use crate::audit;
-use crate::auth::By;
+use crate::auth::{By, Principal};
 use crate::problem::Problem;
+
+/// A request that takes several commands, as its context declares it: who may send it, what a stream offers and what
+/// OpenAPI says follow.
+#[derive(Debug)]
+pub struct JointRequest {
+    /// The kind of the stream that the URL names.
+    pub aggregate: &'static Aggregate,
+    /// The last word of the URL.
+    pub word: &'static str,
+    /// The command to that stream.
+    pub command: &'static str,
+    /// The commands to other streams. Those to others of the same kind are not sent alone.
+    pub beside: &'static [(&'static Aggregate, &'static str)],
+}
+
+impl JointRequest {
+    /// The path of its URL, as OpenAPI writes it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let (context, plural, word) = (self.aggregate.context(), self.aggregate.plural, self.word);
+        format!("/v1/{context}/{plural}/{{id}}/{word}")
+    }
+
+    /// The permissions that it needs: those of its commands.
+    pub fn permissions(&self) -> impl Iterator<Item = String> {
+        let named = std::iter::once((self.aggregate, self.command));
+        let all = named.chain(self.beside.iter().copied());
+        all.map(|(aggregate, command)| permission(aggregate, command))
+    }
+
+    /// Whether a command to streams of this kind goes by this request.
+    #[must_use]
+    pub fn takes(&self, aggregate: &Aggregate, command: &str) -> bool {
+        let is_beside = |&(of, name): &(&Aggregate, &str)| *of == *aggregate && name == command;
+        *self.aggregate == *aggregate && (self.command == command || self.beside.iter().any(is_beside))
+    }
+
+    /// # Errors
+    /// 403 for the first permission that is missing.
+    pub fn require(&self, by: &Principal) -> Result<(), Problem> {
+        self.permissions().try_for_each(|permission| by.require(&permission))
+    }
+}
 
 /// One of the commands of a request that takes several.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::headers::CommandHeaders;
-use super::{Received, answer, permitted};
+use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
@@ -93,13 +93,16 @@ impl Sent<'_> {
         envelope: Envelope,
         command: AnyCommand,
     ) -> Result<Response, Problem> {
-        let mut sent = self.clone();
         if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
-            let received = self.received(app, by, envelope.clone(), command.clone());
-            sent.stream = (receiver.stream)(received).await?;
+            let would = (receiver.rehearse)(self.received(app, by, envelope, command)).await?;
+            let sight = audit::sight(app, by).ok();
+            return Ok(match would {
+                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref()),
+                Would::Repeat(first) => answer::would_repeat(first, sight.as_ref()),
+            });
         }
         let rehearsing = |step| app.book.rehearse(envelope.clone(), vec![step]);
-        let (reach, rehearsed) = sent.let_through(app, by, &command, rehearsing).await?;
+        let (reach, rehearsed) = self.let_through(app, by, &command, rehearsing).await?;
         // Who commands a stream without seeing it in the log does not see its events here either.
         let sight = audit::sight(app, by).ok().filter(|_| reach != Reach::Beyond);
         Ok(answer::would(rehearsed, sight.as_ref()))
