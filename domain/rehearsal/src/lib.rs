@@ -8,6 +8,7 @@ pub mod folding;
 pub mod given;
 pub mod golden;
 pub mod offering;
+pub mod rules;
 pub mod schemas;
 
 pub use book::{Occasion, Rehearsal, Unasked, sending};
