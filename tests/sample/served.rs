@@ -36,7 +36,7 @@ async fn a_receiver_carries_its_command_out_and_what_it_shares_with_a_route_is_s
     let (jar, _) = labelled(&service, "Nuts").await;
     assert_eq!(cleared(&service).await, 0);
 
-    // A dry run asks the receiver for the stream, and nothing else of it.
+    // A dry run is the receiver's, too.
     let clear = format!("{jar}/clear");
     let dry = admin.request(Method::POST, &clear).header("Daybook-Dry-Run", "true");
     let would = admin.send(dry.json(&json!({}))).await.ok();
@@ -84,7 +84,7 @@ async fn a_worker_works_where_one_of_the_processes_reacts_and_is_told_of_among_t
     };
     until("both labels on the sheet", WAIT, printed).await;
     let health = service.admin.get("/health/ready").await.json();
-    let worker = &health["workers"][sample_http::printer::WORKER];
+    let worker = &health["workers"][sample_http::printer::WORKER.name];
     assert_eq!(worker["leading"], true, "{health}");
     service.end().await;
     std::fs::remove_dir_all(folder).unwrap();

@@ -14,13 +14,13 @@ pub const DEMO: Demo = Demo {
         let jars = Arg::new("jars").long("jars").value_parser(value_parser!(u32));
         command.arg(jars.default_value("3").help("Jars, each with a label"))
     },
-    load: |opened, matches| load(opened, matches).boxed(),
+    load: |opened, seed, matches| load(opened, seed, matches).boxed(),
 };
 
-async fn load(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
+async fn load(opened: &Opened, seed: u64, matches: &ArgMatches) -> Result<(), Fault> {
     let jars = matches.get_one::<u32>("jars").copied().unwrap_or_default();
     let (contexts, book, tail) = (&opened.contexts, &opened.book, &opened.tail);
-    let story = Story::new(contexts, book, tail, opened.tenant, 0, &|_| {});
+    let story = Story::new(contexts, book, tail, opened.tenant, seed, &|_| {});
     let by = story.administrator().await?;
     for n in 1..=jars {
         let label = Act {

@@ -8,12 +8,11 @@ pub mod queries;
 pub mod shelf;
 
 use axum::routing::get;
-use http::context::{Route, States};
-use http::crew::{Crew, Tasks};
+use http::context::{Gauge, Route, States};
+use http::crew::Tasks;
 use http::roles::Grants;
 use http::{App, Context};
 
-use printer::Printer;
 use shelf::Shelf;
 
 /// The context as it is served.
@@ -23,9 +22,9 @@ pub static CONTEXT: Context = Context {
     paths: shelf::describe,
     receivers: &[clear::RECEIVER],
     state,
-    workers,
+    workers: &[&printer::WORKER],
     tasks,
-    measure,
+    gauges: &[&CLEARED],
     roles: GRANTS,
     commands: &[command::LABEL],
     demo: Some(&demo::DEMO),
@@ -56,15 +55,6 @@ fn state(states: &mut States) {
     states.insert(Shelf::default());
 }
 
-fn workers(crew: &mut Crew<'_>) {
-    let printer = Printer {
-        tail: crew.tail.clone(),
-        end: crew.end.clone(),
-        folder: crew.archive.clone(),
-    };
-    crew.lead(printer::WORKER, printer::LOCK_NAME, printer);
-}
-
 fn tasks(app: &App, tasks: &mut Tasks<'_>) {
     let app = app.clone();
     tasks.keep("the shelf", move |stop| {
@@ -77,8 +67,7 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
     });
 }
 
-fn measure(app: &App) {
-    if let Ok(shelf) = app.of::<Shelf>() {
-        metrics::gauge!("sample_jars_cleared").set(shelf.cleared() as f64);
-    }
-}
+static CLEARED: Gauge = Gauge {
+    name: "sample_jars_cleared",
+    value: |app| app.of::<Shelf>().ok().map(|shelf| shelf.cleared() as f64),
+};

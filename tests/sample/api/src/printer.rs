@@ -7,13 +7,23 @@ use book::lease::Lease;
 use book::worker::{Beat, Work, pause};
 use book::{BookError, End, Tail};
 use domain::{DecodeError, Decider as _};
+use http::crew::Worker;
 use sample::jar::{AGGREGATE, Event, Jar};
 use tokio_util::sync::CancellationToken;
 
-/// Its name among the workers.
-pub const WORKER: &str = "labels";
-/// The lock of the one that prints.
-pub const LOCK_NAME: &str = "daybook sample labels";
+/// The printer among the workers.
+pub static WORKER: Worker = Worker {
+    name: "labels",
+    lock: "daybook sample labels",
+    start: |crew| {
+        let printer = Printer {
+            tail: crew.tail.clone(),
+            end: crew.end.clone(),
+            folder: crew.archive.clone(),
+        };
+        crew.lead(&WORKER, printer);
+    },
+};
 /// The file in the folder of archives.
 pub const SHEET: &str = "labels.txt";
 /// Events that are read at once.
