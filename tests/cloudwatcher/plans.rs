@@ -238,6 +238,9 @@ async fn an_index_serves_every_order_by_time_and_every_filter() {
     let pools = Pools::connect(&database.options).await.unwrap();
     let orders = plans::serve_every_order_by_time(&pools, &cloudwatcher_tables::CONTEXT).await;
     let filters = plans::serve_every_filter(&pools, &cloudwatcher_tables::CONTEXT).await;
-    assert!(orders > 100 && filters > 100, "{orders} plans and {filters} columns were looked at");
+    assert!(
+        orders > 100 && filters > 100,
+        "{orders} plans and {filters} columns were looked at"
+    );
     pools.close().await;
 }

@@ -190,7 +190,12 @@ fn every_other_section_of_the_document_stays_as_it_is_to_the_byte() {
     let mut others = BTreeSet::new();
     for (name, section) in http::openapi::sections(&context::added()) {
         if name == "sample" {
-            let own: BTreeSet<&str> = section["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+            let own: BTreeSet<&str> = section["paths"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
             assert!(own.contains("/v1/sample/shelf") && own.contains("/v1/sample/jars/labelled-by"));
             assert!(own.iter().all(|path| path.starts_with("/v1/sample/")), "{own:?}");
             continue;
@@ -205,7 +210,10 @@ fn every_other_section_of_the_document_stays_as_it_is_to_the_byte() {
 #[test]
 fn routes_of_an_added_context_take_no_path_of_another() {
     let paths = |contexts: &http::Contexts| -> BTreeSet<&'static str> {
-        http::router::routes(contexts).into_iter().map(|route| route.path).collect()
+        http::router::routes(contexts)
+            .into_iter()
+            .map(|route| route.path)
+            .collect()
     };
     let (before, after) = (paths(&tests::contexts()), paths(&context::added()));
     assert!(before.is_subset(&after));
@@ -221,7 +229,12 @@ fn standard_roles_of_an_added_context_leave_the_others_what_they_may_and_what_is
         assert_eq!(after.description, before.description);
         let of_others = |permission: &&String| !permission.starts_with("sample.");
         let of_others: Vec<_> = after.permissions.iter().filter(of_others).collect();
-        assert_eq!(of_others, before.permissions.iter().collect::<Vec<_>>(), "{}", before.name);
+        assert_eq!(
+            of_others,
+            before.permissions.iter().collect::<Vec<_>>(),
+            "{}",
+            before.name
+        );
     }
 }
 

@@ -26,7 +26,9 @@ impl Served {
         let stop = CancellationToken::new();
         let roles = vec![Role::Api, Role::Relay, Role::Projector, Role::Policy];
         let config = config(&database.url(), &database.name);
-        let running = daybook::serve(config, context::added(), roles, stop.clone()).await.unwrap();
+        let running = daybook::serve(config, context::added(), roles, stop.clone())
+            .await
+            .unwrap();
         let url = format!("http://{}", running.address);
         Self { running, url, stop }
     }

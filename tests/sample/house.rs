@@ -134,8 +134,15 @@ fn engines() -> Vec<PathBuf> {
     files(&root().join("api/src"), &mut found);
     let mut harness = Vec::new();
     files(&root().join("tests/src"), &mut harness);
-    let measures = |path: &PathBuf| path.strip_prefix(root().join("tests/src")).is_ok_and(|path| path.starts_with("bench"));
-    found.extend(harness.into_iter().filter(|path| !measures(path) && !path.ends_with("bench.rs")));
+    let measures = |path: &PathBuf| {
+        path.strip_prefix(root().join("tests/src"))
+            .is_ok_and(|path| path.starts_with("bench"))
+    };
+    found.extend(
+        harness
+            .into_iter()
+            .filter(|path| !measures(path) && !path.ends_with("bench.rs")),
+    );
     found.retain(|path| !path.ends_with("api/src/contexts.rs"));
     found
 }
@@ -299,7 +306,10 @@ const ASKED: [(&str, &str); 5] = [
     ("guards_every_key(", "who guards its unique keys"),
     ("serve_every_order_by_time(", "which index serves its orders by time"),
     ("serve_every_filter(", "which index serves its filters"),
-    ("Share::Context(\"{context}\")", "its operations as somebody whose business it is not"),
+    (
+        "Share::Context(\"{context}\")",
+        "its operations as somebody whose business it is not",
+    ),
 ];
 
 #[test]
@@ -333,7 +343,9 @@ fn contexts_are_tried_by_targets_of_their_own() {
 fn every_file_of_a_test_target_is_part_of_it() {
     let tests = root().join("tests");
     let manifest = fs::read_to_string(tests.join("Cargo.toml")).unwrap();
-    let targets = manifest.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix("/main.rs\""));
+    let targets = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix("/main.rs\""));
     let mut forgotten = Vec::new();
     for target in targets {
         let folder = tests.join(target);
@@ -343,7 +355,11 @@ fn every_file_of_a_test_target_is_part_of_it() {
         assert!(!own.is_empty(), "{target}");
         for path in own {
             let parent = path.parent().unwrap();
-            let above = if parent == folder { folder.join("main.rs") } else { parent.with_extension("rs") };
+            let above = if parent == folder {
+                folder.join("main.rs")
+            } else {
+                parent.with_extension("rs")
+            };
             let module = format!("mod {};", path.file_stem().unwrap().display());
             let above = fs::read_to_string(&above).unwrap_or_default();
             if !above.lines().any(|line| line.trim_start_matches("pub ") == module) {
@@ -352,4 +368,39 @@ fn every_file_of_a_test_target_is_part_of_it() {
         }
     }
     assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
+/// Words of a test's name, at least: what has fewer is a name of something else.
+const TEST_NAME_WORDS_MIN: usize = 5;
+
+/// A document that says which test shows something is believed only as long as there is such a test.
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let mut sources = Vec::new();
+    for member in members().values() {
+        files(&root().join(&member.folder), &mut sources);
+    }
+    sources.retain(|path| path.extension().is_some_and(|end| end == "rs"));
+    let sources: String = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let (mut documents, mut named, mut missing) = (Vec::new(), 0, Vec::new());
+    files(&root().join("docs"), &mut documents);
+    documents.retain(|path| path.extension().is_some_and(|end| end == "md"));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let Some((_, name)) = quoted.rsplit_once("::") else {
+                continue;
+            };
+            let is_name = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if is_name && name.split('_').count() >= TEST_NAME_WORDS_MIN {
+                named += 1;
+                if !sources.contains(&format!("fn {name}(")) {
+                    missing.push(format!("{}: {quoted}", document.display()));
+                }
+            }
+        }
+    }
+    assert!(named > 40 && missing.is_empty(), "of {named}: {missing:#?}");
 }

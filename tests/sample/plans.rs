@@ -11,6 +11,9 @@ async fn an_index_serves_every_order_by_time_and_every_filter() {
     let pools = Pools::connect(&database.options).await.unwrap();
     let orders = plans::serve_every_order_by_time(&pools, &sample_tables::CONTEXT).await;
     let filters = plans::serve_every_filter(&pools, &sample_tables::CONTEXT).await;
-    assert!(orders > 0 && filters > 0, "{orders} plans and {filters} columns were looked at");
+    assert!(
+        orders > 0 && filters > 0,
+        "{orders} plans and {filters} columns were looked at"
+    );
     pools.close().await;
 }

@@ -60,10 +60,7 @@ async fn a_receiver_carries_its_command_out_and_what_it_shares_with_a_route_is_s
         .await;
     // A route asks for its own permission, and the document has its operation.
     let stranger = service.person(&["sample.jars.read"], &[]).await;
-    assert_eq!(
-        stranger.get(SHELF).await.problem(403)["permission"],
-        "sample.jar.clear"
-    );
+    assert_eq!(stranger.get(SHELF).await.problem(403)["permission"], "sample.jar.clear");
     let document = admin.get("/v1/openapi.json").await.ok();
     assert_eq!(document["paths"][SHELF]["get"]["operationId"], "sample.shelf");
     service.end().await;
@@ -125,14 +122,19 @@ async fn a_subcommand_and_demo_data_are_there_for_whoever_types_them() {
     typed(&["label", &jar.to_string(), "Nuts"]).await;
     let end = async || {
         let end = "select book.last_position()";
-        let pool = sqlx::PgPool::connect_with(service.database.options.clone()).await.unwrap();
+        let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+            .await
+            .unwrap();
         let end: i64 = sqlx::query_scalar(end).fetch_one(&pool).await.unwrap();
         pool.close().await;
         end
     };
     let row = format!("/v1/sample/jars/{jar}");
     let row = service.admin.get_after(&row, end().await).await.ok();
-    assert_eq!((&row["label"], &row["labelled_by"]), (&json!("Nuts"), &json!(domain::SYSTEM)));
+    assert_eq!(
+        (&row["label"], &row["labelled_by"]),
+        (&json!("Nuts"), &json!(domain::SYSTEM))
+    );
 
     for _ in 0..2 {
         typed(&["demo", "--jars", "2"]).await;

@@ -20,5 +20,9 @@ async fn every_unique_key_of_a_read_table_has_a_claim() {
         .fetch_all(pool)
         .await
         .unwrap();
-    assert_eq!(stored, ["sample.jars.label"], "stored with its context, as every claim is from now on");
+    assert_eq!(
+        stored,
+        ["sample.jars.label"],
+        "stored with its context, as every claim is from now on"
+    );
 }

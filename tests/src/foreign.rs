@@ -264,7 +264,11 @@ fn calls(document: &Value, contexts: &http::Contexts, goods: &dyn Goods, share: 
     // The log is everybody's, and tells of what this context's streams are: it is tried with its goods, too.
     if share != Share::Everybody {
         let is_departments = !goods.department_secrets().is_empty();
-        let reach = if is_departments { Reach::Department } else { Reach::Tenant };
+        let reach = if is_departments {
+            Reach::Department
+        } else {
+            Reach::Tenant
+        };
         calls.extend(of_log().map(|call| call.reaching(reach)));
     }
     calls.sort_by_key(|call| {

@@ -56,7 +56,12 @@ fn takings() -> [Taking; 7] {
             json!({"part_id": id(5), "supplier_id": id(4)}),
         ),
         of(cloudwatcher, "/v1/cloudwatcher/orders", "orders.request_id", draft),
-        of(identity, "/v1/identity/roles", "roles.name", json!({"name": "tour buyer"})),
+        of(
+            identity,
+            "/v1/identity/roles",
+            "roles.name",
+            json!({"name": "tour buyer"}),
+        ),
         of(
             identity,
             "/v1/identity/users",
@@ -128,7 +133,11 @@ async fn a_value_that_the_version_before_contexts_took_is_refused_and_the_revers
     {
         let taken = admin.post(path, &body).await.problem(409);
         let told = (&taken["type"], &taken["context"], &taken["claim"]);
-        assert_eq!(told, (&json!("/problems/claimed"), &json!(context), &json!(claim)), "{taken}");
+        assert_eq!(
+            told,
+            (&json!("/problems/claimed"), &json!(context), &json!(claim)),
+            "{taken}"
+        );
     }
     assert_eq!(count(&pool, "select book.last_position()").await, end);
 

@@ -21,7 +21,9 @@ const CLEAR: &str = "clear";
 
 async fn carry_out(received: Received<'_>) -> Result<Answer, Problem> {
     let step = step(&received);
-    let Received { app, sent, envelope, .. } = received;
+    let Received {
+        app, sent, envelope, ..
+    } = received;
     let executed = app.book.execute(envelope, vec![step]).await;
     let answer = executed.map_err(|error| sent.problem(error))?;
     app.of::<Shelf>()?.clear();
@@ -30,7 +32,9 @@ async fn carry_out(received: Received<'_>) -> Result<Answer, Problem> {
 
 async fn rehearse(received: Received<'_>) -> Result<Would, Problem> {
     let step = step(&received);
-    let Received { app, sent, envelope, .. } = received;
+    let Received {
+        app, sent, envelope, ..
+    } = received;
     let rehearsed = app.book.rehearse(envelope, vec![step]).await;
     rehearsed.map(Would::Happen).map_err(|error| sent.problem(error))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use book::lease::Lease;
 use book::worker::{Beat, Work, pause};
 use book::{BookError, End, Tail};
-use domain::{DecodeError, Decider as _};
+use domain::{Decider as _, DecodeError};
 use http::crew::Worker;
 use sample::jar::{AGGREGATE, Event, Jar};
 use tokio_util::sync::CancellationToken;
