@@ -115,7 +115,7 @@ fn a_request_that_takes_several_commands_is_served_and_documented_as_it_is_decla
                 "{address} leads nowhere"
             );
             let needed = &document["paths"][&address]["post"]["security"][0]["bearer"];
-            assert_eq!(*needed, request.permissions().collect::<Vec<_>>(), "{address}");
+            assert_eq!(*needed, Value::from_iter(request.permissions()), "{address}");
             let named = std::iter::once((request.aggregate, request.command));
             for (aggregate, command) in named.chain(request.beside.iter().copied()) {
                 let known = contexts.commands(aggregate);

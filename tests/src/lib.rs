@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod database;
+pub mod documented;
 pub mod foreign;
 pub mod ledger;
 pub mod plans;

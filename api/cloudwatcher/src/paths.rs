@@ -39,12 +39,12 @@ fn inbox(paths: &mut Paths) {
         json!({
             "operationId": "cloudwatcher.approvals.inbox",
             "tags": ["cloudwatcher"],
-            "summary": "What waits for your decision, and for that of people who delegated to you; due first comes first.",
+            "summary": "Approvals that wait for your decision, or for that of people who delegated to you; the first to fall due comes first.",
             "description": "Permission `cloudwatcher.approval.approve`. To decide, one holds `orders.approve` as well.",
             "security": needs(["cloudwatcher.approval.approve"]),
             "parameters": [
                 in_query("limit", "Asks of a page.", limit),
-                in_query("after", "What `next` said on the page before.", json!({ "type": "string" })),
+                in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
                 parameter("After"),
                 parameter("RequestId"),
             ],
@@ -87,7 +87,7 @@ fn decide(paths: &mut Paths) {
                 parameter("RequestId"),
             ],
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-            "responses": answers(vec![("200", answer("What became of each, in the order asked.", outcomes()))], &[400, 413, 415]),
+            "responses": answers(vec![("200", answer("The outcome of each, in the order asked.", outcomes()))], &[400, 413, 415]),
         }),
     );
 }
@@ -111,7 +111,7 @@ fn outcomes() -> Value {
 fn transfer(paths: &mut Paths) {
     let source = json!({
         "type": ["object", "null"],
-        "description": "For what.",
+        "description": "The purpose.",
         "required": ["kind", "id"],
         "additionalProperties": false,
         "properties": { "kind": { "type": "string", "enum": ["order", "request", "other"] }, "id": uuid() },
@@ -122,7 +122,7 @@ fn transfer(paths: &mut Paths) {
         "additionalProperties": false,
         "properties": {
             "to_location_id": uuid(),
-            "quantity": { "type": "integer", "format": "int32", "minimum": 1, "description": "How many." },
+            "quantity": { "type": "integer", "format": "int32", "minimum": 1, "description": "The number of units." },
             "reservation_id": { "type": ["string", "null"], "format": "uuid", "description": "The reservation that they were kept by; of what is available when absent." },
             "source": source,
         },
@@ -145,17 +145,17 @@ fn accept_reorder(paths: &mut Paths) {
         "properties": {
             "suggestion_id": uuid(),
             "order_id": { "type": ["string", "null"], "format": "uuid", "description": "The id of the order; a new one when absent." },
-            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The offer to take up; the best one when absent: preferred before others, then the cheapest." },
-            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "How many; what is suggested when absent, and no less than the offer sells." },
-            "currency": { "type": ["string", "null"], "description": "The currency of the offer's price; the first of the approval policy when absent." },
-            "note": { "type": ["string", "null"], "description": "What approvers should know." },
+            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The price offer to take up; the best one when absent: preferred before others, then the cheapest." },
+            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "The number of units; as many as are suggested when absent, and no fewer than the price offer sells." },
+            "currency": { "type": ["string", "null"], "description": "The currency of the price offer; the first of the approval policy when absent." },
+            "note": { "type": ["string", "null"], "description": "A note for approvers." },
         },
     });
     together(
         paths,
         &stock::ACCEPT_REORDER,
         "AllMade",
-        "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
+        "Follows the open suggestion to reorder: drafts a purchase order with the best price offer, to be received here.",
         "What is ordered counts as on order from now on.",
         body,
     );

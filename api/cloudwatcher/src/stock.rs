@@ -118,7 +118,7 @@ pub async fn transfer(
     })
 }
 
-/// Follows an open suggestion to reorder: drafts a purchase order with the best offer, and counts what it
+/// Follows an open suggestion to reorder: drafts a purchase order with the best price offer, and counts what it
 /// orders as on order.
 ///
 /// # Errors
@@ -226,7 +226,7 @@ fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Member {
     }
 }
 
-/// The terms of an offer, as the order is to have them. Whether it is for this part, and its supplier in use, the
+/// The terms of a price offer, as the order is to have them. Whether it is for this part, and its supplier in use, the
 /// decisions see to.
 struct Offer {
     id: Uuid,
@@ -240,7 +240,7 @@ impl Offer {
         let found = one::<Register<PartSupplier>>(app, by, id).await?;
         let entered = found.as_deref().and_then(Register::active);
         let offer = entered.ok_or_else(|| {
-            let detail = "part_supplier_id names no offer in use; choose another, or leave it to Daybook";
+            let detail = "part_supplier_id names no price offer in use; choose another, or leave it to Daybook";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Self::priced(id, offer.supplier_id, offer.supplier_cost, offer.minimum_order_qty)
@@ -249,7 +249,8 @@ impl Offer {
     async fn best(app: &App, by: &By, stock: &StockKey) -> Result<Self, Problem> {
         let best = offers::best(app, by.tenant, stock.part_id, stock.variant_id).await?;
         let offer = best.ok_or_else(|| {
-            let detail = "no supplier in use offers this part and variant; enter an offer as a part-supplier first";
+            let detail =
+                "no supplier in use sells this part and variant; enter its price offer as a part-supplier first";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Self::priced(
@@ -267,7 +268,7 @@ impl Offer {
         minimum_order_qty: i32,
     ) -> Result<Self, Problem> {
         let unit_price = supplier_cost.ok_or_else(|| {
-            let detail = "the offer names no price; amend it, or choose another offer";
+            let detail = "this price offer names no price; amend it, or choose another";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Ok(Self {

@@ -94,10 +94,10 @@ pub enum Command {
         /// The email address; unique in the tenant without regard to case. At most 255 characters.
         #[schemars(length(min = 3, max = EMAIL_CHARS_MAX))]
         email: String,
-        /// What the person is called. At most 255 characters.
+        /// The person's name. At most 255 characters.
         #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
         name: String,
-        /// Where the person signs in: `azure-ad`, `google`, `local`. At most 50 characters.
+        /// The provider by which the person signs in: `azure-ad`, `google`, `local`. At most 50 characters.
         #[serde(default)]
         #[schemars(length(max = OAUTH_PROVIDER_CHARS_MAX))]
         oauth_provider: Option<String>,

@@ -106,7 +106,7 @@ impl Record {
             .filter(|offer| offer.variant_id.is_none() || offer.variant_id == self.stock.variant_id)
             .ok_or(Refusal::reference(
                 "part_supplier_id",
-                "names no offer of this part and variant",
+                "names no price offer of this part and variant",
             ))?;
         let is_it = |item: &NewItem| {
             (item.part_id, item.variant_id) == (self.stock.part_id, self.stock.variant_id)

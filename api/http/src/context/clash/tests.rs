@@ -18,9 +18,13 @@ fn bare(decisions: &'static domain::Context) -> Context {
     Context::of(decisions, None)
 }
 
+fn kept<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
 /// The sentence with which the contexts are refused.
 fn refusal<const N: usize>(contexts: [Context; N]) -> String {
-    let contexts = contexts.map(|context| &*Box::leak(Box::new(context)));
+    let contexts = contexts.map(|context| &*kept(context));
     Contexts::new(&contexts).map(|_| "nothing").unwrap_err().to_string()
 }
 
@@ -42,12 +46,12 @@ fn two_workers_have_neither_one_name_nor_one_lock() {
         ..WORKER
     };
     let both = refusals(|context| Context {
-        workers: &[&WORKER],
+        workers: kept([&WORKER]),
         ..context
     });
     assert_eq!(both, "contexts a and b both bring the worker sweeper");
     let one = Context {
-        workers: &[&WORKER, &SAME_LOCK],
+        workers: kept([&WORKER, &SAME_LOCK]),
         ..bare(&OF_A)
     };
     assert_eq!(refusal([one]), "context a brings the lock daybook sweeper twice");
@@ -56,9 +60,9 @@ fn two_workers_have_neither_one_name_nor_one_lock() {
 #[test]
 fn a_worker_and_its_lock_are_not_called_like_those_of_the_engines() {
     for name in ["relay", "timers", "projector a", "policy x"] {
-        let worker: &'static Worker = Box::leak(Box::new(Worker { name, ..WORKER }));
+        let worker = kept(Worker { name, ..WORKER });
         let context = Context {
-            workers: Box::leak(Box::new([worker])),
+            workers: kept([worker]),
             ..bare(&OF_A)
         };
         assert_eq!(
@@ -67,9 +71,9 @@ fn a_worker_and_its_lock_are_not_called_like_those_of_the_engines() {
         );
     }
     for lock in [book::timers::LOCK_NAME, "daybook projector a", "daybook rebuilds"] {
-        let worker: &'static Worker = Box::leak(Box::new(Worker { lock, ..WORKER }));
+        let worker = kept(Worker { lock, ..WORKER });
         let context = Context {
-            workers: Box::leak(Box::new([worker])),
+            workers: kept([worker]),
             ..bare(&OF_A)
         };
         assert_eq!(
@@ -89,12 +93,12 @@ fn two_subcommands_have_not_one_name_and_none_that_of_an_own_one() {
         }
     }
     let both = refusals(|context| Context {
-        commands: &[named("sweep")],
+        commands: kept([named("sweep")]),
         ..context
     });
     assert_eq!(both, "contexts a and b both bring the subcommand sweep");
     let serve = Context {
-        commands: &[named("serve")],
+        commands: kept([named("serve")]),
         ..bare(&OF_A)
     };
     assert_eq!(
@@ -102,10 +106,10 @@ fn two_subcommands_have_not_one_name_and_none_that_of_an_own_one() {
         "context a brings the subcommand serve, which is Daybook's own"
     );
     let tenant = Context {
-        commands: &[Subcommand {
+        commands: kept([Subcommand {
             declared: |command| command.arg(Arg::new("tenant").long("tenant")),
             ..named("sweep")
-        }],
+        }]),
         ..bare(&OF_A)
     };
     assert_eq!(
@@ -150,12 +154,12 @@ fn two_gauges_have_not_one_name_and_none_that_of_an_engines_metric() {
         ..AWAITED
     };
     let both = refusals(|context| Context {
-        gauges: &[&AWAITED],
+        gauges: kept([&AWAITED]),
         ..context
     });
     assert_eq!(both, "contexts a and b both bring the metric daybook_awaited");
     let lag = Context {
-        gauges: &[&LAG],
+        gauges: kept([&LAG]),
         ..bare(&OF_A)
     };
     assert_eq!(
