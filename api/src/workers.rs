@@ -132,29 +132,36 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         }
     }
     if roles.contains(&Role::Policy) {
-        let policies = contexts.decisions().policies();
-        let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), &policies);
-        for &policy in &policies {
-            let (name, beat) = (format!("{POLICY} {}", policy.name()), Beat::default());
-            workers.statuses.push((name.clone(), beat.status()));
-            let worker = PolicyWorker {
-                policy,
+        for context in contexts
+            .decisions()
+            .iter()
+            .filter(|context| !context.policies.is_empty())
+        {
+            let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), context.policies);
+            for &policy in context.policies {
+                let (name, beat) = (format!("{POLICY} {}", policy.name()), Beat::default());
+                workers.statuses.push((name.clone(), beat.status()));
+                let worker = PolicyWorker {
+                    policy,
+                    pool: pools.writer.clone(),
+                    book: book.clone(),
+                    reading: reading.clone(),
+                };
+                let lock = policy::lock_name(policy);
+                tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
+            }
+            let beat = Beat::default();
+            workers
+                .statuses
+                .push((format!("{TIMERS} {}", context.name), beat.status()));
+            let worker = TimerWorker {
                 pool: pools.writer.clone(),
                 book: book.clone(),
-                reading: reading.clone(),
+                context,
             };
-            let lock = policy::lock_name(policy);
+            let lock = timers::lock_name(context);
             tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
         }
-        let beat = Beat::default();
-        workers.statuses.push((TIMERS.to_owned(), beat.status()));
-        let worker = TimerWorker {
-            pool: pools.writer.clone(),
-            book: book.clone(),
-            policies,
-        };
-        let lock = timers::LOCK_NAME.to_owned();
-        tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
     }
     if roles.contains(&Role::Reactor) {
         let mut crew = Crew {

@@ -201,7 +201,11 @@ fn the_kept_document_of_every_other_context_stays_as_it_is_to_the_byte() {
             continue;
         }
         let golden = std::fs::read_to_string(docs.join(format!("{name}.json"))).unwrap();
-        assert_eq!(serde_json::to_string_pretty(&document).unwrap() + "\n", golden, "{name}");
+        assert_eq!(
+            serde_json::to_string_pretty(&document).unwrap() + "\n",
+            golden,
+            "{name}"
+        );
         others.insert(name);
     }
     assert!(others.len() > 2, "{others:?}");

@@ -35,6 +35,7 @@ pub struct Parts {
     pub contexts: Contexts,
     pub book: Book,
     pub pools: Pools,
+    /// Whoever reads more than an event with it clones it, see [`Tail`].
     pub tail: Tail,
     pub posted: Posted,
     pub verifier: Verifier,

@@ -60,7 +60,7 @@ impl JointRequest {
 }
 
 /// One of the commands of a request that takes several.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Member {
     pub aggregate: &'static Aggregate,
     pub stream: Uuid,
@@ -70,7 +70,6 @@ pub struct Member {
 }
 
 /// A request that takes several commands.
-#[derive(Debug)]
 pub struct Joint<'a> {
     /// The stream that the request names, and what the request calls what it wants of it: a repeat has the same.
     pub aggregate: &'static Aggregate,
@@ -113,7 +112,10 @@ impl Joint<'_> {
             let sight = audit::sight(app, by).ok();
             return Ok(Outcome::Rehearsed(answer::would(rehearsed, sight.as_ref())));
         }
-        let executing = |steps| app.book.execute(envelope.clone(), steps);
+        // Before it is read what the commands are let through on.
+        let kinds = commands.iter().map(|(sent, _)| sent.aggregate.aggregate_type);
+        let paced = app.book.keep_pace(kinds).await?;
+        let executing = |steps| app.book.execute_paced(envelope.clone(), steps, paced);
         let answer = self.let_through(app, by, &commands, executing).await?;
         app.principals.changed(&answer.streams);
         Ok(Outcome::Accepted(answer))

@@ -1,5 +1,6 @@
 //! A command on its way from a request to the book: who may send it, and what it is let through on.
 
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -76,7 +77,9 @@ impl Sent<'_> {
         span.record("command_id", tracing::field::display(envelope.command_id));
         span.record("correlation_id", tracing::field::display(envelope.correlation_id));
 
-        let executing = |step| app.book.execute(envelope.clone(), vec![step]);
+        // Before it is read what the command is let through on.
+        let paced = app.book.keep_pace(iter::once(self.aggregate.aggregate_type)).await?;
+        let executing = |step| app.book.execute_paced(envelope.clone(), vec![step], paced);
         let (_, answer) = self.let_through(app, by, &command, executing).await?;
         app.principals.changed(&answer.streams);
         Ok(answer)

@@ -1,9 +1,10 @@
 use super::*;
 use crate::department::Department;
 use crate::role::{self, Role};
+use domain::event::Stored;
 use domain::register::Register;
-use domain::{Decider as _, Event as _, Facts};
-use rehearsal::given::{STREAM, drawn, given, long, releases, state, takes};
+use domain::{AnyCommand, AnyEvent, Circumstances, Decider as _, Event as _, Facts, Together};
+use rehearsal::given::{BY, STREAM, TENANT, drawn, given, long, releases, state, takes};
 
 const ROLE: Uuid = Uuid::from_u128(0x10);
 const STORE: Uuid = Uuid::from_u128(0x20);
@@ -71,6 +72,58 @@ fn store() -> Department {
 
 fn unfit(field: &'static str, unfit: Unfit) -> Refusal {
     Refusal::Unfit { field, unfit }
+}
+
+#[test]
+fn nothing_that_is_printed_of_a_command_or_what_it_leads_to_says_who_a_person_is() {
+    let command = AnyCommand::of::<User>(register("ada@example.com", "Ada"));
+    assert_eq!(format!("{command:?}"), "identity.user register");
+    let mut together = Together::default();
+    together.push(STREAM, command.clone());
+    let circumstances = Circumstances {
+        tenant: TENANT,
+        stream: STREAM,
+        by: BY,
+        at: chrono::DateTime::UNIX_EPOCH,
+        seed: STREAM,
+        reason: Some("Ada asked for it".to_owned()),
+        facts: Facts::default().with(STREAM, state::<User>([registered()])).into(),
+        together,
+    };
+    let decided = command.decide(&AGGREGATE.unborn(), &circumstances).unwrap();
+    let event = AnyEvent::new::<User>(registered());
+    assert_eq!(format!("{event:?}"), "identity.user UserRegistered");
+    let stored = |event_type, payload| Stored {
+        event_type,
+        version: "1",
+        payload,
+        actor: BY,
+    };
+    // A payload that cannot be read is told of in logs: what is wrong with it, and none of its values.
+    let unreadable = [
+        ("UserRenamed", r#"{"name": {"first": "Ada"}}"#, "invalid type: map"),
+        (
+            "UserRoleAssigned",
+            r#"{"role_id": "Ada", "assignment_id": "Ada"}"#,
+            "UUID",
+        ),
+        ("UserRoleAssigned", "{}", "missing field `assignment_id`"),
+    ];
+    let errors = unreadable.map(|(event_type, payload, what)| {
+        let error = AGGREGATE.decode(&stored(event_type, payload)).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        error
+    });
+    for printed in [
+        format!("{circumstances:?}"),
+        format!("{decided:?}"),
+        format!("{:?}", stored("UserRegistered", &decided.events[0].payload)),
+        format!("{:?}", state::<User>([registered()])),
+        format!("{} {} {errors:?}", errors[0], errors[1]),
+    ] {
+        let lower = printed.to_lowercase();
+        assert!(!lower.contains("ada"), "{printed}");
+    }
 }
 
 #[test]
