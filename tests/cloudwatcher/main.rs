@@ -8,6 +8,7 @@
 
 mod approvals;
 mod audit_logs;
+mod conforms;
 mod demo;
 mod devices;
 mod foreign;

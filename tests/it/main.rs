@@ -11,7 +11,6 @@ mod append;
 mod bus;
 mod claim_names;
 mod claims;
-mod contexts;
 mod dry_run;
 mod faults;
 mod feed;

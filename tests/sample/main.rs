@@ -5,9 +5,14 @@
 
 mod added;
 mod asked;
+mod beside;
 mod context;
 mod failing;
 mod first;
+mod foreign;
 mod house;
 mod left_out;
+mod plans;
 mod running;
+mod served;
+mod unique_keys;

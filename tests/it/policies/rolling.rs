@@ -7,13 +7,12 @@ use book::worker::{self, Beat};
 use book::{Book, BookError, Leases, MasterKey, Step};
 use domain::register::Register;
 use identity::department::Department;
+use sample::jar::Jar;
 use serde_json::json;
 use tests::ledger::MASTER_KEY;
 use tests::process::Process;
 use tests::{Ledger, until};
 use uuid::Uuid;
-
-use crate::contexts::shelf::{self, Note};
 
 use super::acting::{Acting, echo, echo_of, echoes, position, register, supplier, work};
 use super::{WAIT, command, count, goods, submitted};
@@ -109,7 +108,7 @@ async fn a_process_whose_policy_needs_a_newer_version_says_so_and_its_other_poli
 /// Reads what the program is without.
 static BORROWER: Acting = Acting {
     name: "borrower",
-    reads: &["shelf.note", "cloudwatcher.supplier"],
+    reads: &["sample.jar", "cloudwatcher.supplier"],
     wants_state: false,
     react: echo,
 };
@@ -118,13 +117,13 @@ static BORROWER: Acting = Acting {
 async fn a_policy_passes_no_event_of_a_context_that_its_program_is_without() {
     let ledger = Ledger::open().await;
     register(&ledger, &[&BORROWER]).await;
-    let contexts = [daybook::contexts::CONTEXTS, &[&shelf::CONTEXT]].concat();
+    let contexts = [daybook::contexts::CONTEXTS, &[&sample_http::CONTEXT]].concat();
     let contexts = http::Contexts::new(&contexts).unwrap();
     let master = MasterKey::from_hex(MASTER_KEY).unwrap();
     let whole = Book::new(ledger.pools.writer.clone(), master, contexts.decisions().clone());
-    let (note, enter) = (Uuid::now_v7(), command(json!({"enter": {"mark": "A"}})));
-    let step = Step::of::<Register<Note>>(note, None, enter);
-    let noted = whole.execute(ledger.envelope(), vec![step]).await.unwrap().position;
+    let (jar, label) = (Uuid::now_v7(), command(json!({"label": {"label": "Nuts"}})));
+    let step = Step::of::<Jar>(jar, None, label);
+    let labelled = whole.execute(ledger.envelope(), vec![step]).await.unwrap().position;
     let (after, _) = supplier(&ledger, "After").await;
 
     let (without, status) = work(&ledger, &BORROWER, &ledger.reading(&[&BORROWER]));
@@ -132,12 +131,12 @@ async fn a_policy_passes_no_event_of_a_context_that_its_program_is_without() {
         status
             .borrow()
             .stopped_before
-            .filter(|(position, _)| *position == noted)
+            .filter(|(position, _)| *position == labelled)
     };
     until("the program's stop", WAIT, stopped).await;
-    assert_eq!(position(&ledger, &BORROWER).await, noted - 1);
+    assert_eq!(position(&ledger, &BORROWER).await, labelled - 1);
     assert!(echoes(&ledger).await.is_empty());
-    let recorded = ledger.tail.at(&[noted]).await.unwrap().pop().unwrap();
+    let recorded = ledger.tail.at(&[labelled]).await.unwrap().pop().unwrap();
     let alone = policy::react(&ledger.book, &BORROWER, &recorded, None).await;
     assert!(matches!(alone, Err(BookError::NewerNeeded { .. })), "{alone:?}");
 
@@ -157,7 +156,7 @@ async fn a_policy_passes_no_event_of_a_context_that_its_program_is_without() {
     let reacted = async || (echoes(&ledger).await.len() == 2).then_some(());
     until("the reactions of the program that has it", WAIT, reacted).await;
     let all = echoes(&ledger).await;
-    assert!(all.contains(&echo_of(note)) && all.contains(&echo_of(after)), "{all:?}");
+    assert!(all.contains(&echo_of(jar)) && all.contains(&echo_of(after)), "{all:?}");
     ledger.stop.cancel();
     without.await.unwrap();
     with.await.unwrap();
