@@ -183,13 +183,14 @@ fn problem(error: sqlx::Error) -> Problem {
             "the query took too long; ask for less, or by another column",
         ),
         // Before a projector made the first generation.
-        Some("42P01" | "3F000") => {
-            Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet")
-        }
+        Some("42P01" | "3F000") => Problem::new(
+            problem::NOT_YET_POSTED,
+            "the tables of this context are not there yet; try again in a moment",
+        ),
         // Before the tables of a former version are replaced; names of columns are never a client's.
         Some("42703") => Problem::new(
             problem::NOT_YET_POSTED,
-            "the tables of this context are a former version's, and are being rebuilt",
+            "the tables of this context are a former version's and are being rebuilt; try again in a moment",
         ),
         _ => error.into(),
     }
