@@ -238,7 +238,7 @@ async fn patiently(seconds: u64, request: Request, next: Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let detail = format!("the request took longer than {seconds} s");
+            let detail = format!("the request took longer than {seconds} s; try again in a moment");
             Problem::new(problem::UNAVAILABLE, detail).into_response()
         }
     }

@@ -41,7 +41,7 @@ pub enum BadToken {
     Algorithm,
     #[error("the token's header has a typ, cty, zip, enc or crit that Daybook does not accept")]
     Header,
-    #[error("the token names no key, or one that is not known")]
+    #[error("the token names no key, or one that is not known; get a new one")]
     UnknownKey,
     #[error("the token's signature is wrong; get a token from the identity provider")]
     Signature,

@@ -107,7 +107,7 @@ pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
         let left = until.saturating_duration_since(Instant::now());
         if !app.posted.wait(context, position, left).await? {
             let detail = format!(
-                "{} has not posted position {position} within {POSTED_SECONDS_MAX} s",
+                "{} has not posted position {position} within {POSTED_SECONDS_MAX} s; read again in a moment",
                 context.name
             );
             return Err(Problem::new(problem::NOT_YET_POSTED, detail));
