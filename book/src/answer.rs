@@ -73,11 +73,13 @@ pub enum ExecuteError {
     /// The stream belongs to another tenant, which must look as if it did not exist.
     #[error("there is no {aggregate_type} {stream}")]
     NotFound { aggregate_type: &'static str, stream: Uuid },
-    #[error("{claim} is taken: another entry has the same value")]
+    #[error("{claim} is taken: another entry has the same value; choose another value")]
     Claimed { claim: Claim },
-    #[error("this Idempotency-Key was used for another command or body; use a new key")]
+    #[error("this Idempotency-Key was used for another command, body or If-Match; use a new key")]
     KeyReused,
-    #[error("the stream is at sequence {sequence}, not at {expected}")]
+    #[error(
+        "the stream is at sequence {sequence}, not at {expected}; look at it again, then send If-Match: {sequence}"
+    )]
     Moved { expected: i64, sequence: i64 },
     /// Others changed the same streams again and again; nothing was written.
     #[error("too many others change the same data; try again")]

@@ -21,13 +21,13 @@ pub enum BookError {
     #[error("the database does not answer; send the command again with the same Idempotency-Key")]
     Unavailable,
     /// An event is larger than [`crate::append::EVENT_BYTES_MAX`].
-    #[error("the event would be {bytes} bytes; at most {max} are allowed", max = crate::append::EVENT_BYTES_MAX)]
+    #[error("the event would be {bytes} bytes; at most {max} are allowed, so send less at once", max = crate::append::EVENT_BYTES_MAX)]
     EventTooLarge { bytes: usize },
     /// The database's disk is full, or its memory. Nothing was written.
     #[error("the database has no room left; nothing was written, so send the command again once it has")]
     NoRoom,
     /// Another process may lead by now.
-    #[error("the lead of {0:?} is lost")]
+    #[error("the lead of {0:?} is lost; try again in a moment")]
     LeadLost(String),
     /// A policy met an event that only a newer program can react to, or one with further contexts.
     #[error(
@@ -40,7 +40,7 @@ pub enum BookError {
         kind: String,
     },
     /// The sender left before the command was appended; nothing was written.
-    #[error("whoever sent the command has left; nothing was written")]
+    #[error("the sender of the command has left; nothing was written, so send it again")]
     Abandoned,
     #[error("the book is broken: {0}")]
     Broken(String),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
-use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, event};
+use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, event};
 
 /// Why a body is no such command.
 pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
@@ -38,6 +38,8 @@ pub struct Aggregate {
     pub claims: &'static [Claim],
     /// The names of its events, in the order of declaration.
     pub events: &'static [&'static str],
+    /// The names of the rules by which its commands are refused.
+    pub rules: fn() -> Vec<&'static str>,
     kind: &'static dyn Kind,
 }
 
@@ -56,6 +58,7 @@ impl Aggregate {
             personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
+            rules: <D::Refusal as Refuse>::rules,
             kind: &Of::<D>(PhantomData),
         }
     }

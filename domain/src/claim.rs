@@ -50,6 +50,12 @@ impl Claim {
         }
     }
 
+    /// The columns whose value is unique: those of `tools.kind+mark` are `kind` and `mark`.
+    pub fn columns(&self) -> impl Iterator<Item = &'static str> {
+        let name = self.name();
+        name.split_once('.').map_or(name, |(_, columns)| columns).split('+')
+    }
+
     /// The name that is stored and digested.
     #[must_use]
     pub const fn stored(&self) -> &'static str {
@@ -119,5 +125,12 @@ mod tests {
             assert_eq!(claim.to_string(), "sample.tools.mark");
         }
         assert_eq!((new.stored(), kept.stored()), ("sample.tools.mark", "tools.mark"));
+    }
+
+    #[test]
+    fn the_columns_of_a_claim_are_those_that_its_name_adds_up() {
+        let columns = |claim: Claim| claim.columns().collect::<Vec<_>>();
+        assert_eq!(columns(Claim::new("sample.tools.kind+mark")), ["kind", "mark"]);
+        assert_eq!(columns(Claim::kept("sample", "tools.mark")), ["mark"]);
     }
 }

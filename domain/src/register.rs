@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
+use strum::VariantNames;
 use uuid::Uuid;
 
 use crate::event::Versioned;
@@ -111,7 +112,9 @@ pub enum Change<K> {
 }
 
 /// Why an entry was not changed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such {noun}; enter it first")]
     NotEntered { noun: &'static str },
@@ -142,15 +145,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotEntered { .. } => "not-entered",
-            Self::AlreadyEntered { .. } => "already-entered",
-            Self::Struck { .. } => "struck",
-            Self::OnePerTenant { .. } => "one-per-tenant",
-            Self::Moves { .. } => "moves",
-            Self::Unfit { .. } => "unfit",
-            Self::Reference { .. } => "reference",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -122,6 +122,8 @@ async fn who_is_refused_a_taken_value_is_told_of_which_context_it_is() {
         );
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.starts_with("cloudwatcher.parts.part_code is taken"), "{detail}");
+        assert!(detail.ends_with("choose another value"), "{detail}");
+        assert_eq!(problem["field"], "part_code", "{problem}");
     }
     service.end().await;
 }

@@ -56,6 +56,10 @@ impl Goods {
             // The page lies below its address.
             ["docs"] => operation.at("/docs/", None, Reach::Open, [200; 3]),
             ["health", _] | ["metrics"] | ["v1", "openapi.json"] => operation.at(template, None, Reach::Open, [200; 3]),
+            ["problems", "{kind}"] => operation.at("/problems/claimed", None, Reach::Open, [200; 3]),
+            ["problems", "{aggregate_type}", "{rule}"] => {
+                operation.at("/problems/identity.user/erased", None, Reach::Open, [200; 3])
+            }
             ["v1", "events"] | ["v1", "events", "stream"] => {
                 return foreign::of_log()
                     .into_iter()

@@ -41,7 +41,10 @@ pub async fn start(
     if !app.rebuilds.begin(context) {
         return Err(Problem::new(
             problem::BUSY,
-            format!("{} is being rebuilt already", context.name),
+            format!(
+                "{name} is being rebuilt already; GET /v1/admin/rebuild/{name} tells how far it is",
+                name = context.name
+            ),
         ));
     }
     info!(context = context.name, by = %by.user, "a rebuild was asked for");

@@ -86,7 +86,12 @@ impl App {
     /// 503 when too many others do.
     pub async fn log_read(&self) -> Result<SemaphorePermit<'_>, Problem> {
         let turn = tokio::time::timeout(Duration::from_secs(LOG_WAIT_SECONDS_MAX), self.log_reads.acquire());
-        let busy = || Problem::new(problem::OVERLOADED, "too many others read the log");
+        let busy = || {
+            Problem::new(
+                problem::OVERLOADED,
+                "too many others read the log; try again in a moment",
+            )
+        };
         turn.await.map_err(|_| busy())?.map_err(|_| busy())
     }
 }

@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         if pairs.len() > PARAMETERS_MAX {
             return Err(Problem::new(
                 problem::MALFORMED,
-                format!("there are more than {PARAMETERS_MAX} parameters"),
+                format!("there are more than {PARAMETERS_MAX} parameters; use fewer"),
             ));
         }
         Ok(Self(pairs))
@@ -55,7 +55,7 @@ impl Parameters {
         };
         let (_, value) = self.0.remove(at);
         if self.0.iter().any(|(parameter, _)| parameter == name) {
-            return Err(Problem::bad_value(name, format!("{name} is given twice")));
+            return Err(Problem::bad_value(name, format!("{name} is given twice; give it once")));
         }
         Ok(Some(value))
     }

@@ -13,6 +13,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use sqlx::Row as _;
 
@@ -48,7 +50,7 @@ const ANSWER_SECONDS_MAX: u64 = 3;
 /// context is rebuilt: a rebuild beats within a long step, too, until it ends or is given up, and is awaited
 /// [`ATTEMPTS_AWAITED_MAX`] times. What one context lacks after that, late, parked, rebuilt or another version's, is told
 /// under `degraded`, and what a context's workers lack beside a service or beside those of others, too.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Ready {
     ready: bool,
     /// What keeps it from being ready, in words.
@@ -64,7 +66,7 @@ struct Ready {
 }
 
 /// How far a context is posted, whoever posts it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Posting {
     /// Whose the live tables are.
     tables: Whose,
@@ -87,7 +89,7 @@ struct Posting {
     stands_seconds: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Whose {
     /// Made by the code that this program has.
@@ -99,7 +101,7 @@ enum Whose {
 }
 
 /// A worker of this process.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Worker {
     leading: bool,
     position: i64,
@@ -115,9 +117,29 @@ struct Worker {
     seconds_since_beat: f64,
 }
 
+/// What `/health/live` says.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Live {
+    live: bool,
+}
+
+/// The schemas of the answers, by the names that the OpenAPI document has for them.
+pub fn schemas() -> [(&'static str, Schema); 2] {
+    let settings = || {
+        SchemaSettings::draft2020_12().with(|settings| {
+            settings.meta_schema = None;
+            settings.inline_subschemas = true;
+        })
+    };
+    [
+        ("Live", settings().into_generator().into_root_schema_for::<Live>()),
+        ("Ready", settings().into_generator().into_root_schema_for::<Ready>()),
+    ]
+}
+
 /// The process runs.
 pub async fn live() -> Response {
-    Json(serde_json::json!({ "live": true })).into_response()
+    Json(Live { live: true }).into_response()
 }
 
 /// The process does what it is for.

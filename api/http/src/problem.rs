@@ -1,7 +1,10 @@
 //! Every "no" that a client can get, as `application/problem+json` (RFC 9457).
 //!
 //! `type` is stable: `/problems/{name}` for the general ones, which are all in [`TABLE`], and
-//! `/problems/{context}.{aggregate}/{rule}` for what a domain rule refuses.
+//! `/problems/{context}.{aggregate}/{rule}` for what a domain rule refuses. Each is an address, too, which says what it
+//! means.
+
+pub mod known;
 
 use std::borrow::Cow;
 
@@ -18,40 +21,84 @@ pub struct Kind {
     pub name: &'static str,
     pub status: StatusCode,
     pub title: &'static str,
+    /// When it is met, and what to do about it.
+    pub meaning: &'static str,
 }
 
 macro_rules! problems {
-    ($($constant:ident $name:literal $status:ident $title:literal;)+) => {
-        $(pub const $constant: &Kind = &Kind { name: $name, status: StatusCode::$status, title: $title };)+
+    ($($constant:ident $name:literal $status:ident $title:literal $meaning:literal;)+) => {
+        $(pub const $constant: &Kind =
+            &Kind { name: $name, status: StatusCode::$status, title: $title, meaning: $meaning };)+
         /// Every general problem.
         pub const TABLE: &[&Kind] = &[$($constant),+];
     };
 }
 
 problems! {
-    MALFORMED "malformed" BAD_REQUEST "The request cannot be read";
-    UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "There is no such parameter";
-    BAD_VALUE "bad-value" BAD_REQUEST "A value is not of the form it must have";
-    UNAUTHENTICATED "unauthenticated" UNAUTHORIZED "A valid token is needed";
-    FORBIDDEN "forbidden" FORBIDDEN "A permission is missing";
-    NOT_REGISTERED "not-registered" FORBIDDEN "The token names no registered user";
-    INACTIVE "inactive" FORBIDDEN "The user is not active";
-    FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours";
-    NOT_FOUND "not-found" NOT_FOUND "There is no such thing";
-    UNKNOWN_COMMAND "unknown-command" NOT_FOUND "There is no such command";
-    METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here";
-    CLAIMED "claimed" CONFLICT "A value is taken";
-    KEY_REUSED "key-reused" CONFLICT "The Idempotency-Key was used for something else";
-    IN_PROGRESS "in-progress" CONFLICT "The first sending of it is under way";
-    BUSY "busy" CONFLICT "It is under way already";
-    MOVED "moved" PRECONDITION_FAILED "The stream has moved";
-    TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large";
-    MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not JSON";
-    TOO_MANY "too-many-requests" TOO_MANY_REQUESTS "Too many requests";
-    INTERNAL "internal" INTERNAL_SERVER_ERROR "Daybook failed";
-    UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Daybook cannot answer now";
-    OVERLOADED "overloaded" SERVICE_UNAVAILABLE "Too much is under way";
-    NOT_YET_POSTED "not-yet-posted" SERVICE_UNAVAILABLE "The tables have not reached the position";
+    MALFORMED "malformed" BAD_REQUEST "The request cannot be read"
+        "The address, a header or the body cannot be read, or is there twice. `detail` says what and where; \
+         send it in the right form.";
+    UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "There is no such parameter"
+        "The address has a parameter that this operation does not take. `field` names it, `allowed` lists \
+         those that there are.";
+    BAD_VALUE "bad-value" BAD_REQUEST "A value is not of the form it must have"
+        "A field, parameter or header has a value of the wrong form or size. `field` names it, `detail` says \
+         what would be right.";
+    UNAUTHENTICATED "unauthenticated" UNAUTHORIZED "A valid token is needed"
+        "The request has no bearer token, or one that is not valid here. Get a new one from the identity \
+         provider and send the request again.";
+    FORBIDDEN "forbidden" FORBIDDEN "A permission is missing"
+        "None of your roles grants what the operation needs. `permission` names it; an administrator can \
+         grant it.";
+    NOT_REGISTERED "not-registered" FORBIDDEN "The token names no registered user"
+        "The token is valid, but its user is not registered with its tenant. An administrator can register \
+         them.";
+    INACTIVE "inactive" FORBIDDEN "The user is not active"
+        "The user of the token is deactivated or erased. An administrator can reactivate them, or register \
+         them anew.";
+    FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours"
+        "The command is about a department that is neither one of yours nor below one. Choose another, or \
+         have an administrator add you to it.";
+    NOT_FOUND "not-found" NOT_FOUND "There is no such thing"
+        "There is no such thing, or none that you may know of. `detail` says what was looked for, `allowed` \
+         what there is instead.";
+    UNKNOWN_COMMAND "unknown-command" NOT_FOUND "There is no such command"
+        "Streams of this kind take no such command. `allowed` lists those that they take.";
+    METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here"
+        "There is such an address, but not for this method. The header `Allow` lists the methods that there \
+         are.";
+    CLAIMED "claimed" CONFLICT "A value is taken"
+        "A value that must be unique in the tenant is held by another entry, which may be out of use. `claim` \
+         names the kind of value and `field` the field, if the command has one. Choose another value.";
+    KEY_REUSED "key-reused" CONFLICT "The Idempotency-Key was used for something else"
+        "The same user sent another command, body or If-Match under this Idempotency-Key. Use a new key for \
+         what is new; send a repeat exactly as it was.";
+    IN_PROGRESS "in-progress" CONFLICT "The first sending of it is under way"
+        "The same request is being carried out at this moment. Send it again after `Retry-After`, and get its \
+         answer.";
+    BUSY "busy" CONFLICT "It is under way already"
+        "What was asked for is under way already. Look how far it is, and ask again once it is done.";
+    MOVED "moved" PRECONDITION_FAILED "The stream has moved"
+        "The stream is not at the sequence that If-Match names. `sequence` says where it is: look at it \
+         again, and send the command with that if it still holds.";
+    TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large"
+        "The request or the event that would come of it is larger than the limit in `detail`. Send less at \
+         once.";
+    MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not JSON"
+        "Bodies are JSON in UTF-8. Send `Content-Type: application/json`.";
+    TOO_MANY "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
+        "You have sent more requests than your share. Wait for `Retry-After` seconds.";
+    INTERNAL "internal" INTERNAL_SERVER_ERROR "Daybook failed"
+        "Something went wrong inside Daybook. Tell its operators the `request_id`, under which the log says \
+         more.";
+    UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Daybook cannot answer now"
+        "A server that Daybook needs does not answer, or the request took too long. Send it again after \
+         `Retry-After`, a command with the same Idempotency-Key.";
+    OVERLOADED "overloaded" SERVICE_UNAVAILABLE "Too much is under way"
+        "Too much is under way. Send the request again after `Retry-After`, a command with the same \
+         Idempotency-Key.";
+    NOT_YET_POSTED "not-yet-posted" SERVICE_UNAVAILABLE "The tables have not reached the position"
+        "The tables do not show the position that was asked for yet. Read again after `Retry-After`.";
 }
 
 /// How long a client waits before it tries again, when Daybook cannot tell better, in seconds.
@@ -166,7 +213,10 @@ impl Problem {
     pub fn missing_permission_for(what: &str, permission: &str) -> Self {
         let mut problem = Self::new(
             FORBIDDEN,
-            format!("{what} needs the permission {permission}, which none of your roles grants"),
+            format!(
+                "{what} needs the permission {permission}, which none of your roles grants; ask an administrator for a \
+                 role that does"
+            ),
         );
         problem.body.permission = Some(permission.to_owned());
         problem
@@ -254,16 +304,25 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Every class of a domain rule's refusal.
+pub const CLASSES: [Class; 4] = [Class::Missing, Class::Forbidden, Class::Conflict, Class::Refused];
+
+/// The status and the title of what a domain rule refuses.
+#[must_use]
+pub fn of_class(class: Class) -> (StatusCode, &'static str) {
+    match class {
+        Class::Missing => (StatusCode::NOT_FOUND, "What it is about is not there"),
+        Class::Forbidden => (StatusCode::FORBIDDEN, "A rule forbids it to you"),
+        Class::Conflict => (StatusCode::CONFLICT, "An id or a key was used for something else"),
+        Class::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "A rule forbids it as things stand"),
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let status = match refusal.class {
-            Class::Missing => StatusCode::NOT_FOUND,
-            Class::Forbidden => StatusCode::FORBIDDEN,
-            Class::Conflict => StatusCode::CONFLICT,
-            Class::Refused => StatusCode::UNPROCESSABLE_ENTITY,
-        };
+        let (status, title) = of_class(refusal.class);
         let r#type = format!("/problems/{}/{}", refusal.aggregate_type, refusal.rule);
-        let mut problem = Self::with_type(r#type.into(), "A rule forbids it".into(), status, refusal.detail);
+        let mut problem = Self::with_type(r#type.into(), title.into(), status, refusal.detail);
         problem.body.rule = Some(refusal.rule);
         problem.body.field = refusal.field;
         problem
@@ -400,6 +459,12 @@ mod tests {
                 kind.name
             );
         }
+    }
+
+    #[test]
+    fn no_two_classes_of_refusals_have_one_title_or_status() {
+        let (statuses, titles): (HashSet<_>, HashSet<_>) = CLASSES.map(of_class).into_iter().unzip();
+        assert_eq!([statuses.len(), titles.len()], [CLASSES.len(); 2]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use domain::text::Unfit;
@@ -218,7 +219,9 @@ impl domain::Event for Event {
 }
 
 /// Why a command to a user is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such user; register them first")]
     NotRegistered,
@@ -261,19 +264,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotRegistered => "not-registered",
-            Self::AlreadyRegistered => "already-registered",
-            Self::Erased => "erased",
-            Self::Deactivated => "deactivated",
-            Self::Unfit { .. } => "unfit",
-            Self::ReservedId => "reserved-id",
-            Self::ReservedHost => "reserved-host",
-            Self::ProviderMissing => "provider-missing",
-            Self::RoleNotInUse => "role-not-in-use",
-            Self::DepartmentNotInUse => "department-not-in-use",
-            Self::TooMany { .. } => "too-many",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -68,9 +68,11 @@ pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a 
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value.map(|value| value.as_bytes().trim_ascii())),
-        (_, Some(_)) => {
-            Err(Problem::new(problem::MALFORMED, format!("{name} is sent more than once")).field(name.as_str()))
-        }
+        (_, Some(_)) => Err(Problem::new(
+            problem::MALFORMED,
+            format!("{name} is sent more than once; send it once"),
+        )
+        .field(name.as_str())),
     }
 }
 

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use axum::response::Response;
 use book::{Answer, Envelope, ExecuteError, Step};
 use chrono::Utc;
-use domain::{Aggregate, AnyCommand, Class, Refusal, canonical};
+use domain::fact::AnyState;
+use domain::{
+    Aggregate, AnyCommand, Circumstances, Claim, Class, FactRef, Facts, Refusal, Together, Undecided, canonical,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -16,6 +19,7 @@ use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
+use crate::openapi::commands;
 use crate::problem::{self, Problem};
 
 /// How often a command is let through anew, because a stream that this rested on has moved on meanwhile.
@@ -228,7 +232,8 @@ impl Sent<'_> {
         if let Some(department) = commanded
             && !app.principals.reaches(by, department).await?
         {
-            let detail = format!("department {department} is not one of yours, nor below one of them");
+            let detail =
+                format!("department {department} is not one of yours, nor below one of them; choose one that is");
             return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
         }
         self.scope_of_concerns(app, by, step).await?;
@@ -303,8 +308,23 @@ impl Sent<'_> {
             ExecuteError::NotFound { .. } => self.not_found(),
             // A stream without events; one that the caller may not know of is told in the same words.
             ExecuteError::Moved { sequence: 0, .. } => self.not_found(),
+            ExecuteError::Claimed { claim } => {
+                let problem = Problem::from(ExecuteError::Claimed { claim });
+                match self.field_of(claim) {
+                    Some(field) => problem.field(field),
+                    None => problem,
+                }
+            }
             error => error.into(),
         }
+    }
+
+    /// The first of the claim's columns that is a field of the command.
+    fn field_of(&self, claim: Claim) -> Option<&'static str> {
+        let fields = commands::fields(self.aggregate, self.command);
+        claim
+            .columns()
+            .find(|column| fields.iter().any(|field| field == column))
     }
 
     fn refused(&self, refusal: Refusal) -> Problem {

@@ -165,7 +165,7 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
         match facts.get::<DeviceRequest>(request_id) {
             None | Some(DeviceRequest::Unreceived) => return unusable("names no request that was received"),
             Some(DeviceRequest::Live(..)) => {}
-            Some(DeviceRequest::Archived(_)) => return unusable("names a request that is archived; leave it out"),
+            Some(DeviceRequest::Archived(_)) => return unusable("names a request that is archived"),
         }
     }
     content

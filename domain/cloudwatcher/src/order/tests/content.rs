@@ -215,7 +215,7 @@ fn everything_a_draft_names_is_there_and_in_use() {
     refused(
         known().with(REQUEST, request_received([archived])),
         "request_id",
-        "names a request that is archived; leave it out",
+        "names a request that is archived",
     );
     refused(
         known().with(PART, Register::Struck(part())),
