@@ -7,6 +7,8 @@ mod roles;
 mod token;
 mod unpark;
 
+use std::ffi::OsString;
+
 use book::{Book, Pools, Tail};
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use http::cli::{Opened, say, stop_on_signal};
@@ -112,6 +114,17 @@ impl Typed {
         let mut command = command(contexts);
         let matches = command.get_matches_mut();
         Self::of(contexts, &matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    /// Reads these arguments, of which the first is the program's name.
+    ///
+    /// # Errors
+    /// When they are wrong.
+    pub fn parse_from<I>(contexts: &Contexts, arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item: Into<OsString> + Clone>,
+    {
+        Self::of(contexts, &command(contexts).try_get_matches_from(arguments)?)
     }
 
     fn of(contexts: &Contexts, matches: &ArgMatches) -> Result<Self, clap::Error> {

@@ -134,6 +134,11 @@ fn the_list_of_operations_is_the_golden_one() {
 }
 
 #[test]
+fn the_list_of_types_of_problems_is_the_golden_one() {
+    kept("problems.txt", &http::problem::known::lines(&contexts()));
+}
+
+#[test]
 fn no_section_has_what_another_has() {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (name, section) in sections(&contexts()) {

@@ -1,5 +1,7 @@
 //! What is sent along with a command, and what it is answered.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use domain::Claim;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use crate::append::Receipt;
 use crate::step::Refusal;
 
 /// Who sends a command, and what makes a repeat of it recognisable.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Envelope {
     pub tenant: Uuid,
     pub actor: Uuid,
@@ -28,6 +30,20 @@ pub struct Envelope {
     pub at: DateTime<Utc>,
     /// Set when what is asked happened in the past and is brought in now; `at` is then that time, too.
     pub occurred_at: Option<DateTime<Utc>>,
+}
+
+/// Without the reason, which is free text, and the address.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("tenant", &self.tenant)
+            .field("actor", &self.actor)
+            .field("command_id", &self.command_id)
+            .field("correlation_id", &self.correlation_id)
+            .field("causation_id", &self.causation_id)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an accepted command is answered; the same for every repeat of it.
@@ -57,11 +73,13 @@ pub enum ExecuteError {
     /// The stream belongs to another tenant, which must look as if it did not exist.
     #[error("there is no {aggregate_type} {stream}")]
     NotFound { aggregate_type: &'static str, stream: Uuid },
-    #[error("{claim} is taken: another entry has the same value")]
+    #[error("{claim} is taken: another entry has the same value; choose another value")]
     Claimed { claim: Claim },
-    #[error("this Idempotency-Key was used for another command or body; use a new key")]
+    #[error("this Idempotency-Key was used for another command, body or If-Match; use a new key")]
     KeyReused,
-    #[error("the stream is at sequence {sequence}, not at {expected}")]
+    #[error(
+        "the stream is at sequence {sequence}, not at {expected}; look at it again, then send If-Match: {sequence}"
+    )]
     Moved { expected: i64, sequence: i64 },
     /// Others changed the same streams again and again; nothing was written.
     #[error("too many others change the same data; try again")]

@@ -8,7 +8,7 @@ pub enum BookError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    #[error("metadata of an event cannot be read: {0}")]
+    #[error("metadata of an event cannot be read: {}", domain::event::misfit(.0))]
     Metadata(#[from] serde_json::Error),
     #[error("the bus failed: {0}")]
     Bus(String),
@@ -21,15 +21,15 @@ pub enum BookError {
     #[error("the database does not answer; send the command again with the same Idempotency-Key")]
     Unavailable,
     /// An event is larger than [`crate::append::EVENT_BYTES_MAX`].
-    #[error("the event would be {bytes} bytes; at most {max} are allowed", max = crate::append::EVENT_BYTES_MAX)]
+    #[error("the event would be {bytes} bytes; at most {max} are allowed, so send less at once", max = crate::append::EVENT_BYTES_MAX)]
     EventTooLarge { bytes: usize },
     /// The database's disk is full, or its memory. Nothing was written.
     #[error("the database has no room left; nothing was written, so send the command again once it has")]
     NoRoom,
     /// Another process may lead by now.
-    #[error("the lead of {0:?} is lost")]
+    #[error("the lead of {0:?} is lost; try again in a moment")]
     LeadLost(String),
-    /// A policy met an event that only a newer program can react to.
+    /// A policy met an event that only a newer program can react to, or one with further contexts.
     #[error(
         "policy {policy} stops before position {position}: a newer program reads {kind} for it, and this one does not; \
          run the newer one"
@@ -40,7 +40,7 @@ pub enum BookError {
         kind: String,
     },
     /// The sender left before the command was appended; nothing was written.
-    #[error("whoever sent the command has left; nothing was written")]
+    #[error("the sender of the command has left; nothing was written, so send it again")]
     Abandoned,
     #[error("the book is broken: {0}")]
     Broken(String),

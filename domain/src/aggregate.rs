@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
-use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, event};
+use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, event};
 
 /// Why a body is no such command.
 pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
@@ -32,10 +32,14 @@ pub struct Aggregate {
     pub moved: &'static [(&'static str, &'static str)],
     /// See [`Decider::ADDRESSES`].
     pub addresses: &'static [&'static str],
+    /// See [`crate::Event::PERSONAL`].
+    pub personal: bool,
     /// See [`Decider::CLAIMS`].
     pub claims: &'static [Claim],
     /// The names of its events, in the order of declaration.
     pub events: &'static [&'static str],
+    /// The names of the rules by which its commands are refused.
+    pub rules: fn() -> Vec<&'static str>,
     kind: &'static dyn Kind,
 }
 
@@ -51,8 +55,10 @@ impl Aggregate {
             borrows_id: D::BORROWS_ID,
             moved: D::MOVED,
             addresses: D::ADDRESSES,
+            personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
+            rules: <D::Refusal as Refuse>::rules,
             kind: &Of::<D>(PhantomData),
         }
     }

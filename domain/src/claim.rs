@@ -50,6 +50,12 @@ impl Claim {
         }
     }
 
+    /// The columns whose value is unique: those of `tools.kind+mark` are `kind` and `mark`.
+    pub fn columns(&self) -> impl Iterator<Item = &'static str> {
+        let name = self.name();
+        name.split_once('.').map_or(name, |(_, columns)| columns).split('+')
+    }
+
     /// The name that is stored and digested.
     #[must_use]
     pub const fn stored(&self) -> &'static str {
@@ -71,7 +77,7 @@ impl fmt::Display for Claim {
 }
 
 /// A unique value taken or given back by an event. The book keeps only an HMAC of the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ClaimChange {
     Take { claim: Claim, value: String },
     Release { claim: Claim, value: String },
@@ -96,6 +102,17 @@ impl ClaimChange {
     }
 }
 
+/// The kind of value, and not the value: an address tells who a person is.
+impl fmt::Debug for ClaimChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::Take { .. } => "take",
+            Self::Release { .. } => "release",
+        };
+        write!(f, "{what} {}", self.claim())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +125,12 @@ mod tests {
             assert_eq!(claim.to_string(), "sample.tools.mark");
         }
         assert_eq!((new.stored(), kept.stored()), ("sample.tools.mark", "tools.mark"));
+    }
+
+    #[test]
+    fn the_columns_of_a_claim_are_those_that_its_name_adds_up() {
+        let columns = |claim: Claim| claim.columns().collect::<Vec<_>>();
+        assert_eq!(columns(Claim::new("sample.tools.kind+mark")), ["kind", "mark"]);
+        assert_eq!(columns(Claim::kept("sample", "tools.mark")), ["mark"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The shape of every aggregate: state, command, event, decide, evolve.
 
 use std::cell::Cell;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -127,7 +127,7 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
 }
 
 /// A command on its way to a decision, while the facts for it are still being gathered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asking<'a, C> {
     pub tenant: Uuid,
     /// The user who asks, or [`crate::SYSTEM`].
@@ -142,7 +142,6 @@ pub struct Asking<'a, C> {
 }
 
 /// A command with all that its decision may depend on.
-#[derive(Debug)]
 pub struct Request<'a, C> {
     pub tenant: Uuid,
     /// The stream that the command is sent to.
@@ -162,7 +161,7 @@ pub struct Request<'a, C> {
 }
 
 /// All that a decision depends on besides the state and the command's own fields, owned.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Circumstances {
     pub tenant: Uuid,
     /// The stream that the command is sent to.
@@ -176,6 +175,19 @@ pub struct Circumstances {
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
     pub together: Together,
+}
+
+/// Without the reason, which is free text, and the facts.
+impl fmt::Debug for Circumstances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Circumstances")
+            .field("tenant", &self.tenant)
+            .field("stream", &self.stream)
+            .field("by", &self.by)
+            .field("at", &self.at)
+            .field("together", &self.together)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The other commands of those that stand or fall together, each with the stream that it is sent to.

@@ -22,6 +22,8 @@ pub trait Refuse: std::error::Error + Clone + PartialEq + Send + Sync + 'static 
     fn class(&self) -> Class;
     /// The rule's stable name in kebab case; part of the problem `type` and so of the API.
     fn rule(&self) -> &'static str;
+    /// The names of all its rules.
+    fn rules() -> Vec<&'static str>;
     /// The command's field at fault, as a JSON path (`items[2].quantity`).
     fn field(&self) -> Option<String>;
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
+use strum::VariantNames;
 use uuid::Uuid;
 
 use crate::event::Versioned;
@@ -37,7 +38,7 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// Whether entries belong to departments, see [`Entry::home`].
     const SCOPED: bool = false;
 
-    /// Every kind of unique value that an entry has, see [`Kind::claims`].
+    /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
 
     /// Whether every field fits its column.
@@ -65,7 +66,7 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
         None
     }
 
-    /// Unique values of an entry; the claims are those of [`Kind::CLAIMS`].
+    /// Unique values of an entry; the claims are those of [`Entry::CLAIMS`].
     fn claims(&self) -> Vec<(Claim, String)> {
         Vec::new()
     }
@@ -111,7 +112,9 @@ pub enum Change<K> {
 }
 
 /// Why an entry was not changed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such {noun}; enter it first")]
     NotEntered { noun: &'static str },
@@ -142,15 +145,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotEntered { .. } => "not-entered",
-            Self::AlreadyEntered { .. } => "already-entered",
-            Self::Struck { .. } => "struck",
-            Self::OnePerTenant { .. } => "one-per-tenant",
-            Self::Moves { .. } => "moves",
-            Self::Unfit { .. } => "unfit",
-            Self::Reference { .. } => "reference",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

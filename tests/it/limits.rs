@@ -81,7 +81,7 @@ async fn whoever_asks_too_often_is_told_when_to_come_again_and_others_are_not_he
 }
 
 /// A service whose way to Postgres goes through a proxy.
-async fn apart() -> (Service, Proxy) {
+pub async fn apart() -> (Service, Proxy) {
     let database = Database::create().await;
     let (proxy, url) = Proxy::to_url(&database.url()).await;
     let service = Service::configured(database, roles(), |config| {
@@ -189,13 +189,13 @@ async fn a_postgres_that_hangs_and_a_body_that_stalls_hold_nobody_up_for_more_th
 const HEAD_BYTES: usize = 300_000;
 
 /// The head of a request; `headers` are whole lines.
-fn head(client: &Client, method: &str, path: &str, headers: &str) -> String {
+pub fn head(client: &Client, method: &str, path: &str, headers: &str) -> String {
     let token = &client.token;
     format!("{method} {path} HTTP/1.1\r\nHost: daybook\r\nAuthorization: Bearer {token}\r\n{headers}\r\n")
 }
 
 /// Reads one answer off a connection: its head, and as much of a body as it announces.
-async fn answer(stream: &mut TcpStream) -> Reply {
+pub async fn answer(stream: &mut TcpStream) -> Reply {
     let reading = async {
         let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
         loop {

@@ -115,6 +115,11 @@ impl Drop for Service {
 
 /// The settings of a test's service.
 pub fn config(database_url: &str, stream: &str) -> Config {
+    Settings::parse_from(arguments(database_url, stream)).config
+}
+
+/// The same as arguments of the program, whose name is the first of them.
+pub fn arguments(database_url: &str, stream: &str) -> Vec<String> {
     let nats = crate::setting("NATS_URL");
     let arguments = [
         "daybook",
@@ -141,7 +146,7 @@ pub fn config(database_url: &str, stream: &str) -> Config {
         "--rate-per-second",
         "1000000",
     ];
-    Settings::parse_from(arguments).config
+    arguments.map(str::to_owned).into()
 }
 
 /// One person at the API.

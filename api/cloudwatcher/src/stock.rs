@@ -25,6 +25,7 @@ use http::app::App;
 use http::auth::By;
 use http::command::headers::CommandHeaders;
 use http::command::joint::{Joint, JointRequest, Member, Outcome};
+use http::command::sent::out_of_reach;
 use http::command::{answer, body};
 use http::extract::{self, Path};
 use http::problem::Problem;
@@ -175,7 +176,7 @@ async fn drafted(
         return Ok(None);
     };
     let offer = match wanted.part_supplier_id {
-        Some(id) => Offer::named(app, by, id).await?,
+        Some(id) => Offer::named(app, by, id, &stock).await?,
         None => Offer::best(app, by, &stock).await?,
     };
     let quantity = wanted
@@ -226,7 +227,7 @@ fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Member {
     }
 }
 
-/// The terms of a price offer, as the order is to have them. Whether it is for this part, and its supplier in use, the
+/// The terms of a price offer of a part and variant, as the order is to have them. Whether its supplier is in use, the
 /// decisions see to.
 struct Offer {
     id: Uuid,
@@ -236,11 +237,14 @@ struct Offer {
 }
 
 impl Offer {
-    async fn named(app: &App, by: &By, id: Uuid) -> Result<Self, Problem> {
+    /// Before anything is decided with its terms: one of another part is refused as one that does not exist, since
+    /// a refusal of the order would tell of them.
+    async fn named(app: &App, by: &By, id: Uuid, stock: &StockKey) -> Result<Self, Problem> {
         let found = one::<Register<PartSupplier>>(app, by, id).await?;
         let entered = found.as_deref().and_then(Register::active);
-        let offer = entered.ok_or_else(|| {
-            let detail = "part_supplier_id names no price offer in use; choose another, or leave it to Daybook";
+        let offer = entered.filter(|offer| offer.is_of(stock)).ok_or_else(|| {
+            let detail = "part_supplier_id names no price offer in use of this part and variant; choose another, or leave \
+                          it to Daybook";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Self::priced(id, offer.supplier_id, offer.supplier_cost, offer.minimum_order_qty)
@@ -304,9 +308,7 @@ async fn record(app: &App, by: &By, inventory_id: Uuid) -> Result<Arc<Inventory>
     {
         return Ok(inventory);
     }
-    // In the words of the generic route.
-    let detail = format!("{} {inventory_id}; send it `open` first", Inventory::TYPE);
-    Err(Problem::not_found(detail))
+    Err(out_of_reach(&inventory::AGGREGATE, inventory_id))
 }
 
 async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Option<Arc<D>>, Problem> {

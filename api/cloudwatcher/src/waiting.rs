@@ -90,7 +90,12 @@ impl Waiting {
     /// 429 when this user has too many waits, 503 when too many wait at all.
     pub fn begin(&self, by: Bearer, request: Uuid, position: i64) -> Result<Wait, Problem> {
         let place = self.0.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| Problem::new(problem::OVERLOADED, "too many devices wait for responses"))?;
+        let place = place.map_err(|_| {
+            Problem::new(
+                problem::OVERLOADED,
+                "too many devices wait for responses; try again in a moment",
+            )
+        })?;
         let told = {
             let mut waits = self.waits();
             let of_user = waits.of_user.entry(by).or_default();

@@ -35,6 +35,7 @@ pub struct Parts {
     pub contexts: Contexts,
     pub book: Book,
     pub pools: Pools,
+    /// Whoever reads more than an event with it clones it, see [`Tail`].
     pub tail: Tail,
     pub posted: Posted,
     pub verifier: Verifier,
@@ -45,7 +46,7 @@ pub struct Parts {
     pub workers: Workers,
     /// Whether this process serves commands and reads, or works only.
     pub serves_api: bool,
-    /// The fingerprint of this program's tables, per context.
+    /// The fingerprint of this program's tables, per context; none of one whose golden history it cannot fold.
     pub fingerprints: BTreeMap<&'static str, String>,
     /// The last position of the book when this process started.
     pub began: i64,
@@ -85,7 +86,12 @@ impl App {
     /// 503 when too many others do.
     pub async fn log_read(&self) -> Result<SemaphorePermit<'_>, Problem> {
         let turn = tokio::time::timeout(Duration::from_secs(LOG_WAIT_SECONDS_MAX), self.log_reads.acquire());
-        let busy = || Problem::new(problem::OVERLOADED, "too many others read the log");
+        let busy = || {
+            Problem::new(
+                problem::OVERLOADED,
+                "too many others read the log; try again in a moment",
+            )
+        };
         turn.await.map_err(|_| busy())?.map_err(|_| busy())
     }
 }

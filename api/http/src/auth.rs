@@ -50,7 +50,7 @@ impl FromRequestParts<App> for By {
                     Unverified::Bad(bad) => refused(bad),
                     Unverified::KeysUnavailable => Problem::new(
                         problem::UNAVAILABLE,
-                        "the identity provider's keys cannot be fetched now",
+                        "the identity provider's keys cannot be fetched now; try again in a moment",
                     ),
                 })?;
         let span = tracing::Span::current();

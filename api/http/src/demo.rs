@@ -42,8 +42,10 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 /// When a process with the role `policy` runs.
 pub async fn alone(pool: &PgPool, contexts: &Contexts) -> Result<Vec<Leadership>, Fault> {
     let policies = contexts.decisions().policies().into_iter().map(policy::lock_name);
+    let timers = contexts.decisions().iter().map(timers::lock_name);
+    let former = timers::FORMER_LOCK_NAME.to_owned();
     let mut held = Vec::new();
-    for name in policies.chain([timers::LOCK_NAME.to_owned()]) {
+    for name in policies.chain(timers).chain([former]) {
         let lead = Leadership::try_take(pool, &name).await?.ok_or_else(|| {
             Fault::Refused(
                 "policies are at work on this book; stop the processes with the role `policy` first".to_owned(),

@@ -5,6 +5,7 @@ pub mod app;
 pub mod context;
 pub mod crew;
 pub mod fault;
+mod lent;
 pub mod router;
 
 pub mod auth;

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderValue, header};
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::map::Entry;
 use serde_json::{Map, Value, json};
@@ -33,11 +34,21 @@ pub async fn serve(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
 }
 
-/// The rendered page, from assets within the program.
+/// The rendered page, from assets within the program. It loads nothing from elsewhere and stands in no other page.
 pub fn docs() -> Router<App> {
-    SwaggerUi::new("/docs")
-        .config(utoipa_swagger_ui::Config::from(ADDRESS))
-        .into()
+    let page = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(ADDRESS));
+    Router::from(page).layer(middleware::map_response(alone))
+}
+
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+);
+
+async fn alone(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
 }
 
 /// The whole document: all sections, one merged into the other.

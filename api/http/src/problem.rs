@@ -1,7 +1,10 @@
 //! Every "no" that a client can get, as `application/problem+json` (RFC 9457).
 //!
 //! `type` is stable: `/problems/{name}` for the general ones, which are all in [`TABLE`], and
-//! `/problems/{context}.{aggregate}/{rule}` for what a domain rule refuses.
+//! `/problems/{context}.{aggregate}/{rule}` for what a domain rule refuses. Each is an address, too, which says what it
+//! means.
+
+pub mod known;
 
 use std::borrow::Cow;
 
@@ -9,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use book::{BookError, ExecuteError, Refusal};
 use domain::{Class, DecodeError};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tracing::error;
 
 /// One kind of general problem.
@@ -18,44 +21,95 @@ pub struct Kind {
     pub name: &'static str,
     pub status: StatusCode,
     pub title: &'static str,
+    /// When it is met, and what to do about it.
+    pub meaning: &'static str,
 }
 
 macro_rules! problems {
-    ($($constant:ident $name:literal $status:ident $title:literal;)+) => {
-        $(pub const $constant: &Kind = &Kind { name: $name, status: StatusCode::$status, title: $title };)+
+    ($($constant:ident $name:literal $status:ident $title:literal $meaning:literal;)+) => {
+        $(pub const $constant: &Kind =
+            &Kind { name: $name, status: StatusCode::$status, title: $title, meaning: $meaning };)+
         /// Every general problem.
         pub const TABLE: &[&Kind] = &[$($constant),+];
     };
 }
 
 problems! {
-    MALFORMED "malformed" BAD_REQUEST "The request cannot be read";
-    UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "There is no such parameter";
-    BAD_VALUE "bad-value" BAD_REQUEST "A value is not of the form it must have";
-    UNAUTHENTICATED "unauthenticated" UNAUTHORIZED "A valid token is needed";
-    FORBIDDEN "forbidden" FORBIDDEN "A permission is missing";
-    NOT_REGISTERED "not-registered" FORBIDDEN "The token names no registered user";
-    INACTIVE "inactive" FORBIDDEN "The user is not active";
-    FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours";
-    NOT_FOUND "not-found" NOT_FOUND "There is no such thing";
-    UNKNOWN_COMMAND "unknown-command" NOT_FOUND "There is no such command";
-    METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here";
-    CLAIMED "claimed" CONFLICT "A value is taken";
-    KEY_REUSED "key-reused" CONFLICT "The Idempotency-Key was used for something else";
-    IN_PROGRESS "in-progress" CONFLICT "The first sending of it is under way";
-    BUSY "busy" CONFLICT "It is under way already";
-    MOVED "moved" PRECONDITION_FAILED "The stream has moved";
-    TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large";
-    MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not JSON";
-    TOO_MANY "too-many-requests" TOO_MANY_REQUESTS "Too many requests";
-    INTERNAL "internal" INTERNAL_SERVER_ERROR "Daybook failed";
-    UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Daybook cannot answer now";
-    OVERLOADED "overloaded" SERVICE_UNAVAILABLE "Too much is under way";
-    NOT_YET_POSTED "not-yet-posted" SERVICE_UNAVAILABLE "The tables have not reached the position";
+    MALFORMED "malformed" BAD_REQUEST "The request cannot be read"
+        "The address, a header or the body cannot be read, or is there twice. `detail` says what and where; \
+         send it in the right form.";
+    UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "There is no such parameter"
+        "The address has a parameter that this operation does not take. `field` names it, `allowed` lists \
+         those that there are.";
+    BAD_VALUE "bad-value" BAD_REQUEST "A value is not of the form it must have"
+        "A field, parameter or header has a value of the wrong form or size. `field` names it, `detail` says \
+         what would be right.";
+    UNAUTHENTICATED "unauthenticated" UNAUTHORIZED "A valid token is needed"
+        "The request has no bearer token, or one that is not valid here. Get a new one from the identity \
+         provider and send the request again.";
+    FORBIDDEN "forbidden" FORBIDDEN "A permission is missing"
+        "None of your roles grants what the operation needs. `permission` names it; an administrator can \
+         grant it.";
+    NOT_REGISTERED "not-registered" FORBIDDEN "The token names no registered user"
+        "The token is valid, but its user is not registered with its tenant. An administrator can register \
+         them.";
+    INACTIVE "inactive" FORBIDDEN "The user is not active"
+        "The user of the token is deactivated or erased. An administrator can reactivate them, or register \
+         them anew.";
+    FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours"
+        "The command is about a department that is neither one of yours nor below one. Choose another, or \
+         have an administrator add you to it.";
+    NOT_FOUND "not-found" NOT_FOUND "There is no such thing"
+        "There is no such thing, or none that you may know of. `detail` says what was looked for, `allowed` \
+         what there is instead.";
+    UNKNOWN_COMMAND "unknown-command" NOT_FOUND "There is no such command"
+        "Streams of this kind take no such command. `allowed` lists those that they take.";
+    METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here"
+        "There is such an address, but not for this method. The header `Allow` lists the methods that there \
+         are.";
+    CLAIMED "claimed" CONFLICT "A value is taken"
+        "A value that must be unique in the tenant is held by another entry, which may be out of use. `claim` \
+         names the kind of value and `field` the field, if the command has one. Choose another value.";
+    KEY_REUSED "key-reused" CONFLICT "The Idempotency-Key was used for something else"
+        "The same user sent another command, body or If-Match under this Idempotency-Key. Use a new key for \
+         what is new; send a repeat exactly as it was.";
+    IN_PROGRESS "in-progress" CONFLICT "The first sending of it is under way"
+        "The same request is being carried out at this moment. Send it again after `Retry-After`, and get its \
+         answer.";
+    BUSY "busy" CONFLICT "It is under way already"
+        "What was asked for is under way already. Look how far it is, and ask again once it is done.";
+    MOVED "moved" PRECONDITION_FAILED "The stream has moved"
+        "The stream is not at the sequence that If-Match names. `sequence` says where it is: look at it \
+         again, and send the command with that if it still holds.";
+    TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large"
+        "The request or the event that would come of it is larger than the limit in `detail`. Send less at \
+         once.";
+    MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not JSON"
+        "Bodies are JSON in UTF-8. Send `Content-Type: application/json`.";
+    TOO_MANY "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
+        "You have sent more requests than your share. Wait for `Retry-After` seconds.";
+    INTERNAL "internal" INTERNAL_SERVER_ERROR "Daybook failed"
+        "Something went wrong inside Daybook. Tell its operators the `request_id`, under which the log says \
+         more.";
+    UNAVAILABLE "unavailable" SERVICE_UNAVAILABLE "Daybook cannot answer now"
+        "A server that Daybook needs does not answer, or the request took too long. Send it again after \
+         `Retry-After`, a command with the same Idempotency-Key.";
+    OVERLOADED "overloaded" SERVICE_UNAVAILABLE "Too much is under way"
+        "Too much is under way. Send the request again after `Retry-After`, a command with the same \
+         Idempotency-Key.";
+    NOT_YET_POSTED "not-yet-posted" SERVICE_UNAVAILABLE "The tables have not reached the position"
+        "The tables do not show the position that was asked for yet. Read again after `Retry-After`.";
 }
 
 /// How long a client waits before it tries again, when Daybook cannot tell better, in seconds.
 const RETRY_SECONDS: u64 = 1;
+
+/// How much of a detail is kept, in characters: its beginning, with what was sent, and its end, with what could have
+/// been. Whatever is sent, nobody is answered much more than this.
+const DETAIL_BEGINS_CHARS: usize = 250;
+const DETAIL_ENDS_CHARS: usize = 450;
+/// How much of another text of a problem is kept, in characters.
+const TEXT_CHARS: usize = 200;
 
 /// A problem on its way to a client.
 #[derive(Debug, Clone)]
@@ -71,10 +125,11 @@ struct Body {
     r#type: Cow<'static, str>,
     title: Cow<'static, str>,
     status: u16,
+    #[serde(serialize_with = "brief_detail")]
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "brief")]
     field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<String>,
@@ -88,7 +143,7 @@ struct Body {
     /// Of a stream that moved: where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "brief")]
     instance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -150,9 +205,18 @@ impl Problem {
 
     #[must_use]
     pub fn missing_permission(permission: &str) -> Self {
+        Self::missing_permission_for("this", permission)
+    }
+
+    /// As [`Problem::missing_permission`], in the words of what needs it.
+    #[must_use]
+    pub fn missing_permission_for(what: &str, permission: &str) -> Self {
         let mut problem = Self::new(
             FORBIDDEN,
-            format!("this needs the permission {permission}, which none of your roles grants"),
+            format!(
+                "{what} needs the permission {permission}, which none of your roles grants; ask an administrator for a \
+                 role that does"
+            ),
         );
         problem.body.permission = Some(permission.to_owned());
         problem
@@ -240,16 +304,25 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Every class of a domain rule's refusal.
+pub const CLASSES: [Class; 4] = [Class::Missing, Class::Forbidden, Class::Conflict, Class::Refused];
+
+/// The status and the title of what a domain rule refuses.
+#[must_use]
+pub fn of_class(class: Class) -> (StatusCode, &'static str) {
+    match class {
+        Class::Missing => (StatusCode::NOT_FOUND, "What it is about is not there"),
+        Class::Forbidden => (StatusCode::FORBIDDEN, "A rule forbids it to you"),
+        Class::Conflict => (StatusCode::CONFLICT, "An id or a key was used for something else"),
+        Class::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "A rule forbids it as things stand"),
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let status = match refusal.class {
-            Class::Missing => StatusCode::NOT_FOUND,
-            Class::Forbidden => StatusCode::FORBIDDEN,
-            Class::Conflict => StatusCode::CONFLICT,
-            Class::Refused => StatusCode::UNPROCESSABLE_ENTITY,
-        };
+        let (status, title) = of_class(refusal.class);
         let r#type = format!("/problems/{}/{}", refusal.aggregate_type, refusal.rule);
-        let mut problem = Self::with_type(r#type.into(), "A rule forbids it".into(), status, refusal.detail);
+        let mut problem = Self::with_type(r#type.into(), title.into(), status, refusal.detail);
         problem.body.rule = Some(refusal.rule);
         problem.body.field = refusal.field;
         problem
@@ -320,6 +393,31 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
+fn brief_detail<S: Serializer>(detail: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&cut(detail, DETAIL_BEGINS_CHARS, DETAIL_ENDS_CHARS))
+}
+
+fn brief<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_deref().map(|text| cut(text, TEXT_CHARS, 0));
+    text.serialize(serializer)
+}
+
+/// A text with an ellipsis for what lies between its beginning and its end.
+fn cut(text: &str, begins: usize, ends: usize) -> Cow<'_, str> {
+    let Some((head, _)) = text.char_indices().nth(begins) else {
+        return Cow::Borrowed(text);
+    };
+    let tail = match ends {
+        0 => text.len(),
+        ends => text.char_indices().nth_back(ends - 1).map_or(0, |(tail, _)| tail),
+    };
+    // What is cut out is more than the ellipsis that stands for it.
+    if text[head..tail.max(head)].chars().nth(1).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{}…{}", &text[..head], &text[tail..]))
+}
+
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     tracing::warn!(error = %error, "a server that a request needs does not answer");
     Problem::new(
@@ -364,6 +462,12 @@ mod tests {
     }
 
     #[test]
+    fn no_two_classes_of_refusals_have_one_title_or_status() {
+        let (statuses, titles): (HashSet<_>, HashSet<_>) = CLASSES.map(of_class).into_iter().unzip();
+        assert_eq!([statuses.len(), titles.len()], [CLASSES.len(); 2]);
+    }
+
+    #[test]
     fn a_refusal_names_its_rule_in_the_type() {
         let refusal = Refusal {
             aggregate_type: "sample.visit",
@@ -381,6 +485,33 @@ mod tests {
     fn a_failure_of_ours_tells_a_client_nothing_of_its_cause() {
         let problem = Problem::internal(&"password=hunter2");
         assert!(!serde_json::to_string(&problem.body).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn no_problem_is_larger_than_8_kib_whatever_is_sent() {
+        for sent in ["\u{7f}", "é", "\u{1}", "\"", "🜁", "x"] {
+            let much = sent.repeat(1 << 20);
+            for quoted in [much.clone(), format!("{much:?}")] {
+                let detail = format!("unknown field `{quoted}`, expected one of `name`, `email`");
+                let problem = Problem::new(BAD_VALUE, detail).field(quoted.clone());
+                let problem = problem.of_request(&much, Some("0190a3c4-7f00-7000-8000-1234567890ab"));
+                let json = serde_json::to_string(&problem.body).unwrap();
+                assert!(json.len() <= 8 << 10, "{} bytes of {sent:?}", json.len());
+                let detail = problem.body()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.starts_with("unknown field `"), "{detail}");
+                assert!(detail.contains('…') && detail.ends_with("expected one of `name`, `email`"));
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_text_that_is_too_long_is_cut() {
+        let most = "é".repeat(DETAIL_BEGINS_CHARS + DETAIL_ENDS_CHARS);
+        assert_eq!(cut(&most, DETAIL_BEGINS_CHARS, DETAIL_ENDS_CHARS), most);
+        assert_eq!(cut("abcdef", 2, 1), "ab…f");
+        assert_eq!(cut("abcdef", 2, 0), "ab…");
+        assert_eq!(cut("abcd", 2, 1), "abcd");
+        assert_eq!(cut("ab", 2, 1), "ab");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use futures::{FutureExt as _, StreamExt as _};
+use futures::FutureExt as _;
 use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
 
@@ -20,17 +20,14 @@ use crate::app::App;
 use crate::auth::By;
 use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
-use crate::extract::{Parameters, Path};
+use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
-use crate::{admin, audit, command, health, openapi, query};
+use crate::{admin, audit, command, health, lent, openapi, query};
 
 /// Requests under way at one time; event streams count only until they begin.
 pub const REQUESTS_MAX: usize = 4_096;
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
-/// How much of a body that is too large is read before it is refused, and for how long, in seconds.
-const DRAINED_BYTES_MAX: usize = 8 << 20;
-const DRAIN_SECONDS_MAX: u64 = 2;
 /// Length of an X-Request-Id that is kept.
 pub const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,7 +42,10 @@ pub fn router(app: App) -> Router {
         let (patient, brief): (Vec<Route>, Vec<Route>) = routes(&app.contexts)
             .into_iter()
             .partition(|route| route.waits_seconds > 0);
-        let added = |router: Router<App>, route: Route| router.route(route.path, route.methods);
+        let added = |router: Router<App>, route: Route| {
+            let methods = route.methods.route_layer(middleware::from_fn(heeded));
+            router.route(route.path, methods)
+        };
         let brief = brief.into_iter().fold(openapi::docs(), added);
         router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
         for route in patient {
@@ -118,6 +118,8 @@ fn fixed() -> Vec<Route> {
         ("/v1/admin/policies", get(admin::policies)),
         ("/v1/admin/policies/{policy}/retry", post(admin::retry)),
         (openapi::ADDRESS, get(openapi::serve)),
+        ("/problems/{kind}", get(problem::known::kind)),
+        ("/problems/{aggregate_type}/{rule}", get(problem::known::rule)),
     ]
     .into_iter()
     .map(|(path, methods)| Route::new(path, methods))
@@ -132,13 +134,34 @@ async fn no_route(request: Request) -> Problem {
 }
 
 async fn no_method(request: Request) -> Problem {
-    Problem::new(problem::METHOD, format!("{} is not allowed here", request.method()))
+    Problem::new(
+        problem::METHOD,
+        format!(
+            "{} is not allowed here; the header Allow lists the methods that are",
+            request.method()
+        ),
+    )
+}
+
+/// Refuses what would go unheeded: a dry run that is asked for in the wrong place would be carried out.
+async fn heeded(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::TRAILER) {
+        let detail = "what follows a body is not read; send it as a header, and leave Trailer out";
+        return Problem::new(problem::MALFORMED, detail)
+            .field("Trailer")
+            .into_response();
+    }
+    if request.method() == Method::POST
+        && let Err(problem) = extract::no_parameters(request.uri())
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
 }
 
 /// Sheds load rather than queueing it, and ends what takes too long.
 async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
     if content_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        drain(request).await;
         return Problem::new(
             problem::TOO_LARGE,
             format!("the body is larger than {BODY_BYTES_MAX} bytes"),
@@ -146,7 +169,11 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
         .into_response();
     }
     let Ok(_turn) = app.requests.try_acquire() else {
-        return Problem::new(problem::OVERLOADED, "too many requests are under way").into_response();
+        return Problem::new(
+            problem::OVERLOADED,
+            "too many requests are under way; try again in a moment",
+        )
+        .into_response();
     };
     match tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS_MAX), next.run(request)).await {
         Ok(response) => response,
@@ -160,7 +187,8 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
     }
 }
 
-/// The outermost layer: an id for the request, a span, metrics, and every error as a problem.
+/// The outermost layer: an id for the request, a span, metrics, every error as a problem, and what becomes of a body that
+/// nobody read.
 async fn observed(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
@@ -180,12 +208,16 @@ async fn observed(request: Request, next: Next) -> Response {
         command_id = field::Empty,
         correlation_id = field::Empty
     );
+    let (request, rest) = lent::lend(request);
     let handled = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .instrument(span.clone())
         .await;
-    let _entered = span.enter();
-    let mut response = handled.unwrap_or_else(|panic| Problem::internal(&panicked(&*panic)).into_response());
+    let seconds = started.elapsed().as_secs_f64();
+    let mut response = {
+        let _entered = span.enter();
+        handled.unwrap_or_else(|panic| Problem::internal(&panicked(&*panic)).into_response())
+    };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = as_problem(response, &path, &id);
     }
@@ -200,8 +232,9 @@ async fn observed(request: Request, next: Next) -> Response {
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     }
-    let (status, seconds) = (response.status(), started.elapsed().as_secs_f64());
-    debug!(status = status.as_u16(), seconds, "answered");
+    rest.settle(&mut response).await;
+    let status = response.status();
+    span.in_scope(|| debug!(status = status.as_u16(), seconds, "answered"));
     let labels = [
         ("method", method_label(&method).to_owned()),
         ("route", route),
@@ -225,27 +258,12 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// Lets a client that sends before it listens come to the point where it hears why it is refused.
-async fn drain(request: Request) {
-    let mut body = request.into_body().into_data_stream();
-    let reading = async {
-        let mut read = 0;
-        while let Some(Ok(chunk)) = body.next().await {
-            read += chunk.len();
-            if read > DRAINED_BYTES_MAX {
-                return;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), reading).await;
-}
-
 /// Ends what takes longer than it may wait and a brief request may take. How many wait is bounded where they do.
 async fn patiently(seconds: u64, request: Request, next: Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let detail = format!("the request took longer than {seconds} s");
+            let detail = format!("the request took longer than {seconds} s; try again in a moment");
             Problem::new(problem::UNAVAILABLE, detail).into_response()
         }
     }

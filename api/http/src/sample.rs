@@ -122,6 +122,9 @@ impl Refuse for Refusal {
     fn rule(&self) -> &'static str {
         "nobody"
     }
+    fn rules() -> Vec<&'static str> {
+        vec!["nobody"]
+    }
     fn field(&self) -> Option<String> {
         None
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use super::order::{Item, Order, Submitted};
@@ -127,9 +128,13 @@ stored_by_variant!(Event);
 impl domain::Event for Event {}
 
 /// Why a submission is not noted.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
-    #[error("order_id names no order of this person that was submitted as revision {revision} last")]
+    #[error(
+        "order_id names no order of this person that was submitted as revision {revision} last; name its latest revision"
+    )]
     NotAsSubmitted { revision: i32 },
 }
 
@@ -140,9 +145,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotAsSubmitted { .. } => "not-as-submitted",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use domain::register::Register;
@@ -136,7 +137,9 @@ stored_by_variant!(Event);
 impl domain::Event for Event {}
 
 /// Why a delegation is not granted or revoked.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("only the person themself delegates their approvals; use your own user id as the stream")]
     NotOneself,
@@ -156,7 +159,7 @@ pub enum Refusal {
     TooMany,
     #[error("total_max {unfit}")]
     Unfit { unfit: Unfit },
-    #[error("delegation_id names no delegation of yours that has not ended")]
+    #[error("delegation_id names no delegation of yours that has not ended; look at approval_delegations")]
     NoSuchDelegation,
 }
 
@@ -176,18 +179,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotOneself => "not-oneself",
-            Self::ToOneself => "to-oneself",
-            Self::NotActive => "not-active",
-            Self::BadPeriod => "bad-period",
-            Self::NoDepartment { .. } => "no-department",
-            Self::Repeated { .. } => "repeated",
-            Self::TooManyDepartments => "too-many-departments",
-            Self::TooMany => "too-many",
-            Self::Unfit { .. } => "unfit",
-            Self::NoSuchDelegation => "no-such-delegation",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use super::ConnectionType;
@@ -82,7 +83,9 @@ stored_by_variant!(Event);
 impl domain::Event for Event {}
 
 /// Why a command to a connection is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such connection; connect first")]
     NotConnected,
@@ -102,12 +105,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotConnected => "not-connected",
-            Self::AlreadyConnected => "already-connected",
-            Self::NotActive => "not-active",
-            Self::Unfit { .. } => "unfit",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::inventory::StockKey;
 use super::part::Part;
 use super::part_variant::PartVariant;
 use super::supplier::Supplier;
@@ -60,6 +61,14 @@ pub struct PartSupplier {
 
 fn one() -> i32 {
     1
+}
+
+impl PartSupplier {
+    /// Whether what it offers may be stocked under this key: the part itself, or exactly this variant of it.
+    #[must_use]
+    pub fn is_of(&self, stock: &StockKey) -> bool {
+        self.part_id == stock.part_id && (self.variant_id.is_none() || self.variant_id == stock.variant_id)
+    }
 }
 
 impl Entry for PartSupplier {

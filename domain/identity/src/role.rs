@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use domain::text::{self, Unfit};
@@ -151,7 +152,9 @@ stored_by_variant!(Event);
 impl domain::Event for Event {}
 
 /// Why a command to a role is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such role; define it first")]
     NotDefined,
@@ -179,14 +182,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotDefined => "not-defined",
-            Self::AlreadyDefined => "already-defined",
-            Self::Retired => "retired",
-            Self::Unfit { .. } => "unfit",
-            Self::Repeated { .. } => "repeated",
-            Self::TooManyPermissions => "too-many-permissions",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use domain::text::Unfit;
@@ -195,6 +196,8 @@ pub enum Event {
 stored_by_variant!(Event);
 
 impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
     fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
         match self {
             Self::UserRegistered { oauth_id: Some(_), .. } => {
@@ -216,7 +219,9 @@ impl domain::Event for Event {
 }
 
 /// Why a command to a user is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such user; register them first")]
     NotRegistered,
@@ -228,6 +233,8 @@ pub enum Refusal {
     Deactivated,
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
+    #[error("Daybook keeps this id for itself and nobody is registered under it; choose another")]
+    ReservedId,
     #[error("email ends in @invalid, which is kept for erased users; give the address that reaches them")]
     ReservedHost,
     #[error("oauth_id needs oauth_provider; say where the person signs in")]
@@ -248,6 +255,7 @@ impl Refuse for Refusal {
             | Self::Erased
             | Self::Deactivated
             | Self::Unfit { .. }
+            | Self::ReservedId
             | Self::ReservedHost
             | Self::ProviderMissing
             | Self::RoleNotInUse
@@ -256,18 +264,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotRegistered => "not-registered",
-            Self::AlreadyRegistered => "already-registered",
-            Self::Erased => "erased",
-            Self::Deactivated => "deactivated",
-            Self::Unfit { .. } => "unfit",
-            Self::ReservedHost => "reserved-host",
-            Self::ProviderMissing => "provider-missing",
-            Self::RoleNotInUse => "role-not-in-use",
-            Self::DepartmentNotInUse => "department-not-in-use",
-            Self::TooMany { .. } => "too-many",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         match self {
@@ -276,9 +276,12 @@ impl Refuse for Refusal {
             Self::ProviderMissing => Some("oauth_provider".to_owned()),
             Self::RoleNotInUse => Some("role_id".to_owned()),
             Self::DepartmentNotInUse => Some("department_id".to_owned()),
-            Self::NotRegistered | Self::AlreadyRegistered | Self::Erased | Self::Deactivated | Self::TooMany { .. } => {
-                None
-            }
+            Self::NotRegistered
+            | Self::AlreadyRegistered
+            | Self::Erased
+            | Self::Deactivated
+            | Self::ReservedId
+            | Self::TooMany { .. } => None,
         }
     }
 }

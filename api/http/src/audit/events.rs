@@ -18,6 +18,8 @@ use crate::query::value;
 
 /// Filters that the list and the live stream share.
 pub const FILTERS: [&str; 6] = ["context", "aggregate", "type", "stream", "actor", "correlation"];
+/// Length of a word that the log is searched for.
+const WORD_BYTES_MAX: usize = 200;
 /// Besides the filters.
 pub const PAGING: [&str; 6] = ["after", "before", "from", "to", "order", "limit"];
 
@@ -27,9 +29,10 @@ pub const PAGING: [&str; 6] = ["after", "before", "from", "to", "order", "limit"
 /// 400, naming the parameter.
 pub fn wanted(tenant: Uuid, parameters: &mut Parameters) -> Result<Wanted, Problem> {
     let word = |name: &str, word: Option<String>| match word {
-        Some(word) if word.is_empty() || word.len() > 200 || word.contains('\0') => {
-            Err(Problem::bad_value(name, format!("{name} must be a word of the log")))
-        }
+        Some(word) if word.is_empty() || word.len() > WORD_BYTES_MAX || word.contains('\0') => Err(Problem::bad_value(
+            name,
+            format!("{name} must be a word of the log, of 1 to {WORD_BYTES_MAX} bytes"),
+        )),
         word => Ok(word),
     };
     Ok(Wanted {

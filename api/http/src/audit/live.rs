@@ -74,7 +74,12 @@ pub async fn follow(
         .map(|text| extract::position("Last-Event-ID", &text))
         .transpose()?;
     let place = app.event_streams.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(problem::OVERLOADED, "too many event streams are open"))?;
+    let place = place.map_err(|_| {
+        Problem::new(
+            problem::OVERLOADED,
+            "too many event streams are open; try again in a moment",
+        )
+    })?;
     let position = match resumed.or(after) {
         Some(position) => position,
         None => app.tail.end().await?,

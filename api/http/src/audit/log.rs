@@ -120,14 +120,14 @@ pub async fn search(
         });
     }
     let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, PAGE_BYTES_MAX);
-    let mut visible = Visible::default();
+    let (mut visible, tail) = (Visible::default(), app.tail.clone());
     while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
         let part = window(wanted, range, backwards);
         let left = limit - i64::try_from(events.len()).unwrap_or(limit);
         let hits = matching(app, wanted, types.as_deref(), part, backwards, left, &mut bytes).await?;
         let mut rest = hits.positions.as_slice();
         while !rest.is_empty() {
-            let found = app.tail.at(rest).await?;
+            let found = tail.at(rest).await?;
             if found.is_empty() {
                 break;
             }

@@ -94,9 +94,12 @@ impl Principals {
             Standing::Good(principal) => Ok(principal),
             Standing::Unregistered => Err(Problem::new(
                 problem::NOT_REGISTERED,
-                "the user that the token names is not registered with its tenant",
+                "the user that the token names is not registered with its tenant; ask an administrator to register them",
             )),
-            Standing::Inactive => Err(Problem::new(problem::INACTIVE, "this user is deactivated or erased")),
+            Standing::Inactive => Err(Problem::new(
+                problem::INACTIVE,
+                "this user is deactivated or erased; ask an administrator to reactivate them, or to register them anew",
+            )),
         }
     }
 

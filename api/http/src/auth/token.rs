@@ -33,7 +33,7 @@ pub struct Verified {
 pub enum BadToken {
     #[error("send the token as `Authorization: Bearer <token>`")]
     Missing,
-    #[error("the token is longer than {TOKEN_BYTES_MAX} bytes")]
+    #[error("the token is longer than {TOKEN_BYTES_MAX} bytes; send a shorter one")]
     TooLong,
     #[error("the token is not a JSON Web Token of three base64url parts")]
     Malformed,
@@ -41,18 +41,20 @@ pub enum BadToken {
     Algorithm,
     #[error("the token's header has a typ, cty, zip, enc or crit that Daybook does not accept")]
     Header,
-    #[error("the token names no key, or one that is not known")]
+    #[error("the token names no key, or one that is not known; get a new one")]
     UnknownKey,
-    #[error("the token's signature is wrong")]
+    #[error("the token's signature is wrong; get a token from the identity provider")]
     Signature,
-    #[error("the token has expired")]
+    #[error("the token has expired; get a new one")]
     Expired,
-    #[error("the token is not valid yet")]
+    #[error("the token is not valid yet; wait until its nbf, or set the clock right")]
     NotYet,
-    #[error("the token was made by another issuer")]
+    #[error("the token was made by another issuer; get one from the identity provider of this Daybook")]
     Issuer,
-    #[error("the token is for another audience")]
+    #[error("the token is for another audience; get one for this Daybook")]
     Audience,
+    #[error("the token's sub is an id that stands for no person; sign in as a registered user")]
+    Nobody,
     #[error("the token lacks one of iss, aud, exp, nbf, sub (a uuid) and tenant (a uuid), or one is malformed")]
     Claims,
 }
@@ -128,7 +130,11 @@ pub fn verify(token: &str, header: &Header, key: &Key, expected: &Expected) -> R
     let claims = decode::<Claims>(token, &key.key, &validation)
         .map_err(|error| bad(error.kind()))?
         .claims;
-    if claims.sub.is_nil() || claims.tenant.is_nil() {
+    // Whoever issued it: what Daybook does by itself is for Daybook alone to do.
+    if domain::is_reserved(claims.sub) {
+        return Err(BadToken::Nobody);
+    }
+    if claims.tenant.is_nil() {
         return Err(BadToken::Claims);
     }
     let until = DateTime::from_timestamp(claims.exp as i64, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);

@@ -37,6 +37,17 @@ pub fn names(aggregate: &Aggregate) -> Vec<String> {
     variants(&schema(aggregate)).map(|(name, _)| name.clone()).collect()
 }
 
+/// The names of a command's fields; none when there is no such command.
+pub fn fields(aggregate: &Aggregate, command: &str) -> Vec<String> {
+    let schema = schema(aggregate);
+    let body = variants(&schema).find(|(name, _)| *name == command);
+    let fields = body.and_then(|(_, body)| {
+        let definition = definition(&body, schema["$defs"].as_object()?);
+        Some(definition["properties"].as_object()?.keys().cloned().collect())
+    });
+    fields.unwrap_or_default()
+}
+
 /// The schema of a kind's commands.
 fn schema(aggregate: &Aggregate) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
@@ -83,6 +94,15 @@ fn with_references(aggregate: &Aggregate, mut schema: Value) -> Value {
     schema
 }
 
+/// The schema itself, or the one that it refers to.
+fn definition<'a>(schema: &'a Value, definitions: &'a Map<String, Value>) -> &'a Value {
+    let referred = schema["$ref"].as_str().and_then(|reference| {
+        let name = reference.strip_prefix(DEFINITIONS)?;
+        definitions.get(name)
+    });
+    referred.unwrap_or(schema)
+}
+
 /// The body of a command.
 struct Body {
     /// The reference to its schema.
@@ -99,11 +119,7 @@ impl Body {
         definitions: &Map<String, Value>,
         paths: &mut Paths,
     ) -> Self {
-        let definition = schema["$ref"].as_str().and_then(|reference| {
-            let name = reference.strip_prefix(DEFINITIONS)?;
-            definitions.get(name)
-        });
-        let definition = definition.unwrap_or(&schema);
+        let definition = definition(&schema, definitions);
         let doc = [&schema, definition]
             .into_iter()
             .find_map(|schema| schema["description"].as_str());

@@ -8,24 +8,30 @@ use crate::audit::causes::TREE_EVENTS_MAX;
 use crate::audit::log::{PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
 use crate::auth::token::{LEEWAY_SECONDS, TOKEN_BYTES_MAX};
 use crate::command::headers::{KEY_CHARS_MAX, REASON_CHARS_MAX};
+use crate::health;
 use crate::query::POSTED_SECONDS_MAX;
 use crate::router::REQUEST_ID_CHARS_MAX;
 
 const PATHS: &str = include_str!("fixed/paths.json");
 const COMPONENTS: &str = include_str!("fixed/components.json");
+const PROBLEMS: &str = include_str!("fixed/problems.json");
 
 /// The section of the document that belongs to no context.
 pub fn section() -> Value {
     let mut section = written(PATHS);
+    section["components"] = written(COMPONENTS);
+    super::merge(&mut section, written(PROBLEMS));
     for operation in super::operations_mut(&mut section) {
         let is_open = operation["security"].as_array().is_some_and(Vec::is_empty);
         if let Some(responses) = operation["responses"].as_object_mut().filter(|_| !is_open) {
             parts::add_problems(responses, &[]);
         }
     }
-    section["components"] = written(COMPONENTS);
     if let Some(responses) = section["components"]["responses"].as_object_mut() {
         responses.extend(parts::problems());
+    }
+    for (name, schema) in health::schemas() {
+        section["components"]["schemas"][name] = schema.to_value();
     }
     section
 }

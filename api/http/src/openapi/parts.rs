@@ -104,7 +104,7 @@ pub fn position() -> Value {
 pub fn problems() -> Map<String, Value> {
     let mut responses = Map::new();
     let mut statuses: Vec<_> = problem::TABLE.iter().map(|kind| kind.status).collect();
-    statuses.push(axum::http::StatusCode::UNPROCESSABLE_ENTITY);
+    statuses.extend(problem::CLASSES.map(|class| problem::of_class(class).0));
     statuses.sort_unstable();
     statuses.dedup();
     for status in statuses {
@@ -112,8 +112,12 @@ pub fn problems() -> Map<String, Value> {
         let mut words: Vec<String> = kinds
             .map(|kind| format!("{} (`/problems/{}`)", kind.title, kind.name))
             .collect();
+        let of_rules = problem::CLASSES
+            .map(problem::of_class)
+            .into_iter()
+            .filter(|rule| rule.0 == status);
+        words.extend(of_rules.map(|(_, title)| format!("{title} (`/problems/{{context}}.{{aggregate}}/{{rule}}`)")));
         match status.as_u16() {
-            422 => words.push("A rule forbids it (`/problems/{context}.{aggregate}/{rule}`)".to_owned()),
             413 => words.push(format!("bodies have at most {BODY_BYTES_MAX} bytes")),
             _ => {}
         }

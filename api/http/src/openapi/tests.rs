@@ -69,6 +69,17 @@ fn every_command_takes_a_dry_run_and_says_what_it_needs() {
 }
 
 #[test]
+fn the_fields_of_a_command_are_known_wherever_its_schema_has_them() {
+    let contexts = sample::contexts();
+    let fields = |plural: &str, command: &str| commands::fields(contexts.by_url("sample", plural).unwrap(), command);
+    assert_eq!(fields("visits", "begin"), ["from_address", "labels"]);
+    assert_eq!(fields("folders", "enter"), ["labels", "name"]);
+    for (plural, command) in [("visits", "end"), ("folders", "strike"), ("visits", "leave")] {
+        assert_eq!(fields(plural, command), [""; 0], "{command}");
+    }
+}
+
+#[test]
 fn names_of_commands_come_in_the_order_of_declaration() {
     let contexts = sample::contexts();
     let visits = contexts.by_url("sample", "visits").unwrap();

@@ -85,7 +85,7 @@ impl Query {
         if parameters.0.len() > FILTERS_MAX {
             return Err(Problem::new(
                 problem::BAD_VALUE,
-                format!("there are more than {FILTERS_MAX} filters"),
+                format!("there are more than {FILTERS_MAX} filters; use fewer"),
             ));
         }
         let filters = parameters
@@ -141,7 +141,10 @@ pub fn columns(table: &'static Table, select: Option<String>) -> Result<Vec<&'st
                 .allowed(table.shown().map(|column| column.name))
         })?;
         if columns.iter().any(|chosen| chosen.name == name) {
-            return Err(Problem::bad_value("select", format!("select names {name} twice")));
+            return Err(Problem::bad_value(
+                "select",
+                format!("select names {name} twice; name it once"),
+            ));
         }
         columns.push(column);
     }

@@ -107,7 +107,7 @@ pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
         let left = until.saturating_duration_since(Instant::now());
         if !app.posted.wait(context, position, left).await? {
             let detail = format!(
-                "{} has not posted position {position} within {POSTED_SECONDS_MAX} s",
+                "{} has not posted position {position} within {POSTED_SECONDS_MAX} s; read again in a moment",
                 context.name
             );
             return Err(Problem::new(problem::NOT_YET_POSTED, detail));
@@ -183,13 +183,14 @@ fn problem(error: sqlx::Error) -> Problem {
             "the query took too long; ask for less, or by another column",
         ),
         // Before a projector made the first generation.
-        Some("42P01" | "3F000") => {
-            Problem::new(problem::NOT_YET_POSTED, "the tables of this context are not there yet")
-        }
+        Some("42P01" | "3F000") => Problem::new(
+            problem::NOT_YET_POSTED,
+            "the tables of this context are not there yet; try again in a moment",
+        ),
         // Before the tables of a former version are replaced; names of columns are never a client's.
         Some("42703") => Problem::new(
             problem::NOT_YET_POSTED,
-            "the tables of this context are a former version's, and are being rebuilt",
+            "the tables of this context are a former version's and are being rebuilt; try again in a moment",
         ),
         _ => error.into(),
     }

@@ -1,13 +1,16 @@
 //! Why a command to an approval is refused.
 
 use chrono::{DateTime, Utc};
+use strum::VariantNames;
 use uuid::Uuid;
 
-use super::route::{NoRoute, PERMISSION};
+use super::route::{NO_ROUTE, NoRoute, PERMISSION};
 use domain::text::Unfit;
 use domain::{Class, Refuse};
 
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("no approval was asked for this order; submit the order first")]
     NotAsked,
@@ -19,7 +22,7 @@ pub enum Refusal {
     StaleRevision { current: i32 },
     #[error("the order no longer waits for this approval; look at the order again")]
     OrderMovedOn,
-    #[error("this approval was not asked of you")]
+    #[error("this approval was not asked of you; leave it to those of whom it was asked")]
     NotConcerned,
     #[error("deciding on an order needs an active user with the permission {PERMISSION}; ask one who has it")]
     NotPermitted,
@@ -78,23 +81,14 @@ impl Refuse for Refusal {
 
     fn rule(&self) -> &'static str {
         match self {
-            Self::NotAsked => "not-asked",
-            Self::NotWaiting { .. } => "not-waiting",
-            Self::NotPending { .. } => "not-pending",
-            Self::StaleRevision { .. } => "stale-revision",
-            Self::OrderMovedOn => "order-moved-on",
-            Self::NotConcerned => "not-concerned",
-            Self::NotPermitted => "not-permitted",
-            Self::OwnOrder => "own-order",
-            Self::DecidedAlready { .. } => "decided-already",
-            Self::NotAskedOfYou { .. } => "not-asked-of-you",
-            Self::ApproverGone { .. } => "approver-gone",
-            Self::StillEntitled { .. } => "still-entitled",
             Self::NoRoute(no_route) => no_route.rule(),
-            Self::NotDue { .. } => "not-due",
-            Self::StillNeeded => "still-needed",
-            Self::Unfit { .. } => "unfit",
+            own => own.into(),
         }
+    }
+    fn rules() -> Vec<&'static str> {
+        let own = <Self as VariantNames>::VARIANTS.iter();
+        let own = own.filter(|name| **name != NO_ROUTE);
+        own.chain(NoRoute::VARIANTS).copied().collect()
     }
 
     fn field(&self) -> Option<String> {

@@ -53,9 +53,14 @@ pub struct Seat {
     pub approver_id: Uuid,
 }
 
+/// The variant of a refusal that holds a [`NoRoute`]; the rules are that one's.
+pub const NO_ROUTE: &str = "no-route";
+
 /// Why an order cannot be approved by anybody. Refused at submit, so that the one who can still change
 /// the order hears it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum NoRoute {
     #[error(
         "the approval policy has no thresholds for orders in {currency}; add the currency to the policy or order in \
@@ -74,10 +79,7 @@ impl NoRoute {
     /// The rule's stable name.
     #[must_use]
     pub fn rule(&self) -> &'static str {
-        match self {
-            Self::NoThresholds { .. } => "no-thresholds",
-            Self::NoApprover { .. } => "no-approver",
-        }
+        self.into()
     }
 
     /// The field at fault, if there is one.

@@ -1,17 +1,20 @@
 //! Why a stock key is not moved.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use super::{CONSUMPTION_YEAR_MIN, ORDERS_EXPECTED_MAX, RESERVATIONS_MAX, STOCK_MAX};
 use domain::text::Unfit;
 use domain::{Class, Refuse};
 
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such record of stock; open it first")]
     NotOpened,
-    #[error("this record of stock is open already")]
+    #[error("this record of stock is open already; send it what is to happen to the stock, such as receive or count")]
     AlreadyOpen,
     #[error("the record of this part, variant and location has the id {id}; send the command there")]
     OtherStock { id: Uuid },
@@ -41,11 +44,13 @@ pub enum Refusal {
         "order {order_id} keeps no such goods here: an approved transfer or return keeps them by itself; reserve them for something else"
     )]
     NotWanted { order_id: Uuid },
-    #[error("nothing of order {order_id} is still to come: it is received, closed or cancelled")]
+    #[error(
+        "nothing of order {order_id} is still to come: it is received, closed or cancelled; name one that is on order"
+    )]
     NothingToCome { order_id: Uuid },
     #[error("{RESERVATIONS_MAX} reservations are live already; release some first")]
     TooManyReservations,
-    #[error("a reservation expires later than now, and within 366 days")]
+    #[error("expires_at must be later than now, and within 366 days")]
     BadExpiry,
     #[error("only {left} are left of this reservation; shorten it to fewer, or reserve more under another id")]
     NotShorter { left: i32 },
@@ -107,36 +112,10 @@ impl Refuse for Refusal {
     }
 
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotOpened => "not-opened",
-            Self::AlreadyOpen => "already-open",
-            Self::OtherStock { .. } => "other-stock",
-            Self::Reference { .. } => "reference",
-            Self::Unfit { .. } => "unfit",
-            Self::NotAvailable { .. } => "not-available",
-            Self::NotOnHand { .. } => "not-on-hand",
-            Self::TooMuchStock => "too-much-stock",
-            Self::TooMuchOnOrder => "too-much-on-order",
-            Self::TooManyOrders => "too-many-orders",
-            Self::NoSuchReservation => "no-such-reservation",
-            Self::BeyondReservation { .. } => "beyond-reservation",
-            Self::ReservedOtherwise { .. } => "reserved-otherwise",
-            Self::ReservationEnded => "reservation-ended",
-            Self::NotWanted { .. } => "not-wanted",
-            Self::NothingToCome { .. } => "nothing-to-come",
-            Self::TooManyReservations => "too-many-reservations",
-            Self::BadExpiry => "bad-expiry",
-            Self::NotShorter { .. } => "not-shorter",
-            Self::NotYet { .. } => "not-yet",
-            Self::NeverExpires => "never-expires",
-            Self::CountAgain { .. } => "count-again",
-            Self::ConsumptionDate { .. } => "consumption-date",
-            Self::OtherPart => "other-part",
-            Self::SameLocation => "same-location",
-            Self::HalfATransfer => "half-a-transfer",
-            Self::NoSuchSuggestion => "no-such-suggestion",
-            Self::NotDrafted => "not-drafted",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
 
     fn field(&self) -> Option<String> {

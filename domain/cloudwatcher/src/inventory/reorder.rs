@@ -102,8 +102,7 @@ impl Record {
         self.is_open(suggestion_id)?;
         let of = quantity(of)?;
         let offer = active::<PartSupplier>(request.facts, part_supplier_id)
-            .filter(|offer| offer.part_id == self.stock.part_id)
-            .filter(|offer| offer.variant_id.is_none() || offer.variant_id == self.stock.variant_id)
+            .filter(|offer| offer.is_of(&self.stock))
             .ok_or(Refusal::reference(
                 "part_supplier_id",
                 "names no price offer of this part and variant",

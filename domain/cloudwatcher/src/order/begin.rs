@@ -68,7 +68,7 @@ fn duplicate(of: Uuid, note: Option<&String>, request: &Request<'_, Command>) ->
         .and_then(Order::content)
         .ok_or(Refusal::Reference {
             field: "of".to_owned(),
-            detail: "names no order; choose one that was drafted",
+            detail: "names no order that was drafted",
         })?;
     check_note(note)?;
     let items = source

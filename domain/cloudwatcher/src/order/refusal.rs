@@ -1,16 +1,19 @@
 //! Why a command to an order is refused.
 
 use rust_decimal::Decimal;
+use strum::VariantNames;
 
 use super::{ITEMS_MAX, RECEIPTS_MAX};
-use crate::approval::route::NoRoute;
+use crate::approval::route::{NO_ROUTE, NoRoute};
 use crate::stock::STOCK_MAX;
 use crate::{OrderStatus, OrderType};
 use domain::text::Unfit;
 use domain::{Class, Refuse};
 
 /// Why a command to an order is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such order; draft it first")]
     NotDrafted,
@@ -67,7 +70,7 @@ pub enum Refusal {
     )]
     NotReversible { status: OrderStatus },
     #[error(
-        "receipt_id names no receipt of this order that still counts; one that was reversed cannot be reversed again"
+        "receipt_id names no receipt of this order that still counts; name one of its receipts that was not reversed"
     )]
     NoSuchReceipt,
     #[error("this order is {status} and cannot be closed short; {}", to_close(*.status))]
@@ -90,13 +93,10 @@ pub enum Refusal {
     UnknownCurrency,
     #[error("{field} {unfit}")]
     Unfit { field: String, unfit: Unfit },
-    #[error("{field}: quantity times price is {total}; a line must stay below {below}")]
-    LineTooLarge {
-        field: String,
-        total: Decimal,
-        below: Decimal,
-    },
-    #[error("{field} {detail}")]
+    // Without the product: the price may come from an offer that the sender may not read.
+    #[error("{field}: quantity times price must stay below {below}; order less in one line")]
+    LineTooLarge { field: String, below: Decimal },
+    #[error("{field} {detail}; choose another")]
     Reference { field: String, detail: &'static str },
     #[error("{place} of the order {detail}; change the order or put it back in use")]
     Outdated { place: String, detail: &'static str },
@@ -252,43 +252,14 @@ impl Refuse for Refusal {
     }
     fn rule(&self) -> &'static str {
         match self {
-            Self::NotDrafted => "not-drafted",
-            Self::AlreadyDrafted => "already-drafted",
-            Self::NeedsAUser => "needs-a-user",
-            Self::NotADraft { .. } => "not-a-draft",
-            Self::Fixed { .. } => "fixed",
-            Self::NotWaiting { .. } => "not-waiting",
-            Self::NotDecided { .. } => "not-decided",
-            Self::NotApproved { .. } => "not-approved",
-            Self::ApprovalGone { .. } => "approval-gone",
-            Self::BeyondApproval { .. } => "beyond-approval",
-            Self::NotOnOrder { .. } => "not-on-order",
-            Self::ReceiptLines => "receipt-lines",
-            Self::ItemTwice { .. } => "item-twice",
-            Self::TooMuchReceived { .. } => "too-much-received",
-            Self::TooManyReceipts => "too-many-receipts",
-            Self::NotReversible { .. } => "not-reversible",
-            Self::NoSuchReceipt => "no-such-receipt",
-            Self::NotClosable { .. } => "not-closable",
-            Self::NotCancellable { .. } => "not-cancellable",
-            Self::ReasonMissing => "reason-missing",
-            Self::Locations { .. } => "locations",
-            Self::TooMuchForStock { .. } => "too-much-for-stock",
-            Self::OnlyDaybook => "only-daybook",
-            Self::NothingRefused => "nothing-refused",
-            Self::NeverBooked => "never-booked",
-            Self::NoItems => "no-items",
-            Self::TooManyItems => "too-many-items",
-            Self::LastItem => "last-item",
-            Self::NoSuchItem { .. } => "no-such-item",
-            Self::VariantGivenAndTaken => "variant-given-and-taken",
-            Self::UnknownCurrency => "unknown-currency",
-            Self::Unfit { .. } => "unfit",
-            Self::LineTooLarge { .. } => "line-too-large",
-            Self::Reference { .. } => "reference",
-            Self::Outdated { .. } => "outdated",
             Self::NoRoute(no_route) => no_route.rule(),
+            own => own.into(),
         }
+    }
+    fn rules() -> Vec<&'static str> {
+        let own = <Self as VariantNames>::VARIANTS.iter();
+        let own = own.filter(|name| **name != NO_ROUTE);
+        own.chain(NoRoute::VARIANTS).copied().collect()
     }
     fn field(&self) -> Option<String> {
         match self {

@@ -1,5 +1,6 @@
 //! Why a command to a request is refused.
 
+use strum::VariantNames;
 use uuid::Uuid;
 
 use super::{DECISIONS_MAX, FILES_MAX, METADATA_KEYS_MAX};
@@ -8,13 +9,16 @@ use domain::text::Unfit;
 use domain::{Class, Refuse};
 
 /// Why a command to a request is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Refusal {
     #[error("there is no such request; receive it first")]
     NotReceived,
     #[error("this request was received already; send a new one under its own id or key")]
     AlreadyReceived,
     #[error("request_key was used for a request that says something else; give a new request a key of its own")]
+    #[strum(to_string = "request-key-reused")]
     KeyReused,
     #[error("this id was used for a request that says something else; send a new request under its own id")]
     IdReused,
@@ -40,7 +44,7 @@ pub enum Refusal {
     TooManyDecisions,
     #[error("only Daybook itself archives requests, when they are old enough; see the device policy")]
     NotByUsers,
-    #[error("this request is {status}; only what is completed or failed is archived")]
+    #[error("this request is {status}; only what is completed or failed is archived, so respond first")]
     NotClosed { status: RequestStatus },
     #[error("a decision of an agent refers to this request, so it stays")]
     Referred,
@@ -71,26 +75,10 @@ impl Refuse for Refusal {
         }
     }
     fn rule(&self) -> &'static str {
-        match self {
-            Self::NotReceived => "not-received",
-            Self::AlreadyReceived => "already-received",
-            Self::KeyReused => "request-key-reused",
-            Self::IdReused => "id-reused",
-            Self::KeyedElsewhere { .. } => "keyed-elsewhere",
-            Self::Repeats { .. } => "repeats",
-            Self::Archived => "archived",
-            Self::Closed { .. } => "closed",
-            Self::NotReady => "not-ready",
-            Self::NoResponse => "no-response",
-            Self::TooMuchMetadata => "too-much-metadata",
-            Self::TooManyFiles => "too-many-files",
-            Self::NoSuchFile => "no-such-file",
-            Self::TooManyDecisions => "too-many-decisions",
-            Self::NotByUsers => "not-by-users",
-            Self::NotClosed { .. } => "not-closed",
-            Self::Referred => "referred",
-            Self::Unfit { .. } => "unfit",
-        }
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
         let field = match self {

@@ -108,6 +108,9 @@ impl Refuse for Refusal {
     fn rule(&self) -> &'static str {
         "full"
     }
+    fn rules() -> Vec<&'static str> {
+        vec!["full"]
+    }
     fn field(&self) -> Option<String> {
         None
     }

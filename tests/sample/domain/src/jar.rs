@@ -66,6 +66,9 @@ impl Refuse for Refusal {
             Self::Bare => "bare",
         }
     }
+    fn rules() -> Vec<&'static str> {
+        vec!["unfit", "bare"]
+    }
 
     fn field(&self) -> Option<String> {
         matches!(self, Self::Unfit(_)).then(|| "label".to_owned())

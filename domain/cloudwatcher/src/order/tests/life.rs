@@ -281,7 +281,7 @@ fn only_an_order_that_was_drafted_is_duplicated() {
         given::<Order>([])
             .with_facts(known())
             .when(Command::Duplicate { of, note: None })
-            .refused(reference("of", "names no order; choose one that was drafted"));
+            .refused(reference("of", "names no order that was drafted"));
     }
 }
 
