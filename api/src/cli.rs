@@ -7,8 +7,10 @@ mod roles;
 mod token;
 mod unpark;
 
+use std::ffi::OsString;
+
 use book::{Book, Pools, Tail};
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use http::cli::{Opened, say, stop_on_signal};
 use http::{Contexts, demo};
 use tokio_util::sync::CancellationToken;
@@ -78,19 +80,28 @@ enum Wanted {
 /// Loads the demo data of all contexts.
 const DEMO: &str = "demo";
 
+#[derive(Debug, Args)]
+struct Seeded {
+    /// The same seed makes the same company
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 /// The command line with what the contexts add to it.
 #[must_use]
 pub fn command(contexts: &Contexts) -> clap::Command {
     let about = "Load demo data that looks like a company; again, it changes nothing";
     let usage = "daybook demo [OPTIONS]";
-    let mut demo = clap::Command::new(DEMO);
+    let mut demo = Seeded::augment_args(clap::Command::new(DEMO));
     let mut command = Cli::command();
     for context in contexts.iter() {
         for added in context.commands {
             command = command.subcommand((added.declared)(clap::Command::new(added.name)));
         }
         if let Some(of_context) = context.demo {
-            demo = (of_context.declared)(demo);
+            // The options alone: contexts may group them under one name.
+            let declared = (of_context.declared)(clap::Command::new(DEMO));
+            demo = demo.args(declared.get_arguments().cloned());
         }
     }
     command.subcommand(demo.about(about).override_usage(usage))
@@ -103,6 +114,17 @@ impl Typed {
         let mut command = command(contexts);
         let matches = command.get_matches_mut();
         Self::of(contexts, &matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    /// Reads these arguments, of which the first is the program's name.
+    ///
+    /// # Errors
+    /// When they are wrong.
+    pub fn parse_from<I>(contexts: &Contexts, arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item: Into<OsString> + Clone>,
+    {
+        Self::of(contexts, &command(contexts).try_get_matches_from(arguments)?)
     }
 
     fn of(contexts: &Contexts, matches: &ArgMatches) -> Result<Self, clap::Error> {
@@ -138,10 +160,11 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
             return (added.run)(&opened(&config, &contexts).await?, &matches).await;
         }
         Wanted::Demo(matches) => {
+            let seeded = Seeded::from_arg_matches(&matches).map_err(|error| Fault::Refused(error.to_string()))?;
             let opened = opened(&config, &contexts).await?;
             let _alone = demo::alone(&opened.pools.writer, &contexts).await?;
             for demo in contexts.iter().filter_map(|context| context.demo) {
-                (demo.load)(&opened, &matches).await?;
+                (demo.load)(&opened, seeded.seed, &matches).await?;
             }
             return Ok(());
         }
@@ -179,4 +202,40 @@ async fn opened(config: &Config, contexts: &Contexts) -> Result<Opened, Fault> {
         tenant: config.tenant,
         archive: config.archive.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_with_what_the_contexts_add() {
+        let contexts = crate::contexts::all().unwrap();
+        command(&contexts).debug_assert();
+    }
+
+    #[test]
+    fn contexts_are_held_against_the_subcommands_and_options_that_the_program_has() {
+        let mut own = Cli::command();
+        own.build();
+        let names: BTreeSet<&str> = own.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(
+            names,
+            BTreeSet::from(http::cli::SUBCOMMANDS)
+                .into_iter()
+                .filter(|name| *name != DEMO)
+                .collect()
+        );
+        let mut options = BTreeSet::new();
+        for argument in own.get_arguments() {
+            options.extend(argument.get_long().map(str::to_owned));
+            options.extend(argument.get_short().map(String::from));
+        }
+        assert_eq!(options, http::cli::OPTIONS.map(str::to_owned).into());
+        let seeded = Seeded::augment_args(clap::Command::new(DEMO));
+        let shared: Vec<_> = seeded.get_arguments().filter_map(clap::Arg::get_long).collect();
+        assert_eq!(shared, [http::cli::SEED]);
+    }
 }

@@ -87,7 +87,7 @@ pub struct Config {
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
     /// Tenant of `demo`, `roles` and `token`
-    #[arg(long, env = "DAYBOOK_TENANT", default_value_t = DEMO_TENANT, global = true)]
+    #[arg(long, env = "DAYBOOK_TENANT", default_value_t = DEMO_TENANT, value_parser = http::cli::id, global = true)]
     pub tenant: Uuid,
     /// Start on a Postgres that may lose what it acknowledged; for tests
     #[arg(long, env = "DAYBOOK_UNSAFE_SETTINGS", value_parser = clap::builder::FalseyValueParser::new(), global = true)]

@@ -13,7 +13,7 @@ pub static CONTEXTS: &[&Context] = &[&IDENTITY, &cloudwatcher_http::CONTEXT];
 /// The contexts as one value.
 ///
 /// # Errors
-/// When two of them go by one name, which is a defect of this program.
+/// When two of them bring one name of something, which is a defect of this program.
 pub fn all() -> Result<Contexts, Fault> {
     Contexts::new(CONTEXTS).map_err(|clash| Fault::Refused(clash.to_string()))
 }

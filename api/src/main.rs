@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use daybook::cli::{self, Typed};
 use daybook::config::LogFormat;
 use daybook::{Fault, contexts};
+use domain::text;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         // `daybook events | head` has seen enough.
         Err(Fault::Io { error, .. }) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(fault) => {
-            error!("{fault}");
+            error!("{}", text::visible(&fault.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -102,8 +102,10 @@ pub async fn serve(
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
     let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
+    let fingerprints = fingerprints(&contexts);
     let means = Means {
         contexts: &contexts,
+        fingerprints: &fingerprints,
         pools: &pools,
         book: &book,
         tail: &tail,
@@ -125,7 +127,7 @@ pub async fn serve(
         rates: Rates::new(config.rate_per_second),
         rebuilds: Rebuilds::default(),
         standing: health::Standing::default(),
-        fingerprints: fingerprints(&contexts)?,
+        fingerprints,
         contexts: contexts.clone(),
         began: tail.end().await?,
         end: end.changes(),
@@ -167,13 +169,22 @@ pub async fn serve(
     Ok(Running { address, done })
 }
 
-/// What the tables of this program are told by, per context.
-fn fingerprints(contexts: &Contexts) -> Result<BTreeMap<&'static str, String>, Fault> {
-    let of = |context: &'static projections::Context| {
-        let fingerprint = context.fingerprint().map_err(Fault::Refused)?;
-        Ok((context.name, fingerprint))
+/// What the tables of this program are told by, per context. A context whose golden history cannot be folded is
+/// missing: its tables could not be told from another version's, so this program neither posts nor rebuilds them. Its
+/// commands rest on the book alone and are accepted all the same.
+fn fingerprints(contexts: &Contexts) -> BTreeMap<&'static str, String> {
+    let of = |context: &'static projections::Context| match context.fingerprint() {
+        Ok(fingerprint) => Some((context.name, fingerprint)),
+        Err(error) => {
+            let context = context.name;
+            error!(
+                context,
+                error, "the golden history cannot be folded; the tables are neither posted nor rebuilt"
+            );
+            None
+        }
     };
-    contexts.tables().map(of).collect()
+    contexts.tables().filter_map(of).collect()
 }
 
 async fn run(

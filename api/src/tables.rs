@@ -12,6 +12,7 @@ use book::lease::Lease;
 use book::pools::answered;
 use book::worker::{self, pause};
 use book::{BookError, Leases, Pools, Tail};
+use http::health;
 use projections::generation::{Generation, State};
 use projections::rebuild::{self, Phase, Progress, RebuildError};
 use projections::{Context, Projector};
@@ -33,6 +34,9 @@ const LOADING_SECONDS_MAX: u64 = 120;
 const STEP_SECONDS_MAX: u64 = 600;
 /// How often these limits double for a context whose rebuild was given up: the same again would take as long again.
 const DOUBLINGS_MAX: u32 = 4;
+// A process that starts waits for tables as often as they are tried with more time than before, and as long each time.
+const _: () = assert!(DOUBLINGS_MAX < health::ATTEMPTS_AWAITED_MAX);
+const _: () = assert!(STEP_SECONDS_MAX << DOUBLINGS_MAX <= rebuild::STEP_SECONDS_MAX);
 /// The lead of whoever rebuilds because of a deployment.
 const TURN: &str = "daybook rebuilds";
 
@@ -260,6 +264,7 @@ impl Preparation {
             rebuilt = rebuild::ensure_live(&self.pools, &self.tail, self.context, &told) => rebuilt,
             limit = steps.silent(|phase| limit(phase, hung)) => {
                 error!(context, ?limit, "the rebuild does not get on; trying again after the other contexts");
+                rebuild::given_up(&self.pools, self.context).await;
                 return Attempt::Hung;
             }
         };

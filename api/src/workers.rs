@@ -1,5 +1,6 @@
 //! The workers of this process: the relay, the projectors, and the watch on the book's end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use http::Contexts;
-use http::crew::{Crew, PROJECTOR, RELAY, Workers};
+use http::crew::{Crew, POLICY, PROJECTOR, RELAY, TIMERS, Workers};
 
 use crate::Fault;
 use crate::tables::{Preparation, Queue};
@@ -37,6 +38,8 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Means<'a> {
     pub contexts: &'a Contexts,
+    /// What the tables are told by of each context that can be posted.
+    pub fingerprints: &'a BTreeMap<&'static str, String>,
     pub pools: &'a Pools,
     pub book: &'a Book,
     pub tail: &'a Tail,
@@ -57,6 +60,7 @@ pub struct Means<'a> {
 pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
     let Means {
         contexts,
+        fingerprints,
         pools,
         book,
         tail,
@@ -106,6 +110,9 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             .map(|(place, _)| queue.want(place))
             .collect();
         for ((place, context), first) in contexts.tables().enumerate().zip(places) {
+            let Some(fingerprint) = fingerprints.get(context.name) else {
+                continue;
+            };
             let projector = Projector::new(context, pools.clone(), tail.clone(), bus.clone(), posted.clone())
                 .map_err(|error| Fault::Refused(error.to_string()))?;
             workers
@@ -114,7 +121,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             let projector = projector.leased(leases.clone()).watching(end.clone());
             let preparation = Preparation {
                 context,
-                fingerprint: context.fingerprint().map_err(Fault::Refused)?,
+                fingerprint: fingerprint.clone(),
                 place,
                 queue: queue.clone(),
                 pools: pools.clone(),
@@ -125,29 +132,36 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         }
     }
     if roles.contains(&Role::Policy) {
-        let policies = contexts.decisions().policies();
-        let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), &policies);
-        for &policy in &policies {
-            let (name, beat) = (format!("policy {}", policy.name()), Beat::default());
-            workers.statuses.push((name.clone(), beat.status()));
-            let worker = PolicyWorker {
-                policy,
+        for context in contexts
+            .decisions()
+            .iter()
+            .filter(|context| !context.policies.is_empty())
+        {
+            let reading = Reading::new(tail.clone(), pools.writer.clone(), end.clone(), context.policies);
+            for &policy in context.policies {
+                let (name, beat) = (format!("{POLICY} {}", policy.name()), Beat::default());
+                workers.statuses.push((name.clone(), beat.status()));
+                let worker = PolicyWorker {
+                    policy,
+                    pool: pools.writer.clone(),
+                    book: book.clone(),
+                    reading: reading.clone(),
+                };
+                let lock = policy::lock_name(policy);
+                tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
+            }
+            let beat = Beat::default();
+            workers
+                .statuses
+                .push((format!("{TIMERS} {}", context.name), beat.status()));
+            let worker = TimerWorker {
                 pool: pools.writer.clone(),
                 book: book.clone(),
-                reading: reading.clone(),
+                context,
             };
-            let lock = policy::lock_name(policy);
+            let lock = timers::lock_name(context);
             tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
         }
-        let beat = Beat::default();
-        workers.statuses.push(("timers".to_owned(), beat.status()));
-        let worker = TimerWorker {
-            pool: pools.writer.clone(),
-            book: book.clone(),
-            policies,
-        };
-        let lock = timers::LOCK_NAME.to_owned();
-        tasks.spawn(worker::run(worker, lock, leases.clone(), beat, stop.clone()));
     }
     if roles.contains(&Role::Reactor) {
         let mut crew = Crew {
@@ -163,7 +177,9 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             stop,
         };
         for context in contexts.iter() {
-            (context.workers)(&mut crew);
+            for worker in context.workers {
+                (worker.start)(&mut crew);
+            }
         }
     }
     Ok(workers)

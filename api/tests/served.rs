@@ -36,27 +36,96 @@ fn kept(name: &str, made: &str) -> String {
     kept
 }
 
+/// Each path and each component of a document, by its address in it.
+fn parts(document: &Value) -> BTreeMap<String, Value> {
+    let named = |at: &str| {
+        let parts = document.pointer(at).and_then(Value::as_object).into_iter().flatten();
+        let parts = parts.map(|(name, part)| (format!("{at} {name}"), part.clone()));
+        parts.collect::<Vec<_>>()
+    };
+    let kinds = document["components"].as_object().unwrap().keys();
+    let components = kinds.flat_map(|kind| named(&format!("/components/{kind}")));
+    named("/paths").into_iter().chain(components).collect()
+}
+
 #[test]
-fn every_section_of_the_document_is_the_golden_one_and_together_they_are_what_is_served() {
+fn every_kept_document_is_what_is_served_and_together_they_are_all_of_it() {
     let contexts = contexts();
-    let (mut whole, mut names) = (Value::Object(serde_json::Map::new()), BTreeSet::new());
-    for (name, section) in sections(&contexts) {
-        let text = serde_json::to_string_pretty(&section).unwrap() + "\n";
+    let (mut whole, mut names) = (BTreeMap::new(), BTreeSet::new());
+    for (name, document) in openapi::documents(&contexts) {
+        let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
         let kept: Value = serde_json::from_str(&kept(&format!("openapi/{name}.json"), &text)).unwrap();
-        openapi::merge(&mut whole, kept);
+        for (address, part) in parts(&kept) {
+            let before = whole.insert(address.clone(), part.clone());
+            assert!(
+                before.is_none_or(|before| before == part),
+                "{address} of {name} is another"
+            );
+        }
         names.insert(format!("{name}.json"));
     }
-    let mut served = document(&contexts);
-    for document in [&mut whole, &mut served] {
-        let tags = document["tags"].as_array_mut().unwrap();
-        tags.sort_by_key(ToString::to_string);
-    }
-    assert_eq!(whole, served);
+    assert_eq!(whole, parts(&document(&contexts)));
     let files = std::fs::read_dir(docs().join("openapi")).unwrap();
     let files: BTreeSet<_> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(files, names, "a section that is no more leaves no file");
+    assert_eq!(files, names, "a document that is no more leaves no file");
+}
+
+#[test]
+fn every_kept_document_is_one_by_itself_with_what_it_refers_to_and_no_more() {
+    for (name, document) in openapi::documents(&contexts()) {
+        assert_eq!(document["openapi"], "3.1.0", "{name}");
+        for field in ["title", "version"] {
+            assert!(document["info"][field].is_string(), "{name} has no {field}");
+        }
+        let referred: BTreeSet<String> = openapi::references(&document).into_iter().collect();
+        for pointer in &referred {
+            assert!(document.pointer(pointer).is_some(), "{name}: {pointer} leads nowhere");
+        }
+        let used = document.to_string();
+        for scheme in document["components"]["securitySchemes"].as_object().unwrap().keys() {
+            assert!(
+                used.contains(&format!("[{{\"{scheme}\":")),
+                "{name}: nothing needs {scheme}"
+            );
+        }
+        // What everybody shares stands in the one that is nobody's, also what it has no use for itself.
+        for kind in ["schemas", "parameters", "responses"] {
+            if name == openapi::OF_NO_CONTEXT {
+                continue;
+            }
+            for component in document["components"][kind].as_object().unwrap().keys() {
+                let pointer = format!("/components/{kind}/{component}");
+                assert!(referred.contains(&pointer), "{name}: nobody refers to {pointer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_that_takes_several_commands_is_served_and_documented_as_it_is_declared() {
+    let contexts = contexts();
+    let (document, routes) = (document(&contexts), routes(&contexts));
+    for context in contexts.iter() {
+        for request in context.joint {
+            let address = request.address();
+            assert!(
+                routes.iter().any(|route| route.path == address),
+                "{address} leads nowhere"
+            );
+            let needed = &document["paths"][&address]["post"]["security"][0]["bearer"];
+            assert_eq!(*needed, Value::from_iter(request.permissions()), "{address}");
+            let named = std::iter::once((request.aggregate, request.command));
+            for (aggregate, command) in named.chain(request.beside.iter().copied()) {
+                let known = contexts.commands(aggregate);
+                assert!(
+                    known.iter().any(|name| name == command),
+                    "{aggregate:?} has no {command}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -182,20 +251,9 @@ fn every_operation_has_an_id_of_its_own_and_says_what_it_needs() {
 #[test]
 fn every_reference_leads_somewhere_and_nothing_is_named_that_nobody_refers_to() {
     let document = document(&contexts());
-    let (mut waiting, mut referred) = (vec![&document], HashSet::new());
-    while let Some(value) = waiting.pop() {
-        match value {
-            Value::Array(values) => waiting.extend(values),
-            Value::Object(fields) => {
-                if let Some(Value::String(reference)) = fields.get("$ref") {
-                    let pointer = reference.trim_start_matches('#');
-                    assert!(document.pointer(pointer).is_some(), "{reference}");
-                    referred.insert(pointer.to_owned());
-                }
-                waiting.extend(fields.values());
-            }
-            _ => {}
-        }
+    let referred: HashSet<String> = openapi::references(&document).into_iter().collect();
+    for pointer in &referred {
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
     for kind in ["schemas", "parameters", "responses"] {

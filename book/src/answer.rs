@@ -1,5 +1,7 @@
 //! What is sent along with a command, and what it is answered.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use domain::Claim;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use crate::append::Receipt;
 use crate::step::Refusal;
 
 /// Who sends a command, and what makes a repeat of it recognisable.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Envelope {
     pub tenant: Uuid,
     pub actor: Uuid,
@@ -28,6 +30,20 @@ pub struct Envelope {
     pub at: DateTime<Utc>,
     /// Set when what is asked happened in the past and is brought in now; `at` is then that time, too.
     pub occurred_at: Option<DateTime<Utc>>,
+}
+
+/// Without the reason, which is free text, and the address.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("tenant", &self.tenant)
+            .field("actor", &self.actor)
+            .field("command_id", &self.command_id)
+            .field("correlation_id", &self.correlation_id)
+            .field("causation_id", &self.causation_id)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an accepted command is answered; the same for every repeat of it.

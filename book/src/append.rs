@@ -1,5 +1,7 @@
 //! One command's append as data, and the one call that writes a batch of them.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use domain::Claim;
 use sqlx::{PgConnection, PgPool, Row as _};
@@ -36,7 +38,7 @@ pub struct Seen {
     pub writes: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewEvent {
     pub aggregate_type: &'static str,
     pub stream: Uuid,
@@ -46,6 +48,18 @@ pub struct NewEvent {
     pub event_version: String,
     pub payload: String,
     pub metadata: String,
+}
+
+/// Its name and place: the payload of a rehearsed event is not sealed, and metadata has free text.
+impl fmt::Debug for NewEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (stream, sequence) = (self.stream, self.sequence);
+        write!(
+            f,
+            "{} of {} {stream} at {sequence}",
+            self.event_type, self.aggregate_type
+        )
+    }
 }
 
 /// What became of one command of a batch.

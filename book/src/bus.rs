@@ -39,8 +39,9 @@ pub const UNACKNOWLEDGED_MESSAGES_MAX: usize = 1_024;
 /// The position that a message says it is at.
 const POSITION: &str = "daybook-position";
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BusConfig {
+    /// May hold a password.
     pub url: String,
     /// The JetStream stream's name.
     pub stream: String,
@@ -58,6 +59,16 @@ impl BusConfig {
             prefix: prefix.to_owned(),
             stream_bytes_max: STREAM_BYTES_MAX,
         }
+    }
+}
+
+impl std::fmt::Debug for BusConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BusConfig")
+            .field("stream", &self.stream)
+            .field("prefix", &self.prefix)
+            .field("stream_bytes_max", &self.stream_bytes_max)
+            .finish_non_exhaustive()
     }
 }
 

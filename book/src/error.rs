@@ -8,7 +8,7 @@ pub enum BookError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    #[error("metadata of an event cannot be read: {0}")]
+    #[error("metadata of an event cannot be read: {}", domain::event::misfit(.0))]
     Metadata(#[from] serde_json::Error),
     #[error("the bus failed: {0}")]
     Bus(String),
@@ -29,7 +29,7 @@ pub enum BookError {
     /// Another process may lead by now.
     #[error("the lead of {0:?} is lost; try again in a moment")]
     LeadLost(String),
-    /// A policy met an event that only a newer program can react to.
+    /// A policy met an event that only a newer program can react to, or one with further contexts.
     #[error(
         "policy {policy} stops before position {position}: a newer program reads {kind} for it, and this one does not; \
          run the newer one"

@@ -15,7 +15,7 @@ use crate::append::{self, Outcome};
 use crate::appender::Appender;
 use crate::cache::{Cache, Loaded};
 use crate::draft::{Draft, Sealing};
-use crate::pace::Pace;
+use crate::pace::{Pace, Paced};
 use crate::pools::answered;
 use crate::progress::Progress;
 use crate::step::{self, Circumstances};
@@ -28,7 +28,7 @@ pub use crate::answer::{Answer, Envelope, ExecuteError, StreamAnswer};
 pub use crate::step::Refusal;
 
 /// How often a command is decided anew after it lost a race, before the caller is told to retry.
-const RACES_MAX: usize = 20;
+pub(crate) const RACES_MAX: usize = 20;
 
 /// The writing side of the book. Clones share one appender, one cache and one set of turns.
 #[derive(Debug, Clone)]
@@ -196,6 +196,16 @@ impl Book {
         self.0.progress.stalled()
     }
 
+    /// Waits as long as commands to these kinds of streams have to while the tables of their contexts are late. Whoever
+    /// reads what a command is let through on waits here first and then executes it by [`Book::execute_paced`]: what
+    /// was read would be old by the time that the command has waited.
+    ///
+    /// # Errors
+    /// [`BookError::Overloaded`] when too many wait already.
+    pub async fn keep_pace(&self, kinds: impl Iterator<Item = &'static str>) -> Result<Paced, BookError> {
+        self.0.pace.wait(kinds.map(context)).await
+    }
+
     /// Carries out the steps as one: all are appended or none. A client that hangs up never leaves a transaction
     /// half done: once the appender has the command it is carried out to its end; before that, whoever stops
     /// waiting gives it up, so that what is sent next under the same key is not overtaken by it.
@@ -203,12 +213,36 @@ impl Book {
     /// # Errors
     /// [`ExecuteError`]; nothing was written, except that after [`BookError::Unavailable`] it may have been.
     pub async fn execute(&self, envelope: Envelope, steps: Vec<Step>) -> Result<Answer, ExecuteError> {
+        self.carry_out(envelope, steps, None).await
+    }
+
+    /// As [`Book::execute`], for a command that has waited already.
+    ///
+    /// # Errors
+    /// As [`Book::execute`].
+    pub async fn execute_paced(
+        &self,
+        envelope: Envelope,
+        steps: Vec<Step>,
+        paced: Paced,
+    ) -> Result<Answer, ExecuteError> {
+        self.carry_out(envelope, steps, Some(paced)).await
+    }
+
+    async fn carry_out(
+        &self,
+        envelope: Envelope,
+        steps: Vec<Step>,
+        paced: Option<Paced>,
+    ) -> Result<Answer, ExecuteError> {
         let book = self.clone();
         let left = CancellationToken::new();
         let _waits = left.clone().drop_guard();
         let carrying_out = async move {
             let inner = &book.0;
-            inner.progress.told(inner.execute(&envelope, &steps, &left).await)
+            inner
+                .progress
+                .told(inner.execute(&envelope, &steps, paced, &left).await)
         };
         match tokio::spawn(carrying_out).await {
             Ok(answer) => answer,
@@ -222,6 +256,7 @@ impl Inner {
         &self,
         envelope: &Envelope,
         steps: &[Step],
+        paced: Option<Paced>,
         left: &CancellationToken,
     ) -> Result<Answer, ExecuteError> {
         // Two sendings under one key are answered one after the other: a refusal of the second while the first
@@ -235,9 +270,10 @@ impl Inner {
         }
         // Before it has a turn or has read anything: whoever waits here keeps nobody else waiting, and is overtaken by
         // nothing that its decision rests on.
-        self.pace
-            .wait(steps.iter().map(|step| context(step.aggregate_type())))
-            .await?;
+        if paced.is_none() {
+            let kinds = steps.iter().map(Step::aggregate_type);
+            self.pace.wait(kinds.map(context)).await?;
+        }
         let _turns = self
             .turns
             .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())

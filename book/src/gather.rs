@@ -92,7 +92,7 @@ impl Inner {
                 // An earlier step of the same command may have changed what this one reads.
                 let loaded = draft.latest(fact.aggregate_type, fact.id).unwrap_or(loaded);
                 draft.read(fact.aggregate_type, fact.id, loaded.sequence);
-                if loaded.tenant == Some(tenant) {
+                if loaded.tenant == Some(tenant) && !step.is_hidden(fact.aggregate_type, fact.id) {
                     facts.insert(fact.aggregate_type, fact.id, loaded.state);
                 }
             }

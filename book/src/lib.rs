@@ -11,6 +11,7 @@ pub mod error;
 pub mod execute;
 pub mod facts;
 mod gather;
+pub mod migrations;
 pub mod pace;
 pub mod pools;
 mod progress;
@@ -39,11 +40,9 @@ pub use error::{BookError, is_transient};
 pub use execute::{Answer, Book, Envelope, ExecuteError, Refusal, StreamAnswer};
 pub use feed::Feed;
 pub use lease::{Lease, Leases};
+pub use migrations::MIGRATOR;
 pub use pools::Pools;
 pub use rehearse::Rehearsed;
 pub use step::Step;
 pub use tail::Tail;
 pub use vault::{MasterKey, Vault};
-
-/// The migrations of schema `book`. Read tables are declared, not migrated.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

@@ -5,8 +5,9 @@
 //! else. A context without tables, whose streams all others post, is slowed by nobody's: it writes little, and one
 //! late context would slow the people of all. A command that writes into several contexts waits for the latest.
 //!
-//! A command waits before it is decided, not on its way into the book. So the batches of others do not wait for it,
-//! it holds no turn meanwhile, and nothing that its decision rests on can move because it waited.
+//! A command waits before anything is read for it, not on its way into the book. So the batches of others do not wait
+//! for it, it holds no turn meanwhile, and nothing that it rests on can move because it waited. Whoever reads states
+//! before a command is carried out, to find out who may send it, waits first, see [`crate::Book::keep_pace`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -56,6 +57,10 @@ struct Gate {
     waiting: AtomicUsize,
 }
 
+/// That a command has waited as long as it has to.
+#[derive(Debug, Clone, Copy)]
+pub struct Paced(());
+
 /// A command that waits at a gate, until this is dropped.
 struct Waiting<'a>(&'a Gate);
 
@@ -74,16 +79,18 @@ impl Pace {
     ///
     /// # Errors
     /// [`BookError::Overloaded`] when too many wait already.
-    pub async fn wait(&self, contexts: impl Iterator<Item = &'static str>) -> Result<(), BookError> {
+    pub async fn wait(&self, contexts: impl Iterator<Item = &'static str>) -> Result<Paced, BookError> {
         if self.0.slowed.load(Ordering::Relaxed) == 0 {
-            return Ok(());
+            return Ok(Paced(()));
         }
-        let gates = contexts.filter_map(|context| self.0.contexts.get(context));
-        let slowest = gates.max_by_key(|gate| gate.wait.load(Ordering::Relaxed));
-        match slowest {
-            Some(gate) => gate.pass().await,
-            None => Ok(()),
+        let gates = contexts.filter_map(|context| self.0.contexts.get_key_value(context));
+        let slowest = gates.max_by_key(|(_, gate)| gate.wait.load(Ordering::Relaxed));
+        if let Some((&context, gate)) = slowest
+            && gate.pass().await?
+        {
+            metrics::counter!("daybook_commands_slowed_total", "context" => context).increment(1);
         }
+        Ok(Paced(()))
     }
 
     /// Sets the pace of one context by how late its tables are.
@@ -146,14 +153,15 @@ impl Pace {
 }
 
 impl Gate {
-    async fn pass(&self) -> Result<(), BookError> {
+    /// Whether it was shut.
+    async fn pass(&self) -> Result<bool, BookError> {
         let wait = Duration::from_micros(self.wait.load(Ordering::Relaxed));
         if wait.is_zero() {
-            return Ok(());
+            return Ok(false);
         }
         let _waiting = self.enter()?;
         tokio::time::sleep_until(self.opens(Instant::now(), wait)).await;
-        Ok(())
+        Ok(true)
     }
 
     fn enter(&self) -> Result<Waiting<'_>, BookError> {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use domain::event::misfit;
 use domain::fact::AnyState;
 use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -58,7 +59,7 @@ pub struct PolicyWorker {
     pub policy: &'static dyn Policy,
     pub pool: PgPool,
     pub book: Book,
-    /// Shared by all policies of the process.
+    /// Shared by the policies of its context in a process.
     pub reading: Reading,
 }
 
@@ -118,10 +119,13 @@ impl Work for PolicyWorker {
 
 impl PolicyWorker {
     /// Reacts to a page, and says how far the policy is then. It stops before the first event of a kind that only a
-    /// newer version of the policy reads, and fails there.
+    /// newer version of the policy reads, or only a program with further contexts, and fails there.
     async fn turn(&self, page: reading::Page, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<i64, BookError> {
         let mut events = page.events;
-        let is_read = |event: &Arc<Recorded<String>>| self.policy.reads().contains(&event.aggregate_type.as_str());
+        let is_read = |event: &Arc<Recorded<String>>| {
+            let kind = event.aggregate_type.as_str();
+            self.policy.reads().contains(&kind) && self.book.contexts().aggregate(kind).is_some()
+        };
         let readable = events.iter().take_while(|event| is_read(event)).count();
         let unread = events.split_off(readable).into_iter().next();
         let to = unread.as_ref().map_or(page.to, |unread| unread.position - 1);
@@ -273,7 +277,11 @@ async fn carry_out(
     lead: Option<Lead<'_>>,
 ) -> Result<Reacted, BookError> {
     let Some(event) = book.contexts().decode(recorded)? else {
-        return Ok(Reacted::default());
+        return Err(BookError::NewerNeeded {
+            policy: policy.name(),
+            position: recorded.position,
+            kind: recorded.aggregate_type.clone(),
+        });
     };
     recorded.is_open()?;
     let payload_bytes = recorded.event.len();
@@ -395,7 +403,12 @@ pub(crate) async fn send(
             }
             Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
             Err(refused) => {
-                debug!(policy, %command_id, %refused, "a policy's command was refused");
+                let rule = match &refused {
+                    // What it says beyond that may name people.
+                    ExecuteError::Refused(refusal) => refusal.rule.to_owned(),
+                    other => other.to_string(),
+                };
+                debug!(policy, %command_id, rule, "a policy's command was refused");
                 break ("refused", None);
             }
         }
@@ -417,5 +430,6 @@ pub(crate) fn kept(contexts: &Contexts, aggregate_type: &str, command: &str) -> 
     let aggregate = contexts.aggregate(aggregate_type);
     let aggregate = aggregate.ok_or_else(|| unknown("this program has no such aggregate".to_owned()))?;
     let command = serde_json::from_str(command)?;
-    aggregate.read(command).map_err(|error| unknown(error.to_string()))
+    let read = aggregate.read(command);
+    read.map_err(|error| unknown(format!("{}: {}", error.path(), misfit(error.inner()))))
 }

@@ -131,7 +131,7 @@ async fn still_answers(connection: &mut PgConnection, limit: Duration) -> Result
     answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }
 
-/// What the database answers, if it does so within [`ANSWER_SECONDS_MAX`].
+/// What the database answers, if it does so within `ANSWER_SECONDS_MAX`.
 ///
 /// # Errors
 /// [`BookError::Unavailable`] when it does not; whatever the question ends in.

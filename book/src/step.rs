@@ -15,6 +15,8 @@ pub struct Step {
     /// The streams that it was let through on, with the sequences that they were at. Where the decision reads one of
     /// them, it is still there, or the command has to be let through anew.
     pub let_through_on: Vec<(FactRef, i64)>,
+    /// Streams out of the sender's reach: the decision takes them for ones that do not exist.
+    pub hidden: Vec<FactRef>,
     pub command: AnyCommand,
 }
 
@@ -25,6 +27,7 @@ impl Step {
             stream,
             if_match,
             let_through_on: Vec::new(),
+            hidden: Vec::new(),
             command,
         }
     }
@@ -50,6 +53,12 @@ impl Step {
     pub(crate) fn let_through_at(&self, aggregate_type: &str, stream: Uuid) -> Option<i64> {
         let is_it = |(fact, _): &&(FactRef, i64)| (fact.aggregate_type, fact.id) == (aggregate_type, stream);
         self.let_through_on.iter().find(is_it).map(|&(_, sequence)| sequence)
+    }
+
+    /// Whether the decision takes a stream for one that does not exist.
+    pub(crate) fn is_hidden(&self, aggregate_type: &str, stream: Uuid) -> bool {
+        let is_it = |fact: &FactRef| (fact.aggregate_type, fact.id) == (aggregate_type, stream);
+        self.hidden.iter().any(is_it)
     }
 
     /// The department whose members may send this command to a stream in this state.

@@ -1,7 +1,6 @@
 //! Reads the book in order of position. Positions have no gaps, so `position > n` misses nothing.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::Recorded;
@@ -69,15 +68,24 @@ macro_rules! weighed {
 
 /// A reader of the book. Sealed fields come opened, or null once their person was erased; those that do not
 /// open come null, too, and are named in the event's metadata.
-#[derive(Debug, Clone)]
+///
+/// A clone is another reader: it finds out by itself how large the events are where it reads, so that one that goes
+/// through large events makes no other read in small portions.
+#[derive(Debug)]
 pub struct Tail {
     pool: PgPool,
     vault: Vault,
     /// How many events to ask for at most. Large ones come in runs, and the server weighs all that it is
     /// asked for.
-    fitting: Arc<AtomicI64>,
+    fitting: AtomicI64,
     /// The same for events of some kinds.
-    fitting_of_types: Arc<AtomicI64>,
+    fitting_of_types: AtomicI64,
+}
+
+impl Clone for Tail {
+    fn clone(&self) -> Self {
+        Self::new(self.pool.clone(), self.vault.clone())
+    }
 }
 
 impl Tail {
@@ -86,8 +94,8 @@ impl Tail {
         Self {
             pool,
             vault,
-            fitting: Arc::new(AtomicI64::new(PAGE_EVENTS_MAX)),
-            fitting_of_types: Arc::new(AtomicI64::new(PAGE_EVENTS_MAX)),
+            fitting: AtomicI64::new(PAGE_EVENTS_MAX),
+            fitting_of_types: AtomicI64::new(PAGE_EVENTS_MAX),
         }
     }
 

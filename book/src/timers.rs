@@ -2,11 +2,14 @@
 //!
 //! A timer's command id is derived from the timer and the event that set it, and the timer is deleted
 //! only once its command is answered: a worker may die at any moment, and each fires once.
+//!
+//! Each context has a worker of its own for the timers of its policies: those that are overdue, fail or wait for late
+//! tables keep no other context's waiting.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Policy, Sending};
+use domain::{Context, Sending};
 use futures::StreamExt as _;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
@@ -20,8 +23,10 @@ use crate::pools::answered;
 use crate::worker::{Beat, Work, pause};
 use crate::{Book, BookError};
 
-/// The name of the lock under which the workers elect their leader.
-pub const LOCK_NAME: &str = "daybook timers";
+/// The lock of former programs, in which one worker fired the timers of all contexts. In a rolling deployment such a
+/// one may lead beside the workers of contexts, and fire what they fire: that does no harm, since both send a timer's
+/// command under the same id, and the receipt of the first answers the second.
+pub const FORMER_LOCK_NAME: &str = "daybook timers";
 /// Timers read at once.
 const DUE_TIMERS_MAX: i64 = 1_000;
 /// How long one timer may take, in seconds: longer than a command is tried while its outcome is unknown.
@@ -31,13 +36,19 @@ const AT_ONCE: usize = 64;
 /// How far ahead it is looked for what will fall due, and so how often at least, in seconds.
 const AHEAD_SECONDS: u64 = 1;
 
-/// The worker that fires timers. Of all that run, one leads.
+/// The name of the lock under which the workers of a context's timers elect their leader.
+#[must_use]
+pub fn lock_name(context: &Context) -> String {
+    format!("daybook timers {}", context.name)
+}
+
+/// The worker that fires the timers of one context. Of all that run, one leads.
 #[derive(Debug)]
 pub struct TimerWorker {
     pub pool: PgPool,
     pub book: Book,
-    /// Timers of other policies are left to a program that knows them.
-    pub policies: Vec<&'static dyn Policy>,
+    /// Timers of policies that it does not have are left to other workers, or to a program that knows them.
+    pub context: &'static Context,
 }
 
 struct Due {
@@ -64,7 +75,7 @@ impl Work for TimerWorker {
         while !stop.is_cancelled() {
             lease.check()?;
             let Soon { due, more, next } = worker.soon().await?;
-            metrics::gauge!("daybook_timers_due").set(due.len() as f64);
+            metrics::gauge!("daybook_timers_due", "context" => worker.context.name).set(due.len() as f64);
             let fired = futures::stream::iter(due.into_iter().map(|due| async move {
                 let fired = worker.fire(due, lease).await;
                 beat.beat(|_| {});
@@ -94,12 +105,17 @@ struct Soon {
 impl TimerWorker {
     /// What has fallen due by the database's clock, the longest overdue first, and what will next.
     async fn soon(&self) -> Result<Soon, BookError> {
-        let known: Vec<&str> = self.policies.iter().map(|policy| policy.name()).collect();
+        let known: Vec<&str> = self.context.policies.iter().map(|policy| policy.name()).collect();
+        // Policy by policy, along the index: what others have overdue is not read.
         let looking = sqlx::query(
-            "select timer_id, policy, tenant_id, due_at, event_id, position, correlation_id, aggregate_type, aggregate_id,
-                    command::text as command, now() as now
-             from book.timers
-             where due_at <= now() + make_interval(secs => $3) and policy = any($1) order by due_at limit $2",
+            "select t.timer_id, t.policy, t.tenant_id, t.due_at, t.event_id, t.position, t.correlation_id,
+                    t.aggregate_type, t.aggregate_id, t.command::text as command, now() as now
+             from unnest($1::text[]) known(policy)
+             cross join lateral (
+                 select * from book.timers t
+                 where t.policy = known.policy and t.due_at <= now() + make_interval(secs => $3)
+                 order by t.due_at limit $2) t
+             order by t.due_at limit $2",
         )
         .bind(known)
         .bind(DUE_TIMERS_MAX)
@@ -126,7 +142,7 @@ impl TimerWorker {
 
     fn read(&self, row: &PgRow) -> Result<Option<Due>, BookError> {
         let name: &str = row.try_get("policy")?;
-        let Some(policy) = self.policies.iter().find(|policy| policy.name() == name) else {
+        let Some(policy) = self.context.policies.iter().find(|policy| policy.name() == name) else {
             return Ok(None);
         };
         Ok(Some(Due {

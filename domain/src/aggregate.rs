@@ -32,6 +32,8 @@ pub struct Aggregate {
     pub moved: &'static [(&'static str, &'static str)],
     /// See [`Decider::ADDRESSES`].
     pub addresses: &'static [&'static str],
+    /// See [`crate::Event::PERSONAL`].
+    pub personal: bool,
     /// See [`Decider::CLAIMS`].
     pub claims: &'static [Claim],
     /// The names of its events, in the order of declaration.
@@ -53,6 +55,7 @@ impl Aggregate {
             borrows_id: D::BORROWS_ID,
             moved: D::MOVED,
             addresses: D::ADDRESSES,
+            personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
             rules: <D::Refusal as Refuse>::rules,
@@ -154,6 +157,12 @@ impl Aggregate {
         self.kind.offers(state, command, stream, asker)
     }
 
+    /// The command of this name that tells whether somebody from elsewhere is entitled, see [`Decider::probe`].
+    #[must_use]
+    pub fn probe(&self, state: &AnyState, command: &str) -> Option<AnyCommand> {
+        self.kind.probe(state, command)
+    }
+
     /// A state as JSON.
     ///
     /// # Errors
@@ -187,6 +196,7 @@ trait Kind: Send + Sync {
     fn home(&self, state: &AnyState) -> Option<Uuid>;
     fn draws_on(&self, state: &AnyState) -> Vec<FactRef>;
     fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal>;
+    fn probe(&self, state: &AnyState, command: &str) -> Option<AnyCommand>;
     fn state(&self, state: &AnyState) -> Result<Value, DecodeError>;
 }
 
@@ -235,6 +245,11 @@ impl<D: Decider> Kind for Of<D> {
         };
         let offered = state.offers(command, stream, asker);
         offered.map_err(|refusal| Refusal::of::<D>(&refusal))
+    }
+
+    fn probe(&self, state: &AnyState, command: &str) -> Option<AnyCommand> {
+        let command = state.downcast_ref::<D>()?.probe(command)?;
+        Some(AnyCommand::of::<D>(command))
     }
 
     fn state(&self, state: &AnyState) -> Result<Value, DecodeError> {

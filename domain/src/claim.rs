@@ -77,7 +77,7 @@ impl fmt::Display for Claim {
 }
 
 /// A unique value taken or given back by an event. The book keeps only an HMAC of the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ClaimChange {
     Take { claim: Claim, value: String },
     Release { claim: Claim, value: String },
@@ -99,6 +99,17 @@ impl ClaimChange {
         match self {
             Self::Take { claim, .. } | Self::Release { claim, .. } => *claim,
         }
+    }
+}
+
+/// The kind of value, and not the value: an address tells who a person is.
+impl fmt::Debug for ClaimChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::Take { .. } => "take",
+            Self::Release { .. } => "release",
+        };
+        write!(f, "{what} {}", self.claim())
     }
 }
 

@@ -29,15 +29,16 @@ struct Inner {
     claims: Vec<Claim>,
 }
 
-/// Two contexts claim the same name, or one claims a name of another.
+/// The contexts do not fit together: two claim the same name, one claims a name of another, or one needs another that
+/// is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Clash(String);
 
 impl Contexts {
     /// # Errors
-    /// [`Clash`] when two contexts, aggregates or policies have one name, two claims are stored under one, or an
-    /// aggregate or claim is not named for its context.
+    /// [`Clash`] when two contexts, aggregates or policies have one name, two claims are stored under one, an
+    /// aggregate or claim is not named for its context, or a policy reads a kind of stream that none of them has.
     pub fn new(contexts: &[&'static Context]) -> Result<Self, Clash> {
         let (mut names, mut policies, mut claims) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut by_type = HashMap::new();
@@ -68,6 +69,18 @@ impl Contexts {
             for policy in context.policies {
                 if policies.insert(policy.name(), ()).is_some() {
                     return Err(Clash(format!("there are two policies {}", policy.name())));
+                }
+            }
+        }
+        for context in contexts {
+            for policy in context.policies {
+                // Its checkpoint would pass their events, and nobody would react to them when they can be read again.
+                if let Some(unknown) = policy.reads().iter().find(|kind| !by_type.contains_key(**kind)) {
+                    return Err(Clash(format!(
+                        "policy {} of context {} reads {unknown}, which none of the contexts has; leave both out or none",
+                        policy.name(),
+                        context.name
+                    )));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The shape of every aggregate: state, command, event, decide, evolve.
 
 use std::cell::Cell;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -96,6 +96,13 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         None
     }
 
+    /// A command of this name, in kebab case, with fields as the state has them: it is decided, and not carried out, to
+    /// find out whether the decision knows somebody as entitled who does not reach the stream's department. For
+    /// commands alone that [`Decider::department`] leaves to the decision.
+    fn probe(&self, _command: &str) -> Option<Self::Command> {
+        None
+    }
+
     /// Other streams that the command draws on, and that therefore must be within reach of who sends it: an
     /// order that is copied, a location that is stocked.
     fn concerns(_command: &Self::Command) -> Vec<FactRef> {
@@ -120,7 +127,7 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
 }
 
 /// A command on its way to a decision, while the facts for it are still being gathered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asking<'a, C> {
     pub tenant: Uuid,
     /// The user who asks, or [`crate::SYSTEM`].
@@ -135,7 +142,6 @@ pub struct Asking<'a, C> {
 }
 
 /// A command with all that its decision may depend on.
-#[derive(Debug)]
 pub struct Request<'a, C> {
     pub tenant: Uuid,
     /// The stream that the command is sent to.
@@ -155,7 +161,7 @@ pub struct Request<'a, C> {
 }
 
 /// All that a decision depends on besides the state and the command's own fields, owned.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Circumstances {
     pub tenant: Uuid,
     /// The stream that the command is sent to.
@@ -169,6 +175,19 @@ pub struct Circumstances {
     pub reason: Option<String>,
     pub facts: Arc<Facts>,
     pub together: Together,
+}
+
+/// Without the reason, which is free text, and the facts.
+impl fmt::Debug for Circumstances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Circumstances")
+            .field("tenant", &self.tenant)
+            .field("stream", &self.stream)
+            .field("by", &self.by)
+            .field("at", &self.at)
+            .field("together", &self.together)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The other commands of those that stand or fall together, each with the stream that it is sent to.

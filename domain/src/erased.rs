@@ -33,7 +33,7 @@ pub struct Decided {
 }
 
 /// An event as a decision made it, before it has a place in the book.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct NewEvent {
     pub event_type: String,
     pub event_version: String,
@@ -43,6 +43,16 @@ pub struct NewEvent {
     pub sealed: Vec<(&'static str, Uuid)>,
     /// Whether loading begins with it from now on, see [`Decider::CARRIES_FORWARD`].
     pub carries_forward: bool,
+}
+
+/// The name alone: the payload is not sealed yet.
+impl Debug for NewEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewEvent")
+            .field("event_type", &self.event_type)
+            .field("event_version", &self.event_version)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a command led to no decision.
@@ -219,15 +229,20 @@ struct CommandOf<D: Decider>(Arc<D::Command>);
 /// An event of streams of one kind.
 struct EventOf<D: Decider>(D::Event);
 
+/// The kind and the command's name. Its fields may tell who a person is, and whatever is printed may end in a log.
 impl<D: Decider> Debug for CommandOf<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {:?}", D::TYPE, self.0)
+        let written = self.to_value().unwrap_or_default();
+        let tag = written.as_object().and_then(|tagged| tagged.keys().next());
+        let name = tag.map(String::as_str).or(written.as_str());
+        write!(f, "{} {}", D::TYPE, name.unwrap_or_default())
     }
 }
 
+/// The kind and the event's name, and none of its fields, as for a command.
 impl<D: Decider> Debug for EventOf<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {:?}", D::TYPE, self.0)
+        write!(f, "{} {}", D::TYPE, self.0.event_type())
     }
 }
 

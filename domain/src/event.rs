@@ -1,7 +1,7 @@
 //! Events as they are stored: names, versions, metadata, and the way back.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// An event as it was stored: what a decoder needs of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Stored<'a> {
     pub event_type: &'a str,
     pub version: &'a str,
@@ -32,6 +32,9 @@ pub trait Versioned {
 
 /// An event of one aggregate. The stored name is the variant's name, the payload its fields.
 pub trait Event: DomainEvent + Versioned + 'static {
+    /// Whether events of the kind have fields that tell who a person is, see [`Event::sealed`].
+    const PERSONAL: bool = false;
+
     /// Fields that tell who a person is, as (field, person): encrypted in the book under the
     /// person's own key. Top-level fields only.
     fn sealed(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {
@@ -45,6 +48,17 @@ pub trait Event: DomainEvent + Versioned + 'static {
     /// [`DecodeError::Fields`] when the payload is not what that version had.
     fn upcast(stored: &Stored<'_>) -> Result<(String, String), DecodeError> {
         Err(stored.unknown())
+    }
+}
+
+/// Without the payload, whose sealed fields are open.
+impl Debug for Stored<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("event_type", &self.event_type)
+            .field("version", &self.version)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +80,7 @@ impl Stored<'_> {
         let mut payload: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(self.payload).map_err(|error| DecodeError::Fields {
                 event_type: self.event_type.to_owned(),
-                detail: error.to_string(),
+                detail: misfit(&error),
             })?;
         for (name, value) in fields {
             payload.entry(name).or_insert(value);
@@ -124,6 +138,28 @@ pub enum DecodeError {
     Sealed(String),
 }
 
+/// What is wrong with some JSON, without the values in it, which serde quotes: errors are logged and kept.
+#[must_use]
+pub fn misfit(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    // Those quote names of fields.
+    if ["missing field", "unknown field", "duplicate field"]
+        .iter()
+        .any(|about| told.starts_with(about))
+    {
+        return told;
+    }
+    match told.split_once(['"', '`', '\'']) {
+        Some((words, _)) => format!(
+            "{} at line {} column {}",
+            words.trim_end(),
+            error.line(),
+            error.column()
+        ),
+        None => told,
+    }
+}
+
 /// An event's stored payload, as JSON text.
 ///
 /// # Errors
@@ -132,7 +168,7 @@ pub fn encode<E: Event>(event: &E) -> Result<String, DecodeError> {
     let event_type = event.event_type();
     let tagged = serde_json::to_string(event).map_err(|error| DecodeError::Fields {
         event_type: event_type.clone(),
-        detail: error.to_string(),
+        detail: misfit(&error),
     })?;
     // Cut out of its tag, not parsed again: this is done for every event.
     let payload = tagged
@@ -157,12 +193,12 @@ pub fn decode<E: Event>(stored: &Stored<'_>) -> Result<E, DecodeError> {
     };
     serde_json::from_str(&tagged).map_err(|error| DecodeError::Fields {
         event_type: stored.event_type.to_owned(),
-        detail: error.to_string(),
+        detail: misfit(&error),
     })
 }
 
 /// Who, why and from where: kept with every event.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metadata {
     /// Also a column of the book; here because a stream is loaded without that column.
     #[serde(default)]
@@ -194,11 +230,27 @@ pub struct Metadata {
     pub unopened: Vec<String>,
 }
 
+/// Without the reason, which is free text, and the address.
+impl Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metadata")
+            .field("tenant_id", &self.tenant_id)
+            .field("actor", &self.actor)
+            .field("correlation_id", &self.correlation_id)
+            .field("causation_id", &self.causation_id)
+            .field("command_id", &self.command_id)
+            .field("occurred_at", &self.occurred_at)
+            .field("sealed", &self.sealed)
+            .field("unopened", &self.unopened)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The name in [`Metadata::unopened`] when the metadata itself, or the name of the stream, is not what Daybook writes.
 pub const UNREADABLE_METADATA: &str = "metadata";
 
 /// An event with its place in the book. `E` is the decoded event, or the payload's JSON text.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Recorded<E> {
     /// Place in the whole book: 1, 2, 3, ... without gaps.
     pub position: i64,
@@ -217,6 +269,23 @@ pub struct Recorded<E> {
     /// When the book wrote it, UTC; never goes backwards along positions.
     pub recorded_at: DateTime<Utc>,
     pub event: E,
+}
+
+/// Its name and place, without the payload, whose sealed fields are open.
+impl<E> Debug for Recorded<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorded")
+            .field("position", &self.position)
+            .field("tenant_id", &self.tenant_id)
+            .field("aggregate_type", &self.aggregate_type)
+            .field("stream", &self.stream)
+            .field("sequence", &self.sequence)
+            .field("event_type", &self.event_type)
+            .field("event_version", &self.event_version)
+            .field("metadata", &self.metadata)
+            .field("recorded_at", &self.recorded_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Recorded<String> {

@@ -36,3 +36,9 @@ pub use sealed::Sealed;
 
 /// The actor of everything that Daybook does by itself: demo data, bootstrap, policies.
 pub const SYSTEM: uuid::Uuid = uuid::Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_0000_0001);
+
+/// Whether no person goes by this id: Daybook acts under it by itself, or it stands for nobody.
+#[must_use]
+pub fn is_reserved(id: uuid::Uuid) -> bool {
+    id == SYSTEM || id.is_nil() || id.is_max()
+}

@@ -38,7 +38,7 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// Whether entries belong to departments, see [`Entry::home`].
     const SCOPED: bool = false;
 
-    /// Every kind of unique value that an entry has, see [`Kind::claims`].
+    /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
 
     /// Whether every field fits its column.
@@ -66,7 +66,7 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
         None
     }
 
-    /// Unique values of an entry; the claims are those of [`Kind::CLAIMS`].
+    /// Unique values of an entry; the claims are those of [`Entry::CLAIMS`].
     fn claims(&self) -> Vec<(Claim, String)> {
         Vec::new()
     }

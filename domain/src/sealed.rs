@@ -1,14 +1,15 @@
 //! Fields that tell who a person is.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value kept encrypted in the book under a person's own key. `Erased` once that key is gone.
 ///
-/// In memory it is plain; the book seals it when it appends and opens it when it loads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// In memory it is plain; the book seals it when it appends and opens it when it loads. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Sealed<T> {
     Open(T),
     Erased,
@@ -20,6 +21,15 @@ impl<T> Sealed<T> {
             Self::Open(value) => Some(value),
             Self::Erased => None,
         }
+    }
+}
+
+impl<T> fmt::Debug for Sealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open(_) => "(sealed)",
+            Self::Erased => "(erased)",
+        })
     }
 }
 

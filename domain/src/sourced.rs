@@ -15,14 +15,12 @@ use crate::{Circumstances, ClaimChange, Decider, Ids, Request};
 pub struct Sourced<D>(pub D);
 
 /// A cqrs-es command: a [`Request`] that owns its parts.
-#[derive(Debug)]
 pub struct Sent<C> {
     pub circumstances: Circumstances,
     pub command: Arc<C>,
 }
 
 /// The events of a decision, and the changes of claims and keys that come with them.
-#[derive(Debug)]
 pub struct Outcome<E> {
     pub events: Vec<E>,
     pub claims: Vec<ClaimChange>,

@@ -1,5 +1,7 @@
 //! Limits of values that a column must be able to hold, checked before an event exists.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -15,6 +17,8 @@ pub enum Unfit {
     TooLong { chars: usize, max: usize },
     #[error("contains the character U+0000, which no column can hold")]
     Nul,
+    #[error("contains the control character U+{code:04X}; only tabs and line breaks are allowed")]
+    Control { code: u32 },
     #[error("must have at most {decimals} decimals and stay below {below}")]
     Amount { decimals: u32, below: Decimal },
     #[error("must not be negative")]
@@ -31,7 +35,7 @@ pub enum Unfit {
     Form(&'static str),
 }
 
-/// A required text of at most `max` characters.
+/// A required text of at most `max` characters, none of them a control character but tabs and line breaks.
 ///
 /// # Errors
 /// [`Unfit`], saying which limit was missed.
@@ -43,7 +47,7 @@ pub fn required(value: &str, max: usize) -> Result<(), Unfit> {
     }
 }
 
-/// An optional text of at most `max` characters.
+/// An optional text of at most `max` characters, none of them a control character but tabs and line breaks.
 ///
 /// # Errors
 /// [`Unfit`], saying which limit was missed.
@@ -56,7 +60,66 @@ fn fits(value: &str, max: usize) -> Result<(), Unfit> {
     if chars > max {
         return Err(Unfit::TooLong { chars, max });
     }
-    if value.contains('\0') { Err(Unfit::Nul) } else { Ok(()) }
+    match value
+        .chars()
+        .find(|&c| c.is_control() && !['\t', '\n', '\r'].contains(&c))
+    {
+        None => Ok(()),
+        Some('\0') => Err(Unfit::Nul),
+        Some(control) => Err(Unfit::Control { code: control.into() }),
+    }
+}
+
+/// The characters of Unicode's category Cf, which show nothing and change how others are shown: soft hyphens, joiners,
+/// directions of writing, tags.
+const FORMAT: [(char, char); 21] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{180e}', '\u{180e}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{202a}', '\u{202e}'),
+    ('\u{2060}', '\u{2064}'),
+    ('\u{2066}', '\u{206f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0001}', '\u{e0001}'),
+    ('\u{e0020}', '\u{e007f}'),
+];
+
+/// A text for a terminal: characters that would do something there, or hide what stands beside them, are escaped as
+/// JSON does it. JSON stays the same JSON.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                visible.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            visible.push(c);
+        }
+    }
+    Cow::Owned(visible)
+}
+
+/// Whether it is a control or format character, or one that separates lines or paragraphs.
+fn is_hidden(c: char) -> bool {
+    let is_format = || FORMAT.iter().any(|&(first, last)| (first..=last).contains(&c));
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (!c.is_ascii() && is_format())
 }
 
 /// A whole number from `min` to `max`, both included.
@@ -177,6 +240,44 @@ mod tests {
 
     fn nested(levels: usize) -> Value {
         (1..levels).fold(json!([]), |inner, _| json!([inner]))
+    }
+
+    #[test]
+    fn a_text_has_tabs_and_line_breaks_and_no_other_control_characters() {
+        for good in ["a\tb\r\nc", "a\u{200d}b", "שלום\u{200f}", "a\u{2028}b"] {
+            assert_eq!(required(good, 20), Ok(()), "{good:?}");
+            assert_eq!(optional(Some(&good.to_owned()), 20), Ok(()), "{good:?}");
+        }
+        for bad in [
+            '\u{1}', '\u{8}', '\u{b}', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9b}',
+        ] {
+            let refused = Err(Unfit::Control { code: bad.into() });
+            assert_eq!(required(&format!("a{bad}"), 20), refused);
+            assert_eq!(optional(Some(&format!("a{bad}")), 20), refused);
+        }
+        assert_eq!(required("a\0", 20), Err(Unfit::Nul));
+        let told = Unfit::Control { code: 0x9b }.to_string();
+        assert_eq!(
+            told,
+            "contains the control character U+009B; only tabs and line breaks are allowed"
+        );
+    }
+
+    #[test]
+    fn what_a_terminal_would_not_show_is_escaped_and_json_stays_the_same() {
+        let hidden = "\u{1b}[2J\u{9b}2J\u{202e}\u{2028}\u{2029}\u{ad}\u{feff}\u{e0041}\t\n\u{7f}";
+        assert_eq!(
+            visible(hidden),
+            r"\u001b[2J\u009b2J\u202e\u2028\u2029\u00ad\ufeff\udb40\udc41\u0009\u000a\u007f"
+        );
+        for shown in ["plain", "ü € 🜁 \u{e9} e\u{301}", r#"{"name":"Ada \"A\" \\"}"#] {
+            assert!(matches!(visible(shown), Cow::Borrowed(same) if same == shown));
+        }
+        let json = json!({ hidden: [hidden, "plain"] });
+        let text = json.to_string();
+        let text = visible(&text);
+        assert!(text.chars().all(|c| !is_hidden(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json);
     }
 
     #[test]

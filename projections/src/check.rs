@@ -1,5 +1,6 @@
-//! What the tests of every context hold its read side to, without a database. Each check tells, as sentences,
-//! every way in which a context breaks the rule; none when it keeps it.
+//! What a test of every context holds its read side to, without a database.
+
+use std::collections::BTreeSet;
 
 use domain::{Aggregate, AnyEvent, Recorded};
 
@@ -7,10 +8,23 @@ use crate::context::Context;
 use crate::golden;
 use crate::projection::Projection;
 
+/// Every rule of a read side. Tells, as sentences, every way in which the context breaks one; none when it keeps them
+/// all. `kinds` are all that its golden history may meet.
+#[must_use]
+pub fn all(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
+    let rules = [
+        statements(context),
+        reads(context, kinds),
+        met(context),
+        rows(context),
+        departments(context),
+    ];
+    rules.concat()
+}
+
 /// Its DDL makes every table once, and does all the rest after rows are loaded; what is unique is so at the end of
 /// each transaction.
-#[must_use]
-pub fn statements(context: &Context) -> Vec<String> {
+fn statements(context: &Context) -> Vec<String> {
     let (before, after) = context.statements();
     let is_table = |statement: &&String| statement.starts_with("create table");
     let mut found: Vec<String> = before
@@ -41,8 +55,7 @@ pub fn statements(context: &Context) -> Vec<String> {
 }
 
 /// Its golden history brings a row into every table that is there at the end.
-#[must_use]
-pub fn rows(context: &Context) -> Vec<String> {
+fn rows(context: &Context) -> Vec<String> {
     let folded = golden::history(context).and_then(|events| {
         let folded = context.folded(&events);
         folded.map_err(|unfolded| unfolded.to_string())
@@ -59,8 +72,7 @@ pub fn rows(context: &Context) -> Vec<String> {
 }
 
 /// It reads every kind of stream that a table of it posts, of these `kinds`: all that its golden history may meet.
-#[must_use]
-pub fn reads(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
+fn reads(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
     let stored = match golden::stored(context) {
         Ok(stored) => stored,
         Err(error) => return vec![format!("the golden history cannot be read: {error}")],
@@ -71,9 +83,28 @@ pub fn reads(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
         .collect()
 }
 
+/// Its golden history has an event of each name that the kinds have which it reads, those of the prelude too: the
+/// fingerprint tells folds by what the history leads to, so a fold of an event that it lacks could change unseen.
+fn met(context: &Context) -> Vec<String> {
+    let Ok(stored) = golden::stored(context) else {
+        // Told by those who fold it.
+        return Vec::new();
+    };
+    let stored = stored.iter();
+    let met: BTreeSet<(&str, &str)> = stored
+        .map(|recorded| (recorded.aggregate_type.as_str(), recorded.event_type.as_str()))
+        .collect();
+    let read = context
+        .reads
+        .iter()
+        .flat_map(|kind| kind.events.iter().map(|&event| (kind.aggregate_type, event)));
+    read.filter(|event| !met.contains(event))
+        .map(|(kind, event)| format!("{kind} is read, and the golden history has no {event}"))
+        .collect()
+}
+
 /// What it says of departments, if it does, names a table of its own and columns of that.
-#[must_use]
-pub fn departments(context: &Context) -> Vec<String> {
+fn departments(context: &Context) -> Vec<String> {
     let Some(departments) = context.departments else {
         return Vec::new();
     };
@@ -121,6 +152,49 @@ mod tests {
     use super::*;
     use crate::context::Departments;
     use crate::sample;
+
+    #[test]
+    fn a_context_that_keeps_every_rule_has_nothing_told_of_it() {
+        assert_eq!(all(&sample::CONTEXT, sample::CONTEXT.reads), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_rules_are_asked() {
+        let unique = "alter table papers add constraint papers_title unique (tenant_id, title);\n";
+        let context = Context {
+            ddl: format!("{}{unique}", sample::CONTEXT.ddl).leak(),
+            reads: &sample::CONTEXT.reads[..1],
+            history: r#"[]"#,
+            departments: Some(Departments {
+                table: sample::CONTEXT.tables[0].table(),
+                id: "id",
+                parent: "parent_id",
+            }),
+            ..sample::CONTEXT
+        };
+        let found = all(&context, sample::CONTEXT.reads);
+        for rule in ["not deferred", "has no FolderEntered", "no row in papers", "no column"] {
+            assert!(found.iter().any(|found| found.contains(rule)), "{rule}: {found:?}");
+        }
+        let unread = Context {
+            history: sample::CONTEXT.history,
+            ..context
+        };
+        let found = all(&unread, sample::CONTEXT.reads);
+        assert!(found.iter().any(|found| found.contains("does not read")), "{found:?}");
+    }
+
+    #[test]
+    fn an_event_of_a_kind_that_is_read_and_that_the_history_lacks_is_told() {
+        let mut history: Vec<serde_json::Value> = serde_json::from_str(sample::CONTEXT.history).unwrap();
+        history.retain(|event| event["event_type"] != "FolderStruck");
+        let context = Context {
+            history: serde_json::to_string(&history).unwrap().leak(),
+            ..sample::CONTEXT
+        };
+        let told = "sample.folder is read, and the golden history has no FolderStruck";
+        assert_eq!(all(&context, sample::CONTEXT.reads), [told]);
+    }
 
     #[test]
     fn a_kind_that_is_posted_and_not_read_is_told() {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::{self, AuditTable};
+use crate::error::caught;
 use crate::fold::Unfolded;
 use crate::projection::Projection;
 use crate::table::Table;
@@ -124,11 +125,12 @@ impl Context {
     /// history folds to.
     ///
     /// # Errors
-    /// When the golden history cannot be folded, which is a defect of this program.
+    /// When the golden history cannot be folded or a fold panics, which is a defect of this program.
     pub fn fingerprint(&self) -> Result<String, String> {
         let mut hash = Sha256::new();
         hash.update(self.ddl);
-        hash.update(crate::golden::folded(self)?);
+        let folded = caught(|| crate::golden::folded(self)).map_err(|panic| panic.to_string())?;
+        hash.update(folded?);
         Ok(hex::encode(hash.finalize()))
     }
 }
@@ -142,10 +144,56 @@ fn comes_after_loading(statement: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::{check, sample};
+    use domain::register::Register;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::fold::{FoldError, Project};
+    use crate::projection::of;
+    use crate::sample::{self, Folder};
+    use crate::{Scope, row};
+
+    row! {
+        /// A folder whose fold has a defect.
+        Defective = sample.folders
+        key {
+            /// The folder's id.
+            id: Uuid,
+        }
+        columns {
+            /// What it is called.
+            name: String,
+        }
+        generated {}
+        find { id, name }
+        scope { Scope::Tenant }
+        masked {}
+    }
+
+    const DEFECTIVE: &[&dyn Projection] = &[&of::<Defective>()];
+
+    impl Project for Defective {
+        fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+            let event = recorded.of::<Register<Folder>>();
+            event.map(|_| recorded.stream).into_iter().collect()
+        }
+
+        fn fold(_: Option<Self>, _: &Uuid, _: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+            panic!("a defect")
+        }
+    }
 
     #[test]
-    fn tables_come_before_loading_and_everything_else_after() {
-        assert_eq!(check::statements(&sample::CONTEXT), Vec::<String>::new());
+    fn a_history_that_cannot_be_folded_has_no_fingerprint_and_a_panic_is_an_error_like_any_other() {
+        let unread = Context {
+            history: "no history",
+            ..sample::CONTEXT
+        };
+        assert!(unread.fingerprint().is_err());
+        let defective = Context {
+            tables: DEFECTIVE,
+            ..sample::CONTEXT
+        };
+        assert_eq!(defective.fingerprint(), Err("panicked: a defect".to_owned()));
     }
 }

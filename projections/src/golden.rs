@@ -79,21 +79,3 @@ impl Stored {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::{check, sample};
-
-    #[test]
-    fn a_context_reads_every_kind_of_stream_that_a_table_of_it_posts() {
-        assert_eq!(
-            check::reads(&sample::CONTEXT, sample::CONTEXT.reads),
-            Vec::<String>::new()
-        );
-    }
-
-    #[test]
-    fn the_golden_history_leaves_a_row_in_every_table() {
-        assert_eq!(check::rows(&sample::CONTEXT), Vec::<String>::new());
-    }
-}

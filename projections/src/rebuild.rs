@@ -1,6 +1,7 @@
 //! Rebuilding: a context's tables are posted again beside the live ones, compared, and swapped in.
 //! Appends never wait for it and reads never fail.
 
+mod beat;
 mod compare;
 mod load;
 mod swap;
@@ -11,8 +12,10 @@ use book::lead::Leadership;
 use book::{Pools, Tail};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
+pub use beat::{STEP_SECONDS_MAX, given_up};
 pub use compare::{Difference, RowDifference};
 
 use crate::context::Context;
@@ -47,6 +50,19 @@ pub enum Phase {
     Comparing,
     /// The last events are posted and the schemas renamed.
     Swapping,
+}
+
+impl Phase {
+    /// The phase in one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Indexing => "indexing",
+            Self::Comparing => "comparing",
+            Self::Swapping => "swapping",
+        }
+    }
 }
 
 /// Told now and then how far it is.
@@ -113,18 +129,7 @@ pub async fn rebuild(
         .await
         .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let report = rebuild_locked(
-        &Work {
-            pools,
-            tail,
-            context,
-            on_progress,
-            started: Instant::now(),
-        },
-        force,
-        true,
-    )
-    .await;
+    let report = rebuild_locked(&Work::new(pools, tail, context, on_progress), force).await;
     lock.release().await;
     report
 }
@@ -143,14 +148,7 @@ pub async fn ensure_live(
         .await
         .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let work = Work {
-        pools,
-        tail,
-        context,
-        on_progress,
-        started: Instant::now(),
-    };
-    let outcome = ensure_live_locked(&work).await;
+    let outcome = ensure_live_locked(&Work::new(pools, tail, context, on_progress)).await;
     lock.release().await;
     outcome
 }
@@ -164,14 +162,7 @@ pub async fn rollback(pools: &Pools, tail: &Tail, context: &'static Context) -> 
         .await
         .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let work = Work {
-        pools,
-        tail,
-        context,
-        on_progress: &|_| {},
-        started: Instant::now(),
-    };
-    let outcome = rollback_locked(&work).await;
+    let outcome = rollback_locked(&Work::new(pools, tail, context, &|_| {})).await;
     lock.release().await;
     outcome
 }
@@ -187,10 +178,27 @@ struct Work<'a> {
     context: &'static Context,
     on_progress: OnProgress<'a>,
     started: Instant,
+    /// The phase that was last told, and when.
+    last: watch::Sender<(Phase, Instant)>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(pools: &'a Pools, tail: &'a Tail, context: &'static Context, on_progress: OnProgress<'a>) -> Self {
+        Self {
+            pools,
+            tail,
+            context,
+            on_progress,
+            started: Instant::now(),
+            last: watch::Sender::new((Phase::Loading, Instant::now())),
+        }
+    }
+
     fn told(&self, phase: Phase, position: i64, target: i64) {
+        self.last.send_if_modified(|last| {
+            let (before, _) = std::mem::replace(last, (phase, Instant::now()));
+            before != phase
+        });
         let seconds = self.started.elapsed().as_secs_f64();
         (self.on_progress)(Progress {
             phase,
@@ -204,29 +212,29 @@ impl Work<'_> {
         self.context.fingerprint().map_err(PostError::Golden)
     }
 
-    async fn live(&self, connection: &mut PgConnection) -> Result<Generation, PostError> {
-        let live = Generation::find(connection, self.context, State::Live).await?;
-        live.ok_or(PostError::NoGeneration {
-            context: self.context.name,
-        })
+    /// The live generation; `None` while the first one is being made.
+    async fn live(&self, connection: &mut PgConnection) -> Result<Option<Generation>, PostError> {
+        Ok(Generation::find(connection, self.context, State::Live).await?)
     }
 }
 
 async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildError> {
     let mut connection = posting_connection(&work.pools.projector).await?;
     let fingerprint = work.fingerprint()?;
-    let Some(live) = Generation::find(&mut connection, work.context, State::Live).await? else {
+    let Some(live) = work.live(&mut connection).await? else {
+        let events = work.tail.end().await.map_err(PostError::from)?;
+        if events > POSTED_EVENTS_MAX {
+            info!(context = work.context.name, events, "loading the first generation");
+            // Nobody reads or posts it before it is loaded: an empty one that is live would be taken for a whole one.
+            return rebuild_locked(work, true).await.map(Some);
+        }
         // At once: a live generation without its keys and indexes would be taken for a whole one.
         let mut transaction = connection.begin().await?;
         let first = Generation::create(&mut transaction, work.context, State::Live, fingerprint).await?;
         generation::finish(&mut transaction, work.context, &first.schema).await?;
         transaction.commit().await?;
         info!(context = work.context.name, "made the first generation");
-        let events = work.tail.end().await.map_err(PostError::from)?;
-        if events <= POSTED_EVENTS_MAX {
-            return Ok(None);
-        }
-        return rebuild_locked(work, true, false).await.map(Some);
+        return Ok(None);
     };
     if live.fingerprint == fingerprint {
         return Ok(None);
@@ -244,10 +252,14 @@ async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildEr
         context = work.context.name,
         "the code that folds has changed; rebuilding"
     );
-    rebuild_locked(work, true, true).await.map(Some)
+    rebuild_locked(work, true).await.map(Some)
 }
 
 async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
+    beat::beating(work, Box::pin(went_back(work))).await
+}
+
+async fn went_back(work: &Work<'_>) -> Result<Generation, RebuildError> {
     let context = work.context.name;
     let mut connection = posting_connection(&work.pools.projector).await?;
     let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
@@ -271,7 +283,12 @@ async fn rollback_locked(work: &Work<'_>) -> Result<Generation, RebuildError> {
     Ok(poster.generation)
 }
 
-async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<Report, RebuildError> {
+async fn rebuild_locked(work: &Work<'_>, force: bool) -> Result<Report, RebuildError> {
+    beat::beating(work, Box::pin(rebuilt(work, force))).await
+}
+
+/// Where nothing is live yet there is nothing to compare with: the new generation becomes the first.
+async fn rebuilt(work: &Work<'_>, force: bool) -> Result<Report, RebuildError> {
     let context = work.context.name;
     let mut connection = loading_connection(&work.pools.projector).await?;
     // A rebuild that died left it.
@@ -279,11 +296,12 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
         abandoned.drop(&mut connection, work.context).await?;
     }
     let live = work.live(&mut connection).await?;
-    let same_code = live.fingerprint == work.fingerprint()?;
+    let own = work.fingerprint()?;
+    let same_code = live.as_ref().is_none_or(|live| live.fingerprint == own);
 
-    let (mut poster, loaded) = load::load(work, &mut connection, compare).await?;
+    let (mut poster, loaded) = load::load(work, &mut connection).await?;
     let comparing = Instant::now();
-    let compared = compare::compare(work, &mut connection, &mut poster, compare).await?;
+    let compared = compare::compare(work, &mut connection, &mut poster).await?;
     let position = poster.generation.position;
     let mut report = Report {
         context,
@@ -292,7 +310,7 @@ async fn rebuild_locked(work: &Work<'_>, force: bool, compare: bool) -> Result<R
         events: position,
         rows: compared.rows,
         differences: compared.differences,
-        compared: compare,
+        compared: live.is_some(),
         same_code,
         parked: poster.parked,
         load_seconds: loaded.load_seconds,

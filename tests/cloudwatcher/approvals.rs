@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;
 
-const APPROVER: [&str; 4] = [
+pub const APPROVER: [&str; 4] = [
     "orders.approve",
     "cloudwatcher.approval.*",
     "cloudwatcher.delegation.*",

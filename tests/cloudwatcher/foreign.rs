@@ -148,7 +148,11 @@ async fn no_operation_of_the_context_shows_or_changes_what_is_anothers_and_each_
     service.admin.post("/v1/cloudwatcher/parts", &part).await.problem(409);
     trial.other.post("/v1/cloudwatcher/parts", &part).await.ok();
     trial.hides().await;
+    let before = trial.refuses_what_is_not_offered().await;
     trial.serves_the_owner().await;
+    // In other states other commands are not offered.
+    let after = trial.refuses_what_is_not_offered().await;
+    assert!(before >= 80 && after >= 100, "{before} and {after} were tried");
     trial.end().await;
     service.end().await;
 }

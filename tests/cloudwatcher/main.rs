@@ -8,6 +8,7 @@
 
 mod approvals;
 mod audit_logs;
+mod conforms;
 mod demo;
 mod devices;
 mod foreign;
@@ -19,4 +20,5 @@ mod rehearsed;
 mod roles;
 mod scopes;
 mod stock;
+mod telling;
 mod unique_keys;

@@ -4,16 +4,16 @@ use book::Pools;
 use cloudwatcher_http::queries::{
     APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, REORDER, SUBTREE,
 };
-use http::query::cursor::{Cursor, compared};
-use http::query::filter::{Comparison, Condition, Filter, Order, Query, orderable};
+use http::query::cursor::Cursor;
+use http::query::filter::Order;
 use http::query::named::{Arguments, Named};
 use http::query::sql::{self, Reader};
 use http::query::value::Value;
-use projections::Table;
 use serde_json::Value as Json;
-use sqlx::{Execute as _, PgPool, Postgres, QueryBuilder, Row as _};
+use sqlx::PgPool;
 use tests::Database;
-use tests::volume::{self, Kind};
+use tests::bench::volume::{self, Kind};
+use tests::plans::{self, WITHOUT_SORTING, explained, lists, sorted_rows};
 use uuid::Uuid;
 
 /// A table with more rows is not read from one end to the other.
@@ -93,34 +93,9 @@ fn cases() -> Vec<Case> {
 }
 
 /// The plan for these values, and the one for any values, as the reader gets them.
-async fn plans(reader: &PgPool, query: &'static Named, asked: &Arguments, asker: &Reader) -> [Json; 2] {
+async fn of_named(reader: &PgPool, query: &'static Named, asked: &Arguments, asker: &Reader) -> [Json; 2] {
     let mut built = sql::chosen(query, asked, asker);
     explained(reader, &mut built, asker, "").await
-}
-
-/// As [`plans`], of a statement, after these settings.
-async fn explained(
-    reader: &PgPool,
-    built: &mut QueryBuilder<'static, Postgres>,
-    asker: &Reader,
-    settings: &str,
-) -> [Json; 2] {
-    let begin = format!(
-        "begin read only; {settings} select set_config('daybook.tenant', '{}', true)",
-        asker.tenant
-    );
-    let mut transaction = reader.begin_with(begin).await.unwrap();
-    let mut built = built.build();
-    let (text, arguments) = (built.sql().to_owned(), built.take_arguments().unwrap().unwrap());
-    let custom = sqlx::query_with(&format!("explain (format json) {text}"), arguments)
-        .fetch_one(&mut *transaction)
-        .await
-        .unwrap_or_else(|error| panic!("{text}: {error}"));
-    let generic = sqlx::raw_sql(&format!("explain (format json, generic_plan) {text}"))
-        .fetch_one(&mut *transaction)
-        .await
-        .unwrap_or_else(|error| panic!("{text}: {error}"));
-    [custom, generic].map(|row| row.try_get::<Json, _>(0).unwrap()[0]["Plan"].take())
 }
 
 /// The nodes of a plan: what they do, with which table and index.
@@ -176,7 +151,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
                     after,
                     limit: 50,
                 };
-                for plan in plans(&pools.reader, case.query, &asked, asker).await {
+                for plan in of_named(&pools.reader, case.query, &asked, asker).await {
                     let nodes = nodes(&plan);
                     let whole = nodes
                         .iter()
@@ -194,98 +169,8 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     pools.close().await;
 }
 
-/// A page of a list as the API asks for it: the first one, and one that follows another.
-fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [Query; 2] {
-    let filters: Vec<Filter> = filters
-        .iter()
-        .map(|(name, text)| {
-            let column = table.column(name).unwrap();
-            let value = Value::parse(column, text).unwrap_or_else(|problem| panic!("{problem:?}"));
-            let condition = Condition::Compare(Comparison::Eq, value);
-            Filter { column, condition }
-        })
-        .collect();
-    let place = compared(table, order).into_iter().map(|column| match column.kind {
-        projections::ColumnKind::Timestamp => "2026-01-01T10:00:00Z",
-        projections::ColumnKind::Date => "2026-01-01",
-        projections::ColumnKind::Uuid => "0190a3c4-7f00-7000-8000-1234567890ab",
-        projections::ColumnKind::Boolean => "true",
-        _ => "7",
-    });
-    let columns = compared(table, order).into_iter().zip(place);
-    let place = columns.map(|(column, text)| Value::of_kind(column.kind, text).unwrap());
-    let place = Cursor(place.collect());
-    [None, Some(place)].map(|after| Query {
-        filters: filters.clone(),
-        order,
-        limit: 50,
-        after,
-        columns: table.shown().collect(),
-    })
-}
-
-/// Somebody of this tenant who sees everything.
-fn everything(tenant: Uuid) -> Reader {
-    Reader {
-        tenant,
-        context: &cloudwatcher_tables::CONTEXT,
-        departments: None,
-        unmasked: true,
-    }
-}
-
 /// More rows than this are not sorted to show a page of them.
 const SORTED_ROWS_MAX: f64 = 100.0;
-
-/// How many rows Postgres expects to sort.
-fn sorted_rows(plan: &Json) -> f64 {
-    let is_sort = plan["Node Type"].as_str().is_some_and(|node| node.ends_with("Sort"));
-    let own = if is_sort {
-        plan["Plan Rows"].as_f64().unwrap()
-    } else {
-        0.0
-    };
-    let below = plan["Plans"].as_array().into_iter().flatten().map(sorted_rows);
-    below.fold(own, f64::max)
-}
-
-/// With sorting forbidden a plan that sorts is one that no index serves, however few the rows are.
-const WITHOUT_SORTING: &str = "set local enable_sort = off; set local enable_incremental_sort = off;
-    set local enable_seqscan = off; set local enable_bitmapscan = off;";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_order_by_time_ends_with_the_place_in_the_book_and_an_index_gives_it_without_sorting() {
-    let database = Database::create().await;
-    let pools = Pools::connect(&database.options).await.unwrap();
-    let asker = everything(Uuid::new_v4());
-    let (mut unserved, mut tried) = (Vec::new(), 0);
-    for table in tests::tables().into_iter().flat_map(|context| context.all_tables()) {
-        let times = orderable(table).filter(|column| column.kind == projections::ColumnKind::Timestamp);
-        let times = times.map(|column| column.name).collect::<Vec<_>>();
-        for (column, descending) in times.into_iter().flat_map(|column| [(column, false), (column, true)]) {
-            let column = Some(column);
-            let order = Order { column, descending };
-            for query in lists(table, &[], order) {
-                let plans = explained(
-                    &pools.reader,
-                    &mut sql::page(table, &query, &asker),
-                    &asker,
-                    WITHOUT_SORTING,
-                )
-                .await;
-                tried += 1;
-                if plans.iter().any(|plan| sorted_rows(plan) > 0.0) {
-                    unserved.push(format!("{} by {order}", table.name));
-                }
-            }
-        }
-    }
-    assert!(
-        unserved.is_empty() && tried > 100,
-        "{tried} tried; sorted: {unserved:#?}"
-    );
-    pools.close().await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_shows() {
@@ -319,7 +204,7 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
     ];
     volume::load_only(&database.options, tenant, |table| wanted.contains(&table)).await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    let asker = everything(tenant);
+    let asker = plans::everything(&cloudwatcher_tables::CONTEXT, tenant);
     let mut wrong = Vec::new();
     let large = large_tables(&pools.owner).await;
     for (name, filters, column) in cases {
@@ -348,31 +233,14 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn row_security_lets_an_index_serve_a_filter_on_every_findable_column() {
-    // That each findable column leads an index is a matter of conformance. Under row security Postgres uses it
-    // only for comparisons that tell nothing of rows that are not shown.
-    let is_leakproof = "select coalesce(bool_and(p.proleakproof), false)
-        from pg_opclass o
-        join pg_am m on m.oid = o.opcmethod and m.amname = 'btree'
-        join pg_amop a on a.amopfamily = o.opcfamily and a.amoplefttype = o.opcintype and a.amoprighttype = o.opcintype
-        join pg_operator op on op.oid = a.amopopr
-        join pg_proc p on p.oid = op.oprcode
-        where o.opcdefault and o.opcintype = $1::text::regtype";
+async fn an_index_serves_every_order_by_time_and_every_filter() {
     let database = Database::create().await;
     let pools = Pools::connect(&database.options).await.unwrap();
-    let mut without = Vec::new();
-    for context in tests::tables() {
-        for table in context.tables.iter().map(|projection| projection.table()) {
-            for column in http::query::filter::findable(table) {
-                let stored = column.kind.stored_as().unwrap_or_else(|| column.kind.sent_as());
-                let asked = sqlx::query_scalar(is_leakproof).bind(stored);
-                let serves: bool = asked.fetch_one(&pools.owner).await.unwrap();
-                if !serves {
-                    without.push(format!("{}.{}.{}", table.context, table.name, column.name));
-                }
-            }
-        }
-    }
-    assert!(without.is_empty(), "{without:#?}");
+    let orders = plans::serve_every_order_by_time(&pools, &cloudwatcher_tables::CONTEXT).await;
+    let filters = plans::serve_every_filter(&pools, &cloudwatcher_tables::CONTEXT).await;
+    assert!(
+        orders > 100 && filters > 100,
+        "{orders} plans and {filters} columns were looked at"
+    );
     pools.close().await;
 }

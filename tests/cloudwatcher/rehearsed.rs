@@ -8,7 +8,7 @@ use tests::service::Reply;
 use tests::{Client, Service};
 use uuid::Uuid;
 
-use crate::approvals::Company;
+use crate::approvals::{APPROVER, Company};
 
 async fn rehearsed(client: &Client, path: &str, body: &Value) -> Reply {
     let request = client.request(Method::POST, path).header("Daybook-Dry-Run", "true");
@@ -95,6 +95,145 @@ async fn a_request_of_a_device_that_is_rehearsed_is_not_received() {
     assert_eq!(would["streams"][0]["stream"], received["stream"]);
     assert_eq!(would["streams"][0]["events"], received["events"]);
     service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_was_received_is_offered_again_and_rehearsed_as_the_repeat_that_it_is() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let keyed = json!({
+        "device_id": "truck-001", "request_type": "get_parts", "payload": {"a": 1}, "request_key": "r-1",
+    });
+    let keyless = json!({"device_id": "truck-001", "request_type": "get_parts", "payload": {"a": 2}});
+    for request in [&keyed, &keyless] {
+        let first = admin.post("/v1/cloudwatcher/requests", request).await.ok();
+        let stream = first["stream"].as_str().unwrap();
+        let offers = admin
+            .get(&format!("/v1/streams/cloudwatcher/request/{stream}/commands"))
+            .await
+            .ok();
+        let offers = offers["commands"].as_array().unwrap();
+        let receive = offers.iter().find(|offer| offer["command"] == "receive").unwrap();
+        assert_eq!((&receive["offered"], &receive["why_not"]), (&json!(true), &Value::Null));
+
+        let before = end(&service).await;
+        let to_it = format!("/v1/cloudwatcher/requests/{stream}/receive");
+        for path in ["/v1/cloudwatcher/requests", to_it.as_str()] {
+            let would = rehearsed(admin, path, request).await.ok();
+            let again = admin.post(path, request).await.ok();
+            assert_eq!(
+                (&again["position"], &again["stream"]),
+                (&first["position"], &first["stream"])
+            );
+            let told = (&would["repeats"], &would["streams"][0]["stream"], &would["events"]);
+            assert_eq!(told, (&first["position"], &first["stream"], &json!([])), "{would}");
+        }
+        // What says something else under its id is refused, done as rehearsed.
+        let mut other = request.clone();
+        other["payload"] = json!({"b": 1});
+        let dry = rehearsed(admin, &to_it, &other).await;
+        let done = admin.post(&to_it, &other).await;
+        assert_eq!(dry.problem(409)["rule"], done.problem(409)["rule"]);
+        assert_eq!(end(&service).await, before);
+    }
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_offers_the_request_that_takes_several_commands_and_not_the_parts_of_it() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let department = made(admin, "/v1/identity/departments", &json!({"name": "North"})).await;
+    let depot = json!({"name": "North", "dept_id": department});
+    let location_id = made(admin, "/v1/cloudwatcher/locations", &depot).await;
+    let bolt = json!({"part_code": "P-1", "name": "bolt"});
+    let part_id = made(admin, "/v1/cloudwatcher/parts", &bolt).await;
+    let open = json!({"part_id": part_id, "location_id": location_id});
+    let stock = made(admin, "/v1/cloudwatcher/inventory", &open).await;
+    let receive = format!("/v1/cloudwatcher/inventory/{stock}/receive");
+    admin.post(&receive, &json!({"quantity": 10})).await.ok();
+    let path = format!("/v1/streams/cloudwatcher/inventory/{stock}/commands");
+    let clerk = service.person(&["cloudwatcher.inventory.*"], &[department]).await;
+    let half = service
+        .person(&["cloudwatcher.inventory.transfer-out"], &[department])
+        .await;
+    let told = async |client: &Client, command: &str| {
+        let told = client.get(&path).await.ok();
+        let offers = told["commands"].as_array().unwrap().iter();
+        offers.cloned().find(|offer| offer["command"] == command)
+    };
+    for part in ["transfer-out", "transfer-in"] {
+        assert_eq!(told(admin, part).await, None, "alone it is always refused");
+    }
+    let transfer = told(&clerk, "transfer").await.unwrap();
+    assert_eq!(
+        (&transfer["permitted"], &transfer["offered"]),
+        (&json!(true), &json!(true))
+    );
+    let transfer = told(&half, "transfer").await.unwrap();
+    assert_eq!(transfer["permitted"], false);
+    let accept = told(&clerk, "accept-reorder").await.unwrap();
+    let detail = accept["why_not"]["detail"].as_str().unwrap();
+    assert!(detail.contains("cloudwatcher.order.draft"), "{accept}");
+    let refused = clerk
+        .post(
+            &format!("/v1/cloudwatcher/inventory/{stock}/accept-reorder"),
+            &json!({"suggestion_id": Uuid::now_v7()}),
+        )
+        .await
+        .problem(403);
+    assert_eq!(refused["permission"], "cloudwatcher.order.draft");
+    let accept = told(admin, "accept-reorder").await.unwrap();
+    assert_eq!(
+        (&accept["permitted"], &accept["offered"]),
+        (&json!(true), &json!(false))
+    );
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_offers_its_decision_to_whom_it_is_asked_of_and_is_not_there_for_others() {
+    let company = Company::found().await;
+    let [director, head, manager] = &company.managers;
+    let deputy = company.service.person(&APPROVER, &[]).await;
+    let stranger = company.service.person(&APPROVER, &[]).await;
+    // Three levels.
+    let order = company.submitted(1_200, "10.00").await;
+    company.ask(manager, order).await;
+    let path = format!("/v1/streams/cloudwatcher/approval/{order}/commands");
+    let decides = async |client: &Client| {
+        let told = client.get(&path).await.ok();
+        let both = ["approve", "reject"]
+            .map(|command| json!({"command": command, "permitted": true, "offered": true, "why_not": null}));
+        assert_eq!(told["commands"], json!(both), "{told}");
+    };
+    decides(manager).await;
+    for other in [head, director, &deputy, &stranger] {
+        let problem = other.get(&path).await.problem(404);
+        let missing = format!("/v1/streams/cloudwatcher/approval/{}/commands", Uuid::now_v7());
+        let of_none = other.get(&missing).await.problem(404);
+        let words = |problem: &Value| problem["detail"].as_str().unwrap().split(' ').count();
+        assert_eq!(words(&problem), words(&of_none), "{problem}");
+    }
+    let until = chrono::Utc::now() + chrono::TimeDelta::days(7);
+    let grant = json!({"to": deputy.user, "ends_at": until});
+    let grants = format!("/v1/cloudwatcher/delegations/{}/grant", manager.user);
+    manager.post(&grants, &grant).await.ok();
+    decides(&deputy).await;
+    company.approve(&deputy, order, 1).await.ok();
+    for decided in [manager, &deputy] {
+        decided.get(&path).await.problem(404);
+    }
+    company.ask(head, order).await;
+    decides(head).await;
+    company.approve(head, order, 1).await.ok();
+    company.ask(director, order).await;
+    decides(director).await;
+    stranger.get(&path).await.problem(404);
+    // The order itself stays its department's.
+    let of_order = format!("/v1/streams/cloudwatcher/order/{order}/commands");
+    director.get(&of_order).await.problem(403);
+    company.service.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,18 +66,6 @@ fn kept() -> BTreeMap<&'static str, Claim> {
 }
 
 #[test]
-fn every_claim_is_told_with_its_own_context_and_a_new_one_is_stored_with_it() {
-    for context in tests::decisions().iter() {
-        let claims = context.aggregates.iter().flat_map(|aggregate| aggregate.claims);
-        for claim in claims {
-            let told = claim.to_string();
-            assert!(told.starts_with(&format!("{}.", context.name)), "{told}");
-            assert!(claim.is_kept() || claim.stored() == told, "{told}");
-        }
-    }
-}
-
-#[test]
 fn the_claims_that_are_stored_without_their_context_are_those_of_old() {
     let of_old: BTreeSet<_> = KEPT.iter().map(|(context, stored, ..)| (*context, *stored)).collect();
     let kept = kept().into_values().map(|claim| (claim.context(), claim.stored()));

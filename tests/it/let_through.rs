@@ -168,3 +168,57 @@ async fn another_departments_order_that_is_born_after_its_copy_was_let_through_i
     assert_eq!(world.events(copy).await, 0);
     world.end().await;
 }
+
+/// The value of a metric of the context of orders; 0 before it was ever set.
+async fn metric(client: &Client, name: &str) -> f64 {
+    let metrics = client.get("/metrics").await.text;
+    let start = format!("{name}{{context=\"cloudwatcher\"}} ");
+    let mut values = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix(&start)?.parse().ok());
+    values.next().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_waits_for_late_tables_before_it_is_read_what_it_is_let_through_on() {
+    let world = World::made().await;
+    let admin = &world.service.admin;
+    let mut posting = PgConnection::connect_with(&world.service.database.options)
+        .await
+        .unwrap();
+    posting
+        .execute("begin; lock table cloudwatcher.suppliers in share mode")
+        .await
+        .unwrap();
+    tests::until("the tables' being late", WAIT, async || {
+        admin
+            .post("/v1/cloudwatcher/suppliers", &json!({"name": "Acme"}))
+            .await
+            .ok();
+        (metric(admin, "daybook_append_wait_seconds").await > 0.01).then_some(())
+    })
+    .await;
+    let order = Uuid::now_v7();
+    let path = format!("/v1/cloudwatcher/orders/{order}/cancel");
+    // Who sends it is known from here on.
+    world.post(&path, None, &json!({})).await.problem(404);
+    let slowed = metric(admin, "daybook_commands_slowed_total").await;
+    let mut book = PgConnection::connect_with(&world.service.database.options)
+        .await
+        .unwrap();
+    book.execute("begin; lock table book.events in access exclusive mode")
+        .await
+        .unwrap();
+    let body = json!({});
+    let (reply, ()) = tokio::join!(world.post(&path, None, &body), async {
+        // Nothing of any stream can be read.
+        tests::until("the command's having waited", WAIT, async || {
+            (metric(admin, "daybook_commands_slowed_total").await > slowed).then_some(())
+        })
+        .await;
+        book.execute("commit").await.unwrap();
+    });
+    reply.problem(404);
+    posting.execute("rollback").await.unwrap();
+    world.end().await;
+}

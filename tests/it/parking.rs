@@ -100,7 +100,9 @@ impl Projection for Clumsy {
         async move {
             // After rows were written: the transaction must be taken back, not gone on with.
             let changes = posting.await?;
-            let mut told = events.iter().map(|recorded| format!("{:?}", recorded.event));
+            let mut told = events
+                .iter()
+                .map(|recorded| format!("{:?}", recorded.of::<Register<Part>>()));
             assert!(
                 !told.any(|told| told.contains(UNBEARABLE)),
                 "this fold panics on purpose"

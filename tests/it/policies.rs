@@ -1,14 +1,14 @@
 //! Policies and timers: each does what it should exactly once, whatever dies.
 
 mod acting;
+mod overdue;
 mod reading;
 mod rolling;
 
 use std::time::Duration;
 
-use book::timers::TimerWorker;
 use book::worker::{self, Beat};
-use book::{Leases, policy};
+use book::{Leases, policy, timers};
 use cloudwatcher::order::Order;
 use cloudwatcher::part::Part;
 use cloudwatcher::supplier::Supplier;
@@ -151,12 +151,11 @@ async fn ten_thousand_timers_that_fell_due_meanwhile_fire_once_each() {
         }
         workers.iter().flatten().for_each(tokio::task::JoinHandle::abort);
     }
-    let timers = TimerWorker {
-        pool: ledger.pools.writer.clone(),
-        book: ledger.book.clone(),
-        policies: tests::policies(),
-    };
-    let (name, leases) = (book::timers::LOCK_NAME.to_owned(), Leases::start(&ledger.pools.writer));
+    let timers = ledger.timer_worker(&cloudwatcher::CONTEXT);
+    let (name, leases) = (
+        timers::lock_name(&cloudwatcher::CONTEXT),
+        Leases::start(&ledger.pools.writer),
+    );
     let worker = tokio::spawn(worker::run(timers, name, leases, Beat::default(), ledger.stop.clone()));
     let look = async || (count(pool, "select count(*) from book.timers").await == 0).then_some(());
     until("all timers' firing", WAIT, look).await;

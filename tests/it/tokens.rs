@@ -35,6 +35,13 @@ async fn every_bad_token_is_refused() {
     bad.push(("empty".into(), String::new()));
     bad.push(("garbage".into(), "a.b.c".into()));
     bad.push(("huge".into(), "x".repeat(20_000)));
+    for nobody in [domain::SYSTEM, Uuid::nil(), Uuid::max()] {
+        let register = format!("/v1/identity/users/{nobody}/register");
+        let person = json!({"name": "Daybook", "email": "daybook@example.com"});
+        let reply = admin.post(&register, &person).await;
+        assert!([400, 422].contains(&reply.status.as_u16()), "{nobody}: {}", reply.text);
+        bad.push((format!("sub {nobody}"), token(&claims(service.tenant, nobody))));
+    }
     for (name, reason) in bad.iter().map(|(name, token)| (name, token)) {
         let reply = admin.with_token(reason).get("/v1/cloudwatcher/orders").await;
         assert_eq!(reply.status, 401, "{name}: {}", reply.text);

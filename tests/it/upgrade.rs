@@ -1,6 +1,10 @@
-//! A database that a former version made and left, with the demo and the tour of the README in it: what the
-//! program of today makes of it. tests/fixtures/README.md says where it comes from.
+//! Databases that former versions made and left, with the demo and the tour of the README in them: what the program of
+//! today makes of them. tests/fixtures/README.md says where they come from. They are of the days when `cloudwatcher` was
+//! the only context with tables; contexts that came later begin empty in them.
 
+mod claims;
+
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,13 +20,16 @@ use tests::{Client, Database, Service, until};
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(60);
-/// The commit of the program that made it.
-const FORMER: &str = "71604d3";
+/// The commits of the programs that made them; the latter is the last one before contexts were values.
+const FORMER: [&str; 2] = ["71604d3", BEFORE_CONTEXTS];
+const BEFORE_CONTEXTS: &str = "96d3d6b";
 const TENANT: Uuid = Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_0000_0002);
 /// The tour's order that was submitted while no policy ran.
 const LAST_ORDER: &str = "00000000-0000-4000-8000-000000000008";
 /// What belongs to the program rather than to the book, and what an upgrade is there to change.
 const NOT_COMPARED: &[&str] = &["public._sqlx_migrations", "book.generations"];
+/// Rows that are told of others, with the columns that name those others' tables and values.
+const TOLD_OF_OTHERS: [&str; 2] = ["audit_logs", "changes"];
 
 /// A command that the former version was sent, and what it said.
 #[derive(Debug, Deserialize)]
@@ -36,8 +43,8 @@ struct Answered {
     answer: String,
 }
 
-fn fixture(name: &str) -> String {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(format!("{FORMER}.{name}.gz"));
+fn fixture(former: &str, name: &str) -> String {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(format!("{former}.{name}.gz"));
     let data = std::fs::read(&path).unwrap();
     let mut text = String::new();
     flate2::read::GzDecoder::new(data.as_slice())
@@ -46,8 +53,8 @@ fn fixture(name: &str) -> String {
     text
 }
 
-fn answered() -> Vec<Answered> {
-    fixture("answers.jsonl")
+fn answered(former: &str) -> Vec<Answered> {
+    fixture(former, "answers.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -55,8 +62,8 @@ fn answered() -> Vec<Answered> {
 
 /// The database as it was left, as if that had been a moment ago: receipts are kept for a month and deadlines
 /// pass, but a dump does not grow older.
-async fn left_by_the_former_version() -> (Database, PgPool) {
-    let database = Database::restored(&fixture("sql")).await;
+async fn left_by(former: &str) -> (Database, PgPool) {
+    let database = Database::restored(&fixture(former, "sql")).await;
     let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
     let today = "update book.timers set due_at = due_at + (now() - (select max(recorded_at) from book.events));
                  update book.receipts set recorded_at = recorded_at + (now() - (select max(recorded_at) from book.events))";
@@ -69,15 +76,26 @@ async fn copied(pool: &PgPool) -> Vec<(String, String)> {
     sqlx::raw_sql("create schema former").execute(pool).await.unwrap();
     let tables: Vec<(String, String)> = sqlx::query_as(
         "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname in ('book', 'cloudwatcher', 'public') and c.relkind in ('r', 'p') and not c.relispartition
+         where (n.nspname in ('book', 'public') or n.nspname in (select context from book.generations))
+           and c.relkind in ('r', 'p') and not c.relispartition
          order by 1, 2",
     )
     .fetch_all(pool)
     .await
     .unwrap();
+    sqlx::raw_sql("create table former.known (context text, table_name text)")
+        .execute(pool)
+        .await
+        .unwrap();
     for (schema, table) in &tables {
         let copy = format!("create table former.{schema}_{table} as table {schema}.{table}");
         sqlx::raw_sql(&copy).execute(pool).await.unwrap();
+        sqlx::query("insert into former.known values ($1, $2)")
+            .bind(schema)
+            .bind(table)
+            .execute(pool)
+            .await
+            .unwrap();
     }
     tables
 }
@@ -90,7 +108,8 @@ async fn count(pool: &PgPool, query: &str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 
-/// How many rows are on one side and not on the other, looking at the columns that there were.
+/// How many rows are on one side and not on the other, looking at what there was: the columns, the tables that are told
+/// of, and the policies.
 async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
     let columns = strings(
         pool,
@@ -104,24 +123,27 @@ async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
     let shown = |column: &String| match (table, column.as_str()) {
         ("audit_logs", "old_values" | "new_values") => format!(
             "({column} - coalesce((select array_agg(n.column_name) from former.new_columns n
-                                   where n.table_name = t.table_name), '{{}}'))::text"
+                                   where n.context = '{schema}' and n.table_name = t.table_name), '{{}}'))::text"
         ),
         _ => format!("{column}::text"),
     };
     let columns: Vec<String> = columns.iter().map(shown).collect();
     let columns = columns.join(", ");
     let before = format!("select {columns} from former.{schema}_{table} t");
+    let tells_of_others = TOLD_OF_OTHERS.contains(&table);
+    let of_schema = format!("where context = '{schema}'");
     // And so are rows about tables that are new, or that a change of new columns alone has made.
-    let known = match table {
-        "audit_logs" | "changes" => "where table_name in (select table_name from former.known)",
-        _ => "",
+    let known = match (schema, table) {
+        ("book", "policies") => "where name in (select name from former.book_policies)".to_owned(),
+        _ if tells_of_others => format!("where table_name in (select table_name from former.known {of_schema})"),
+        _ => String::new(),
     };
     let after = format!("select {columns} from {schema}.{table} t {known}");
     let without = |one: &str, other: &str| format!("select count(*) from ({one} except all {other}) d");
     let gone = count(pool, &without(&before, &after)).await;
     let mut added = without(&after, &before);
-    if matches!(table, "audit_logs" | "changes") {
-        let of_these = "table_name not in (select table_name from former.new_columns)";
+    if tells_of_others {
+        let of_these = format!("table_name not in (select table_name from former.new_columns {of_schema})");
         added = without(&format!("{after} and {of_these}"), &before);
     }
     (gone, count(pool, &added).await)
@@ -137,51 +159,52 @@ async fn upgraded(pools: &Pools) -> Tail {
     tail
 }
 
+/// The fingerprints of the live tables, by context.
+async fn live(pool: &PgPool) -> BTreeMap<String, String> {
+    let live = "select context, fingerprint from book.generations where state = 'live'";
+    let live: Vec<(String, String)> = sqlx::query_as(live).fetch_all(pool).await.unwrap();
+    live.into_iter().collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_leaves_every_row_as_it_was_but_for_columns_that_are_new() {
-    let (database, pool) = left_by_the_former_version().await;
-    let tables = copied(&pool).await;
-    assert!(tables.len() > 40, "{tables:?}");
-    let pools = Pools::connect(&database.options).await.unwrap();
-    let tail = upgraded(&pools).await;
-    let news = "create table former.known as
-            select substr(table_name, length('cloudwatcher_') + 1) as table_name from information_schema.tables
-            where table_schema = 'former' and table_name like 'cloudwatcher\\_%';
-        create table former.new_columns as
-            select c.table_name::text, c.column_name::text from information_schema.columns c
-            where c.table_schema = 'cloudwatcher' and c.table_name in (select table_name from former.known)
-              and not exists (select from information_schema.columns f where f.table_schema = 'former'
-                  and f.table_name = 'cloudwatcher_' || c.table_name and f.column_name = c.column_name)";
-    sqlx::raw_sql(news).execute(&pool).await.unwrap();
-    let mut rows = 0;
-    for (schema, table) in &tables {
-        if NOT_COMPARED.contains(&format!("{schema}.{table}").as_str()) {
-            continue;
+    for former in FORMER {
+        let (database, pool) = left_by(former).await;
+        let tables = copied(&pool).await;
+        assert!(tables.len() > 40, "{former}: {tables:?}");
+        let pools = Pools::connect(&database.options).await.unwrap();
+        let tail = upgraded(&pools).await;
+        let news = "create table former.new_columns as
+                select k.context, c.table_name::text, c.column_name::text
+                from information_schema.columns c
+                join former.known k on k.context = c.table_schema and k.table_name = c.table_name
+                where not exists (select from information_schema.columns f where f.table_schema = 'former'
+                    and f.table_name = k.context || '_' || k.table_name and f.column_name = c.column_name)";
+        sqlx::raw_sql(news).execute(&pool).await.unwrap();
+        let mut rows = 0;
+        for (schema, table) in &tables {
+            if NOT_COMPARED.contains(&format!("{schema}.{table}").as_str()) {
+                continue;
+            }
+            let differences = differences(&pool, schema, table).await;
+            assert_eq!(
+                differences,
+                (0, 0),
+                "{former}: rows of {schema}.{table} that are gone, that are new"
+            );
+            rows += count(&pool, &format!("select count(*) from {schema}.{table}")).await;
         }
-        let differences = differences(&pool, schema, table).await;
-        assert_eq!(
-            differences,
-            (0, 0),
-            "rows of {schema}.{table} that are gone, that are new"
-        );
-        rows += count(&pool, &format!("select count(*) from {schema}.{table}")).await;
+        assert!(rows > 20_000, "{former}: {rows} rows were compared");
+        let now = tests::tables().into_iter();
+        let now = now.map(|context| (context.name.to_owned(), context.fingerprint().unwrap()));
+        assert_eq!(live(&pool).await, now.collect(), "the tables are those of today's code");
+        for context in tests::tables() {
+            let report = rebuild::rebuild(&pools, &tail, context, false, &|_| {}).await.unwrap();
+            assert!(report.compared && report.differences.is_empty(), "{former}: {report:?}");
+        }
+        pools.close().await;
+        pool.close().await;
     }
-    assert!(rows > 20_000, "{rows} rows were compared");
-    let states = strings(
-        &pool,
-        "select state || ' ' || fingerprint from book.generations where state = 'live'",
-    )
-    .await;
-    let now = tests::tables()
-        .into_iter()
-        .map(|context| format!("live {}", context.fingerprint().unwrap()));
-    assert_eq!(states, now.collect::<Vec<_>>(), "the tables are those of today's code");
-    for context in tests::tables() {
-        let report = rebuild::rebuild(&pools, &tail, context, false, &|_| {}).await.unwrap();
-        assert!(report.compared && report.differences.is_empty(), "{report:?}");
-    }
-    pools.close().await;
-    pool.close().await;
 }
 
 async fn send(client: &Client, command: &Answered, key: bool) -> tests::service::Reply {
@@ -197,15 +220,21 @@ async fn send(client: &Client, command: &Answered, key: bool) -> tests::service:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_what_was_taken_stays_taken() {
-    let (database, pool) = left_by_the_former_version().await;
+async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_what_was_sealed_is_opened() {
+    for former in FORMER {
+        answers_as(former).await;
+    }
+}
+
+async fn answers_as(former: &str) {
+    let (database, pool) = left_by(former).await;
     let pools = Pools::connect(&database.options).await.unwrap();
     daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
     pools.close().await;
     let service = Service::over(database, vec![Role::Api, Role::Relay, Role::Projector]).await;
     let as_user = |user| Client::new(&service.url, TENANT, user);
     let end = count(&pool, "select book.last_position()").await;
-    let commands = answered();
+    let commands = answered(former);
     for command in &commands {
         let reply = send(&as_user(command.user), command, true).await;
         let location = reply
@@ -214,7 +243,7 @@ async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_wh
             .map(|value| value.to_str().unwrap().to_owned());
         let said = (reply.status.as_u16(), reply.text, location);
         let then = (command.status, command.answer.clone(), command.location.clone());
-        assert_eq!(said, then, "{command:?}");
+        assert_eq!(said, then, "{former}: {command:?}");
     }
     assert!(commands.len() > 40);
     // A device needs no key but its own.
@@ -230,11 +259,6 @@ async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_wh
     assert_eq!(response["content"], json!({"available": 40}), "{response}");
 
     let admin = as_user(commands[0].user);
-    let pump = json!({"part_code": "TOUR-P8", "name": "Another pump"});
-    let person = json!({"name": "Tess Other", "email": "tess-00000000-0000-4000-8000-000000000010@example.com"});
-    admin.post("/v1/cloudwatcher/parts", &pump).await.problem(409);
-    let path = format!("/v1/identity/users/{}/register", Uuid::now_v7());
-    admin.post(&path, &person).await.problem(409);
     assert_eq!(
         count(&pool, "select book.last_position()").await,
         end,
@@ -259,7 +283,13 @@ async fn who_was_answered_before_an_upgrade_is_answered_the_same_after_it_and_wh
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn policies_go_on_where_the_former_version_left_them() {
-    let (database, pool) = left_by_the_former_version().await;
+    for former in FORMER {
+        policies_go_on_after(former).await;
+    }
+}
+
+async fn policies_go_on_after(former: &str) {
+    let (database, pool) = left_by(former).await;
     let asked = async || -> Vec<String> {
         let asked = "select aggregate_id from book.events where event_type = 'ApprovalAsked' order by position";
         strings(&pool, asked).await

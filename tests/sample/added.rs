@@ -1,10 +1,12 @@
 //! A context that is added is served like any other, and nothing of the others changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use tests::{Client, Service, unique, until};
+use http::roles;
+use serde_json::{Value, json};
+use tests::{Client, Service, until};
 use uuid::Uuid;
 
 use crate::context;
@@ -61,6 +63,8 @@ async fn commands_of_an_added_context_are_accepted_and_refused_and_its_rows_read
         (&taken["context"], &taken["claim"]),
         (&json!("sample"), &json!("jars.label"))
     );
+    let detail = taken["detail"].as_str().unwrap();
+    assert!(detail.starts_with("sample.jars.label is taken"), "{detail}");
     let position = admin.post(&format!("{nuts}/clear"), &json!({})).await.position();
     let bare = admin.post(&format!("{nuts}/clear"), &json!({})).await.problem(422);
     assert_eq!(bare["type"], "/problems/sample.jar/bare");
@@ -148,9 +152,6 @@ async fn the_tables_of_an_added_context_conform_and_are_rebuilt_alone_without_a_
     let mut connection = pool.acquire().await.unwrap();
     let differences = projections::conform::differences(&mut connection, &sample_tables::CONTEXT, "sample");
     assert_eq!(differences.await.unwrap(), Vec::<String>::new());
-    let declared = context::added().decisions().clone();
-    unique::guards_every_key(&pool, &declared, &sample_tables::CONTEXT, &[]).await;
-    unique::claims_are_taken(&pool, &declared, &["sample"]).await;
 
     let rebuild = "/v1/admin/rebuild/sample";
     assert_eq!(admin.post(rebuild, &json!({})).await.status, 202);
@@ -183,49 +184,80 @@ async fn the_tables_of_an_added_context_conform_and_are_rebuilt_alone_without_a_
     service.end().await;
 }
 
-/// Without what belongs to a context.
-fn without(mut document: Value, context: &str) -> Value {
-    let keep = |map: &mut Map<String, Value>, start: &str| map.retain(|name, _| !name.starts_with(start));
-    keep(document["paths"].as_object_mut().unwrap(), &format!("/v1/{context}/"));
-    keep(
-        document["components"]["schemas"].as_object_mut().unwrap(),
-        &format!("{context}."),
-    );
-    let tags = document["tags"].as_array_mut().unwrap();
-    tags.retain(|tag| tag["name"] != context);
-    document
+#[test]
+fn the_kept_document_of_every_other_context_stays_as_it_is_to_the_byte() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi");
+    let mut others = BTreeSet::new();
+    for (name, document) in http::openapi::documents(&context::added()) {
+        if name == "sample" {
+            let own: BTreeSet<&str> = document["paths"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            assert!(own.contains("/v1/sample/shelf") && own.contains("/v1/sample/jars/labelled-by"));
+            assert!(own.iter().all(|path| path.starts_with("/v1/sample/")), "{own:?}");
+            continue;
+        }
+        let golden = std::fs::read_to_string(docs.join(format!("{name}.json"))).unwrap();
+        assert_eq!(
+            serde_json::to_string_pretty(&document).unwrap() + "\n",
+            golden,
+            "{name}"
+        );
+        others.insert(name);
+    }
+    assert!(others.len() > 2, "{others:?}");
 }
 
 #[test]
-fn an_added_context_changes_neither_the_tables_nor_the_api_of_the_others() {
-    let (program, added) = (tests::contexts(), context::added());
-    let documents = [&program, &added].map(http::openapi::document);
-    let [before, after] = documents;
-    let own = after["paths"].as_object().unwrap().keys();
-    let own: BTreeSet<&str> = own
-        .map(String::as_str)
-        .filter(|path| path.starts_with("/v1/sample/"))
-        .collect();
-    assert_eq!(
-        own,
-        BTreeSet::from([
-            "/v1/sample/jars",
-            "/v1/sample/jars/labelled-by",
-            "/v1/sample/jars/{id}/clear",
-            "/v1/sample/jars/{id}/label",
-            "/v1/sample/jars/{key}",
-            "/v1/sample/jars/{key}/history",
-        ])
-    );
-    assert_eq!(without(after.clone(), "sample"), before);
-
-    let fingerprints = |contexts: &http::Contexts| -> Vec<(&str, String)> {
-        let tables = contexts.tables();
-        tables
-            .map(|tables| (tables.name, tables.fingerprint().unwrap()))
+fn routes_of_an_added_context_take_no_path_of_another() {
+    let paths = |contexts: &http::Contexts| -> BTreeSet<&'static str> {
+        http::router::routes(contexts)
+            .into_iter()
+            .map(|route| route.path)
             .collect()
     };
-    let (before, mut after) = (fingerprints(&program), fingerprints(&added));
-    after.retain(|(context, _)| *context != "sample");
-    assert_eq!(before, after);
+    let (before, after) = (paths(&tests::contexts()), paths(&context::added()));
+    assert!(before.is_subset(&after));
+    let own: Vec<_> = after.difference(&before).collect();
+    assert_eq!(own, [&"/v1/sample/jars/labelled-by", &"/v1/sample/shelf"]);
+}
+
+#[test]
+fn standard_roles_of_an_added_context_leave_the_others_what_they_may_and_what_is_said_of_them() {
+    let added = roles::standard(&context::added());
+    for before in roles::standard(&tests::contexts()) {
+        let after = added.iter().find(|role| role.name == before.name).unwrap();
+        assert_eq!(after.description, before.description);
+        let of_others = |permission: &&String| !permission.starts_with("sample.");
+        let of_others: Vec<_> = after.permissions.iter().filter(of_others).collect();
+        assert_eq!(
+            of_others,
+            before.permissions.iter().collect::<Vec<_>>(),
+            "{}",
+            before.name
+        );
+    }
+}
+
+/// The options of each subcommand.
+fn options(contexts: &http::Contexts) -> BTreeMap<String, BTreeSet<String>> {
+    let command = daybook::cli::command(contexts);
+    let told = |command: &clap::Command| {
+        let options = command.get_arguments().map(|option| option.get_id().to_string());
+        (command.get_name().to_owned(), options.collect())
+    };
+    command.get_subcommands().map(told).collect()
+}
+
+#[test]
+fn subcommands_and_options_of_an_added_context_are_there_beside_those_of_others() {
+    let (before, mut after) = (options(&tests::contexts()), options(&context::added()));
+    let own = after.remove("label").unwrap();
+    assert_eq!(own, ["jar", "label"].map(str::to_owned).into());
+    let demo = after.get_mut("demo").unwrap();
+    assert!(demo.remove("jars"));
+    assert_eq!(after, before);
 }

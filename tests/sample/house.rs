@@ -117,7 +117,12 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files of the engines: their crates, the migrations of the book, and the program but for its list of contexts.
+/// The files of the engines: their crates, the migrations of the book, the program but for its list of contexts, and the
+/// harness of integration tests but for the benches, which measure what the documents ask of theirs.
+///
+/// Not among them is `tests/it`: what it tries is the engines', but it tries that over the program, whose contexts it has
+/// to command, and `cloudwatcher` is its example. No search can tell an example from a belief that there is no other;
+/// whoever adds a context sees what believed it.
 fn engines() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for member in members().values().filter(|member| member.is_engine()) {
@@ -127,6 +132,17 @@ fn engines() -> Vec<PathBuf> {
         found.extend(Some(entry.unwrap().path()).filter(|path| path.is_file()));
     }
     files(&root().join("api/src"), &mut found);
+    let mut harness = Vec::new();
+    files(&root().join("tests/src"), &mut harness);
+    let measures = |path: &PathBuf| {
+        path.strip_prefix(root().join("tests/src"))
+            .is_ok_and(|path| path.starts_with("bench"))
+    };
+    found.extend(
+        harness
+            .into_iter()
+            .filter(|path| !measures(path) && !path.ends_with("bench.rs")),
+    );
     found.retain(|path| !path.ends_with("api/src/contexts.rs"));
     found
 }
@@ -279,7 +295,112 @@ fn no_context_knows_another_and_arrows_never_run_back() {
     let of_samples = members
         .values()
         .filter(|member| member.context() == Some(sample::CONTEXT.name));
-    assert_eq!(of_samples.count(), 2);
+    assert_eq!(of_samples.count(), 3, "one per floor");
     assert!(members["daybook-http"].is_engine() && members["book"].is_engine());
     assert_eq!(members["cloudwatcher-http"].context(), Some("cloudwatcher"));
+}
+
+/// What the test target of each context with tables has to say somewhere.
+const ASKED: [(&str, &str); 5] = [
+    ("conform::differences(", "whether its tables are those that it declares"),
+    ("guards_every_key(", "who guards its unique keys"),
+    ("serve_every_order_by_time(", "which index serves its orders by time"),
+    ("serve_every_filter(", "which index serves its filters"),
+    (
+        "Share::Context(\"{context}\")",
+        "its operations as somebody whose business it is not",
+    ),
+];
+
+#[test]
+fn contexts_are_tried_by_targets_of_their_own() {
+    let tests = root().join("tests");
+    let manifest = fs::read_to_string(tests.join("Cargo.toml")).unwrap();
+    let mut untried = Vec::new();
+    for context in crate::context::added().tables() {
+        let name = context.name;
+        if !manifest.contains(&format!("path = \"{name}/main.rs\"")) {
+            untried.push(format!("tests/Cargo.toml has no target with the path {name}/main.rs"));
+            continue;
+        }
+        let mut own = Vec::new();
+        files(&tests.join(name), &mut own);
+        // This file has the words for another reason.
+        own.retain(|path| !path.ends_with("house.rs"));
+        let own: String = own.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+        for (words, what) in ASKED {
+            let words = words.replace("{context}", name);
+            if !own.contains(&words) {
+                untried.push(format!("tests/{name} does not try {what}: nothing there calls {words}"));
+            }
+        }
+    }
+    assert!(untried.is_empty(), "{untried:#?}");
+}
+
+/// A file that no `mod` names is built by nobody, so what it asks is asked by nobody.
+#[test]
+fn every_file_of_a_test_target_is_part_of_it() {
+    let tests = root().join("tests");
+    let manifest = fs::read_to_string(tests.join("Cargo.toml")).unwrap();
+    let targets = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix("/main.rs\""));
+    let mut forgotten = Vec::new();
+    for target in targets {
+        let folder = tests.join(target);
+        let mut own = Vec::new();
+        files(&folder, &mut own);
+        own.retain(|path| path.extension().is_some_and(|end| end == "rs") && !path.ends_with("main.rs"));
+        assert!(!own.is_empty(), "{target}");
+        for path in own {
+            let parent = path.parent().unwrap();
+            let above = if parent == folder {
+                folder.join("main.rs")
+            } else {
+                parent.with_extension("rs")
+            };
+            let module = format!("mod {};", path.file_stem().unwrap().display());
+            let above = fs::read_to_string(&above).unwrap_or_default();
+            if !above.lines().any(|line| line.trim_start_matches("pub ") == module) {
+                forgotten.push(path);
+            }
+        }
+    }
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
+/// Words of a test's name, at least: what has fewer is a name of something else.
+const TEST_NAME_WORDS_MIN: usize = 5;
+
+/// A document that says which test shows something is believed only as long as there is such a test.
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let mut sources = Vec::new();
+    for member in members().values() {
+        files(&root().join(&member.folder), &mut sources);
+    }
+    sources.retain(|path| path.extension().is_some_and(|end| end == "rs"));
+    let sources: String = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let (mut documents, mut named, mut missing) = (Vec::new(), 0, Vec::new());
+    files(&root().join("docs"), &mut documents);
+    documents.retain(|path| path.extension().is_some_and(|end| end == "md"));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let Some((_, name)) = quoted.rsplit_once("::") else {
+                continue;
+            };
+            let is_name = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if is_name && name.split('_').count() >= TEST_NAME_WORDS_MIN {
+                named += 1;
+                if !sources.contains(&format!("fn {name}(")) {
+                    missing.push(format!("{}: {quoted}", document.display()));
+                }
+            }
+        }
+    }
+    assert!(named > 40 && missing.is_empty(), "of {named}: {missing:#?}");
 }

@@ -104,6 +104,21 @@ async fn what_a_context_left_behind_is_for_those_alone_who_see_everything_and_is
         with.admin.at(&url).get(&one).await.ok()["payload"],
         json!({"label": "Nuts"})
     );
+    // It is found as what is known here is, by those who are told of it.
+    let stream = address.rsplit('/').next().unwrap();
+    let filters = [
+        format!("stream={stream}"),
+        format!("stream={stream}&context=sample"),
+        "context=sample&type=JarLabelled".to_owned(),
+        "aggregate=jar".to_owned(),
+    ];
+    for filter in filters {
+        let path = format!("/v1/events?{filter}");
+        let found = watcher.at(&url).get(&path).await.ok();
+        assert_eq!(positions(&found), [position], "{filter}");
+        let found = reader.at(&url).get(&path).await.ok();
+        assert_eq!(positions(&found), [0; 0], "{filter}");
+    }
     let ready = async || {
         let reply = with.admin.at(&url).get("/health/ready").await;
         (reply.status == 200).then_some(reply.text)

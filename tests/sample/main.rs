@@ -4,6 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
 
 mod added;
+mod asked;
+mod beside;
 mod context;
+mod failing;
+mod first;
+mod foreign;
 mod house;
 mod left_out;
+mod plans;
+mod running;
+mod served;
+mod unique_keys;

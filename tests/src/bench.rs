@@ -5,6 +5,7 @@ pub mod http;
 pub mod idle;
 pub mod queries;
 pub mod tables;
+pub mod volume;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -5,6 +5,7 @@
 //! here, the same for all.
 
 mod call;
+mod offered;
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub trait Goods {
     /// What nobody outside the tenant may see, its id apart.
     fn secrets(&self) -> Vec<String>;
 
-    /// What nobody outside the department may see.
+    /// What nobody outside the department may see; nothing where departments hold no streams of the context.
     fn department_secrets(&self) -> Vec<String>;
 
     /// What a colleague in another department may do, as much as can be without its being their business.
@@ -262,7 +263,13 @@ fn calls(document: &Value, contexts: &http::Contexts, goods: &dyn Goods, share: 
     println!("{} operations of {share:?} are tried", calls.len());
     // The log is everybody's, and tells of what this context's streams are: it is tried with its goods, too.
     if share != Share::Everybody {
-        calls.extend(of_log());
+        let is_departments = !goods.department_secrets().is_empty();
+        let reach = if is_departments {
+            Reach::Department
+        } else {
+            Reach::Tenant
+        };
+        calls.extend(of_log().map(|call| call.reaching(reach)));
     }
     calls.sort_by_key(|call| {
         let posts = call.method == reqwest::Method::POST;

@@ -130,31 +130,36 @@ impl Ledger {
     pub fn policies(&self) -> Vec<tokio::task::JoinHandle<()>> {
         let stop = || self.stop.child_token();
         let leases = Leases::start(&self.pools.writer);
-        let policies = self.database.contexts.decisions().policies();
-        let reading = self.reading(&policies);
         let mut running = Vec::new();
-        for &policy in &policies {
+        let contexts = self.database.contexts.decisions().iter();
+        for context in contexts.filter(|context| !context.policies.is_empty()) {
+            let reading = self.reading(context.policies);
+            for &policy in context.policies {
+                running.push(tokio::spawn(worker::run(
+                    self.policy_worker(policy, &reading),
+                    policy::lock_name(policy),
+                    leases.clone(),
+                    Beat::default(),
+                    stop(),
+                )));
+            }
             running.push(tokio::spawn(worker::run(
-                self.policy_worker(policy, &reading),
-                policy::lock_name(policy),
+                self.timer_worker(context),
+                timers::lock_name(context),
                 leases.clone(),
                 Beat::default(),
                 stop(),
             )));
         }
-        let timers = TimerWorker {
+        running
+    }
+
+    pub fn timer_worker(&self, context: &'static domain::Context) -> TimerWorker {
+        TimerWorker {
             pool: self.pools.writer.clone(),
             book: self.book.clone(),
-            policies,
-        };
-        running.push(tokio::spawn(worker::run(
-            timers,
-            timers::LOCK_NAME.to_owned(),
-            leases,
-            Beat::default(),
-            stop(),
-        )));
-        running
+            context,
+        }
     }
 
     pub fn policy_worker(&self, policy: &'static dyn Policy, reading: &Reading) -> PolicyWorker {
@@ -166,7 +171,7 @@ impl Ledger {
         }
     }
 
-    /// What the policies of one process share, with a watch on the book's end until the ledger stops.
+    /// What the policies of one context share in a process, with a watch on the book's end until the ledger stops.
     pub fn reading(&self, policies: &[&dyn Policy]) -> Reading {
         let (watch, end) = end::Watch::new(self.tail.clone(), self.bus.clone(), &self.book);
         let stop = self.stop.clone();

@@ -8,13 +8,14 @@
 
 pub mod bench;
 pub mod database;
+pub mod documented;
 pub mod foreign;
 pub mod ledger;
+pub mod plans;
 pub mod process;
 pub mod proxy;
 pub mod service;
 pub mod unique;
-pub mod volume;
 pub mod wait;
 
 pub use database::Database;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::Database;
 use crate::ledger::MASTER_KEY;
+use crate::{Database, documented};
 
 /// How long a test waits for what policies do.
 const UNTIL_MAX: Duration = Duration::from_secs(60);
@@ -115,6 +115,11 @@ impl Drop for Service {
 
 /// The settings of a test's service.
 pub fn config(database_url: &str, stream: &str) -> Config {
+    Settings::parse_from(arguments(database_url, stream)).config
+}
+
+/// The same as arguments of the program, whose name is the first of them.
+pub fn arguments(database_url: &str, stream: &str) -> Vec<String> {
     let nats = crate::setting("NATS_URL");
     let arguments = [
         "daybook",
@@ -141,7 +146,7 @@ pub fn config(database_url: &str, stream: &str) -> Config {
         "--rate-per-second",
         "1000000",
     ];
-    Settings::parse_from(arguments).config
+    arguments.map(str::to_owned).into()
 }
 
 /// One person at the API.
@@ -226,13 +231,14 @@ impl Client {
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.expect("the service answers");
+        let (http, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = http.execute(request).await.expect("the service answers");
         let (status, headers) = (response.status(), response.headers().clone());
-        Reply {
-            status,
-            headers,
-            text: response.text().await.expect("the answer ends"),
-        }
+        let text = response.text().await.expect("the answer ends");
+        documented::tells(&method, &path, status, &text);
+        Reply { status, headers, text }
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -26,6 +26,7 @@ use cloudwatcher::request::{Command, DeviceRequest};
 use domain::SYSTEM;
 use domain::register::Register;
 use futures::StreamExt as _;
+use http::crew::Worker;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -35,10 +36,15 @@ use uuid::Uuid;
 use folder::{Folder, Kept, Manifest, Member};
 use select::Cursor;
 
-/// The worker's name among the workers of a process.
-pub const WORKER: &str = "archive";
-/// The name of the lock under which the workers elect their leader.
-pub const LOCK_NAME: &str = "daybook archive";
+/// The worker that archives what is due, now and then.
+pub static WORKER: Worker = Worker {
+    name: "archive",
+    lock: "daybook archive",
+    start: |crew| {
+        let archiver = Archiver::new(crew.pools.projector.clone(), crew.book.clone(), crew.archive.clone());
+        crew.lead(&WORKER, ArchiveWorker { archiver });
+    },
+};
 /// The name of the lock under which one of all processes archives at a time.
 const RUN_LOCK_NAME: &str = "daybook archive run";
 /// Requests of one archive.

@@ -72,7 +72,7 @@ pub async fn load(
 /// The demo as `daybook demo` loads it.
 pub const DEMO: Demo = Demo {
     declared: |command| Options::augment_args(command),
-    load: |opened, matches| async move { parsed::<Options>(matches)?.run(opened).await }.boxed(),
+    load: |opened, seed, matches| async move { parsed::<Options>(matches)?.run(opened, seed).await }.boxed(),
 };
 
 #[derive(Debug, Args)]
@@ -92,16 +92,13 @@ struct Options {
     /// Device requests
     #[arg(long, default_value_t = 20_000)]
     requests: u32,
-    /// The same seed makes the same company
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Load the Northwind data instead, from the folder with its CSV files, into a tenant of its own
     #[arg(long, value_name = "FOLDER")]
     northwind: Option<PathBuf>,
 }
 
 impl Options {
-    async fn run(&self, opened: &Opened) -> Result<(), Fault> {
+    async fn run(&self, opened: &Opened, seed: u64) -> Result<(), Fault> {
         // Events of one day look the same whenever it is loaded on that day.
         let until = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
         if let Some(folder) = &self.northwind {
@@ -119,7 +116,7 @@ impl Options {
         }
         let plan = Plan {
             tenant: opened.tenant,
-            seed: self.seed,
+            seed,
             until,
             parts: self.parts.max(1),
             orders: self.orders,

@@ -15,11 +15,10 @@ pub mod stock;
 pub mod waiting;
 
 use axum::routing::{get, post};
-use http::context::{Route, States};
-use http::crew::{Crew, Tasks};
+use http::context::{Gauge, Route, States};
+use http::crew::Tasks;
 use http::{App, Context};
 
-use archive::{ArchiveWorker, Archiver};
 use receive::UnderWay;
 use waiting::Waiting;
 
@@ -29,10 +28,11 @@ pub static CONTEXT: Context = Context {
     routes,
     paths: paths::add,
     receivers: &[receive::RECEIVER],
+    joint: &[&stock::TRANSFER, &stock::ACCEPT_REORDER],
     state,
-    workers,
+    workers: &[&archive::WORKER],
     tasks,
-    measure,
+    gauges: &[&RESPONSES_AWAITED],
     roles: roles::GRANTS,
     commands: &[archive::command::ARCHIVE],
     demo: Some(&demo::DEMO),
@@ -61,11 +61,6 @@ fn state(states: &mut States) {
     states.insert(Waiting::default());
 }
 
-fn workers(crew: &mut Crew<'_>) {
-    let archiver = Archiver::new(crew.pools.projector.clone(), crew.book.clone(), crew.archive.clone());
-    crew.lead(archive::WORKER, archive::LOCK_NAME, ArchiveWorker { archiver });
-}
-
 fn tasks(app: &App, tasks: &mut Tasks<'_>) {
     let app = app.clone();
     tasks.keep("devices that wait", move |stop| {
@@ -84,11 +79,10 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
     });
 }
 
-fn measure(app: &App) {
-    if let Ok(waiting) = app.of::<Waiting>() {
-        metrics::gauge!("daybook_responses_awaited").set(waiting.requests() as f64);
-    }
-}
+static RESPONSES_AWAITED: Gauge = Gauge {
+    name: "daybook_responses_awaited",
+    value: |app| app.of::<Waiting>().ok().map(|waiting| waiting.requests() as f64),
+};
 
 #[cfg(test)]
 mod tests;

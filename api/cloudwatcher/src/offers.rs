@@ -32,7 +32,7 @@ pub struct Offer {
     pub supplier_lead_time_days: Option<i32>,
 }
 
-/// The best offer for a variant, or for the part itself, as `GET /v1/cloudwatcher/part-suppliers/best` lists it first.
+/// The best price offer for a variant, or for the part itself, as `GET /v1/cloudwatcher/part-suppliers/best` lists it first.
 ///
 /// # Errors
 /// 503 when the database does not answer.

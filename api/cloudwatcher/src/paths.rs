@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::decide::DECISIONS_MAX;
 use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
+use crate::stock;
+use http::command::joint::JointRequest;
 use http::openapi::Paths;
 use http::openapi::parts::{self, answer, answers, in_path, in_query, needs, parameter, response, schema, uuid};
 
@@ -37,12 +39,12 @@ fn inbox(paths: &mut Paths) {
         json!({
             "operationId": "cloudwatcher.approvals.inbox",
             "tags": ["cloudwatcher"],
-            "summary": "What waits for your decision, and for that of people who delegated to you; due first comes first.",
+            "summary": "Approvals that wait for your decision, or for that of people who delegated to you; the first to fall due comes first.",
             "description": "Permission `cloudwatcher.approval.approve`. To decide, one holds `orders.approve` as well.",
             "security": needs(["cloudwatcher.approval.approve"]),
             "parameters": [
                 in_query("limit", "Asks of a page.", limit),
-                in_query("after", "What `next` said on the page before.", json!({ "type": "string" })),
+                in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
                 parameter("After"),
                 parameter("RequestId"),
             ],
@@ -85,7 +87,7 @@ fn decide(paths: &mut Paths) {
                 parameter("RequestId"),
             ],
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-            "responses": answers(vec![("200", answer("What became of each, in the order asked.", outcomes()))], &[400, 413, 415]),
+            "responses": answers(vec![("200", answer("The outcome of each, in the order asked.", outcomes()))], &[400, 413, 415]),
         }),
     );
 }
@@ -109,7 +111,7 @@ fn outcomes() -> Value {
 fn transfer(paths: &mut Paths) {
     let source = json!({
         "type": ["object", "null"],
-        "description": "For what.",
+        "description": "The purpose.",
         "required": ["kind", "id"],
         "additionalProperties": false,
         "properties": { "kind": { "type": "string", "enum": ["order", "request", "other"] }, "id": uuid() },
@@ -120,20 +122,16 @@ fn transfer(paths: &mut Paths) {
         "additionalProperties": false,
         "properties": {
             "to_location_id": uuid(),
-            "quantity": { "type": "integer", "format": "int32", "minimum": 1, "description": "How many." },
+            "quantity": { "type": "integer", "format": "int32", "minimum": 1, "description": "The number of units." },
             "reservation_id": { "type": ["string", "null"], "format": "uuid", "description": "The reservation that they were kept by; of what is available when absent." },
             "source": source,
         },
     });
     together(
         paths,
-        "/v1/cloudwatcher/inventory/{id}/transfer",
-        "cloudwatcher.inventory.transfer",
+        &stock::TRANSFER,
+        "AllAccepted",
         "Moves goods to another location: out here and in there, both or neither. The record there is opened if there is none.",
-        [
-            "cloudwatcher.inventory.transfer-out",
-            "cloudwatcher.inventory.transfer-in",
-        ],
         "Both locations must be within your departments; between others, draft an order of type `internal_transfer`.",
         body,
     );
@@ -147,41 +145,43 @@ fn accept_reorder(paths: &mut Paths) {
         "properties": {
             "suggestion_id": uuid(),
             "order_id": { "type": ["string", "null"], "format": "uuid", "description": "The id of the order; a new one when absent." },
-            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The offer to take up; the best one when absent: preferred before others, then the cheapest." },
-            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "How many; what is suggested when absent, and no less than the offer sells." },
-            "currency": { "type": ["string", "null"], "description": "The currency of the offer's price; the first of the approval policy when absent." },
-            "note": { "type": ["string", "null"], "description": "What approvers should know." },
+            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The price offer to take up; the best one when absent: preferred before others, then the cheapest." },
+            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "The number of units; as many as are suggested when absent, and no fewer than the price offer sells." },
+            "currency": { "type": ["string", "null"], "description": "The currency of the price offer; the first of the approval policy when absent." },
+            "note": { "type": ["string", "null"], "description": "A note for approvers." },
         },
     });
     together(
         paths,
-        "/v1/cloudwatcher/inventory/{id}/accept-reorder",
-        "cloudwatcher.inventory.accept-reorder",
-        "Follows the open suggestion to reorder: drafts a purchase order with the best offer, to be received here.",
-        ["cloudwatcher.inventory.accept-reorder", "cloudwatcher.order.draft"],
+        &stock::ACCEPT_REORDER,
+        "AllMade",
+        "Follows the open suggestion to reorder: drafts a purchase order with the best price offer, to be received here.",
         "What is ordered counts as on order from now on.",
         body,
     );
 }
 
 /// A request that several commands follow from, which stand or fall together.
-fn together(paths: &mut Paths, path: &str, id: &str, summary: &str, permissions: [&str; 2], more: &str, body: Value) {
+fn together(paths: &mut Paths, request: &JointRequest, accepted: &str, summary: &str, more: &str, body: Value) {
     let mut parameters = vec![in_path("id", "The record of the stock key.", uuid())];
     parameters.extend(parts::of_a_command());
-    let [first, second] = permissions;
-    let body = paths.schema(id, body);
+    let permissions: Vec<String> = request.permissions().collect();
+    let named = permissions.iter().map(|permission| format!("`{permission}`"));
+    let named = named.collect::<Vec<_>>().join(" and ");
+    let id = format!("{}.{}", request.aggregate.aggregate_type, request.word);
+    let body = paths.schema(&id, body);
     paths.add(
-        path,
+        &request.address(),
         "post",
         json!({
             "operationId": id,
             "tags": ["cloudwatcher"],
             "summary": summary,
-            "description": format!("Permissions `{first}` and `{second}`. {more}"),
+            "description": format!("Permissions {named}. {more}"),
             "security": needs(permissions),
             "parameters": parameters,
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-            "responses": answers(vec![("200", response("AllAccepted"))], &[400, 404, 409, 412, 413, 415, 422]),
+            "responses": answers(vec![("200", response(accepted))], &[400, 404, 409, 412, 413, 415, 422]),
         }),
     );
 }

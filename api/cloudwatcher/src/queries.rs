@@ -39,7 +39,7 @@ const PLACE: Place = Place {
 /// Pattern 1 of the document.
 pub static PENDING_REQUESTS: Named = Named {
     address: "/v1/cloudwatcher/requests/pending",
-    doc: "What a device has asked for and nobody has begun with, the newest first.",
+    doc: "Requests of a device that nobody has begun with, the newest first.",
     table: RequestRow::TABLE,
     also: &[],
     oneself: None,
@@ -65,7 +65,7 @@ pub static PENDING_REQUESTS: Named = Named {
 /// Pattern 2 of the document.
 pub static REORDER: Named = Named {
     address: "/v1/cloudwatcher/inventory/reorder",
-    doc: "What a location has at or below its reorder point, the least available first. What is on order does not count here; the suggestions to reorder take it into account.",
+    doc: "Stock of a location at or below its reorder point, the least available first. Goods on order do not count here; the suggestions to reorder take them into account.",
     table: InventoryRow::TABLE,
     also: &[],
     oneself: None,
@@ -106,7 +106,7 @@ pub static REORDER: Named = Named {
 /// Pattern 3 of the document.
 pub static BEST_OFFERS: Named = Named {
     address: "/v1/cloudwatcher/part-suppliers/best",
-    doc: "Who supplies a part or a variant of it, the best first: preferred offers, then by price; one without a price comes last. Suppliers out of use are left out.",
+    doc: "Price offers of suppliers for a part or a variant of it, the best first: preferred ones, then by price; one without a price comes last. Suppliers out of use are left out.",
     table: PartSupplierRow::TABLE,
     also: &[],
     oneself: None,
@@ -123,7 +123,7 @@ pub static BEST_OFFERS: Named = Named {
             table: PartSupplierRow::TABLE,
             column: "variant_id",
             required: false,
-            doc: "the variant; without it, offers for the part itself",
+            doc: "the variant; without it, price offers for the part itself",
         },
     ],
     beside: &[
@@ -161,7 +161,7 @@ pub static BEST_OFFERS: Named = Named {
 /// Pattern 4 of the document.
 pub static APPROVAL_CHAIN: Named = Named {
     address: "/v1/cloudwatcher/orders/{id}/approvals",
-    doc: "Whose approval was asked for an order, revision by revision and level by level, and what became of it.",
+    doc: "Approvals that were asked for an order, revision by revision and level by level, and how each ended.",
     table: OrderApprovalRow::TABLE,
     also: &[],
     oneself: None,
@@ -234,7 +234,7 @@ pub static SUBTREE: Named = Named {
             name: "depth",
             sql: "below.depth",
             kind: ColumnKind::Integer,
-            doc: "How far below the department that was asked for; that one itself is at 0.",
+            doc: "The distance below the department that was asked for; that one itself is at 0.",
         },
         Beside::Computed {
             name: "path",
@@ -261,7 +261,7 @@ pub static SUBTREE: Named = Named {
 /// The permissions of a user, and the role that each comes from.
 pub static EFFECTIVE_PERMISSIONS: Named = Named {
     address: "/v1/cloudwatcher/users/{id}/permissions",
-    doc: "What a user may do, and by which of their roles. Retired roles permit nothing, and neither does any role to a user who is inactive. About themselves everybody may ask.",
+    doc: "Permissions of a user, and the roles that they come from. Retired roles permit nothing, and neither does any role to a user who is inactive. About themselves everybody may ask.",
     table: RolePermissionRow::TABLE,
     also: &[UserRoleRow::TABLE],
     oneself: Some("id"),

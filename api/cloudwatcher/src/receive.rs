@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use book::execute::StreamAnswer;
-use book::{Answer, BookError, Envelope, ExecuteError, Step};
+use book::{Answer, BookError, Envelope, ExecuteError, Rehearsed, Step};
 use chrono::{DateTime, Utc};
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::identity::Window;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use http::app::App;
-use http::command::{Received, Receiver, Sent};
+use http::command::{Received, Receiver, Sent, Would};
 use http::problem::{self, Problem};
 
 /// How long a repeat waits for the first sending, which is under way, in seconds.
@@ -33,7 +33,9 @@ pub const RECEIVER: Receiver = Receiver {
     aggregate_type: DeviceRequest::TYPE,
     command: DeviceRequest::CREATES,
     carry_out: |received| Box::pin(carry_out(received)),
-    stream: |received| Box::pin(stream(received)),
+    rehearse: |received| Box::pin(rehearse(received)),
+    // Sent as it was sent before, it gets the first answer in every state.
+    offers: |_, _, _| Ok(()),
 };
 
 /// Receives a request, or answers a repeat of one.
@@ -45,9 +47,8 @@ async fn carry_out(received: Received<'_>) -> Result<Answer, Problem> {
     Receiving::of(received)?.answer().await
 }
 
-async fn stream(received: Received<'_>) -> Result<Uuid, Problem> {
-    let receiving = Receiving::of(received)?;
-    Ok(receiving.stream(receiving.window_minutes().await?))
+async fn rehearse(received: Received<'_>) -> Result<Would, Problem> {
+    Receiving::of(received)?.rehearsal().await
 }
 
 /// One sending of a request.
@@ -80,14 +81,10 @@ impl<'a> Receiving<'a> {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
+        if let Some(first) = self.first_of(&error, stream, minutes).await? {
+            return self.first_answer(first).await;
+        }
         match error {
-            ExecuteError::Refused(refusal) if refusal.rule == Refusal::AlreadyReceived.rule() => {
-                self.first_answer(stream).await
-            }
-            ExecuteError::Refused(refusal) if refusal.rule == REPEATS => match self.repeated(minutes).await? {
-                Some(id) => self.first_answer(id).await,
-                None => Err(self.sent.problem(ExecuteError::Refused(refusal))),
-            },
             // The receipt knows that the body is another one, and the decision knows how to say so.
             ExecuteError::KeyReused if !self.envelope.repeatable => {
                 let decided_anew = self.execute(stream, self.envelope.clone()).await?;
@@ -95,6 +92,50 @@ impl<'a> Receiving<'a> {
             }
             error => Err(self.sent.problem(error)),
         }
+    }
+
+    async fn rehearsal(&self) -> Result<Would, Problem> {
+        let minutes = self.window_minutes().await?;
+        let stream = self.stream(minutes);
+        let error = match self.decided(self.step(stream)).await {
+            Ok(rehearsed) => return Ok(Would::Happen(rehearsed)),
+            Err(error) => error,
+        };
+        let first = match &error {
+            // A repeat that has no key is recognised before its If-Match is looked at.
+            ExecuteError::Moved { .. } if !self.envelope.repeatable => {
+                let anywhere = Step {
+                    if_match: None,
+                    ..self.step(stream)
+                };
+                match self.decided(anywhere).await {
+                    Ok(_) => None,
+                    Err(refused) => self.first_of(&refused, stream, minutes).await?,
+                }
+            }
+            error => self.first_of(error, stream, minutes).await?,
+        };
+        match first {
+            Some(first) => self.first_answer(first).await.map(Would::Repeat),
+            None => Err(self.sent.problem(error)),
+        }
+    }
+
+    async fn decided(&self, step: Step) -> Result<Rehearsed, ExecuteError> {
+        self.app.book.rehearse(self.envelope.clone(), vec![step]).await
+    }
+
+    /// The request that was received before and that this one repeats, when it is refused for that.
+    async fn first_of(&self, error: &ExecuteError, stream: Uuid, minutes: i32) -> Result<Option<Uuid>, Problem> {
+        match error {
+            ExecuteError::Refused(refusal) if refusal.rule == Refusal::AlreadyReceived.rule() => Ok(Some(stream)),
+            ExecuteError::Refused(refusal) if refusal.rule == REPEATS => self.repeated(minutes).await,
+            _ => Ok(None),
+        }
+    }
+
+    fn step(&self, stream: Uuid) -> Step {
+        Step::of::<DeviceRequest>(stream, self.sent.headers.if_match, Command::Receive(self.new.clone()))
     }
 
     /// Asked of the book each time: what another process made of the policy must hold here at once.
@@ -169,7 +210,7 @@ impl<'a> Receiving<'a> {
                 Turn::After(first) => settled(first).await?,
             }
         };
-        let step = Step::of::<DeviceRequest>(stream, self.sent.headers.if_match, Command::Receive(self.new.clone()));
+        let step = self.step(stream);
         let book = self.app.book.clone();
         // A task of its own: the turn lasts as long as the command, not as long as the client listens.
         let executing = tokio::spawn(async move {

@@ -24,10 +24,27 @@ use super::offers;
 use http::app::App;
 use http::auth::By;
 use http::command::headers::CommandHeaders;
-use http::command::joint::{Joint, Member, Outcome};
+use http::command::joint::{Joint, JointRequest, Member, Outcome};
+use http::command::sent::out_of_reach;
 use http::command::{answer, body};
 use http::extract::{self, Path};
 use http::problem::Problem;
+
+/// Goods that go to another location: both halves.
+pub static TRANSFER: JointRequest = JointRequest {
+    aggregate: &inventory::AGGREGATE,
+    word: "transfer",
+    command: "transfer-out",
+    beside: &[(&inventory::AGGREGATE, "transfer-in")],
+};
+
+/// A suggestion to reorder that becomes an order.
+pub static ACCEPT_REORDER: JointRequest = JointRequest {
+    aggregate: &inventory::AGGREGATE,
+    word: "accept-reorder",
+    command: "accept-reorder",
+    beside: &[(&order::AGGREGATE, "draft")],
+};
 
 /// The fields of `transfer`.
 #[derive(Debug, Deserialize)]
@@ -70,8 +87,8 @@ pub async fn transfer(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    by.require("cloudwatcher.inventory.transfer-out")?;
-    let (joint, wanted) = asked::<Transfer>(&id, "transfer", &headers, &body?, peer)?;
+    TRANSFER.require(&by)?;
+    let (joint, wanted) = asked::<Transfer>(&id, &TRANSFER, &headers, &body?, peer)?;
     let Transfer {
         to_location_id,
         quantity,
@@ -102,7 +119,7 @@ pub async fn transfer(
     })
 }
 
-/// Follows an open suggestion to reorder: drafts a purchase order with the best offer, and counts what it
+/// Follows an open suggestion to reorder: drafts a purchase order with the best price offer, and counts what it
 /// orders as on order.
 ///
 /// # Errors
@@ -115,9 +132,8 @@ pub async fn accept_reorder(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    by.require("cloudwatcher.inventory.accept-reorder")?;
-    by.require("cloudwatcher.order.draft")?;
-    let (joint, wanted) = asked::<Acceptance>(&id, "accept-reorder", &headers, &body?, peer)?;
+    ACCEPT_REORDER.require(&by)?;
+    let (joint, wanted) = asked::<Acceptance>(&id, &ACCEPT_REORDER, &headers, &body?, peer)?;
     let order_id = wanted.order_id.unwrap_or_else(Uuid::now_v7);
     let members = match drafted(&app, &by, joint.stream, order_id, &wanted).await? {
         Some(members) => members,
@@ -160,7 +176,7 @@ async fn drafted(
         return Ok(None);
     };
     let offer = match wanted.part_supplier_id {
-        Some(id) => Offer::named(app, by, id).await?,
+        Some(id) => Offer::named(app, by, id, &stock).await?,
         None => Offer::best(app, by, &stock).await?,
     };
     let quantity = wanted
@@ -211,7 +227,7 @@ fn of_stock(stream: Uuid, command: &'static str, fields: Value) -> Member {
     }
 }
 
-/// The terms of an offer, as the order is to have them. Whether it is for this part, and its supplier in use, the
+/// The terms of a price offer of a part and variant, as the order is to have them. Whether its supplier is in use, the
 /// decisions see to.
 struct Offer {
     id: Uuid,
@@ -221,11 +237,14 @@ struct Offer {
 }
 
 impl Offer {
-    async fn named(app: &App, by: &By, id: Uuid) -> Result<Self, Problem> {
+    /// Before anything is decided with its terms: one of another part is refused as one that does not exist, since
+    /// a refusal of the order would tell of them.
+    async fn named(app: &App, by: &By, id: Uuid, stock: &StockKey) -> Result<Self, Problem> {
         let found = one::<Register<PartSupplier>>(app, by, id).await?;
         let entered = found.as_deref().and_then(Register::active);
-        let offer = entered.ok_or_else(|| {
-            let detail = "part_supplier_id names no offer in use; choose another, or leave it to Daybook";
+        let offer = entered.filter(|offer| offer.is_of(stock)).ok_or_else(|| {
+            let detail = "part_supplier_id names no price offer in use of this part and variant; choose another, or leave \
+                          it to Daybook";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Self::priced(id, offer.supplier_id, offer.supplier_cost, offer.minimum_order_qty)
@@ -234,7 +253,8 @@ impl Offer {
     async fn best(app: &App, by: &By, stock: &StockKey) -> Result<Self, Problem> {
         let best = offers::best(app, by.tenant, stock.part_id, stock.variant_id).await?;
         let offer = best.ok_or_else(|| {
-            let detail = "no supplier in use offers this part and variant; enter an offer as a part-supplier first";
+            let detail =
+                "no supplier in use sells this part and variant; enter its price offer as a part-supplier first";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Self::priced(
@@ -252,7 +272,7 @@ impl Offer {
         minimum_order_qty: i32,
     ) -> Result<Self, Problem> {
         let unit_price = supplier_cost.ok_or_else(|| {
-            let detail = "the offer names no price; amend it, or choose another offer";
+            let detail = "this price offer names no price; amend it, or choose another";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Ok(Self {
@@ -288,9 +308,7 @@ async fn record(app: &App, by: &By, inventory_id: Uuid) -> Result<Arc<Inventory>
     {
         return Ok(inventory);
     }
-    // In the words of the generic route.
-    let detail = format!("{} {inventory_id}; send it `open` first", Inventory::TYPE);
-    Err(Problem::not_found(detail))
+    Err(out_of_reach(&inventory::AGGREGATE, inventory_id))
 }
 
 async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Option<Arc<D>>, Problem> {
@@ -299,7 +317,7 @@ async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Opt
 
 fn asked<T: for<'de> Deserialize<'de>>(
     id: &str,
-    word: &'static str,
+    request: &'static JointRequest,
     headers: &HeaderMap,
     body: &[u8],
     peer: SocketAddr,
@@ -312,9 +330,9 @@ fn asked<T: for<'de> Deserialize<'de>>(
         Problem::bad_value(&path, unparsed.inner().to_string())
     })?;
     let joint = Joint {
-        aggregate: &inventory::AGGREGATE,
+        aggregate: request.aggregate,
         stream,
-        word,
+        word: request.word,
         fields,
         headers: command_headers,
         peer,

@@ -53,7 +53,7 @@ pub async fn start(
         let rebuilding = running.clone();
         let outcome = tokio::spawn(async move {
             let progressed = |progress| rebuilding.rebuilds.progress(context, progress);
-            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail, context, false, &progressed).await
+            rebuild::rebuild(&rebuilding.pools, &rebuilding.tail.clone(), context, false, &progressed).await
         });
         let outcome = outcome.await.map_err(|error| format!("it ended in a defect: {error}"));
         let error = match &outcome {
@@ -124,7 +124,7 @@ pub async fn retry(
         return Err(Problem::not_found(format!("policy {policy:?}")).allowed(names));
     };
     let (pool, tenant) = (&app.pools.writer, Some(by.tenant));
-    let made_good = book::policy::missed::retry(pool, &app.book, &app.tail, policy, tenant).await?;
+    let made_good = book::policy::missed::retry(pool, &app.book, &app.tail.clone(), policy, tenant).await?;
     info!(policy = policy.name(), made_good, by = %by.user, "what the policy had missed was tried again");
     Ok(Json(json!({ "policy": policy.name(), "made_good": made_good })).into_response())
 }
@@ -187,6 +187,14 @@ pub async fn unpark(
         .into_iter()
         .map(|parked| (parked.aggregate_type, parked.aggregate_id))
         .collect();
+    if let Some(kind) = &asked.aggregate_type
+        && app.contexts.aggregate(kind).is_none()
+        && !own.iter().any(|(parked, _)| parked == kind)
+    {
+        let kinds = app.contexts.decisions().aggregates();
+        let problem = Problem::bad_value("aggregate_type", format!("there is no kind of stream {kind:?}"));
+        return Err(problem.allowed(kinds.map(|kind| kind.aggregate_type)));
+    }
     let wanted = own.iter().filter(|(aggregate_type, stream)| {
         asked
             .aggregate_type
@@ -196,7 +204,7 @@ pub async fn unpark(
     });
     let (mut posted, mut still) = (Vec::new(), Vec::new());
     for stream in wanted {
-        let outcome = park::unpark(&app.pools.projector, &app.tail, context, Some(stream)).await?;
+        let outcome = park::unpark(&app.pools.projector, &app.tail.clone(), context, Some(stream)).await?;
         // With it go those that waited for it; what another tenant's did is not told here.
         for posted_now in outcome.posted.iter().filter(|stream| own.contains(stream)) {
             posted.push(json!({ "aggregate_type": posted_now.0, "stream": posted_now.1 }));

@@ -35,6 +35,7 @@ pub struct Parts {
     pub contexts: Contexts,
     pub book: Book,
     pub pools: Pools,
+    /// Whoever reads more than an event with it clones it, see [`Tail`].
     pub tail: Tail,
     pub posted: Posted,
     pub verifier: Verifier,
@@ -45,7 +46,7 @@ pub struct Parts {
     pub workers: Workers,
     /// Whether this process serves commands and reads, or works only.
     pub serves_api: bool,
-    /// The fingerprint of this program's tables, per context.
+    /// The fingerprint of this program's tables, per context; none of one whose golden history it cannot fold.
     pub fingerprints: BTreeMap<&'static str, String>,
     /// The last position of the book when this process started.
     pub began: i64,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use book::{Book, Pools, Tail};
 use clap::ArgMatches;
+use domain::text;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -25,7 +26,38 @@ pub struct Opened {
     pub archive: PathBuf,
 }
 
-/// A subcommand.
+/// The subcommands of the program itself, which no context has.
+pub const SUBCOMMANDS: [&str; 10] = [
+    "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "serve", "token", "unpark",
+];
+/// The option of `daybook demo` that all contexts share.
+pub const SEED: &str = "seed";
+/// The options of every subcommand: settings and help.
+pub const OPTIONS: [&str; 21] = [
+    "archive",
+    "database-url",
+    "h",
+    "help",
+    "jwks-refresh-seconds",
+    "jwks-url",
+    "jwt-audience",
+    "jwt-issuer",
+    "jwt-secret",
+    "listen",
+    "log-format",
+    "master-key",
+    "nats-prefix",
+    "nats-stream",
+    "nats-stream-bytes",
+    "nats-url",
+    "rate-per-second",
+    "tenant",
+    "unsafe-settings",
+    "V",
+    "version",
+];
+
+/// A subcommand of a context.
 #[derive(Clone, Copy)]
 pub struct Subcommand {
     pub name: &'static str,
@@ -40,12 +72,38 @@ impl std::fmt::Debug for Subcommand {
     }
 }
 
-/// Writes a line to standard output; the log goes to standard error.
+/// Writes a line to standard output; the log goes to standard error. Whatever of it is from data does nothing to a
+/// terminal.
 ///
 /// # Errors
 /// When nobody reads it.
 pub fn say(line: &str) -> Result<(), Fault> {
+    let line = text::visible(line);
     writeln!(std::io::stdout().lock(), "{line}").map_err(Fault::io("standard output is closed"))
+}
+
+/// An id that somebody typed. The nil id stands for nothing.
+///
+/// # Errors
+/// When it is none, in words for whoever typed it.
+pub fn id(typed: &str) -> Result<Uuid, String> {
+    let id: Uuid = typed.parse().map_err(|error: uuid::Error| error.to_string())?;
+    if id.is_nil() || id.is_max() {
+        return Err("it stands for nothing; name the id of something".to_owned());
+    }
+    Ok(id)
+}
+
+/// The id of a person that somebody typed.
+///
+/// # Errors
+/// As [`id`], and when nobody can be registered under it.
+pub fn person(typed: &str) -> Result<Uuid, String> {
+    let id = id(typed)?;
+    if domain::is_reserved(id) {
+        return Err("Daybook keeps it for itself; name the id of a registered user".to_owned());
+    }
+    Ok(id)
 }
 
 /// Cancels `stop` at SIGTERM or Ctrl-C, and ends the process at the second.

@@ -14,8 +14,9 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use book::{Answer, Envelope};
-use domain::{Aggregate, AnyCommand};
+use book::{Answer, Envelope, Rehearsed};
+use domain::fact::AnyState;
+use domain::{Aggregate, AnyCommand, Asker, Refusal};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
@@ -27,15 +28,25 @@ use crate::problem::{self, Problem};
 use headers::CommandHeaders;
 pub use sent::Sent;
 
-/// A command that is carried out in another way than others: who receives it decides under which stream and
-/// envelope.
+/// A command that is carried out in another way than others: its receiver decides under which stream and envelope.
 #[derive(Debug, Clone, Copy)]
 pub struct Receiver {
     pub aggregate_type: &'static str,
     pub command: &'static str,
     pub carry_out: for<'a> fn(Received<'a>) -> BoxFuture<'a, Result<Answer, Problem>>,
-    /// The stream that the command would be carried out on, for a dry run.
-    pub stream: for<'a> fn(Received<'a>) -> BoxFuture<'a, Result<Uuid, Problem>>,
+    /// Tells what carrying it out would lead to, for a dry run. It fails as carrying it out would.
+    pub rehearse: for<'a> fn(Received<'a>) -> BoxFuture<'a, Result<Would, Problem>>,
+    /// Says whether the receiver may accept the command when it is sent to a stream in this state: it may accept what
+    /// the decision alone refuses.
+    pub offers: fn(&AnyState, Uuid, &Asker) -> Result<(), Refusal>,
+}
+
+/// What a command that has a receiver would lead to.
+#[derive(Debug)]
+pub enum Would {
+    Happen(Rehearsed),
+    /// It repeats what was done before, and would get this answer again.
+    Repeat(Answer),
 }
 
 /// A command on its way to its [`Receiver`]. The principal holds the permission for it.

@@ -1,5 +1,7 @@
 //! Contexts as they are served: what each has beside its commands and tables, and the list of those of one program.
 
+mod clash;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,11 +12,13 @@ use projections::Table;
 
 use crate::app::App;
 use crate::command::Receiver;
-use crate::crew::{Crew, Tasks};
+use crate::command::joint::JointRequest;
+use crate::crew::{Tasks, Worker};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
 use crate::query::named::Named;
 use crate::roles::Grants;
+pub use clash::Clash;
 
 /// One bounded context as it is served. A context that has nothing beside its commands and tables is
 /// [`Context::of`] alone.
@@ -30,14 +34,16 @@ pub struct Context {
     pub paths: fn(&mut Paths),
     /// Commands that are carried out in another way than others.
     pub receivers: &'static [Receiver],
+    /// Requests that take several commands; each has a route.
+    pub joint: &'static [&'static JointRequest],
     /// Adds what its handlers share, to be found by [`App::of`].
     pub state: fn(&mut States),
-    /// Adds workers of which one leads among all processes.
-    pub workers: fn(&mut Crew<'_>),
+    /// Workers of which one leads among all processes.
+    pub workers: &'static [&'static Worker],
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
-    /// Sets its metrics, each time that they are collected.
-    pub measure: fn(&App),
+    /// Its metrics.
+    pub gauges: &'static [&'static Gauge],
     /// The permissions of standard roles in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
@@ -57,10 +63,11 @@ impl Context {
             routes: Vec::new,
             paths: |_| {},
             receivers: &[],
+            joint: &[],
             state: |_| {},
-            workers: |_| {},
+            workers: &[],
             tasks: |_, _| {},
-            measure: |_| {},
+            gauges: &[],
             roles: &[],
             commands: &[],
             demo: None,
@@ -99,6 +106,14 @@ impl Route {
     }
 }
 
+/// A metric of a context.
+#[derive(Debug)]
+pub struct Gauge {
+    pub name: &'static str,
+    /// Its value, read each time that metrics are collected; none while there is nothing to tell.
+    pub value: fn(&App) -> Option<f64>,
+}
+
 /// The values that handlers of contexts share, each by its type.
 #[derive(Debug, Default)]
 pub struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
@@ -130,8 +145,9 @@ struct Inner {
 
 impl Contexts {
     /// # Errors
-    /// When two contexts, or their aggregates or policies, go by one name.
-    pub fn new(contexts: &[&'static Context]) -> Result<Self, domain::context::Clash> {
+    /// When two contexts bring the same name of anything that there is one of, or one brings a name of the engines.
+    pub fn new(contexts: &[&'static Context]) -> Result<Self, Clash> {
+        clash::refuse(contexts)?;
         let decisions: Vec<_> = contexts.iter().map(|context| context.decisions).collect();
         let decisions = domain::Contexts::new(&decisions)?;
         let kinds = decisions.aggregates();
@@ -189,6 +205,13 @@ impl Contexts {
     #[must_use]
     pub fn commands(&self, aggregate: &Aggregate) -> &[String] {
         self.0.commands.get(aggregate.aggregate_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// The request by which a command goes that streams of this kind do not take alone.
+    #[must_use]
+    pub fn joint(&self, aggregate: &Aggregate, command: &str) -> Option<&'static JointRequest> {
+        let mut joint = self.iter().flat_map(|context| context.joint).copied();
+        joint.find(|request| request.takes(aggregate, command))
     }
 
     /// Who carries out this command in a way of its own.

@@ -17,6 +17,22 @@ pub const RELAY: &str = "relay";
 /// The first word of a projector's name; its context's follows.
 pub const PROJECTOR: &str = "projector";
 
+/// The first word of the name of a policy's worker; the policy's follows.
+pub const POLICY: &str = "policy";
+/// The name of the worker that fires timers.
+pub const TIMERS: &str = "timers";
+
+/// A worker with effects outside that a context brings. Of all processes' one leads.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its name among the workers of a process.
+    pub name: &'static str,
+    /// The name of the lock that the one who leads has.
+    pub lock: &'static str,
+    /// Starts it, by [`Crew::lead`].
+    pub start: fn(&mut Crew<'_>),
+}
+
 /// How the workers of this process do, for health checks.
 #[derive(Debug)]
 pub struct Workers {
@@ -44,12 +60,12 @@ pub struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    /// Starts a worker of this name. Of all processes' one leads, whoever has the lock of `lock`.
-    pub fn lead<W: Work + 'static>(&mut self, name: &str, lock: &str, work: W) {
+    /// Has a worker lead or stand by.
+    pub fn lead<W: Work + 'static>(&mut self, worker: &Worker, work: W) {
         let beat = Beat::default();
-        self.statuses.push((name.to_owned(), beat.status()));
-        let (leases, stop) = (self.leases.clone(), self.stop.clone());
-        self.tasks.spawn(worker::run(work, lock.to_owned(), leases, beat, stop));
+        self.statuses.push((worker.name.to_owned(), beat.status()));
+        let (lock, leases, stop) = (worker.lock.to_owned(), self.leases.clone(), self.stop.clone());
+        self.tasks.spawn(worker::run(work, lock, leases, beat, stop));
     }
 }
 

@@ -27,10 +27,10 @@ pub const AT_ONCE: usize = 16;
 /// The demo data of a context.
 #[derive(Debug, Clone, Copy)]
 pub struct Demo {
-    /// Adds its options to those of `daybook demo`.
+    /// Adds its options to those of `daybook demo`. The seed is everybody's.
     pub declared: fn(clap::Command) -> clap::Command,
-    /// Loads it.
-    pub load: for<'a> fn(&'a Opened, &'a ArgMatches) -> BoxFuture<'a, Result<(), Fault>>,
+    /// Loads it, the same for the same seed.
+    pub load: for<'a> fn(&'a Opened, u64, &'a ArgMatches) -> BoxFuture<'a, Result<(), Fault>>,
 }
 
 /// Told of every command that was carried out.
@@ -42,8 +42,10 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 /// When a process with the role `policy` runs.
 pub async fn alone(pool: &PgPool, contexts: &Contexts) -> Result<Vec<Leadership>, Fault> {
     let policies = contexts.decisions().policies().into_iter().map(policy::lock_name);
+    let timers = contexts.decisions().iter().map(timers::lock_name);
+    let former = timers::FORMER_LOCK_NAME.to_owned();
     let mut held = Vec::new();
-    for name in policies.chain([timers::LOCK_NAME.to_owned()]) {
+    for name in policies.chain(timers).chain([former]) {
         let lead = Leadership::try_take(pool, &name).await?.ok_or_else(|| {
             Fault::Refused(
                 "policies are at work on this book; stop the processes with the role `policy` first".to_owned(),

@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use uuid::Uuid;
 
 use crate::command::body::BODY_BYTES_MAX;
@@ -89,6 +89,38 @@ pub fn unknown_parameter<S: Into<String>>(name: &str, known: impl IntoIterator<I
     )
     .field(name)
     .allowed(known)
+}
+
+/// Names that are sent as headers, and what else somebody may call them after a question mark.
+const HEADERS: [(&str, &str); 9] = [
+    ("daybook-dry-run", "Daybook-Dry-Run"),
+    ("dry-run", "Daybook-Dry-Run"),
+    ("daybook-reason", "Daybook-Reason"),
+    ("reason", "Daybook-Reason"),
+    ("idempotency-key", "Idempotency-Key"),
+    ("key", "Idempotency-Key"),
+    ("if-match", "If-Match"),
+    ("daybook-after", "Daybook-After, of a read,"),
+    ("traceparent", "traceparent"),
+];
+
+/// What is sent with POST says everything in its address, its headers and its body.
+///
+/// # Errors
+/// 400 when there are parameters, naming the first.
+pub fn no_parameters(uri: &Uri) -> Result<(), Problem> {
+    let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)?;
+    let Some((name, _)) = pairs.first() else {
+        return Ok(());
+    };
+    let like = name.to_ascii_lowercase().replace('_', "-");
+    let header = HEADERS.iter().find(|(known, _)| *known == like);
+    let instead = header.map_or_else(
+        || "what is sent with POST takes none".to_owned(),
+        |(_, header)| format!("{header} is a header"),
+    );
+    let detail = format!("there is no parameter {name:?} here; {instead}");
+    Err(Problem::new(problem::UNKNOWN_PARAMETER, detail).field(name))
 }
 
 /// An id in its one textual form, so that every thing has one address.

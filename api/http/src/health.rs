@@ -22,13 +22,16 @@ use crate::app::App;
 use crate::crew::{PROJECTOR, RELAY};
 
 pub use metrics::{keep_up, metrics, record_metrics};
-pub use standing::Standing;
+pub use standing::{ATTEMPTS_AWAITED_MAX, Standing};
+
+use standing::Told;
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
 const SILENCE_SECONDS_MAX: u64 = 65;
 /// How old the first event may be that a context has not posted, in seconds.
 const LAG_SECONDS_MAX: f64 = 10.0;
 /// For how long a process that starts waits for tables of its own while no rebuild of any context gets on, in seconds.
+/// A rebuild that is under way gets on for as long as those who rebuild grant each of its steps.
 const AWAITED_SECONDS_MAX: f64 = 300.0;
 /// How far the bus may be behind the book while the relay has trouble with it, in events.
 const RELAY_EVENTS_MAX: i64 = 1_000;
@@ -42,10 +45,11 @@ const ANSWER_SECONDS_MAX: u64 = 3;
 /// What `/health/ready` says: whether this process does what it is for. One that serves is ready when it can
 /// append and answer reads, one that only works is ready when its workers do.
 ///
-/// A context's tables can keep it from that only while it starts, and no longer than they get on: until they were once
-/// this program's and showed what was in the book by then, or nothing moves any more. What one context lacks after that,
-/// late, parked, rebuilt or another version's, is told under `degraded`, and what a context's workers lack beside a
-/// service or beside those of others, too.
+/// A context's tables can keep it from that only while it starts: until they were once this program's and showed what
+/// was in the book by then, or nobody works on them any more. Somebody does while the tables are posted, and while any
+/// context is rebuilt: a rebuild beats within a long step, too, until it ends or is given up, and is awaited
+/// [`ATTEMPTS_AWAITED_MAX`] times. What one context lacks after that, late, parked, rebuilt or another version's, is told
+/// under `degraded`, and what a context's workers lack beside a service or beside those of others, too.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ready {
     ready: bool,
@@ -74,6 +78,10 @@ struct Posting {
     /// Where the tables are that are being built beside the live ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuilt_to: Option<i64>,
+    /// What is being done to tables that are built beside the live ones, or taken back: `loading`, `indexing`,
+    /// `comparing` or `swapping`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuild: Option<String>,
     /// Whether this process has waited for them once, and serves whatever becomes of them.
     begun: bool,
     /// For how long it was seen not to move although events wait.
@@ -212,6 +220,15 @@ async fn look(app: &App) -> Ready {
 fn tell_contexts(app: &App, ready: &mut Ready) {
     let rebuilds_stand_seconds = app.standing.rebuilds_stand_seconds(Instant::now());
     for (&name, posting) in &mut ready.contexts {
+        if !app.fingerprints.contains_key(name) {
+            app.standing.begins(name);
+            posting.begun = true;
+            ready.degraded.push(format!(
+                "this version neither posts nor rebuilds the tables of {name}, whose golden history it cannot fold; see \
+                 its log"
+            ));
+            continue;
+        }
         if !posting.begun {
             match missing(name, posting, app.began, rebuilds_stand_seconds) {
                 Some(words) if app.serves_api => {
@@ -243,7 +260,7 @@ fn tell_contexts(app: &App, ready: &mut Ready) {
 }
 
 /// What the tables of a context lack to be read by this program, which has just started; `None` also once waiting for
-/// it makes no sense, because nobody posts or rebuilds.
+/// it makes no sense, because nobody posts or rebuilds them.
 fn missing(name: &str, posting: &Posting, began: i64, rebuilds_stand_seconds: f64) -> Option<String> {
     let words = match posting.tables {
         Whose::None => format!("{name} has no tables yet"),
@@ -251,7 +268,8 @@ fn missing(name: &str, posting: &Posting, began: i64, rebuilds_stand_seconds: f6
             format!("the tables of {name} are another version's; those of this one are not there yet")
         }
         Whose::Own => {
-            let stands = posting.lag_seconds > LAG_SECONDS_MAX && posting.stands_seconds > LAG_SECONDS_MAX;
+            let is_late = posting.lag_seconds > LAG_SECONDS_MAX && posting.stands_seconds > LAG_SECONDS_MAX;
+            let stands = is_late && posting.rebuild.is_none();
             let behind = began - posting.position;
             return (behind > 0 && !stands).then(|| {
                 format!("{name} has yet to post {behind} events that were in the book when this process started")
@@ -353,20 +371,25 @@ async fn late_policies(app: &App) -> Result<Vec<String>, sqlx::Error> {
 async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), sqlx::Error> {
     let names: Vec<&str> = app.contexts.tables().map(|context| context.name).collect();
     let rows = sqlx::query(
-        "select c.name, g.generation, g.position, g.fingerprint, book.last_position() as last, b.position as rebuilt_to,
+        "select c.name, g.generation, g.position, g.fingerprint, b.position as rebuilt_to, r.phase,
+                coalesce(r.beats, 0) as beats, coalesce(r.failures, 0) as failures,
                 (select e.recorded_at from book.events e where e.position = g.position + 1) as waiting_since
          from unnest($1::text[]) with ordinality c(name, place)
          left join book.generations g on g.context = c.name and g.state = 'live'
          left join lateral (select max(b.position) as position from book.generations b
                             where b.context = c.name and b.state = 'building') b on true
+         left join book.rebuilds r on r.context = c.name
          order by c.place",
     )
     .bind(names)
     .fetch_all(&app.pools.projector)
     .await?;
-    let (mut end, mut contexts, now) = (0, BTreeMap::new(), Instant::now());
+    // By itself, for a program without tables has an end of the book, too; last, so that no context is beyond it.
+    let end: i64 = sqlx::query_scalar("select book.last_position()")
+        .fetch_one(&app.pools.projector)
+        .await?;
+    let (mut contexts, now) = (BTreeMap::new(), Instant::now());
     for (row, context) in rows.iter().zip(app.contexts.tables()) {
-        end = row.try_get("last")?;
         let generation: Option<i64> = row.try_get("generation")?;
         let position = row.try_get::<Option<i64>, _>("position")?.unwrap_or(0);
         let fingerprint: Option<&str> = row.try_get("fingerprint")?;
@@ -374,8 +397,13 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
         let waiting_since: Option<DateTime<Utc>> = row.try_get("waiting_since")?;
         let waits = waiting_since.map(|since| (Utc::now() - since).as_seconds_f64().max(0.0));
         let stands = app.standing.seconds(context.name, position, end - position, now);
-        let progress = (generation.unwrap_or(0), rebuilt_to.unwrap_or(0));
-        app.standing.rebuilt(context.name, progress, now);
+        let told = Told {
+            reached: (generation.unwrap_or(0), rebuilt_to.unwrap_or(0)),
+            beats: row.try_get("beats")?,
+            failures: row.try_get("failures")?,
+        };
+        app.standing.rebuilt(context.name, told, now);
+        let phase: Option<String> = row.try_get("phase")?;
         let posting = Posting {
             tables: match fingerprint {
                 None => Whose::None,
@@ -386,6 +414,7 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
             lag_events: end - position,
             lag_seconds: waits.unwrap_or(0.0).max(stands),
             rebuilt_to,
+            rebuild: phase.filter(|_| app.standing.is_rebuilding(context.name, now)),
             begun: app.standing.has_begun(context.name),
             stands_seconds: stands,
         };
@@ -427,6 +456,7 @@ mod tests {
             lag_events: 10 - position,
             lag_seconds: stands_seconds,
             rebuilt_to: None,
+            rebuild: None,
             begun: false,
             stands_seconds,
         }
@@ -444,5 +474,13 @@ mod tests {
         assert!(is_awaited(Whose::Own, 9, 0.0, STANDS));
         assert!(!is_awaited(Whose::Own, 9, LAG_SECONDS_MAX + 1.0, 0.0));
         assert!(!is_awaited(Whose::Own, 10, 0.0, 0.0));
+    }
+
+    #[test]
+    fn tables_that_stand_still_are_awaited_while_they_are_rebuilt() {
+        let mut posting = posting(Whose::Own, 0, LAG_SECONDS_MAX + 1.0);
+        assert_eq!(missing("sample", &posting, 10, 0.0), None);
+        posting.rebuild = Some("indexing".to_owned());
+        assert!(missing("sample", &posting, 10, 0.0).is_some());
     }
 }

@@ -8,9 +8,12 @@ mod named;
 pub mod parts;
 mod tables;
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderValue, header};
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::map::Entry;
 use serde_json::{Map, Value, json};
@@ -31,11 +34,21 @@ pub async fn serve(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
 }
 
-/// The rendered page, from assets within the program.
+/// The rendered page, from assets within the program. It loads nothing from elsewhere and stands in no other page.
 pub fn docs() -> Router<App> {
-    SwaggerUi::new("/docs")
-        .config(utoipa_swagger_ui::Config::from(ADDRESS))
-        .into()
+    let page = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(ADDRESS));
+    Router::from(page).layer(middleware::map_response(alone))
+}
+
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+);
+
+async fn alone(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
 }
 
 /// The whole document: all sections, one merged into the other.
@@ -54,6 +67,67 @@ pub fn document(contexts: &Contexts) -> Value {
         all.rotate_left(tags);
     }
     whole
+}
+
+/// The sections as documents, each with its name: one for each context, whole with what it refers to of what all
+/// share, and one for what belongs to none.
+#[must_use]
+pub fn documents(contexts: &Contexts) -> Vec<(&'static str, Value)> {
+    let shared = fixed::section();
+    let made = |(name, section)| match name {
+        OF_NO_CONTEXT => (name, section),
+        name => (name, whole(name, section, &shared)),
+    };
+    sections(contexts).into_iter().map(made).collect()
+}
+
+/// The section of a context with the shared components that it refers to, and they in turn.
+fn whole(name: &str, section: Value, shared: &Value) -> Value {
+    let mut waiting = references(&section);
+    let mut referred = BTreeSet::new();
+    while let Some(pointer) = waiting.pop() {
+        if let Some(component) = shared.pointer(&pointer)
+            && referred.insert(pointer)
+        {
+            waiting.extend(references(component));
+        }
+    }
+    let mut document = json!({
+        "openapi": shared["openapi"],
+        "info": shared["info"],
+        "servers": shared["servers"],
+        "security": shared["security"],
+    });
+    document["info"]["title"] = format!("Daybook: {name}").into();
+    merge(&mut document, section);
+    document["components"]["securitySchemes"] = shared["components"]["securitySchemes"].clone();
+    for (kind, components) in shared["components"].as_object().into_iter().flatten() {
+        for (name, component) in components.as_object().into_iter().flatten() {
+            if referred.contains(&format!("/components/{kind}/{name}")) {
+                document["components"][kind][name] = component.clone();
+            }
+        }
+    }
+    document
+}
+
+/// Where a document's references lead, as JSON pointers.
+#[must_use]
+pub fn references(document: &Value) -> Vec<String> {
+    let (mut waiting, mut found) = (vec![document], Vec::new());
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Array(values) => waiting.extend(values),
+            Value::Object(fields) => {
+                if let Some(Value::String(reference)) = fields.get("$ref") {
+                    found.push(reference.trim_start_matches('#').to_owned());
+                }
+                waiting.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The sections of the document, each with its name: that of no context, which has what all share, then those of the

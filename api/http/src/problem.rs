@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use book::{BookError, ExecuteError, Refusal};
 use domain::{Class, DecodeError};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tracing::error;
 
 /// One kind of general problem.
@@ -104,6 +104,13 @@ problems! {
 /// How long a client waits before it tries again, when Daybook cannot tell better, in seconds.
 const RETRY_SECONDS: u64 = 1;
 
+/// How much of a detail is kept, in characters: its beginning, with what was sent, and its end, with what could have
+/// been. Whatever is sent, nobody is answered much more than this.
+const DETAIL_BEGINS_CHARS: usize = 250;
+const DETAIL_ENDS_CHARS: usize = 450;
+/// How much of another text of a problem is kept, in characters.
+const TEXT_CHARS: usize = 200;
+
 /// A problem on its way to a client.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -118,10 +125,11 @@ struct Body {
     r#type: Cow<'static, str>,
     title: Cow<'static, str>,
     status: u16,
+    #[serde(serialize_with = "brief_detail")]
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "brief")]
     field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<String>,
@@ -135,7 +143,7 @@ struct Body {
     /// Of a stream that moved: where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "brief")]
     instance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -197,10 +205,16 @@ impl Problem {
 
     #[must_use]
     pub fn missing_permission(permission: &str) -> Self {
+        Self::missing_permission_for("this", permission)
+    }
+
+    /// As [`Problem::missing_permission`], in the words of what needs it.
+    #[must_use]
+    pub fn missing_permission_for(what: &str, permission: &str) -> Self {
         let mut problem = Self::new(
             FORBIDDEN,
             format!(
-                "this needs the permission {permission}, which none of your roles grants; ask an administrator for a \
+                "{what} needs the permission {permission}, which none of your roles grants; ask an administrator for a \
                  role that does"
             ),
         );
@@ -379,6 +393,31 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
+fn brief_detail<S: Serializer>(detail: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&cut(detail, DETAIL_BEGINS_CHARS, DETAIL_ENDS_CHARS))
+}
+
+fn brief<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_deref().map(|text| cut(text, TEXT_CHARS, 0));
+    text.serialize(serializer)
+}
+
+/// A text with an ellipsis for what lies between its beginning and its end.
+fn cut(text: &str, begins: usize, ends: usize) -> Cow<'_, str> {
+    let Some((head, _)) = text.char_indices().nth(begins) else {
+        return Cow::Borrowed(text);
+    };
+    let tail = match ends {
+        0 => text.len(),
+        ends => text.char_indices().nth_back(ends - 1).map_or(0, |(tail, _)| tail),
+    };
+    // What is cut out is more than the ellipsis that stands for it.
+    if text[head..tail.max(head)].chars().nth(1).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{}…{}", &text[..head], &text[tail..]))
+}
+
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     tracing::warn!(error = %error, "a server that a request needs does not answer");
     Problem::new(
@@ -446,6 +485,33 @@ mod tests {
     fn a_failure_of_ours_tells_a_client_nothing_of_its_cause() {
         let problem = Problem::internal(&"password=hunter2");
         assert!(!serde_json::to_string(&problem.body).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn no_problem_is_larger_than_8_kib_whatever_is_sent() {
+        for sent in ["\u{7f}", "é", "\u{1}", "\"", "🜁", "x"] {
+            let much = sent.repeat(1 << 20);
+            for quoted in [much.clone(), format!("{much:?}")] {
+                let detail = format!("unknown field `{quoted}`, expected one of `name`, `email`");
+                let problem = Problem::new(BAD_VALUE, detail).field(quoted.clone());
+                let problem = problem.of_request(&much, Some("0190a3c4-7f00-7000-8000-1234567890ab"));
+                let json = serde_json::to_string(&problem.body).unwrap();
+                assert!(json.len() <= 8 << 10, "{} bytes of {sent:?}", json.len());
+                let detail = problem.body()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.starts_with("unknown field `"), "{detail}");
+                assert!(detail.contains('…') && detail.ends_with("expected one of `name`, `email`"));
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_text_that_is_too_long_is_cut() {
+        let most = "é".repeat(DETAIL_BEGINS_CHARS + DETAIL_ENDS_CHARS);
+        assert_eq!(cut(&most, DETAIL_BEGINS_CHARS, DETAIL_ENDS_CHARS), most);
+        assert_eq!(cut("abcdef", 2, 1), "ab…f");
+        assert_eq!(cut("abcdef", 2, 0), "ab…");
+        assert_eq!(cut("abcd", 2, 1), "abcd");
+        assert_eq!(cut("ab", 2, 1), "ab");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use projections::Context;
-use projections::rebuild::{Phase, Progress, RebuildError, Report};
+use projections::rebuild::{Progress, RebuildError, Report};
 use serde::Serialize;
 
 /// The latest rebuild of each context in this process. Clones share them.
@@ -85,7 +85,7 @@ impl Rebuilds {
 
     pub fn progress(&self, context: &'static Context, progress: Progress) {
         self.change(context, |rebuild| {
-            rebuild.phase = Some(phase(progress.phase));
+            rebuild.phase = Some(progress.phase.word());
             rebuild.position = progress.position;
             rebuild.target = progress.target;
             rebuild.seconds = progress.seconds;
@@ -131,17 +131,6 @@ impl Rebuilds {
         if let Some(rebuild) = rebuilds.get_mut(context.name) {
             change(rebuild);
         }
-    }
-}
-
-/// A phase in one word.
-#[must_use]
-pub fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Loading => "loading",
-        Phase::Indexing => "indexing",
-        Phase::Comparing => "comparing",
-        Phase::Swapping => "swapping",
     }
 }
 

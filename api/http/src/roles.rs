@@ -30,6 +30,7 @@ pub struct Grants {
 pub struct Standard {
     pub name: &'static str,
     pub description: &'static str,
+    /// Each once, in the order in which the contexts name them.
     pub permissions: Vec<String>,
 }
 
@@ -66,7 +67,12 @@ pub fn standard(contexts: &Contexts) -> Vec<Standard> {
             let reads = reads.map(|projection| crate::query::may_read(projection.table()));
             let does = grants.does.iter().map(|&word| word.to_owned());
             if let Some(role) = roles.get_mut(index).filter(|role| role.name != ADMIN) {
-                role.permissions.extend(does.chain(reads));
+                for permission in does.chain(reads) {
+                    // A role is refused that names one twice, and contexts do not know what others give.
+                    if !role.permissions.contains(&permission) {
+                        role.permissions.push(permission);
+                    }
+                }
             }
         }
     }
@@ -153,4 +159,36 @@ async fn standing(book: &Book, tenant: Uuid, role: &Standard) -> Result<Option<O
     let mut without = role.permissions.clone();
     without.retain(|permission| !found.permits(permission));
     Ok(Some(Outcome::WasThere { without }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Context;
+    use crate::sample;
+
+    #[test]
+    fn a_permission_that_two_contexts_give_to_one_role_is_in_it_once() {
+        const fn clerk(does: &'static [&'static str]) -> Grants {
+            Grants {
+                role: "clerk",
+                description: "Keeps things in order",
+                does,
+                reads: true,
+            }
+        }
+        static OF_FIRST: domain::Context = sample::empty("first");
+        static OF_SECOND: domain::Context = sample::empty("second");
+        static FIRST: Context = Context {
+            roles: &[clerk(&["audit.read", "first.word"])],
+            ..Context::of(&OF_FIRST, None)
+        };
+        static SECOND: Context = Context {
+            roles: &[clerk(&["second.word", "audit.read"]), clerk(&["second.word"])],
+            ..Context::of(&OF_SECOND, None)
+        };
+        let contexts = Contexts::new(&[&FIRST, &SECOND]).unwrap();
+        let [_, clerk] = standard(&contexts).try_into().unwrap();
+        assert_eq!(clerk.permissions, ["audit.read", "first.word", "second.word"]);
+    }
 }

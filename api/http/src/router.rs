@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::By;
 use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
-use crate::extract::{Parameters, Path};
+use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
 use crate::{admin, audit, command, health, lent, openapi, query};
 
@@ -42,7 +42,10 @@ pub fn router(app: App) -> Router {
         let (patient, brief): (Vec<Route>, Vec<Route>) = routes(&app.contexts)
             .into_iter()
             .partition(|route| route.waits_seconds > 0);
-        let added = |router: Router<App>, route: Route| router.route(route.path, route.methods);
+        let added = |router: Router<App>, route: Route| {
+            let methods = route.methods.route_layer(middleware::from_fn(heeded));
+            router.route(route.path, methods)
+        };
         let brief = brief.into_iter().fold(openapi::docs(), added);
         router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
         for route in patient {
@@ -80,6 +83,12 @@ pub fn routes(contexts: &Contexts) -> Vec<Route> {
         }));
     }
     routes
+}
+
+/// The words behind `/v1/` with which routes begin that belong to no context.
+pub fn own_words() -> impl Iterator<Item = &'static str> {
+    let words = fixed().into_iter().filter_map(|route| route.path.split('/').nth(2));
+    words.filter(|word| !word.starts_with('{'))
 }
 
 fn fixed() -> Vec<Route> {
@@ -132,6 +141,22 @@ async fn no_method(request: Request) -> Problem {
             request.method()
         ),
     )
+}
+
+/// Refuses what would go unheeded: a dry run that is asked for in the wrong place would be carried out.
+async fn heeded(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::TRAILER) {
+        let detail = "what follows a body is not read; send it as a header, and leave Trailer out";
+        return Problem::new(problem::MALFORMED, detail)
+            .field("Trailer")
+            .into_response();
+    }
+    if request.method() == Method::POST
+        && let Err(problem) = extract::no_parameters(request.uri())
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
 }
 
 /// Sheds load rather than queueing it, and ends what takes too long.

@@ -33,6 +33,16 @@ static TABLES: projections::Context = projections::Context {
     departments: None,
 };
 
+/// A context without anything, to add something to.
+pub(crate) const fn empty(name: &'static str) -> domain::Context {
+    domain::Context {
+        name,
+        aggregates: &[],
+        policies: &[],
+        history: "[]\n",
+    }
+}
+
 /// The prelude and the sample.
 pub(crate) fn contexts() -> Contexts {
     static IDENTITY: Context = Context::of(&identity::CONTEXT, None);

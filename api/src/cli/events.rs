@@ -30,10 +30,10 @@ pub struct Events {
     #[arg(long = "type")]
     event_type: Option<String>,
     /// Only this stream
-    #[arg(long)]
+    #[arg(long, value_parser = http::cli::id)]
     stream: Option<Uuid>,
     /// Only this tenant
-    #[arg(long = "only-tenant")]
+    #[arg(long = "only-tenant", value_parser = http::cli::id)]
     only_tenant: Option<Uuid>,
     /// Show what tells who people are; null without
     #[arg(long)]

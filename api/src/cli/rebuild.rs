@@ -9,7 +9,6 @@ use projections::rebuild::{self, Progress, RebuildError, Report};
 
 use super::{opened, say};
 use http::Contexts;
-use http::rebuilds::phase;
 
 use crate::{Config, Fault};
 
@@ -36,34 +35,39 @@ impl Rebuild {
             None => contexts.tables().collect(),
         };
         let opened = opened(config, contexts).await?;
-        let mut differing = Vec::new();
+        let mut failures = Vec::new();
         for context in wanted {
-            if self.rollback {
-                let generation = rebuild::rollback(&opened.pools, &opened.tail, context)
-                    .await
-                    .map_err(failed)?;
-                say(&format!(
-                    "{}: generation {} is live again, at position {}",
-                    context.name, generation.number, generation.position
-                ))?;
-                continue;
-            }
-            match self.rebuild(&opened.pools, &opened.tail, context).await {
-                Ok(report) => table(&report, true)?,
-                Err(RebuildError::Differs { report, .. }) => {
-                    table(&report, false)?;
-                    differing.push(context.name);
-                }
-                Err(error) => return Err(failed(error)),
+            // What one context lacks is no other's.
+            if let Err(failure) = self.one(&opened.pools, &opened.tail, context).await {
+                failures.push(failure.to_string());
             }
         }
-        if differing.is_empty() {
+        if failures.is_empty() {
             return Ok(());
         }
-        Err(Fault::Refused(format!(
-            "not swapped, because the same code gave other rows: {}",
-            differing.join(", ")
-        )))
+        Err(Fault::Refused(failures.join("; ")))
+    }
+
+    /// Does what was asked for to one context, and says what came of it.
+    async fn one(&self, pools: &book::Pools, tail: &Tail, context: &'static Context) -> Result<(), Fault> {
+        if self.rollback {
+            let generation = rebuild::rollback(pools, tail, context)
+                .await
+                .map_err(|error| failed(context, &error))?;
+            return say(&format!(
+                "{}: generation {} is live again, at position {}",
+                context.name, generation.number, generation.position
+            ));
+        }
+        match self.rebuild(pools, tail, context).await {
+            Ok(report) => table(&report, true),
+            Err(error) => {
+                if let RebuildError::Differs { report, .. } = &error {
+                    table(report, false)?;
+                }
+                Err(failed(context, &error))
+            }
+        }
     }
 
     async fn rebuild(
@@ -87,7 +91,7 @@ impl Rebuild {
                 std::io::stderr(),
                 "{start}{}: {} {position}/{target}, {seconds:.1} s{end}",
                 context.name,
-                phase(progress.phase)
+                progress.phase.word()
             );
         };
         let outcome = rebuild::rebuild(pools, tail, context, self.force, &told).await;
@@ -105,8 +109,12 @@ pub fn named(contexts: &Contexts, name: &str) -> Result<&'static Context, Fault>
     })
 }
 
-fn failed(error: RebuildError) -> Fault {
-    Fault::Refused(error.to_string())
+/// The error, and whose it is.
+fn failed(context: &Context, error: &RebuildError) -> Fault {
+    Fault::Refused(match error {
+        RebuildError::Post(error) => format!("{}: {error}", context.name),
+        named => named.to_string(),
+    })
 }
 
 fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
@@ -130,13 +138,9 @@ fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
     for difference in &report.differences {
         for example in &difference.examples {
             let side = |row: &Option<String>| row.clone().unwrap_or_else(|| "(no row)".to_owned());
-            say(&format!(
-                "{} {}:\n  live {}\n  new  {}",
-                difference.table,
-                example.key,
-                side(&example.live),
-                side(&example.new)
-            ))?;
+            say(&format!("{} {}:", difference.table, example.key))?;
+            say(&format!("  live {}", side(&example.live)))?;
+            say(&format!("  new  {}", side(&example.new)))?;
         }
     }
     let per_second = report.events as f64 / report.total_seconds.max(f64::EPSILON);

@@ -21,7 +21,7 @@ pub struct Token {
     #[arg(long, conflicts_with = "user", required_unless_present = "user")]
     admin: bool,
     /// For this user
-    #[arg(long)]
+    #[arg(long, value_parser = http::cli::person)]
     user: Option<Uuid>,
     /// How long the token is good
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(HOURS_MAX)))]

@@ -23,7 +23,19 @@ impl Unpark {
         let context = named(contexts, &self.context)?;
         let stream = self.stream.as_deref().map(parsed).transpose()?;
         let opened = opened(config, contexts).await?;
-        for parked in park::parked(&opened.pools.projector, context).await? {
+        let all = park::parked(&opened.pools.projector, context).await?;
+        if let Some((kind, _)) = &stream
+            && contexts.aggregate(kind).is_none()
+            && !all.iter().any(|parked| parked.aggregate_type == *kind)
+        {
+            let kinds = contexts.decisions().aggregates();
+            let kinds: Vec<&str> = kinds.map(|kind| kind.aggregate_type).collect();
+            return Err(Fault::Refused(format!(
+                "there is no kind of stream {kind}; there are {}",
+                kinds.join(", ")
+            )));
+        }
+        for parked in all {
             let position = parked.position;
             say(&format!(
                 "parked {}/{} at position {position}: {}",
@@ -49,6 +61,6 @@ impl Unpark {
 fn parsed(text: &str) -> Result<(String, Uuid), Fault> {
     let known = text
         .split_once('/')
-        .and_then(|(aggregate_type, id)| Some((aggregate_type.to_owned(), id.parse().ok()?)));
+        .and_then(|(aggregate_type, id)| Some((aggregate_type.to_owned(), http::cli::id(id).ok()?)));
     known.ok_or_else(|| Fault::Refused(format!("{text} is no stream; write context.aggregate/<uuid>")))
 }

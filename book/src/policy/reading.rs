@@ -1,4 +1,5 @@
-//! What the policies of one process read of the book: one reading feeds all that are near its end.
+//! What the policies of one context read of the book in a process: one reading feeds all that are near its end. Contexts
+//! share none, so that what happens much or weighs much in one is read for its own policies alone.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ const EVENT_BYTES_MIN: usize = 1_024;
 /// How often it is counted what the policies have missed, in seconds: one question for all.
 const COUNT_SECONDS: u64 = 5;
 
-/// The reading of the book that all policies of a process share. Clones share it.
+/// The reading of the book that the policies of one context share in a process. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Reading(Arc<Inner>);
 
@@ -165,7 +166,7 @@ impl Reading {
         Ok(page)
     }
 
-    /// How many reactions a policy has missed, by a count that is at most [`COUNT_SECONDS`] old.
+    /// How many reactions a policy has missed, by a count that is at most `COUNT_SECONDS` old.
     ///
     /// # Errors
     /// The database's error.

@@ -1,6 +1,7 @@
 //! What reactions do to timers, and the one statement that writes it together with what it belongs to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -11,7 +12,7 @@ use crate::BookError;
 use crate::pools::answered;
 
 /// What an event does to a timer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Timer {
     Set {
         timer: Uuid,
@@ -24,6 +25,16 @@ pub enum Timer {
     Drop {
         timer: Uuid,
     },
+}
+
+/// Without the command that it sends.
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set { timer, due_at, .. } => write!(f, "set {timer} to {due_at}"),
+            Self::Drop { timer } => write!(f, "drop {timer}"),
+        }
+    }
 }
 
 impl Timer {

@@ -191,7 +191,7 @@ pub enum Command {
         /// The revision that you looked at, which must be the order's latest.
         #[schemars(range(min = 1))]
         revision: i32,
-        /// What there is to say about it. At most 2,000 characters.
+        /// Notes on the decision. At most 2,000 characters.
         #[serde(default)]
         #[schemars(length(max = NOTES_CHARS_MAX))]
         notes: Option<String>,
@@ -202,7 +202,7 @@ pub enum Command {
         /// The revision that you looked at, which must be the order's latest.
         #[schemars(range(min = 1))]
         revision: i32,
-        /// What is wrong with it. At most 2,000 characters.
+        /// The reason for the rejection. At most 2,000 characters.
         #[schemars(length(min = 1, max = NOTES_CHARS_MAX))]
         notes: String,
     },

@@ -38,10 +38,10 @@ pub enum Command {
         /// The device: `truck-001`. At most 50 characters.
         #[schemars(length(min = 1, max = DEVICE_ID_CHARS_MAX))]
         device_id: String,
-        /// Who uses the device, an active user; nobody in particular when absent.
+        /// The user of the device, an active user; nobody in particular when absent.
         #[serde(default)]
         user_id: Option<Uuid>,
-        /// How it is connected.
+        /// The way in which it is connected.
         connection_type: ConnectionType,
         /// The address that it connects from, IPv4 or IPv6.
         #[serde(default)]

@@ -60,13 +60,13 @@ pub enum Inventory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// What it is.
+    /// The kind of reason.
     pub kind: SourceKind,
     /// Its id; for `other` any id that the sender knows it by.
     pub id: Uuid,
 }
 
-/// What can be the reason of a move.
+/// The reason of a move.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]

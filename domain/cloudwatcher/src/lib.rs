@@ -82,7 +82,7 @@ pub enum ApprovalStatus {
     Escalated,
 }
 
-/// What an order is for.
+/// The purpose of an order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]
@@ -145,7 +145,7 @@ pub enum SyncStatus {
     Failed,
 }
 
-/// What a file belongs to.
+/// The owner of a file.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]
@@ -156,7 +156,7 @@ pub enum FileType {
     Response,
 }
 
-/// Where a file is kept.
+/// The place where a file is kept.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]
@@ -168,7 +168,7 @@ pub enum CloudProvider {
     Local,
 }
 
-/// How a device is connected.
+/// The way in which a device is connected.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]

@@ -22,15 +22,15 @@ pub const ADDRESS_CHARS_MAX: usize = 4_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Location {
-    /// What it is called. At most 255 characters.
+    /// Its name. At most 255 characters.
     #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
     pub name: String,
     /// The department that runs it; in use. It cannot be changed.
     pub dept_id: Uuid,
-    /// What kind of place it is.
+    /// The kind of place.
     #[serde(default)]
     pub location_type: Option<LocationType>,
-    /// Where it is. At most 4,000 characters.
+    /// Its address. At most 4,000 characters.
     #[serde(default)]
     #[schemars(length(max = ADDRESS_CHARS_MAX))]
     pub address: Option<String>,

@@ -31,14 +31,14 @@ pub struct Part {
     /// its code. At most 50 characters.
     #[schemars(length(min = 1, max = PART_CODE_CHARS_MAX))]
     pub part_code: String,
-    /// What it is called. At most 255 characters.
+    /// Its name. At most 255 characters.
     #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
     pub name: String,
-    /// What it is. At most 4,000 characters.
+    /// A description. At most 4,000 characters.
     #[serde(default)]
     #[schemars(length(max = DESCRIPTION_CHARS_MAX))]
     pub description: Option<String>,
-    /// What it belongs to. At most 100 characters.
+    /// Its category. At most 100 characters.
     #[serde(default)]
     #[schemars(length(max = CATEGORY_CHARS_MAX))]
     pub category: Option<String>,

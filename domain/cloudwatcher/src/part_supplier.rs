@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::inventory::StockKey;
 use super::part::Part;
 use super::part_variant::PartVariant;
 use super::supplier::Supplier;
@@ -26,22 +27,22 @@ pub const SKU_CHARS_MAX: usize = 100;
 /// Days from order to delivery.
 pub const LEAD_TIME_DAYS_MAX: i32 = 3_650;
 
-/// An offer as it is entered.
+/// A price offer as it is entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartSupplier {
-    /// The part on offer; in use. A supplier has one offer for a part and variant.
+    /// The part on offer; in use. A supplier has one price offer for a part and variant.
     pub part_id: Uuid,
-    /// The variant on offer, which belongs to the part; absent when the offer is for the part itself.
+    /// The variant on offer, which belongs to the part; absent when the price offer is for the part itself.
     #[serde(default)]
     pub variant_id: Option<Uuid>,
-    /// Who offers it; in use.
+    /// The supplier that offers it; in use.
     pub supplier_id: Uuid,
     /// The supplier's own code for it. At most 100 characters.
     #[serde(default)]
     #[schemars(length(max = SKU_CHARS_MAX))]
     pub sku: Option<String>,
-    /// What the supplier asks for one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    /// The price that the supplier asks for one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
     #[serde(default, deserialize_with = "money::optional_amount")]
     #[schemars(schema_with = "money::optional_price_schema")]
     pub supplier_cost: Option<Decimal>,
@@ -53,7 +54,7 @@ pub struct PartSupplier {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub minimum_order_qty: i32,
-    /// Whether buyers should choose this offer first.
+    /// Whether buyers should choose this price offer first.
     #[serde(default)]
     pub is_preferred: bool,
 }
@@ -62,9 +63,17 @@ fn one() -> i32 {
     1
 }
 
+impl PartSupplier {
+    /// Whether what it offers may be stocked under this key: the part itself, or exactly this variant of it.
+    #[must_use]
+    pub fn is_of(&self, stock: &StockKey) -> bool {
+        self.part_id == stock.part_id && (self.variant_id.is_none() || self.variant_id == stock.variant_id)
+    }
+}
+
 impl Entry for PartSupplier {
     const TYPE: &'static str = "cloudwatcher.part-supplier";
-    const NOUN: &'static str = "offer";
+    const NOUN: &'static str = "price offer";
     const ENTERED: &'static str = "PartSupplierEntered";
     const AMENDED: &'static str = "PartSupplierAmended";
     const STRUCK: &'static str = "PartSupplierStruck";

@@ -35,18 +35,18 @@ pub struct PartVariant {
     /// The code, unique within the part: `RED-M`. A struck variant keeps its code. At most 50 characters.
     #[schemars(length(min = 1, max = VARIANT_CODE_CHARS_MAX))]
     pub variant_code: String,
-    /// What it is called. At most 255 characters.
+    /// Its name. At most 255 characters.
     #[serde(default)]
     #[schemars(length(max = VARIANT_NAME_CHARS_MAX))]
     pub variant_name: Option<String>,
-    /// What tells it from the others, freely: `{"color": "red", "size": "M"}`. At most 16 KiB.
+    /// The attributes that tell it from the others, freely: `{"color": "red", "size": "M"}`. At most 16 KiB.
     #[serde(default)]
     pub attributes: Option<Map<String, Value>>,
-    /// What one costs us, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    /// The cost of one for us, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
     #[serde(default, deserialize_with = "money::optional_amount")]
     #[schemars(schema_with = "money::optional_price_schema")]
     pub cost_per_unit: Option<Decimal>,
-    /// What one is sold for, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    /// The price that one is sold for, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
     #[serde(default, deserialize_with = "money::optional_amount")]
     #[schemars(schema_with = "money::optional_price_schema")]
     pub retail_price: Option<Decimal>,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// still fits an `integer`.
 pub const STOCK_MAX: i32 = 1_000_000_000;
 
-/// Which part lies where. A missing variant is one value: the part itself.
+/// A part at a location. A missing variant is one value: the part itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StockKey {
@@ -18,7 +18,7 @@ pub struct StockKey {
     /// The variant of the part; absent for the part itself.
     #[serde(default)]
     pub variant_id: Option<Uuid>,
-    /// Where it lies.
+    /// The location.
     pub location_id: Uuid,
 }
 

@@ -25,7 +25,7 @@ pub struct Supplier {
     /// The company's name. At most 255 characters.
     #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
     pub name: String,
-    /// Where orders are mailed. At most 255 characters.
+    /// The address that orders are mailed to. At most 255 characters.
     #[serde(default)]
     #[schemars(length(min = 3, max = CONTACT_EMAIL_CHARS_MAX))]
     pub contact_email: Option<String>,

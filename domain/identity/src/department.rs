@@ -24,13 +24,13 @@ pub const LEVELS_MAX: usize = 32;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Department {
-    /// What it is called. At most 255 characters.
+    /// Its name. At most 255 characters.
     #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
     pub name: String,
     /// The department above it, which is in use and not below it. At most 32 levels.
     #[serde(default)]
     pub parent_id: Option<Uuid>,
-    /// What it is for. At most 4,000 characters.
+    /// Its purpose. At most 4,000 characters.
     #[serde(default)]
     #[schemars(length(max = DESCRIPTION_CHARS_MAX))]
     pub description: Option<String>,

@@ -76,11 +76,11 @@ pub enum Command {
         /// The name; unique in the tenant without regard to case. At most 100 characters.
         #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
         name: String,
-        /// What the role is for. At most 4,000 characters.
+        /// The purpose of the role. At most 4,000 characters.
         #[serde(default)]
         #[schemars(length(max = DESCRIPTION_CHARS_MAX))]
         description: Option<String>,
-        /// What the role permits, each permission once. At most 500, each as in `grant`.
+        /// The permissions of the role, each once. At most 500, each as in `grant`.
         #[serde(default)]
         #[schemars(length(max = PERMISSIONS_MAX))]
         permissions: Vec<String>,
@@ -90,7 +90,7 @@ pub enum Command {
         /// The name; unique in the tenant without regard to case. At most 100 characters.
         #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
         name: String,
-        /// What the role is for; absent takes the description away. At most 4,000 characters.
+        /// The purpose of the role; absent takes the description away. At most 4,000 characters.
         #[serde(default)]
         #[schemars(length(max = DESCRIPTION_CHARS_MAX))]
         description: Option<String>,

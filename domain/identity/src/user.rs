@@ -95,10 +95,10 @@ pub enum Command {
         /// The email address; unique in the tenant without regard to case. At most 255 characters.
         #[schemars(length(min = 3, max = EMAIL_CHARS_MAX))]
         email: String,
-        /// What the person is called. At most 255 characters.
+        /// The person's name. At most 255 characters.
         #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
         name: String,
-        /// Where the person signs in: `azure-ad`, `google`, `local`. At most 50 characters.
+        /// The provider by which the person signs in: `azure-ad`, `google`, `local`. At most 50 characters.
         #[serde(default)]
         #[schemars(length(max = OAUTH_PROVIDER_CHARS_MAX))]
         oauth_provider: Option<String>,
@@ -196,6 +196,8 @@ pub enum Event {
 stored_by_variant!(Event);
 
 impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
     fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
         match self {
             Self::UserRegistered { oauth_id: Some(_), .. } => {
@@ -231,6 +233,8 @@ pub enum Refusal {
     Deactivated,
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
+    #[error("Daybook keeps this id for itself and nobody is registered under it; choose another")]
+    ReservedId,
     #[error("email ends in @invalid, which is kept for erased users; give the address that reaches them")]
     ReservedHost,
     #[error("oauth_id needs oauth_provider; say where the person signs in")]
@@ -251,6 +255,7 @@ impl Refuse for Refusal {
             | Self::Erased
             | Self::Deactivated
             | Self::Unfit { .. }
+            | Self::ReservedId
             | Self::ReservedHost
             | Self::ProviderMissing
             | Self::RoleNotInUse
@@ -271,9 +276,12 @@ impl Refuse for Refusal {
             Self::ProviderMissing => Some("oauth_provider".to_owned()),
             Self::RoleNotInUse => Some("role_id".to_owned()),
             Self::DepartmentNotInUse => Some("department_id".to_owned()),
-            Self::NotRegistered | Self::AlreadyRegistered | Self::Erased | Self::Deactivated | Self::TooMany { .. } => {
-                None
-            }
+            Self::NotRegistered
+            | Self::AlreadyRegistered
+            | Self::Erased
+            | Self::Deactivated
+            | Self::ReservedId
+            | Self::TooMany { .. } => None,
         }
     }
 }

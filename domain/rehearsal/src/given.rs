@@ -1,12 +1,15 @@
 //! Given the past, when a command comes, then these events happen: tests of decisions, without a store.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{AnyCommand, Asker, Asking, Claim, ClaimChange, Decider, FactRef, Facts, Ids, Request, Together};
+use domain::{
+    AnyCommand, Asker, Asking, Circumstances, Claim, ClaimChange, Decider, Event as _, FactRef, Facts, Ids, Together,
+};
 use uuid::Uuid;
 
-use crate::{offering, schemas};
+use crate::{offering, schemas, sourcing};
 
 /// Whose book it is.
 pub const TENANT: Uuid = Uuid::from_u128(0x7);
@@ -133,23 +136,30 @@ impl<D: Decider> Given<D> {
     /// Decides about the command.
     ///
     /// # Panics
-    /// When the decision reads its own stream or asks for ever more facts, or accepts what [`Decider::offers`]
-    /// says would be refused.
+    /// When the decision reads its own stream or asks for ever more facts, accepts what [`Decider::offers`]
+    /// says would be refused, makes events that tell of persons though its kind does not say so, or leads to something
+    /// else by way of cqrs-es.
     #[track_caller]
     pub fn when(self, command: D::Command) -> When<D> {
-        let facts = self.read(&command);
-        let outcome = self.state.decide(&Request {
+        let command = Arc::new(command);
+        let circumstances = Circumstances {
             tenant: TENANT,
             stream: self.stream,
             by: self.by,
             at: self.at,
-            ids: Ids::new(COMMAND),
-            reason: self.reason,
-            facts: &facts,
-            together: &self.together,
-            command: &command,
-        });
+            seed: COMMAND,
+            reason: self.reason.map(str::to_owned),
+            facts: Arc::new(self.read(&command)),
+            together: self.together.clone(),
+        };
+        let outcome = sourcing::decided_both_ways(&self.state, &circumstances, &command);
         offering::check_typed(&self.state, &command, self.stream, &self.asker(), outcome.is_ok());
+        let tells_of_persons = |event: &D::Event| !event.sealed(self.stream).is_empty();
+        assert!(
+            D::Event::PERSONAL || !outcome.iter().flatten().any(tells_of_persons),
+            "{} has sealed fields; say that its events are PERSONAL",
+            D::TYPE
+        );
         When {
             stream: self.stream,
             before: self.state,

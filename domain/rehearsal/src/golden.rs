@@ -16,8 +16,8 @@ use crate::chronicle::History;
 /// Who asked for what the files hold; they have no metadata.
 const ACTOR: Uuid = Uuid::from_u128(0xac);
 
-/// A context's own files, beside its own history as the deciders make it today. A context's tests call each of its
-/// methods: each is a rule, and panics when the rule is broken.
+/// A context's own files, beside its own history as the deciders make it today. Each method is a rule, of which
+/// [`crate::rules!`] makes a test, and panics when the rule is broken.
 #[derive(Debug)]
 pub struct Golden {
     context: &'static Context,

@@ -8,7 +8,9 @@ pub mod folding;
 pub mod given;
 pub mod golden;
 pub mod offering;
+pub mod rules;
 pub mod schemas;
+pub mod sourcing;
 
 pub use book::{Occasion, Rehearsal, Unasked, sending};
 pub use chronicle::{Chronicle, History, Step};

@@ -1,5 +1,5 @@
-//! The schemas of commands become the OpenAPI text, so they must say what every field means. A context's tests call
-//! each of these: each is a rule, and panics when the rule is broken.
+//! The schemas of commands become the OpenAPI text, so they must say what every field means. Each of these is
+//! a rule, of which [`crate::rules!`] makes a test, and panics when the rule is broken.
 
 use domain::{Aggregate, Context, Decider};
 use schemars::{SchemaGenerator, schema_for};

@@ -8,7 +8,7 @@ use sqlx::{Connection as _, Row as _};
 
 use super::{Phase, Work, load};
 use crate::error::PostError;
-use crate::generation::{Generation, execute};
+use crate::generation::execute;
 use crate::poster::Poster;
 use crate::sql;
 
@@ -42,12 +42,12 @@ pub(super) struct Compared {
     pub differences: Vec<Difference>,
 }
 
-/// Posts the new generation to where a snapshot sees the live one, and compares table by table.
+/// Posts the new generation to where a snapshot sees the live one, and compares table by table. Without a live one it
+/// counts the rows of the new one alone.
 pub(super) async fn compare(
     work: &Work<'_>,
     connection: &mut PgConnection,
     poster: &mut Poster,
-    with_live: bool,
 ) -> Result<Compared, PostError> {
     // Its own: whoever fails while it reads gives it up with whatever is under way.
     let mut live_connection = work.pools.projector.acquire().await?.detach();
@@ -55,7 +55,7 @@ pub(super) async fn compare(
         .begin_with("begin isolation level repeatable read, read only")
         .await?;
     let live = work.live(&mut snapshot).await?;
-    if with_live {
+    if let Some(live) = &live {
         load::post_until(work, connection, poster, live.position, Phase::Loading).await?;
     }
     work.told(Phase::Comparing, poster.generation.position, poster.generation.position);
@@ -67,12 +67,12 @@ pub(super) async fn compare(
     };
     for (table, key) in tables(work) {
         let sides = Sides {
-            live: &live,
-            new: &poster.generation,
+            live: live.as_ref().map(|live| live.schema.as_str()),
+            new: &poster.generation.schema,
             table,
             key,
         };
-        compare_table(&mut snapshot, connection, &sides, with_live, &mut compared).await?;
+        compare_table(&mut snapshot, connection, &sides, &mut compared).await?;
         work.told(Phase::Comparing, poster.generation.position, poster.generation.position);
     }
     execute(connection, "set enable_seqscan = off").await?;
@@ -88,9 +88,11 @@ fn tables(work: &Work<'_>) -> Vec<(&'static str, &'static [&'static str])> {
         .collect()
 }
 
+/// The schemas of both, and one table of them.
 struct Sides<'a> {
-    live: &'a Generation,
-    new: &'a Generation,
+    /// `None` while nothing is live.
+    live: Option<&'a str>,
+    new: &'a str,
     table: &'static str,
     key: &'static [&'static str],
 }
@@ -99,15 +101,13 @@ async fn compare_table(
     live: &mut PgConnection,
     new: &mut PgConnection,
     sides: &Sides<'_>,
-    with_live: bool,
     compared: &mut Compared,
 ) -> Result<(), PostError> {
     let table = sides.table;
-    let new_columns = columns(new, &sides.new.schema, table).await?;
-    let live_columns = if with_live {
-        columns(live, &sides.live.schema, table).await?
-    } else {
-        Vec::new()
+    let new_columns = columns(new, sides.new, table).await?;
+    let live_columns = match sides.live {
+        Some(schema) => columns(live, schema, table).await?,
+        None => Vec::new(),
     };
     let both: Vec<String> = new_columns
         .iter()
@@ -121,27 +121,26 @@ async fn compare_table(
         .cloned()
         .collect();
     let measured = if both.is_empty() { &new_columns } else { &both };
-    let new_sum = checksum(new, &sides.new.schema, table, measured);
+    let new_sum = checksum(new, sides.new, table, measured);
     let live_sum = async {
-        if both.is_empty() {
-            Ok((0, 0))
-        } else {
-            checksum(live, &sides.live.schema, table, &both).await
+        match sides.live {
+            Some(schema) if !both.is_empty() => checksum(live, schema, table, &both).await,
+            _ => Ok((0, 0)),
         }
     };
     // Both to their end, also when one fails: a connection is not given up in the middle of a statement.
     let (new_sum, live_sum) = tokio::join!(new_sum, live_sum);
     let ((new_rows, new_sum), (live_rows, live_sum)) = (new_sum?, live_sum?);
     compared.rows.push((table.to_owned(), new_rows));
-    if !with_live || (only_one.is_empty() && (live_rows, live_sum) == (new_rows, new_sum)) {
-        return Ok(());
-    }
     let is_equal = (live_rows, live_sum) == (new_rows, new_sum);
+    let Some(schema) = sides.live.filter(|_| !only_one.is_empty() || !is_equal) else {
+        return Ok(());
+    };
     let (differing, examples) = match both.is_empty() {
         true => (new_rows, Vec::new()),
         // New columns alone: the sums of the others say that no row differs.
         false if is_equal => (0, Vec::new()),
-        false => differing_rows(live, new, sides, &both).await?,
+        false => differing_rows((live, schema), new, sides, &both).await?,
     };
     let table = table.to_owned();
     compared.differences.push(Difference {
@@ -157,13 +156,13 @@ async fn compare_table(
 
 /// Walks both tables by key.
 async fn differing_rows(
-    live: &mut PgConnection,
+    (live, live_schema): (&mut PgConnection, &str),
     new: &mut PgConnection,
     sides: &Sides<'_>,
     columns: &[String],
 ) -> Result<(i64, Vec<RowDifference>), PostError> {
-    let live_query = sql::rows_by_key(&sides.live.schema, sides.table, sides.key, columns);
-    let new_query = sql::rows_by_key(&sides.new.schema, sides.table, sides.key, columns);
+    let live_query = sql::rows_by_key(live_schema, sides.table, sides.key, columns);
+    let new_query = sql::rows_by_key(sides.new, sides.table, sides.key, columns);
     let mut live_rows = sqlx::query(&live_query).fetch(live);
     let mut new_rows = sqlx::query(&new_query).fetch(new);
     let (mut differing, mut examples) = (0, Vec::new());

@@ -25,17 +25,15 @@ pub(super) struct Loaded {
     pub index_seconds: f64,
 }
 
-/// A new generation, posted up to the live one's checkpoint (or to the end of the book, when it is
-/// not to be compared).
-pub(super) async fn load(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
-    compare: bool,
-) -> Result<(Poster, Loaded), PostError> {
+/// A new generation, posted up to the live one's checkpoint; to the end of the book, when it is the first.
+pub(super) async fn load(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Poster, Loaded), PostError> {
     let live = work.live(connection).await?;
-    let live_parked = poster::parked(connection, work.context, live.number).await?;
+    let live_parked = match &live {
+        Some(live) => poster::parked(connection, work.context, live.number).await?,
+        None => Parked::new(),
+    };
     if live_parked.is_empty() {
-        match load_fast(work, connection, compare).await {
+        match load_fast(work, connection).await {
             Err(failed) if !failed.is_transient() => {
                 warn!(context = work.context.name, error = %failed, "an event does not fit; loading with all constraints");
                 // Another one: nobody knows what the failure left of the former.
@@ -47,17 +45,14 @@ pub(super) async fn load(
             loaded => return loaded,
         }
     }
-    let same_code = live.fingerprint == work.fingerprint()?;
-    let kept = if same_code { live_parked } else { Parked::new() };
-    load_with_care(work, connection, compare, &kept).await
+    let own = work.fingerprint()?;
+    let is_same_code = live.is_some_and(|live| live.fingerprint == own);
+    let kept = if is_same_code { live_parked } else { Parked::new() };
+    load_with_care(work, connection, &kept).await
 }
 
 /// Nothing is expected to fail: windows are large, and constraints are checked at the end.
-async fn load_fast(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
-    compare: bool,
-) -> Result<(Poster, Loaded), PostError> {
+async fn load_fast(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
     let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
     let appended = without_keys(work, connection, &new.schema).await?;
@@ -66,7 +61,7 @@ async fn load_fast(
         Some(auditing) => Some(auditing.beside(loading_connection(&work.pools.projector).await?)),
         None => None,
     };
-    let loaded = load_all(work, connection, &mut poster, compare).await;
+    let loaded = load_all(work, connection, &mut poster).await;
     if let Some(auditing) = &mut poster.auditing {
         auditing.within();
     }
@@ -93,14 +88,9 @@ async fn load_fast(
     ))
 }
 
-async fn load_all(
-    work: &Work<'_>,
-    connection: &mut PgConnection,
-    poster: &mut Poster,
-    compare: bool,
-) -> Result<(), PostError> {
+async fn load_all(work: &Work<'_>, connection: &mut PgConnection, poster: &mut Poster) -> Result<(), PostError> {
     loop {
-        let target = target(work, connection, compare).await?;
+        let target = target(work, connection).await?;
         if poster.generation.position >= target {
             return Ok(());
         }
@@ -113,7 +103,6 @@ async fn load_all(
 async fn load_with_care(
     work: &Work<'_>,
     connection: &mut PgConnection,
-    compare: bool,
     kept: &Parked,
 ) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
@@ -121,7 +110,7 @@ async fn load_with_care(
     generation::finish(connection, work.context, &new.schema).await?;
     let mut poster = Poster::open(connection, work.context, new).await?;
     loop {
-        let target = target(work, connection, compare).await?;
+        let target = target(work, connection).await?;
         if poster.generation.position >= target {
             break;
         }
@@ -140,11 +129,10 @@ async fn load_with_care(
     ))
 }
 
-async fn target(work: &Work<'_>, connection: &mut PgConnection, compare: bool) -> Result<i64, PostError> {
-    if compare {
-        Ok(work.live(connection).await?.position)
-    } else {
-        Ok(work.tail.end().await?)
+async fn target(work: &Work<'_>, connection: &mut PgConnection) -> Result<i64, PostError> {
+    match work.live(connection).await? {
+        Some(live) => Ok(live.position),
+        None => Ok(work.tail.end().await?),
     }
 }
 

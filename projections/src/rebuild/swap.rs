@@ -21,7 +21,7 @@ const LOCK_MS_MAX: u64 = 3_000;
 /// How often it then tries again. A reader of a page or of a long query lets go in the meantime.
 const LOCK_ATTEMPTS_MAX: usize = 100;
 
-/// Makes the poster's generation the live one; the one before is retired, and the one before that
+/// Makes the poster's generation the live one; the one before, if there is one, is retired, and the one before that
 /// dropped. Returns for how many seconds the checkpoint was locked.
 pub(super) async fn swap(
     work: &Work<'_>,
@@ -30,7 +30,8 @@ pub(super) async fn swap(
 ) -> Result<f64, PostError> {
     let mut attempts = 0;
     let seconds = loop {
-        let end = work.tail.end().await?.max(work.live(connection).await?.position);
+        let live = work.live(connection).await?;
+        let end = work.tail.end().await?.max(live.map_or(0, |live| live.position));
         load::post_until(work, connection, poster, end, Phase::Swapping).await?;
         match try_swap(work, connection, poster).await {
             Ok(Some(seconds)) => break seconds,
@@ -69,10 +70,9 @@ async fn try_swap(
     .await?;
     let locked = Instant::now();
     let live = Generation::lock(&mut transaction, work.context, State::Live).await?;
-    let live = live.ok_or(PostError::NoGeneration {
-        context: work.context.name,
-    })?;
-    let missing = live.position - poster.generation.position;
+    // The first one stands where it was loaded to.
+    let end = live.as_ref().map_or(poster.generation.position, |live| live.position);
+    let missing = end - poster.generation.position;
     if missing > LAST_EVENTS_MAX {
         return Ok(None);
     }
@@ -84,10 +84,10 @@ async fn try_swap(
             recorded => recorded.unwrap_or_default(),
         };
         // A page of large events is cut short; the rest is posted outside of the swap.
-        if recorded.last().map(|recorded| recorded.position) != Some(live.position) {
+        if recorded.last().map(|recorded| recorded.position) != Some(end) {
             return Ok(None);
         }
-        let page = Page::decode(work.context, live.position, recorded);
+        let page = Page::decode(work.context, end, recorded);
         match poster.write_page(&mut transaction, &page).await {
             Ok(parked) => last = Some((page, parked)),
             // Posted outside of the swap, where what does not fit is parked.
@@ -95,10 +95,12 @@ async fn try_swap(
             Err(failed) => return Err(failed),
         }
     }
-    let aside = schema_aside(work.context, live.number);
-    rename(&mut transaction, &live.schema, &aside).await?;
+    if let Some(live) = live {
+        let aside = schema_aside(work.context, live.number);
+        rename(&mut transaction, &live.schema, &aside).await?;
+        retire(&mut transaction, work, live.number, &aside).await?;
+    }
     rename(&mut transaction, &poster.generation.schema, work.context.name).await?;
-    retire(&mut transaction, work, live.number, &aside).await?;
     enliven(&mut transaction, work, poster.generation.number).await?;
     transaction.commit().await?;
 

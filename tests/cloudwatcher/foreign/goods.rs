@@ -23,38 +23,9 @@ pub const DEVICE: &str = "truck-1";
 /// A part's code that another tenant uses, too.
 pub const CODE: &str = "M8";
 /// Every table of the context.
-const TABLES: [&str; 30] = [
-    "users",
-    "roles",
-    "departments",
-    "user_roles",
-    "user_departments",
-    "role_permissions",
-    "suppliers",
-    "parts",
-    "part_variants",
-    "part_suppliers",
-    "locations",
-    "inventory",
-    "stock_moves",
-    "stock_reservations",
-    "stock_levels",
-    "part_consumption",
-    "reorder_suggestions",
-    "requests",
-    "request_metadata",
-    "responses",
-    "response_metadata",
-    "cloud_file_refs",
-    "agent_decisions",
-    "device_connections",
-    "orders",
-    "order_items",
-    "order_history",
-    "order_approvals",
-    "approval_delegations",
-    "audit_logs",
-];
+fn tables() -> impl Iterator<Item = &'static str> {
+    cloudwatcher_tables::CONTEXT.all_tables().map(|table| table.name)
+}
 
 /// Ids of tenant A, by the plural word of their kind. Things that orders refer to have a second
 /// one, `spare`, that commands may take out of use.
@@ -236,7 +207,7 @@ impl Goods {
     /// The key of a row of every table.
     async fn read(&mut self, owner: &Client, position: i64) {
         let goods = self;
-        for table in TABLES {
+        for table in tables() {
             let rows = owner
                 .get_after(&format!("/v1/cloudwatcher/{table}?limit=200"), position)
                 .await
@@ -284,7 +255,7 @@ impl Goods {
     /// What a colleague in another department may do: read every table, command orders, locations and stock, approve,
     /// read the log.
     pub fn outsiders_permissions() -> Vec<String> {
-        let reads = TABLES.map(|table| format!("cloudwatcher.{table}.read"));
+        let reads = tables().map(|table| format!("cloudwatcher.{table}.read"));
         let commands = ["location", "inventory", "order", "approval", "delegation"];
         let commands = commands.map(|kind| format!("cloudwatcher.{kind}.*"));
         let others = ["orders.approve", "audit.read"].map(str::to_owned);

@@ -8,6 +8,8 @@ use book::append::EVENT_BYTES_MAX;
 use book::policy::missed;
 use book::tail::PAGE_BYTES_MAX;
 use cloudwatcher::order::Order;
+use cloudwatcher::supplier::Supplier;
+use domain::register::Register;
 use domain::{Decider as _, FactRef, Seen};
 use tests::{Ledger, until};
 use uuid::Uuid;
@@ -24,7 +26,7 @@ static JUMPY: Acting = Acting {
     reads: SUPPLIERS,
     wants_state: false,
     react: |seen| {
-        let event = format!("{:?}", seen.recorded.event);
+        let event = format!("{:?}", seen.recorded.of::<Register<Supplier>>());
         assert!(!event.contains("Boo"), "on purpose");
         echo(seen)
     },
@@ -93,6 +95,34 @@ async fn what_is_read_for_policies_at_once_is_bounded_in_bytes_and_nothing_is_le
     let all: Vec<i64> = (1..=EVENTS).filter(|position| position % 3 != 0).collect();
     assert_eq!(seen, all);
     assert!(pages > 2, "{pages}");
+}
+
+#[tokio::test]
+async fn who_reads_large_events_makes_nobody_else_read_in_small_portions() {
+    const LARGE: i64 = 64;
+    const SMALL: i64 = 400;
+    let ledger = Ledger::open().await;
+    sqlx::query(
+        "insert into book.events
+         select n, gen_random_uuid(), $1, 'cloudwatcher.supplier', gen_random_uuid()::text, 1, 'SupplierEntered', '1',
+                json_build_object('name', repeat('x', case when n <= $2 then 240 * 1024 else 1 end)),
+                json_build_object('actor', $1, 'correlation_id', $1, 'command_id', $1), now()
+         from generate_series(1, $2 + $3) n",
+    )
+    .bind(ledger.tenant)
+    .bind(LARGE)
+    .bind(SMALL)
+    .execute(&ledger.pools.owner)
+    .await
+    .unwrap();
+    let kinds = ["cloudwatcher.supplier".to_owned()];
+    let (end, large) = (LARGE + SMALL, ledger.tail.clone());
+    assert!(large.after(0, end).await.unwrap().len() < 64);
+    assert!(large.of_types(0, end, &kinds, end).await.unwrap().events.len() < 64);
+    let small = ledger.tail.clone();
+    assert_eq!(small.after(LARGE, SMALL).await.unwrap().len() as i64, SMALL);
+    let found = small.of_types(LARGE, end, &kinds, SMALL).await.unwrap();
+    assert_eq!(found.events.len() as i64, SMALL);
 }
 
 static SEEN: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];

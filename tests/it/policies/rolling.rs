@@ -2,10 +2,14 @@
 
 use book::policy::checkpoint::Checkpoint;
 use book::policy::timer::Timer;
-use book::policy::{Caused, missed};
+use book::policy::{self, Caused, PolicyWorker, missed};
+use book::worker::{self, Beat};
+use book::{Book, BookError, Leases, MasterKey, Step};
 use domain::register::Register;
 use identity::department::Department;
+use sample::jar::Jar;
 use serde_json::json;
+use tests::ledger::MASTER_KEY;
 use tests::process::Process;
 use tests::{Ledger, until};
 use uuid::Uuid;
@@ -99,6 +103,63 @@ async fn a_process_whose_policy_needs_a_newer_version_says_so_and_its_other_poli
     let approvals = async || (count(owner, &asked).await == 1).then_some(());
     until("the other policies' reactions", WAIT, approvals).await;
     process.kill();
+}
+
+/// Reads what the program is without.
+static BORROWER: Acting = Acting {
+    name: "borrower",
+    reads: &["sample.jar", "cloudwatcher.supplier"],
+    wants_state: false,
+    react: echo,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_passes_no_event_of_a_context_that_its_program_is_without() {
+    let ledger = Ledger::open().await;
+    register(&ledger, &[&BORROWER]).await;
+    let contexts = [daybook::contexts::CONTEXTS, &[&sample_http::CONTEXT]].concat();
+    let contexts = http::Contexts::new(&contexts).unwrap();
+    let master = MasterKey::from_hex(MASTER_KEY).unwrap();
+    let whole = Book::new(ledger.pools.writer.clone(), master, contexts.decisions().clone());
+    let (jar, label) = (Uuid::now_v7(), command(json!({"label": {"label": "Nuts"}})));
+    let step = Step::of::<Jar>(jar, None, label);
+    let labelled = whole.execute(ledger.envelope(), vec![step]).await.unwrap().position;
+    let (after, _) = supplier(&ledger, "After").await;
+
+    let (without, status) = work(&ledger, &BORROWER, &ledger.reading(&[&BORROWER]));
+    let stopped = async || {
+        status
+            .borrow()
+            .stopped_before
+            .filter(|(position, _)| *position == labelled)
+    };
+    until("the program's stop", WAIT, stopped).await;
+    assert_eq!(position(&ledger, &BORROWER).await, labelled - 1);
+    assert!(echoes(&ledger).await.is_empty());
+    let recorded = ledger.tail.at(&[labelled]).await.unwrap().pop().unwrap();
+    let alone = policy::react(&ledger.book, &BORROWER, &recorded, None).await;
+    assert!(matches!(alone, Err(BookError::NewerNeeded { .. })), "{alone:?}");
+
+    let worker = PolicyWorker {
+        book: whole,
+        ..ledger.policy_worker(&BORROWER, &ledger.reading(&[&BORROWER]))
+    };
+    let leases = Leases::start(&ledger.pools.writer);
+    let lock = policy::lock_name(&BORROWER);
+    let with = tokio::spawn(worker::run(
+        worker,
+        lock,
+        leases,
+        Beat::default(),
+        ledger.stop.child_token(),
+    ));
+    let reacted = async || (echoes(&ledger).await.len() == 2).then_some(());
+    until("the reactions of the program that has it", WAIT, reacted).await;
+    let all = echoes(&ledger).await;
+    assert!(all.contains(&echo_of(jar)) && all.contains(&echo_of(after)), "{all:?}");
+    ledger.stop.cancel();
+    without.await.unwrap();
+    with.await.unwrap();
 }
 
 fn timer(ledger: &Ledger) -> Timer {

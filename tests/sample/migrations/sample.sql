@@ -12,3 +12,4 @@ create table jars (
 -- Deferred, so that a label may change hands within a page.
 alter table jars add constraint jars_label unique (tenant_id, label) deferrable initially deferred;
 create index jars_labelled_by on jars (labelled_by);
+create index jars_labelled_at on jars (tenant_id, labelled_at, position);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::volume::{self, DEVICES, Kind, LOCATIONS, ORDERS, PARTS};
 use super::{Figure, percentile};
 use crate::process::Process;
-use crate::volume::{self, DEVICES, Kind, LOCATIONS, ORDERS, PARTS};
 use crate::{Client, Database, service, setting};
 
 const CLIENTS: u32 = 8;

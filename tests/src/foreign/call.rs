@@ -111,6 +111,12 @@ impl Call {
         }
     }
 
+    /// Of a subject that is another's than an operation of this kind usually has.
+    #[must_use]
+    pub(super) fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
     /// Of a request for several commands that holds one.
     #[must_use]
     pub fn outcomes(self) -> Self {

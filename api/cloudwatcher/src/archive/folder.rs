@@ -8,6 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -29,6 +30,9 @@ const PARTIAL: &str = ".jsonl.gz.partial";
 const MANIFEST: &str = ".manifest.json";
 const PENDING: &str = ".manifest.pending.json";
 const TEMPORARY: &str = ".manifest.partial";
+/// Requests tell of people, so that files and the folders made for them are for Daybook's own user alone.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
 
 /// The contents of an archive, and what became of its requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -236,7 +240,8 @@ impl Folder {
     fn make(&self) -> Result<(), ArchiveError> {
         let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
         let missing: Vec<&Path> = self.0.ancestors().take_while(is_missing).collect();
-        fs::create_dir_all(&self.0).map_err(of(&self.0))?;
+        let making = fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.0);
+        making.map_err(of(&self.0))?;
         for parent in missing.into_iter().filter_map(Path::parent) {
             let here = parent.as_os_str().is_empty();
             settled(if here { Path::new(".") } else { parent })?;
@@ -304,7 +309,11 @@ fn compressed(lines: &[u8]) -> io::Result<Vec<u8>> {
 /// Writes a file so that a loss of power leaves it whole once this has returned.
 fn put(path: &Path, content: &[u8]) -> Result<(), ArchiveError> {
     let write = || {
-        let mut file = File::create(path)?;
+        let mut opening = File::options();
+        let opening = opening.write(true).create(true).truncate(true).mode(FILE_MODE);
+        let mut file = opening.open(path)?;
+        // One that was there keeps its mode else.
+        file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
         file.write_all(content)?;
         file.sync_all()
     };
@@ -372,6 +381,36 @@ mod tests {
         io::Read::read_to_string(&mut flate2::read::GzDecoder::new(data), &mut text).unwrap();
         assert_eq!(text, "{}\n");
         fs::remove_dir_all(folder.0).unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_else_reads_an_archive() {
+        let top = folder();
+        let folder = Folder::new(top.0.join("within"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mut written = folder.keep(Uuid::from_u128(2), batch()).await.unwrap();
+        // As an earlier program left them.
+        fs::set_permissions(folder.path(&written.name, PARTIAL), fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(
+            written,
+            folder
+                .keep(Uuid::from_u128(2), batch())
+                .await
+                .map(|again| Manifest {
+                    written_at: written.written_at,
+                    ..again
+                })
+                .unwrap()
+        );
+        let modes = || names(&folder).into_iter().map(|name| mode(&folder.0.join(name)));
+        assert!(modes().eq([FILE_MODE]), "the rows");
+        folder.begin(&written).await.unwrap();
+        assert!(modes().eq([FILE_MODE; 2]), "rows and manifest");
+        written.kept = Some(Vec::new());
+        folder.close(&written).await.unwrap();
+        assert!(modes().eq([FILE_MODE; 2]), "the whole archive");
+        assert_eq!([mode(&top.0), mode(&folder.0)], [FOLDER_MODE; 2]);
+        fs::remove_dir_all(top.0).unwrap();
     }
 
     #[tokio::test]

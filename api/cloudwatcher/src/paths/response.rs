@@ -18,7 +18,7 @@ fn answered() -> Value {
         "properties": {
             "request_id": uuid(),
             "response_id": uuid(),
-            "status": { "type": "string", "enum": ["completed", "failed"], "description": "How the request ended." },
+            "status": { "type": "string", "enum": ["completed", "failed"], "description": "The way in which the request ended." },
             "ai_processed": { "type": "boolean" },
             "content": { "description": "The response itself; of a request that failed `{\"error\": \"...\"}`." },
         },
@@ -43,7 +43,7 @@ fn response(paths: &mut Paths) {
             "security": needs(["cloudwatcher.responses.read"]),
             "parameters": [
                 in_path("id", "The request.", uuid()),
-                in_query("wait", &format!("How long to wait for the response, in seconds: `0s` to `{WAIT_SECONDS_MAX}s`."), wait),
+                in_query("wait", &format!("The seconds to wait for the response: `0s` to `{WAIT_SECONDS_MAX}s`."), wait),
                 parameter("After"),
                 parameter("RequestId"),
             ],

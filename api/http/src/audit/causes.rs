@@ -23,7 +23,7 @@ pub const TREE_EVENTS_MAX: i64 = 1_000;
 const COMMAND_EVENTS_MAX: i64 = 5_000;
 
 /// A command with its events, and the commands that these caused.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Node {
     command_id: Uuid,
     /// The event that caused it; null when a person did.

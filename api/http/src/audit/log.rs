@@ -2,14 +2,13 @@
 //! through it in windows and stops after so many events; the caller goes on from there. The indexed
 //! search will be a projection of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::Recorded;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::Principal;
-use crate::context::Contexts;
 use crate::problem::Problem;
 
 /// Events shown at once, unless asked otherwise and at most.
@@ -69,16 +68,36 @@ pub struct Found {
 }
 
 impl Wanted {
-    /// The stream types that can match; `None` for all.
-    fn types(&self, contexts: &Contexts) -> Option<Vec<String>> {
+    /// The stream types that can match; `None` for all. Named, they have a search for one stream use its index.
+    async fn types(&self, app: &App, by: &Principal) -> Result<Option<Vec<String>>, Problem> {
         if self.context.is_none() && self.aggregate.is_none() && self.stream.is_none() {
-            return None;
+            return Ok(None);
         }
-        let same = |wanted: &Option<String>, word: &str| wanted.as_deref().is_none_or(|wanted| wanted == word);
-        let kinds = contexts.decisions().aggregates();
-        let kinds = kinds.filter(|kind| same(&self.context, kind.context()) && same(&self.aggregate, kind.name()));
-        Some(kinds.map(|kind| kind.aggregate_type.to_owned()).collect())
+        let kinds = app.contexts.decisions().aggregates();
+        let mut types: BTreeSet<String> = kinds.map(|kind| kind.aggregate_type.to_owned()).collect();
+        // Those of a context that this program is without are told to those alone who see all departments.
+        if by.sees_all_departments() {
+            types.extend(stored_types(app).await?);
+        }
+        types.retain(|stored| {
+            let (context, aggregate) = stored.split_once('.').unwrap_or((stored, ""));
+            self.context.as_deref().is_none_or(|wanted| wanted == context)
+                && self.aggregate.as_deref().is_none_or(|wanted| wanted == aggregate)
+        });
+        Ok(Some(types.into_iter().collect()))
     }
+}
+
+/// The stream types that the book has, by one probe of the index for each.
+async fn stored_types(app: &App) -> Result<Vec<String>, Problem> {
+    const TYPES: &str = "with recursive types (stored) as (
+            (select aggregate_type from book.events order by aggregate_type limit 1)
+            union all
+            select (select aggregate_type from book.events where aggregate_type > stored order by aggregate_type limit 1)
+            from types where stored is not null
+        )
+        select stored from types where stored is not null";
+    Ok(sqlx::query_scalar(TYPES).fetch_all(app.tail.pool()).await?)
 }
 
 /// Searches a range from its low end, or from its high end backwards.
@@ -93,21 +112,22 @@ pub async fn search(
     backwards: bool,
     limit: i64,
 ) -> Result<Found, Problem> {
-    if wanted.types(&app.contexts).is_some_and(|types| types.is_empty()) {
+    let types = wanted.types(app, by).await?;
+    if types.as_ref().is_some_and(Vec::is_empty) {
         return Ok(Found {
             events: Vec::new(),
             rest: None,
         });
     }
     let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, PAGE_BYTES_MAX);
-    let mut visible = Visible::default();
+    let (mut visible, tail) = (Visible::default(), app.tail.clone());
     while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
         let part = window(wanted, range, backwards);
         let left = limit - i64::try_from(events.len()).unwrap_or(limit);
-        let hits = matching(app, wanted, part, backwards, left, &mut bytes).await?;
+        let hits = matching(app, wanted, types.as_deref(), part, backwards, left, &mut bytes).await?;
         let mut rest = hits.positions.as_slice();
         while !rest.is_empty() {
-            let found = app.tail.at(rest).await?;
+            let found = tail.at(rest).await?;
             if found.is_empty() {
                 break;
             }
@@ -163,6 +183,7 @@ struct Matching {
 async fn matching(
     app: &App,
     wanted: &Wanted,
+    types: Option<&[String]>,
     range: Range,
     backwards: bool,
     limit: i64,
@@ -174,7 +195,7 @@ async fn matching(
         .bind(range.above)
         .bind(range.upto)
         .bind(wanted.tenant)
-        .bind(wanted.types(&app.contexts))
+        .bind(types)
         .bind(wanted.stream.map(|stream| stream.to_string()))
         .bind(&wanted.event_type)
         .bind(wanted.actor.map(|actor| actor.to_string()))

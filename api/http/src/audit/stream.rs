@@ -77,11 +77,9 @@ pub async fn state(
     // A few events at a time, however long the stream is.
     let mut state = aggregate.unborn();
     let (mut sequence, mut last, mut unopened) = (0, None, BTreeSet::new());
+    let tail = app.tail.clone();
     loop {
-        let some = app
-            .tail
-            .stream(aggregate.aggregate_type, stream, sequence, upto)
-            .await?;
+        let some = tail.stream(aggregate.aggregate_type, stream, sequence, upto).await?;
         let Some(latest) = some.last() else { break };
         sequence = latest.sequence;
         last = Some((latest.position, latest.at));

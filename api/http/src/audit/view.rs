@@ -15,7 +15,7 @@ pub struct Sight {
 }
 
 /// An event with who, when and why.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Shown {
     pub position: i64,
     pub event_id: Uuid,

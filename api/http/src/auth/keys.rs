@@ -52,7 +52,7 @@ impl From<BadToken> for Unverified {
 }
 
 /// The keys and rules by which tokens are verified.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct TokenSettings<'a> {
     /// The `iss` that tokens must have.
     pub issuer: &'a str,

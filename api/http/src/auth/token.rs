@@ -53,6 +53,8 @@ pub enum BadToken {
     Issuer,
     #[error("the token is for another audience; get one for this Daybook")]
     Audience,
+    #[error("the token's sub is an id that stands for no person; sign in as a registered user")]
+    Nobody,
     #[error("the token lacks one of iss, aud, exp, nbf, sub (a uuid) and tenant (a uuid), or one is malformed")]
     Claims,
 }
@@ -128,7 +130,11 @@ pub fn verify(token: &str, header: &Header, key: &Key, expected: &Expected) -> R
     let claims = decode::<Claims>(token, &key.key, &validation)
         .map_err(|error| bad(error.kind()))?
         .claims;
-    if claims.sub.is_nil() || claims.tenant.is_nil() {
+    // Whoever issued it: what Daybook does by itself is for Daybook alone to do.
+    if domain::is_reserved(claims.sub) {
+        return Err(BadToken::Nobody);
+    }
+    if claims.tenant.is_nil() {
         return Err(BadToken::Claims);
     }
     let until = DateTime::from_timestamp(claims.exp as i64, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);

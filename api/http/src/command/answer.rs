@@ -44,6 +44,8 @@ struct Would {
     streams: Vec<StreamAnswer>,
     /// The events with their fields, for those who may read the log; null for others.
     events: Option<Vec<Event>>,
+    /// The position of the answer that the command repeats: it would get it again, and nothing would happen.
+    repeats: Option<i64>,
 }
 
 /// An event that would happen.
@@ -107,7 +109,22 @@ pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>) -> Response {
                 .map(|recorded| event(sight, recorded))
                 .collect()
         }),
+        repeats: None,
     };
+    dry(&body)
+}
+
+/// The answer to a dry run of a command that was carried out before, and would be answered as then.
+pub fn would_repeat(first: Answer, sight: Option<&Sight>) -> Response {
+    dry(&Would {
+        dry_run: true,
+        streams: first.streams,
+        events: sight.map(|_| Vec::new()),
+        repeats: Some(first.position),
+    })
+}
+
+fn dry(body: &Would) -> Response {
     let mut response = (StatusCode::OK, Json(body)).into_response();
     response
         .headers_mut()

@@ -1,5 +1,7 @@
 //! The headers of a command.
 
+use std::fmt;
+
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::problem::{self, Problem};
@@ -16,7 +18,7 @@ pub const DAYBOOK_DRY_RUN: HeaderName = HeaderName::from_static("daybook-dry-run
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The headers of a command, checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CommandHeaders {
     pub key: Option<String>,
     pub if_match: Option<i64>,
@@ -24,6 +26,17 @@ pub struct CommandHeaders {
     pub traceparent: Option<String>,
     /// Whether it is only asked what the command would lead to.
     pub is_dry_run: bool,
+}
+
+/// Without the reason, which is free text.
+impl fmt::Debug for CommandHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandHeaders")
+            .field("key", &self.key)
+            .field("if_match", &self.if_match)
+            .field("is_dry_run", &self.is_dry_run)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CommandHeaders {

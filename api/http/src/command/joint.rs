@@ -3,21 +3,64 @@
 use std::net::SocketAddr;
 
 use axum::response::Response;
-use book::{Answer, ExecuteError, Step};
+use book::{Answer, Envelope, ExecuteError, Step};
 use domain::{Aggregate, AnyCommand};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::headers::CommandHeaders;
-use super::sent::{LET_THROUGH_MAX, Reach};
-use super::{Sent, answer, permitted};
+use super::sent::{LET_THROUGH_MAX, Reach, may_rehearse};
+use super::{Sent, answer, permission, permitted};
 use crate::app::App;
 use crate::audit;
-use crate::auth::By;
+use crate::auth::{By, Principal};
 use crate::problem::Problem;
 
+/// A request that takes several commands, as its context declares it: who may send it, what a stream offers and what
+/// OpenAPI says follow.
+#[derive(Debug)]
+pub struct JointRequest {
+    /// The kind of the stream that the URL names.
+    pub aggregate: &'static Aggregate,
+    /// The last word of the URL.
+    pub word: &'static str,
+    /// The command to that stream.
+    pub command: &'static str,
+    /// The commands to other streams. Those to others of the same kind are not sent alone.
+    pub beside: &'static [(&'static Aggregate, &'static str)],
+}
+
+impl JointRequest {
+    /// The path of its URL, as OpenAPI writes it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let (context, plural, word) = (self.aggregate.context(), self.aggregate.plural, self.word);
+        format!("/v1/{context}/{plural}/{{id}}/{word}")
+    }
+
+    /// The permissions that it needs: those of its commands.
+    pub fn permissions(&self) -> impl Iterator<Item = String> {
+        let named = std::iter::once((self.aggregate, self.command));
+        let all = named.chain(self.beside.iter().copied());
+        all.map(|(aggregate, command)| permission(aggregate, command))
+    }
+
+    /// Whether a command to streams of this kind goes by this request.
+    #[must_use]
+    pub fn takes(&self, aggregate: &Aggregate, command: &str) -> bool {
+        let is_beside = |&(of, name): &(&Aggregate, &str)| *of == *aggregate && name == command;
+        *self.aggregate == *aggregate && (self.command == command || self.beside.iter().any(is_beside))
+    }
+
+    /// # Errors
+    /// 403 for the first permission that is missing.
+    pub fn require(&self, by: &Principal) -> Result<(), Problem> {
+        self.permissions().try_for_each(|permission| by.require(&permission))
+    }
+}
+
 /// One of the commands of a request that takes several.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Member {
     pub aggregate: &'static Aggregate,
     pub stream: Uuid,
@@ -27,7 +70,6 @@ pub struct Member {
 }
 
 /// A request that takes several commands.
-#[derive(Debug)]
 pub struct Joint<'a> {
     /// The stream that the request names, and what the request calls what it wants of it: a repeat has the same.
     pub aggregate: &'static Aggregate,
@@ -60,18 +102,24 @@ impl Joint<'_> {
         let mut commands = Vec::with_capacity(members.len());
         for member in members {
             permitted(&app.contexts, member.aggregate, member.command, by)?;
+            if self.headers.is_dry_run {
+                may_rehearse(member.aggregate, by)?;
+            }
             let sent = self.sent(member.aggregate, member.stream, member.command);
             let command = sent.parse(member.fields)?;
             commands.push((sent, command));
         }
         if self.headers.is_dry_run {
             let rehearsing = |steps| app.book.rehearse(envelope.clone(), steps);
-            let rehearsed = self.let_through(app, by, &commands, rehearsing).await?;
+            let rehearsed = self.let_through(app, by, &envelope, &commands, rehearsing).await?;
             let sight = audit::sight(app, by).ok();
             return Ok(Outcome::Rehearsed(answer::would(rehearsed, sight.as_ref())));
         }
-        let executing = |steps| app.book.execute(envelope.clone(), steps);
-        let answer = self.let_through(app, by, &commands, executing).await?;
+        // Before it is read what the commands are let through on.
+        let kinds = commands.iter().map(|(sent, _)| sent.aggregate.aggregate_type);
+        let paced = app.book.keep_pace(kinds).await?;
+        let executing = |steps| app.book.execute_paced(envelope.clone(), steps, paced);
+        let answer = self.let_through(app, by, &envelope, &commands, executing).await?;
         app.principals.changed(&answer.streams);
         Ok(Outcome::Accepted(answer))
     }
@@ -82,6 +130,7 @@ impl Joint<'_> {
         &self,
         app: &App,
         by: &By,
+        envelope: &Envelope,
         commands: &[(Sent<'_>, AnyCommand)],
         attempt: impl Fn(Vec<Step>) -> F,
     ) -> Result<T, Problem>
@@ -89,7 +138,16 @@ impl Joint<'_> {
         F: Future<Output = Result<T, ExecuteError>>,
     {
         for _ in 0..LET_THROUGH_MAX {
-            match attempt(self.steps(app, by, commands).await?).await {
+            let steps = self.steps(app, by, commands).await?;
+            if let Some(hidden) = steps.iter().position(|step| !step.hidden.is_empty()) {
+                // Asked for the refusal alone, as of one command.
+                match app.book.rehearse(envelope.clone(), steps).await {
+                    Err(ExecuteError::Moved { .. }) if self.headers.if_match.is_none() => continue,
+                    Err(error) => return Err(self.sent(self.aggregate, self.stream, self.word).problem(error)),
+                    Ok(_) => return Err(commands[hidden].0.not_found()),
+                }
+            }
+            match attempt(steps).await {
                 // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
                 // If-Match wants it will not be there either.
                 Err(ExecuteError::Moved { .. }) if self.headers.if_match.is_none() => {}

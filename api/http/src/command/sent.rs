@@ -1,7 +1,7 @@
 //! A command on its way from a request to the book: who may send it, and what it is let through on.
 
+use std::iter;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::response::Response;
 use book::{Answer, Envelope, ExecuteError, Step};
@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::headers::CommandHeaders;
-use super::{Received, answer, permitted};
+use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
@@ -79,8 +79,10 @@ impl Sent<'_> {
         span.record("command_id", tracing::field::display(envelope.command_id));
         span.record("correlation_id", tracing::field::display(envelope.correlation_id));
 
-        let executing = |step| app.book.execute(envelope.clone(), vec![step]);
-        let (_, answer) = self.let_through(app, by, &command, executing).await?;
+        // Before it is read what the command is let through on.
+        let paced = app.book.keep_pace(iter::once(self.aggregate.aggregate_type)).await?;
+        let executing = |step| app.book.execute_paced(envelope.clone(), vec![step], paced);
+        let (_, answer) = self.let_through(app, by, &envelope, &command, executing).await?;
         app.principals.changed(&answer.streams);
         Ok(answer)
     }
@@ -96,13 +98,17 @@ impl Sent<'_> {
         envelope: Envelope,
         command: AnyCommand,
     ) -> Result<Response, Problem> {
-        let mut sent = self.clone();
+        may_rehearse(self.aggregate, by)?;
         if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
-            let received = self.received(app, by, envelope.clone(), command.clone());
-            sent.stream = (receiver.stream)(received).await?;
+            let would = (receiver.rehearse)(self.received(app, by, envelope, command)).await?;
+            let sight = audit::sight(app, by).ok();
+            return Ok(match would {
+                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref()),
+                Would::Repeat(first) => answer::would_repeat(first, sight.as_ref()),
+            });
         }
         let rehearsing = |step| app.book.rehearse(envelope.clone(), vec![step]);
-        let (reach, rehearsed) = sent.let_through(app, by, &command, rehearsing).await?;
+        let (reach, rehearsed) = self.let_through(app, by, &envelope, &command, rehearsing).await?;
         // Who commands a stream without seeing it in the log does not see its events here either.
         let sight = audit::sight(app, by).ok().filter(|_| reach != Reach::Beyond);
         Ok(answer::would(rehearsed, sight.as_ref()))
@@ -152,6 +158,7 @@ impl Sent<'_> {
         &self,
         app: &App,
         by: &By,
+        envelope: &Envelope,
         command: &AnyCommand,
         attempt: impl Fn(Step) -> F,
     ) -> Result<(Reach, T), Problem>
@@ -162,6 +169,12 @@ impl Sent<'_> {
         loop {
             let mut step = Step::new(self.stream, self.headers.if_match, command.clone());
             let reach = self.reach(app, by, &mut step).await?;
+            if !step.hidden.is_empty() {
+                // Asked for the refusal alone: what the decision does without is not to be commanded either.
+                step.let_through_on.clear();
+                let refused = app.book.rehearse(envelope.clone(), vec![step]).await.err();
+                return Err(refused.map_or_else(|| self.not_found(), |error| self.problem(error)));
+            }
             self.hold(&mut step, reach)?;
             let is_held = step.if_match != self.headers.if_match || !step.let_through_on.is_empty();
             match attempt(step).await {
@@ -169,6 +182,11 @@ impl Sent<'_> {
                 Err(ExecuteError::Moved { .. }) if is_held && tried < LET_THROUGH_MAX => tried += 1,
                 Err(ExecuteError::Moved { .. }) if is_held && self.headers.if_match.is_none() => {
                     return Err(ExecuteError::Contended.into());
+                }
+                Err(moved @ ExecuteError::Moved { .. }) if reach == Reach::Beyond => {
+                    let unmatched = vec![Step::new(self.stream, None, command.clone())];
+                    let entitled = app.book.rehearse(envelope.clone(), unmatched).await;
+                    return Err(self.moved_beyond(moved, entitled.err()));
                 }
                 Err(error) => return Err(self.problem_at(reach, error)),
             }
@@ -218,27 +236,20 @@ impl Sent<'_> {
                 format!("department {department} is not one of yours, nor below one of them; choose one that is");
             return Err(Problem::new(problem::FOREIGN_DEPARTMENT, detail).field("department_id"));
         }
-        step.let_through_on = self.scope_of_concerns(app, by, &state, &step.command).await?;
+        self.scope_of_concerns(app, by, step).await?;
         Ok(match home {
             Some(_) => Reach::Free,
             None => Reach::Homeless { sequence },
         })
     }
 
-    /// A stream that the command draws on and that is out of reach is refused as one that does not exist. What was
-    /// found to be in reach, with the sequence that it was at; what does not exist is, at 0.
-    async fn scope_of_concerns(
-        &self,
-        app: &App,
-        by: &By,
-        state: &AnyState,
-        command: &AnyCommand,
-    ) -> Result<Vec<(FactRef, i64)>, Problem> {
-        let mut concerns = command.concerns();
-        let mut seen = Vec::new();
+    /// Looks at what the command draws on, and hides from the decision what is out of reach. The step keeps the
+    /// sequences that all this was at; what does not exist is at 0.
+    async fn scope_of_concerns(&self, app: &App, by: &By, step: &mut Step) -> Result<(), Problem> {
+        let mut concerns = step.command.concerns();
         while let Some(concern) = concerns.pop() {
             let (concerned, sequence) = app.book.seen(by.tenant, concern).await?;
-            seen.push((concern, sequence));
+            step.let_through_on.push((concern, sequence));
             let Some(concerned) = concerned else {
                 continue;
             };
@@ -246,30 +257,12 @@ impl Sent<'_> {
             if let Some(department) = kind.and_then(|kind| kind.home(&concerned))
                 && !app.principals.reaches(by, department).await?
             {
-                let refusal = self.refusal_without_facts(by, state, command);
-                return Err(refusal.map_or_else(|| self.not_found(), |refusal| self.refused(refusal)));
+                step.hidden.push(concern);
+            } else {
+                concerns.extend(kind.map_or_else(Vec::new, |kind| kind.draws_on(&concerned)));
             }
-            concerns.extend(kind.map_or_else(Vec::new, |kind| kind.draws_on(&concerned)));
         }
-        Ok(seen)
-    }
-
-    /// The refusal that the command would meet if none of the streams that its decision reads existed.
-    fn refusal_without_facts(&self, by: &Principal, state: &AnyState, command: &AnyCommand) -> Option<Refusal> {
-        let circumstances = Circumstances {
-            tenant: by.tenant,
-            stream: self.stream,
-            by: by.user,
-            at: Utc::now(),
-            seed: self.stream,
-            reason: None,
-            facts: Arc::new(Facts::default()),
-            together: Together::default(),
-        };
-        match command.decide(state, &circumstances) {
-            Err(Undecided::Refused(refusal)) => Some(refusal),
-            Ok(_) | Err(Undecided::Unwritable(_) | Undecided::Foreign(_)) => None,
-        }
+        Ok(())
     }
 
     /// The command from its fields.
@@ -292,14 +285,20 @@ impl Sent<'_> {
     /// As [`Sent::problem`]. A sender whom the decision does not know as entitled may not learn that the stream is
     /// there.
     fn problem_at(&self, reach: Reach, error: ExecuteError) -> Problem {
-        let hides = match &error {
-            ExecuteError::Refused(refusal) => refusal.class == Class::Forbidden,
-            error => matches!(error, ExecuteError::Moved { .. }),
-        };
-        if hides && reach == Reach::Beyond {
+        if reach == Reach::Beyond && is_forbidden(&error) {
             return self.not_found();
         }
         self.problem(error)
+    }
+
+    /// That a stream beyond the sender's departments is not where `If-Match` wants it. Where it is, only those may
+    /// learn whom the decision lets in: `otherwise` is why it would not have been accepted without `If-Match`.
+    fn moved_beyond(&self, moved: ExecuteError, otherwise: Option<ExecuteError>) -> Problem {
+        match otherwise {
+            Some(error @ (ExecuteError::Book(_) | ExecuteError::Contended)) => self.problem(error),
+            Some(error) if is_forbidden(&error) => self.not_found(),
+            Some(_) | None => self.problem(moved),
+        }
     }
 
     /// Why the command was not accepted, as the sender is told.
@@ -339,16 +338,44 @@ impl Sent<'_> {
 
     /// The same answer for a stream that does not exist, is another tenant's, or is out of reach.
     pub(super) fn not_found(&self) -> Problem {
-        let Aggregate {
-            aggregate_type,
-            creates,
-            ..
-        } = self.aggregate;
-        let remedy = if self.command == *creates {
-            "leave `If-Match` out, or choose another id".to_owned()
-        } else {
-            format!("send it `{creates}` first")
+        if self.command != self.aggregate.creates {
+            return out_of_reach(self.aggregate, self.stream);
+        }
+        let remedy = match self.headers.if_match {
+            Some(_) => "leave `If-Match` out, or choose another id",
+            None => "choose another id",
         };
-        Problem::not_found(format!("{aggregate_type} {}; {remedy}", self.stream))
+        let aggregate_type = self.aggregate.aggregate_type;
+        Problem::not_found(format!("{aggregate_type} {} within your reach; {remedy}", self.stream))
     }
+}
+
+/// The answer for a stream that does not exist, is another tenant's, or is out of reach. It is true of each.
+#[must_use]
+pub fn out_of_reach(aggregate: &Aggregate, stream: Uuid) -> Problem {
+    let Aggregate {
+        aggregate_type,
+        creates,
+        ..
+    } = aggregate;
+    Problem::not_found(format!(
+        "{aggregate_type} {stream} within your reach; one that is new begins with `{creates}`"
+    ))
+}
+
+/// Refuses a dry run of what tells who people are to those who may not read that: it would confirm each guess at a
+/// name or an address, and leave no trace.
+///
+/// # Errors
+/// 403, naming the permission.
+pub(super) fn may_rehearse(aggregate: &Aggregate, by: &Principal) -> Result<(), Problem> {
+    if aggregate.personal && !by.permits(audit::PERSONAL) {
+        let what = format!("a dry run of a command to {}", aggregate.aggregate_type);
+        return Err(Problem::missing_permission_for(&what, audit::PERSONAL));
+    }
+    Ok(())
+}
+
+fn is_forbidden(error: &ExecuteError) -> bool {
+    matches!(error, ExecuteError::Refused(refusal) if refusal.class == Class::Forbidden)
 }

@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::crew::{PROJECTOR, RELAY};
+use crate::crew::{POLICY, PROJECTOR, RELAY};
 use crate::problem::{self, Problem};
 
 /// How often what was measured is folded into the histograms, in seconds.
@@ -65,14 +65,18 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         let behind = if is_at_work { (end - status.position).max(0) } else { 0 };
         match kind {
             PROJECTOR => metrics::gauge!("daybook_projector_lag", "context" => of.to_owned()).set(behind as f64),
-            "policy" => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),
+            POLICY => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),
             RELAY => metrics::gauge!("daybook_relay_lag").set(behind as f64),
             _ => {}
         }
         metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
     }
     for context in app.contexts.iter() {
-        (context.measure)(&app);
+        for gauge in context.gauges {
+            if let Some(value) = (gauge.value)(&app) {
+                metrics::gauge!(gauge.name).set(value);
+            }
+        }
     }
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [

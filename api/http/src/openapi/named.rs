@@ -33,12 +33,18 @@ fn operation(query: &'static Named) -> Value {
     let in_address = parameters.iter().any(|parameter| parameter["in"] == "path");
     parameters.extend(of_a_page());
     let needed: Vec<String> = query.needed().map(may_read).collect();
+    // About oneself none is needed, so that a client must not refuse to ask without.
+    let always = if query.oneself.is_some() {
+        &[]
+    } else {
+        needed.as_slice()
+    };
     json!({
         "operationId": query.operation(),
         "tags": [query.table.context],
         "summary": query.doc,
         "description": format!("{} The order is fixed.", said(&needed)),
-        "security": needs(&needed),
+        "security": needs(always),
         "parameters": parameters,
         "responses": answers(
             vec![("200", answer("A page of rows.", page(row(query))))],

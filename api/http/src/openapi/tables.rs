@@ -195,7 +195,7 @@ fn history(table: &'static Table) -> Value {
     json!({
         "operationId": format!("{}.history", name(table)),
         "tags": [table.context],
-        "summary": "Which event put each value into the row, from the first one on. Rows that are gone have a history, too.",
+        "summary": "The events that put each value into the row, from the first one on. Rows that are gone have a history, too.",
         "description": format!("{} A page may be shorter than its limit: it has at most {TOLD_BYTES_MAX} bytes.", said(&permissions)),
         "security": needs(&permissions),
         "parameters": [
@@ -206,7 +206,7 @@ fn history(table: &'static Table) -> Value {
             parameter("After"),
             parameter("RequestId"),
         ],
-        "responses": answers(vec![("200", answer("What happened to the row.", changes))], &[400, 404]),
+        "responses": answers(vec![("200", answer("The changes of the row.", changes))], &[400, 404]),
     })
 }
 

@@ -73,7 +73,7 @@ pub async fn row_at(
     let read = || async move {
         let _turn = app.log_read().await?;
         let row = meant(source.context, source.table, by.tenant, key);
-        Ok(history::row_at(&app.pools, &app.tail, row, position).await?)
+        Ok(history::row_at(&app.pools, &app.tail.clone(), row, position).await?)
     };
     let (row, _) = read::posted(app, source.context, Some(wanted), read).await?;
     let row = row.ok_or_else(|| no_row(source, key))?;
@@ -105,7 +105,7 @@ pub async fn history(
     let row = meant(context, table, by.tenant, &text);
     let read = || async move {
         let _turn = app.log_read().await?;
-        let page = history::page(&app.pools, &app.tail, row, page.after, page.limit).await?;
+        let page = history::page(&app.pools, &app.tail.clone(), row, page.after, page.limit).await?;
         let posted = page.posted;
         Ok((page, posted))
     };
@@ -159,7 +159,7 @@ async fn is_in_sight(
     }
     let _turn = app.log_read().await?;
     let row = meant(source.context, table, by.tenant, &text);
-    match history::last_seen(&app.pools, &app.tail, row).await? {
+    match history::last_seen(&app.pools, &app.tail.clone(), row).await? {
         Some(row) => is_visible(app, by, table, &row).await,
         None => Ok(false),
     }
@@ -211,7 +211,7 @@ async fn folded(
         return Ok(None);
     };
     let row = meant(context, table, tenant, key);
-    Ok(history::row_at(&app.pools, &app.tail, row, position).await?.0)
+    Ok(history::row_at(&app.pools, &app.tail.clone(), row, position).await?.0)
 }
 
 impl From<PostError> for Problem {

@@ -221,6 +221,18 @@ impl Decider for Approval {
         }
     }
 
+    fn probe(&self, command: &str) -> Option<Command> {
+        let revision = self.asked()?.revision;
+        match command {
+            "approve" => Some(Command::Approve { revision, notes: None }),
+            "reject" => Some(Command::Reject {
+                revision,
+                notes: "because".to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
     fn department(&self, command: &Command) -> Option<Uuid> {
         match command {
             // Managers and delegates need not be members of the department; who may decide is judged

@@ -19,7 +19,7 @@ pub enum Command {
         /// The variant of the part; in use. Absent for the part itself.
         #[serde(default)]
         variant_id: Option<Uuid>,
-        /// Where it is to lie; in use.
+        /// The location where it is to lie; in use.
         location_id: Uuid,
         /// As `set-reorder` has it.
         #[serde(default)]
@@ -44,10 +44,10 @@ pub enum Command {
     },
     /// Takes goods in.
     Receive {
-        /// How many: 1 to 1,000,000,000, which is also the most that can be on hand.
+        /// The number of units: 1 to 1,000,000,000, which is also the most that can be on hand.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
-        /// What brought them. An order has that much less still to come.
+        /// The source that brought them. An order has that much less still to come.
         #[serde(default)]
         source: Option<Source>,
         /// The stock key of this record, which is opened if there is none yet.
@@ -56,7 +56,7 @@ pub enum Command {
     },
     /// Gives goods out: from a reservation, or from what is available.
     Issue {
-        /// How many: 1 to 1,000,000,000.
+        /// The number of units: 1 to 1,000,000,000.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
         /// The reservation that they were kept by, which has at least as many left.
@@ -70,7 +70,7 @@ pub enum Command {
     Consume(Consumption),
     /// Keeps some of what is available for somebody.
     Reserve {
-        /// How many: 1 to 1,000,000,000.
+        /// The number of units: 1 to 1,000,000,000.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
         /// The reservation's id; drawn when absent. The same reservation again changes nothing; the id of
@@ -88,7 +88,7 @@ pub enum Command {
     Shorten {
         /// The reservation.
         reservation_id: Uuid,
-        /// How many stay reserved: at least 1, and no more than are left.
+        /// The number of units that stay reserved: at least 1, and no more than are left.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
     },
@@ -105,21 +105,21 @@ pub enum Command {
     /// Corrects what is on hand by the difference between what the counter found and what the counter's
     /// list said. What was moved meanwhile stays counted.
     Count {
-        /// What was said to be on hand when the count began: 0 to 1,000,000,000.
+        /// The number that was said to be on hand when the count began: 0 to 1,000,000,000.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         seen: i32,
-        /// What was found: 0 to 1,000,000,000.
+        /// The number that was found: 0 to 1,000,000,000.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         counted: i32,
     },
     /// Takes goods out to another location. Only together with `transfer-in` there; see
     /// `POST /v1/cloudwatcher/inventory/{id}/transfer`.
     TransferOut {
-        /// What the two halves have in common.
+        /// The id that the two halves have in common.
         transfer_id: Uuid,
-        /// Where they go: the same part and variant at another location.
+        /// The record that they go to: the same part and variant at another location.
         to: StockKey,
-        /// How many: 1 to 1,000,000,000.
+        /// The number of units: 1 to 1,000,000,000.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
         /// The reservation that they were kept by, which has at least as many left.
@@ -132,13 +132,13 @@ pub enum Command {
     /// Takes goods in from another location, and opens the record if there is none yet. Only together with
     /// `transfer-out` there.
     TransferIn {
-        /// What the two halves have in common.
+        /// The id that the two halves have in common.
         transfer_id: Uuid,
-        /// Where they come from: the same part and variant at another location.
+        /// The record that they come from: the same part and variant at another location.
         from: StockKey,
         /// The stock key of this record.
         to: StockKey,
-        /// How many: 1 to 1,000,000,000, which is also the most that can be on hand.
+        /// The number of units: 1 to 1,000,000,000, which is also the most that can be on hand.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
         /// For what.
@@ -149,7 +149,7 @@ pub enum Command {
     Expect {
         /// The order.
         order_id: Uuid,
-        /// How many, in place of what was said before: 0 to 1,000,000,000.
+        /// The number of units, in place of the one that was said before: 0 to 1,000,000,000.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         quantity: i32,
         /// The stock key of this record, which is opened if there is none yet and something is to come.
@@ -166,7 +166,7 @@ pub enum Command {
         /// How many it orders: 1 to 1,000,000,000. They count as on order from now on.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
-        /// The offer that it takes up.
+        /// The price offer that it takes up.
         part_supplier_id: Uuid,
     },
     /// Turns the open suggestion to reorder down. There is none again until the projection was above the
@@ -177,11 +177,11 @@ pub enum Command {
     },
 }
 
-/// What was used up.
+/// The units that were used up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Consumption {
-    /// How many: 1 to 1,000,000,000.
+    /// The number of units: 1 to 1,000,000,000.
     #[schemars(range(min = 1, max = STOCK_MAX))]
     pub quantity: i32,
     /// The reservation that they were kept by, which has at least as many left.
@@ -193,7 +193,7 @@ pub struct Consumption {
     /// The user who used them; who sends the command when absent.
     #[serde(default)]
     pub consumed_by: Option<Uuid>,
-    /// What for. At most 2,000 characters.
+    /// The purpose. At most 2,000 characters.
     #[serde(default)]
     #[schemars(length(max = NOTES_CHARS_MAX))]
     pub notes: Option<String>,

@@ -14,7 +14,6 @@ pub(super) fn opened(
     reorder_quantity: Option<i32>,
     request: &Request<'_, Command>,
 ) -> Result<Event, Refusal> {
-    // First: one that is out of reach is told in the same words, when nothing else is known.
     let location = active::<Location>(request.facts, stock.location_id)
         .ok_or(Refusal::reference("location_id", "names no location in use"))?;
     active::<Part>(request.facts, stock.part_id).ok_or(Refusal::reference("part_id", "names no part in use"))?;

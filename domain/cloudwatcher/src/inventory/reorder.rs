@@ -102,11 +102,10 @@ impl Record {
         self.is_open(suggestion_id)?;
         let of = quantity(of)?;
         let offer = active::<PartSupplier>(request.facts, part_supplier_id)
-            .filter(|offer| offer.part_id == self.stock.part_id)
-            .filter(|offer| offer.variant_id.is_none() || offer.variant_id == self.stock.variant_id)
+            .filter(|offer| offer.is_of(&self.stock))
             .ok_or(Refusal::reference(
                 "part_supplier_id",
-                "names no offer of this part and variant",
+                "names no price offer of this part and variant",
             ))?;
         let is_it = |item: &NewItem| {
             (item.part_id, item.variant_id) == (self.stock.part_id, self.stock.variant_id)

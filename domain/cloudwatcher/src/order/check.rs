@@ -129,7 +129,6 @@ pub(super) fn check_item(path: &str, item: &Item) -> Result<(), Refusal> {
     if item.total() >= LINE_TOTAL_BELOW {
         return Err(Refusal::LineTooLarge {
             field: field("unit_price"),
-            total: item.total(),
             below: LINE_TOTAL_BELOW,
         });
     }
@@ -148,7 +147,6 @@ pub(super) type Unusable = (String, &'static str);
 
 /// Whether everything that the order refers to is there and in use.
 pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
-    // Locations first: one that is out of reach is told in the same words, when nothing else is known.
     for (field, location) in [
         ("location_id", content.location_id),
         ("from_location_id", content.from_location_id),

@@ -22,7 +22,7 @@ pub enum Command {
     Duplicate {
         /// The order to copy, in whatever state it is.
         of: Uuid,
-        /// What approvers should know; the other order's note is not copied. At most 2,000 characters.
+        /// A note for approvers; the other order's note is not copied. At most 2,000 characters.
         #[serde(default)]
         #[schemars(length(max = NOTE_CHARS_MAX))]
         note: Option<String>,
@@ -49,7 +49,7 @@ pub enum Command {
     },
     /// Changes the note of an order that is not yet placed; its approval stays as it is.
     Annotate {
-        /// What approvers should know; absent takes the note away. At most 2,000 characters.
+        /// A note for approvers; absent takes the note away. At most 2,000 characters.
         #[serde(default)]
         #[schemars(length(max = NOTE_CHARS_MAX))]
         note: Option<String>,
@@ -81,7 +81,7 @@ pub enum Command {
     Cancel {},
     /// Notes that stock could not be booked as the order asked. Only Daybook itself sends it.
     NoteStockRefused {
-        /// What was to be booked.
+        /// The booking that is retried.
         booking: Booking,
     },
     /// Makes sure that what came with a receipt was booked in stock, before it is booked back. Only Daybook
@@ -98,7 +98,7 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
-    /// What the order is for; `purchase` when absent.
+    /// The purpose of the order; `purchase` when absent.
     #[serde(default)]
     pub order_type: OrderType,
     /// The department that orders; in use.
@@ -115,14 +115,14 @@ pub struct NewOrder {
     /// that is not cancelled.
     #[serde(default)]
     pub request_id: Option<Uuid>,
-    /// Where the goods go; in use. An internal transfer needs it. What is received of a purchase is taken
+    /// The location that the goods go to; in use. An internal transfer needs it. What is received of a purchase is taken
     /// into stock there; without it stock is not touched.
     #[serde(default)]
     pub location_id: Option<Uuid>,
-    /// Where the goods lie; in use. An internal transfer and a return need it, a purchase has none.
+    /// The location where the goods lie; in use. An internal transfer and a return need it, a purchase has none.
     #[serde(default)]
     pub from_location_id: Option<Uuid>,
-    /// What approvers should know. At most 2,000 characters.
+    /// A note for approvers. At most 2,000 characters.
     #[serde(default)]
     #[schemars(length(max = NOTE_CHARS_MAX))]
     pub note: Option<String>,
@@ -140,9 +140,9 @@ pub struct NewItem {
     /// The variant of the part; in use.
     #[serde(default)]
     pub variant_id: Option<Uuid>,
-    /// Who delivers it; in use.
+    /// The supplier that delivers it; in use.
     pub supplier_id: Uuid,
-    /// How many are ordered: 1 to 2,147,483,647.
+    /// The number of units that are ordered: 1 to 2,147,483,647.
     #[schemars(range(min = 1))]
     pub quantity: i32,
     /// The price of one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact. Quantity
@@ -155,7 +155,7 @@ pub struct NewItem {
     pub expected_delivery_date: Option<NaiveDate>,
 }
 
-/// What is to be different about an item.
+/// The changes to an item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemChange {
@@ -173,7 +173,7 @@ pub struct ItemChange {
     /// Another supplier; in use.
     #[serde(default)]
     pub supplier_id: Option<Uuid>,
-    /// How many are ordered: 1 to 2,147,483,647.
+    /// The number of units that are ordered: 1 to 2,147,483,647.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub quantity: Option<i32>,
@@ -186,13 +186,13 @@ pub struct ItemChange {
     pub expected_delivery_date: Option<NaiveDate>,
 }
 
-/// How many of an item of an order.
+/// A number of units of an item of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
     /// An item of the order.
     pub item_id: Uuid,
-    /// How many of it: 1 to 2,147,483,647.
+    /// The number of units of it: 1 to 2,147,483,647.
     #[schemars(range(min = 1))]
     pub quantity: i32,
 }

@@ -93,12 +93,9 @@ pub enum Refusal {
     UnknownCurrency,
     #[error("{field} {unfit}")]
     Unfit { field: String, unfit: Unfit },
-    #[error("{field}: quantity times price is {total}; a line must stay below {below}, so split it")]
-    LineTooLarge {
-        field: String,
-        total: Decimal,
-        below: Decimal,
-    },
+    // Without the product: the price may come from an offer that the sender may not read.
+    #[error("{field}: quantity times price must stay below {below}; order less in one line")]
+    LineTooLarge { field: String, below: Decimal },
     #[error("{field} {detail}; choose another")]
     Reference { field: String, detail: &'static str },
     #[error("{place} of the order {detail}; change the order or put it back in use")]

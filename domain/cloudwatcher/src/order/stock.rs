@@ -41,18 +41,18 @@ pub enum Booking {
         /// The revision of the order that was approved.
         revision: i32,
     },
-    /// What came with a receipt.
+    /// The items that came with a receipt.
     Receipt {
         /// The receipt.
         receipt_id: Uuid,
-        /// What came with it.
+        /// The items that came with it.
         lines: Vec<Quantity>,
     },
-    /// What goes back with a receipt that was reversed.
+    /// The items that go back with a receipt that was reversed.
     Reversal {
         /// The receipt.
         receipt_id: Uuid,
-        /// What no longer counts as received.
+        /// The items that no longer count as received.
         lines: Vec<Quantity>,
     },
 }

@@ -49,7 +49,7 @@ pub enum Command {
     },
     /// Says that a request that is pending or processing cannot be answered.
     Fail {
-        /// What went wrong; the response's content is `{"error": "..."}`. At most 4,000 characters.
+        /// The error; the response's content is `{"error": "..."}`. At most 4,000 characters.
         #[schemars(length(min = 1, max = ERROR_CHARS_MAX))]
         error: String,
         /// Whether an AI agent found out.
@@ -66,7 +66,7 @@ pub enum Command {
     AttachFile {
         /// Whether it belongs to the request or to the response, which must have been begun.
         file_type: FileType,
-        /// Where it is kept.
+        /// The place where it is kept.
         cloud_provider: CloudProvider,
         /// Its path there. At most 500 characters.
         #[schemars(length(min = 1, max = CLOUD_PATH_CHARS_MAX))]
@@ -91,16 +91,16 @@ pub enum Command {
         /// The agent: `PartsSpecialist`. At most 100 characters.
         #[schemars(length(min = 1, max = AGENT_NAME_CHARS_MAX))]
         agent_name: String,
-        /// What kind of decision it is: `approval`, `selection`, `routing`. At most 100 characters.
+        /// The kind of decision: `approval`, `selection`, `routing`. At most 100 characters.
         #[schemars(length(min = 1, max = DECISION_TYPE_CHARS_MAX))]
         decision_type: String,
-        /// What was decided. At most 4,000 characters.
+        /// The decision. At most 4,000 characters.
         #[schemars(length(min = 1, max = DECISION_VALUE_CHARS_MAX))]
         decision_value: String,
         /// Why, as any JSON without U+0000. At most 32 KiB.
         #[serde(default)]
         reasoning: Option<Value>,
-        /// How sure the agent is: from 0 to 1 with at most two decimals; a string keeps it exact.
+        /// The agent's confidence: from 0 to 1 with at most two decimals; a string keeps it exact.
         #[serde(default, deserialize_with = "money::optional_amount")]
         #[schemars(schema_with = "confidence_schema")]
         confidence_score: Option<Decimal>,
@@ -136,14 +136,14 @@ impl Command {
     }
 }
 
-/// What a device sent.
+/// A request as a device sent it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
     /// The device: `truck-001`. At most 50 characters.
     #[schemars(length(min = 1, max = DEVICE_ID_CHARS_MAX))]
     pub device_id: String,
-    /// What it asks for: `get_parts`. At most 50 characters.
+    /// The kind of request: `get_parts`. At most 50 characters.
     #[schemars(length(min = 1, max = REQUEST_TYPE_CHARS_MAX))]
     pub request_type: String,
     /// The request itself, any JSON without U+0000. At most 128 KiB.

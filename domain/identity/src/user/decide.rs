@@ -30,6 +30,10 @@ impl Decider for User {
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         // `None` means that it is so already.
         let event = match (self, request.command) {
+            // Whoever had the id would pass for Daybook itself.
+            (User::Unborn, Command::Register { .. }) if domain::is_reserved(request.stream) => {
+                return Err(Refusal::ReservedId);
+            }
             (
                 User::Unborn,
                 Command::Register {
@@ -171,8 +175,9 @@ impl Decider for User {
         ClaimChange::between(before, after)
     }
 
-    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+    fn offers(&self, command: &str, stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
+            (User::Unborn, "register") if domain::is_reserved(stream) => Err(Refusal::ReservedId),
             (User::Unborn, "register") | (User::Erased, "erase") => Ok(()),
             (User::Unborn, _) => Err(Refusal::NotRegistered),
             (User::Erased, _) => Err(Refusal::Erased),

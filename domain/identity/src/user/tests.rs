@@ -1,9 +1,10 @@
 use super::*;
 use crate::department::Department;
 use crate::role::{self, Role};
+use domain::event::Stored;
 use domain::register::Register;
-use domain::{Decider as _, Event as _, Facts};
-use rehearsal::given::{STREAM, drawn, given, long, releases, state, takes};
+use domain::{AnyCommand, AnyEvent, Circumstances, Decider as _, Event as _, Facts, SYSTEM, Together};
+use rehearsal::given::{BY, STREAM, TENANT, drawn, given, long, releases, state, takes};
 
 const ROLE: Uuid = Uuid::from_u128(0x10);
 const STORE: Uuid = Uuid::from_u128(0x20);
@@ -74,6 +75,58 @@ fn unfit(field: &'static str, unfit: Unfit) -> Refusal {
 }
 
 #[test]
+fn nothing_that_is_printed_of_a_command_or_what_it_leads_to_says_who_a_person_is() {
+    let command = AnyCommand::of::<User>(register("ada@example.com", "Ada"));
+    assert_eq!(format!("{command:?}"), "identity.user register");
+    let mut together = Together::default();
+    together.push(STREAM, command.clone());
+    let circumstances = Circumstances {
+        tenant: TENANT,
+        stream: STREAM,
+        by: BY,
+        at: chrono::DateTime::UNIX_EPOCH,
+        seed: STREAM,
+        reason: Some("Ada asked for it".to_owned()),
+        facts: Facts::default().with(STREAM, state::<User>([registered()])).into(),
+        together,
+    };
+    let decided = command.decide(&AGGREGATE.unborn(), &circumstances).unwrap();
+    let event = AnyEvent::new::<User>(registered());
+    assert_eq!(format!("{event:?}"), "identity.user UserRegistered");
+    let stored = |event_type, payload| Stored {
+        event_type,
+        version: "1",
+        payload,
+        actor: BY,
+    };
+    // A payload that cannot be read is told of in logs: what is wrong with it, and none of its values.
+    let unreadable = [
+        ("UserRenamed", r#"{"name": {"first": "Ada"}}"#, "invalid type: map"),
+        (
+            "UserRoleAssigned",
+            r#"{"role_id": "Ada", "assignment_id": "Ada"}"#,
+            "UUID",
+        ),
+        ("UserRoleAssigned", "{}", "missing field `assignment_id`"),
+    ];
+    let errors = unreadable.map(|(event_type, payload, what)| {
+        let error = AGGREGATE.decode(&stored(event_type, payload)).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        error
+    });
+    for printed in [
+        format!("{circumstances:?}"),
+        format!("{decided:?}"),
+        format!("{:?}", stored("UserRegistered", &decided.events[0].payload)),
+        format!("{:?}", state::<User>([registered()])),
+        format!("{} {} {errors:?}", errors[0], errors[1]),
+    ] {
+        let lower = printed.to_lowercase();
+        assert!(!lower.contains("ada"), "{printed}");
+    }
+}
+
+#[test]
 fn a_registered_user_takes_their_email_in_lower_case_and_their_provider_id() {
     given::<User>([])
         .when(Command::Register {
@@ -84,6 +137,17 @@ fn a_registered_user_takes_their_email_in_lower_case_and_their_provider_id() {
         })
         .then([registered()])
         .claims([takes(EMAIL, "ada@example.com"), takes(OAUTH_ID, "42")]);
+}
+
+#[test]
+fn nobody_is_registered_under_an_id_that_daybook_acts_under_or_that_stands_for_nobody() {
+    for id in [SYSTEM, Uuid::nil(), Uuid::max()] {
+        given::<User>([])
+            .on(id)
+            .when(register("ada@example.com", "Ada"))
+            .refused(Refusal::ReservedId);
+        assert_eq!(given::<User>([]).on(id).offered(), Vec::<String>::new());
+    }
 }
 
 #[test]

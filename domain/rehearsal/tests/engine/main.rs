@@ -5,8 +5,10 @@
 )]
 
 mod book;
+mod contexts;
 mod erased;
 mod facts;
 mod offering;
 mod register;
 mod sample;
+mod sourcing;

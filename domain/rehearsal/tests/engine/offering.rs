@@ -76,7 +76,7 @@ fn a_command_that_is_accepted_although_it_is_not_offered_fails_the_test() {
 }
 
 #[test]
-#[should_panic(expected = "test.shy accepts test.shy: Empty, which it does not offer")]
+#[should_panic(expected = "test.shy accepts test.shy empty, which it does not offer")]
 fn what_a_story_never_asks_in_a_state_is_tried_there_all_the_same() {
     let contexts = Contexts::new(&[&SHY]).unwrap();
     let mut story = Chronicle::new(contexts, BY, DateTime::UNIX_EPOCH);

@@ -24,7 +24,7 @@ row! {
         labelled_at: DateTime<Utc>,
     }
     generated {}
-    find { id, label, labelled_by }
+    find { id, label, labelled_by, labelled_at }
     scope { Scope::Tenant }
     masked {}
 }

@@ -1,6 +1,7 @@
 //! The commands that an approval offers in each state, and to whom.
 
 use super::*;
+use domain::Decider as _;
 
 fn offered(past: Vec<Event>, by: Uuid) -> Vec<String> {
     approval(past).by(by).offered()
@@ -33,4 +34,19 @@ fn what_is_decided_is_decided_no_more() {
             assert_eq!(offered(past.clone(), by), ["ask", "escalate", "void"]);
         }
     }
+}
+
+#[test]
+fn the_command_that_tells_who_is_entitled_is_one_that_they_could_send() {
+    let pending: Approval = state(second_asked());
+    for command in ["approve", "reject"] {
+        let probe = pending.probe(command).unwrap();
+        assert_eq!(pending.department(&probe), None);
+        let decided = approval(second_asked()).by(MID).when(probe).outcome();
+        assert!(decided.is_ok(), "{decided:?}");
+    }
+    for command in ["ask", "escalate", "reassign", "void"] {
+        assert!(pending.probe(command).is_none(), "a department is asked of {command}");
+    }
+    assert!(Approval::default().probe("approve").is_none());
 }

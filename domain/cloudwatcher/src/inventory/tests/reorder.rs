@@ -297,7 +297,7 @@ fn a_suggestion_is_accepted_with_the_draft_of_its_order_alone() {
         .when(accept(10))
         .refused(Refusal::Reference {
             field: "part_supplier_id",
-            detail: "names no offer of this part and variant",
+            detail: "names no price offer of this part and variant",
         });
     stocked([]).when(accept(10)).refused(Refusal::NoSuchSuggestion);
 }

@@ -1,6 +1,4 @@
-//! Contexts side by side: what one lacks is no other's.
-
-mod shelf;
+//! Contexts side by side: what one lacks is no other's. `cloudwatcher` stands for those of the program.
 
 use std::time::Duration;
 
@@ -12,9 +10,11 @@ use tests::{Client, Database, until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::context;
+
 const WAIT: Duration = Duration::from_secs(60);
 
-/// A process that serves the contexts of the program, and the shelf after them.
+/// A process that serves the contexts of the program, and `sample` after them.
 struct Served {
     running: Running,
     url: String,
@@ -23,12 +23,12 @@ struct Served {
 
 impl Served {
     async fn start(database: &Database) -> Self {
-        let contexts = [daybook::contexts::CONTEXTS, &[&shelf::CONTEXT]].concat();
-        let contexts = http::Contexts::new(&contexts).unwrap();
         let stop = CancellationToken::new();
         let roles = vec![Role::Api, Role::Relay, Role::Projector, Role::Policy];
         let config = config(&database.url(), &database.name);
-        let running = daybook::serve(config, contexts, roles, stop.clone()).await.unwrap();
+        let running = daybook::serve(config, context::added(), roles, stop.clone())
+            .await
+            .unwrap();
         let url = format!("http://{}", running.address);
         Self { running, url, stop }
     }
@@ -50,10 +50,10 @@ fn names(health: &Value, list: &str, what: &str) -> bool {
     words.filter_map(Value::as_str).any(|words| words.contains(what))
 }
 
-async fn notes(admin: &Client, mark: &str) -> i64 {
-    let note = admin.post("/v1/shelf/notes", &json!({ "mark": mark })).await;
-    assert_eq!(note.status, 200, "{}", note.text);
-    note.position()
+async fn labels(admin: &Client, label: &str) -> i64 {
+    let jar = admin.post("/v1/sample/jars", &json!({ "label": label })).await;
+    assert_eq!(jar.status, 200, "{}", jar.text);
+    jar.position()
 }
 
 async fn supplies(admin: &Client, name: &str) -> i64 {
@@ -95,20 +95,20 @@ async fn tables_of_one_context_that_stand_still_slow_and_stop_no_other() {
     let admin = administrator(&database, &served.url, Uuid::new_v4()).await;
     let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
     ready(&admin).await;
-    admin.get_after("/v1/shelf/notes", notes(&admin, "A").await).await.ok();
+    admin.get_after("/v1/sample/jars", labels(&admin, "A").await).await.ok();
     let mut held = pool.begin().await.unwrap();
-    sqlx::query("lock table shelf.notes in share mode")
+    sqlx::query("lock table sample.jars in share mode")
         .execute(&mut *held)
         .await
         .unwrap();
-    notes(&admin, "B").await;
+    labels(&admin, "B").await;
     // Its own commands wait, and are accepted.
     let slowed = async || {
-        notes(&admin, &Uuid::new_v4().to_string()).await;
-        let wait = gauge(&admin, "daybook_append_wait_seconds", "shelf").await;
+        labels(&admin, &Uuid::new_v4().to_string()).await;
+        let wait = gauge(&admin, "daybook_append_wait_seconds", "sample").await;
         wait.filter(|wait| *wait > 0.0).map(|_| ())
     };
-    until("the shelf's being slowed", WAIT, slowed).await;
+    until("its being slowed", WAIT, slowed).await;
     // Those of the other context do not, and what they do is read at once, while its tables become later and later.
     let late = async || {
         let position = supplies(&admin, "Acme").await;
@@ -123,17 +123,17 @@ async fn tables_of_one_context_that_stand_still_slow_and_stop_no_other() {
         assert_eq!(reply.status, 200, "{health}");
         assert!(!names(&health, "degraded", "cloudwatcher"), "{health}");
         assert_eq!(health["contexts"]["cloudwatcher"]["tables"], "own");
-        assert_eq!(health["contexts"]["shelf"]["begun"], true);
-        names(&health, "degraded", "shelf is").then_some(())
+        assert_eq!(health["contexts"]["sample"]["begun"], true);
+        names(&health, "degraded", "sample is").then_some(())
     };
-    until("the shelf's being late", WAIT, late).await;
+    until("the sample's being late", WAIT, late).await;
     held.rollback().await.unwrap();
-    let position = notes(&admin, "C").await;
+    let position = labels(&admin, "C").await;
     let caught_up = async || {
-        let row = admin.get_after("/v1/shelf/notes?mark=eq.C", position).await;
+        let row = admin.get_after("/v1/sample/jars?label=eq.C", position).await;
         row.status.is_success().then_some(())
     };
-    until("the shelf's catching up", WAIT, caught_up).await;
+    until("the sample's catching up", WAIT, caught_up).await;
     served.end().await;
 }
 
@@ -148,7 +148,7 @@ async fn a_process_in_service_stays_so_when_a_context_becomes_another_versions()
     let reply = admin.get("/health/ready").await;
     let health = reply.json();
     assert_eq!(reply.status, 200, "{health}");
-    for context in ["cloudwatcher", "shelf"] {
+    for context in context::added().tables().map(|tables| tables.name) {
         let told = format!("the tables of {context} are another version's");
         assert!(names(&health, "degraded", &told), "{health}");
         assert_eq!(health["contexts"][context]["tables"], "another-versions");
@@ -162,9 +162,9 @@ async fn at_a_deploy_contexts_are_rebuilt_one_after_another_in_the_order_of_the_
     let served = Served::start(&database).await;
     let admin = administrator(&database, &served.url, Uuid::new_v4()).await;
     let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
-    notes(&admin, "A").await;
+    labels(&admin, "A").await;
     let last = supplies(&admin, "Acme").await;
-    for table in ["/v1/shelf/notes", "/v1/cloudwatcher/suppliers"] {
+    for table in ["/v1/sample/jars", "/v1/cloudwatcher/suppliers"] {
         admin.get_after(table, last).await.ok();
     }
     served.end().await;
@@ -174,7 +174,7 @@ async fn at_a_deploy_contexts_are_rebuilt_one_after_another_in_the_order_of_the_
     for served in [&one, &other] {
         let admin = admin.at(&served.url);
         ready(&admin).await;
-        for (table, rows) in [("/v1/shelf/notes", 1), ("/v1/cloudwatcher/suppliers", 1)] {
+        for (table, rows) in [("/v1/sample/jars", 1), ("/v1/cloudwatcher/suppliers", 1)] {
             let page = admin.get_after(table, last).await.ok();
             assert_eq!(page["rows"].as_array().map(Vec::len), Some(rows), "{page}");
         }
@@ -184,16 +184,17 @@ async fn at_a_deploy_contexts_are_rebuilt_one_after_another_in_the_order_of_the_
             .fetch_all(&pool)
             .await
             .unwrap();
-    assert_eq!(made, [("cloudwatcher".to_owned(), 2), ("shelf".to_owned(), 2)]);
+    let added = context::added();
+    let all: Vec<(String, i64)> = added.tables().map(|tables| (tables.name.to_owned(), 2)).collect();
+    assert_eq!(made, all);
     let overlapping: i64 = sqlx::query_scalar(
         "select count(*) from book.generations a, book.generations b
-         where a.context = 'cloudwatcher' and b.context = 'shelf' and a.state = 'live' and b.state = 'live'
-           and b.created_at < a.swapped_at",
+         where a.state = 'live' and b.state = 'live' and a.swapped_at < b.swapped_at and b.created_at < a.swapped_at",
     )
     .fetch_one(&pool)
     .await
     .unwrap();
-    assert_eq!(overlapping, 0, "the second was begun before the first was swapped in");
+    assert_eq!(overlapping, 0, "one was begun before the one before it was swapped in");
     one.end().await;
     other.end().await;
 }
@@ -216,24 +217,24 @@ async fn a_context_whose_rebuild_fails_keeps_no_other_waiting_and_is_rebuilt_onc
     sqlx::raw_sql(fails).execute(&pool).await.unwrap();
     let served = Served::start(&database).await;
     let admin = admin.at(&served.url);
-    until("the shelf's rebuild", WAIT, async || is_rebuilt(&pool, "shelf").await).await;
+    until("the sample's rebuild", WAIT, async || is_rebuilt(&pool, "sample").await).await;
     // The one that is rebuilt is posted; the other one's commands are accepted all the same.
     supplies(&admin, "Acme").await;
-    let position = notes(&admin, "A").await;
+    let position = labels(&admin, "A").await;
     let posted = async || {
-        let row = admin.get_after("/v1/shelf/notes?mark=eq.A", position).await;
+        let row = admin.get_after("/v1/sample/jars?label=eq.A", position).await;
         row.status.is_success().then_some(())
     };
-    until("the shelf's being posted", WAIT, posted).await;
+    until("the sample's being posted", WAIT, posted).await;
     assert!(is_rebuilt(&pool, "cloudwatcher").await.is_none());
     // A process that starts waits for it a while yet, and names it alone.
     let health = admin.get("/health/ready").await.json();
-    assert_eq!(health["contexts"]["shelf"]["begun"], true, "{health}");
+    assert_eq!(health["contexts"]["sample"]["begun"], true, "{health}");
     assert!(
         names(&health, "problems", "the tables of cloudwatcher are another version's"),
         "{health}"
     );
-    assert!(!names(&health, "problems", "shelf"), "{health}");
+    assert!(!names(&health, "problems", "sample"), "{health}");
     sqlx::raw_sql("drop event trigger fail").execute(&pool).await.unwrap();
     until("the other's rebuild", WAIT, async || {
         is_rebuilt(&pool, "cloudwatcher").await
@@ -260,7 +261,7 @@ async fn a_rebuild_that_hangs_in_another_hand_keeps_no_other_context_waiting() {
         .unwrap();
     let served = Served::start(&database).await;
     let admin = admin.at(&served.url);
-    until("the shelf's rebuild", WAIT, async || is_rebuilt(&pool, "shelf").await).await;
+    until("the sample's rebuild", WAIT, async || is_rebuilt(&pool, "sample").await).await;
     assert!(is_rebuilt(&pool, "cloudwatcher").await.is_none());
     hangs.rollback().await.unwrap();
     until("the other's rebuild", WAIT, async || {
@@ -268,30 +269,5 @@ async fn a_rebuild_that_hangs_in_another_hand_keeps_no_other_context_waiting() {
     })
     .await;
     ready(&admin).await;
-    served.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_claim_is_stored_and_told_with_its_context() {
-    let database = Database::create().await;
-    let served = Served::start(&database).await;
-    let admin = administrator(&database, &served.url, Uuid::new_v4()).await;
-    let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
-    notes(&admin, "A").await;
-    let problem = admin
-        .post("/v1/shelf/notes", &json!({ "mark": "A" }))
-        .await
-        .problem(409);
-    assert_eq!(
-        (&problem["context"], &problem["claim"]),
-        (&json!("shelf"), &json!("notes.mark"))
-    );
-    let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.starts_with("shelf.notes.mark is taken"), "{detail}");
-    let stored: Vec<String> = sqlx::query_scalar("select name from book.claims where aggregate_type = 'shelf.note'")
-        .fetch_all(&pool)
-        .await
-        .unwrap();
-    assert_eq!(stored, ["shelf.notes.mark"]);
     served.end().await;
 }

@@ -1,0 +1,180 @@
+//! The names that contexts bring and that a program has one of each: two contexts with one are refused, and one that
+//! takes a name of the engines'.
+
+use std::collections::BTreeMap;
+
+use crate::cli::{OPTIONS, SEED, SUBCOMMANDS};
+use crate::context::Context;
+use crate::crew::{POLICY, PROJECTOR, RELAY, TIMERS};
+use crate::router;
+
+/// First words of the engines' workers, and what follows `daybook` in the names of their locks.
+const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
+
+/// The metrics of the engines, which no context has.
+const METRICS: [&str; 34] = [
+    "daybook_append_batch_commands",
+    "daybook_append_seconds",
+    "daybook_append_wait_seconds",
+    "daybook_book_position",
+    "daybook_bus_consumers",
+    "daybook_bus_consumers_refused_total",
+    "daybook_bus_streams_made_total",
+    "daybook_http_seconds",
+    "daybook_lead_sessions_lost_total",
+    "daybook_lost_races_total",
+    "daybook_nats_connected",
+    "daybook_policy_commands_total",
+    "daybook_policy_lag",
+    "daybook_policy_missed",
+    "daybook_policy_newer_needed_total",
+    "daybook_policy_readings_total",
+    "daybook_pool_connections",
+    "daybook_pool_idle",
+    "daybook_principals_read_total",
+    "daybook_projector_events",
+    "daybook_projector_lag",
+    "daybook_projector_page_seconds",
+    "daybook_projector_parked",
+    "daybook_projector_position",
+    "daybook_receipts_kept",
+    "daybook_receipts_kept_age_seconds",
+    "daybook_relay_failures_total",
+    "daybook_relay_lag",
+    "daybook_relay_position",
+    "daybook_tables_late_seconds",
+    "daybook_tasks_lost_total",
+    "daybook_timers_due",
+    "daybook_worker_failing",
+    "daybook_worker_failures_total",
+];
+
+/// Two contexts bring the same name, or one brings a name of the engines.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Clash(String);
+
+impl From<domain::context::Clash> for Clash {
+    fn from(clash: domain::context::Clash) -> Self {
+        Self(clash.to_string())
+    }
+}
+
+/// A kind of name, and the name.
+type Brought = (&'static str, String);
+
+/// # Errors
+/// [`Clash`], which names both.
+pub fn refuse(contexts: &[&'static Context]) -> Result<(), Clash> {
+    let mut owners: BTreeMap<Brought, &'static str> = BTreeMap::new();
+    for context in contexts {
+        let name = context.name();
+        in_place(context)?;
+        for (kind, word) in brought(context) {
+            if is_of_an_engine(kind, &word) {
+                return Err(Clash(format!(
+                    "context {name} brings the {kind} {word}, which is Daybook's own"
+                )));
+            }
+            match owners.insert((kind, word.clone()), name) {
+                Some(other) if other == name => {
+                    return Err(Clash(format!("context {name} brings the {kind} {word} twice")));
+                }
+                Some(other) => {
+                    return Err(Clash(format!(
+                        "contexts {other} and {name} both bring the {kind} {word}"
+                    )));
+                }
+                None => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the routes of a context lie below its name, which no route of the engines has.
+fn in_place(context: &Context) -> Result<(), Clash> {
+    let name = context.name();
+    if router::own_words().any(|word| word == name) {
+        return Err(Clash(format!(
+            "context {name} is called like routes of Daybook itself: /v1/{name}"
+        )));
+    }
+    let below = format!("/v1/{name}/");
+    match paths(context).find(|path| !path.starts_with(&below)) {
+        Some(path) => Err(Clash(format!(
+            "the route {path} of context {name} does not begin with {below}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Every name that a context brings.
+fn brought(context: &'static Context) -> Vec<Brought> {
+    let mut names: Vec<Brought> = Vec::new();
+    for worker in context.workers {
+        names.push(("worker", worker.name.to_owned()));
+        names.push(("lock", worker.lock.to_owned()));
+    }
+    for gauge in context.gauges {
+        names.push(("metric", gauge.name.to_owned()));
+    }
+    for receiver in context.receivers {
+        names.push(("receiver", format!("{} {}", receiver.aggregate_type, receiver.command)));
+    }
+    for request in context.joint {
+        names.push(("request for several commands", request.address()));
+    }
+    // Of two that differ in the names of their parameters alone, no router could tell which is meant.
+    names.extend(paths(context).map(|path| ("route", without_names(path))));
+    for added in context.commands {
+        names.push(("subcommand", added.name.to_owned()));
+        let declared = (added.declared)(clap::Command::new(added.name));
+        let of_all = options(&declared).filter(|option| is_of_an_engine("option", option));
+        names.extend(of_all.map(|option| ("option", option)));
+    }
+    if let Some(demo) = context.demo {
+        let declared = (demo.declared)(clap::Command::new(""));
+        names.extend(options(&declared).map(|option| ("option of daybook demo", option)));
+    }
+    names
+}
+
+fn is_of_an_engine(kind: &str, name: &str) -> bool {
+    let first_word = |name: &str| WORKERS.contains(&name.split(' ').next().unwrap_or_default());
+    match kind {
+        "worker" => first_word(name),
+        "lock" => name.strip_prefix("daybook ").is_some_and(first_word),
+        "metric" => METRICS.contains(&name),
+        "subcommand" => SUBCOMMANDS.contains(&name),
+        "option" => OPTIONS.contains(&name),
+        "option of daybook demo" => name == SEED || OPTIONS.contains(&name),
+        _ => false,
+    }
+}
+
+/// The names of options, as they are typed without the dashes: what tells them apart for the command line, too.
+fn options(command: &clap::Command) -> impl Iterator<Item = String> {
+    command.get_arguments().flat_map(|argument| {
+        let typed = argument.get_long().map(str::to_owned);
+        let short = argument.get_short().map(|short| short.to_string());
+        let id = argument.get_id().as_str().replace('_', "-");
+        let id = (typed.as_ref() != Some(&id)).then_some(id);
+        [typed, short, id].into_iter().flatten()
+    })
+}
+
+fn paths(context: &Context) -> impl Iterator<Item = &'static str> {
+    let routes = (context.routes)().into_iter().map(|route| route.path);
+    routes.chain(context.queries.iter().map(|named| named.address))
+}
+
+fn without_names(path: &str) -> String {
+    let words = path
+        .split('/')
+        .map(|word| if word.starts_with('{') { "{}" } else { word });
+    words.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! The migrations of schema `book`, listed by name. Read tables are declared, not migrated.
+//!
+//! The list is written by hand: a build script that watched the folder for new files would watch the read tables in
+//! it, too, and an edit of one context's tables would build the book and everything above it anew.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// The numbered files of `migrations`, each as its number and its name without `.sql`.
+macro_rules! numbered {
+    ($($version:literal => $name:literal),+ $(,)?) => {
+        [$(migration($version, $name, include_str!(concat!("../../migrations/", $name, ".sql")))),+]
+    };
+}
+
+/// All migrations, in order; the last line is the latest.
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let migrations = numbered![
+        1 => "0001_book",
+        2 => "0002_append",
+        3 => "0003_policies",
+        4 => "0004_master_key",
+        5 => "0005_policies",
+        6 => "0006_bus",
+        7 => "0007_reading",
+        8 => "0008_receipts",
+        9 => "0009_terms",
+        10 => "0010_receipts_block_range",
+        11 => "0011_rebuilds",
+        12 => "0012_timers",
+    ];
+    Migrator {
+        migrations: Cow::Owned(migrations.to_vec()),
+        ..Migrator::DEFAULT
+    }
+});
+
+/// A migration as sqlx reads it from its file.
+fn migration(version: i64, name: &str, sql: &'static str) -> Migration {
+    let description = name.split_once('_').map_or(name, |(_, description)| description);
+    Migration::new(
+        version,
+        description.replace('_', " ").into(),
+        MigrationType::Simple,
+        sql.into(),
+        sql.starts_with("-- no-transaction"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    type Read<'a> = (i64, &'a str, &'a [u8], bool);
+
+    fn read(migration: &Migration) -> Read<'_> {
+        let Migration {
+            version,
+            description,
+            checksum,
+            no_tx,
+            ..
+        } = migration;
+        (*version, description, checksum, *no_tx)
+    }
+
+    #[tokio::test]
+    async fn every_numbered_file_is_in_the_list_as_sqlx_reads_it() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+        let files = Migrator::new(Path::new(folder)).await.unwrap();
+        let files: Vec<Read<'_>> = files.iter().map(read).collect();
+        let listed: Vec<Read<'_>> = MIGRATOR.iter().map(read).collect();
+        assert_eq!(
+            listed, files,
+            "a file of `migrations` lacks its line in `migrations.rs`"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Every rule that the decisions of a context are held to, as tests of the context's crate.
+
+/// Makes one test of each rule, called like the rule. It takes the [`domain::Context`] and a function that tells the
+/// context's story, and stands in the context's crate, whose folder `golden` has the files.
+#[macro_export]
+macro_rules! rules {
+    (@golden $context:expr, $story:expr => $($rule:ident)+) => {$(
+        #[test]
+        fn $rule() {
+            $crate::Golden::of(&$context, env!("CARGO_MANIFEST_DIR"), &$story()).$rule();
+        }
+    )+};
+    (@schemas $context:expr => $($rule:ident)+) => {$(
+        #[test]
+        fn $rule() {
+            $crate::schemas::$rule(&$context);
+        }
+    )+};
+    ($context:expr, $story:expr) => {
+        $crate::rules! { @golden $context, $story =>
+            every_event_ever_stored_reads_and_writes_as_it_did
+            every_version_ever_stored_is_read
+            every_golden_event_is_still_one_of_the_book
+            the_history_is_what_the_deciders_make_of_it
+            the_history_meets_every_event
+            positions_sequences_and_times_of_the_history_run_without_gaps
+        }
+        $crate::rules! { @schemas $context =>
+            every_command_and_every_field_says_what_it_means
+            commands_take_no_unknown_fields
+            the_command_that_creates_is_one_of_the_commands
+        }
+
+        #[test]
+        fn a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded() {
+            $crate::folding::a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(&$story());
+        }
+
+        #[test]
+        fn what_is_not_offered_is_refused() {
+            $crate::offering::what_is_not_offered_is_refused(&$context, &$story());
+        }
+    };
+}
