@@ -159,8 +159,8 @@ async fn a_stream_offers_the_request_that_takes_several_commands_and_not_the_par
         .await;
     let told = async |client: &Client, command: &str| {
         let told = client.get(&path).await.ok();
-        let offers = told["commands"].as_array().unwrap().iter();
-        offers.cloned().find(|offer| offer["command"] == command)
+        let mut offers = told["commands"].as_array().unwrap().iter();
+        offers.find(|offer| offer["command"] == command).cloned()
     };
     for part in ["transfer-out", "transfer-in"] {
         assert_eq!(told(admin, part).await, None, "alone it is always refused");

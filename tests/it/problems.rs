@@ -50,7 +50,7 @@ async fn a_taken_value_is_told_with_the_field_that_has_it() {
     let admin = &service.admin;
     let part = json!({"part_code": "P-1", "name": "bolt"});
     let part = admin.post("/v1/cloudwatcher/parts", &part).await.ok()["stream"].clone();
-    let variant = json!({"part_id": part, "variant_code": "V-1", "name": "long"});
+    let variant = json!({"part_id": part, "variant_code": "V-1", "variant_name": "long"});
     let role = json!({"name": "buyer", "permissions": []});
     let user = |email: &str| json!({"name": "Bo", "email": email});
     for (path, body, field) in [

@@ -16,13 +16,15 @@ const HELD: i64 = 4_711;
 
 /// Many events of a kind that nobody reads.
 async fn filled(pool: &PgPool) {
+    let end = number(pool, "select book.last_position()").await;
     sqlx::query(
         "insert into book.events
-         select e.last + n, gen_random_uuid(), gen_random_uuid(), 'elsewhere.thing', gen_random_uuid()::text, 1,
+         select $1 + n, gen_random_uuid(), gen_random_uuid(), 'elsewhere.thing', gen_random_uuid()::text, 1,
                 'ThingHappened', '1', '{}', json_build_object('actor', gen_random_uuid(),
                 'correlation_id', gen_random_uuid(), 'command_id', gen_random_uuid()), now()
-         from generate_series(1, $1) n, (select book.last_position() as last) e",
+         from generate_series(1, $2) n",
     )
+    .bind(end)
     .bind(EVENTS)
     .execute(pool)
     .await

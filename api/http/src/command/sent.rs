@@ -6,10 +6,7 @@ use std::net::SocketAddr;
 use axum::response::Response;
 use book::{Answer, Envelope, ExecuteError, Step};
 use chrono::Utc;
-use domain::fact::AnyState;
-use domain::{
-    Aggregate, AnyCommand, Circumstances, Claim, Class, FactRef, Facts, Refusal, Together, Undecided, canonical,
-};
+use domain::{Aggregate, AnyCommand, Claim, Class, Refusal, canonical};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;

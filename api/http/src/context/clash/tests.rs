@@ -70,7 +70,11 @@ fn a_worker_and_its_lock_are_not_called_like_those_of_the_engines() {
             format!("context a brings the worker {name}, which is Daybook's own")
         );
     }
-    for lock in [book::timers::FORMER_LOCK_NAME, "daybook projector a", "daybook rebuilds"] {
+    for lock in [
+        book::timers::FORMER_LOCK_NAME,
+        "daybook projector a",
+        "daybook rebuilds",
+    ] {
         let worker = kept(Worker { lock, ..WORKER });
         let context = Context {
             workers: kept([worker]),
