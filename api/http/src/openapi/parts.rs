@@ -117,7 +117,7 @@ pub fn problems() -> Map<String, Value> {
             .into_iter()
             .filter(|rule| rule.0 == status);
         words.extend(of_rules.map(|(_, title)| format!("{title} (`/problems/{{context}}.{{aggregate}}/{{rule}}`)")));
-        if status == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+        if status.as_u16() == 413 {
             words.push(format!("bodies have at most {BODY_BYTES_MAX} bytes"));
         }
         let mut response = json!({
