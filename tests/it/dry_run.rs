@@ -202,7 +202,8 @@ async fn only_who_reads_what_is_personal_rehearses_what_tells_who_people_are() {
         assert_eq!(problem["permission"], "personal.read", "{path}");
         assert_eq!(
             problem["detail"],
-            "a dry run of a command to identity.user needs the permission personal.read, which none of your roles grants"
+            "a dry run of a command to identity.user needs the permission personal.read, which none of your roles grants; \
+             ask an administrator for a role that does"
         );
         let reply = rehearsed(&registrar, path, body, &[]).await;
         assert_eq!(reply.status, *status, "{path}: {}", reply.text);
