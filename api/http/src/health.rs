@@ -48,7 +48,7 @@ const ANSWER_SECONDS_MAX: u64 = 3;
 /// A context's tables can keep it from that only while it starts: until they were once this program's and showed what
 /// was in the book by then, or nobody works on them any more. Somebody does while the tables are posted, and while any
 /// context is rebuilt: a rebuild beats within a long step, too, until it ends or is given up, and is awaited
-/// [`ATTEMPTS_AWAITED_MAX`] times. What one context lacks after that, late, parked, rebuilt or another version's, is told
+/// five times. What one context lacks after that, late, parked, rebuilt or another version's, is told
 /// under `degraded`, and what a context's workers lack beside a service or beside those of others, too.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ready {

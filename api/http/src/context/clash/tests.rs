@@ -24,7 +24,7 @@ fn kept<T>(value: T) -> &'static T {
 
 /// The sentence with which the contexts are refused.
 fn refusal<const N: usize>(contexts: [Context; N]) -> String {
-    let contexts = contexts.map(|context| kept(context));
+    let contexts = contexts.map(kept);
     Contexts::new(&contexts).map(|_| "nothing").unwrap_err().to_string()
 }
 
