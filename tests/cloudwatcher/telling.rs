@@ -113,7 +113,10 @@ async fn a_location_out_of_reach_is_told_as_one_that_is_not_there_and_no_other_i
             assert_eq!(as_foreign, told(northerner.post(&path, &of_missing).await));
             let (status, problem) = as_foreign;
             assert_eq!((status, &problem["field"]), (422, &json!(field)), "{problem}");
-            assert_eq!(problem["detail"], format!("{field} names no location in use; choose another"));
+            assert_eq!(
+                problem["detail"],
+                format!("{field} names no location in use; choose another")
+            );
         }
     }
     // What is wrong with the rest of it is told in both cases, too.

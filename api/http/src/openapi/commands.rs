@@ -41,8 +41,10 @@ pub fn names(aggregate: &Aggregate) -> Vec<String> {
 pub fn fields(aggregate: &Aggregate, command: &str) -> Vec<String> {
     let schema = schema(aggregate);
     let body = variants(&schema).find(|(name, _)| *name == command);
+    // Commands that share nothing have no definitions.
+    let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
     let fields = body.and_then(|(_, body)| {
-        let definition = definition(&body, schema["$defs"].as_object()?);
+        let definition = definition(&body, &definitions);
         Some(definition["properties"].as_object()?.keys().cloned().collect())
     });
     fields.unwrap_or_default()
