@@ -8,10 +8,10 @@ use std::time::Instant;
 use super::*;
 
 /// Requests that say something of their own.
-const REQUESTS_OF_THEIR_OWN: usize = 67_000;
+const REQUESTS_OF_THEIR_OWN: usize = 20_100;
 /// Sendings of the same again, and of something else under the same key.
-const REPEATS: usize = 30_000;
-const CHANGED: usize = 3_000;
+const REPEATS: usize = 9_000;
+const CHANGED: usize = 900;
 const CLIENTS: usize = 64;
 
 type Told = (u16, String, Option<String>, Option<String>);
@@ -80,11 +80,11 @@ fn sendings() -> Vec<Sending> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_hundred_thousand_sendings_have_one_effect_for_each_request() {
+async fn thirty_thousand_sendings_have_one_effect_for_each_request() {
     let service = Service::start().await;
     let pool = pool(&service).await;
     let sendings = Arc::new(sendings());
-    assert_eq!(sendings.len(), 100_000);
+    assert_eq!(sendings.len(), 30_000);
     let next = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
