@@ -1,5 +1,6 @@
 //! Answers that tests get, against the document: whatever status an operation answers, it says so there.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use reqwest::{Method, StatusCode};
@@ -30,17 +31,43 @@ pub fn tells(method: &Method, path: &str, status: StatusCode, answer: &str) {
     );
 }
 
-/// The operations of the path that fits: of several, the one with the most words of its own.
-fn operations(path: &str) -> Option<(&'static String, &'static Value)> {
+/// The templates of paths with their operations, by how many words they have: a test of many thousand
+/// answers looks each of them up.
+static TEMPLATES: LazyLock<HashMap<usize, Vec<Template>>> = LazyLock::new(|| {
+    let mut all = HashMap::<usize, Vec<Template>>::new();
+    for (path, operations) in DOCUMENT["paths"].as_object().into_iter().flatten() {
+        let words: Vec<&str> = path.split('/').collect();
+        all.entry(words.len()).or_default().push(Template {
+            path,
+            words,
+            operations,
+        });
+    }
+    all
+});
+
+struct Template {
+    path: &'static str,
+    words: Vec<&'static str>,
+    operations: &'static Value,
+}
+
+impl Template {
+    fn fits(&self, words: &[&str]) -> bool {
+        let mut pairs = self.words.iter().zip(words);
+        pairs.all(|(of, word)| of == word || of.starts_with('{'))
+    }
+
+    /// Which of its words are its own, from the first on.
+    fn own(&self) -> impl Iterator<Item = bool> {
+        self.words.iter().map(|word| !word.starts_with('{'))
+    }
+}
+
+/// The operations of the path that fits: of several, the one whose first words are its own.
+fn operations(path: &str) -> Option<(&'static str, &'static Value)> {
     let words: Vec<&str> = path.split('/').collect();
-    let own = |template: &str| {
-        let template: Vec<&str> = template.split('/').collect();
-        let fits = |(of, word): (&&str, &&str)| of == word || of.starts_with('{');
-        let fits = template.len() == words.len() && template.iter().zip(&words).all(fits);
-        fits.then(|| template.iter().map(|word| !word.starts_with('{')).collect::<Vec<_>>())
-    };
-    let fitting = DOCUMENT["paths"].as_object().into_iter().flatten();
-    let fitting = fitting.filter_map(|(template, operations)| Some((own(template)?, template, operations)));
-    let best = fitting.max_by(|one, other| one.0.cmp(&other.0))?;
-    Some((best.1, best.2))
+    let fitting = TEMPLATES.get(&words.len())?.iter().filter(|template| template.fits(&words));
+    let best = fitting.max_by(|one, other| one.own().cmp(other.own()))?;
+    Some((best.path, best.operations))
 }
