@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
-use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, event};
+use crate::refusal::ONLY_DAYBOOK;
+use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, SYSTEM, event};
 
 /// Why a body is no such command.
 pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
@@ -30,6 +31,8 @@ pub struct Aggregate {
     pub borrows_id: bool,
     /// See [`Decider::MOVED`].
     pub moved: &'static [(&'static str, &'static str)],
+    /// See [`Decider::ONLY_DAYBOOK`].
+    pub only_daybook: &'static [&'static str],
     /// See [`Decider::ADDRESSES`].
     pub addresses: &'static [&'static str],
     /// See [`crate::Event::PERSONAL`].
@@ -54,11 +57,12 @@ impl Aggregate {
             scoped: D::SCOPED,
             borrows_id: D::BORROWS_ID,
             moved: D::MOVED,
+            only_daybook: D::ONLY_DAYBOOK,
             addresses: D::ADDRESSES,
             personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
-            rules: <D::Refusal as Refuse>::rules,
+            rules: rules_of::<D>,
             kind: &Of::<D>(PhantomData),
         }
     }
@@ -154,6 +158,9 @@ impl Aggregate {
     /// # Errors
     /// The refusal that it meets, whatever its fields say.
     pub fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+        if asker.by != SYSTEM && self.only_daybook.contains(&command) {
+            return Err(Refusal::only_daybook(self.aggregate_type, command));
+        }
         self.kind.offers(state, command, stream, asker)
     }
 
@@ -170,6 +177,15 @@ impl Aggregate {
     pub fn state(&self, state: &AnyState) -> Result<Value, DecodeError> {
         self.kind.state(state)
     }
+}
+
+/// The rules of the kind's own, and the engine's that keeps commands for Daybook.
+fn rules_of<D: Decider>() -> Vec<&'static str> {
+    let mut rules = D::Refusal::rules();
+    if !D::ONLY_DAYBOOK.is_empty() {
+        rules.push(ONLY_DAYBOOK);
+    }
+    rules
 }
 
 impl PartialEq for Aggregate {

@@ -44,6 +44,10 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// Commands that streams of this kind no longer take, in kebab case, each with the request to send instead.
     const MOVED: &'static [(&'static str, &'static str)] = &[];
 
+    /// Commands that Daybook alone sends, in kebab case: they say what happened elsewhere, and a person could say it
+    /// otherwise. From anybody but [`crate::SYSTEM`] they are refused before they are decided.
+    const ONLY_DAYBOOK: &'static [&'static str] = &[];
+
     type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
     type Event: Event;
     type Refusal: Refuse;

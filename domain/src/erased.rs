@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::fact::AnyState;
 use crate::sourced::Sourced;
 use crate::{
-    Asking, Circumstances, ClaimChange, Decider, DecodeError, Event as _, FactRef, Facts, Recorded, Refusal, event,
+    Asking, Circumstances, ClaimChange, Decider, DecodeError, Event as _, FactRef, Facts, Recorded, Refusal, SYSTEM,
+    event,
 };
 
 /// A command of any kind, shared and immutable.
@@ -83,6 +84,12 @@ impl AnyCommand {
     #[must_use]
     pub fn aggregate_type(&self) -> &'static str {
         self.0.aggregate_type()
+    }
+
+    /// The command's name in kebab case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.name()
     }
 
     /// The command as JSON, the way it is sent: its name in kebab case, then its fields.
@@ -206,6 +213,7 @@ impl Recorded<AnyEvent> {
 trait Command: Debug + Send + Sync {
     fn any(&self) -> &dyn Any;
     fn aggregate_type(&self) -> &'static str;
+    fn name(&self) -> &'static str;
     fn to_value(&self) -> serde_json::Result<serde_json::Value>;
     fn fact(&self, stream: Uuid) -> FactRef;
     fn stream(&self, tenant: Uuid) -> Option<Uuid>;
@@ -276,6 +284,11 @@ impl<D: Decider> Command for CommandOf<D> {
         D::TYPE
     }
 
+    fn name(&self) -> &'static str {
+        // Commands are enums, which have one; a test of every context says so.
+        serde_variant::to_variant_name(&*self.0).unwrap_or_default()
+    }
+
     fn to_value(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(&self.0)
     }
@@ -310,6 +323,9 @@ impl<D: Decider> Command for CommandOf<D> {
     }
 
     fn decide(&self, state: &AnyState, circumstances: &Circumstances) -> Result<Decided, Undecided> {
+        if circumstances.by != SYSTEM && D::ONLY_DAYBOOK.contains(&self.name()) {
+            return Err(Undecided::Refused(Refusal::only_daybook(D::TYPE, self.name())));
+        }
         let before = state.downcast_ref::<D>().ok_or(Undecided::Foreign(D::TYPE))?;
         let mut sourced = Sourced(before.clone());
         let outcome = sourced.carry_out(circumstances, &self.0);

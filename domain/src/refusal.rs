@@ -4,6 +4,9 @@ use std::fmt::Debug;
 
 use crate::Decider;
 
+/// The rule that keeps commands for Daybook itself.
+pub const ONLY_DAYBOOK: &str = "only-daybook";
+
 /// The kind of "no" that a refusal is; the API turns it into a status in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -41,6 +44,18 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The refusal of a command that Daybook alone sends, see [`Decider::ONLY_DAYBOOK`].
+    #[must_use]
+    pub fn only_daybook(aggregate_type: &'static str, command: &str) -> Self {
+        Self {
+            aggregate_type,
+            class: Class::Forbidden,
+            rule: ONLY_DAYBOOK,
+            field: None,
+            detail: format!("Daybook alone sends {command}, when what it tells of has happened; nobody else can"),
+        }
+    }
+
     #[must_use]
     pub fn of<D: Decider>(refusal: &D::Refusal) -> Self {
         Self {

@@ -163,6 +163,8 @@ impl Decider for Buyer {
     const BORROWS_ID: bool = true;
     /// Of no one department: it tells of orders of several, and is for those who see all of them.
     const SCOPED: bool = true;
+    /// Whoever said it at another time would hide that an order was split.
+    const ONLY_DAYBOOK: &'static [&'static str] = &["note-submission"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

@@ -34,9 +34,6 @@ pub use stock::{Booking, Demand, reservation_id};
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Order>("orders");
 
-/// One order answers a request.
-pub const REQUEST_ID: domain::Claim = domain::Claim::kept("cloudwatcher", "orders.request_id");
-
 /// Items of one order.
 pub const ITEMS_MAX: usize = 500;
 /// Characters of an order's note.

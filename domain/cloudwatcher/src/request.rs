@@ -29,6 +29,9 @@ pub use refusal::Refusal;
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<DeviceRequest>("requests");
 
+/// One order answers a request.
+pub const ORDER: domain::Claim = domain::Claim::kept("cloudwatcher", "orders.request_id");
+
 /// Characters of a device's id.
 pub const DEVICE_ID_CHARS_MAX: usize = 50;
 /// Characters of the name of a type of request.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AnyCommand, Asker, Asking, Circumstances, Claim, ClaimChange, Decider, Event as _, FactRef, Facts, Ids, Together,
+    AnyCommand, Asker, Asking, Circumstances, Claim, ClaimChange, Decider, Event as _, FactRef, Facts, Ids, SYSTEM,
+    Together,
 };
 use uuid::Uuid;
 
@@ -121,7 +122,8 @@ impl<D: Decider> Given<D> {
     pub fn offered(&self) -> Vec<String> {
         let asker = self.asker();
         let mut names = schemas::names_of::<D>();
-        names.retain(|name| self.state.offers(name, self.stream, &asker).is_ok());
+        let is_kept = |name: &str| self.by != SYSTEM && D::ONLY_DAYBOOK.contains(&name);
+        names.retain(|name| !is_kept(name) && self.state.offers(name, self.stream, &asker).is_ok());
         names
     }
 

@@ -355,9 +355,11 @@ pub fn out_of_reach(aggregate: &Aggregate, stream: Uuid) -> Problem {
         creates,
         ..
     } = aggregate;
-    Problem::not_found(format!(
-        "{aggregate_type} {stream} within your reach; one that is new begins with `{creates}`"
-    ))
+    let begins = match aggregate.only_daybook.contains(creates) {
+        true => format!("Daybook begins one with `{creates}` when something has happened that wants it"),
+        false => format!("one that is new begins with `{creates}`"),
+    };
+    Problem::not_found(format!("{aggregate_type} {stream} within your reach; {begins}"))
 }
 
 /// Refuses a dry run of what tells who people are to those who may not read that: it would confirm each guess at a

@@ -16,6 +16,8 @@ impl Decider for Approval {
     const CREATES: &'static str = "ask";
     const BORROWS_ID: bool = true;
     const SCOPED: bool = true;
+    /// Asked before the orders beside it are noted, it would not see that one was split.
+    const ONLY_DAYBOOK: &'static [&'static str] = &["ask", "escalate", "void"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::OrderType;
 use crate::order::Content;
-use domain::Facts;
+use domain::{Facts, SYSTEM};
 use rehearsal::given::{Given, STREAM, given, state};
 
 const ORDER: Uuid = Uuid::from_u128(0x10);
@@ -170,5 +170,5 @@ fn neighbours_share_a_supplier_and_the_currency_and_are_counted_by_what_they_sha
 
 #[test]
 fn whether_a_submission_is_noted_is_the_orders_to_say() {
-    assert_eq!(given::<Buyer>([]).offered(), ["note-submission"]);
+    assert_eq!(given::<Buyer>([]).by(SYSTEM).offered(), ["note-submission"]);
 }

@@ -67,8 +67,8 @@ fn reordered(chronicle: &mut Chronicle) {
             ],
             None,
         )
-        .send::<Inventory>(filters, receive(25, json!({"kind": "order", "id": REORDERED})))
         .by(SYSTEM)
+        .send::<Inventory>(filters, receive(25, json!({"kind": "order", "id": REORDERED})))
         .send::<Inventory>(filters, json!({"expect": {"order_id": REORDERED, "quantity": 0}}));
 }
 

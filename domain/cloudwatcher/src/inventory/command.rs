@@ -200,6 +200,48 @@ pub struct Consumption {
 }
 
 impl Command {
+    /// What the command says that stock is moved or kept for.
+    pub(super) fn source(&self) -> Option<Source> {
+        match self {
+            Self::Receive { source, .. }
+            | Self::Issue { source, .. }
+            | Self::Reserve { source, .. }
+            | Self::TransferOut { source, .. }
+            | Self::TransferIn { source, .. } => *source,
+            Self::Open { .. }
+            | Self::SetReorder { .. }
+            | Self::Consume(_)
+            | Self::Shorten { .. }
+            | Self::Release { .. }
+            | Self::Expire { .. }
+            | Self::Count { .. }
+            | Self::Expect { .. }
+            | Self::AcceptReorder { .. }
+            | Self::DismissReorder { .. } => None,
+        }
+    }
+
+    /// The reservation that the command makes, takes from or ends.
+    pub(super) fn reservation_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Issue { reservation_id, .. }
+            | Self::Reserve { reservation_id, .. }
+            | Self::TransferOut { reservation_id, .. }
+            | Self::Consume(Consumption { reservation_id, .. }) => *reservation_id,
+            Self::Shorten { reservation_id, .. }
+            | Self::Release { reservation_id }
+            | Self::Expire { reservation_id } => Some(*reservation_id),
+            Self::Open { .. }
+            | Self::SetReorder { .. }
+            | Self::Receive { .. }
+            | Self::Count { .. }
+            | Self::TransferIn { .. }
+            | Self::Expect { .. }
+            | Self::AcceptReorder { .. }
+            | Self::DismissReorder { .. } => None,
+        }
+    }
+
     /// The transfer that the command is half of.
     pub(super) fn transfer_id(&self) -> Option<Uuid> {
         match self {

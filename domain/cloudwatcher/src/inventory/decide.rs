@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::order::Order;
 use crate::part_supplier::PartSupplier;
 use domain::register::Register;
-use domain::{Asker, Asking, Decider, FactRef, Request};
+use domain::{Asker, Asking, Decider, FactRef, Request, SYSTEM};
 use identity::user::User;
 
 impl Decider for Inventory {
@@ -17,11 +17,15 @@ impl Decider for Inventory {
     const CREATES: &'static str = "open";
     const SCOPED: bool = true;
     const CARRIES_FORWARD: Option<&'static str> = Some("StockCarriedForward");
+    const ONLY_DAYBOOK: &'static [&'static str] = &["expect", "expire"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        if request.by != SYSTEM {
+            self.leaves_orders_alone(request.command)?;
+        }
         if let Some(stock) = request.command.stock() {
             in_place(stock, request)?;
         }
@@ -109,6 +113,18 @@ impl Decider for Inventory {
 }
 
 impl Inventory {
+    /// An order moves, keeps and expects goods by itself, by way of Daybook: whoever did it beside would say of the order
+    /// what it does not know.
+    fn leaves_orders_alone(&self, command: &Command) -> Result<(), Refusal> {
+        let kept = command.reservation_id().zip(self.record());
+        let kept = kept.and_then(|(id, record)| record.live(id));
+        let sources = [command.source(), kept.and_then(|live| live.source)];
+        match sources.iter().find_map(|source| order_of(source.as_ref())) {
+            Some(order_id) => Err(Refusal::OrdersOwn { order_id }),
+            None => Ok(()),
+        }
+    }
+
     fn evolve_all(&mut self, events: &[Event]) {
         events.iter().for_each(|event| self.evolved(event));
     }

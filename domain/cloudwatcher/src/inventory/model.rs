@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::tests::{LOCATION, PART, VARIANT, everything};
 use super::{Command, Consumption, Event, Inventory, Levels, Source, SourceKind, StockKey};
 use books::{Books, Step};
-use domain::{AnyCommand, Asker, Decider as _, Facts, Ids, Request, Together};
+use domain::{AnyCommand, Asker, Decider as _, Facts, Ids, Request, SYSTEM, Together};
 use rehearsal::given::TENANT;
 use rehearsal::offering;
 
@@ -127,7 +127,8 @@ impl World {
         let request = Request {
             tenant: TENANT,
             stream: key(at).stream(TENANT),
-            by: Uuid::from_u128(0xb),
+            // Of orders Daybook alone speaks.
+            by: command.source().map_or(Uuid::from_u128(0xb), |_| SYSTEM),
             at: asked,
             ids: Ids::new(Uuid::from_u128(self.commands)),
             reason: None,

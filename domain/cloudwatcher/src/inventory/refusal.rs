@@ -45,6 +45,11 @@ pub enum Refusal {
     )]
     NotWanted { order_id: Uuid },
     #[error(
+        "this is of order {order_id}, which moves and keeps its goods by itself; receive, reverse or cancel the order, or say \
+         another source or reservation"
+    )]
+    OrdersOwn { order_id: Uuid },
+    #[error(
         "nothing of order {order_id} is still to come: it is received, closed or cancelled; name one that is on order"
     )]
     NothingToCome { order_id: Uuid },
@@ -95,6 +100,7 @@ impl Refuse for Refusal {
             | Self::ReservedOtherwise { .. }
             | Self::ReservationEnded
             | Self::NotWanted { .. }
+            | Self::OrdersOwn { .. }
             | Self::NothingToCome { .. }
             | Self::TooManyReservations
             | Self::BadExpiry
@@ -141,6 +147,7 @@ impl Refuse for Refusal {
             Self::NotOpened
             | Self::AlreadyOpen
             | Self::OtherStock { .. }
+            | Self::OrdersOwn { .. }
             | Self::TooManyOrders
             | Self::TooManyReservations
             | Self::OtherPart

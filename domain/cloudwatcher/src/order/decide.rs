@@ -6,13 +6,11 @@ use super::begin::begun;
 use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
 use super::edit::{brought_in, edit, edited};
 use super::submit::{hand_in_reads, handed_in, placeable, verdict};
-use super::{
-    Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, REQUEST_ID, Receipts, Refusal, Submitted,
-};
+use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Receipts, Refusal, Submitted};
 use crate::OrderStatus;
 use crate::approval::{Approval, Verdict};
 use crate::location::Location;
-use crate::request::DeviceRequest;
+use crate::request::{self, DeviceRequest};
 use domain::register::Register;
 use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request};
 use identity::department::Department;
@@ -20,8 +18,9 @@ use identity::department::Department;
 impl Decider for Order {
     const TYPE: &'static str = "cloudwatcher.order";
     const CREATES: &'static str = "draft";
-    const CLAIMS: &'static [Claim] = &[REQUEST_ID];
+    const CLAIMS: &'static [Claim] = &[request::ORDER];
     const SCOPED: bool = true;
+    const ONLY_DAYBOOK: &'static [&'static str] = &["settle-approval", "note-stock-refused", "confirm-booked"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -55,9 +54,9 @@ impl Decider for Order {
                 let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
                 receipts.reverse(now, receipt_id, was_booked).map(|event| vec![event])
             }
-            Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking, request.by)?.into_iter().collect()),
+            Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking).into_iter().collect()),
             Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
-            Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id, request.by).map(|()| Vec::new()),
+            Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id).map(|()| Vec::new()),
             Command::CloseShort {} => match self.closable(status)? {
                 Some((now, receipts)) => {
                     reason_given(request)?;
@@ -257,7 +256,7 @@ impl Decider for Order {
     }
 
     fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
-        let claim = |request_id: &Uuid| (REQUEST_ID, request_id.to_string());
+        let claim = |request_id: &Uuid| (request::ORDER, request_id.to_string());
         match event {
             Event::OrderDrafted { request_id, .. } => {
                 ClaimChange::between(Vec::new(), request_id.iter().map(claim).collect())

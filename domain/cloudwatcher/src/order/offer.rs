@@ -2,7 +2,6 @@
 
 use uuid::Uuid;
 
-use super::stock::only_daybook;
 use super::submit::by_a_user;
 use super::{Content, ITEMS_MAX, Order, Receipts, Refusal, Submitted};
 use crate::OrderStatus;
@@ -37,7 +36,6 @@ impl Order {
             },
             "close-short" => self.closable(status).map(drop),
             "cancel" => self.cancellable(status).map(drop),
-            "note-stock-refused" | "confirm-booked" => only_daybook(by),
             "retry-stock" => self.stock_retried().map(drop),
             _ => Ok(()),
         }

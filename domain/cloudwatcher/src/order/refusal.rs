@@ -110,8 +110,6 @@ pub enum Refusal {
         "{field}: the items of one part and variant add up to {total}; stock holds at most {STOCK_MAX} of them, so split the order"
     )]
     TooMuchForStock { field: String, total: i64 },
-    #[error("what stock refuses is noted by Daybook itself; send retry-stock when the goods are there")]
-    OnlyDaybook,
     #[error("stock never booked this receipt, so there is nothing to book back")]
     NeverBooked,
     #[error("everything that this order asked of stock is booked or on its way; there is nothing to retry")]
@@ -214,7 +212,7 @@ impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotDrafted => Class::Missing,
-            Self::NeedsAUser | Self::OnlyDaybook => Class::Forbidden,
+            Self::NeedsAUser => Class::Forbidden,
             Self::AlreadyDrafted
             | Self::NotADraft { .. }
             | Self::Fixed { .. }
@@ -282,7 +280,6 @@ impl Refuse for Refusal {
             Self::NotDrafted
             | Self::AlreadyDrafted
             | Self::NeedsAUser
-            | Self::OnlyDaybook
             | Self::NothingRefused
             | Self::NeverBooked
             | Self::NotADraft { .. }

@@ -12,18 +12,9 @@ use uuid::Uuid;
 use super::{Content, Event, Item, Order, Quantity, Refusal, Submitted, Terms};
 use crate::OrderType;
 use crate::stock::StockKey;
-use domain::SYSTEM;
 
 /// Lines of bookings after which no further booking is tried again by the same command: what one event can hold.
 const RETRIED_LINES_MAX: usize = 1_500;
-
-pub(super) fn only_daybook(by: Uuid) -> Result<(), Refusal> {
-    if by == SYSTEM {
-        Ok(())
-    } else {
-        Err(Refusal::OnlyDaybook)
-    }
-}
 
 /// How many of one stock key an order takes or brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,39 +194,35 @@ impl Order {
         })
     }
 
-    pub(super) fn stock_refused(&self, booking: &Booking, by: Uuid) -> Result<Option<Event>, Refusal> {
-        only_daybook(by)?;
-        let Some(submitted) = self.submitted() else {
-            return Ok(None);
-        };
+    pub(super) fn stock_refused(&self, booking: &Booking) -> Option<Event> {
+        let submitted = self.submitted()?;
         let moves_stock = self.content().is_some_and(Content::moves_stock);
         if !moves_stock || submitted.refused.contains(booking) {
-            return Ok(None);
+            return None;
         }
         let is_open = match booking {
             Booking::Reservation { revision } => {
                 let wants = matches!(self, Self::Approved(..) | Self::Placed(..));
                 if !wants || *revision != submitted.revision {
-                    return Ok(None);
+                    return None;
                 }
                 true
             }
-            Booking::Receipt { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return Ok(None),
+            Booking::Receipt { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return None,
             Booking::Receipt { receipt_id, .. } => !submitted.reversed.contains(receipt_id),
             // What was never booked need not go back.
-            Booking::Reversal { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return Ok(None),
+            Booking::Reversal { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return None,
             Booking::Reversal { .. } => true,
         };
-        Ok(Some(Event::OrderStockRefused {
+        Some(Event::OrderStockRefused {
             booking: booking.clone(),
             is_open,
-        }))
+        })
     }
 
     /// Whether a receipt that is to be booked back was booked. Order events are reacted to in their order, so
     /// by then it is known whether stock refused it.
-    pub(super) fn booked(&self, receipt_id: Uuid, by: Uuid) -> Result<(), Refusal> {
-        only_daybook(by)?;
+    pub(super) fn booked(&self, receipt_id: Uuid) -> Result<(), Refusal> {
         let never = self
             .submitted()
             .is_some_and(|submitted| submitted.never_booked.contains(&receipt_id));

@@ -5,14 +5,14 @@ use uuid::Uuid;
 use super::check::check;
 use super::progress::Rows;
 use super::receive::Repeatable;
-use super::{Command, DeviceRequest, Event, Progress, Received, Refusal};
-use crate::order;
-use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, SYSTEM};
+use super::{Command, DeviceRequest, Event, ORDER, Progress, Received, Refusal};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request};
 
 impl Decider for DeviceRequest {
     const TYPE: &'static str = "cloudwatcher.request";
     const CREATES: &'static str = "receive";
-    const CLAIMS: &'static [Claim] = &[order::REQUEST_ID];
+    const CLAIMS: &'static [Claim] = &[ORDER];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["archive"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -122,11 +122,11 @@ impl Decider for DeviceRequest {
         Some(Self::keyed(tenant, &sent.device_id, request_key))
     }
 
-    fn offers(&self, command: &str, _stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
             (Self::Unreceived, "receive") => Ok(()),
             (Self::Live(..) | Self::Archived(_), "receive") => Err(Refusal::AlreadyReceived),
-            (_, "archive") => self.archivable(asker.by).map(drop),
+            (_, "archive") => self.archivable().map(drop),
             _ => self.live()?.takes(command),
         }
     }
@@ -136,7 +136,7 @@ impl Decider for DeviceRequest {
     fn claims(&self, stream: Uuid, event: &Event) -> Vec<ClaimChange> {
         match event {
             Event::RequestArchived { .. } => vec![ClaimChange::Take {
-                claim: order::REQUEST_ID,
+                claim: ORDER,
                 value: stream.to_string(),
             }],
             Event::RequestReceived { .. }
@@ -162,10 +162,7 @@ impl DeviceRequest {
     }
 
     /// The rows that are to go; none when they are gone already.
-    fn archivable(&self, by: Uuid) -> Result<Option<Rows>, Refusal> {
-        if by != SYSTEM {
-            return Err(Refusal::NotByUsers);
-        }
+    fn archivable(&self) -> Result<Option<Rows>, Refusal> {
         if self.is_archived() {
             return Ok(None);
         }
@@ -173,7 +170,7 @@ impl DeviceRequest {
     }
 
     fn archive(&self, request: &Request<'_, Command>, archive: &str, sha256: &str) -> Result<Vec<Event>, Refusal> {
-        let Some(rows) = self.archivable(request.by)? else {
+        let Some(rows) = self.archivable()? else {
             return Ok(Vec::new());
         };
         Ok(vec![Event::RequestArchived {

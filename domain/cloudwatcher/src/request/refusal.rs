@@ -42,8 +42,6 @@ pub enum Refusal {
     NoSuchFile,
     #[error("a request has at most {DECISIONS_MAX} decisions; send a new request for more")]
     TooManyDecisions,
-    #[error("only Daybook itself archives requests, when they are old enough; see the device policy")]
-    NotByUsers,
     #[error("this request is {status}; only what is completed or failed is archived, so respond first")]
     NotClosed { status: RequestStatus },
     #[error("a decision of an agent refers to this request, so it stays")]
@@ -57,7 +55,6 @@ impl Refuse for Refusal {
         match self {
             Self::NotReceived => Class::Missing,
             Self::KeyReused | Self::IdReused => Class::Conflict,
-            Self::NotByUsers => Class::Forbidden,
             Self::AlreadyReceived
             | Self::KeyedElsewhere { .. }
             | Self::Repeats { .. }
@@ -96,7 +93,6 @@ impl Refuse for Refusal {
             | Self::NoResponse
             | Self::TooManyFiles
             | Self::TooManyDecisions
-            | Self::NotByUsers
             | Self::NotClosed { .. }
             | Self::Referred => return None,
         };

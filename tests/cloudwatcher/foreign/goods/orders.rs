@@ -110,12 +110,14 @@ impl Goods {
             ("orders", "remove-item") => (json!({"item_id": self.items[1]}), 200),
             ("orders", "change-currency") => (json!({"currency": "USD"}), 200),
             ("orders", "annotate") => (json!({"note": "another"}), 200),
-            // What only Daybook says, and what nothing was refused of.
+            // Daybook alone says these.
+            ("orders", "settle-approval") => (none(), 403),
             ("orders", "note-stock-refused") => (json!({"booking": {"reservation": {"revision": 1}}}), 403),
             ("orders", "confirm-booked") => (json!({"receipt_id": self.receipt}), 403),
+            // Nothing was refused.
             ("orders", "retry-stock") => (none(), 422),
             ("orders", "submit" | "cancel") => (none(), 200),
-            ("orders", "settle-approval" | "place") => return Some((self.id("to place"), none(), 200)),
+            ("orders", "place") => return Some((self.id("to place"), none(), 200)),
             ("orders", "receive") => {
                 let line = json!({"item_id": self.on_order, "quantity": 2});
                 return Some((self.id("to receive"), json!({"lines": [line]}), 200));
@@ -138,16 +140,16 @@ impl Goods {
             ("approval-policies", "strike") => (none(), 200),
             ("delegations", "grant") => (self.grant(), 200),
             ("delegations", "revoke") => (json!({"delegation_id": self.delegation}), 200),
-            ("buyers", "note-submission") => (self.note_submission(), 200),
-            ("approvals", "ask") => return Some((self.id("asked"), json!({"revision": 1}), 200)),
+            ("buyers", "note-submission") => (self.note_submission(), 403),
+            // Daybook alone says these.
+            ("approvals", "ask") => return Some((self.id("asked"), json!({"revision": 1}), 403)),
+            ("approvals", "escalate") => return Some((self.id("asked"), json!({"ask_id": self.ask}), 403)),
+            ("approvals", "void") => return Some((self.id("asked"), none(), 403)),
             ("approvals", "approve") => return Some((self.id("to approve"), json!({"revision": 1}), 200)),
             ("approvals", "reject") => {
                 let body = json!({"revision": 1, "notes": "too dear"});
                 return Some((self.id("to reject"), body, 200));
             }
-            // It is not due, and it is still needed.
-            ("approvals", "escalate") => return Some((self.id("asked"), json!({"ask_id": self.ask}), 422)),
-            ("approvals", "void") => return Some((self.id("asked"), none(), 422)),
             ("approvals", "reassign") => return Some((self.id("to reassign"), none(), 200)),
             _ => return None,
         };

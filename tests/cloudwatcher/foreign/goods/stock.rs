@@ -66,10 +66,10 @@ impl Goods {
                 (left, 200)
             }
             ("inventory", "release") => (json!({"reservation_id": self.id("to release")}), 200),
-            // It stands until it is used or released.
-            ("inventory", "expire") => (json!({"reservation_id": self.id("to shorten")}), 422),
+            // Daybook alone says these.
+            ("inventory", "expire") => (json!({"reservation_id": self.id("to shorten")}), 403),
+            ("inventory", "expect") => (json!({"order_id": self.id("asked"), "quantity": 1}), 403),
             ("inventory", "count") => (json!({"seen": 50, "counted": 49}), 200),
-            ("inventory", "expect") => (json!({"order_id": self.id("asked"), "quantity": 1}), 200),
             // Half of it is none.
             ("inventory", "transfer-out") => {
                 let half = json!({"transfer_id": self.id("orders"), "to": self.stock("bolt"), "quantity": 1});

@@ -90,9 +90,13 @@ fn what_comes_of_an_order_is_no_longer_to_come() {
         source: Some(source),
         after: levels(quantity, 0, on_order),
     };
-    stocked(past()).when(receive(4, Some(ORDER))).then([came(4, ORDER, 11)]);
+    stocked(past())
+        .by(SYSTEM)
+        .when(receive(4, Some(ORDER)))
+        .then([came(4, ORDER, 11)]);
     // More than ordered came: the other order's goods are still to come.
     stocked(past())
+        .by(SYSTEM)
         .when(receive(12, Some(ORDER)))
         .then([came(12, ORDER, 5)]);
     let by_hand = Source {
@@ -102,6 +106,43 @@ fn what_comes_of_an_order_is_no_longer_to_come() {
     stocked(past())
         .when(receive(4, Some(by_hand)))
         .then([came(4, by_hand, 15)]);
+}
+
+#[test]
+fn what_an_order_keeps_or_brings_is_moved_by_nobody_else() {
+    let order_id = ORDER.id;
+    let kept = || {
+        let mut reserved = reserved(KEPT, 4, levels(10, 4, 0));
+        if let Event::StockReserved { source, .. } = &mut reserved {
+            *source = Some(ORDER);
+        }
+        [received(10, levels(10, 0, 0)), reserved]
+    };
+    let own = |command: Command| stocked(kept()).when(command).refused(Refusal::OrdersOwn { order_id });
+    let consumption = Consumption {
+        quantity: 1,
+        reservation_id: Some(KEPT),
+        consumption_date: None,
+        consumed_by: None,
+        notes: None,
+    };
+    own(Command::Release { reservation_id: KEPT });
+    own(Command::Shorten {
+        reservation_id: KEPT,
+        quantity: 1,
+    });
+    own(Command::Consume(consumption));
+    own(issue(1, Some(KEPT)));
+    own(receive(1, Some(ORDER)));
+    own(Command::Issue {
+        quantity: 1,
+        reservation_id: None,
+        source: Some(ORDER),
+    });
+    let released = stocked(kept())
+        .by(SYSTEM)
+        .when(Command::Release { reservation_id: KEPT });
+    assert_eq!(released.events().len(), 1);
 }
 
 #[test]

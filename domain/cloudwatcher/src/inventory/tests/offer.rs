@@ -2,6 +2,7 @@
 
 use super::super::{STOCK_MAX, Suggestion};
 use super::*;
+use domain::SYSTEM;
 
 /// Commands that give goods out or keep them.
 const TAKES: [&str; 4] = ["issue", "consume", "reserve", "transfer-out"];
@@ -23,7 +24,11 @@ fn offers(past: &Given<Inventory>, names: &[&str]) -> bool {
 #[test]
 fn a_record_is_opened_by_whoever_says_of_what_it_is() {
     let unopened = given::<Inventory>([]);
-    assert_eq!(unopened.offered(), ["open", "receive", "transfer-in", "expect"]);
+    assert_eq!(unopened.offered(), ["open", "receive", "transfer-in"]);
+    assert_eq!(
+        unopened.by(SYSTEM).offered(),
+        ["open", "receive", "transfer-in", "expect"]
+    );
     assert!(!offers(&stocked([]), &["open"]));
 }
 

@@ -10,7 +10,7 @@ fn an_order_is_drafted_with_an_id_for_every_item_and_takes_its_request() {
         .with_facts(known())
         .when(draft(vec![one(), one()]))
         .then([drafted(2)])
-        .claims([takes(REQUEST_ID, REQUEST)]);
+        .claims([takes(crate::request::ORDER, REQUEST)]);
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn an_order_of_which_nothing_was_received_is_cancelled_for_a_reason_and_gives_it
             .because("ordered by telephone")
             .when(Command::Cancel {})
             .then([Event::OrderCancelled {}])
-            .claims([releases(REQUEST_ID, REQUEST)]);
+            .claims([releases(crate::request::ORDER, REQUEST)]);
     }
 }
 

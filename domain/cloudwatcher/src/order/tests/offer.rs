@@ -37,15 +37,9 @@ fn only_a_draft_is_submitted_and_only_what_is_approved_is_placed() {
     let draft = vec![drafted(1)];
     assert_eq!(past(draft.clone()).offered(), with_changes(vec!["submit", "cancel"]));
     let waiting = [draft, vec![submitted()]].concat();
-    assert_eq!(
-        past(waiting.clone()).offered(),
-        with_changes(vec!["settle-approval", "cancel"])
-    );
+    assert_eq!(past(waiting.clone()).offered(), with_changes(vec!["cancel"]));
     let approved = [waiting, vec![approved()]].concat();
-    assert_eq!(
-        past(approved).offered(),
-        with_changes(vec!["settle-approval", "place", "cancel"])
-    );
+    assert_eq!(past(approved).offered(), with_changes(vec!["place", "cancel"]));
 }
 
 #[test]
@@ -60,27 +54,21 @@ fn an_item_is_removed_while_there_is_another_and_added_while_there_is_room() {
 #[test]
 fn what_is_placed_is_received_and_taken_back_until_everything_has_come() {
     let on_order = placed_and([]);
-    assert_eq!(
-        on_order.offered(),
-        ["settle-approval", "receive", "close-short", "cancel"]
-    );
+    assert_eq!(on_order.offered(), ["receive", "close-short", "cancel"]);
     let partly = placed_and([received()]);
-    assert_eq!(
-        partly.offered(),
-        ["settle-approval", "receive", "reverse-receipt", "close-short"]
-    );
+    assert_eq!(partly.offered(), ["receive", "reverse-receipt", "close-short"]);
     let all = Event::OrderItemsReceived {
         receipt_id: OTHER,
         lines: vec![of(drawn(0), 3)],
     };
     let all = placed_and([all, Event::OrderReceived {}]);
-    assert_eq!(all.offered(), ["settle-approval", "reverse-receipt"]);
+    assert_eq!(all.offered(), ["reverse-receipt"]);
 }
 
 #[test]
 fn an_order_that_is_over_takes_nothing_but_the_same_again() {
     let short = Event::OrderClosedShort { open: Vec::new() };
-    assert_eq!(placed_and([short]).offered(), ["settle-approval", "close-short"]);
+    assert_eq!(placed_and([short]).offered(), ["close-short"]);
     assert_eq!(placed_and([Event::OrderCancelled {}]).offered(), ["cancel"]);
 }
 

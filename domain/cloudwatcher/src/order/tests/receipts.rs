@@ -231,7 +231,7 @@ fn a_receipt_is_reversed_once_and_the_order_stands_by_what_is_left() {
         .because("the supplier went out of business")
         .when(Command::Cancel {})
         .then([Event::OrderCancelled {}])
-        .claims([releases(REQUEST_ID, REQUEST)]);
+        .claims([releases(crate::request::ORDER, REQUEST)]);
 }
 
 #[test]

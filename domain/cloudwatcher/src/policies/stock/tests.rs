@@ -11,8 +11,8 @@ use crate::location::Location;
 use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
-use domain::Contexts;
 use domain::register::Register;
+use domain::{Contexts, SYSTEM};
 use identity::department::Department;
 use identity::user::User;
 use rehearsal::{Occasion, Rehearsal, Unasked, sending};
@@ -246,9 +246,18 @@ fn nothing_is_kept_for_an_order_that_is_cancelled_meanwhile() {
     let reserve = json!({"reserve": {
         "quantity": 4, "reservation_id": reservation_id(ORDER, 2, stream), "source": {"kind": "order", "id": ORDER},
     }});
-    assert!(
-        matches!(world.asks::<Inventory>(stream, reserve), Err(Unasked::Refused(why)) if why.starts_with("not-wanted"))
-    );
+    for (by, rule) in [(BUYER, "orders-own"), (SYSTEM, "not-wanted")] {
+        let occasion = Occasion {
+            by,
+            at: AT,
+            reason: None,
+        };
+        let asked = world.0.ask(&[sending::<Inventory>(stream, &reserve)], &occasion);
+        assert!(
+            matches!(&asked, Err(Unasked::Refused(why)) if why.starts_with(rule)),
+            "{asked:?}"
+        );
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn an_archived_request_names_every_row_that_it_leaves_and_no_order_may_answer_it
         .by(SYSTEM)
         .when(archive())
         .then([archived()])
-        .claims([takes(crate::order::REQUEST_ID, STREAM.to_string())]);
+        .claims([takes(ORDER, STREAM.to_string())]);
 }
 
 #[test]
@@ -52,13 +52,6 @@ fn a_request_is_archived_once() {
         .by(SYSTEM)
         .when(archive())
         .then([]);
-}
-
-#[test]
-fn only_daybook_itself_archives() {
-    given::<DeviceRequest>(with_rows())
-        .when(archive())
-        .refused(Refusal::NotByUsers);
 }
 
 #[test]
