@@ -81,6 +81,9 @@ pub enum ExecuteError {
         "the stream is at sequence {sequence}, not at {expected}; look at it again, then send If-Match: {sequence}"
     )]
     Moved { expected: i64, sequence: i64 },
+    /// The tenant is suspended or deleted; nothing was written.
+    #[error("the tenant is suspended: what is there can be read, and nothing can be changed until it is active again")]
+    Suspended,
     /// Others changed the same streams again and again; nothing was written.
     #[error("too many others change the same data; try again")]
     Contended,

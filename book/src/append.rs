@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use domain::Claim;
+use domain::{Claim, Erase, Standing};
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
@@ -25,8 +25,24 @@ pub struct Append {
     pub seen: Vec<Seen>,
     pub events: Vec<NewEvent>,
     pub claims: Vec<Change>,
-    /// Persons whose keys are destroyed.
-    pub erased: Vec<Uuid>,
+    /// Keys to make with the events, see [`NewKey`].
+    pub keys: Vec<NewKey>,
+    /// Keys to destroy.
+    pub erased: Vec<Erase>,
+    /// How the tenant stands from now on, if that changes.
+    pub standing: Option<Standing>,
+}
+
+/// The key of a text that is in one of the events.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// What the key is for, derived from the event and the field.
+    pub subject: Uuid,
+    /// The key, wrapped by the master key.
+    pub wrapped: Vec<u8>,
+    /// Who wrote the text: the key goes when they are erased.
+    pub author: Uuid,
+    pub field: String,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +88,8 @@ pub enum Outcome {
     Moved {
         stream: String,
     },
+    /// The tenant does not work at this time: it is suspended or deleted.
+    Suspended,
     /// A claimed value is taken.
     Claimed {
         claim: Claim,
@@ -164,6 +182,7 @@ fn outcome(row: &sqlx::postgres::PgRow, append: &Append) -> Result<Outcome, Book
         "moved" => Ok(Outcome::Moved {
             stream: row.try_get(6)?,
         }),
+        "suspended" => Ok(Outcome::Suspended),
         "claimed" => {
             let stored: &str = row.try_get(6)?;
             let mut claims = append.claims.iter().map(|change| change.claim);
@@ -204,7 +223,15 @@ struct Arguments<'a> {
     claim_types: Vec<&'a str>,
     claim_ids: Vec<Uuid>,
     erased_command: Vec<i32>,
-    erased_subjects: Vec<Uuid>,
+    erased_kinds: Vec<&'static str>,
+    erased_subjects: Vec<Option<Uuid>>,
+    key_command: Vec<i32>,
+    key_subjects: Vec<Uuid>,
+    key_wrapped: Vec<&'a [u8]>,
+    key_authors: Vec<Uuid>,
+    key_fields: Vec<&'a str>,
+    standing_command: Vec<i32>,
+    standings: Vec<&'static str>,
 }
 
 impl<'a> Arguments<'a> {
@@ -239,9 +266,26 @@ impl<'a> Arguments<'a> {
             self.claim_ids.push(change.stream);
         }
         self.event_ends.push(self.event_command.len() as i32);
-        for subject in &append.erased {
+        for erase in &append.erased {
+            let (kind, subject) = match *erase {
+                Erase::Person(person) => ("person", Some(person)),
+                Erase::Key(subject) => ("key", Some(subject)),
+                Erase::Tenant => ("tenant", None),
+            };
             self.erased_command.push(command);
-            self.erased_subjects.push(*subject);
+            self.erased_kinds.push(kind);
+            self.erased_subjects.push(subject);
+        }
+        for key in &append.keys {
+            self.key_command.push(command);
+            self.key_subjects.push(key.subject);
+            self.key_wrapped.push(&key.wrapped);
+            self.key_authors.push(key.author);
+            self.key_fields.push(&key.field);
+        }
+        if let Some(standing) = append.standing {
+            self.standing_command.push(command);
+            self.standings.push(standing.stored());
         }
     }
 
@@ -249,7 +293,8 @@ impl<'a> Arguments<'a> {
         Ok(sqlx::query(
             "select command, outcome, body_hash, last_position, recorded_at, answer, detail
              from book.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                              $20, $21, $22, $23, $24, $25, $26)",
+                              $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,
+                              $34)",
         )
         .bind(self.command_ids)
         .bind(self.tenants)
@@ -276,7 +321,15 @@ impl<'a> Arguments<'a> {
         .bind(self.claim_types)
         .bind(self.claim_ids)
         .bind(self.erased_command)
+        .bind(self.erased_kinds)
         .bind(self.erased_subjects)
+        .bind(self.key_command)
+        .bind(self.key_subjects)
+        .bind(self.key_wrapped)
+        .bind(self.key_authors)
+        .bind(self.key_fields)
+        .bind(self.standing_command)
+        .bind(self.standings)
         .fetch_all(connection)
         .await?)
     }

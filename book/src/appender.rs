@@ -323,7 +323,9 @@ mod tests {
             seen,
             events: Vec::new(),
             claims: Vec::new(),
+            keys: Vec::new(),
             erased: Vec::new(),
+            standing: None,
         };
         (Waiting { append, reply }, outcome)
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Claim, Metadata, event};
+use domain::{Claim, Erase, Metadata, Standing, event};
 use uuid::Uuid;
 
-use crate::append::{Append, EVENT_BYTES_MAX, NewEvent, Seen};
+use crate::append::{Append, EVENT_BYTES_MAX, NewEvent, NewKey, Seen};
 use crate::cache::Loaded;
 use crate::execute::{Envelope, StreamAnswer};
 use crate::step::Decided;
@@ -28,7 +28,9 @@ pub(crate) struct Draft {
     events: Vec<NewEvent>,
     claims: claims::Claims,
     clash: Option<claims::Clash>,
-    erased: Vec<Uuid>,
+    keys: Vec<NewKey>,
+    erased: Vec<Erase>,
+    standing: Option<Standing>,
     streams: Vec<StreamAnswer>,
     after: Vec<(&'static str, Uuid, Loaded)>,
 }
@@ -115,6 +117,7 @@ impl Draft {
             .add(vault.master(), envelope.tenant, aggregate_type, stream, decided.claims);
         self.clash = self.clash.or(added.err());
         self.erased.extend(decided.erased);
+        self.standing = decided.standing.or(self.standing);
         self.streams.push(StreamAnswer {
             aggregate_type: aggregate_type.to_owned(),
             stream,
@@ -165,7 +168,9 @@ impl Draft {
             seen: self.seen,
             events: self.events,
             claims: self.claims.net(),
+            keys: self.keys,
             erased: self.erased,
+            standing: self.standing,
         };
         Ok((self.streams, self.after, append))
     }

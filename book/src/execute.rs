@@ -407,8 +407,10 @@ impl Inner {
                 for (aggregate_type, stream, loaded) in after {
                     self.cache.put(aggregate_type, stream, loaded);
                 }
-                for subject in erased {
-                    self.vault.forget(subject).await;
+                for erase in &erased {
+                    self.vault.forget(erase).await;
+                }
+                if !erased.is_empty() {
                     for (aggregate_type, stream) in &facts {
                         self.cache.forget(aggregate_type, *stream);
                     }
@@ -433,6 +435,7 @@ impl Inner {
                 same_body(envelope, &receipt).map(Some)
             }
             Outcome::Moved { .. } => Ok(None),
+            Outcome::Suspended => Err(ExecuteError::Suspended),
             Outcome::Claimed { claim } => Err(ExecuteError::Claimed { claim }),
         }
     }

@@ -30,6 +30,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         10 => "0010_receipts_block_range",
         11 => "0011_rebuilds",
         12 => "0012_timers",
+        13 => "0013_append",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

@@ -8,7 +8,7 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::Claim;
+use domain::{Claim, Erase};
 use hmac::{Hmac, Mac};
 use rand::RngCore as _;
 use serde_json::Value;
@@ -236,9 +236,13 @@ impl Vault {
         Ok(opened)
     }
 
-    /// Forgets a key in this process at once, after it was destroyed.
-    pub async fn forget(&self, subject: Uuid) {
-        self.keys.invalidate(&subject).await;
+    /// Forgets in this process at once what was destroyed.
+    pub async fn forget(&self, destroyed: &Erase) {
+        match *destroyed {
+            Erase::Key(subject) => self.keys.invalidate(&subject).await,
+            // Whose texts the others belong to is not known here, and such an erasure is rare.
+            Erase::Person(_) | Erase::Tenant => self.keys.invalidate_all(),
+        }
     }
 
     async fn key(&self, subject: Uuid) -> Result<Option<Key>, BookError> {

@@ -41,6 +41,8 @@ pub struct Aggregate {
     pub claims: &'static [Claim],
     /// The names of its events, in the order of declaration.
     pub events: &'static [&'static str],
+    /// See [`Decider::body_bytes_max`].
+    pub body_bytes_max: fn(&str) -> usize,
     /// The names of the rules by which its commands are refused.
     pub rules: fn() -> Vec<&'static str>,
     kind: &'static dyn Kind,
@@ -62,6 +64,7 @@ impl Aggregate {
             personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,
+            body_bytes_max: D::body_bytes_max,
             rules: rules_of::<D>,
             kind: &Of::<D>(PhantomData),
         }

@@ -9,7 +9,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{AnyCommand, Asker, Claim, ClaimChange, Event, FactRef, Facts, Refuse};
+use crate::{AnyCommand, Asker, Claim, ClaimChange, Erase, Event, FactRef, Facts, Refuse, Standing};
+
+/// How large the body of a command may be, in bytes, unless its kind says otherwise.
+pub const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// One kind of stream. `evolve` folds the past into a state, `decide` says what happens next.
 pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -84,9 +87,20 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         Vec::new()
     }
 
-    /// The person whose key the event destroys.
-    fn erases(_stream: Uuid, _event: &Self::Event) -> Option<Uuid> {
+    /// The keys that the event destroys, and with them whatever was sealed under them.
+    fn erases(_stream: Uuid, _event: &Self::Event) -> Vec<Erase> {
+        Vec::new()
+    }
+
+    /// How the tenant of the stream stands from the event on, if the event changes that.
+    fn standing(_event: &Self::Event) -> Option<Standing> {
         None
+    }
+
+    /// How large the body of a command of this name, in kebab case, may be, in bytes. Enough for the longest fields
+    /// that it takes: a test of the API compares the two.
+    fn body_bytes_max(_command: &str) -> usize {
+        BODY_BYTES_MAX
     }
 
     /// The department that a stream in this state belongs to; it never moves to another one.

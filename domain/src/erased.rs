@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::fact::AnyState;
 use crate::sourced::Sourced;
 use crate::{
-    Asking, Circumstances, ClaimChange, Decider, DecodeError, Event as _, FactRef, Facts, Recorded, Refusal, SYSTEM,
-    event,
+    Asking, Circumstances, ClaimChange, Decider, DecodeError, Erase, Event as _, FactRef, Facts, Recorded, Refusal,
+    SYSTEM, Standing, event,
 };
 
 /// A command of any kind, shared and immutable.
@@ -29,8 +29,10 @@ pub struct Decided {
     /// The state after them.
     pub after: AnyState,
     pub claims: Vec<ClaimChange>,
-    /// Persons whose keys the events destroy.
-    pub erased: Vec<Uuid>,
+    /// The keys that the events destroy.
+    pub erased: Vec<Erase>,
+    /// How the tenant stands after them, if they change that.
+    pub standing: Option<Standing>,
 }
 
 /// An event as a decision made it, before it has a place in the book.
@@ -42,6 +44,8 @@ pub struct NewEvent {
     pub payload: String,
     /// The fields to seal, each with the person whose key seals it.
     pub sealed: Vec<(&'static str, Uuid)>,
+    /// The fields with free text, see [`crate::Event::texts`].
+    pub texts: Vec<&'static str>,
     /// Whether loading begins with it from now on, see [`Decider::CARRIES_FORWARD`].
     pub carries_forward: bool,
 }
@@ -337,6 +341,7 @@ impl<D: Decider> Command for CommandOf<D> {
             after: Arc::new(sourced.0),
             claims: outcome.claims,
             erased: outcome.erased,
+            standing: outcome.standing,
         })
     }
 }
@@ -348,6 +353,7 @@ fn new_event<D: Decider>(stream: Uuid, event: &D::Event) -> Result<NewEvent, Dec
         event_version: event.event_version(),
         payload: event::encode(event)?,
         sealed: event.sealed(stream),
+        texts: event.texts(),
         event_type,
     })
 }

@@ -41,6 +41,13 @@ pub trait Event: DomainEvent + Versioned + 'static {
         Vec::new()
     }
 
+    /// Fields with what somebody wrote in their own words, a note or a reason: each is sealed under a key of its own,
+    /// which goes with its author's or alone. Top-level fields only, strings or null. A text is in one event alone: a
+    /// copy would outlive it.
+    fn texts(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Turns a stored event of an earlier version into today's name and payload.
     ///
     /// # Errors

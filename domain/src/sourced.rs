@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::{Circumstances, ClaimChange, Decider, Ids, Request};
+use crate::{Circumstances, ClaimChange, Decider, Erase, Ids, Request, Standing};
 
 /// A decider's state as a cqrs-es aggregate. Use it in event-store mode only: the snapshot and
 /// aggregate-store modes of cqrs-es 0.5 apply each event twice.
@@ -24,8 +22,10 @@ pub struct Sent<C> {
 pub struct Outcome<E> {
     pub events: Vec<E>,
     pub claims: Vec<ClaimChange>,
-    /// Persons whose keys the events destroy.
-    pub erased: Vec<Uuid>,
+    /// The keys that the events destroy.
+    pub erased: Vec<Erase>,
+    /// How the tenant stands after them, if they change that.
+    pub standing: Option<Standing>,
 }
 
 impl<D: Decider> Sourced<D> {
@@ -43,10 +43,12 @@ impl<D: Decider> Sourced<D> {
             events: self.decided(circumstances, command)?,
             claims: Vec::new(),
             erased: Vec::new(),
+            standing: None,
         };
         for event in &outcome.events {
             outcome.claims.extend(self.0.claims(circumstances.stream, event));
             outcome.erased.extend(D::erases(circumstances.stream, event));
+            outcome.standing = D::standing(event).or(outcome.standing);
             self.0.evolve(event);
         }
         Ok(outcome)

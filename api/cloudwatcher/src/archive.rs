@@ -233,9 +233,12 @@ impl Archiver {
         let why = match outcome {
             Ok(_) => return Ok(None),
             Err(ExecuteError::Refused(refusal)) => refusal.detail,
-            Err(error @ (ExecuteError::Claimed { .. } | ExecuteError::NotFound { .. } | ExecuteError::KeyReused)) => {
-                error.to_string()
-            }
+            Err(
+                error @ (ExecuteError::Claimed { .. }
+                | ExecuteError::NotFound { .. }
+                | ExecuteError::KeyReused
+                | ExecuteError::Suspended),
+            ) => error.to_string(),
             // Also when this very command took effect so long ago that its receipt is gone.
             Err(error @ ExecuteError::Moved { .. }) => {
                 if self.is_archived(manifest.tenant_id, member.id).await? {

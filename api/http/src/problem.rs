@@ -59,6 +59,9 @@ problems! {
     FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours"
         "The command is about a department that is neither one of yours nor below one. Choose another, or \
          have an administrator add you to it.";
+    SUSPENDED "suspended" FORBIDDEN "The tenant is suspended"
+        "Your tenant is suspended. What is there can be read; commands are refused until whoever runs Daybook has it \
+         resumed.";
     NOT_FOUND "not-found" NOT_FOUND "There is no such thing"
         "There is no such thing, or none that you may know of. `detail` says what was looked for, `allowed` \
          what there is instead.";
@@ -67,6 +70,12 @@ problems! {
     METHOD "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here"
         "There is such an address, but not for this method. The header `Allow` lists the methods that there \
          are.";
+    ID_TAKEN "id-taken" CONFLICT "The id is taken"
+        "The id that you chose for something new is in use, in your tenant or in another one: ids are one space for \
+         all. Choose another, or leave it to the server.";
+    FORMER_HISTORY "former-history" CONFLICT "It belongs to a former history of the book"
+        "A cursor or an event's id was given out before the book was restored or moved, and what it names may be \
+         something else now. Begin anew without it.";
     CLAIMED "claimed" CONFLICT "A value is taken"
         "A value that must be unique in the tenant is held by another entry, which may be out of use. `claim` \
          names the kind of value and `field` the field, if the command has one. Choose another value.";
@@ -84,6 +93,8 @@ problems! {
     TOO_LARGE "too-large" PAYLOAD_TOO_LARGE "The request is too large"
         "The request or the event that would come of it is larger than the limit in `detail`. Send less at \
          once.";
+    BEYOND_END "beyond-end" UNPROCESSABLE_ENTITY "The book does not reach that far"
+        "The position is beyond the last one of the book. `end` says where that is; ask for one that was answered.";
     MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not JSON"
         "Bodies are JSON in UTF-8. Send `Content-Type: application/json`.";
     TOO_MANY "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
@@ -140,6 +151,9 @@ struct Body {
     context: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<String>,
+    /// Where the book ends, for a position that is beyond that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<i64>,
     /// Of a stream that moved: where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<i64>,
@@ -172,6 +186,7 @@ impl Problem {
             claim: None,
             context: None,
             allowed: Vec::new(),
+            end: None,
             sequence: None,
             instance: None,
             request_id: None,
@@ -195,6 +210,15 @@ impl Problem {
     #[must_use]
     pub fn bad_value(field: &str, detail: impl Into<String>) -> Self {
         Self::new(BAD_VALUE, detail).field(field)
+    }
+
+    /// A position of the request that the book has not reached.
+    #[must_use]
+    pub fn beyond_end(name: &str, position: i64, end: i64) -> Self {
+        let detail = format!("{name} is {position}, and the book ends at {end}; ask for a position that was answered");
+        let mut problem = Self::new(BEYOND_END, detail).field(name);
+        problem.body.end = Some(end);
+        problem
     }
 
     /// There is no such thing, or none that the caller may know of.
@@ -347,6 +371,7 @@ impl From<ExecuteError> for Problem {
                 problem.body.sequence = Some(sequence);
                 problem
             }
+            ExecuteError::Suspended => Self::new(SUSPENDED, detail),
             ExecuteError::Contended => Self::new(OVERLOADED, detail),
             ExecuteError::Book(error) => error.into(),
         }

@@ -64,7 +64,9 @@ fn appending(ledger: &Ledger, payload: &str) -> Append {
         seen: vec![seen],
         events: vec![event],
         claims: Vec::new(),
+        keys: Vec::new(),
         erased: Vec::new(),
+        standing: None,
     }
 }
 

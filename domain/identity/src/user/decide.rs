@@ -12,7 +12,7 @@ use crate::department::Department;
 use crate::role::Role;
 use domain::register::Register;
 use domain::text::{self, Unfit};
-use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request, Sealed};
 
 /// The host of the addresses that the read tables show for erased users (RFC 2606 reserves it).
 const RESERVED_HOST: &str = "invalid";
@@ -187,8 +187,11 @@ impl Decider for User {
         }
     }
 
-    fn erases(stream: Uuid, event: &Event) -> Option<Uuid> {
-        matches!(event, Event::UserErased { .. }).then_some(stream)
+    fn erases(stream: Uuid, event: &Event) -> Vec<Erase> {
+        match event {
+            Event::UserErased { .. } => vec![Erase::Person(stream)],
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use crate::department::Department;
 use crate::role::{self, Role};
 use domain::event::Stored;
 use domain::register::Register;
-use domain::{AnyCommand, AnyEvent, Circumstances, Decider as _, Event as _, Facts, SYSTEM, Together};
+use domain::{AnyCommand, AnyEvent, Circumstances, Decider as _, Erase, Event as _, Facts, SYSTEM, Together};
 use rehearsal::given::{BY, STREAM, TENANT, drawn, given, long, releases, state, takes};
 
 const ROLE: Uuid = Uuid::from_u128(0x10);
@@ -406,8 +406,8 @@ fn erasing_ends_every_assignment_frees_the_claims_and_destroys_the_persons_key()
         unassigned: vec![ASSIGNMENT],
         left: vec![ASSIGNMENT],
     };
-    assert_eq!(User::erases(STREAM, &event), Some(STREAM));
-    assert_eq!(User::erases(STREAM, &Event::UserDeactivated {}), None);
+    assert_eq!(User::erases(STREAM, &event), [Erase::Person(STREAM)]);
+    assert_eq!(User::erases(STREAM, &Event::UserDeactivated {}), []);
     given::<User>([registered(), assigned(), joined()])
         .when(Command::Erase {})
         .then([event])

@@ -1,0 +1,36 @@
+//! What an event does beyond its stream: keys that it destroys, and how a tenant stands.
+
+use uuid::Uuid;
+
+/// Keys to destroy, of the tenant that the event belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erase {
+    /// The key of a person, and those of every text that they wrote.
+    Person(Uuid),
+    /// One key: that of a text, or of something else that is sealed under a key of its own.
+    Key(Uuid),
+    /// All keys of the tenant.
+    Tenant,
+}
+
+/// Whether a tenant works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Active,
+    /// It reads; its commands are refused and its timers wait, until it is active again.
+    Suspended,
+    /// For good: its keys are destroyed.
+    Deleted,
+}
+
+impl Standing {
+    /// The word for it, as the book stores it.
+    #[must_use]
+    pub fn stored(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
+        }
+    }
+}

@@ -1,0 +1,229 @@
+-- Appends that bring keys of texts along and change how a tenant stands.
+--
+-- The former book.append stays for processes of the former version that go on working while this one is installed
+-- beside them: it knows nothing of tenants that are suspended, so suspend none before those have ended.
+
+-- The key of a text (a note, a reason) is one of book.keys, too: its subject is derived from the event and the field,
+-- its author is who wrote it. An author who is erased takes all keys of theirs along.
+alter table book.keys
+    add column author uuid,
+    add column field  text;
+create index keys_by_author on book.keys (author) where author is not null and wrapped is not null;
+create index keys_by_tenant on book.keys (tenant_id);
+
+-- How tenants stand. Derived from events as claims are, within the append that writes them. A tenant without a row is
+-- active.
+create table book.tenants (
+    tenant_id uuid        primary key,
+    standing  text        not null check (standing in ('active', 'suspended', 'deleted')),
+    since     timestamptz not null
+);
+grant select on book.tenants to daybook_writer, daybook_projector;
+
+-- Appends a batch of commands in one transaction, each accepted or refused by itself: see the former one, which this
+-- one differs from in what follows. key_* are keys to make with a command's events; erased_kinds says whether the
+-- subject is a 'person', one 'key', or the command's whole 'tenant'; standings says how the command's tenant stands
+-- from now on. A command of a tenant that is not active is refused as 'suspended'.
+create function book.append(
+    command_ids uuid[], tenants uuid[], body_hashes bytea[], answers text[], event_ends int[],
+    stream_command int[], stream_types text[], stream_ids uuid[], stream_expected bigint[],
+    event_command int[], event_ids uuid[], event_stream_types text[], event_stream_ids uuid[], event_sequences bigint[],
+    event_types text[], event_versions text[], payloads text[], metadatas text[],
+    claim_command int[], claim_takes bool[], claim_names text[], claim_digests bytea[], claim_types text[], claim_ids uuid[],
+    erased_command int[], erased_kinds text[], erased_subjects uuid[],
+    key_command int[], key_subjects uuid[], key_wrapped bytea[], key_authors uuid[], key_fields text[],
+    standing_command int[], standings text[]
+) returns table (
+    command int, outcome text, body_hash bytea, last_position bigint, recorded_at timestamptz, answer text, detail text
+)
+language plpgsql volatile
+set jit = off
+-- A plan made while the tables were empty must not be kept for when they are not.
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    head           bigint;
+    head_time      timestamptz;
+    written_at     timestamptz;
+    repeated       int[];
+    suspended      int[] := '{}';
+    moved          int[];
+    moved_stream   text[];
+    claimed        int[] := '{}';
+    claimed_name   text[] := '{}';
+    -- Claims, by their place in the arrays, that the stream which takes them holds already.
+    held           int[] := '{}';
+    refused        int[];
+    -- Per command how many events of refused commands come before its own; empty when none is refused.
+    skipped        int[] := '{}';
+begin
+    -- Held until the commit is visible, so positions are contiguous and in commit order.
+    perform pg_advisory_xact_lock(7236270102);
+
+    select e.position, e.recorded_at into head, head_time from book.events e order by e.position desc limit 1;
+    head := coalesce(head, 0);
+    -- The clock may have jumped back; the book's time does not.
+    written_at := greatest(clock_timestamp(), head_time);
+
+    select coalesce(array_agg(c.ord::int), '{}') into repeated
+    from unnest(command_ids) with ordinality c(id, ord)
+    join book.receipts r on r.command_id = c.id;
+
+    -- A tenant that is suspended makes no events but those that change how it stands or destroy keys: what a person
+    -- may ask for does not wait. Nearly always there is none, and this is one look at a small table.
+    if exists (select from book.tenants t where t.standing <> 'active') then
+        select coalesce(array_agg(c.ord::int), '{}') into suspended
+        from unnest(tenants) with ordinality c(tenant, ord)
+        join book.tenants t on t.tenant_id = c.tenant and t.standing <> 'active'
+        where c.ord <> all (repeated) and c.ord <> all (standing_command) and c.ord <> all (erased_command);
+    end if;
+
+    select coalesce(array_agg(s.command), '{}'), coalesce(array_agg(s.type || '/' || s.id), '{}')
+    into moved, moved_stream
+    from unnest(stream_command, stream_types, stream_ids, stream_expected) s(command, type, id, expected)
+    where s.command <> all (repeated) and s.command <> all (suspended)
+      and s.expected <> coalesce((
+          select e.sequence from book.events e
+          where e.aggregate_type = s.type and e.aggregate_id = s.id::text
+          order by e.sequence desc limit 1), 0);
+    refused := repeated || suspended || moved;
+
+    if cardinality(claim_command) > 0 then
+        with met as (
+            select k.command, k.name, k.ord::int as ord,
+                   (c.aggregate_type, c.aggregate_id) = (k.type, k.id::text) as own,
+                   -- One command may give a claim back and take it again, for another of its streams.
+                   exists (
+                       select from unnest(claim_command, claim_takes, claim_names, claim_digests) g(command, takes, name, digest)
+                       where g.command = k.command and not g.takes and g.name = k.name and g.digest = k.digest) as given_back
+            from unnest(claim_command, claim_takes, claim_names, claim_digests, claim_types, claim_ids)
+                with ordinality k(command, takes, name, digest, type, id, ord)
+            join book.claims c on c.tenant_id = tenants[k.command] and c.name = k.name and c.digest = k.digest
+            where k.takes and k.command <> all (refused)
+        )
+        select coalesce(array_agg(m.command) filter (where not m.own and not m.given_back), '{}'),
+               coalesce(array_agg(m.name) filter (where not m.own and not m.given_back), '{}'),
+               coalesce(array_agg(m.ord) filter (where m.own and not m.given_back), '{}')
+        into claimed, claimed_name, held from met m;
+        refused := refused || claimed;
+    end if;
+
+    if cardinality(refused) > 0 then
+        select array_agg(s.events order by s.ord) into skipped from (
+            select c.ord, coalesce(sum(case when c.ord = any (refused) then
+                       event_ends[c.ord] - coalesce(event_ends[c.ord - 1], 0) end) over (order by c.ord), 0)::int as events
+            from generate_subscripts(command_ids, 1) c(ord)) s;
+    end if;
+
+    insert into book.events (position, event_id, tenant_id, aggregate_type, aggregate_id, sequence,
+                             event_type, event_version, payload, metadata, recorded_at)
+    select head + e.ord - coalesce(skipped[e.command], 0), e.id, tenants[e.command], e.stream_type, e.stream_id::text,
+           e.sequence, e.type, e.version, e.payload::json, e.metadata::json, written_at
+    from unnest(event_command, event_ids, event_stream_types, event_stream_ids, event_sequences,
+                event_types, event_versions, payloads, metadatas)
+        with ordinality e(command, id, stream_type, stream_id, sequence, type, version, payload, metadata, ord)
+    where e.command <> all (refused);
+
+    insert into book.receipts (command_id, tenant_id, body_hash, position, recorded_at, answer)
+    select c.id, c.tenant, c.hash, head + c.ends - coalesce(skipped[c.ord], 0), written_at, c.answer::json
+    from unnest(command_ids, tenants, body_hashes, answers, event_ends) with ordinality
+        c(id, tenant, hash, answer, ends, ord)
+    where c.ord <> all (refused);
+
+    if false = any (claim_takes) then
+        delete from book.claims c
+        using unnest(claim_command, claim_takes, claim_names, claim_digests, claim_types, claim_ids)
+            k(command, takes, name, digest, type, id)
+        where not k.takes and k.command <> all (refused)
+          and c.tenant_id = tenants[k.command] and c.name = k.name and c.digest = k.digest
+          and c.aggregate_type = k.type and c.aggregate_id = k.id::text;
+    end if;
+    if true = any (claim_takes) then
+        insert into book.claims (tenant_id, name, digest, aggregate_type, aggregate_id)
+        select tenants[k.command], k.name, k.digest, k.type, k.id::text
+        from unnest(claim_command, claim_takes, claim_names, claim_digests, claim_types, claim_ids)
+            with ordinality k(command, takes, name, digest, type, id, ord)
+        where k.takes and k.command <> all (refused) and k.ord <> all (held);
+    end if;
+
+    if cardinality(key_command) > 0 then
+        insert into book.keys (subject, tenant_id, wrapped, author, field)
+        select k.subject, tenants[k.command], k.wrapped, k.author, k.field
+        from unnest(key_command, key_subjects, key_wrapped, key_authors, key_fields)
+            k(command, subject, wrapped, author, field)
+        where k.command <> all (refused);
+    end if;
+
+    if cardinality(erased_command) > 0 then
+        -- By the tenant of the command: nobody destroys another's keys, whatever an event says.
+        update book.keys set wrapped = null, destroyed_at = written_at
+        from unnest(erased_command, erased_kinds, erased_subjects) g(command, kind, subject)
+        where book.keys.tenant_id = tenants[g.command] and book.keys.wrapped is not null
+          and g.command <> all (refused)
+          and case g.kind
+                  when 'tenant' then true
+                  when 'person' then book.keys.subject = g.subject or book.keys.author = g.subject
+                  else book.keys.subject = g.subject
+              end;
+    end if;
+
+    if cardinality(standing_command) > 0 then
+        insert into book.tenants (tenant_id, standing, since)
+        select distinct on (tenants[s.command]) tenants[s.command], s.standing, written_at
+        from unnest(standing_command, standings) with ordinality s(command, standing, ord)
+        where s.command <> all (refused)
+        order by tenants[s.command], s.ord desc
+        on conflict (tenant_id) do update set standing = excluded.standing, since = excluded.since;
+    end if;
+
+    return query select 0, null::text, null::bytea, head, written_at, null::text, null::text;
+    if cardinality(refused) > 0 then
+        return query
+        select c.ord::int,
+               case when c.ord = any (repeated) then 'repeated'
+                    when c.ord = any (suspended) then 'suspended'
+                    when c.ord = any (moved) then 'moved'
+                    else 'claimed' end,
+               r.body_hash, r.position, r.recorded_at, r.answer::text,
+               case when c.ord = any (moved) then moved_stream[array_position(moved, c.ord::int)]
+                    when c.ord = any (claimed) then claimed_name[array_position(claimed, c.ord::int)] end
+        from unnest(command_ids) with ordinality c(id, ord)
+        left join book.receipts r on r.command_id = c.id
+        where c.ord = any (refused)
+        order by c.ord;
+    end if;
+end
+$$;
+
+-- As before, the writer appends through the function alone, which runs with its owner's rights.
+alter function book.append(
+    uuid[], uuid[], bytea[], text[], int[],
+    int[], text[], uuid[], bigint[],
+    int[], uuid[], text[], uuid[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], uuid[],
+    int[], text[], uuid[],
+    int[], uuid[], bytea[], uuid[], text[],
+    int[], text[]
+) security definer set search_path = book, pg_catalog;
+revoke all on function book.append(
+    uuid[], uuid[], bytea[], text[], int[],
+    int[], text[], uuid[], bigint[],
+    int[], uuid[], text[], uuid[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], uuid[],
+    int[], text[], uuid[],
+    int[], uuid[], bytea[], uuid[], text[],
+    int[], text[]
+) from public;
+grant execute on function book.append(
+    uuid[], uuid[], bytea[], text[], int[],
+    int[], text[], uuid[], bigint[],
+    int[], uuid[], text[], uuid[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], uuid[],
+    int[], text[], uuid[],
+    int[], uuid[], bytea[], uuid[], text[],
+    int[], text[]
+) to daybook_writer;
