@@ -16,20 +16,23 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use projections::Posted;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::{debug, error, info, warn};
 
-use http::app::{App, EVENT_STREAMS_MAX, LOG_READS_MAX, Parts};
+use http::app::{App, AskedEnd, Parts};
+use http::audit::recent::Recent;
 use http::auth::keys::{TokenSettings, Verifier};
 use http::auth::principal::Principals;
+use http::bounds::Bounds;
 use http::context::States;
 use http::crew::Tasks;
+use http::mark::Mark;
 use http::rates::Rates;
 use http::rebuilds::Rebuilds;
-use http::router::{REQUESTS_MAX, router};
+use http::router::router;
 use http::{Contexts, health};
 
 use crate::config::{Config, Secret, needed};
@@ -101,7 +104,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
-    let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
+    let (end_watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
     let fingerprints = fingerprints(&contexts);
     let means = Means {
         contexts: &contexts,
@@ -122,6 +125,7 @@ pub async fn serve(
     for context in contexts.iter() {
         (context.state)(&mut states);
     }
+    let mark = watch::Sender::new(Mark::read(tail.pool()).await?);
     let app = App::new(Parts {
         principals: Principals::new(book.clone()),
         rates: Rates::new(config.rate_per_second),
@@ -131,9 +135,10 @@ pub async fn serve(
         contexts: contexts.clone(),
         began: tail.end().await?,
         end: end.changes(),
-        requests: Semaphore::new(REQUESTS_MAX),
-        log_reads: Semaphore::new(LOG_READS_MAX),
-        event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+        mark: mark.subscribe(),
+        bounds: Bounds::default(),
+        asked_end: AskedEnd::default(),
+        recent: Recent::default(),
         states,
         openapi: OnceLock::new(),
         serves_api: roles.contains(&Role::Api),
@@ -148,8 +153,10 @@ pub async fn serve(
     let until = drained.clone();
     tasks.spawn(async move { worker::keep("metrics", &until, || health::keep_up(until.clone())).await });
     let until = drained.clone();
-    tasks.spawn(async move { worker::keep("end of the book", &until, || watch.run(&until)).await });
+    tasks.spawn(async move { worker::keep("end of the book", &until, || end_watch.run(&until)).await });
     if roles.contains(&Role::Api) {
+        let (pool, until) = (tail.pool().clone(), drained.clone());
+        tasks.spawn(async move { worker::keep("mark of the book", &until, || Mark::keep(&pool, &mark, &until)).await });
         let (keys, until) = (app.clone(), drained.clone());
         tasks.spawn(
             async move { worker::keep("keys of tokens", &until, || keys.verifier.refresh(until.clone())).await },

@@ -14,7 +14,7 @@ pub const ACQUIRE_SECONDS_MAX: u64 = 5;
 const ANSWER_SECONDS_MAX: u64 = 8;
 const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
-const READER_CONNECTIONS_MAX: u32 = 12;
+pub const READER_CONNECTIONS_MAX: u32 = 12;
 const OWNER_CONNECTIONS_MAX: u32 = 2;
 /// Connections of one process outside of its pools: those of the appender and the one that holds its leads.
 const OTHER_CONNECTIONS_MAX: u32 = 3;

@@ -15,19 +15,36 @@ use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 
 use crate::app::App;
+use crate::outgoing::Caller;
 use crate::problem::{self, Problem};
+use crate::shares::Share;
 use keys::Unverified;
 use token::{BadToken, Bearer, Verified};
 
 pub use principal::Principal;
 
-/// A request's principal, once it is authenticated and within its rate.
+/// A request's principal, once it is authenticated, within its rate and has a place among the requests under way.
 #[derive(Debug, Clone)]
 pub struct By {
     pub principal: Arc<Principal>,
     pub bearer: Bearer,
     /// When the token expires.
     pub until: DateTime<Utc>,
+    /// Absent once the request waits for something to happen, and is counted there.
+    place: Option<Arc<Share>>,
+}
+
+impl By {
+    /// Gives the place among the requests under way back: whoever waits long takes one of those that are for that.
+    pub fn leave(&mut self) {
+        self.place = None;
+    }
+
+    /// The answer to a request during which its token has expired.
+    #[must_use]
+    pub fn expired() -> Problem {
+        refused(BadToken::Expired)
+    }
 }
 
 impl std::ops::Deref for By {
@@ -56,11 +73,17 @@ impl FromRequestParts<App> for By {
         let span = tracing::Span::current();
         span.record("tenant", tracing::field::display(bearer.tenant));
         span.record("actor", tracing::field::display(bearer.user));
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            caller.is(bearer);
+        }
         app.rates.check(bearer)?;
+        // Before anything is read of the book, and long before the body is: who may do nothing holds it for a moment.
+        let place = app.bounds.places.take(bearer, 1)?;
         Ok(Self {
             principal: app.principals.of(bearer).await?,
             bearer,
             until,
+            place: Some(Arc::new(place)),
         })
     }
 }

@@ -2,11 +2,16 @@
 //! handed as values, and names none but the prelude `identity`.
 
 pub mod app;
+pub mod bounds;
 pub mod context;
 pub mod crew;
+pub mod fair;
 pub mod fault;
 mod lent;
+pub mod mark;
+pub mod outgoing;
 pub mod router;
+pub mod shares;
 
 pub mod auth;
 pub mod extract;

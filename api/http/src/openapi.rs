@@ -30,7 +30,8 @@ pub const OF_NO_CONTEXT: &str = "daybook";
 
 /// `GET /v1/openapi.json`.
 pub async fn serve(State(app): State<App>) -> Response {
-    let text = app.openapi.get_or_init(|| document(&app.contexts).to_string());
+    // Whoever reads it slowly holds the one text that all share.
+    let text = app.openapi.get_or_init(|| document(&app.contexts).to_string().into());
     ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
 }
 
@@ -135,9 +136,37 @@ pub fn references(document: &Value) -> Vec<String> {
 #[must_use]
 pub fn sections(contexts: &Contexts) -> Vec<(&'static str, Value)> {
     let of_contexts = contexts.iter().map(|context| (context.name(), section(context)));
-    std::iter::once((OF_NO_CONTEXT, fixed::section()))
+    let mut sections: Vec<_> = std::iter::once((OF_NO_CONTEXT, fixed::section()))
         .chain(of_contexts)
-        .collect()
+        .collect();
+    for (_, section) in &mut sections {
+        operations_mut(section).for_each(say_of_places);
+    }
+    sections
+}
+
+/// Parameters with which a read names a place in the book, as the document has or refers to them.
+const PLACES: [&str; 8] = [
+    "Daybook-After",
+    "Last-Event-ID",
+    "after",
+    "before",
+    "at",
+    "#/components/parameters/After",
+    "#/components/parameters/EventsAfter",
+    "#/components/parameters/EventsBefore",
+];
+
+/// Adds the problems that a read may have which names a place: it may belong to a former history of the book, or lie
+/// beyond its end.
+fn say_of_places(operation: &mut Value) {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let mut names = parameters.filter_map(|parameter| parameter["name"].as_str().or(parameter["$ref"].as_str()));
+    if names.any(|name| PLACES.contains(&name))
+        && let Some(responses) = operation["responses"].as_object_mut()
+    {
+        parts::add_problems(responses, &[409, 422]);
+    }
 }
 
 fn section(context: &'static Context) -> Value {

@@ -43,6 +43,15 @@ enum Standing {
 }
 
 impl Principal {
+    /// Whose share of everything it draws on.
+    #[must_use]
+    pub fn bearer(&self) -> Bearer {
+        Bearer {
+            tenant: self.tenant,
+            user: self.user,
+        }
+    }
+
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
         self.roles.iter().any(|role| role.permits(permission))

@@ -78,6 +78,7 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
             }
         }
     }
+    app.bounds.measure();
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [
         (&app.pools.writer, "writer"),
