@@ -12,6 +12,7 @@ mod bus;
 mod claim_names;
 mod claims;
 mod dry_run;
+mod fairness;
 mod faults;
 mod feed;
 mod foreign;
