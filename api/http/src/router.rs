@@ -216,7 +216,7 @@ async fn observed(State(app): State<App>, mut request: Request, next: Next) -> R
     // What a command has done is told in any case.
     if method == Method::GET {
         let counted = outgoing::counted(response, &app.bounds.answers, &caller).await;
-        response = counted.unwrap_or_else(IntoResponse::into_response);
+        response = counted.unwrap_or_else(|problem| problem.into_response());
     }
     if response.status().is_client_error() || response.status().is_server_error() {
         response = as_problem(response, &path, &id);

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use book::Tail;
+use book::{BookError, Tail};
 use book::pools::answered;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl Recent {
             .bind(from)
             .bind(upto)
             .fetch_all(tail.pool());
-            let tenants: Vec<Uuid> = answered(async { Ok(reading.await?) }).await?;
+            let tenants: Vec<Uuid> = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
             known.add(from, tenants);
         }
         Ok(known.is_silent(tenant, above, upto))

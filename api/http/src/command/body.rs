@@ -35,7 +35,7 @@ pub fn fields(headers: &HeaderMap, body: &mut Read) -> Result<Value, Problem> {
     parsed(headers, body, &scanned)
 }
 
-fn parsed(headers: &HeaderMap, body: &[u8], scanned: &Scanned<'_>) -> Result<Value, Problem> {
+fn parsed(headers: &HeaderMap, body: &[u8], scanned: &Scanned) -> Result<Value, Problem> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
@@ -46,7 +46,7 @@ fn parsed(headers: &HeaderMap, body: &[u8], scanned: &Scanned<'_>) -> Result<Val
         ));
     }
     match serde_json::from_slice(body) {
-        Ok(Strict(object @ Value::Object(_))) => match scanned.inexact {
+        Ok(Strict(object @ Value::Object(_))) => match &scanned.inexact {
             Some(number) => Err(Problem::new(
                 problem::MALFORMED,
                 format!("{number} has more digits than a number keeps; send it as a string"),
@@ -66,16 +66,16 @@ fn parsed(headers: &HeaderMap, body: &[u8], scanned: &Scanned<'_>) -> Result<Val
 
 /// What one pass over a text says, before anything is made of it.
 #[derive(Debug, Default)]
-struct Scanned<'a> {
+struct Scanned {
     /// At least as many as the values in it, if it is good JSON: one for each bracket that opens, and for each comma.
     values: usize,
     /// An integer that 64 bits do not hold. Read as a float it would lose its last digits, and so be the same as
     /// others: a serial number of twenty digits is a string.
-    inexact: Option<&'a str>,
+    inexact: Option<String>,
 }
 
-impl<'a> Scanned<'a> {
-    fn of(body: &'a [u8]) -> Self {
+impl Scanned {
+    fn of(body: &[u8]) -> Self {
         let mut scanned = Self::default();
         let mut rest = body;
         while let Some((&first, after)) = rest.split_first() {
@@ -94,7 +94,7 @@ impl<'a> Scanned<'a> {
                     rest = &rest[fraction..];
                     let number = std::str::from_utf8(&body[start..body.len() - rest.len()]).unwrap_or_default();
                     if fraction == 0 && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
-                        scanned.inexact = scanned.inexact.or(Some(number));
+                        scanned.inexact.get_or_insert_with(|| number.to_owned());
                     }
                 }
                 _ => {}
