@@ -169,7 +169,7 @@ async fn a_cursor_of_a_former_history_is_refused() {
         .await
         .unwrap();
     owner.close().await;
-    let former = tests::until("the other history to be seen", WAIT, async || {
+    let (former, _) = tests::until("the other history to be seen", WAIT, async || {
         let reply = admin.get(&format!("{rows}&after={of_rows}")).await;
         (reply.status == StatusCode::CONFLICT).then_some(reply)
     })
