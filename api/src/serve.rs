@@ -113,6 +113,7 @@ pub async fn serve(
         bus,
         end: end.clone(),
         archive: config.archive.clone(),
+        seal_key: config.seal_key()?,
         tasks: &mut tasks,
         stop: &drained,
     };

@@ -37,6 +37,7 @@ mod ready_schema;
 mod receipts;
 mod relay;
 mod rules;
+mod seals;
 mod senders;
 mod sign_ins;
 mod silence;
