@@ -35,6 +35,7 @@ mod readme;
 mod ready;
 mod ready_schema;
 mod receipts;
+mod refused;
 mod relay;
 mod rules;
 mod seals;

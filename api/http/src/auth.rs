@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 
 use crate::app::App;
 use crate::problem::{self, Problem};
+use crate::security;
 use keys::Unverified;
 use token::{BadToken, Bearer, Verified};
 
@@ -56,6 +57,7 @@ impl FromRequestParts<App> for By {
         let span = tracing::Span::current();
         span.record("tenant", tracing::field::display(bearer.tenant));
         span.record("actor", tracing::field::display(bearer.user));
+        security::asked(&parts.extensions, bearer);
         app.rates.check(bearer)?;
         Ok(Self {
             principal: app.principals.of(bearer).await?,

@@ -22,7 +22,7 @@ use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
-use crate::{admin, audit, command, health, lent, openapi, query};
+use crate::{admin, audit, command, health, lent, openapi, query, security};
 
 /// Requests under way at one time; event streams count only until they begin.
 pub const REQUESTS_MAX: usize = 4_096;
@@ -189,7 +189,7 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
 
 /// The outermost layer: an id for the request, a span, metrics, every error as a problem, and what becomes of a body that
 /// nobody read.
-async fn observed(request: Request, next: Next) -> Response {
+async fn observed(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let path = request.uri().path().to_owned();
@@ -208,6 +208,7 @@ async fn observed(request: Request, next: Next) -> Response {
         command_id = field::Empty,
         correlation_id = field::Empty
     );
+    let watched = security::watch(&mut request);
     let (request, rest) = lent::lend(request);
     let handled = AssertUnwindSafe(next.run(request))
         .catch_unwind()
@@ -220,6 +221,7 @@ async fn observed(request: Request, next: Next) -> Response {
     };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = as_problem(response, &path, &id);
+        watched.answered(&route, &id, &response);
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -59,7 +59,10 @@ async fn history(owner: &mut PgConnection) {
          from generate_series(1, {EVENTS}) n"
     );
     sqlx::raw_sql(&insert).execute(&mut *owner).await.unwrap();
-    sqlx::raw_sql("vacuum analyze book.events").execute(owner).await.unwrap();
+    sqlx::raw_sql("vacuum analyze book.events")
+        .execute(owner)
+        .await
+        .unwrap();
 }
 
 /// Seconds that it takes to read the same columns by the same COPY, and do nothing with them.
