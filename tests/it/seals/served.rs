@@ -151,11 +151,16 @@ async fn without_a_key_there_are_no_seals_and_health_says_so() {
 
 /// Runs the program to its end, and says what it printed and what it logged.
 async fn run(database_url: &str, arguments: &[&str]) -> String {
+    run_with(database_url, arguments, &[]).await
+}
+
+async fn run_with(database_url: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = Command::new(tests::setting("DAYBOOK_BIN"))
         .args(arguments)
         .env("DATABASE_URL", database_url)
         .env("RUST_LOG", "warn")
         .env_remove("DAYBOOK_MASTER_KEY")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
         .await
@@ -203,6 +208,16 @@ async fn the_command_line_makes_a_key_exports_seals_and_verifies_without_any_oth
     assert!(good.contains(&format!("from seal 1 on the key is {public}")), "{good}");
     let part = run(&url, &["verify", "--public-key", public, "--from", "8"]).await;
     assert!(part.starts_with("5 events of 1 seals"), "{part}");
+    // Where the key itself is, it need not be named.
+    let (in_file, secret) = (("DAYBOOK_SEAL_KEY_FILE", key_path), key.to_hex());
+    let set = ("DAYBOOK_SEAL_KEY", secret.as_str());
+    for environment in [&[in_file][..], &[set]] {
+        assert_eq!(run_with(&url, &["seal", "key"], environment).await.trim(), public);
+        let good = run_with(&url, &["verify"], environment).await;
+        assert!(good.starts_with("10 events of 2 seals"), "{good}");
+    }
+    let twice = run_with(&url, &["verify"], &[in_file, set]).await;
+    assert!(twice.starts_with("failed") && !twice.contains(&secret), "{twice}");
     let unsaid = run(&url, &["verify"]).await;
     assert!(
         unsaid.starts_with("failed") && unsaid.contains("--public-key"),
