@@ -111,7 +111,7 @@ impl fmt::Display for Finding {
                 restored: false,
             } => write!(
                 f,
-                "the book was rewritten: {seal} is not the {exported} that was exported"
+                "the book or its seals were made anew: {seal} is not the {exported} that was exported"
             ),
             Self::Rewritten {
                 seal,
