@@ -124,6 +124,20 @@ use_settings() {
     export DAYBOOK_ARCHIVE=${DAYBOOK_ARCHIVE:-$state/archive}
 }
 
+# The key that signs the book's seals, of this checkout's own. Tests have none but those that they make.
+use_seal_key() {
+    local file=$state/seal.key
+    [ -z "${DAYBOOK_SEAL_KEY:-}${DAYBOOK_SEAL_KEY_FILE:-}" ] || return 0
+    if [ ! -e "$file" ]; then
+        (
+            umask 077
+            random_hex 32 >"$file.new"
+        )
+        mv "$file.new" "$file"
+    fi
+    export DAYBOOK_SEAL_KEY_FILE=$file
+}
+
 # The address to serve on: the one asked for, the one used before, the usual one, a free one.
 choose_address() {
     local address
@@ -181,6 +195,7 @@ up() {
     [ -n "${DAYBOOK_BIN:-}" ] || build_programs "$state/bin" 7>&- || return
     await_servers || return
     use_settings "$state"
+    use_seal_key
     run "$program" migrate 7>&- || fail "the migrations failed" || return
     run "$program" demo 7>&- || fail "the demo data could not be loaded" || return
     if [ -n "${DAYBOOK_NORTHWIND:-}" ]; then
@@ -296,13 +311,14 @@ reset() {
     down || return
     remove_servers "$state/servers" || return
     remove_abandoned_runs
-    rm -rf "$state/secrets" "$state/address" "$state/daybook.log" "$state/logs"
+    rm -rf "$state/secrets" "$state/seal.key" "$state/address" "$state/daybook.log" "$state/logs"
 }
 
 # The settings that the running daybook has.
 use_stack() {
     require_stack || return
     use_settings "$state"
+    use_seal_key
     export DATABASE_URL=$stack_database_url NATS_URL=$stack_nats_url DAYBOOK_LISTEN=$stack_address
 }
 

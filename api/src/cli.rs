@@ -4,8 +4,10 @@ mod events;
 mod policies;
 mod rebuild;
 mod roles;
+mod seal;
 mod token;
 mod unpark;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -57,6 +59,12 @@ pub enum Command {
         override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]"
     )]
     Token(token::Token),
+    /// Make the key that seals are signed with, or print the seals
+    #[command(override_usage = "daybook seal key [FILE]\n       daybook seal export [--from <POSITION>]")]
+    Seal(seal::Seal),
+    /// Hold the book against its seals, and name the first place that is not as it was sealed
+    #[command(override_usage = "daybook verify [--from <POSITION>] [--seals <FILE>] [--public-key <KEY>]...")]
+    Verify(verify::Verify),
     /// Print the log, and follow it
     #[command(override_usage = "daybook events [OPTIONS]")]
     Events(events::Events),
@@ -182,6 +190,8 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
         Command::Policies(policies) => policies.run(&config, &contexts).await,
         Command::Roles(roles) => roles.run(&config, &contexts).await,
         Command::Token(token) => token.run(&config, &contexts).await,
+        Command::Seal(seal) => seal.run(&config).await,
+        Command::Verify(verify) => verify.run(&config).await,
         Command::Events(events) => events.run(&config, &contexts).await,
     }
 }

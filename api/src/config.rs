@@ -16,6 +16,8 @@
 //! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
+//! | `DAYBOOK_SEAL_KEY` | 64 hex digits, which `daybook seal key` makes; signs seals, and without it there are none; or | |
+//! | `DAYBOOK_SEAL_KEY_FILE` | the file that holds it | |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `DAYBOOK_TENANT` | tenant of `demo`, `roles` and `token` | see [`DEMO_TENANT`] |
 //! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged; for tests | |
@@ -29,6 +31,7 @@ use std::str::FromStr;
 
 use book::MasterKey;
 use book::bus::{BusConfig, STREAM_BYTES_MAX};
+use book::seals::SealKey;
 use clap::{Args, ValueEnum};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
@@ -83,6 +86,9 @@ pub struct Config {
     /// Folder for archives of what left the tables
     #[arg(long, env = "DAYBOOK_ARCHIVE", default_value = "archive", global = true)]
     pub archive: PathBuf,
+    /// What signs seals: from the environment or a file, never from the command line, which others can see
+    #[arg(skip)]
+    pub seal_key: Option<Secret>,
     /// How the log is written
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
@@ -162,6 +168,48 @@ impl Config {
         let digits = needed(self.master_key.as_ref(), "DAYBOOK_MASTER_KEY")?;
         MasterKey::from_hex(digits.reveal())
             .map_err(|_| Fault::setting("DAYBOOK_MASTER_KEY must be 64 hexadecimal digits"))
+    }
+}
+
+impl Config {
+    /// The key that signs seals; `None` without one.
+    ///
+    /// # Errors
+    /// When it is malformed, set both ways, or its file cannot be read.
+    pub fn seal_key(&self) -> Result<Option<SealKey>, Fault> {
+        const NAME: &str = "DAYBOOK_SEAL_KEY";
+        let digits = match &self.seal_key {
+            Some(given) => Some(given.clone()),
+            None => secret(NAME, |name| std::env::var(name).ok())?,
+        };
+        let malformed = |_| {
+            Fault::setting(format!(
+                "{NAME} must be 64 hexadecimal digits; `daybook seal key` makes one"
+            ))
+        };
+        let key = digits.map(|digits| SealKey::from_hex(digits.reveal()).map_err(malformed));
+        key.transpose()
+    }
+}
+
+/// A secret from the variable of this name, or from the file that the variable `<name>_FILE` names. A blank one is none.
+fn secret(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Secret>, Fault> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_blank());
+    let file = format!("{name}_FILE");
+    match (set(name), set(&file)) {
+        (Some(_), Some(_)) => Err(Fault::setting(format!(
+            "{name} and {file} are both set; set one of them"
+        ))),
+        (Some(value), None) => Ok(Some(Secret(value))),
+        (None, Some(path)) => {
+            let read = std::fs::read_to_string(&path);
+            let value = read.map_err(Fault::io(format!("{file} names {path}, which cannot be read")))?;
+            if value.is_blank() {
+                return Err(Fault::setting(format!("{file} names {path}, which is empty")));
+            }
+            Ok(Some(Secret(value)))
+        }
+        (None, None) => Ok(None),
     }
 }
 

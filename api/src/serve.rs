@@ -116,6 +116,7 @@ pub async fn serve(
         bus,
         end: end.clone(),
         archive: config.archive.clone(),
+        seal_key: config.seal_key()?,
         tasks: &mut tasks,
         stop: &drained,
     };

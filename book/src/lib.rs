@@ -32,6 +32,7 @@ pub mod worker;
 pub mod policy;
 pub mod relay;
 pub mod retention;
+pub mod seals;
 pub mod timers;
 
 pub use bus::Bus;

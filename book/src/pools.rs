@@ -16,8 +16,9 @@ const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
 pub const READER_CONNECTIONS_MAX: u32 = 12;
 const OWNER_CONNECTIONS_MAX: u32 = 2;
-/// Connections of one process outside of its pools: those of the appender and the one that holds its leads.
-const OTHER_CONNECTIONS_MAX: u32 = 3;
+/// Connections of one process outside of its pools: those of the appender, the one that holds its leads, and the one that
+/// seals are made over.
+const OTHER_CONNECTIONS_MAX: u32 = 4;
 /// What a rebuild takes: the one that holds its lock, the one that loads, and one beside it or two that make indexes.
 const REBUILD_CONNECTIONS_MAX: u32 = 4;
 /// A connection that was idle for so long is asked whether it is there before it is used, in seconds.

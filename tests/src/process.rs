@@ -167,17 +167,7 @@ impl Process {
 
     /// The processor time that the process has used so far, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
-        /// Linux counts it in hundredths of a second, for whoever reads it here.
-        const TICKS_PER_SECOND: f64 = 100.0;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The name before it may hold anything; user and system time are the 14th and 15th field.
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
-        let ticks: f64 = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<f64>().ok())
-            .sum();
-        ticks / TICKS_PER_SECOND
+        cpu_seconds(&self.child.id().to_string())
     }
 
     /// The highest resident memory so far, in bytes.
@@ -213,6 +203,21 @@ impl Drop for Process {
         }
         let _ = std::fs::remove_file(&self.log);
     }
+}
+
+/// The processor time that a process has used so far, in seconds: by its number, or `self`.
+pub fn cpu_seconds(process: &str) -> f64 {
+    /// Linux counts it in hundredths of a second, for whoever reads it here.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name before it may hold anything; user and system time are the 14th and 15th field.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
+    ticks / TICKS_PER_SECOND
 }
 
 /// A name for the sessions of one process, and an address that gives it to them.

@@ -7,7 +7,7 @@ pub mod principal;
 pub mod remembered;
 pub mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -15,7 +15,6 @@ use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 
 use crate::app::App;
-use crate::outgoing::Caller;
 use crate::problem::{self, Problem};
 use crate::shares::Share;
 use keys::Unverified;
@@ -32,6 +31,24 @@ pub struct By {
     pub until: DateTime<Utc>,
     /// Absent once the request waits for something to happen, and is counted there.
     place: Option<Arc<Share>>,
+}
+
+/// Who sent a request, known to the layers around its handler once the token was found good. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Caller(Arc<OnceLock<Bearer>>);
+
+impl Caller {
+    /// Who it is; `None` for a request that was not authenticated.
+    #[must_use]
+    pub fn get(&self) -> Option<Bearer> {
+        self.0.get().copied()
+    }
+}
+
+impl From<Bearer> for Caller {
+    fn from(bearer: Bearer) -> Self {
+        Self(Arc::new(OnceLock::from(bearer)))
+    }
 }
 
 impl By {
@@ -73,8 +90,9 @@ impl FromRequestParts<App> for By {
         let span = tracing::Span::current();
         span.record("tenant", tracing::field::display(bearer.tenant));
         span.record("actor", tracing::field::display(bearer.user));
-        if let Some(caller) = parts.extensions.get::<Caller>() {
-            caller.is(bearer);
+        if let Some(Caller(caller)) = parts.extensions.get() {
+            // Authenticated once.
+            let _ = caller.set(bearer);
         }
         app.rates.check(bearer)?;
         // Before anything is read of the book, and long before the body is: who may do nothing holds it for a moment.

@@ -27,8 +27,8 @@ pub struct Opened {
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 10] = [
-    "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "serve", "token", "unpark",
+pub const SUBCOMMANDS: [&str; 12] = [
+    "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "seal", "serve", "token", "unpark", "verify",
 ];
 /// The option of `daybook demo` that all contexts share.
 pub const SEED: &str = "seed";

@@ -1,6 +1,7 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
 mod metrics;
+mod seals;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::crew::{PROJECTOR, RELAY};
 pub use metrics::{keep_up, metrics, record_metrics};
 pub use standing::{ATTEMPTS_AWAITED_MAX, Standing};
 
+use seals::Seals;
 use standing::Told;
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
@@ -61,6 +63,9 @@ struct Ready {
     nats: bool,
     /// The last position of the book.
     book: Option<i64>,
+    /// Whether it is sealed, and how far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seals: Option<Seals>,
     contexts: BTreeMap<&'static str, Posting>,
     workers: BTreeMap<String, Worker>,
 }
@@ -165,6 +170,7 @@ async fn look(app: &App) -> Ready {
         postgres: true,
         nats: app.workers.bus.is_connected(),
         book: None,
+        seals: None,
         contexts: BTreeMap::new(),
         workers: workers(app),
     };
@@ -181,6 +187,7 @@ async fn look(app: &App) -> Ready {
                 .degraded
                 .push(format!("how far the tables are cannot be read: Postgres {why}")),
         }
+        seals::tell(app, &mut ready).await;
         match in_time(late_policies(app)).await {
             Ok(late) => ready.degraded.extend(late),
             Err(why) => ready

@@ -18,6 +18,7 @@ pub mod extract;
 pub mod moment;
 pub mod problem;
 pub mod rates;
+mod security;
 
 pub mod command;
 pub mod query;

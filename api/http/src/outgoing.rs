@@ -2,34 +2,17 @@
 //!
 //! Whoever asks for large pages and reads them slowly, or never, holds what is theirs and nobody else's.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::response::Response;
 
-use crate::auth::token::Bearer;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::shares::{Share, Shares};
 
 /// Answers smaller than this are not counted: the connection itself takes as much.
 const COUNTED_BYTES_MIN: u64 = 16 * 1024;
-
-/// Who sent a request, known to the layers around its handler once it is authenticated. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Caller(Arc<OnceLock<Bearer>>);
-
-impl Caller {
-    pub(crate) fn is(&self, bearer: Bearer) {
-        // Authenticated once.
-        let _ = self.0.set(bearer);
-    }
-
-    /// Who it is; `None` for a request that was not authenticated.
-    #[must_use]
-    pub fn get(&self) -> Option<Bearer> {
-        self.0.get().copied()
-    }
-}
 
 /// The bytes of an answer with the share that they take. Written out, both are dropped.
 struct Counted {
@@ -63,15 +46,14 @@ pub async fn counted(response: Response, shares: &Arc<Shares>, caller: &Caller) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::token::Bearer;
     use uuid::Uuid;
 
     fn caller() -> Caller {
-        let caller = Caller::default();
-        caller.is(Bearer {
+        Caller::from(Bearer {
             tenant: Uuid::from_u128(1),
             user: Uuid::from_u128(2),
-        });
-        caller
+        })
     }
 
     #[tokio::test]

@@ -17,13 +17,13 @@ use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::By;
+use crate::auth::{By, Caller};
 use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
-use crate::outgoing::{self, Caller};
 use crate::problem::{self, Problem};
-use crate::{admin, audit, command, health, lent, openapi, query};
+use crate::security::Watched;
+use crate::{admin, audit, command, health, lent, openapi, outgoing, query};
 
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
@@ -203,6 +203,7 @@ async fn observed(State(app): State<App>, mut request: Request, next: Next) -> R
     );
     let caller = Caller::default();
     request.extensions_mut().insert(caller.clone());
+    let watched = Watched::of(&request, caller.clone());
     let (request, rest) = lent::lend(request);
     let handled = AssertUnwindSafe(next.run(request))
         .catch_unwind()
@@ -220,6 +221,7 @@ async fn observed(State(app): State<App>, mut request: Request, next: Next) -> R
     }
     if response.status().is_client_error() || response.status().is_server_error() {
         response = as_problem(response, &path, &id);
+        watched.answered(&route, &id, &response);
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
