@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use book::{Book, Pools, Tail};
 use projections::Posted;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
@@ -58,7 +59,7 @@ pub struct Parts {
     /// The values that handlers of contexts share.
     pub states: States,
     /// The OpenAPI document, once somebody has asked for it.
-    pub openapi: OnceLock<String>,
+    pub openapi: OnceLock<Bytes>,
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }
