@@ -116,6 +116,14 @@ postgres_url() {
     printf 'postgres://daybook:%s@127.0.0.1:%s/daybook' "$PASSWORD" "$POSTGRES_PORT"
 }
 
+# login_url ROLE: the same with the login of one of Daybook's roles, which `daybook migrate --logins` makes. Its password
+# follows from the pair's, so that nothing more has to be kept, and tells nothing of it.
+login_url() {
+    local password
+    password=$(printf '%s %s' "$PASSWORD" "$1" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-32)
+    printf 'postgres://serve_%s:%s@127.0.0.1:%s/daybook' "$1" "$password" "$POSTGRES_PORT"
+}
+
 nats_url() {
     printf 'nats://127.0.0.1:%s' "$NATS_PORT"
 }

@@ -196,7 +196,8 @@ up() {
     await_servers || return
     use_settings "$state"
     use_seal_key
-    run "$program" migrate 7>&- || fail "the migrations failed" || return
+    use_logins
+    run "$program" migrate ${logins:+--logins} 7>&- || fail "the migrations failed" || return
     run "$program" demo 7>&- || fail "the demo data could not be loaded" || return
     if [ -n "${DAYBOOK_NORTHWIND:-}" ]; then
         # Before policies are at work: its deadlines lie in the past.
@@ -225,15 +226,33 @@ up() {
     wait "$served_pid" || fail "daybook ended with status $?"
 }
 
+# What Daybook serves with: a login for each of its roles. On our own servers they are made; on others they are made by
+# whoever owns them, and without them the owner does for all.
+logins=''
+use_logins() {
+    if [ -n "$pair" ]; then
+        logins=made
+        DAYBOOK_WRITER_URL=$(read_settings "$pair" && login_url writer)
+        DAYBOOK_PROJECTOR_URL=$(read_settings "$pair" && login_url projector)
+        DAYBOOK_READER_URL=$(read_settings "$pair" && login_url reader)
+        export DAYBOOK_WRITER_URL DAYBOOK_PROJECTOR_URL DAYBOOK_READER_URL
+    elif [ -z "${DAYBOOK_WRITER_URL:-}" ]; then
+        say "DATABASE_URL serves for all roles: set DAYBOOK_WRITER_URL, DAYBOOK_PROJECTOR_URL and DAYBOOK_READER_URL to keep them apart"
+        export DAYBOOK_UNSAFE_SETTINGS=1
+    fi
+}
+
 # Daybook gets a session of its own where that is possible, so that Ctrl-C reaches it once, from
-# us, and not a second time from the terminal.
+# us, and not a second time from the terminal. It serves without the owner's address if it can.
 serve() {
-    local program=$1 detach=$2 apart=''
-    ! command -v setsid >/dev/null || apart=setsid
+    local program=$1 detach=$2 words=()
+    ! command -v setsid >/dev/null || words=(setsid)
+    [ -z "${DAYBOOK_WRITER_URL:-}" ] || words=(${words[@]+"${words[@]}"} env -u DATABASE_URL)
+    words=(${words[@]+"${words[@]}"} "$program" serve --roles api,relay,projector,policy)
     if [ -n "$detach" ]; then
-        $apart "$program" serve --roles api,relay,projector,policy </dev/null >>"$state/daybook.log" 2>&1 7>&- &
+        "${words[@]}" </dev/null >>"$state/daybook.log" 2>&1 7>&- &
     else
-        $apart "$program" serve --roles api,relay,projector,policy </dev/null 7>&- &
+        "${words[@]}" </dev/null 7>&- &
     fi
     served_pid=$!
     served_start=$(process_start "$served_pid")

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bi;
 mod events;
 mod policies;
 mod rebuild;
@@ -17,11 +18,11 @@ use http::cli::{Opened, say, stop_on_signal};
 use http::{Contexts, demo};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Fault, Role, check, migrate, serve};
+use crate::{Config, Fault, Role, check, logins, migrate, serve};
 
 /// Daybook: an operations back office whose tables are posted from one append-only book.
 #[derive(Debug, Parser)]
-#[command(name = "daybook", version)]
+#[command(name = "daybook", version, after_help = crate::config::secrets_help())]
 pub struct Cli {
     #[command(flatten)]
     pub config: Config,
@@ -39,7 +40,17 @@ pub enum Command {
         roles: Vec<Role>,
     },
     /// Apply the book's migrations; connect as the database's owner
-    Migrate,
+    #[command(override_usage = "daybook migrate [--logins]")]
+    Migrate {
+        /// Also make the logins of DAYBOOK_WRITER_URL, DAYBOOK_PROJECTOR_URL and DAYBOOK_READER_URL, with the passwords there
+        #[arg(long)]
+        logins: bool,
+    },
+    /// Make a login for a tool for reports, which reads the tables of one tenant; connect as the database's owner
+    #[command(
+        override_usage = "daybook bi --login <NAME> [--tenant <UUID>]\n       daybook bi --login <NAME> --remove"
+    )]
+    Bi(bi::Bi),
     /// Build a context's tables anew beside the live ones, compare, and swap
     #[command(
         override_usage = "daybook rebuild <CONTEXT> [--rollback | --force]\n       daybook rebuild --all [--rollback | --force]"
@@ -161,7 +172,8 @@ impl Typed {
 /// # Errors
 /// [`Fault`].
 pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
-    let Typed { config, wanted } = typed;
+    let Typed { mut config, wanted } = typed;
+    config.read_secrets()?;
     let command = match wanted {
         Wanted::Own(command) => command,
         Wanted::OfContext(added, matches) => {
@@ -184,7 +196,15 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
             serve(config, contexts, roles, stop).await?.ended().await;
             Ok(())
         }
-        Command::Migrate => migrate(&Pools::connect(&config.database()?).await?.owner, &contexts).await,
+        Command::Migrate { logins: wanted } => {
+            let pools = Pools::connect(&config.database()?).await?;
+            migrate(&pools.owner, &contexts).await?;
+            match wanted {
+                true => logins::make(&config, &pools.owner).await,
+                false => Ok(()),
+            }
+        }
+        Command::Bi(bi) => bi.run(&config, &contexts).await,
         Command::Rebuild(rebuild) => rebuild.run(&config, &contexts).await,
         Command::Unpark(unpark) => unpark.run(&config, &contexts).await,
         Command::Policies(policies) => policies.run(&config, &contexts).await,
@@ -198,8 +218,8 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
 
 /// Connects, and makes sure that the database is one for this program.
 async fn opened(config: &Config, contexts: &Contexts) -> Result<Opened, Fault> {
-    let pools = Pools::connect(&config.database()?).await?;
-    migrate::check(&pools.owner).await?;
+    let pools = Pools::connect_of(&config.logins()?).await?;
+    migrate::check(&pools.writer).await?;
     let master = config.master()?;
     check::master_key(&pools, master.clone()).await?;
     let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());

@@ -6,21 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, Request};
 use book::{Book, Bus, Pools, Tail, end, worker};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use projections::Posted;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use http::app::{App, AskedEnd, Parts};
 use http::audit::recent::Recent;
@@ -32,24 +24,15 @@ use http::crew::Tasks;
 use http::mark::Mark;
 use http::rates::Rates;
 use http::rebuilds::Rebuilds;
-use http::router::router;
+use http::router;
 use http::{Contexts, health};
 
 use crate::config::{Config, Secret, needed};
+use crate::listen::{self, Door};
 use crate::workers::{self, Means, Role};
 use crate::{Fault, check};
 
-/// Open connections of one process.
-const CONNECTIONS_MAX: usize = 10_000;
-/// How long a client may take to send a request's head, and a connection may idle, in seconds.
-const HEAD_SECONDS_MAX: u64 = 30;
-/// Size of a request's head.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Headers of a request.
-const HEADERS_MAX: usize = 100;
-/// How long requests under way may take to end once the process is to stop, in seconds.
-const DRAIN_SECONDS_MAX: u64 = 20;
-/// How long the workers may then take, in seconds.
+/// How long the workers may take to end once the requests have ended, in seconds.
 const WORKERS_SECONDS_MAX: u64 = 10;
 
 /// A started process.
@@ -57,6 +40,8 @@ const WORKERS_SECONDS_MAX: u64 = 10;
 pub struct Running {
     /// Where it serves HTTP.
     pub address: SocketAddr,
+    /// Where it serves health and metrics alone, if it was told to.
+    pub health: Option<SocketAddr>,
     done: JoinHandle<()>,
 }
 
@@ -87,16 +72,15 @@ pub async fn serve(
         audience: needed(config.jwt_audience.as_ref(), "DAYBOOK_JWT_AUDIENCE")?,
         secret: config.jwt_secret.as_ref().map(Secret::reveal),
         jwks_url: config.jwks_url.as_deref(),
+        jwks_http: config.jwks_http,
         jwks_refresh_seconds: config.jwks_refresh_seconds.get(),
     })?;
-    let pools = Pools::new(&config.database()?);
+    let pools = Pools::of(&config.logins()?);
     let master = config.master()?;
     check::database(&pools, &config, &stop).await?;
     let bus = Bus::connect(config.bus()?).await?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(Fault::io(format!("cannot listen on {}", config.listen)))?;
-    let address = listener.local_addr().map_err(Fault::io("the address is unknown"))?;
+    let of_health = config.listen_health.map(listen::bind).transpose()?;
+    let (listener, address) = listen::bind(config.listen)?;
 
     let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());
     let tail = Tail::new(pools.projector.clone(), book.vault().clone());
@@ -172,9 +156,21 @@ pub async fn serve(
             (context.tasks)(&app, &mut added);
         }
     }
-    info!(%address, ?roles, "daybook serves");
-    let done = tokio::spawn(run(listener, router(app), stop, drained, tasks, lost, pools));
-    Ok(Running { address, done })
+    let health = of_health.as_ref().map(|(_, health)| *health);
+    if let Some((listener, _)) = of_health {
+        // For as long as there is something to say: a process that drains is not ready, and says so.
+        let door = Door::new(
+            router::of_health(app.clone()),
+            listen::HEALTH_CONNECTIONS_MAX,
+            Vec::new(),
+        );
+        tokio::spawn(listen::accept(listener, door, drained.clone()));
+    }
+    let router = router::router(app, health.is_none());
+    let door = Door::new(router, listen::connections_max(), config.proxies.clone());
+    info!(%address, ?health, ?roles, "daybook serves");
+    let done = tokio::spawn(run(listener, door, stop, drained, tasks, lost, pools));
+    Ok(Running { address, health, done })
 }
 
 /// What the tables of this program are told by, per context. A context whose golden history cannot be folded is
@@ -197,7 +193,7 @@ fn fingerprints(contexts: &Contexts) -> BTreeMap<&'static str, String> {
 
 async fn run(
     listener: TcpListener,
-    router: Router,
+    door: Door,
     stop: CancellationToken,
     drained: CancellationToken,
     mut tasks: JoinSet<()>,
@@ -205,7 +201,7 @@ async fn run(
     pools: Pools,
 ) {
     tokio::select! {
-        () = accept(listener, router, stop) => {}
+        () = listen::accept(listener, door, stop) => {}
         () = watched(&mut tasks, &lost) => {}
     }
     drained.cancel();
@@ -231,66 +227,4 @@ async fn watched(tasks: &mut JoinSet<()>, lost: &AtomicUsize) {
         lost.fetch_add(1, Ordering::Relaxed);
     }
     std::future::pending().await
-}
-
-/// Serves connections until `stop`, then lets the requests under way end.
-async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let place = tokio::select! {
-            place = places.clone().acquire_owned() => place,
-            () = stop.cancelled() => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, for one: it passes when connections end.
-                warn!(error = %error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let connection = graceful.watch(connection(stream, peer, router.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%peer, error = %error, "a connection ended early");
-            }
-            drop(place);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), graceful.shutdown())
-        .await
-        .is_err()
-    {
-        warn!("some requests did not end in time");
-    }
-}
-
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-) -> http1::Connection<
-    TokioIo<TcpStream>,
-    impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = std::convert::Infallible, Future: Send>
-    + Send,
-> {
-    // Answers are small and written whole: waiting for more to send would only delay them.
-    let _ = stream.set_nodelay(true);
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
 }

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use book::lease::Lease;
-use book::pools::answered;
+use book::pools::{answered, answered_within};
 use book::worker::{self, pause};
 use book::{BookError, Leases, Pools, Tail};
 use http::health;
 use projections::generation::{Generation, State};
 use projections::rebuild::{self, Phase, Progress, RebuildError};
-use projections::{Context, Projector};
+use projections::{Context, Projector, bi};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -37,6 +37,8 @@ const DOUBLINGS_MAX: u32 = 4;
 // A process that starts waits for tables as often as they are tried with more time than before, and as long each time.
 const _: () = assert!(DOUBLINGS_MAX < health::ATTEMPTS_AWAITED_MAX);
 const _: () = assert!(STEP_SECONDS_MAX << DOUBLINGS_MAX <= rebuild::STEP_SECONDS_MAX);
+/// How long it may take to open tables to tools for reports, in seconds: somebody may use one of them.
+const OPENING_SECONDS_MAX: u64 = 60;
 /// The lead of whoever rebuilds because of a deployment.
 const TURN: &str = "daybook rebuilds";
 
@@ -130,6 +132,7 @@ impl Preparation {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.prepare(first.unwrap_or_else(|| self.queue.want(self.place))).await;
             prepared.cancel();
+            self.open_to_reports().await;
             self.keep_posted().await;
         });
         let posting = async {
@@ -148,6 +151,20 @@ impl Preparation {
             projector.run(self.stop.clone()).await;
         };
         tokio::join!(posting, keeping);
+    }
+
+    /// Sees to it that tools for reports find the tables as this program declares them: what it masks, and the one before
+    /// it did not, they do not see any more.
+    async fn open_to_reports(&self) {
+        let opening = async {
+            let mut connection = self.pools.projector.acquire().await?;
+            Ok(bi::ensure(&mut connection, self.context).await?)
+        };
+        let limit = Duration::from_secs(OPENING_SECONDS_MAX);
+        if let Err(error) = answered_within::<_, BookError>(limit, opening).await {
+            let context = self.context.name;
+            warn!(context, error = %error, "the tables are not as open to tools for reports as they are to be; run `daybook bi`");
+        }
     }
 
     /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may

@@ -5,6 +5,7 @@ use sqlx::{Connection as _, Executor as _, Row as _};
 
 use book::pools::answered;
 
+use crate::bi;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::sql;
@@ -238,7 +239,10 @@ async fn create_tables(connection: &mut PgConnection, context: &Context, schema:
         .await?;
         execute(connection, &format!("grant select on {table} to daybook_reader")).await?;
     }
-    Ok(())
+    for statement in bi::lacking(connection, context, schema).await? {
+        execute(connection, &statement).await?;
+    }
+    execute(connection, &bi::usage(schema, schema == context.name)).await
 }
 
 /// What is executed in this schema once rows are loaded: unique constraints, indexes, foreign keys.

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod database;
 pub mod documented;
 pub mod foreign;
+pub mod hostile;
 pub mod ledger;
 pub mod plans;
 pub mod process;

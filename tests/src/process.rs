@@ -69,6 +69,8 @@ impl Process {
                     &crate::ledger::STREAM_BYTES_MAX.to_string(),
                 ),
                 ("DAYBOOK_RATE_PER_SECOND", "1000000"),
+                // One login for all roles.
+                ("DAYBOOK_UNSAFE_SETTINGS", "1"),
                 ("RUST_LOG", "warn"),
             ])
             .envs(environment.iter().copied())
@@ -172,10 +174,19 @@ impl Process {
 
     /// The highest resident memory so far, in bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The resident memory of this moment, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, which: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .find_map(|line| line.strip_prefix(which))
             .unwrap_or_default();
         line.split_whitespace()
             .next()

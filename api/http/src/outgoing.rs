@@ -38,7 +38,9 @@ pub async fn counted(response: Response, shares: &Arc<Shares>, caller: &Caller) 
     };
     let share = shares.take(bearer, size)?;
     let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.map_err(|error| Problem::internal(&error))?;
+    let bytes = to_bytes(body, usize::MAX)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
     let counted = Counted { bytes, _share: share };
     Ok(Response::from_parts(parts, Body::from(Bytes::from_owner(counted))))
 }
@@ -64,7 +66,10 @@ mod tests {
         assert_eq!(shares.held(), 60_000);
         let bytes = to_bytes(held.into_body(), usize::MAX).await.unwrap();
         assert_eq!((bytes.len(), shares.held()), (60_000, 60_000));
-        assert!(counted(large(), &shares, &caller()).await.is_err(), "it is more than a third");
+        assert!(
+            counted(large(), &shares, &caller()).await.is_err(),
+            "it is more than a third"
+        );
         drop(bytes);
         assert_eq!(shares.held(), 0);
     }
@@ -72,7 +77,9 @@ mod tests {
     #[tokio::test]
     async fn small_answers_and_those_to_nobody_are_not_counted() {
         let shares = Shares::new("test", "bytes", 300_000);
-        let _small = counted(Response::new(Body::from("x")), &shares, &caller()).await.unwrap();
+        let _small = counted(Response::new(Body::from("x")), &shares, &caller())
+            .await
+            .unwrap();
         let large = Response::new(Body::from(vec![7; 60_000]));
         let _nobodys = counted(large, &shares, &Caller::default()).await.unwrap();
         assert_eq!(shares.held(), 0);

@@ -31,12 +31,10 @@ pub const REQUEST_SECONDS_MAX: u64 = 30;
 pub const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The routes of a process; health and metrics belong to every one.
-pub fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
+/// The routes of a process. Health belongs to every one, so that a load balancer finds it; metrics unless they have a
+/// listener of their own.
+pub fn router(app: App, has_metrics: bool) -> Router {
+    let mut router = looked_at(has_metrics);
     if app.serves_api {
         let (patient, brief): (Vec<Route>, Vec<Route>) = routes(&app.contexts)
             .into_iter()
@@ -55,6 +53,25 @@ pub fn router(app: App) -> Router {
             })));
         }
     }
+    finished(router, app)
+}
+
+/// The routes for those who look after a process: what a listener of their own serves.
+pub fn of_health(app: App) -> Router {
+    finished(looked_at(true), app)
+}
+
+fn looked_at(has_metrics: bool) -> Router<App> {
+    let router = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    match has_metrics {
+        true => router.route("/metrics", get(health::metrics)),
+        false => router,
+    }
+}
+
+fn finished(router: Router<App>, app: App) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

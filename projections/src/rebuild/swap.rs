@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use tracing::warn;
 
 use super::{Phase, Work, load};
+use crate::bi;
 use crate::error::PostError;
 use crate::generation::{Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
 use crate::page::Page;
@@ -98,9 +99,11 @@ async fn try_swap(
     if let Some(live) = live {
         let aside = schema_aside(work.context, live.number);
         rename(&mut transaction, &live.schema, &aside).await?;
+        execute(&mut transaction, &bi::usage(&aside, false)).await?;
         retire(&mut transaction, work, live.number, &aside).await?;
     }
     rename(&mut transaction, &poster.generation.schema, work.context.name).await?;
+    execute(&mut transaction, &bi::usage(work.context.name, true)).await?;
     enliven(&mut transaction, work, poster.generation.number).await?;
     transaction.commit().await?;
 
