@@ -1,6 +1,7 @@
 //! The command line.
 
 mod events;
+mod keys;
 mod policies;
 mod rebuild;
 mod roles;
@@ -57,6 +58,9 @@ pub enum Command {
         override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]"
     )]
     Token(token::Token),
+    /// List the book's keys, or wrap all of them anew
+    #[command(override_usage = "daybook keys list\n       daybook keys rotate [--bus [--at-once]]")]
+    Keys(keys::Keys),
     /// Print the log, and follow it
     #[command(override_usage = "daybook events [OPTIONS]")]
     Events(events::Events),
@@ -182,6 +186,7 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
         Command::Policies(policies) => policies.run(&config, &contexts).await,
         Command::Roles(roles) => roles.run(&config, &contexts).await,
         Command::Token(token) => token.run(&config, &contexts).await,
+        Command::Keys(keys) => keys.run(&config).await,
         Command::Events(events) => events.run(&config, &contexts).await,
     }
 }

@@ -112,10 +112,13 @@ impl Draft {
             });
         }
         let (Sealing::Under(vault) | Sealing::Never(vault)) = sealing;
-        let added = self
-            .claims
-            .add(vault.master(), envelope.tenant, aggregate_type, stream, decided.claims);
-        self.clash = self.clash.or(added.err());
+        if !decided.claims.is_empty() {
+            let key = vault.claim_key().await?;
+            let added = self
+                .claims
+                .add(&key, envelope.tenant, aggregate_type, stream, decided.claims);
+            self.clash = self.clash.or(added.err());
+        }
         self.erased.extend(decided.erased);
         self.standing = decided.standing.or(self.standing);
         self.streams.push(StreamAnswer {

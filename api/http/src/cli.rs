@@ -27,13 +27,13 @@ pub struct Opened {
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 10] = [
-    "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "serve", "token", "unpark",
+pub const SUBCOMMANDS: [&str; 11] = [
+    "demo", "events", "help", "keys", "migrate", "policies", "rebuild", "roles", "serve", "token", "unpark",
 ];
 /// The option of `daybook demo` that all contexts share.
 pub const SEED: &str = "seed";
 /// The options of every subcommand: settings and help.
-pub const OPTIONS: [&str; 21] = [
+pub const OPTIONS: [&str; 23] = [
     "archive",
     "database-url",
     "h",
@@ -46,6 +46,8 @@ pub const OPTIONS: [&str; 21] = [
     "listen",
     "log-format",
     "master-key",
+    "master-key-next",
+    "nats-open",
     "nats-prefix",
     "nats-stream",
     "nats-stream-bytes",
