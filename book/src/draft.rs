@@ -71,6 +71,9 @@ impl Draft {
         decided: Decided,
     ) -> Result<(), BookError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        if let Sealing::Under(vault) = sealing {
+            vault.ready().await?;
+        }
         self.write(aggregate_type, stream, before.sequence);
         let (mut sequence, mut payload_bytes, mut until) = (before.sequence, before.bytes, before.until);
         let unsealed = metadata(envelope, BTreeMap::new())?;

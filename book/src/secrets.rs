@@ -51,10 +51,9 @@ pub(crate) struct Secrets {
     reading: Arc<tokio::sync::Mutex<()>>,
 }
 
-#[derive(Default)]
 struct Known {
     read_at: Option<Instant>,
-    /// The wrapping keys by generation; the latest wraps.
+    /// The wrapping keys by generation; the latest wraps. Before they were read, what a book begins with.
     ring: BTreeMap<i32, [u8; KEY_BYTES]>,
     claims: Option<ClaimKey>,
     /// The latest first.
@@ -86,8 +85,8 @@ impl Secrets {
     pub fn new(pool: PgPool, master: MasterKey) -> Self {
         Self {
             pool,
+            known: Arc::new(Mutex::new(Known::before(&master))),
             master,
-            known: Arc::default(),
             reading: Arc::default(),
         }
     }
@@ -204,12 +203,12 @@ impl Secrets {
         }
     }
 
-    /// Wraps the key of a person or a text, as the bytes that `book.keys` has of it.
+    /// Wraps the key of a person or a text, as the bytes that `book.keys` has of it. For whoever has made sure by
+    /// [`Secrets::look`] that the latest wrapping key is known.
     ///
     /// # Errors
-    /// When the latest wrapping key cannot be had.
-    pub async fn wrap(&self, bound_to: &[u8], key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
-        self.look().await?;
+    /// When it cannot be wrapped.
+    pub fn wrap(&self, bound_to: &[u8], key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
         let known = self.locked();
         match known.latest()? {
             // As former versions do, and read.
@@ -218,21 +217,36 @@ impl Secrets {
         }
     }
 
-    /// A key that [`Secrets::wrap`] has wrapped.
+    /// A key that [`Secrets::wrap`] has wrapped, if that is known which wrapped it.
+    ///
+    /// # Errors
+    /// [`BookError::Key`] when it is none; [`BookError::NewerKeys`] when what wrapped it is not known.
+    pub fn unwrap(&self, bound_to: &[u8], wrapped: &[u8]) -> Result<[u8; KEY_BYTES], BookError> {
+        self.locked().unwrap(bound_to, wrapped)
+    }
+
+    /// As [`Secrets::unwrap`], and the keys are read again where that helps.
     ///
     /// # Errors
     /// [`BookError::Key`] when it is none; [`BookError::NewerKeys`] when only processes that start now can open it;
     /// the database's error.
-    pub async fn unwrap(&self, bound_to: &[u8], wrapped: &[u8]) -> Result<[u8; KEY_BYTES], BookError> {
-        let generation = generation(wrapped).ok_or(MISFIT)?;
-        if !self.locked().ring.contains_key(&generation) {
-            self.read().await?;
+    pub async fn unwrap_surely(&self, bound_to: &[u8], wrapped: &[u8]) -> Result<[u8; KEY_BYTES], BookError> {
+        let is_read = self.locked().read_at.is_some();
+        match self.unwrap(bound_to, wrapped) {
+            Ok(key) => Ok(key),
+            Err(BookError::Key(_)) if is_read => Err(MISFIT),
+            Err(_) => {
+                self.read().await?;
+                self.unwrap(bound_to, wrapped)
+            }
         }
-        self.locked().unwrap(bound_to, wrapped)
     }
 
     /// Reads the keys again unless they were read a moment ago.
-    async fn look(&self) -> Result<(), BookError> {
+    ///
+    /// # Errors
+    /// When they do not unwrap; the database's error.
+    pub async fn look(&self) -> Result<(), BookError> {
         let is_old = |known: &Known| {
             let read_at = known.read_at;
             read_at.is_none_or(|at| at.elapsed() > Duration::from_secs(LATEST_SECONDS_MAX))
@@ -262,9 +276,24 @@ impl Secrets {
 }
 
 impl Known {
+    /// What is known before anything was read.
+    fn before(master: &MasterKey) -> Self {
+        Self {
+            read_at: None,
+            ring: [(1, master.own().wrapping)].into(),
+            claims: None,
+            bus: Vec::new(),
+        }
+    }
+
     /// Takes in what was read at `now`.
     fn learn(&mut self, master: &MasterKey, rows: &[Row], now: Instant) -> Result<(), BookError> {
-        self.ring = ring(master, rows, &self.ring)?;
+        // What a book begins with is not what this one has now.
+        let known = match self.read_at {
+            Some(_) => self.ring.clone(),
+            None => BTreeMap::new(),
+        };
+        self.ring = ring(master, rows, &known)?;
         let of = |name: &'static str| rows.iter().filter(move |row| row.name == name);
         let opened = |row: &Row| self.unwrap(&named(&row.name, row.generation), &row.wrapped);
         let claims = of(CLAIMS).next().map(opened).transpose()?.map(ClaimKey);
@@ -497,7 +526,7 @@ mod tests {
             until(-1.0, under(BUS, 1, &[1; KEY_BYTES])),
             under(CLAIMS, 1, &[9; KEY_BYTES]),
         ];
-        let (mut known, now) = (Known::default(), Instant::now());
+        let (mut known, now) = (Known::before(&master), Instant::now());
         known.learn(&master, &rows, now).unwrap();
         assert_eq!(known.claims, Some(ClaimKey([9; KEY_BYTES])));
         let bus: Vec<_> = known.bus.iter().map(|key| (key.generation, key.until)).collect();

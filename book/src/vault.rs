@@ -88,6 +88,14 @@ impl Vault {
         self.secrets.verify().await
     }
 
+    /// Makes sure that keys which are made from now on are wrapped by the latest wrapping key.
+    ///
+    /// # Errors
+    /// When the book's keys cannot be read.
+    pub(crate) async fn ready(&self) -> Result<(), BookError> {
+        self.secrets.look().await
+    }
+
     /// Encrypts the named fields of an event about to be appended; says which it sealed, and until when their plain
     /// values may be remembered.
     ///
@@ -181,7 +189,7 @@ impl Vault {
         let is_known = wrapped.is_some();
         let key = match wrapped.flatten() {
             Some(wrapped) => Some(Key {
-                cipher: self.unwrap(subject, &wrapped).await?,
+                cipher: cipher(self.secrets.unwrap_surely(subject.as_bytes(), &wrapped).await?),
                 until,
             }),
             None => None,
@@ -197,13 +205,14 @@ impl Vault {
         if let Some(key) = self.key(subject).await? {
             return Ok(key);
         }
+        self.ready().await?;
         let mut bytes = [0; KEY_BYTES];
         rand::rng().fill_bytes(&mut bytes);
         // Another process may have made the key meanwhile; then that one is used.
         sqlx::query("insert into book.keys (subject, tenant_id, wrapped) values ($1, $2, $3) on conflict do nothing")
             .bind(subject)
             .bind(tenant)
-            .bind(self.wrap(subject, &bytes).await?)
+            .bind(self.wrap(subject, &bytes)?)
             .execute(&self.pool)
             .await?;
         self.keys.invalidate(&subject).await;
@@ -212,14 +221,14 @@ impl Vault {
         ))
     }
 
-    async fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
-        self.secrets.wrap(subject.as_bytes(), key).await
+    /// For whoever is [`Vault::ready`].
+    fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
+        self.secrets.wrap(subject.as_bytes(), key)
     }
+}
 
-    async fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
-        let key = self.secrets.unwrap(subject.as_bytes(), wrapped).await?;
-        Ok(Arc::new(Aes256Gcm::new(&key.into())))
-    }
+fn cipher(key: [u8; KEY_BYTES]) -> Arc<Aes256Gcm> {
+    Arc::new(Aes256Gcm::new(&key.into()))
 }
 
 /// The earlier of two times, where there are any.
