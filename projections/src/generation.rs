@@ -88,7 +88,7 @@ impl Generation {
         ))
         .bind(context.name)
         .bind(state.word())
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
         let Some(row) = found else { return Ok(None) };
         // Asked afterwards: the checkpoint may have been waited for, and the book has grown meanwhile.

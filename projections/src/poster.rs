@@ -215,7 +215,7 @@ impl Poster {
         .bind(self.generation.state.word())
         .bind(self.generation.position)
         .bind(self.term)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
         if moved.rows_affected() == 1 {
             return Ok(());

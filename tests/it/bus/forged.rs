@@ -1,5 +1,6 @@
 //! Messages that somebody else than Daybook has put on the bus, and tables that believed one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -204,23 +205,26 @@ async fn tables_ahead_of_the_book_are_rebuilt() {
             "{told}"
         );
     }
-    let mut refused = 0;
+    let refused = AtomicUsize::new(0);
     let right = async || {
         let reply = service.admin.get(rows).await;
         if reply.status == 503 {
-            refused += 1;
+            refused.fetch_add(1, Ordering::Relaxed);
             assert_eq!(reply.problem(503)["type"], "/problems/not-yet-posted");
             return None;
         }
         let rows = reply.ok();
         assert_eq!(
             rows["rows"][0]["name"], "Acme",
-            "a wrong row was told after {refused} refusals"
+            "a wrong row was told after {refused:?} refusals"
         );
         Some(())
     };
     until("rows of the book", WAIT, right).await;
-    assert!(refused > 0, "wrong rows are not served while they are wrong");
+    assert!(
+        refused.load(Ordering::Relaxed) > 0,
+        "wrong rows are not served while they are wrong"
+    );
     let ready = async || {
         let (status, told) = health().await;
         (status == 200 && told["contexts"]["cloudwatcher"]["ahead"] == false).then_some(())
