@@ -354,6 +354,8 @@ print_stack_env() {
     export_line DAYBOOK_TOKEN "$token"
     export_line DATABASE_URL "$DATABASE_URL"
     export_line NATS_URL "$NATS_URL"
+    [ ! -e "$state/servers/settings" ] ||
+        export_line NATS_DEMO_URL "$(read_settings "$state/servers" && nats_demo_url)"
 }
 
 stack_psql() {

@@ -2,6 +2,7 @@
 
 mod bi;
 mod events;
+mod keys;
 mod policies;
 mod rebuild;
 mod roles;
@@ -76,6 +77,9 @@ pub enum Command {
     /// Hold the book against its seals, and name the first place that is not as it was sealed
     #[command(override_usage = "daybook verify [--from <POSITION>] [--seals <FILE>] [--public-key <KEY>]...")]
     Verify(verify::Verify),
+    /// List the book's keys, or wrap all of them anew
+    #[command(override_usage = "daybook keys list\n       daybook keys rotate [--bus [--at-once]]")]
+    Keys(keys::Keys),
     /// Print the log, and follow it
     #[command(override_usage = "daybook events [OPTIONS]")]
     Events(events::Events),
@@ -212,6 +216,7 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
         Command::Token(token) => token.run(&config, &contexts).await,
         Command::Seal(seal) => seal.run(&config).await,
         Command::Verify(verify) => verify.run(&config).await,
+        Command::Keys(keys) => keys.run(&config).await,
         Command::Events(events) => events.run(&config, &contexts).await,
     }
 }

@@ -6,11 +6,12 @@
 //! | `DAYBOOK_WRITER_URL` | Postgres, with the login that appends to the book | `DATABASE_URL` |
 //! | `DAYBOOK_PROJECTOR_URL` | with the login that owns the read tables | `DATABASE_URL` |
 //! | `DAYBOOK_READER_URL` | with the login that reads them | `DATABASE_URL` |
-//! | `NATS_URL` | NATS server | |
+//! | `NATS_URL` | NATS server, with the user that may write on the bus | |
 //! | `DAYBOOK_LISTEN` | address to serve on; port 0 takes a free one | `127.0.0.1:8080` |
 //! | `DAYBOOK_LISTEN_HEALTH` | address of a listener for health and metrics alone; metrics are served there only, then | |
 //! | `DAYBOOK_PROXIES` | addresses and networks of proxies whose `X-Forwarded-For` is believed, with commas between | |
 //! | `DAYBOOK_MASTER_KEY` | 64 hex digits; wraps the keys of persons | |
+//! | `DAYBOOK_MASTER_KEY_NEXT` | the one that takes its place, while `daybook keys rotate` is under way | |
 //! | `DAYBOOK_JWT_SECRET` | secret of HS256 tokens, at least 32 bytes; or | |
 //! | `DAYBOOK_JWKS_URL` | where the public keys of tokens are (RS256, ES256, EdDSA) | |
 //! | `DAYBOOK_JWKS_HTTP` | `1` lets that address begin with `http`; for tests | |
@@ -20,6 +21,7 @@
 //! | `DAYBOOK_NATS_STREAM` | JetStream stream | `DAYBOOK` |
 //! | `DAYBOOK_NATS_PREFIX` | first word of every subject | `daybook` |
 //! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
+//! | `DAYBOOK_NATS_OPEN` | `1` uses a NATS that lets in everybody: whoever reaches it can disturb the bus | |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
 //! | `DAYBOOK_SEAL_KEY` | 64 hex digits, which `daybook seal key` makes; signs seals, and without it there are none | |
@@ -88,6 +90,9 @@ pub struct Config {
     /// 64 hexadecimal digits that wrap the keys of persons
     #[arg(skip)]
     pub master_key: Option<Secret>,
+    /// The master key that takes the other's place; for `daybook keys rotate`
+    #[arg(skip)]
+    pub master_key_next: Option<Secret>,
     /// Secret of HS256 tokens, at least 32 bytes
     #[arg(skip)]
     pub jwt_secret: Option<Secret>,
@@ -115,6 +120,9 @@ pub struct Config {
     /// What the stream may hold, in bytes; NATS reserves it when the stream is made
     #[arg(long, env = "DAYBOOK_NATS_STREAM_BYTES", default_value_t = STREAM_BYTES_MAX, global = true)]
     pub nats_stream_bytes: i64,
+    /// Use a NATS that lets in everybody
+    #[arg(long, env = "DAYBOOK_NATS_OPEN", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    pub nats_open: bool,
     /// Requests a second of one user; twice as many at once
     #[arg(long, env = "DAYBOOK_RATE_PER_SECOND", default_value = "2000", global = true)]
     pub rate_per_second: NonZeroU32,
@@ -186,6 +194,7 @@ const SECRETS: &[Place] = &[
     ("DAYBOOK_READER_URL", |config| &mut config.reader_url),
     ("NATS_URL", |config| &mut config.nats_url),
     ("DAYBOOK_MASTER_KEY", |config| &mut config.master_key),
+    ("DAYBOOK_MASTER_KEY_NEXT", |config| &mut config.master_key_next),
     ("DAYBOOK_JWT_SECRET", |config| &mut config.jwt_secret),
     ("DAYBOOK_SEAL_KEY", |config| &mut config.seal_key),
 ];
@@ -279,17 +288,20 @@ impl Config {
         let url = needed(self.nats_url.as_ref(), "NATS_URL")?;
         let mut bus = BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix);
         bus.stream_bytes_max = self.nats_stream_bytes;
+        bus.open = self.nats_open;
         Ok(bus)
     }
 
-    /// The key that wraps the keys of persons.
+    /// The key that wraps all others: `DAYBOOK_MASTER_KEY`, or the next one, whichever the database knows.
     ///
     /// # Errors
-    /// When `DAYBOOK_MASTER_KEY` is missing or malformed.
+    /// When `DAYBOOK_MASTER_KEY` is missing, or either is malformed.
     pub fn master(&self) -> Result<MasterKey, Fault> {
-        let digits = needed(self.master_key.as_ref(), "DAYBOOK_MASTER_KEY")?;
-        MasterKey::from_hex(digits.reveal())
-            .map_err(|_| Fault::setting("DAYBOOK_MASTER_KEY must be 64 hexadecimal digits"))
+        let master = self.master_alone()?;
+        Ok(match self.next_master()? {
+            Some(next) => master.or(next),
+            None => master,
+        })
     }
 
     /// The key that signs seals; `None` without one.
@@ -303,6 +315,26 @@ impl Config {
         digits
             .map(|digits| SealKey::from_hex(digits.reveal()).map_err(malformed))
             .transpose()
+    }
+
+    /// `DAYBOOK_MASTER_KEY` by itself.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn master_alone(&self) -> Result<MasterKey, Fault> {
+        master_key(
+            needed(self.master_key.as_ref(), "DAYBOOK_MASTER_KEY")?,
+            "DAYBOOK_MASTER_KEY",
+        )
+    }
+
+    /// `DAYBOOK_MASTER_KEY_NEXT`, if it is set.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn next_master(&self) -> Result<Option<MasterKey>, Fault> {
+        let next = self.master_key_next.as_ref().filter(|next| !next.is_blank());
+        next.map(|next| master_key(next, "DAYBOOK_MASTER_KEY_NEXT")).transpose()
     }
 }
 
@@ -332,6 +364,11 @@ fn of_file(variable: &str, path: &Path) -> Result<String, Fault> {
         return Err(Fault::setting(format!("{variable} names an empty file")));
     }
     Ok(text)
+}
+
+fn master_key(digits: &Secret, variable: &str) -> Result<MasterKey, Fault> {
+    MasterKey::from_hex(digits.reveal())
+        .map_err(|_| Fault::setting(format!("{variable} must be 64 hexadecimal digits")))
 }
 
 /// A setting that a command cannot do without.

@@ -169,12 +169,21 @@ impl Preparation {
 
     /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may
     /// make them its own while this one works (a rolling deployment, a rollback) and post them from then on.
-    /// Once nobody does, they are made those of this program again.
+    /// Once nobody does, they are made those of this program again; and so they are when they are ahead of the book.
     async fn keep_posted(&self) {
         let context = self.context.name;
         let mut standing: Option<(i64, Instant)> = None;
         let every = Duration::from_secs(PREPARE_SECONDS);
         while tokio::time::timeout(every, self.stop.cancelled()).await.is_err() {
+            if self.is_ahead().await {
+                error!(
+                    context,
+                    "the tables are ahead of the book, so their rows are wrong; they are rebuilt"
+                );
+                self.prepare(self.queue.want(self.place)).await;
+                standing = None;
+                continue;
+            }
             let position = match self.abandoned().await {
                 Ok(Some(position)) => position,
                 Ok(None) => {
@@ -207,6 +216,12 @@ impl Preparation {
             None => 0,
         };
         Ok((position < self.tail.end().await?).then_some(position))
+    }
+
+    /// Whether the tables are this program's and ahead of the book.
+    async fn is_ahead(&self) -> bool {
+        let live = self.live().await.ok().flatten();
+        live.is_some_and(|live| live.fingerprint == self.fingerprint && live.is_ahead)
     }
 
     async fn live(&self) -> Result<Option<Generation>, BookError> {
@@ -263,7 +278,7 @@ impl Preparation {
 
     async fn is_prepared(&self) -> bool {
         match self.live().await {
-            Ok(live) => live.is_some_and(|live| live.fingerprint == self.fingerprint),
+            Ok(live) => live.is_some_and(|live| live.fingerprint == self.fingerprint && !live.is_ahead),
             Err(error) => {
                 debug!(context = self.context.name, error = %error, "cannot look whose the tables are");
                 false

@@ -20,6 +20,7 @@ mod hardening;
 mod http;
 mod idle;
 mod jwks;
+mod keys;
 mod let_through;
 mod limits;
 mod logins;

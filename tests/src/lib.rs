@@ -49,6 +49,12 @@ pub fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests through ./dev test"))
 }
 
+/// A client of NATS at this address, with the user and the password that stand in it.
+pub async fn nats(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
+    let (address, options) = book::bus::reaching(url).expect("an address of NATS");
+    options.connect(address).await
+}
+
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.
 pub fn skipped(why: &str) {
     println!("skipped: {why}");

@@ -253,6 +253,8 @@ pub struct Servers {
     folder: PathBuf,
     pub database_url: String,
     pub nats_url: String,
+    /// As the integrator of the demo tenant.
+    pub nats_demo_url: String,
 }
 
 impl Servers {
@@ -263,6 +265,7 @@ impl Servers {
             folder,
             database_url: String::new(),
             nats_url: String::new(),
+            nats_demo_url: String::new(),
         };
         let printed = servers.run(&["start"], &[])?;
         let exported = |name: &str| {
@@ -274,6 +277,7 @@ impl Servers {
                 .to_owned()
         };
         (servers.database_url, servers.nats_url) = (exported("DATABASE_URL"), exported("NATS_URL"));
+        servers.nats_demo_url = exported("NATS_DEMO_URL");
         Some(servers)
     }
 

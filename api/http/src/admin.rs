@@ -170,12 +170,7 @@ struct Unpark {
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn unpark(
-    State(app): State<App>,
-    by: By,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub async fn unpark(State(app): State<App>, by: By, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     by.require(REBUILD)?;
     headers::no_dry_run(&headers)?;
     let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;

@@ -27,13 +27,14 @@ pub struct Opened {
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 13] = [
-    "bi", "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "seal", "serve", "token", "unpark", "verify",
+pub const SUBCOMMANDS: [&str; 14] = [
+    "bi", "demo", "events", "help", "keys", "migrate", "policies", "rebuild", "roles", "seal", "serve", "token",
+    "unpark", "verify",
 ];
 /// The option of `daybook demo` that all contexts share.
 pub const SEED: &str = "seed";
 /// The options of every subcommand: settings and help.
-pub const OPTIONS: [&str; 20] = [
+pub const OPTIONS: [&str; 21] = [
     "archive",
     "h",
     "help",
@@ -45,6 +46,7 @@ pub const OPTIONS: [&str; 20] = [
     "listen",
     "listen-health",
     "log-format",
+    "nats-open",
     "nats-prefix",
     "nats-stream",
     "nats-stream-bytes",

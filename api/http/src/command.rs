@@ -121,7 +121,9 @@ pub async fn create(
         peer,
     };
     permitted(&app.contexts, aggregate, aggregate.creates, &by)?;
-    let mut body = body.read(&app, &by, (aggregate.body_bytes_max)(aggregate.creates)).await?;
+    let mut body = body
+        .read(&app, &by, (aggregate.body_bytes_max)(aggregate.creates))
+        .await?;
     let fields = body::fields(&headers, &mut body)?;
     let envelope = sent.envelope(&by, &fields);
     let parsed = sent.parse(fields)?;

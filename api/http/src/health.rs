@@ -50,7 +50,8 @@ const ANSWER_SECONDS_MAX: u64 = 3;
 /// A context's tables can keep it from that only while it starts: until they were once this program's and showed what
 /// was in the book by then, or nobody works on them any more. Somebody does while the tables are posted, and while any
 /// context is rebuilt: a rebuild beats within a long step, too, until it ends or is given up, and is awaited
-/// five times. What one context lacks after that, late, parked, rebuilt or another version's, is told
+/// five times. Tables that are ahead of the book keep every process from it until they are rebuilt: their rows are wrong.
+/// What else one context lacks after that, late, parked, rebuilt or another version's, is told
 /// under `degraded`, and what a context's workers lack beside a service or beside those of others, too.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ready {
@@ -89,6 +90,8 @@ struct Posting {
     rebuild: Option<String>,
     /// Whether this process has waited for them once, and serves whatever becomes of them.
     begun: bool,
+    /// Whether they are ahead of the book: their rows are wrong, not served, and being rebuilt.
+    ahead: bool,
     /// For how long it was seen not to move although events wait.
     #[serde(skip)]
     stands_seconds: f64,
@@ -206,9 +209,12 @@ async fn look(app: &App) -> Ready {
     }
     tell_workers(app, &mut ready);
     if !ready.nats {
-        ready
-            .degraded
-            .push("NATS is not connected; projectors read the book instead".to_owned());
+        let why = match app.workers.bus.lets_in_anybody() {
+            true => "lets in everybody and is not used: give it users, or set DAYBOOK_NATS_OPEN=1",
+            false => "is not connected",
+        };
+        let words = format!("NATS {why}; projectors read the book instead");
+        ready.degraded.push(words);
     }
     let lost = app.workers.lost.load(Ordering::Relaxed);
     if lost > 0 {
@@ -227,6 +233,10 @@ async fn look(app: &App) -> Ready {
 fn tell_contexts(app: &App, ready: &mut Ready) {
     let rebuilds_stand_seconds = app.standing.rebuilds_stand_seconds(Instant::now());
     for (&name, posting) in &mut ready.contexts {
+        if posting.ahead {
+            let words = "are ahead of the book, so their rows are wrong: they are not served, and are rebuilt";
+            ready.problems.push(format!("the tables of {name} {words}"));
+        }
         if !app.fingerprints.contains_key(name) {
             app.standing.begins(name);
             posting.begun = true;
@@ -379,7 +389,7 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
     let names: Vec<&str> = app.contexts.tables().map(|context| context.name).collect();
     let rows = sqlx::query(
         "select c.name, g.generation, g.position, g.fingerprint, b.position as rebuilt_to, r.phase,
-                coalesce(r.beats, 0) as beats, coalesce(r.failures, 0) as failures,
+                g.ahead_since is not null as ahead, coalesce(r.beats, 0) as beats, coalesce(r.failures, 0) as failures,
                 (select e.recorded_at from book.events e where e.position = g.position + 1) as waiting_since
          from unnest($1::text[]) with ordinality c(name, place)
          left join book.generations g on g.context = c.name and g.state = 'live'
@@ -418,11 +428,12 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
                 Some(_) => Whose::AnotherVersions,
             },
             position,
-            lag_events: end - position,
+            lag_events: (end - position).max(0),
             lag_seconds: waits.unwrap_or(0.0).max(stands),
             rebuilt_to,
             rebuild: phase.filter(|_| app.standing.is_rebuilding(context.name, now)),
             begun: app.standing.has_begun(context.name),
+            ahead: row.try_get::<bool, _>("ahead")? || position > end,
             stands_seconds: stands,
         };
         contexts.insert(context.name, posting);
@@ -465,6 +476,7 @@ mod tests {
             rebuilt_to: None,
             rebuild: None,
             begun: false,
+            ahead: false,
             stands_seconds,
         }
     }

@@ -405,7 +405,7 @@ impl From<BookError> for Problem {
                 Self::new(UNAVAILABLE, error.to_string())
             }
             BookError::Database(error) => error.into(),
-            BookError::Bus(_) => unavailable(&error),
+            BookError::Bus(_) | BookError::NewerKeys => unavailable(&error),
             // The operator must be told which stream it is, and the sender cannot mend it.
             BookError::Decode(DecodeError::Sealed(_) | DecodeError::Version { .. }) => {
                 error!(error = %error, "a request failed");

@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use book::{BookError, Tail};
 use book::pools::answered;
+use book::{BookError, Tail};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -68,7 +68,12 @@ impl Known {
     fn is_silent(&self, tenant: Uuid, above: i64, upto: i64) -> bool {
         let is_known = above >= self.first - 1 && upto <= self.last();
         let place = |position: i64| usize::try_from(position - self.first).unwrap_or_default();
-        is_known && above < upto && !self.tenants.range(place(above + 1)..=place(upto)).any(|of| *of == tenant)
+        is_known
+            && above < upto
+            && !self
+                .tenants
+                .range(place(above + 1)..=place(upto))
+                .any(|of| *of == tenant)
     }
 }
 

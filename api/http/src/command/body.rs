@@ -282,9 +282,7 @@ mod tests {
             &deep,
         ] {
             assert_eq!(
-                read(&json_headers("application/json"), bad)
-                    .unwrap_err()
-                    .status,
+                read(&json_headers("application/json"), bad).unwrap_err().status,
                 StatusCode::BAD_REQUEST,
                 "{bad:.20}"
             );

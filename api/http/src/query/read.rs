@@ -104,6 +104,7 @@ pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
     after: Option<i64>,
     read: impl Fn() -> F,
 ) -> Result<(T, i64), Problem> {
+    let read = async || read().await.and_then(|read| told(context, read));
     let Some(position) = after else { return read().await };
     let until = Instant::now() + Duration::from_secs(POSTED_SECONDS_MAX);
     loop {
@@ -121,6 +122,18 @@ pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
         }
         app.posted.shown(context, posted);
     }
+}
+
+/// What was read, unless the tables are ahead of the book: what those show is not so.
+fn told<T>(context: &Context, (read, posted): (T, i64)) -> Result<(T, i64), Problem> {
+    if posted >= 0 {
+        return Ok((read, posted));
+    }
+    let detail = format!(
+        "the tables of {} are ahead of the book and are being rebuilt; try again in a moment",
+        context.name
+    );
+    Err(Problem::new(problem::NOT_YET_POSTED, detail))
 }
 
 /// The rows, unless the tables are not posted so far: then none.
@@ -157,7 +170,8 @@ async fn within(
         posted: begun.first().map_or(Ok(0), |row| row.try_get("posted"))?,
         ..Read::default()
     };
-    if after.is_some_and(|position| position > read.posted) {
+    // None of those that are ahead of the book, either.
+    if read.posted < 0 || after.is_some_and(|position| position > read.posted) {
         return Ok(read);
     }
     let mut bytes = 0;
