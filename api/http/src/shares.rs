@@ -126,12 +126,14 @@ impl Held {
             .and_then(|tenant| tenant.users.get(&by.user))
             .copied()
             .unwrap_or(0);
-        let spent = if of_tenant.saturating_add(amount) > free {
-            Some(Spent::Tenant)
-        } else if of_user.saturating_add(amount) > free - of_tenant {
-            Some(Spent::User)
-        } else {
-            None
+        // With this amount, what is left to others must be as much as the tenant has, and what is left to the tenant's
+        // other users as much as the user has.
+        let (of_tenant, of_user) = (of_tenant.saturating_add(amount), of_user.saturating_add(amount));
+        let to_others = free.saturating_sub(amount);
+        let spent = match to_others.checked_sub(of_tenant) {
+            None => Some(Spent::Tenant),
+            Some(to_tenant) if of_user > to_tenant => Some(Spent::User),
+            Some(_) => None,
         };
         if let Some(spent) = spent {
             return Err(if free < total / FULL_PARTS { Spent::All } else { spent });

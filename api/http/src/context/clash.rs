@@ -12,13 +12,15 @@ use crate::router;
 const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 37] = [
+const METRICS: [&str; 48] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
     "daybook_book_position",
     "daybook_bus_consumers",
     "daybook_bus_consumers_refused_total",
+    "daybook_bus_forgeries_total",
+    "daybook_bus_messages_refused_total",
     "daybook_bus_streams_made_total",
     "daybook_commands_slowed_total",
     "daybook_connections_refused_total",
@@ -35,6 +37,7 @@ const METRICS: [&str; 37] = [
     "daybook_pool_connections",
     "daybook_pool_idle",
     "daybook_principals_read_total",
+    "daybook_projector_beyond_total",
     "daybook_projector_events",
     "daybook_projector_lag",
     "daybook_projector_page_seconds",
@@ -42,12 +45,20 @@ const METRICS: [&str; 37] = [
     "daybook_projector_position",
     "daybook_receipts_kept",
     "daybook_receipts_kept_age_seconds",
+    "daybook_refused_total",
     "daybook_relay_failures_total",
     "daybook_relay_lag",
     "daybook_relay_position",
+    "daybook_seals_lag",
+    "daybook_seals_on",
+    "daybook_seals_total",
+    "daybook_shares_held",
+    "daybook_shares_refused_total",
     "daybook_tables_late_seconds",
     "daybook_tasks_lost_total",
     "daybook_timers_due",
+    "daybook_turns_refused_total",
+    "daybook_turns_waiting",
     "daybook_worker_failing",
     "daybook_worker_failures_total",
 ];
