@@ -96,6 +96,9 @@ pub async fn serve(
     let address = listener.local_addr().map_err(Fault::io("the address is unknown"))?;
 
     let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());
+    for context in contexts.iter() {
+        (context.prepare)(&book).await?;
+    }
     let tail = Tail::new(pools.projector.clone(), book.vault().clone());
     let posted = Posted::new(pools.projector.clone(), &contexts.tables().collect::<Vec<_>>());
     let mut tasks = JoinSet::new();

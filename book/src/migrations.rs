@@ -31,6 +31,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         11 => "0011_rebuilds",
         12 => "0012_timers",
         13 => "0013_append",
+        18 => "0018_tenants",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

@@ -33,6 +33,10 @@ pub static CONTEXT: Context = Context {
     workers: &[&archive::WORKER],
     tasks,
     gauges: &[&RESPONSES_AWAITED],
+    permissions: &[(
+        "orders.approve",
+        "Approves and rejects orders, as a department's manager or in a manager's place.",
+    )],
     roles: roles::GRANTS,
     commands: &[archive::command::ARCHIVE],
     demo: Some(&demo::DEMO),

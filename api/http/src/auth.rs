@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use keys::Unverified;
-use token::{BadToken, Bearer, Verified};
+use token::{BadToken, Bearer, OPERATOR_CLAIM, Verified};
 
 pub use principal::Principal;
 
@@ -28,6 +28,15 @@ pub struct By {
     pub bearer: Bearer,
     /// When the token expires.
     pub until: DateTime<Utc>,
+    /// Whether the token says that they operate the whole installation, too.
+    pub is_operator: bool,
+}
+
+/// Whoever operates the whole installation, as their token alone says: no role grants it, and they need not be
+/// registered with the tenant that the token names.
+#[derive(Debug, Clone, Copy)]
+pub struct Operator {
+    pub bearer: Bearer,
 }
 
 impl std::ops::Deref for By {
@@ -42,27 +51,53 @@ impl FromRequestParts<App> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Verified { bearer, until } =
-            app.verifier
-                .verify(bearer_token(parts)?)
-                .await
-                .map_err(|unverified| match unverified {
-                    Unverified::Bad(bad) => refused(bad),
-                    Unverified::KeysUnavailable => Problem::new(
-                        problem::UNAVAILABLE,
-                        "the identity provider's keys cannot be fetched now; try again in a moment",
-                    ),
-                })?;
-        let span = tracing::Span::current();
-        span.record("tenant", tracing::field::display(bearer.tenant));
-        span.record("actor", tracing::field::display(bearer.user));
-        app.rates.check(bearer)?;
+        let Verified {
+            bearer,
+            until,
+            is_operator,
+        } = verified(parts, app).await?;
         Ok(Self {
             principal: app.principals.of(bearer).await?,
             bearer,
             until,
+            is_operator,
         })
     }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Verified {
+            bearer, is_operator, ..
+        } = verified(parts, app).await?;
+        if is_operator {
+            return Ok(Self { bearer });
+        }
+        let detail = format!(
+            "this concerns the whole installation and needs a token with the claim {OPERATOR_CLAIM}, which no role \
+             grants; ask whoever runs Daybook"
+        );
+        Err(Problem::new(problem::OPERATOR_ONLY, detail))
+    }
+}
+
+/// The claims of the request's token, once its bearer is within their rate.
+async fn verified(parts: &Parts, app: &App) -> Result<Verified, Problem> {
+    let verified = app.verifier.verify(bearer_token(parts)?).await;
+    let verified = verified.map_err(|unverified| match unverified {
+        Unverified::Bad(bad) => refused(bad),
+        Unverified::KeysUnavailable => Problem::new(
+            problem::UNAVAILABLE,
+            "the identity provider's keys cannot be fetched now; try again in a moment",
+        ),
+    })?;
+    let span = tracing::Span::current();
+    span.record("tenant", tracing::field::display(verified.bearer.tenant));
+    span.record("actor", tracing::field::display(verified.bearer.user));
+    app.rates.check(verified.bearer)?;
+    Ok(verified)
 }
 
 fn bearer_token(parts: &Parts) -> Result<&str, Problem> {

@@ -22,7 +22,7 @@ use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
-use crate::{admin, audit, command, health, lent, openapi, query};
+use crate::{admin, audit, command, health, lent, me, openapi, permissions, query};
 
 /// Requests under way at one time; event streams count only until they begin.
 pub const REQUESTS_MAX: usize = 4_096;
@@ -99,6 +99,8 @@ fn fixed() -> Vec<Route> {
             "/v1/{context}/{name}/{id}/{word}",
             get(query::below).post(command::send),
         ),
+        ("/v1/me", get(me::show)),
+        ("/v1/permissions", get(permissions::list)),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
         ("/v1/events/{position}", get(audit::events::one)),

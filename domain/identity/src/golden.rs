@@ -1,9 +1,9 @@
 //! The files in `golden` and the story that makes them: who comes to a small company, and who goes.
 
 use chrono::{DateTime, Utc};
-use domain::Contexts;
 use domain::register::Register;
-use rehearsal::chronicle::id;
+use domain::{Contexts, SYSTEM};
+use rehearsal::chronicle::{TENANT, id};
 use rehearsal::{Chronicle, History};
 use serde_json::json;
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::CONTEXT;
 use crate::department::Department;
 use crate::role::Role;
 use crate::sign_in::SignIns;
+use crate::tenant::Tenant;
 use crate::user::{self, User};
 
 rehearsal::rules!(CONTEXT, story);
@@ -37,6 +38,7 @@ fn story() -> History {
     roles(&mut chronicle);
     departments(&mut chronicle);
     farewells(&mut chronicle);
+    tenancy(&mut chronicle);
     chronicle.ended()
 }
 
@@ -107,4 +109,18 @@ fn farewells(chronicle: &mut Chronicle) {
         .send::<User>(BEN, json!({"reactivate": {}}))
         .send::<Role>(TEMP, json!({"retire": {}}))
         .send_because::<User>(CLEO, json!({"erase": {}}), "she asked for it");
+}
+
+/// The tenant gets a stream of its own, as those do that were there before tenants had any. It stops, goes on, and ends.
+fn tenancy(chronicle: &mut Chronicle) {
+    chronicle
+        .by(SYSTEM)
+        .send::<Tenant>(TENANT, json!({"create": {"name": "A small company"}}))
+        .send::<Tenant>(TENANT, json!({"rename": {"name": "A company"}}))
+        .send_because::<Tenant>(TENANT, json!({"suspend": {}}), "it does not pay")
+        .later(24)
+        .send::<Tenant>(TENANT, json!({"resume": {}}))
+        .later(24)
+        .send::<Tenant>(TENANT, json!({"suspend": {}}))
+        .send::<Tenant>(TENANT, json!({"delete": {}}));
 }

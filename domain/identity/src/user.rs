@@ -64,6 +64,18 @@ impl User {
         self.person().is_some_and(|person| person.active)
     }
 
+    /// The name, unless it cannot be opened.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.person()?.name.open().map(String::as_str)
+    }
+
+    /// The email address, unless it cannot be opened.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        self.person()?.email.open().map(String::as_str)
+    }
+
     /// The ids of the user's roles; a role among them may have been retired since.
     pub fn roles(&self) -> impl Iterator<Item = Uuid> + '_ {
         self.person()
@@ -245,6 +257,10 @@ pub enum Refusal {
     DepartmentNotInUse,
     #[error("a user has at most {max} {what} at a time; take one away first")]
     TooMany { what: &'static str, max: usize },
+    #[error(
+        "this is the last active person with the permission * in the tenant; give somebody else a role with it first"
+    )]
+    LastAdministrator,
 }
 
 impl Refuse for Refusal {
@@ -260,7 +276,8 @@ impl Refuse for Refusal {
             | Self::ProviderMissing
             | Self::RoleNotInUse
             | Self::DepartmentNotInUse
-            | Self::TooMany { .. } => Class::Refused,
+            | Self::TooMany { .. }
+            | Self::LastAdministrator => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
@@ -281,7 +298,8 @@ impl Refuse for Refusal {
             | Self::Erased
             | Self::Deactivated
             | Self::ReservedId
-            | Self::TooMany { .. } => None,
+            | Self::TooMany { .. }
+            | Self::LastAdministrator => None,
         }
     }
 }

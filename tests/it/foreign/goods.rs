@@ -70,7 +70,7 @@ impl Goods {
         workshop["parent_id"] = json!(self.id("works"));
         workshop["manager_id"] = json!(owner.user);
         let mut role = named("role");
-        role["permissions"] = json!(["xyzzy.read"]);
+        role["permissions"] = json!(["cloudwatcher.parts.read"]);
         let mut person = named("person");
         person["email"] = json!("xyzzy@example.com");
         let into = json!({"department_id": self.id("departments")});
@@ -219,8 +219,8 @@ impl Goods {
             ("sign-ins", "record") => return Some((self.id("buyers"), none(), 200)),
             ("roles", "define") => (json!({"name": "again"}), 422),
             ("roles", "describe") => (json!({"name": "described"}), 200),
-            ("roles", "grant") => (json!({"permission": "plover.read"}), 200),
-            ("roles", "revoke") => (json!({"permission": "xyzzy.read"}), 200),
+            ("roles", "grant") => (json!({"permission": "cloudwatcher.suppliers.read"}), 200),
+            ("roles", "revoke") => (json!({"permission": "cloudwatcher.parts.read"}), 200),
             ("departments", "enter") => (json!({"name": "again"}), 422),
             ("departments", "amend") => (json!({"name": "amended"}), 200),
             ("roles", "retire") | ("departments", "strike") => (none(), 200),

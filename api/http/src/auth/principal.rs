@@ -8,6 +8,7 @@ use domain::Decider as _;
 use domain::register::Register;
 use identity::department::Department;
 use identity::role::Role;
+use identity::tenant::Tenant;
 use identity::user::User;
 use uuid::Uuid;
 
@@ -29,7 +30,8 @@ pub const ALL_DEPARTMENTS: &str = "departments.all";
 pub struct Principal {
     pub tenant: Uuid,
     pub user: Uuid,
-    roles: Vec<Arc<Role>>,
+    /// The roles that the user has and that are in use, by their ids.
+    pub roles: Vec<(Uuid, Arc<Role>)>,
     /// The departments that the user is in; they reach down to all below these.
     pub departments: Vec<Uuid>,
 }
@@ -37,6 +39,8 @@ pub struct Principal {
 /// The bearer of a token, as the book knows them.
 #[derive(Debug, Clone)]
 enum Standing {
+    /// The tenant was deleted.
+    Gone,
     Unregistered,
     Inactive,
     Good(Arc<Principal>),
@@ -45,7 +49,7 @@ enum Standing {
 impl Principal {
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
-        self.roles.iter().any(|role| role.permits(permission))
+        self.roles.iter().any(|(_, role)| role.permits(permission))
     }
 
     /// # Errors
@@ -88,10 +92,14 @@ impl Principals {
     /// The principal that a token speaks for.
     ///
     /// # Errors
-    /// 403 when the user is not registered or not active; what the book fails with.
+    /// 403 when the user is not registered or not active, or their tenant is deleted; what the book fails with.
     pub async fn of(&self, bearer: Bearer) -> Result<Arc<Principal>, Problem> {
         match self.standings.get(bearer, || self.read(bearer)).await? {
             Standing::Good(principal) => Ok(principal),
+            Standing::Gone => Err(Problem::new(
+                problem::TENANT_DELETED,
+                "the tenant that the token names was deleted; ask whoever runs Daybook",
+            )),
             Standing::Unregistered => Err(Problem::new(
                 problem::NOT_REGISTERED,
                 "the user that the token names is not registered with its tenant; ask an administrator to register them",
@@ -105,7 +113,7 @@ impl Principals {
 
     /// Takes note of what a command of this process has changed: people whom that touches are read anew, and nobody else.
     pub fn changed(&self, streams: &[StreamAnswer]) {
-        const TOUCH: [&str; 3] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE];
+        const TOUCH: [&str; 4] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE, Tenant::TYPE];
         for changed in streams {
             if TOUCH.contains(&changed.aggregate_type.as_str()) && !changed.events.is_empty() {
                 self.changes.note(changed.stream);
@@ -127,7 +135,12 @@ impl Principals {
 
     async fn read(&self, bearer: Bearer) -> Result<Read<Standing>, Problem> {
         metrics::counter!("daybook_principals_read_total").increment(1);
-        let mut streams = vec![bearer.user];
+        let mut streams = vec![bearer.user, bearer.tenant];
+        // Its people are there for ever, and what tells who they are is not.
+        if self.book.standing(bearer.tenant).await? == domain::Standing::Deleted {
+            let value = Standing::Gone;
+            return Ok(Read { value, streams });
+        }
         let user = self.book.fresh::<User>(bearer.tenant, &streams).await?.pop().flatten();
         let value = match user {
             None => Standing::Unregistered,
@@ -135,12 +148,15 @@ impl Principals {
             Some(user) => {
                 let held: Vec<Uuid> = user.roles().collect();
                 let roles = self.book.fresh::<Role>(bearer.tenant, &held).await?;
+                let roles = held.iter().copied().zip(roles);
+                let roles = roles.filter_map(|(id, role)| Some((id, role.filter(|role| role.is_active())?)));
+                let roles = roles.collect();
                 // Also those that are not there yet.
                 streams.extend(held);
                 Standing::Good(Arc::new(Principal {
                     tenant: bearer.tenant,
                     user: bearer.user,
-                    roles: roles.into_iter().flatten().collect(),
+                    roles,
                     departments: user.departments().collect(),
                 }))
             }
