@@ -1,12 +1,15 @@
 //! How tenants stand, and what they hold: for whoever lists them, or looks before a tenant acts. What commands are held
 //! to is asked by the append itself.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use domain::{Claim, Standing};
+use domain::{Claim, Decider, FactRef, Standing};
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::pools::answered;
+use crate::trust::Trust;
 use crate::{Book, BookError};
 
 /// A tenant of whom the book has been told.
@@ -110,6 +113,16 @@ impl Book {
         .bind(limit)
         .fetch_all(&self.0.pool);
         answered(async { Ok::<_, BookError>(asking.await?) }).await
+    }
+
+    /// The state of a stream, read from the book now, and the tenant that it belongs to, for whoever has yet to find out
+    /// for whom somebody speaks.
+    ///
+    /// # Errors
+    /// The database's error, or an event that cannot be decoded.
+    pub async fn of_whom<D: Decider>(&self, stream: Uuid) -> Result<Option<(Uuid, Arc<D>)>, BookError> {
+        let loaded = self.0.facts(&[FactRef::of::<D>(stream)], Trust::Book).await?.pop();
+        Ok(loaded.and_then(|loaded| Some((loaded.tenant?, loaded.state.downcast().ok()?))))
     }
 
     /// Whether a command has taken effect under this id, as far as receipts are kept.

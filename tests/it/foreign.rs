@@ -16,8 +16,14 @@ impl foreign::Goods for Goods {
         let words = operation.words();
         match (operation.method, words.as_slice()) {
             (_, ["v1", "admin", ..]) => administration(operation, &words),
+            ("post", ["v1", "identity", "keys"]) => {
+                // It speaks for a service of the owner's. What it makes Daybook itself is told to have made.
+                let body = Some(self.one_more("keys")?);
+                let call = operation.at(operation.path, body, Reach::New, [200, 422, 403]);
+                Some(call.silent())
+            }
             ("post", ["v1", "identity", plural]) => {
-                let body = Goods::one_more(plural)?;
+                let body = self.one_more(plural)?;
                 Some(operation.at(operation.path, Some(body), Reach::New, [200, 200, 403]))
             }
             ("post", ["v1", "identity", plural, "{id}", command]) => {
@@ -68,6 +74,8 @@ impl Goods {
                     .into_iter()
                     .find(|call| call.operation == operation.to_string());
             }
+            ["v1", "identity", "keys"] => operation.at(template, None, Reach::Tenant, [200, 200, 403]),
+            ["v1", "me"] | ["v1", "permissions"] => operation.at(template, None, Reach::Installation, [200; 3]),
             ["v1", "events", "{position}"] => hidden(format!("/v1/events/{}", self.drafted)),
             ["v1", "commands", "{command_id}", "tree"] => hidden(format!("/v1/commands/{}/tree", self.command)),
             ["v1", "streams", "{context}", "{aggregate}", "{id}"]

@@ -19,6 +19,7 @@ mod hardening;
 mod http;
 mod idle;
 mod jwks;
+mod keys;
 mod let_through;
 mod limits;
 mod offers;

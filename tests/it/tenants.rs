@@ -103,7 +103,7 @@ async fn of_two_administrators_who_remove_each_other_at_one_moment_one_stays() {
     let service = Service::start().await;
     let (running, url, stop) = service.beside(vec![Role::Api]).await;
     let (mut one, mut other) = (service.admin.clone(), service.person(&["*"], &[]).await.at(&url));
-    for round in 0..10 {
+    for round in 0..5 {
         let removes = async |by: &Client, whom: &Client| {
             let path = format!("/v1/identity/users/{}/deactivate", whom.user);
             by.post(&path, &json!({})).await

@@ -37,6 +37,7 @@ pub static CONTEXT: Context = Context {
         "orders.approve",
         "Approves and rejects orders, as a department's manager or in a manager's place.",
     )],
+    of_devices: &["cloudwatcher.request.receive", response::READ],
     roles: roles::GRANTS,
     commands: &[archive::command::ARCHIVE],
     demo: Some(&demo::DEMO),

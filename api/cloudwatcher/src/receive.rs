@@ -68,6 +68,7 @@ impl<'a> Receiving<'a> {
         let Some(Command::Receive(new)) = received.command.typed::<DeviceRequest>() else {
             return Err(Problem::internal(&"only requests are received"));
         };
+        received.by.require_device(&new.device_id)?;
         Ok(Self {
             app: received.app,
             sent: received.sent,

@@ -5,6 +5,7 @@ pub mod departments;
 pub mod keys;
 pub mod principal;
 pub mod remembered;
+pub mod service_keys;
 pub mod token;
 
 use std::sync::Arc;
@@ -30,6 +31,25 @@ pub struct By {
     pub until: DateTime<Utc>,
     /// Whether the token says that they operate the whole installation, too.
     pub is_operator: bool,
+    /// The only device in whose name they may do something, when they showed a key that is bound to one.
+    pub device: Option<Arc<str>>,
+}
+
+impl By {
+    /// Refuses what is another device's to whoever is bound to one.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require_device(&self, device: &str) -> Result<(), Problem> {
+        match &self.device {
+            Some(own) if **own != *device => {
+                let detail =
+                    format!("the key is bound to the device {own}, and this is about another one; use its own key");
+                Err(Problem::new(problem::FOREIGN_DEVICE, detail))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// Whoever operates the whole installation, as their token alone says: no role grants it, and they need not be
@@ -51,16 +71,24 @@ impl FromRequestParts<App> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let (verified, device) = verified(parts, app).await?;
         let Verified {
             bearer,
             until,
             is_operator,
-        } = verified(parts, app).await?;
+        } = verified;
+        let principal = app.principals.of(bearer).await?;
+        let principal = match device {
+            // Whatever else its roles permit could be about any device.
+            Some(_) => Arc::new(principal.with_only(app.contexts.of_devices())),
+            None => principal,
+        };
         Ok(Self {
-            principal: app.principals.of(bearer).await?,
+            principal,
             bearer,
             until,
             is_operator,
+            device,
         })
     }
 }
@@ -69,9 +97,10 @@ impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let (verified, _) = verified(parts, app).await?;
         let Verified {
             bearer, is_operator, ..
-        } = verified(parts, app).await?;
+        } = verified;
         if is_operator {
             return Ok(Self { bearer });
         }
@@ -83,21 +112,28 @@ impl FromRequestParts<App> for Operator {
     }
 }
 
-/// The claims of the request's token, once its bearer is within their rate.
-async fn verified(parts: &Parts, app: &App) -> Result<Verified, Problem> {
-    let verified = app.verifier.verify(bearer_token(parts)?).await;
-    let verified = verified.map_err(|unverified| match unverified {
-        Unverified::Bad(bad) => refused(bad),
-        Unverified::KeysUnavailable => Problem::new(
-            problem::UNAVAILABLE,
-            "the identity provider's keys cannot be fetched now; try again in a moment",
-        ),
-    })?;
+/// What the request's token says, or the key that it has in the place of one, and the device that this is bound to;
+/// once its bearer is within their rate.
+async fn verified(parts: &Parts, app: &App) -> Result<(Verified, Option<Arc<str>>), Problem> {
+    let token = bearer_token(parts)?;
+    let (verified, device) = if token.starts_with(service_keys::PREFIX) {
+        app.principals.keys.verify(token).await?.map_err(refused)?
+    } else {
+        let verified = app.verifier.verify(token).await;
+        let verified = verified.map_err(|unverified| match unverified {
+            Unverified::Bad(bad) => refused(bad),
+            Unverified::KeysUnavailable => Problem::new(
+                problem::UNAVAILABLE,
+                "the identity provider's keys cannot be fetched now; try again in a moment",
+            ),
+        })?;
+        (verified, None)
+    };
     let span = tracing::Span::current();
     span.record("tenant", tracing::field::display(verified.bearer.tenant));
     span.record("actor", tracing::field::display(verified.bearer.user));
     app.rates.check(verified.bearer)?;
-    Ok(verified)
+    Ok((verified, device))
 }
 
 fn bearer_token(parts: &Parts) -> Result<&str, Problem> {

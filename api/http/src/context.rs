@@ -55,6 +55,9 @@ pub struct Context {
     /// Permissions that its decisions or routes ask for, beside those of its commands, tables and queries: each with what
     /// it allows, in a sentence.
     pub permissions: &'static [(&'static str, &'static str)],
+    /// Those of all its permissions that a key counts for which is bound to one device. Whoever asks for one of them sees to
+    /// it that it is about that device: `By::require_device`.
+    pub of_devices: &'static [&'static str],
     /// The permissions of standard roles in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
@@ -118,6 +121,7 @@ impl Context {
             tasks: |_, _| {},
             gauges: &[],
             permissions: &[],
+            of_devices: &[],
             roles: &[],
             commands: &[],
             demo: None,
@@ -281,6 +285,12 @@ impl Contexts {
     pub fn witnesses(&self, refusal: &Refusal) -> Option<&'static Witnesses> {
         let mut witnesses = self.iter().flat_map(|context| context.witnesses);
         witnesses.find(|of| (of.aggregate_type, of.rule) == (refusal.aggregate_type, refusal.rule))
+    }
+
+    /// The permissions that a key counts for which is bound to one device.
+    #[must_use]
+    pub fn of_devices(&self) -> Arc<[&'static str]> {
+        self.iter().flat_map(|context| context.of_devices).copied().collect()
     }
 
     /// Who carries out this command in a way of its own.

@@ -62,6 +62,9 @@ problems! {
     FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours"
         "The command is about a department that is neither one of yours nor below one. Choose another, or \
          have an administrator add you to it.";
+    FOREIGN_DEVICE "foreign-device" FORBIDDEN "The key is another device's"
+        "The key is bound to one device, and the request is about another one. Use a key of that device, or one that is \
+         bound to none.";
     SUSPENDED "suspended" FORBIDDEN "The tenant is suspended"
         "Your tenant is suspended. What is there can be read; commands are refused until whoever runs Daybook has it \
          resumed.";

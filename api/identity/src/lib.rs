@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod checks;
+pub mod keys;
 pub mod operator;
 pub mod tenant;
 pub mod witnesses;
@@ -13,6 +14,9 @@ use http::Context;
 pub static CONTEXT: Context = Context {
     checks: checks::CHECKS,
     witnesses: witnesses::WITNESSES,
+    routes: keys::routes,
+    paths: keys::paths,
+    permissions: keys::PERMISSIONS,
     commands: &[tenant::TENANT, admin::ADMIN],
     prepare: tenant::tell,
     ..Context::of(&identity::CONTEXT, None)

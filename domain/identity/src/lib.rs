@@ -2,6 +2,7 @@
 
 pub mod administrators;
 pub mod department;
+pub mod key;
 pub mod role;
 pub mod sign_in;
 pub mod tenant;
@@ -21,6 +22,7 @@ pub static CONTEXT: Context = Context {
         role::AGGREGATE,
         department::AGGREGATE,
         tenant::AGGREGATE,
+        key::AGGREGATE,
     ],
     policies: &[],
     history: include_str!("../golden/history.json"),

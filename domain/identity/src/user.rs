@@ -29,6 +29,8 @@ pub const NAME_CHARS_MAX: usize = 255;
 pub const OAUTH_PROVIDER_CHARS_MAX: usize = 50;
 /// Characters of a user's id at their sign-in provider.
 pub const OAUTH_ID_CHARS_MAX: usize = 255;
+/// The provider of users that are no persons: services, which sign in with keys.
+pub const SERVICE: &str = "service";
 /// Roles that one user has at a time.
 pub const ROLES_MAX: usize = 100;
 /// Departments that one user is in at a time.
@@ -51,6 +53,9 @@ pub struct Person {
     name: Sealed<String>,
     oauth_id: Option<Sealed<String>>,
     active: bool,
+    /// Whether it is no person: see [`SERVICE`].
+    #[serde(default)]
+    is_service: bool,
     /// Role to assignment.
     roles: BTreeMap<Uuid, Uuid>,
     /// Department to assignment.
@@ -62,6 +67,12 @@ impl User {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.person().is_some_and(|person| person.active)
+    }
+
+    /// Whether keys may speak for the user: an active one that is no person.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.person().is_some_and(|person| person.active && person.is_service)
     }
 
     /// The name, unless it cannot be opened.
@@ -110,7 +121,8 @@ pub enum Command {
         /// The person's name. At most 255 characters.
         #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
         name: String,
-        /// The provider by which the person signs in: `azure-ad`, `google`, `local`. At most 50 characters.
+        /// The provider by which the person signs in: `azure-ad`, `google`, `local`; `service` for what is no person, and
+        /// signs in with keys. At most 50 characters.
         #[serde(default)]
         #[schemars(length(max = OAUTH_PROVIDER_CHARS_MAX))]
         oauth_provider: Option<String>,

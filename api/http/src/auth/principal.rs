@@ -7,6 +7,7 @@ use book::execute::StreamAnswer;
 use domain::Decider as _;
 use domain::register::Register;
 use identity::department::Department;
+use identity::key::Key;
 use identity::role::Role;
 use identity::tenant::Tenant;
 use identity::user::User;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::changes::Changes;
 use super::departments::Departments;
 use super::remembered::{Read, Remembered};
+use super::service_keys::ServiceKeys;
 use super::token::Bearer;
 use crate::problem::{self, Problem};
 
@@ -32,6 +34,8 @@ pub struct Principal {
     pub user: Uuid,
     /// The roles that the user has and that are in use, by their ids.
     pub roles: Vec<(Uuid, Arc<Role>)>,
+    /// The only permissions that count, if not all do.
+    only: Option<Arc<[&'static str]>>,
     /// The departments that the user is in; they reach down to all below these.
     pub departments: Vec<Uuid>,
 }
@@ -47,9 +51,22 @@ enum Standing {
 }
 
 impl Principal {
+    /// The same user, to whom of what their roles permit these permissions alone are left.
+    #[must_use]
+    pub fn with_only(&self, permissions: Arc<[&'static str]>) -> Self {
+        Self {
+            only: Some(permissions),
+            ..self.clone()
+        }
+    }
+
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
-        self.roles.iter().any(|(_, role)| role.permits(permission))
+        let counts = self
+            .only
+            .as_ref()
+            .is_none_or(|only| only.iter().any(|known| *known == permission));
+        counts && self.roles.iter().any(|(_, role)| role.permits(permission))
     }
 
     /// # Errors
@@ -75,6 +92,8 @@ pub struct Principals {
     changes: Arc<Changes>,
     standings: Remembered<Bearer, Standing>,
     departments: Departments,
+    /// Keys in the place of tokens.
+    pub keys: ServiceKeys,
 }
 
 impl Principals {
@@ -83,6 +102,7 @@ impl Principals {
         let changes = Arc::new(Changes::default());
         Self {
             departments: Departments::new(book.clone(), changes.clone()),
+            keys: ServiceKeys::new(book.clone(), changes.clone()),
             standings: Remembered::new(changes.clone(), CACHED_PRINCIPALS_MAX),
             changes,
             book,
@@ -113,7 +133,13 @@ impl Principals {
 
     /// Takes note of what a command of this process has changed: people whom that touches are read anew, and nobody else.
     pub fn changed(&self, streams: &[StreamAnswer]) {
-        const TOUCH: [&str; 4] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE, Tenant::TYPE];
+        const TOUCH: [&str; 5] = [
+            User::TYPE,
+            Role::TYPE,
+            Register::<Department>::TYPE,
+            Tenant::TYPE,
+            Key::TYPE,
+        ];
         for changed in streams {
             if TOUCH.contains(&changed.aggregate_type.as_str()) && !changed.events.is_empty() {
                 self.changes.note(changed.stream);
@@ -157,6 +183,7 @@ impl Principals {
                     tenant: bearer.tenant,
                     user: bearer.user,
                     roles,
+                    only: None,
                     departments: user.departments().collect(),
                 }))
             }

@@ -51,6 +51,8 @@ pub enum BadToken {
     UnknownKey,
     #[error("the token's signature is wrong; get a token from the identity provider")]
     Signature,
+    #[error("the key is none of this Daybook, is revoked or has expired; have a new one issued")]
+    Key,
     #[error("the token has expired; get a new one")]
     Expired,
     #[error("the token is not valid yet; wait until its nbf, or set the clock right")]

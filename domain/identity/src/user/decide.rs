@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Command, DEPARTMENTS_MAX, EMAIL, EMAIL_CHARS_MAX, Event, NAME_CHARS_MAX, OAUTH_ID, OAUTH_ID_CHARS_MAX,
-    OAUTH_PROVIDER_CHARS_MAX, Person, ROLES_MAX, Refusal, User,
+    OAUTH_PROVIDER_CHARS_MAX, Person, ROLES_MAX, Refusal, SERVICE, User,
 };
 use crate::administrators;
 use crate::department::Department;
@@ -109,7 +109,7 @@ impl Decider for User {
         if let Event::UserRegistered {
             email,
             name,
-            oauth_provider: _,
+            oauth_provider,
             oauth_id,
         } = event
         {
@@ -118,6 +118,7 @@ impl Decider for User {
                 name: name.clone(),
                 oauth_id: oauth_id.clone(),
                 active: true,
+                is_service: oauth_provider.as_deref() == Some(SERVICE),
                 roles: BTreeMap::new(),
                 departments: BTreeMap::new(),
             });
