@@ -87,13 +87,16 @@ pub struct Checked<'a> {
     pub command: &'a AnyCommand,
 }
 
+/// The streams that were found.
+pub type Found = Result<Vec<FactRef>, BookError>;
+
 /// Streams that a decision of this kind may have to see before it refuses by this rule, and cannot name itself. They are
 /// looked for once it has refused, and the command is decided once more.
 #[derive(Clone, Copy)]
 pub struct Witnesses {
     pub aggregate_type: &'static str,
     pub rule: &'static str,
-    pub find: for<'a> fn(&'a Book, Uuid) -> BoxFuture<'a, Result<Vec<FactRef>, BookError>>,
+    pub find: for<'a> fn(&'a Book, Uuid) -> BoxFuture<'a, Found>,
 }
 
 impl std::fmt::Debug for Witnesses {

@@ -62,10 +62,7 @@ impl Principal {
 
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
-        let counts = self
-            .only
-            .as_ref()
-            .is_none_or(|only| only.iter().any(|known| *known == permission));
+        let counts = self.only.as_ref().is_none_or(|only| only.contains(&permission));
         counts && self.roles.iter().any(|(_, role)| role.permits(permission))
     }
 
