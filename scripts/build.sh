@@ -49,7 +49,7 @@ build_programs() {
 build_programs_locked() {
     local name
     run cargo build --workspace --bins || return
-    for name in daybook bench; do
+    for name in daybook bench hostile; do
         [ -e "$CARGO_TARGET_DIR/debug/$name" ] || continue
         ln -f "$CARGO_TARGET_DIR/debug/$name" "$1/$name" 2>/dev/null ||
             { rm -f "$1/$name" && cp "$CARGO_TARGET_DIR/debug/$name" "$1/$name"; } || return

@@ -84,15 +84,17 @@ skip() {
     return 1
 }
 
-bench() {
-    local folder
+# measured PROGRAM [ARGUMENTS]...: runs one of the programs that measure, with servers of its own.
+measured() {
+    local program=$1 folder
+    shift
     require_tools || return
     folder=$(private_folder) || return
-    # Standard output is the bench's alone.
+    # Standard output is the program's alone.
     begin_servers "$folder" '' >&2 || return
     build_programs "$folder/bin" >&2 || fail "the build failed" || return
-    [ -x "$folder/bin/bench" ] || fail "the workspace has no program named bench" || return
+    [ -x "$folder/bin/$program" ] || fail "the workspace has no program named $program" || return
     await_servers || return
     use_run "$folder"
-    run "$folder/bin/bench" "$@"
+    run "$folder/bin/$program" "$@"
 }

@@ -98,6 +98,7 @@ print_servers() {
         read_settings "$1"
         export_line DATABASE_URL "$(postgres_url)"
         export_line NATS_URL "$(nats_url)"
+        export_line NATS_DEMO_URL "$(nats_demo_url)"
         export_line PG_PID "$(pid_"$WAY" "$1" postgres)"
         export_line NATS_PID "$(pid_"$WAY" "$1" nats)"
     )
@@ -116,8 +117,30 @@ postgres_url() {
     printf 'postgres://daybook:%s@127.0.0.1:%s/daybook' "$PASSWORD" "$POSTGRES_PORT"
 }
 
+# login_url ROLE: the same with the login of one of Daybook's roles, which `daybook migrate --logins` makes. Its password
+# follows from the pair's, so that nothing more has to be kept, and tells nothing of it.
+login_url() {
+    local password
+    password=$(printf '%s %s' "$PASSWORD" "$1" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-32)
+    printf 'postgres://serve_%s:%s@127.0.0.1:%s/daybook' "$1" "$password" "$POSTGRES_PORT"
+}
+
 nats_url() {
-    printf 'nats://127.0.0.1:%s' "$NATS_PORT"
+    printf 'nats://daybook:%s@127.0.0.1:%s' "$(nats_password)" "$NATS_PORT"
+}
+
+# How the integrator of the demo tenant reaches the bus.
+nats_demo_url() {
+    printf 'nats://demo:%s@127.0.0.1:%s' "$(nats_demo_password)" "$NATS_PORT"
+}
+
+# A letter first: what begins like a number would be one to NATS.
+nats_password() {
+    printf 'n%s' "$PASSWORD"
+}
+
+nats_demo_password() {
+    printf 'd%s' "$(printf 'demo %s' "$PASSWORD" | hash_text)"
 }
 
 # ---- settings ----
@@ -184,9 +207,15 @@ prepare_root() {
         link_root "$folder" "$shared" || return
     fi
     # The servers' own files must be copies: a link would change the shared root.
+    rm -f "$folder/root/etc/"*.new
     cp "$scripts/postgres.conf" "$folder/root/etc/postgres.conf.new" &&
-        cp "$checkout/nats.conf" "$folder/root/etc/nats.conf.new" &&
-        chmod 644 "$folder/root/etc/"*.new &&
+        chmod 644 "$folder/root/etc/postgres.conf.new" &&
+        (umask 077 && {
+            printf 'DAYBOOK_NATS_PASSWORD: "%s"\n' "$(nats_password)"
+            printf 'DAYBOOK_NATS_DEMO_PASSWORD: "%s"\n' "$(nats_demo_password)"
+            cat "$checkout/nats.conf"
+        } >"$folder/root/etc/nats.conf.new") &&
+        chown "$root_uid" "$folder/root/etc/nats.conf.new" &&
         mv "$folder/root/etc/postgres.conf.new" "$folder/root/etc/postgres.conf" &&
         mv "$folder/root/etc/nats.conf.new" "$folder/root/etc/nats.conf"
 }
@@ -379,6 +408,7 @@ compose() {
     local folder=$1
     shift
     DAYBOOK_POSTGRES_PASSWORD=$PASSWORD DAYBOOK_POSTGRES_PORT=$POSTGRES_PORT DAYBOOK_NATS_PORT=$NATS_PORT \
+        DAYBOOK_NATS_PASSWORD=$(nats_password) DAYBOOK_NATS_DEMO_PASSWORD=$(nats_demo_password) \
         docker compose --project-name "$PAIR" --project-directory "$checkout" --file "$checkout/docker-compose.yml" "$@"
 }
 

@@ -124,6 +124,20 @@ use_settings() {
     export DAYBOOK_ARCHIVE=${DAYBOOK_ARCHIVE:-$state/archive}
 }
 
+# The key that signs the book's seals, of this checkout's own. Tests have none but those that they make.
+use_seal_key() {
+    local file=$state/seal.key
+    [ -z "${DAYBOOK_SEAL_KEY:-}${DAYBOOK_SEAL_KEY_FILE:-}" ] || return 0
+    if [ ! -e "$file" ]; then
+        (
+            umask 077
+            random_hex 32 >"$file.new"
+        )
+        mv "$file.new" "$file"
+    fi
+    export DAYBOOK_SEAL_KEY_FILE=$file
+}
+
 # The address to serve on: the one asked for, the one used before, the usual one, a free one.
 choose_address() {
     local address
@@ -181,7 +195,9 @@ up() {
     [ -n "${DAYBOOK_BIN:-}" ] || build_programs "$state/bin" 7>&- || return
     await_servers || return
     use_settings "$state"
-    run "$program" migrate 7>&- || fail "the migrations failed" || return
+    use_seal_key
+    use_logins
+    run "$program" migrate ${logins:+--logins} 7>&- || fail "the migrations failed" || return
     run "$program" demo 7>&- || fail "the demo data could not be loaded" || return
     if [ -n "${DAYBOOK_NORTHWIND:-}" ]; then
         # Before policies are at work: its deadlines lie in the past.
@@ -210,15 +226,33 @@ up() {
     wait "$served_pid" || fail "daybook ended with status $?"
 }
 
+# What Daybook serves with: a login for each of its roles. On our own servers they are made; on others they are made by
+# whoever owns them, and without them the owner does for all.
+logins=''
+use_logins() {
+    if [ -n "$pair" ]; then
+        logins=made
+        DAYBOOK_WRITER_URL=$(read_settings "$pair" && login_url writer)
+        DAYBOOK_PROJECTOR_URL=$(read_settings "$pair" && login_url projector)
+        DAYBOOK_READER_URL=$(read_settings "$pair" && login_url reader)
+        export DAYBOOK_WRITER_URL DAYBOOK_PROJECTOR_URL DAYBOOK_READER_URL
+    elif [ -z "${DAYBOOK_WRITER_URL:-}" ]; then
+        say "DATABASE_URL serves for all roles: set DAYBOOK_WRITER_URL, DAYBOOK_PROJECTOR_URL and DAYBOOK_READER_URL to keep them apart"
+        export DAYBOOK_UNSAFE_SETTINGS=1
+    fi
+}
+
 # Daybook gets a session of its own where that is possible, so that Ctrl-C reaches it once, from
-# us, and not a second time from the terminal.
+# us, and not a second time from the terminal. It serves without the owner's address if it can.
 serve() {
-    local program=$1 detach=$2 apart=''
-    ! command -v setsid >/dev/null || apart=setsid
+    local program=$1 detach=$2 words=()
+    ! command -v setsid >/dev/null || words=(setsid)
+    [ -z "${DAYBOOK_WRITER_URL:-}" ] || words=(${words[@]+"${words[@]}"} env -u DATABASE_URL)
+    words=(${words[@]+"${words[@]}"} "$program" serve --roles api,relay,projector,policy)
     if [ -n "$detach" ]; then
-        $apart "$program" serve --roles api,relay,projector,policy </dev/null >>"$state/daybook.log" 2>&1 7>&- &
+        "${words[@]}" </dev/null >>"$state/daybook.log" 2>&1 7>&- &
     else
-        $apart "$program" serve --roles api,relay,projector,policy </dev/null 7>&- &
+        "${words[@]}" </dev/null 7>&- &
     fi
     served_pid=$!
     served_start=$(process_start "$served_pid")
@@ -296,13 +330,14 @@ reset() {
     down || return
     remove_servers "$state/servers" || return
     remove_abandoned_runs
-    rm -rf "$state/secrets" "$state/address" "$state/daybook.log" "$state/logs"
+    rm -rf "$state/secrets" "$state/seal.key" "$state/address" "$state/daybook.log" "$state/logs"
 }
 
 # The settings that the running daybook has.
 use_stack() {
     require_stack || return
     use_settings "$state"
+    use_seal_key
     export DATABASE_URL=$stack_database_url NATS_URL=$stack_nats_url DAYBOOK_LISTEN=$stack_address
 }
 
@@ -319,6 +354,8 @@ print_stack_env() {
     export_line DAYBOOK_TOKEN "$token"
     export_line DATABASE_URL "$DATABASE_URL"
     export_line NATS_URL "$NATS_URL"
+    [ ! -e "$state/servers/settings" ] ||
+        export_line NATS_DEMO_URL "$(read_settings "$state/servers" && nats_demo_url)"
 }
 
 stack_psql() {

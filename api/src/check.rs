@@ -1,11 +1,12 @@
-//! What must be so before a process may start: a Postgres that keeps what it acknowledges, migrated.
+//! What must be so before a process may start: a Postgres that keeps what it acknowledges, migrated, and logins of which
+//! each may do what its role does, and no more.
 
 use std::time::{Duration, Instant};
 
-use book::{BookError, MasterKey, Pools, Vault, is_transient};
+use book::{BookError, MasterKey, Pools, Vault, is_transient, logins};
 use sqlx::{PgPool, Row as _};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::Fault;
 use crate::config::Config;
@@ -21,7 +22,8 @@ const MUST_NOT_BE_OFF: [&str; 3] = ["fsync", "full_page_writes", "synchronous_co
 /// Waits for Postgres and checks it.
 ///
 /// # Errors
-/// When it is not there, not migrated, made with another master key, or unsafe and the test switch does not allow that.
+/// When it is not there, not migrated or made with another master key; when it is unsafe, or a login may do more than it is
+/// for, and the test switch does not allow that.
 pub async fn database(pools: &Pools, config: &Config, stop: &CancellationToken) -> Result<(), Fault> {
     let started = Instant::now();
     loop {
@@ -41,8 +43,9 @@ pub async fn database(pools: &Pools, config: &Config, stop: &CancellationToken) 
 }
 
 async fn checked(pools: &Pools, config: &Config) -> Result<(), Fault> {
-    migrate::check(&pools.owner).await?;
+    migrate::check(&pools.writer).await?;
     master_key(pools, config.master()?).await?;
+    logins(pools, config).await?;
     // As the role that appends: settings may differ by role.
     let unsafe_ones = unsafe_settings(&pools.writer).await?;
     if unsafe_ones.is_empty() {
@@ -58,6 +61,33 @@ async fn checked(pools: &Pools, config: &Config) -> Result<(), Fault> {
     }
     Err(Fault::Refused(format!(
         "Postgres may forget what it acknowledged: {listed}. Turn them on, or set DAYBOOK_UNSAFE_SETTINGS=1 for a test"
+    )))
+}
+
+/// Refuses logins that may do more than they are for.
+async fn logins(pools: &Pools, config: &Config) -> Result<(), Fault> {
+    let mut unfit = Vec::new();
+    let of_roles = [&pools.writer, &pools.projector, &pools.reader];
+    for (pool, (variable, _, role)) in of_roles.into_iter().zip(config.of_roles()) {
+        let mut connection = pool.acquire().await?;
+        if let Some(why) = logins::unfit(&mut connection, role).await? {
+            unfit.push(format!("{why} ({variable})"));
+        }
+    }
+    if unfit.is_empty() {
+        return Ok(());
+    }
+    let listed = unfit.join("; ");
+    if config.unsafe_settings {
+        debug!(
+            logins = listed,
+            "logins may do more than they are for; DAYBOOK_UNSAFE_SETTINGS allows it"
+        );
+        return Ok(());
+    }
+    Err(Fault::Refused(format!(
+        "logins may do more than they are for: {listed}. Give each role a login of its own (`daybook migrate --logins` \
+         makes them), or set DAYBOOK_UNSAFE_SETTINGS=1 for a test"
     )))
 }
 

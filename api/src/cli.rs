@@ -1,11 +1,15 @@
 //! The command line.
 
+mod bi;
 mod events;
+mod keys;
 mod policies;
 mod rebuild;
 mod roles;
+mod seal;
 mod token;
 mod unpark;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -15,11 +19,11 @@ use http::cli::{Opened, say, stop_on_signal};
 use http::{Contexts, demo};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Fault, Role, check, migrate, serve};
+use crate::{Config, Fault, Role, check, logins, migrate, serve};
 
 /// Daybook: an operations back office whose tables are posted from one append-only book.
 #[derive(Debug, Parser)]
-#[command(name = "daybook", version)]
+#[command(name = "daybook", version, after_help = crate::config::secrets_help())]
 pub struct Cli {
     #[command(flatten)]
     pub config: Config,
@@ -37,7 +41,17 @@ pub enum Command {
         roles: Vec<Role>,
     },
     /// Apply the book's migrations; connect as the database's owner
-    Migrate,
+    #[command(override_usage = "daybook migrate [--logins]")]
+    Migrate {
+        /// Also make the logins of DAYBOOK_WRITER_URL, DAYBOOK_PROJECTOR_URL and DAYBOOK_READER_URL, with the passwords there
+        #[arg(long)]
+        logins: bool,
+    },
+    /// Make a login for a tool for reports, which reads the tables of one tenant; connect as the database's owner
+    #[command(
+        override_usage = "daybook bi --login <NAME> [--tenant <UUID>]\n       daybook bi --login <NAME> --remove"
+    )]
+    Bi(bi::Bi),
     /// Build a context's tables anew beside the live ones, compare, and swap
     #[command(
         override_usage = "daybook rebuild <CONTEXT> [--rollback | --force]\n       daybook rebuild --all [--rollback | --force]"
@@ -57,6 +71,15 @@ pub enum Command {
         override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]\n       daybook token --operator [--hours <N>]"
     )]
     Token(token::Token),
+    /// Make the key that seals are signed with, or print the seals
+    #[command(override_usage = "daybook seal key [FILE]\n       daybook seal export [--from <POSITION>]")]
+    Seal(seal::Seal),
+    /// Hold the book against its seals, and name the first place that is not as it was sealed
+    #[command(override_usage = "daybook verify [--from <POSITION>] [--seals <FILE>] [--public-key <KEY>]...")]
+    Verify(verify::Verify),
+    /// List the book's keys, or wrap all of them anew
+    #[command(override_usage = "daybook keys list\n       daybook keys rotate [--bus [--at-once]]")]
+    Keys(keys::Keys),
     /// Print the log, and follow it
     #[command(override_usage = "daybook events [OPTIONS]")]
     Events(events::Events),
@@ -153,7 +176,8 @@ impl Typed {
 /// # Errors
 /// [`Fault`].
 pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
-    let Typed { config, wanted } = typed;
+    let Typed { mut config, wanted } = typed;
+    config.read_secrets()?;
     let command = match wanted {
         Wanted::Own(command) => command,
         Wanted::OfContext(added, matches) => {
@@ -176,20 +200,31 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
             serve(config, contexts, roles, stop).await?.ended().await;
             Ok(())
         }
-        Command::Migrate => migrate(&Pools::connect(&config.database()?).await?.owner, &contexts).await,
+        Command::Migrate { logins: wanted } => {
+            let pools = Pools::connect(&config.database()?).await?;
+            migrate(&pools.owner, &contexts).await?;
+            match wanted {
+                true => logins::make(&config, &pools.owner).await,
+                false => Ok(()),
+            }
+        }
+        Command::Bi(bi) => bi.run(&config, &contexts).await,
         Command::Rebuild(rebuild) => rebuild.run(&config, &contexts).await,
         Command::Unpark(unpark) => unpark.run(&config, &contexts).await,
         Command::Policies(policies) => policies.run(&config, &contexts).await,
         Command::Roles(roles) => roles.run(&config, &contexts).await,
         Command::Token(token) => token.run(&config, &contexts).await,
+        Command::Seal(seal) => seal.run(&config).await,
+        Command::Verify(verify) => verify.run(&config).await,
+        Command::Keys(keys) => keys.run(&config).await,
         Command::Events(events) => events.run(&config, &contexts).await,
     }
 }
 
 /// Connects, and makes sure that the database is one for this program.
 async fn opened(config: &Config, contexts: &Contexts) -> Result<Opened, Fault> {
-    let pools = Pools::connect(&config.database()?).await?;
-    migrate::check(&pools.owner).await?;
+    let pools = Pools::connect_of(&config.logins()?).await?;
+    migrate::check(&pools.writer).await?;
     let master = config.master()?;
     check::master_key(&pools, master.clone()).await?;
     let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());

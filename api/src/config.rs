@@ -2,38 +2,60 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `DATABASE_URL` | Postgres, as the database's owner | |
-//! | `NATS_URL` | NATS server | |
+//! | `DATABASE_URL` | Postgres, as the database's owner: for `migrate` and `bi`, and for other commands by hand | |
+//! | `DAYBOOK_WRITER_URL` | Postgres, with the login that appends to the book | `DATABASE_URL` |
+//! | `DAYBOOK_PROJECTOR_URL` | with the login that owns the read tables | `DATABASE_URL` |
+//! | `DAYBOOK_READER_URL` | with the login that reads them | `DATABASE_URL` |
+//! | `NATS_URL` | NATS server, with the user that may write on the bus | |
 //! | `DAYBOOK_LISTEN` | address to serve on; port 0 takes a free one | `127.0.0.1:8080` |
+//! | `DAYBOOK_LISTEN_HEALTH` | address of a listener for health and metrics alone; metrics are served there only, then | |
+//! | `DAYBOOK_PROXIES` | addresses and networks of proxies whose `X-Forwarded-For` is believed, with commas between | |
 //! | `DAYBOOK_MASTER_KEY` | 64 hex digits; wraps the keys of persons | |
+//! | `DAYBOOK_MASTER_KEY_NEXT` | the one that takes its place, while `daybook keys rotate` is under way | |
 //! | `DAYBOOK_JWT_SECRET` | secret of HS256 tokens, at least 32 bytes; or | |
 //! | `DAYBOOK_JWKS_URL` | where the public keys of tokens are (RS256, ES256, EdDSA) | |
+//! | `DAYBOOK_JWKS_HTTP` | `1` lets that address begin with `http`; for tests | |
 //! | `DAYBOOK_JWKS_REFRESH_SECONDS` | how often they are fetched: a key removed there works no longer than this | `300` |
 //! | `DAYBOOK_JWT_ISSUER` | the `iss` that tokens must have | |
 //! | `DAYBOOK_JWT_AUDIENCE` | the `aud` that tokens must have | |
 //! | `DAYBOOK_NATS_STREAM` | JetStream stream | `DAYBOOK` |
 //! | `DAYBOOK_NATS_PREFIX` | first word of every subject | `daybook` |
 //! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
+//! | `DAYBOOK_NATS_OPEN` | `1` uses a NATS that lets in everybody: whoever reaches it can disturb the bus | |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
+//! | `DAYBOOK_SEAL_KEY` | 64 hex digits, which `daybook seal key` makes; signs seals, and without it there are none | |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `DAYBOOK_TENANT` | tenant of `demo`, `roles` and `token` | see [`DEMO_TENANT`] |
-//! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged; for tests | |
+//! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged, and with one login for all; for tests | |
 //! | `RUST_LOG` | what is logged, as for tracing's `EnvFilter` | `info` |
+//!
+//! What is secret (the addresses of Postgres, `NATS_URL`, `DAYBOOK_MASTER_KEY`, `DAYBOOK_JWT_SECRET`, `DAYBOOK_SEAL_KEY`) is never an argument, for
+//! everybody on a machine can read those of all processes. It stands in the environment, or in a file that the variable with
+//! `_FILE` behind its name gives the path of: `DAYBOOK_MASTER_KEY_FILE=/run/secrets/master_key`.
 
+use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use book::MasterKey;
 use book::bus::{BusConfig, STREAM_BYTES_MAX};
+use book::logins::{Logins, PROJECTOR, READER, WRITER};
+use book::seals::SealKey;
 use clap::{Args, ValueEnum};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use crate::Fault;
+use crate::forwarded::Network;
+
+/// Size of a file that holds a secret.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The tenant of `demo`, `roles` and `token` when none is named.
 pub const DEMO_TENANT: Uuid = Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_0000_0002);
@@ -42,23 +64,44 @@ pub const DEMO_TENANT: Uuid = Uuid::from_u128(0x0da7_b00c_0000_4000_8000_0000_00
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Postgres, as the database's owner
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    #[arg(skip)]
     pub database_url: Option<Secret>,
+    /// The same, with the login that appends to the book
+    #[arg(skip)]
+    pub writer_url: Option<Secret>,
+    /// With the login that owns the read tables
+    #[arg(skip)]
+    pub projector_url: Option<Secret>,
+    /// With the login that reads them
+    #[arg(skip)]
+    pub reader_url: Option<Secret>,
     /// NATS server
-    #[arg(long, env = "NATS_URL", hide_env_values = true, global = true)]
+    #[arg(skip)]
     pub nats_url: Option<Secret>,
     /// Address to serve on; port 0 takes a free one
     #[arg(long, env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080", global = true)]
     pub listen: SocketAddr,
+    /// Address to serve health and metrics on, apart from the rest
+    #[arg(long, env = "DAYBOOK_LISTEN_HEALTH", global = true)]
+    pub listen_health: Option<SocketAddr>,
+    /// Proxies whose X-Forwarded-For is believed: addresses and networks
+    #[arg(long, env = "DAYBOOK_PROXIES", value_delimiter = ',', global = true)]
+    pub proxies: Vec<Network>,
     /// 64 hexadecimal digits that wrap the keys of persons
-    #[arg(long, env = "DAYBOOK_MASTER_KEY", hide_env_values = true, global = true)]
+    #[arg(skip)]
     pub master_key: Option<Secret>,
+    /// The master key that takes the other's place; for `daybook keys rotate`
+    #[arg(skip)]
+    pub master_key_next: Option<Secret>,
     /// Secret of HS256 tokens, at least 32 bytes
-    #[arg(long, env = "DAYBOOK_JWT_SECRET", hide_env_values = true, global = true)]
+    #[arg(skip)]
     pub jwt_secret: Option<Secret>,
     /// Where the public keys of tokens are; instead of a secret
-    #[arg(long, env = "DAYBOOK_JWKS_URL", conflicts_with = "jwt_secret", global = true)]
+    #[arg(long, env = "DAYBOOK_JWKS_URL", global = true)]
     pub jwks_url: Option<String>,
+    /// Let the address of the public keys begin with http; for tests
+    #[arg(long, env = "DAYBOOK_JWKS_HTTP", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    pub jwks_http: bool,
     /// How often the public keys are fetched, in seconds: one removed there works no longer than this
     #[arg(long, env = "DAYBOOK_JWKS_REFRESH_SECONDS", default_value = "300", global = true)]
     pub jwks_refresh_seconds: NonZeroU64,
@@ -77,19 +120,25 @@ pub struct Config {
     /// What the stream may hold, in bytes; NATS reserves it when the stream is made
     #[arg(long, env = "DAYBOOK_NATS_STREAM_BYTES", default_value_t = STREAM_BYTES_MAX, global = true)]
     pub nats_stream_bytes: i64,
+    /// Use a NATS that lets in everybody
+    #[arg(long, env = "DAYBOOK_NATS_OPEN", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    pub nats_open: bool,
     /// Requests a second of one user; twice as many at once
     #[arg(long, env = "DAYBOOK_RATE_PER_SECOND", default_value = "2000", global = true)]
     pub rate_per_second: NonZeroU32,
     /// Folder for archives of what left the tables
     #[arg(long, env = "DAYBOOK_ARCHIVE", default_value = "archive", global = true)]
     pub archive: PathBuf,
+    /// What signs seals: from the environment or a file, never from the command line, which others can see
+    #[arg(skip)]
+    pub seal_key: Option<Secret>,
     /// How the log is written
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
     /// Tenant of `demo`, `roles` and `token`
     #[arg(long, env = "DAYBOOK_TENANT", default_value_t = DEMO_TENANT, value_parser = http::cli::id, global = true)]
     pub tenant: Uuid,
-    /// Start on a Postgres that may lose what it acknowledged; for tests
+    /// Start on a Postgres that may lose what it acknowledged, and with one login for all; for tests
     #[arg(long, env = "DAYBOOK_UNSAFE_SETTINGS", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub unsafe_settings: bool,
 }
@@ -132,15 +181,103 @@ impl From<&str> for Secret {
     }
 }
 
+/// The variable of a role's login, what it says, and the role's name.
+pub(crate) type OfRole<'a> = (&'static str, Option<&'a Secret>, &'static str);
+
+/// A secret setting: the variable that holds it, and where it is kept.
+type Place = (&'static str, fn(&mut Config) -> &mut Option<Secret>);
+
+const SECRETS: &[Place] = &[
+    ("DATABASE_URL", |config| &mut config.database_url),
+    ("DAYBOOK_WRITER_URL", |config| &mut config.writer_url),
+    ("DAYBOOK_PROJECTOR_URL", |config| &mut config.projector_url),
+    ("DAYBOOK_READER_URL", |config| &mut config.reader_url),
+    ("NATS_URL", |config| &mut config.nats_url),
+    ("DAYBOOK_MASTER_KEY", |config| &mut config.master_key),
+    ("DAYBOOK_MASTER_KEY_NEXT", |config| &mut config.master_key_next),
+    ("DAYBOOK_JWT_SECRET", |config| &mut config.jwt_secret),
+    ("DAYBOOK_SEAL_KEY", |config| &mut config.seal_key),
+];
+
+/// What `daybook help` says of the settings that are no options.
+#[must_use]
+pub fn secrets_help() -> String {
+    let names: Vec<&str> = SECRETS.iter().map(|(variable, _)| *variable).collect();
+    format!(
+        "Secrets are read from the environment ({}), or from the files whose paths are in the variables of these names \
+         with _FILE behind them.",
+        names.join(", ")
+    )
+}
+
 impl Config {
-    /// How to connect to Postgres.
+    /// Reads what is secret from the environment and the files that it names. What was set before stays.
+    ///
+    /// # Errors
+    /// When a secret is in both, or its file cannot be read; the message names the variable and never the secret.
+    pub fn read_secrets(&mut self) -> Result<(), Fault> {
+        self.read_secrets_from(|variable| std::env::var_os(variable))
+    }
+
+    fn read_secrets_from(&mut self, environment: impl Fn(&str) -> Option<OsString>) -> Result<(), Fault> {
+        // A variable that was passed on empty is none: compose does that with each that is not set.
+        let found = |variable: &str| environment(variable).filter(|value| !value.is_empty());
+        for (variable, place) in SECRETS {
+            let in_file = format!("{variable}_FILE");
+            let secret = match (found(variable), found(&in_file)) {
+                (None, None) => continue,
+                (Some(_), Some(_)) => {
+                    return Err(Fault::setting(format!("set {variable} or {in_file}, not both")));
+                }
+                (Some(value), None) => value
+                    .into_string()
+                    .map_err(|_| Fault::setting(format!("{variable} is no text")))?,
+                (None, Some(path)) => of_file(&in_file, Path::new(&path))?,
+            };
+            place(self).get_or_insert(Secret(secret));
+        }
+        Ok(())
+    }
+
+    /// How to connect to Postgres as the database's owner.
     ///
     /// # Errors
     /// When `DATABASE_URL` is missing or is no Postgres URL.
     pub fn database(&self) -> Result<PgConnectOptions, Fault> {
-        let url = needed(self.database_url.as_ref(), "DATABASE_URL")?;
-        // The parser's message may repeat the URL, password included.
-        PgConnectOptions::from_str(url.reveal()).map_err(|_| Fault::setting("DATABASE_URL is no Postgres URL"))
+        address(needed(self.database_url.as_ref(), "DATABASE_URL")?, "DATABASE_URL")
+    }
+
+    /// How to connect to Postgres for each role; as the owner for those that have no login of their own here.
+    ///
+    /// # Errors
+    /// When an address is missing or is no Postgres URL; the message names the variable.
+    pub fn logins(&self) -> Result<Logins, Fault> {
+        let of = |(variable, url, _): OfRole<'_>| match url {
+            Some(url) => address(url, variable),
+            None if self.database_url.is_some() => self.database(),
+            None => Err(Fault::setting(format!("{variable} must be set"))),
+        };
+        let [writer, projector, reader] = self.of_roles().map(of);
+        let writer = writer?;
+        Ok(Logins {
+            owner: match &self.database_url {
+                Some(_) => self.database()?,
+                None => writer.clone(),
+            },
+            writer,
+            projector: projector?,
+            reader: reader?,
+        })
+    }
+
+    /// The roles that have logins: the variable of each, what it says, and the role's name.
+    #[must_use]
+    pub(crate) fn of_roles(&self) -> [OfRole<'_>; 3] {
+        [
+            ("DAYBOOK_WRITER_URL", self.writer_url.as_ref(), WRITER),
+            ("DAYBOOK_PROJECTOR_URL", self.projector_url.as_ref(), PROJECTOR),
+            ("DAYBOOK_READER_URL", self.reader_url.as_ref(), READER),
+        ]
     }
 
     /// How to connect to NATS.
@@ -151,18 +288,87 @@ impl Config {
         let url = needed(self.nats_url.as_ref(), "NATS_URL")?;
         let mut bus = BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix);
         bus.stream_bytes_max = self.nats_stream_bytes;
+        bus.open = self.nats_open;
         Ok(bus)
     }
 
-    /// The key that wraps the keys of persons.
+    /// The key that wraps all others: `DAYBOOK_MASTER_KEY`, or the next one, whichever the database knows.
     ///
     /// # Errors
-    /// When `DAYBOOK_MASTER_KEY` is missing or malformed.
+    /// When `DAYBOOK_MASTER_KEY` is missing, or either is malformed.
     pub fn master(&self) -> Result<MasterKey, Fault> {
-        let digits = needed(self.master_key.as_ref(), "DAYBOOK_MASTER_KEY")?;
-        MasterKey::from_hex(digits.reveal())
-            .map_err(|_| Fault::setting("DAYBOOK_MASTER_KEY must be 64 hexadecimal digits"))
+        let master = self.master_alone()?;
+        Ok(match self.next_master()? {
+            Some(next) => master.or(next),
+            None => master,
+        })
     }
+
+    /// The key that signs seals; `None` without one.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn seal_key(&self) -> Result<Option<SealKey>, Fault> {
+        let malformed =
+            |_| Fault::setting("DAYBOOK_SEAL_KEY must be 64 hexadecimal digits; `daybook seal key` makes one");
+        let digits = self.seal_key.as_ref().filter(|digits| !digits.is_blank());
+        digits
+            .map(|digits| SealKey::from_hex(digits.reveal()).map_err(malformed))
+            .transpose()
+    }
+
+    /// `DAYBOOK_MASTER_KEY` by itself.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn master_alone(&self) -> Result<MasterKey, Fault> {
+        master_key(
+            needed(self.master_key.as_ref(), "DAYBOOK_MASTER_KEY")?,
+            "DAYBOOK_MASTER_KEY",
+        )
+    }
+
+    /// `DAYBOOK_MASTER_KEY_NEXT`, if it is set.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn next_master(&self) -> Result<Option<MasterKey>, Fault> {
+        let next = self.master_key_next.as_ref().filter(|next| !next.is_blank());
+        next.map(|next| master_key(next, "DAYBOOK_MASTER_KEY_NEXT")).transpose()
+    }
+}
+
+fn address(url: &Secret, variable: &str) -> Result<PgConnectOptions, Fault> {
+    // The parser's message may repeat the URL, password included.
+    PgConnectOptions::from_str(url.reveal()).map_err(|_| Fault::setting(format!("{variable} is no Postgres URL")))
+}
+
+/// The text of a file that holds a secret, without the line break that editors end it with.
+fn of_file(variable: &str, path: &Path) -> Result<String, Fault> {
+    let read = || {
+        let mut text = String::new();
+        File::open(path)?.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let mut text = read().map_err(Fault::io(format!(
+        "{variable} names {}, which cannot be read",
+        path.display()
+    )))?;
+    if text.len() as u64 > SECRET_BYTES_MAX {
+        return Err(Fault::setting(format!(
+            "{variable} names a file of more than {SECRET_BYTES_MAX} bytes, which is no secret"
+        )));
+    }
+    text.truncate(text.trim_end_matches(['\n', '\r']).len());
+    if text.is_empty() {
+        return Err(Fault::setting(format!("{variable} names an empty file")));
+    }
+    Ok(text)
+}
+
+fn master_key(digits: &Secret, variable: &str) -> Result<MasterKey, Fault> {
+    MasterKey::from_hex(digits.reveal())
+        .map_err(|_| Fault::setting(format!("{variable} must be 64 hexadecimal digits")))
 }
 
 /// A setting that a command cannot do without.
@@ -188,5 +394,110 @@ impl Setting for Secret {
 impl Setting for String {
     fn is_blank(&self) -> bool {
         self.trim().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Settings {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    /// The settings of a program that finds this in its environment.
+    fn found(environment: &[(&str, &str)]) -> Result<Config, Fault> {
+        let environment: BTreeMap<&str, &str> = environment.iter().copied().collect();
+        let mut config = Settings::parse_from(["daybook"]).config;
+        // What the test itself was started with is none of it.
+        for (_, place) in SECRETS {
+            *place(&mut config) = None;
+        }
+        config.read_secrets_from(|variable| environment.get(variable).map(OsString::from))?;
+        Ok(config)
+    }
+
+    /// A file with this text, gone when dropped.
+    struct Written(PathBuf);
+
+    impl Written {
+        fn new(text: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("daybook-secret-{}", Uuid::new_v4()));
+            std::fs::write(&path, text).unwrap();
+            Self(path)
+        }
+
+        fn path(&self) -> &str {
+            self.0.to_str().unwrap()
+        }
+    }
+
+    impl Drop for Written {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn every_secret_is_read_from_its_variable_or_from_the_file_that_another_one_names() {
+        let file = Written::new("in a file\r\n");
+        for (variable, place) in SECRETS {
+            let read = |name: &str, value: &str| {
+                let mut config = found(&[(name, value)]).unwrap();
+                place(&mut config).clone().unwrap().reveal().to_owned()
+            };
+            assert_eq!(read(variable, "in the open"), "in the open");
+            assert_eq!(read(&format!("{variable}_FILE"), file.path()), "in a file");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_no_argument() {
+        for (variable, _) in SECRETS {
+            let option = variable.trim_start_matches("DAYBOOK_").to_lowercase().replace('_', "-");
+            let typed = Settings::try_parse_from(["daybook".to_owned(), format!("--{option}"), "hunter2".to_owned()]);
+            let error = typed.err().map(|error| error.to_string()).unwrap();
+            assert!(error.contains("unexpected") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn who_sets_both_a_variable_and_its_file_is_told_so() {
+        let file = Written::new("one");
+        let both = [("NATS_URL", "another"), ("NATS_URL_FILE", file.path())];
+        let error = found(&both).unwrap_err().to_string();
+        assert_eq!(error, "set NATS_URL or NATS_URL_FILE, not both");
+        let config = found(&[("NATS_URL", ""), ("NATS_URL_FILE", file.path())]).unwrap();
+        assert_eq!(config.nats_url.unwrap().reveal(), "one", "an empty variable is none");
+    }
+
+    #[test]
+    fn a_file_that_holds_no_secret_is_named() {
+        let (empty, large) = (
+            Written::new("\n"),
+            Written::new(&"x".repeat(SECRET_BYTES_MAX as usize + 1)),
+        );
+        for path in ["/nowhere/at/all", empty.path(), large.path()] {
+            let error = found(&[("DAYBOOK_JWT_SECRET_FILE", path)]).unwrap_err().to_string();
+            assert!(error.starts_with("DAYBOOK_JWT_SECRET_FILE names "), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_was_set_before_stays() {
+        let mut config = found(&[("NATS_URL", "first")]).unwrap();
+        config
+            .read_secrets_from(|_| Some(OsString::from("second")))
+            .unwrap_err();
+        config
+            .read_secrets_from(|variable| (variable == "NATS_URL").then(|| "second".into()))
+            .unwrap();
+        assert_eq!(config.nats_url.unwrap().reveal(), "first");
     }
 }

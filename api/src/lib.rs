@@ -5,8 +5,15 @@ pub mod config;
 pub mod contexts;
 
 pub mod check;
+pub mod logins;
 pub mod migrate;
 pub mod serve;
+
+pub mod forwarded;
+mod listen;
+mod peers;
+mod timed;
+
 pub mod tables;
 pub mod workers;
 

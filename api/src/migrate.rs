@@ -97,17 +97,25 @@ fn is_busy(error: &MigrateError) -> bool {
 ///
 /// # Errors
 /// When it does, or does not answer.
-pub async fn check(owner: &PgPool) -> Result<(), Fault> {
+pub async fn check(pool: &PgPool) -> Result<(), Fault> {
     let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let (book, noted): (bool, bool) =
-        sqlx::query_as("select to_regclass('book.events') is not null, to_regclass('_sqlx_migrations') is not null")
-            .fetch_one(owner)
-            .await?;
+    let (book, noted, readable): (bool, bool, bool) = sqlx::query_as(
+        "select to_regclass('book.events') is not null, m is not null, coalesce(has_table_privilege(m, 'select'), false)
+         from to_regclass('_sqlx_migrations') m",
+    )
+    .fetch_one(pool)
+    .await?;
     let applied: i64 = match noted {
-        true => {
+        true if readable => {
             sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
-                .fetch_one(owner)
+                .fetch_one(pool)
                 .await?
+        }
+        // Daybook's own logins may look since there are any.
+        true => {
+            return Err(Fault::Refused(format!(
+                "the database lacks migrations that this program needs (up to {known}); run `daybook migrate`"
+            )));
         }
         // Applied by hand: then it is for that hand to have applied all.
         false if book => known,

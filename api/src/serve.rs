@@ -6,47 +6,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, Request};
 use book::{Book, Bus, Pools, Tail, end, worker};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use projections::Posted;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use http::app::{App, EVENT_STREAMS_MAX, LOG_READS_MAX, Parts};
+use http::app::{App, AskedEnd, Parts};
+use http::audit::recent::Recent;
 use http::auth::keys::{TokenSettings, Verifier};
 use http::auth::principal::Principals;
+use http::bounds::Bounds;
 use http::context::States;
 use http::crew::Tasks;
+use http::mark::Mark;
 use http::rates::Rates;
 use http::rebuilds::Rebuilds;
-use http::router::{REQUESTS_MAX, router};
+use http::router;
 use http::{Contexts, health};
 
 use crate::config::{Config, Secret, needed};
+use crate::listen::{self, Door};
 use crate::workers::{self, Means, Role};
 use crate::{Fault, check};
 
-/// Open connections of one process.
-const CONNECTIONS_MAX: usize = 10_000;
-/// How long a client may take to send a request's head, and a connection may idle, in seconds.
-const HEAD_SECONDS_MAX: u64 = 30;
-/// Size of a request's head.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Headers of a request.
-const HEADERS_MAX: usize = 100;
-/// How long requests under way may take to end once the process is to stop, in seconds.
-const DRAIN_SECONDS_MAX: u64 = 20;
-/// How long the workers may then take, in seconds.
+/// How long the workers may take to end once the requests have ended, in seconds.
 const WORKERS_SECONDS_MAX: u64 = 10;
 
 /// A started process.
@@ -54,6 +40,8 @@ const WORKERS_SECONDS_MAX: u64 = 10;
 pub struct Running {
     /// Where it serves HTTP.
     pub address: SocketAddr,
+    /// Where it serves health and metrics alone, if it was told to.
+    pub health: Option<SocketAddr>,
     done: JoinHandle<()>,
 }
 
@@ -84,16 +72,15 @@ pub async fn serve(
         audience: needed(config.jwt_audience.as_ref(), "DAYBOOK_JWT_AUDIENCE")?,
         secret: config.jwt_secret.as_ref().map(Secret::reveal),
         jwks_url: config.jwks_url.as_deref(),
+        jwks_http: config.jwks_http,
         jwks_refresh_seconds: config.jwks_refresh_seconds.get(),
     })?;
-    let pools = Pools::new(&config.database()?);
+    let pools = Pools::of(&config.logins()?);
     let master = config.master()?;
     check::database(&pools, &config, &stop).await?;
     let bus = Bus::connect(config.bus()?).await?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(Fault::io(format!("cannot listen on {}", config.listen)))?;
-    let address = listener.local_addr().map_err(Fault::io("the address is unknown"))?;
+    let of_health = config.listen_health.map(listen::bind).transpose()?;
+    let (listener, address) = listen::bind(config.listen)?;
 
     let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());
     for context in contexts.iter() {
@@ -104,7 +91,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     // Workers go on while requests drain.
     let drained = CancellationToken::new();
-    let (watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
+    let (end_watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
     let fingerprints = fingerprints(&contexts);
     let means = Means {
         contexts: &contexts,
@@ -116,6 +103,7 @@ pub async fn serve(
         bus,
         end: end.clone(),
         archive: config.archive.clone(),
+        seal_key: config.seal_key()?,
         tasks: &mut tasks,
         stop: &drained,
     };
@@ -125,6 +113,7 @@ pub async fn serve(
     for context in contexts.iter() {
         (context.state)(&mut states);
     }
+    let mark = watch::Sender::new(Mark::read(tail.pool()).await?);
     let app = App::new(Parts {
         principals: Principals::new(book.clone()),
         rates: Rates::new(config.rate_per_second),
@@ -134,9 +123,10 @@ pub async fn serve(
         contexts: contexts.clone(),
         began: tail.end().await?,
         end: end.changes(),
-        requests: Semaphore::new(REQUESTS_MAX),
-        log_reads: Semaphore::new(LOG_READS_MAX),
-        event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+        mark: mark.subscribe(),
+        bounds: Bounds::default(),
+        asked_end: AskedEnd::default(),
+        recent: Recent::default(),
         states,
         openapi: OnceLock::new(),
         serves_api: roles.contains(&Role::Api),
@@ -151,8 +141,10 @@ pub async fn serve(
     let until = drained.clone();
     tasks.spawn(async move { worker::keep("metrics", &until, || health::keep_up(until.clone())).await });
     let until = drained.clone();
-    tasks.spawn(async move { worker::keep("end of the book", &until, || watch.run(&until)).await });
+    tasks.spawn(async move { worker::keep("end of the book", &until, || end_watch.run(&until)).await });
     if roles.contains(&Role::Api) {
+        let (pool, until) = (tail.pool().clone(), drained.clone());
+        tasks.spawn(async move { worker::keep("mark of the book", &until, || Mark::keep(&pool, &mark, &until)).await });
         let (keys, until) = (app.clone(), drained.clone());
         tasks.spawn(
             async move { worker::keep("keys of tokens", &until, || keys.verifier.refresh(until.clone())).await },
@@ -167,9 +159,21 @@ pub async fn serve(
             (context.tasks)(&app, &mut added);
         }
     }
-    info!(%address, ?roles, "daybook serves");
-    let done = tokio::spawn(run(listener, router(app), stop, drained, tasks, lost, pools));
-    Ok(Running { address, done })
+    let health = of_health.as_ref().map(|(_, health)| *health);
+    if let Some((listener, _)) = of_health {
+        // For as long as there is something to say: a process that drains is not ready, and says so.
+        let door = Door::new(
+            router::of_health(app.clone()),
+            listen::HEALTH_CONNECTIONS_MAX,
+            Vec::new(),
+        );
+        tokio::spawn(listen::accept(listener, door, drained.clone()));
+    }
+    let router = router::router(app, health.is_none());
+    let door = Door::new(router, listen::connections_max(), config.proxies.clone());
+    info!(%address, ?health, ?roles, "daybook serves");
+    let done = tokio::spawn(run(listener, door, stop, drained, tasks, lost, pools));
+    Ok(Running { address, health, done })
 }
 
 /// What the tables of this program are told by, per context. A context whose golden history cannot be folded is
@@ -192,7 +196,7 @@ fn fingerprints(contexts: &Contexts) -> BTreeMap<&'static str, String> {
 
 async fn run(
     listener: TcpListener,
-    router: Router,
+    door: Door,
     stop: CancellationToken,
     drained: CancellationToken,
     mut tasks: JoinSet<()>,
@@ -200,7 +204,7 @@ async fn run(
     pools: Pools,
 ) {
     tokio::select! {
-        () = accept(listener, router, stop) => {}
+        () = listen::accept(listener, door, stop) => {}
         () = watched(&mut tasks, &lost) => {}
     }
     drained.cancel();
@@ -226,66 +230,4 @@ async fn watched(tasks: &mut JoinSet<()>, lost: &AtomicUsize) {
         lost.fetch_add(1, Ordering::Relaxed);
     }
     std::future::pending().await
-}
-
-/// Serves connections until `stop`, then lets the requests under way end.
-async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let place = tokio::select! {
-            place = places.clone().acquire_owned() => place,
-            () = stop.cancelled() => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, for one: it passes when connections end.
-                warn!(error = %error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let connection = graceful.watch(connection(stream, peer, router.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%peer, error = %error, "a connection ended early");
-            }
-            drop(place);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), graceful.shutdown())
-        .await
-        .is_err()
-    {
-        warn!("some requests did not end in time");
-    }
-}
-
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-) -> http1::Connection<
-    TokioIo<TcpStream>,
-    impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = std::convert::Infallible, Future: Send>
-    + Send,
-> {
-    // Answers are small and written whole: waiting for more to send would only delay them.
-    let _ = stream.set_nodelay(true);
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
 }

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use book::lease::Lease;
-use book::pools::answered;
+use book::pools::{answered, answered_within};
 use book::worker::{self, pause};
 use book::{BookError, Leases, Pools, Tail};
 use http::health;
 use projections::generation::{Generation, State};
 use projections::rebuild::{self, Phase, Progress, RebuildError};
-use projections::{Context, Projector};
+use projections::{Context, Projector, bi};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -37,6 +37,8 @@ const DOUBLINGS_MAX: u32 = 4;
 // A process that starts waits for tables as often as they are tried with more time than before, and as long each time.
 const _: () = assert!(DOUBLINGS_MAX < health::ATTEMPTS_AWAITED_MAX);
 const _: () = assert!(STEP_SECONDS_MAX << DOUBLINGS_MAX <= rebuild::STEP_SECONDS_MAX);
+/// How long it may take to open tables to tools for reports, in seconds: somebody may use one of them.
+const OPENING_SECONDS_MAX: u64 = 60;
 /// The lead of whoever rebuilds because of a deployment.
 const TURN: &str = "daybook rebuilds";
 
@@ -130,6 +132,7 @@ impl Preparation {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.prepare(first.unwrap_or_else(|| self.queue.want(self.place))).await;
             prepared.cancel();
+            self.open_to_reports().await;
             self.keep_posted().await;
         });
         let posting = async {
@@ -150,14 +153,37 @@ impl Preparation {
         tokio::join!(posting, keeping);
     }
 
+    /// Sees to it that tools for reports find the tables as this program declares them: what it masks, and the one before
+    /// it did not, they do not see any more.
+    async fn open_to_reports(&self) {
+        let opening = async {
+            let mut connection = self.pools.projector.acquire().await?;
+            Ok(bi::ensure(&mut connection, self.context).await?)
+        };
+        let limit = Duration::from_secs(OPENING_SECONDS_MAX);
+        if let Err(error) = answered_within::<_, BookError>(limit, opening).await {
+            let context = self.context.name;
+            warn!(context, error = %error, "the tables are not as open to tools for reports as they are to be; run `daybook bi`");
+        }
+    }
+
     /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may
     /// make them its own while this one works (a rolling deployment, a rollback) and post them from then on.
-    /// Once nobody does, they are made those of this program again.
+    /// Once nobody does, they are made those of this program again; and so they are when they are ahead of the book.
     async fn keep_posted(&self) {
         let context = self.context.name;
         let mut standing: Option<(i64, Instant)> = None;
         let every = Duration::from_secs(PREPARE_SECONDS);
         while tokio::time::timeout(every, self.stop.cancelled()).await.is_err() {
+            if self.is_ahead().await {
+                error!(
+                    context,
+                    "the tables are ahead of the book, so their rows are wrong; they are rebuilt"
+                );
+                self.prepare(self.queue.want(self.place)).await;
+                standing = None;
+                continue;
+            }
             let position = match self.abandoned().await {
                 Ok(Some(position)) => position,
                 Ok(None) => {
@@ -190,6 +216,12 @@ impl Preparation {
             None => 0,
         };
         Ok((position < self.tail.end().await?).then_some(position))
+    }
+
+    /// Whether the tables are this program's and ahead of the book.
+    async fn is_ahead(&self) -> bool {
+        let live = self.live().await.ok().flatten();
+        live.is_some_and(|live| live.fingerprint == self.fingerprint && live.is_ahead)
     }
 
     async fn live(&self) -> Result<Option<Generation>, BookError> {
@@ -246,7 +278,7 @@ impl Preparation {
 
     async fn is_prepared(&self) -> bool {
         match self.live().await {
-            Ok(live) => live.is_some_and(|live| live.fingerprint == self.fingerprint),
+            Ok(live) => live.is_some_and(|live| live.fingerprint == self.fingerprint && !live.is_ahead),
             Err(error) => {
                 debug!(context = self.context.name, error = %error, "cannot look whose the tables are");
                 false

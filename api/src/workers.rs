@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use book::policy::{self, PolicyWorker, Reading};
 use book::relay::Relay;
+use book::seals::{SealKey, Sealer, sealer};
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, End, Leases, Pools, Tail};
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use http::Contexts;
-use http::crew::{Crew, POLICY, PROJECTOR, RELAY, TIMERS, Workers};
+use http::crew::{Crew, POLICY, PROJECTOR, RELAY, SEALER, TIMERS, Workers};
 
 use crate::Fault;
 use crate::tables::{Preparation, Queue};
@@ -24,7 +25,7 @@ use crate::tables::{Preparation, Queue};
 pub enum Role {
     /// Serves HTTP. Health and metrics are served without it, too.
     Api,
-    /// Publishes the book to NATS.
+    /// Publishes the book to NATS, and seals it where a key for that is set.
     Relay,
     /// Posts the read tables.
     Projector,
@@ -49,6 +50,8 @@ pub struct Means<'a> {
     pub end: End,
     /// The folder of archives.
     pub archive: PathBuf,
+    /// The key that seals are signed with; without it none are made.
+    pub seal_key: Option<SealKey>,
     pub tasks: &'a mut JoinSet<()>,
     pub stop: &'a CancellationToken,
 }
@@ -68,6 +71,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         bus,
         end,
         archive,
+        seal_key,
         tasks,
         stop,
     } = means;
@@ -100,6 +104,14 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         let relay = relay.leased(leases.clone()).watching(end.clone());
         workers.statuses.push((RELAY.to_owned(), relay.status()));
         tasks.spawn(relay.run(stop.clone()));
+        if let Some(key) = seal_key {
+            let beat = Beat::default();
+            workers.statuses.push((SEALER.to_owned(), beat.status()));
+            let (pool, end) = (pools.projector.clone(), end.clone());
+            let sealer = Sealer { pool, key, end };
+            let lock = sealer::LOCK.to_owned();
+            tasks.spawn(worker::run(sealer, lock, leases.clone(), beat, stop.clone()));
+        }
     }
     if roles.contains(&Role::Projector) {
         // Wanted before any begins, so that the first of the list is rebuilt first.

@@ -312,3 +312,63 @@ fn a_kind_is_scoped_exactly_when_its_table_is() {
         assert_eq!(aggregate.scoped, scoped, "{aggregate:?}");
     }
 }
+
+/// Bytes of the longest body of a schema, written without escapes; none where the document sets no bound.
+fn longest(schema: &Value, schemas: &Value) -> Option<u64> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return longest(&schemas[reference.rsplit('/').next()?], schemas);
+    }
+    if let Some(variants) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+        return variants
+            .iter()
+            .map(|variant| longest(variant, schemas))
+            .try_fold(0, |most, next| Some(most.max(next?)));
+    }
+    if schema.get("enum").is_some() || schema.get("const").is_some() {
+        return Some(100);
+    }
+    let kinds = match &schema["type"] {
+        Value::String(kind) => vec![kind.as_str()],
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => return None,
+    };
+    let of_kind = |kind: &str| match kind {
+        "string" if schema.get("maxLength").is_some() => Some(schema["maxLength"].as_u64()? * 4 + 2),
+        "string" => schema.get("format").or(schema.get("pattern")).map(|_| 60),
+        "array" => Some(schema["maxItems"].as_u64()? * (longest(&schema["items"], schemas)? + 1)),
+        "object" => {
+            let fields = schema["properties"].as_object()?.iter();
+            fields
+                .map(|(name, field)| Some(name.len() as u64 + 4 + longest(field, schemas)?))
+                .sum()
+        }
+        "null" | "boolean" | "integer" | "number" => Some(24),
+        _ => None,
+    };
+    kinds
+        .into_iter()
+        .map(of_kind)
+        .try_fold(0, |most, next| Some(most.max(next?)))
+}
+
+#[test]
+fn the_longest_body_of_every_command_is_let_in() {
+    let document = document(&contexts());
+    let schemas = &document["components"]["schemas"];
+    let mut bounded = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let operation = &operations["post"];
+        let Some(limit) = operation["x-body-bytes-max"].as_u64() else {
+            continue;
+        };
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if let Some(longest) = longest(body, schemas) {
+            bounded += 1;
+            assert!(
+                longest <= limit,
+                "a body of {path} may have {longest} bytes, and {limit} are let in"
+            );
+        }
+    }
+    assert!(bounded > 30, "{bounded}");
+}

@@ -1,6 +1,6 @@
 //! The group-commit appender: one task per process that writes waiting appends together.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use domain::Claim;
@@ -96,12 +96,14 @@ async fn run(options: PgConnectOptions, mut queue: mpsc::Receiver<Waiting>) {
                 None => return,
             }
         }
-        while waiting.len() < 2 * BATCH_COMMANDS_MAX {
+        // All of them: of what waits out of sight it is not known whose it is.
+        while waiting.len() < QUEUE_COMMANDS_MAX {
             match queue.try_recv() {
                 Ok(next) => waiting.push_back(next),
                 Err(_) => break,
             }
         }
+        in_rounds(&mut waiting);
         let (appends, replies) = gather(&mut waiting);
         let turns = turns.clone();
         // However the task ends, the next batch gets the line.
@@ -155,19 +157,43 @@ async fn write_and_reply(line: &mut Line, appends: Vec<Append>, replies: Vec<Rep
     }
 }
 
+/// Puts what waits into rounds, one command of each tenant in each, so that nobody waits for all that another tenant has
+/// sent before. A tenant's commands keep their order, and no two tenants' touch each other.
+fn in_rounds(waiting: &mut VecDeque<Waiting>) {
+    let first = waiting.front().map(|first| first.append.tenant);
+    if waiting.iter().all(|next| Some(next.append.tenant) == first) {
+        return;
+    }
+    let mut lanes: Vec<VecDeque<Waiting>> = Vec::new();
+    let mut lane_of: HashMap<Uuid, usize> = HashMap::new();
+    for next in waiting.drain(..) {
+        let lane = *lane_of.entry(next.append.tenant).or_insert(lanes.len());
+        if lane == lanes.len() {
+            lanes.push(VecDeque::new());
+        }
+        lanes[lane].push_back(next);
+    }
+    while !lanes.is_empty() {
+        waiting.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
+        lanes.retain(|lane| !lane.is_empty());
+    }
+}
+
 /// Takes from the front what can be written together; the rest keeps its order.
 fn gather(waiting: &mut VecDeque<Waiting>) -> (Vec<Append>, Vec<Reply>) {
     let mut touched = Touched::default();
     let mut bytes = 0;
     let (mut appends, mut replies, mut later) = (Vec::new(), Vec::new(), VecDeque::new());
-    while let Some(next) = waiting.pop_front() {
+    while appends.len() < BATCH_COMMANDS_MAX
+        && let Some(next) = waiting.pop_front()
+    {
         let size = next
             .append
             .events
             .iter()
             .map(|event| event.payload.len() + event.metadata.len())
             .sum::<usize>();
-        let room = appends.is_empty() || (appends.len() < BATCH_COMMANDS_MAX && bytes + size <= BATCH_BYTES_MAX);
+        let room = appends.is_empty() || bytes + size <= BATCH_BYTES_MAX;
         if room && touched.admits(&next.append) {
             bytes += size;
             touched.add(&next.append);
@@ -179,6 +205,7 @@ fn gather(waiting: &mut VecDeque<Waiting>) -> (Vec<Append>, Vec<Reply>) {
             later.push_back(next);
         }
     }
+    later.append(waiting);
     *waiting = later;
     (appends, replies)
 }
@@ -359,6 +386,21 @@ mod tests {
         let (c, _c) = waiting(3, &[(99, false), (12, true)]);
         let (d, _d) = waiting(4, &[(13, true)]);
         assert_eq!(batches(vec![a, b, c, d]), [vec![1, 4], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn tenants_take_turns_and_each_keeps_its_order() {
+        let (mut waiting, _replies): (VecDeque<_>, Vec<_>) = [(1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (6, 3), (7, 2)]
+            .map(|(command, tenant)| {
+                let (mut next, reply) = waiting(command, &[(command, true)]);
+                next.append.tenant = Uuid::from_u128(tenant);
+                (next, reply)
+            })
+            .into_iter()
+            .unzip();
+        in_rounds(&mut waiting);
+        let order: Vec<_> = waiting.iter().map(|next| next.append.command_id.as_u128()).collect();
+        assert_eq!(order, [1, 4, 6, 2, 7, 3, 5]);
     }
 
     #[test]

@@ -8,8 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::response::Response;
-use async_nats::{Client, HeaderMap, connection::State};
-use chrono::{DateTime, SecondsFormat};
+use async_nats::{Client, ConnectOptions, ServerAddr, connection::State};
 use domain::Recorded;
 use futures::FutureExt as _;
 use percent_encoding::percent_decode_str;
@@ -22,6 +21,7 @@ use crate::BookError;
 use crate::pools::answered;
 
 pub(crate) mod integrators;
+pub(crate) mod message;
 pub(crate) mod mirror;
 pub(crate) mod stand;
 
@@ -36,8 +36,6 @@ const PING_SECONDS: u64 = 3;
 const CONNECT_SECONDS_MAX: u64 = 3;
 /// Published messages whose acknowledgement is awaited at one time.
 pub const UNACKNOWLEDGED_MESSAGES_MAX: usize = 1_024;
-/// The position that a message says it is at.
-const POSITION: &str = "daybook-position";
 
 #[derive(Clone)]
 pub struct BusConfig {
@@ -48,6 +46,8 @@ pub struct BusConfig {
     /// The first token of every subject.
     pub prefix: String,
     pub stream_bytes_max: i64,
+    /// Whether a server that lets in everybody is used, and an address that names no user is one.
+    pub open: bool,
 }
 
 impl BusConfig {
@@ -58,6 +58,7 @@ impl BusConfig {
             stream: stream.to_owned(),
             prefix: prefix.to_owned(),
             stream_bytes_max: STREAM_BYTES_MAX,
+            open: false,
         }
     }
 }
@@ -68,6 +69,7 @@ impl std::fmt::Debug for BusConfig {
             .field("stream", &self.stream)
             .field("prefix", &self.prefix)
             .field("stream_bytes_max", &self.stream_bytes_max)
+            .field("open", &self.open)
             .finish_non_exhaustive()
     }
 }
@@ -84,20 +86,15 @@ impl Bus {
     /// Connects in the background, so that Daybook starts and works while the bus is down.
     ///
     /// # Errors
-    /// When the address is none.
+    /// When the address is none, or names no user and the settings do not allow that.
     pub async fn connect(config: BusConfig) -> Result<Self, BookError> {
-        let address: async_nats::ServerAddr = config
-            .url
-            .parse()
-            .map_err(|_| BookError::Bus("NATS_URL is no address of a NATS server".to_owned()))?;
-        let mut options = async_nats::ConnectOptions::new();
-        // The client does not take them from the address by itself.
-        if let (Some(user), password) = (address.username(), address.password()) {
-            let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-            options = match password {
-                Some(password) => options.user_and_password(plain(user), plain(password)),
-                None => options.token(plain(user)),
-            };
+        let (address, options) = reaching(&config.url)?;
+        if address.username().is_none() && !config.open {
+            return Err(BookError::Bus(
+                "NATS_URL names no user, and whoever reaches an open NATS can write on the bus: name one \
+                 (nats://user:password@host:4222), or set DAYBOOK_NATS_OPEN=1 to do without"
+                    .to_owned(),
+            ));
         }
         let client = options
             .name("daybook")
@@ -123,9 +120,18 @@ impl Bus {
         })
     }
 
+    /// Whether there is a server to use.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.client.connection_state() == State::Connected
+        self.client.connection_state() == State::Connected && !self.lets_in_anybody()
+    }
+
+    /// Whether the server asks nobody who they are, and the settings do not allow that: then it is not used.
+    #[must_use]
+    pub fn lets_in_anybody(&self) -> bool {
+        !self.config.open
+            && self.client.connection_state() == State::Connected
+            && !self.client.server_info().auth_required
     }
 
     /// How often it has connected. What was subscribed under another count may have missed anything.
@@ -164,6 +170,11 @@ impl Bus {
         subject: String,
         body: &serde_json::Value,
     ) -> Result<Result<T, async_nats::jetstream::Error>, BookError> {
+        if self.lets_in_anybody() {
+            return Err(BookError::Bus(
+                "it lets in everybody, so it is not used: give it users, or set DAYBOOK_NATS_OPEN=1".to_owned(),
+            ));
+        }
         Ok(match within(self.jetstream.request(subject, body)).await? {
             Response::Ok(answer) => Ok(answer),
             Response::Err { error } => Err(error),
@@ -176,6 +187,25 @@ impl Bus {
         let name = name.replace(|letter: char| letter.is_whitespace() || "*>".contains(letter), "_");
         format!("{}.{}.{name}", self.config.prefix, event.tenant_id)
     }
+}
+
+/// The server that an address names, and how to be let in: with the user and password in it, or with the token.
+///
+/// # Errors
+/// When the address is none.
+pub fn reaching(url: &str) -> Result<(ServerAddr, ConnectOptions), BookError> {
+    let address: ServerAddr = url
+        .parse()
+        .map_err(|_| BookError::Bus("NATS_URL is no address of a NATS server".to_owned()))?;
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let options = ConnectOptions::new();
+    // The client does not take them from the address by itself.
+    let options = match (address.username(), address.password()) {
+        (Some(user), Some(password)) => options.user_and_password(plain(user), plain(password)),
+        (Some(token), None) => options.token(plain(token)),
+        (None, _) => options,
+    };
+    Ok((address, options))
 }
 
 /// What the bus answers, if it does so within [`REQUEST_SECONDS_MAX`]: a client whose server takes nothing
@@ -205,54 +235,4 @@ pub async fn incarnation(pool: &PgPool) -> Result<String, BookError> {
     )
     .fetch_one(pool);
     answered(async { Ok(asking.await?) }).await
-}
-
-/// CloudEvents headers, and what else a projector needs so that it need not ask the book.
-pub(crate) fn headers(event: &Recorded<String>) -> Result<HeaderMap, BookError> {
-    let mut headers = HeaderMap::new();
-    headers.insert("ce-specversion", "1.0");
-    headers.insert("ce-id", event.event_id.to_string());
-    headers.insert("ce-source", format!("/daybook/{}", event.aggregate_type));
-    headers.insert("ce-type", event.event_type.as_str());
-    headers.insert("ce-subject", event.stream.to_string());
-    headers.insert(POSITION, event.position.to_string());
-    headers.insert(
-        "ce-time",
-        event.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true),
-    );
-    headers.insert("ce-datacontenttype", "application/json");
-    headers.insert("ce-sequence", event.sequence.to_string());
-    headers.insert("ce-tenant", event.tenant_id.to_string());
-    headers.insert("ce-version", event.event_version.as_str());
-    // What could not be read is not made up: without this header a projector asks the book, and parks the stream.
-    if event.metadata.unopened.is_empty() {
-        headers.insert("daybook-metadata", serde_json::to_string(&event.metadata)?);
-    }
-    Ok(headers)
-}
-
-/// The event that a message carries; `None` when it is not one of ours.
-pub(crate) fn received(message: &async_nats::Message, position: i64) -> Option<Recorded<String>> {
-    let headers = message.headers.as_ref()?;
-    let header = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
-    // A message that came in beside the relay has moved all that follow: their place says nothing then.
-    if header(POSITION)?.parse() != Ok(position) {
-        return None;
-    }
-    let metadata: domain::Metadata = serde_json::from_str(header("daybook-metadata")?).ok()?;
-    let recorded_at = DateTime::parse_from_rfc3339(header("ce-time")?).ok()?.to_utc();
-    Some(Recorded {
-        position,
-        event_id: header("ce-id")?.parse().ok()?,
-        tenant_id: header("ce-tenant")?.parse().ok()?,
-        aggregate_type: header("ce-source")?.strip_prefix("/daybook/")?.to_owned(),
-        stream: header("ce-subject")?.parse().ok()?,
-        sequence: header("ce-sequence")?.parse().ok()?,
-        event_type: header("ce-type")?.to_owned(),
-        event_version: header("ce-version")?.to_owned(),
-        at: metadata.occurred_at.unwrap_or(recorded_at),
-        recorded_at,
-        metadata,
-        event: String::from_utf8(message.payload.to_vec()).ok()?,
-    })
 }

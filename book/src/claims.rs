@@ -3,7 +3,7 @@
 use domain::{Claim, ClaimChange};
 use uuid::Uuid;
 
-use crate::MasterKey;
+use crate::master::ClaimKey;
 
 /// A claim change as the book stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Claims {
     /// [`Clash`] when it takes what an earlier step has taken for another stream.
     pub fn add(
         &mut self,
-        master: &MasterKey,
+        key: &ClaimKey,
         tenant: Uuid,
         aggregate_type: &'static str,
         stream: Uuid,
@@ -47,7 +47,7 @@ impl Claims {
             let change = Change {
                 takes,
                 claim,
-                digest: master.claim_digest(tenant, claim, &value),
+                digest: key.digest(tenant, claim, &value),
                 aggregate_type,
                 stream,
             };
@@ -97,10 +97,10 @@ mod tests {
 
     /// What is left of these changes, one step each: whether it takes, and for which stream.
     fn net(steps: Vec<(Uuid, ClaimChange)>) -> Result<Vec<(bool, Uuid)>, Clash> {
-        let master = MasterKey::from_hex(&"5eed".repeat(16)).unwrap();
+        let key = ClaimKey([7; 32]);
         let mut claims = Claims::default();
         for (stream, change) in steps {
-            claims.add(&master, Uuid::nil(), "a.b", stream, vec![change])?;
+            claims.add(&key, Uuid::nil(), "a.b", stream, vec![change])?;
         }
         Ok(claims.net().iter().map(|claim| (claim.takes, claim.stream)).collect())
     }

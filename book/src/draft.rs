@@ -71,6 +71,9 @@ impl Draft {
         decided: Decided,
     ) -> Result<(), BookError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        if let Sealing::Under(vault) = sealing {
+            vault.ready().await?;
+        }
         self.write(aggregate_type, stream, before.sequence);
         let (mut sequence, mut payload_bytes, mut until) = (before.sequence, before.bytes, before.until);
         let unsealed = metadata(envelope, BTreeMap::new())?;
@@ -112,10 +115,13 @@ impl Draft {
             });
         }
         let (Sealing::Under(vault) | Sealing::Never(vault)) = sealing;
-        let added = self
-            .claims
-            .add(vault.master(), envelope.tenant, aggregate_type, stream, decided.claims);
-        self.clash = self.clash.or(added.err());
+        if !decided.claims.is_empty() {
+            let key = vault.claim_key().await?;
+            let added = self
+                .claims
+                .add(&key, envelope.tenant, aggregate_type, stream, decided.claims);
+            self.clash = self.clash.or(added.err());
+        }
         self.erased.extend(decided.erased);
         self.standing = decided.standing.or(self.standing);
         self.streams.push(StreamAnswer {

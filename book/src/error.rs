@@ -14,6 +14,11 @@ pub enum BookError {
     Bus(String),
     #[error("a key failed: {0}")]
     Key(&'static str),
+    /// Keys were wrapped anew under another master key, and this process was not there to follow.
+    #[error(
+        "keys were wrapped under another master key than this process has; restart it with the new DAYBOOK_MASTER_KEY"
+    )]
+    NewerKeys,
     /// The appender's queue is full; nothing was written.
     #[error("too many commands are waiting; try again in a moment")]
     Overloaded,
@@ -56,6 +61,7 @@ impl BookError {
         match self {
             Self::Database(error) => is_transient(error),
             Self::Bus(_)
+            | Self::NewerKeys
             | Self::Overloaded
             | Self::Unavailable
             | Self::NoRoom

@@ -198,12 +198,24 @@ impl Book {
 
     /// Waits as long as commands to these kinds of streams have to while the tables of their contexts are late. Whoever
     /// reads what a command is let through on waits here first and then executes it by [`Book::execute_paced`]: what
-    /// was read would be old by the time that the command has waited.
+    /// was read would be old by the time that the command has waited. A repeat of what was accepted does not wait: it
+    /// writes nothing.
     ///
     /// # Errors
-    /// [`BookError::Overloaded`] when too many wait already.
-    pub async fn keep_pace(&self, kinds: impl Iterator<Item = &'static str>) -> Result<Paced, BookError> {
-        self.0.pace.wait(kinds.map(context)).await
+    /// [`BookError::Overloaded`] when too many wait already; the database's error.
+    pub async fn keep_pace(
+        &self,
+        envelope: &Envelope,
+        kinds: impl Iterator<Item = &'static str>,
+    ) -> Result<Paced, BookError> {
+        let pace = &self.0.pace;
+        if pace.is_slowed() && envelope.repeatable {
+            let receipt = answered(append::receipt(&self.0.pool, envelope.command_id)).await?;
+            if receipt.is_some() {
+                return Ok(pace.unneeded());
+            }
+        }
+        pace.wait(kinds.map(context)).await
     }
 
     /// Carries out the steps as one: all are appended or none. A client that hangs up never leaves a transaction

@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
+use crate::bus::message::{self, Signing};
 use crate::bus::{self, bus_error};
 use crate::pools::answered;
 use crate::tail::PAGE_BYTES_MAX;
@@ -41,11 +42,12 @@ pub struct Feed {
     bus_is_mute: bool,
 }
 
-/// An ordered consumer; `None` when the stream mirrors another book.
-type Attempted = Result<Option<pull::Ordered>, BookError>;
+/// An ordered consumer and what its messages are told by; `None` when the stream mirrors another book.
+type Attempted = Result<Option<(pull::Ordered, Signing)>, BookError>;
 
 struct Subscription {
     messages: pull::Ordered,
+    signing: Signing,
     /// How often the bus had connected. After another time it may take long until messages come again.
     connects: u64,
     /// Received, but its turn has not come.
@@ -166,12 +168,14 @@ impl Feed {
             let next = match subscription.ahead.take() {
                 Some(event) => Ok(Some(event)),
                 None if page.is_empty() => {
-                    match tokio::time::timeout(silence, receive(&mut subscription.messages)).await {
+                    match tokio::time::timeout(silence, receive(&mut subscription.messages, &subscription.signing))
+                        .await
+                    {
                         Ok(next) => next.map(Some),
                         Err(_) => Ok(None),
                     }
                 }
-                None => ready(&mut subscription.messages).transpose(),
+                None => ready(&mut subscription.messages, &subscription.signing).transpose(),
             };
             match next {
                 Ok(Some(event)) if event.position == expected => {
@@ -214,8 +218,9 @@ impl Feed {
         self.bus_is_mute = !matches!(attempted, Ok(Ok(_)));
         match attempted {
             Ok(Ok(messages)) => {
-                self.subscription = messages.map(|messages| Subscription {
+                self.subscription = messages.map(|(messages, signing)| Subscription {
                     messages,
+                    signing,
                     connects,
                     ahead: None,
                 });
@@ -240,6 +245,7 @@ async fn subscribed(tail: Tail, bus: Bus, position: i64) -> Attempted {
         let Some(stream) = bus.mirroring(&incarnation).await? else {
             return Ok(None);
         };
+        let signing = tail.signing(&incarnation).await?;
         let consumer = stream
             .create_consumer(pull::OrderedConfig {
                 deliver_policy: DeliverPolicy::ByStartSequence {
@@ -250,30 +256,35 @@ async fn subscribed(tail: Tail, bus: Bus, position: i64) -> Attempted {
             })
             .await
             .map_err(bus_error)?;
-        Ok(Some(consumer.messages().await.map_err(bus_error)?))
+        let messages = consumer.messages().await.map_err(bus_error)?;
+        Ok(Some((messages, signing)))
     };
     tokio::time::timeout(limit, subscribing)
         .await
         .unwrap_or_else(|_| Err(BookError::Bus("a feed cannot subscribe in time".to_owned())))
 }
 
-async fn receive(messages: &mut pull::Ordered) -> Result<Recorded<String>, BookError> {
-    event(messages.next().await)
+async fn receive(messages: &mut pull::Ordered, signing: &Signing) -> Result<Recorded<String>, BookError> {
+    event(messages.next().await, signing)
 }
 
 /// What has arrived already, without waiting.
-fn ready(messages: &mut pull::Ordered) -> Option<Result<Recorded<String>, BookError>> {
+fn ready(messages: &mut pull::Ordered, signing: &Signing) -> Option<Result<Recorded<String>, BookError>> {
     use futures::FutureExt as _;
-    messages.next().now_or_never().map(event)
+    messages.next().now_or_never().map(|next| event(next, signing))
 }
 
 fn event(
     next: Option<Result<async_nats::jetstream::Message, pull::OrderedError>>,
+    signing: &Signing,
 ) -> Result<Recorded<String>, BookError> {
     let message = next
         .ok_or_else(|| BookError::Bus("the subscription ended".to_owned()))?
         .map_err(bus_error)?;
     let sequence = message.info().map_err(bus_error)?.stream_sequence;
     let position = i64::try_from(sequence).unwrap_or(i64::MAX);
-    bus::received(&message, position).ok_or_else(|| BookError::Bus(format!("message {sequence} is none of ours")))
+    message::received(&message, position, signing).ok_or_else(|| {
+        metrics::counter!("daybook_bus_messages_refused_total").increment(1);
+        BookError::Bus(format!("message {sequence} is none of ours"))
+    })
 }

@@ -31,6 +31,9 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         11 => "0011_rebuilds",
         12 => "0012_timers",
         13 => "0013_append",
+        14 => "0014_secrets",
+        16 => "0016_seals",
+        17 => "0017_logins",
         18 => "0018_tenants",
     ];
     Migrator {

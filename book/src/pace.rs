@@ -75,12 +75,22 @@ impl Pace {
         }))
     }
 
+    /// Whether some context is slowed.
+    pub(crate) fn is_slowed(&self) -> bool {
+        self.0.slowed.load(Ordering::Relaxed) > 0
+    }
+
+    /// For a command that is not going to write.
+    pub(crate) fn unneeded(&self) -> Paced {
+        Paced(())
+    }
+
     /// Waits as long as a command has to that writes into these contexts.
     ///
     /// # Errors
     /// [`BookError::Overloaded`] when too many wait already.
     pub async fn wait(&self, contexts: impl Iterator<Item = &'static str>) -> Result<Paced, BookError> {
-        if self.0.slowed.load(Ordering::Relaxed) == 0 {
+        if !self.is_slowed() {
             return Ok(Paced(()));
         }
         let gates = contexts.filter_map(|context| self.0.contexts.get_key_value(context));

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool};
 
 use crate::BookError;
+use crate::logins::{Logins, PROJECTOR, READER, WRITER};
 
 /// How long a caller waits for a free connection, in seconds.
 pub const ACQUIRE_SECONDS_MAX: u64 = 5;
@@ -14,10 +15,11 @@ pub const ACQUIRE_SECONDS_MAX: u64 = 5;
 const ANSWER_SECONDS_MAX: u64 = 8;
 const WRITER_CONNECTIONS_MAX: u32 = 8;
 const PROJECTOR_CONNECTIONS_MAX: u32 = 10;
-const READER_CONNECTIONS_MAX: u32 = 12;
+pub const READER_CONNECTIONS_MAX: u32 = 12;
 const OWNER_CONNECTIONS_MAX: u32 = 2;
-/// Connections of one process outside of its pools: those of the appender and the one that holds its leads.
-const OTHER_CONNECTIONS_MAX: u32 = 3;
+/// Connections of one process outside of its pools: those of the appender, the one that holds its leads, and the one that
+/// seals are made over.
+const OTHER_CONNECTIONS_MAX: u32 = 4;
 /// What a rebuild takes: the one that holds its lock, the one that loads, and one beside it or two that make indexes.
 const REBUILD_CONNECTIONS_MAX: u32 = 4;
 /// A connection that was idle for so long is asked whether it is there before it is used, in seconds.
@@ -59,6 +61,7 @@ pub const fn connections_max(contexts: u32) -> u32 {
 /// Connections as the database's owner (migrations, self-check) and as each of its three roles.
 #[derive(Debug, Clone)]
 pub struct Pools {
+    /// Asks nothing in a process that serves: see [`Logins::owner`].
     pub owner: PgPool,
     /// Appends to the book, through `book.append` alone.
     pub writer: PgPool,
@@ -69,23 +72,25 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Prepares the pools without connecting: a server that is down is met at the first query.
+    /// Prepares the pools without connecting: a server that is down is met at the first query. One login does for all.
     #[must_use]
     pub fn new(options: &PgConnectOptions) -> Self {
-        // An address may name the process, so that its sessions can be told from those of others.
-        let name = options.get_application_name().unwrap_or(APPLICATION).to_owned();
-        let options = options.clone().application_name(&name).options(SESSION);
-        let role =
-            |name: &str, connections| pool(connections).connect_lazy_with(options.clone().options([("role", name)]));
+        Self::of(&Logins::one(options))
+    }
+
+    /// As [`Pools::new`], each pool with its login.
+    #[must_use]
+    pub fn of(logins: &Logins) -> Self {
+        let role = |options: &PgConnectOptions, role: &str| session(options).options([("role", role)]);
+        let reader = role(&logins.reader, READER).options([
+            ("statement_timeout", READER_STATEMENT_MS_MAX.to_string().as_str()),
+            ("default_transaction_read_only", "on"),
+        ]);
         Self {
-            owner: pool(OWNER_CONNECTIONS_MAX).connect_lazy_with(options.clone()),
-            writer: role("daybook_writer", WRITER_CONNECTIONS_MAX),
-            projector: role("daybook_projector", PROJECTOR_CONNECTIONS_MAX),
-            reader: pool(READER_CONNECTIONS_MAX).connect_lazy_with(options.clone().options([
-                ("role", "daybook_reader"),
-                ("statement_timeout", &READER_STATEMENT_MS_MAX.to_string()),
-                ("default_transaction_read_only", "on"),
-            ])),
+            owner: pool(OWNER_CONNECTIONS_MAX).connect_lazy_with(session(&logins.owner)),
+            writer: pool(WRITER_CONNECTIONS_MAX).connect_lazy_with(role(&logins.writer, WRITER)),
+            projector: pool(PROJECTOR_CONNECTIONS_MAX).connect_lazy_with(role(&logins.projector, PROJECTOR)),
+            reader: pool(READER_CONNECTIONS_MAX).connect_lazy_with(reader),
         }
     }
 
@@ -94,7 +99,15 @@ impl Pools {
     /// # Errors
     /// The first connection's error.
     pub async fn connect(options: &PgConnectOptions) -> Result<Self, BookError> {
-        let pools = Self::new(options);
+        Self::connect_of(&Logins::one(options)).await
+    }
+
+    /// As [`Pools::of`], and fails when the server does not answer.
+    ///
+    /// # Errors
+    /// The first connection's error.
+    pub async fn connect_of(logins: &Logins) -> Result<Self, BookError> {
+        let pools = Self::of(logins);
         sqlx::query("select 1").execute(&pools.owner).await?;
         Ok(pools)
     }
@@ -104,6 +117,13 @@ impl Pools {
             pool.close().await;
         }
     }
+}
+
+/// What every session is set to.
+fn session(options: &PgConnectOptions) -> PgConnectOptions {
+    // An address may name the process, so that its sessions can be told from those of others.
+    let name = options.get_application_name().unwrap_or(APPLICATION).to_owned();
+    options.clone().application_name(&name).options(SESSION)
 }
 
 fn pool(connections: u32) -> PgPoolOptions {

@@ -10,8 +10,9 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::bus::message::{self, Signing};
 use crate::bus::stand::Stand;
-use crate::bus::{self, UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
+use crate::bus::{UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
 use crate::lease::{Lease, Leases};
 use crate::worker::{self, Beat, Status, Work, pause};
 use crate::{BookError, Bus, End, Tail};
@@ -142,7 +143,7 @@ impl Relay {
                     () = stop.cancelled() => return Ok(()),
                 }
             } else {
-                stand.position = self.publish_in_time(page, stand.position).await?;
+                stand.position = self.publish_in_time(page, stand.position, &stand.signing).await?;
                 metrics::gauge!("daybook_relay_position").set(stand.position as f64);
             }
             beat.beat(|status| {
@@ -173,21 +174,31 @@ impl Relay {
 
     /// As [`Relay::publish`], within [`PUBLISH_SECONDS_MAX`]. What was stored by then stays, and the next
     /// attempt begins after it.
-    async fn publish_in_time(&self, page: Vec<Recorded<String>>, position: i64) -> Result<i64, BookError> {
+    async fn publish_in_time(
+        &self,
+        page: Vec<Recorded<String>>,
+        position: i64,
+        signing: &Signing,
+    ) -> Result<i64, BookError> {
         let limit = Duration::from_secs(PUBLISH_SECONDS_MAX);
-        let publishing = tokio::time::timeout(limit, self.publish(page, position)).await;
+        let publishing = tokio::time::timeout(limit, self.publish(page, position, signing)).await;
         publishing.unwrap_or_else(|_| Err(BookError::Bus("it takes no page in time".to_owned())))
     }
 
     /// Publishes a page under one pipeline; the server refuses whatever would leave a gap or repeat.
-    async fn publish(&self, page: Vec<Recorded<String>>, mut position: i64) -> Result<i64, BookError> {
+    async fn publish(
+        &self,
+        page: Vec<Recorded<String>>,
+        mut position: i64,
+        signing: &Signing,
+    ) -> Result<i64, BookError> {
         let mut acknowledgements = Vec::with_capacity(page.len());
         for event in page {
+            let subject = self.bus.subject(&event);
             let message = PublishMessage::build()
-                .headers(bus::headers(&event)?)
+                .headers(message::headers(&event, &subject, signing)?)
                 .expected_stream(&self.bus.config.stream)
                 .expected_last_sequence(u64::try_from(event.position - 1).unwrap_or(0));
-            let subject = self.bus.subject(&event);
             let message = message.payload(event.event.into_bytes().into());
             acknowledgements.push(
                 self.bus

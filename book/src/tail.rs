@@ -10,6 +10,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::append::EVENT_BYTES_MAX;
+use crate::bus::message::Signing;
 use crate::pools::answered;
 use crate::{BookError, Vault};
 
@@ -102,6 +103,15 @@ impl Tail {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// What tells messages that mirror this incarnation of the book from all others.
+    ///
+    /// # Errors
+    /// When the book has no key of the bus yet; the database's error.
+    pub(crate) async fn signing(&self, incarnation: &str) -> Result<Signing, BookError> {
+        let secrets = answered(self.vault.secrets().bus()).await?;
+        Ok(Signing::of(incarnation, &secrets))
     }
 
     /// At most `limit` events after `position`, in order, and no more than [`PAGE_BYTES_MAX`]. Fewer

@@ -8,84 +8,27 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::{Claim, Erase};
-use hmac::{Hmac, Mac};
+use domain::Erase;
 use rand::RngCore as _;
 use serde_json::Value;
-use sha2::Sha256;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::BookError;
+use crate::master::{ClaimKey, KEY_BYTES, NONCE_BYTES};
+use crate::secrets::Secrets;
+use crate::{BookError, MasterKey};
 
-const KEY_BYTES: usize = 32;
-const NONCE_BYTES: usize = 12;
-const HMAC_BLOCK_BYTES: usize = 64;
 /// Keys of persons kept in memory.
 const CACHED_KEYS_MAX: u64 = 50_000;
 /// How long another process may go on reading a person whose key was destroyed, in seconds. It counts from when the
 /// key was read, also for what was opened with the key, or for what is new and was sealed with it.
 pub const PERSONAL_SECONDS_MAX: u64 = 5;
 
-/// The key that wraps all others. Lives in the environment, never in the database or a log.
-#[derive(Clone)]
-pub struct MasterKey {
-    wrapping: Aes256Gcm,
-    claims: [u8; KEY_BYTES],
-    check: [u8; KEY_BYTES],
-}
-
-impl std::fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("MasterKey")
-    }
-}
-
-impl MasterKey {
-    /// Reads 64 hexadecimal digits.
-    ///
-    /// # Errors
-    /// When there are not exactly so many.
-    pub fn from_hex(digits: &str) -> Result<Self, BookError> {
-        let bytes: [u8; KEY_BYTES] = hex::decode(digits.trim())
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or(BookError::Key("the master key must be 64 hexadecimal digits"))?;
-        let derive = |purpose: &[u8]| digest(&bytes, &[purpose]);
-        Ok(Self {
-            wrapping: Aes256Gcm::new(&derive(b"daybook wrapping key").into()),
-            claims: derive(b"daybook claim digests"),
-            check: derive(b"daybook master key check"),
-        })
-    }
-
-    /// What the book keeps of a claimed value: enough to compare, too little to tell.
-    #[must_use]
-    pub fn claim_digest(&self, tenant: Uuid, claim: Claim, value: &str) -> Vec<u8> {
-        digest(
-            &self.claims,
-            &[tenant.as_bytes(), claim.stored().as_bytes(), b"\0", value.as_bytes()],
-        )
-        .to_vec()
-    }
-}
-
-fn digest(key: &[u8; KEY_BYTES], parts: &[&[u8]]) -> [u8; KEY_BYTES] {
-    // HMAC pads a short key with zeros to the hash's block; done here, the constructor cannot fail.
-    let mut block = [0; HMAC_BLOCK_BYTES];
-    block[..KEY_BYTES].copy_from_slice(key);
-    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
-}
-
 /// Seals and opens fields, with a short memory of keys.
 #[derive(Debug, Clone)]
 pub struct Vault {
     pool: PgPool,
-    master: MasterKey,
+    secrets: Secrets,
     keys: moka::future::Cache<Uuid, Option<Key>>,
 }
 
@@ -119,51 +62,38 @@ impl Vault {
             .max_capacity(CACHED_KEYS_MAX)
             .time_to_live(Duration::from_secs(PERSONAL_SECONDS_MAX))
             .build();
-        Self { pool, master, keys }
+        let secrets = Secrets::new(pool.clone(), master);
+        Self { pool, secrets, keys }
     }
 
-    #[must_use]
-    pub fn master(&self) -> &MasterKey {
-        &self.master
+    /// The keys of the book itself.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
-    /// Makes sure that the master key is the one that this book was made with. The pool must be one of
-    /// `daybook_writer`.
+    /// The key of the digests that the book keeps of unique values.
+    ///
+    /// # Errors
+    /// [`BookError::Key`] when the master key is not the book's; the database's error.
+    pub async fn claim_key(&self) -> Result<ClaimKey, BookError> {
+        self.secrets.claims().await
+    }
+
+    /// Makes sure that the master key is the one that this book was made with, or that its keys were wrapped with last.
+    /// The pool must be one of `daybook_writer`.
     ///
     /// # Errors
     /// [`BookError::Key`] when it is another one; the database's error.
     pub async fn verify(&self) -> Result<(), BookError> {
-        let noted = match self.noted_check().await? {
-            Some(noted) => Some(noted),
-            None => {
-                // A book from before there was a check: only who opens its keys may say what they open with.
-                let any: Option<(Uuid, Vec<u8>)> =
-                    sqlx::query_as("select subject, wrapped from book.keys where wrapped is not null limit 1")
-                        .fetch_optional(&self.pool)
-                        .await?;
-                if let Some((subject, wrapped)) = any {
-                    self.unwrap(subject, &wrapped)?;
-                }
-                sqlx::query("insert into book.master_key (check_value) values ($1) on conflict do nothing")
-                    .bind(self.master.check.as_slice())
-                    .execute(&self.pool)
-                    .await?;
-                self.noted_check().await?
-            }
-        };
-        if noted.as_deref() == Some(self.master.check.as_slice()) {
-            Ok(())
-        } else {
-            Err(BookError::Key(
-                "DAYBOOK_MASTER_KEY is not the one that this database was made with",
-            ))
-        }
+        self.secrets.verify().await
     }
 
-    async fn noted_check(&self) -> Result<Option<Vec<u8>>, BookError> {
-        Ok(sqlx::query_scalar("select check_value from book.master_key")
-            .fetch_optional(&self.pool)
-            .await?)
+    /// Makes sure that keys which are made from now on are wrapped by the latest wrapping key.
+    ///
+    /// # Errors
+    /// When the book's keys cannot be read.
+    pub(crate) async fn ready(&self) -> Result<(), BookError> {
+        self.secrets.look().await
     }
 
     /// Encrypts the named fields of an event about to be appended; says which it sealed, and until when their plain
@@ -257,11 +187,13 @@ impl Vault {
             .fetch_optional(&self.pool)
             .await?;
         let is_known = wrapped.is_some();
-        let key = wrapped
-            .flatten()
-            .map(|wrapped| self.unwrap(subject, &wrapped))
-            .transpose()?
-            .map(|cipher| Key { cipher, until });
+        let key = match wrapped.flatten() {
+            Some(wrapped) => Some(Key {
+                cipher: cipher(self.secrets.unwrap_surely(subject.as_bytes(), &wrapped).await?),
+                until,
+            }),
+            None => None,
+        };
         // That there is none yet is not remembered: it may be made a moment later, here or elsewhere.
         if is_known {
             self.keys.insert(subject, key.clone()).await;
@@ -273,6 +205,7 @@ impl Vault {
         if let Some(key) = self.key(subject).await? {
             return Ok(key);
         }
+        self.ready().await?;
         let mut bytes = [0; KEY_BYTES];
         rand::rng().fill_bytes(&mut bytes);
         // Another process may have made the key meanwhile; then that one is used.
@@ -288,37 +221,14 @@ impl Vault {
         ))
     }
 
+    /// For whoever is [`Vault::ready`].
     fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
-        let mut nonce = [0; NONCE_BYTES];
-        rand::rng().fill_bytes(&mut nonce);
-        let cipher = self
-            .master
-            .wrapping
-            .encrypt(
-                Nonce::from_slice(&nonce),
-                Payload {
-                    msg: key,
-                    aad: subject.as_bytes(),
-                },
-            )
-            .map_err(|_| BookError::Key("a key could not be wrapped"))?;
-        Ok([&nonce[..], &cipher].concat())
+        self.secrets.wrap(subject.as_bytes(), key)
     }
+}
 
-    fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
-        let fault = BookError::Key("a key does not unwrap; is DAYBOOK_MASTER_KEY the one this database was made with?");
-        let Some((nonce, cipher)) = wrapped.split_at_checked(NONCE_BYTES) else {
-            return Err(fault);
-        };
-        let payload = Payload {
-            msg: cipher,
-            aad: subject.as_bytes(),
-        };
-        match self.master.wrapping.decrypt(Nonce::from_slice(nonce), payload) {
-            Ok(bytes) => Aes256Gcm::new_from_slice(&bytes).map(Arc::new).map_err(|_| fault),
-            Err(_) => Err(fault),
-        }
-    }
+fn cipher(key: [u8; KEY_BYTES]) -> Arc<Aes256Gcm> {
+    Arc::new(Aes256Gcm::new(&key.into()))
 }
 
 /// The earlier of two times, where there are any.

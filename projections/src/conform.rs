@@ -1,8 +1,10 @@
 //! Conformance: the declared tables against what Postgres says it has.
 
+use book::logins::READER;
 use sqlx::postgres::PgConnection;
 use sqlx::{FromRow, Row as _};
 
+use crate::bi;
 use crate::context::Context;
 use crate::sql;
 use crate::table::{ColumnKind, Table};
@@ -29,16 +31,22 @@ pub async fn differences(
         match relations.iter().find(|relation| relation.name == table.name) {
             None => found.push(format!("{} is missing in schema {schema}", table.name)),
             Some(relation) => {
-                found.extend(secured(relation));
+                found.extend(secured(relation, &[bi::ROLE, READER]));
                 found.extend(columns(connection, schema, table).await?);
                 found.extend(keys(connection, schema, table).await?);
                 found.extend(declared_names(table));
             }
         }
     }
+    let unlike = bi::lacking(connection, context, schema).await?;
+    found.extend(
+        unlike
+            .into_iter()
+            .map(|lacking| format!("tools for reports lack {lacking}")),
+    );
     for relation in &relations {
         if relation.name == sql::CHANGES || relation.is_partition {
-            found.extend(secured(relation));
+            found.extend(secured(relation, &[READER]));
         } else if context.table(&relation.name).is_none() {
             found.push(format!("{} has no fold", relation.name));
         }
@@ -52,7 +60,8 @@ struct Relation {
     owner: String,
     row_security: bool,
     is_partition: bool,
-    policies: i64,
+    /// The roles that have a policy, in order.
+    policies: Vec<String>,
     readable: bool,
 }
 
@@ -60,7 +69,8 @@ async fn relations(connection: &mut PgConnection, schema: &str) -> Result<Vec<Re
     sqlx::query_as(
         "select c.relname::text as name, pg_get_userbyid(c.relowner)::text as owner, c.relrowsecurity as row_security,
                 c.relispartition as is_partition,
-                (select count(*) from pg_policy p where p.polrelid = c.oid) as policies,
+                array(select array_to_string(array(select r::regrole::text from unnest(p.polroles) r order by 1), '+')
+                      from pg_policy p where p.polrelid = c.oid order by 1) as policies,
                 has_table_privilege('daybook_reader', c.oid, 'select') as readable
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname = $1 and c.relkind in ('r', 'p', 'm', 'v') order by 1",
@@ -70,7 +80,7 @@ async fn relations(connection: &mut PgConnection, schema: &str) -> Result<Vec<Re
     .await
 }
 
-fn secured(relation: &Relation) -> Vec<String> {
+fn secured(relation: &Relation, expected: &[&str]) -> Vec<String> {
     let Relation {
         name,
         owner,
@@ -83,9 +93,9 @@ fn secured(relation: &Relation) -> Vec<String> {
     if owner != OWNER {
         found.push(format!("{name} belongs to {owner}, not to {OWNER}"));
     }
-    if !row_security || *policies != 1 {
+    if !row_security || policies != expected {
         found.push(format!(
-            "{name} does not keep tenants apart: row-level security is off or not one policy"
+            "{name} does not keep tenants apart: row-level security is off, or its policies are for {policies:?}"
         ));
     }
     if !readable {

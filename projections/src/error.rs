@@ -23,6 +23,12 @@ pub enum PostError {
     /// Another projector posted the page, or the generations were swapped. Nothing was written.
     #[error("the checkpoint has moved; someone else posts this context")]
     Moved,
+    /// Whoever told of these events did not have them from the book. Nothing was written.
+    #[error("the book ends at position {end}, and events up to {to} were to be posted; they are read from the book")]
+    Beyond { to: i64, end: i64 },
+    /// The rows show what the book does not say.
+    #[error("the tables of {context} are at position {position}, ahead of the book; they are rebuilt")]
+    Ahead { context: &'static str, position: i64 },
     #[error("context {context} has no live generation; start Daybook with the role projector, or rebuild it")]
     NoGeneration { context: &'static str },
     #[error("generation {generation} of {context} was made by another version of Daybook, which should post it")]
@@ -57,7 +63,12 @@ impl PostError {
         match self {
             Self::Sql { source, .. } | Self::Database(source) => book::is_transient(source),
             Self::Book(error) => error.is_transient(),
-            Self::Moved | Self::TooSlow { .. } | Self::NoGeneration { .. } | Self::OtherVersion { .. } => true,
+            Self::Moved
+            | Self::Beyond { .. }
+            | Self::Ahead { .. }
+            | Self::TooSlow { .. }
+            | Self::NoGeneration { .. }
+            | Self::OtherVersion { .. } => true,
             Self::Fold(_) | Self::Unreadable { .. } | Self::Golden(_) | Self::Panicked(_) => false,
         }
     }

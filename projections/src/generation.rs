@@ -5,6 +5,7 @@ use sqlx::{Connection as _, Executor as _, Row as _};
 
 use book::pools::answered;
 
+use crate::bi;
 use crate::context::Context;
 use crate::error::PostError;
 use crate::sql;
@@ -47,6 +48,8 @@ pub struct Generation {
     pub position: i64,
     /// What [`Context::fingerprint`] was when it was made.
     pub fingerprint: String,
+    /// Whether its checkpoint is beyond the book's end, or was found there once: its rows show what the book does not say.
+    pub is_ahead: bool,
 }
 
 impl Generation {
@@ -81,21 +84,50 @@ impl Generation {
         lock: &str,
     ) -> Result<Option<Self>, sqlx::Error> {
         let found = sqlx::query(&format!(
-            "select generation, schema_name, position, fingerprint from book.generations
-             where context = $1 and state = $2 order by generation desc limit 1 {lock}"
+            "select generation, schema_name, position, fingerprint, ahead_since is not null as is_ahead
+             from book.generations where context = $1 and state = $2 order by generation desc limit 1 {lock}"
         ))
         .bind(context.name)
         .bind(state.word())
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
         let Some(row) = found else { return Ok(None) };
+        // Asked afterwards: the checkpoint may have been waited for, and the book has grown meanwhile.
+        let end: i64 = sqlx::query_scalar("select book.last_position()")
+            .fetch_one(&mut *connection)
+            .await?;
+        let position = row.try_get("position")?;
         Ok(Some(Self {
             number: row.try_get("generation")?,
             schema: row.try_get("schema_name")?,
             state,
-            position: row.try_get("position")?,
+            position,
             fingerprint: row.try_get("fingerprint")?,
+            is_ahead: row.try_get("is_ahead")? || position > end,
         }))
+    }
+
+    /// Notes that the live generation is ahead of the book, if it is: the book may grow past its checkpoint, and the rows
+    /// are wrong all the same. Whether it is.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn note_ahead(connection: &mut PgConnection, context: &Context) -> Result<bool, sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        let live = Self::lock(&mut transaction, context, State::Live).await?;
+        let Some(live) = live.filter(|live| live.is_ahead) else {
+            return Ok(false);
+        };
+        sqlx::query(
+            "update book.generations set ahead_since = coalesce(ahead_since, clock_timestamp())
+             where context = $1 and generation = $2",
+        )
+        .bind(context.name)
+        .bind(live.number)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Makes an empty generation whose tables have their primary keys only; see [`finish`].
@@ -137,6 +169,7 @@ impl Generation {
             state,
             position: 0,
             fingerprint,
+            is_ahead: false,
         })
     }
 
@@ -238,7 +271,10 @@ async fn create_tables(connection: &mut PgConnection, context: &Context, schema:
         .await?;
         execute(connection, &format!("grant select on {table} to daybook_reader")).await?;
     }
-    Ok(())
+    for statement in bi::lacking(connection, context, schema).await? {
+        execute(connection, &statement).await?;
+    }
+    execute(connection, &bi::usage(schema, schema == context.name)).await
 }
 
 /// What is executed in this schema once rows are loaded: unique constraints, indexes, foreign keys.

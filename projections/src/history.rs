@@ -20,7 +20,7 @@ use crate::sql;
 /// Changes of a row that are looked up at once.
 const CHANGES_MAX: i64 = 1_000;
 /// Bytes of changes that are told at once, as JSON; the first is told whatever it weighs.
-pub const TOLD_BYTES_MAX: usize = 8 << 20;
+pub const TOLD_BYTES_MAX: usize = 1 << 20;
 
 /// What one event changed in a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]

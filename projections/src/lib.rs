@@ -28,6 +28,7 @@ pub mod posted;
 pub mod projector;
 pub mod rebuild;
 
+pub mod bi;
 pub mod conform;
 pub mod history;
 

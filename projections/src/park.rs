@@ -73,6 +73,12 @@ pub async fn unpark(
             generation: live.number,
         });
     }
+    if live.is_ahead {
+        return Err(PostError::Ahead {
+            context: context.name,
+            position: live.position,
+        });
+    }
     generation::limit_transactions(&mut connection, PAGE_SECONDS_MAX).await?;
     let poster = Poster::open(&mut connection, context, live).await?;
     unpark_all(&mut connection, tail, &poster, stream, &Parked::new()).await

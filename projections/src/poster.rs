@@ -200,12 +200,14 @@ impl Poster {
         self.parked += parked;
     }
 
-    /// Moves the checkpoint, if it still is where this poster knows it to be.
+    /// Moves the checkpoint, if it still is where this poster knows it to be, and never beyond the book's end, whoever told
+    /// of events there.
     async fn advance(&self, connection: &mut PgConnection, to: i64) -> Result<(), PostError> {
         let moved = sqlx::query(
             "update book.generations set position = $1
              where context = $2 and generation = $3 and state = $4 and position = $5
-               and ($6::bigint is null or term = $6)",
+               and ($6::bigint is null or term = $6)
+               and ahead_since is null and $1 <= book.last_position()",
         )
         .bind(to)
         .bind(self.context.name)
@@ -213,12 +215,17 @@ impl Poster {
         .bind(self.generation.state.word())
         .bind(self.generation.position)
         .bind(self.term)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
         if moved.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(PostError::Moved)
+            return Ok(());
+        }
+        let end: i64 = sqlx::query_scalar("select book.last_position()")
+            .fetch_one(connection)
+            .await?;
+        match to > end {
+            true => Err(PostError::Beyond { to, end }),
+            false => Err(PostError::Moved),
         }
     }
 

@@ -10,6 +10,7 @@ use domain::Recorded;
 use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::context::Context;
 use crate::error::PostError;
@@ -154,6 +155,12 @@ impl Work for Projector {
                     poster = self.open(&mut connection, beat).await?;
                     feed.rewind(poster.generation.position);
                 }
+                Err(error @ PostError::Beyond { .. }) => {
+                    let context = self.context.name;
+                    warn!(context, %error, "the bus is ahead of the book");
+                    metrics::counter!("daybook_projector_beyond_total", "context" => context).increment(1);
+                    feed.rewind(poster.generation.position);
+                }
                 Err(error) => return Err(error),
             }
             self.advanced(&poster, beat);
@@ -182,6 +189,9 @@ impl Projector {
                 context,
                 generation: live.number,
             });
+        }
+        if live.is_ahead {
+            return Err(self.ahead(connection, live.position).await);
         }
         let opening = async {
             let mut poster = Poster::open(&mut *connection, self.context, live).await?;
@@ -241,14 +251,32 @@ impl Projector {
         let context = self.context.name;
         lease.check()?;
         answered(async { Ok::<_, PostError>(poster.recount(connection).await?) }).await?;
-        let end = match &self.end {
+        let position = poster.generation.position;
+        let mut end = match &self.end {
             Some(end) => end.position(),
             None => self.tail.end().await?,
         };
-        let lag = (end - poster.generation.position).max(0);
+        // What is known of the end may be a moment old, and the bus was faster.
+        if end < position {
+            end = self.tail.end().await?;
+        }
+        if end < position {
+            return Err(self.ahead(connection, position).await);
+        }
+        let lag = end - position;
         metrics::gauge!("daybook_projector_parked", "context" => context).set(poster.parked as f64);
         beat.beat(|status| status.lag = lag);
         Ok(())
+    }
+
+    /// That the tables are ahead of the book, noted for whoever rebuilds them.
+    async fn ahead(&self, connection: &mut PgConnection, position: i64) -> PostError {
+        let context = self.context.name;
+        let noting = async { Ok::<_, PostError>(Generation::note_ahead(connection, self.context).await?) };
+        match answered(noting).await {
+            Ok(_) => PostError::Ahead { context, position },
+            Err(error) => error,
+        }
     }
 
     fn advanced(&self, poster: &Poster, beat: &Beat) {

@@ -82,7 +82,7 @@ pub struct Report {
     pub rows: Vec<(String, i64)>,
     /// Tables in which the new generation differs from the old one; none when all are equal.
     pub differences: Vec<Difference>,
-    /// `false` when there was nothing to compare with.
+    /// `false` when there was nothing to compare with: no tables yet, or such as were ahead of the book.
     pub compared: bool,
     /// Whether the code that folds was the same for both.
     pub same_code: bool,
@@ -134,7 +134,8 @@ pub async fn rebuild(
     report
 }
 
-/// Called at start: makes the first generation, and rebuilds when the live one was made by other code.
+/// Called at start, and when tables are found ahead of the book: makes the first generation, and rebuilds when the live one
+/// was made by other code or shows what the book does not say.
 ///
 /// # Errors
 /// [`RebuildError`]; the live generation, if there is one, stays as it is.
@@ -236,11 +237,17 @@ async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildEr
         info!(context = work.context.name, "made the first generation");
         return Ok(None);
     };
+    if live.is_ahead {
+        let (context, position) = (work.context.name, live.position);
+        warn!(context, position, "the tables are ahead of the book; rebuilding");
+        Generation::note_ahead(&mut connection, work.context).await?;
+        return rebuild_locked(work, true).await.map(Some);
+    }
     if live.fingerprint == fingerprint {
         return Ok(None);
     }
     let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
-    if retired.is_some_and(|retired| retired.fingerprint == fingerprint) {
+    if retired.is_some_and(|retired| retired.fingerprint == fingerprint && !retired.is_ahead) {
         info!(
             context = work.context.name,
             "this code made the generation that was live before; going back to it"
@@ -270,6 +277,10 @@ async fn went_back(work: &Work<'_>) -> Result<Generation, RebuildError> {
             generation: retired.number,
         }
         .into());
+    }
+    if retired.is_ahead {
+        let position = retired.position;
+        return Err(PostError::Ahead { context, position }.into());
     }
     let mut poster = Poster::open(&mut connection, work.context, retired).await?;
     // What was parked when it was live may have been un-parked in its successor.
@@ -310,7 +321,7 @@ async fn rebuilt(work: &Work<'_>, force: bool) -> Result<Report, RebuildError> {
         events: position,
         rows: compared.rows,
         differences: compared.differences,
-        compared: live.is_some(),
+        compared: live.is_some_and(|live| !live.is_ahead),
         same_code,
         parked: poster.parked,
         load_seconds: loaded.load_seconds,

@@ -156,8 +156,9 @@ pub const CHANGES_TABLE: &str = "create table changes (
 /// Executed after loading.
 pub const CHANGES_INDEX: &str = "create index changes_row on changes (table_name, key, position)";
 
-/// Under row-level security a reader sees the rows of the tenant that its transaction is set to.
-pub const TENANT_POLICY: &str = "using (tenant_id = current_setting('daybook.tenant')::uuid)";
+/// Under row-level security a reader sees the rows of the tenant that its transaction is set to. Nobody else does: Daybook's
+/// own reader alone is believed which tenant that is.
+pub const TENANT_POLICY: &str = "to daybook_reader using (tenant_id = current_setting('daybook.tenant')::uuid)";
 
 /// How many rows a table has, and a checksum that differs when a row does. Rows have keys, so no two
 /// of them cancel each other out.

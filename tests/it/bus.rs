@@ -1,5 +1,9 @@
 //! What integrators may rely on: messages that stay, consumers that come back where they were.
 
+mod forged;
+mod integrator;
+mod open;
+
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull, push};
@@ -21,13 +25,13 @@ const HALF_OPEN_RECOVERS_WITHIN: Duration = Duration::from_secs(20);
 const REFILL_EVENTS: i64 = 100_000;
 
 async fn jetstream(nats_url: &str) -> Context {
-    jetstream::new(async_nats::connect(nats_url).await.unwrap())
+    jetstream::new(tests::nats(nats_url).await.unwrap())
 }
 
 /// The stream once a relay says that it is whole and it ends at this position. Restarts may come between.
 async fn whole(nats_url: &str, ledger: &Ledger, position: i64) -> Stream {
     let look = || async {
-        let client = async_nats::connect(nats_url).await.ok()?;
+        let client = tests::nats(nats_url).await.ok()?;
         let stream = jetstream::new(client).get_stream(&ledger.database.name).await.ok()?;
         let info = stream.cached_info();
         let whole = info.config.metadata.contains_key("daybook-incarnation");

@@ -74,9 +74,9 @@ fn the_claims_that_are_stored_without_their_context_are_those_of_old() {
 
 #[test]
 fn what_is_kept_of_a_value_is_what_the_version_before_contexts_kept_of_it() {
-    let (master, kept) = (MasterKey::from_hex(MASTER_KEY).unwrap(), kept());
+    let (key, kept) = (MasterKey::from_hex(MASTER_KEY).unwrap().claim_key(), kept());
     for (_, stored, value, digest) in KEPT {
-        let now = master.claim_digest(TENANT, kept[stored], value);
+        let now = key.digest(TENANT, kept[stored], value);
         assert_eq!(hex::encode(now), digest, "{stored}");
     }
 }
@@ -95,11 +95,8 @@ async fn what_the_book_keeps_of_a_taken_value_is_its_digest_under_the_name_of_ol
         .fetch_all(&ledger.pools.owner)
         .await
         .unwrap();
-    let digest = ledger
-        .book
-        .vault()
-        .master()
-        .claim_digest(ledger.tenant, PART_CODE, "P-1");
+    let key = ledger.book.vault().claim_key().await.unwrap();
+    let digest = key.digest(ledger.tenant, PART_CODE, "P-1");
     assert_eq!(stored, [("parts.part_code".to_owned(), digest)]);
 }
 

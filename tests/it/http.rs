@@ -396,7 +396,8 @@ async fn the_live_stream_resumes_without_a_seam() {
                 let ids = frames
                     .flat_map(|frame| frame.lines())
                     .filter_map(|line| line.strip_prefix("id:"));
-                let ids: Vec<i64> = ids.map(|id| id.trim().parse().unwrap()).collect();
+                let place = |id: &str| id.trim().split('.').next().unwrap().parse().unwrap();
+                let ids: Vec<i64> = ids.map(place).collect();
                 if ids.len() >= count {
                     return ids;
                 }

@@ -73,6 +73,8 @@ async fn service(url: String, refresh_seconds: u64) -> Service {
     Service::configured(Database::create().await, roles, |config| {
         config.jwt_secret = None;
         config.jwks_url = Some(url);
+        // The provider of this test has no certificate.
+        config.jwks_http = true;
         config.jwks_refresh_seconds = refresh_seconds.try_into().unwrap();
     })
     .await

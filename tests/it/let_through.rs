@@ -179,9 +179,8 @@ async fn metric(client: &Client, name: &str) -> f64 {
     values.next().unwrap_or_default()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_waits_for_late_tables_before_it_is_read_what_it_is_let_through_on() {
-    let world = World::made().await;
+/// Keeps the tables from being posted until commands have to wait; ends with the transaction of the connection.
+async fn late(world: &World) -> PgConnection {
     let admin = &world.service.admin;
     let mut posting = PgConnection::connect_with(&world.service.database.options)
         .await
@@ -198,6 +197,14 @@ async fn a_command_waits_for_late_tables_before_it_is_read_what_it_is_let_throug
         (metric(admin, "daybook_append_wait_seconds").await > 0.01).then_some(())
     })
     .await;
+    posting
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_waits_for_late_tables_before_it_is_read_what_it_is_let_through_on() {
+    let world = World::made().await;
+    let admin = &world.service.admin;
+    let mut posting = late(&world).await;
     let order = Uuid::now_v7();
     let path = format!("/v1/cloudwatcher/orders/{order}/cancel");
     // Who sends it is known from here on.
@@ -219,6 +226,26 @@ async fn a_command_waits_for_late_tables_before_it_is_read_what_it_is_let_throug
         book.execute("commit").await.unwrap();
     });
     reply.problem(404);
+    posting.execute("rollback").await.unwrap();
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_does_not_wait_for_late_tables() {
+    let world = World::made().await;
+    let admin = &world.service.admin;
+    let mut posting = late(&world).await;
+    let supplier = async |key: &str| {
+        let request = admin.request(reqwest::Method::POST, "/v1/cloudwatcher/suppliers");
+        let request = request.header("Idempotency-Key", key).json(&json!({"name": "Acme"}));
+        admin.send(request).await.ok()
+    };
+    let first = supplier("once").await;
+    let slowed = metric(admin, "daybook_commands_slowed_total").await;
+    assert_eq!(supplier("once").await, first);
+    assert_eq!(metric(admin, "daybook_commands_slowed_total").await, slowed);
+    supplier("twice").await;
+    assert!(metric(admin, "daybook_commands_slowed_total").await > slowed);
     posting.execute("rollback").await.unwrap();
     world.end().await;
 }

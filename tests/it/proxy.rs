@@ -31,7 +31,7 @@ async fn a_client_of_nats_knows_no_other_way_than_the_one_it_was_given() {
         proxy.half_open(Which::greeted("\"name\":\"daybook\""), Silence::Both),
         1
     );
-    let other = async_nats::connect(&url).await.unwrap();
+    let other = tests::nats(&url).await.unwrap();
     other.flush().await.unwrap();
     assert_eq!((proxy.silent(), proxy.speaking()), (1, 1), "a new connection works");
 }

@@ -248,13 +248,13 @@ async fn a_history_comes_in_pages_that_together_tell_all_of_it() {
     assert_eq!(whole["changes"].as_array().unwrap().len(), AMENDS + 1, "{whole}");
     assert_eq!(whole["next"], Value::Null);
     let mut told = Vec::new();
-    let mut after = Value::from(0);
-    while !after.is_null() {
+    let mut next = Some("0".to_owned());
+    while let Some(after) = next {
         let page = admin.get(&format!("{one}/history?limit=7&after={after}")).await.ok();
         let changes = page["changes"].as_array().unwrap();
         assert!((1..=7).contains(&changes.len()), "{page}");
         told.extend(changes.clone());
-        after = page["next"].clone();
+        next = page["next"].as_str().map(str::to_owned);
     }
     assert_eq!(&told, whole["changes"].as_array().unwrap());
     let beyond = admin.get(&format!("{one}/history?after={position}")).await.ok();
@@ -304,7 +304,8 @@ async fn rows_and_histories_are_bounded_in_bytes_and_nothing_is_left_out() {
             None => break,
         }
     }
-    assert_eq!((rows.len(), pages), (ROWS, 2));
+    assert_eq!(rows.len(), ROWS);
+    assert!((2..ROWS).contains(&pages), "{pages}");
 
     let one = format!("/v1/cloudwatcher/parts/{}", Uuid::now_v7());
     let body =
@@ -313,8 +314,8 @@ async fn rows_and_histories_are_bounded_in_bytes_and_nothing_is_left_out() {
     for n in 1..=AMENDS {
         position = admin.post(&format!("{one}/amend"), &body(n)).await.position();
     }
-    let (mut told, mut pages, mut after) = (0, 0, Value::from(0));
-    while !after.is_null() {
+    let (mut told, mut pages, mut next) = (0, 0, Some("0".to_owned()));
+    while let Some(after) = next {
         let reply = admin
             .get_after(&format!("{one}/history?limit=500&after={after}"), position)
             .await;
@@ -326,7 +327,7 @@ async fn rows_and_histories_are_bounded_in_bytes_and_nothing_is_left_out() {
         let page = reply.ok();
         told += page["changes"].as_array().unwrap().len();
         pages += 1;
-        after = page["next"].clone();
+        next = page["next"].as_str().map(str::to_owned);
     }
     assert!(told == AMENDS + 1 && pages > 1, "{told} changes in {pages} pages");
     // More than one page of the stream, folded page by page.

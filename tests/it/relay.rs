@@ -29,7 +29,7 @@ pub async fn enter(ledger: &Ledger, suppliers: u128) {
 
 /// The stream on the bus; none until a relay has made it.
 async fn stream(ledger: &Ledger) -> Option<async_nats::jetstream::stream::Stream> {
-    let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+    let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
     async_nats::jetstream::new(client)
         .get_stream(&ledger.database.name)
         .await
@@ -112,7 +112,7 @@ async fn a_wiped_bus_loses_nothing_and_is_made_anew_at_the_same_positions() {
     enter(&ledger, 50).await;
     let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
     follow(&mut feed, 0, 50).await;
-    let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+    let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
     let _ = async_nats::jetstream::new(client)
         .delete_stream(&ledger.database.name)
         .await;
@@ -131,7 +131,7 @@ async fn the_server_refuses_what_a_zombie_relay_would_publish() {
     let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
     follow(&mut feed, 0, 10).await;
     mirrored(&ledger, 10).await;
-    let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+    let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let refused = async {
         loop {
@@ -161,7 +161,7 @@ async fn the_server_refuses_what_a_zombie_relay_would_publish() {
 
 #[tokio::test]
 async fn a_feed_without_a_bus_reads_the_book() {
-    let ledger = Ledger::over(tests::Database::create().await, "nats://127.0.0.1:1").await;
+    let ledger = Ledger::over(tests::Database::create().await, "nats://nobody:nothing@127.0.0.1:1").await;
     enter(&ledger, 25).await;
     let mut feed = Feed::new(ledger.tail.clone(), ledger.bus.clone(), 0);
     follow(&mut feed, 0, 25).await;

@@ -180,7 +180,7 @@ impl Alone {
     /// The bus has what the book had a moment ago.
     async fn mirrors(&self, since: Instant) -> Duration {
         let end = self.ledger.tail.end().await.unwrap() as u64;
-        let client = async_nats::connect(tests::setting("NATS_URL")).await.unwrap();
+        let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
         let jetstream = async_nats::jetstream::new(client);
         until("the bus's following", WAIT, async || {
             let stream = jetstream.get_stream(&self.ledger.database.name).await.ok()?;

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::foreign::caught_up;
-use tests::service::arguments;
+use tests::service::{arguments, keep_secret};
 use tests::{Client, Database, Ledger, Service, until};
 use uuid::Uuid;
 
@@ -20,9 +20,10 @@ const LAST: &str = "last-administrator";
 
 /// What whoever operates Daybook types.
 async fn typed(service: &Service, words: &[&str]) -> Result<(), daybook::Fault> {
-    let mut all = arguments(&service.database.url(), &service.database.name);
+    let mut all = arguments(&service.database.name);
     all.extend(words.iter().map(|&word| word.to_owned()));
-    let typed = Typed::parse_from(&service.database.contexts, all).unwrap();
+    let mut typed = Typed::parse_from(&service.database.contexts, all).unwrap();
+    keep_secret(&mut typed.config, &service.database.url());
     cli::run(typed, service.database.contexts.clone()).await
 }
 

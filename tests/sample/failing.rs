@@ -7,8 +7,7 @@ use daybook::cli::{self, Typed};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::Database;
-use tests::ledger::MASTER_KEY;
-use tests::service::administrator;
+use tests::service::{administrator, keep_secret};
 use uuid::Uuid;
 
 use crate::context;
@@ -17,18 +16,9 @@ use crate::running::{Served, names, ready};
 /// Carries out these words of a command line.
 async fn typed(database: &Database, words: &[&str]) -> Result<(), Fault> {
     let contexts = context::added();
-    let (url, nats) = (database.url(), tests::setting("NATS_URL"));
-    let settings = [
-        "daybook",
-        "--database-url",
-        &url,
-        "--nats-url",
-        &nats,
-        "--master-key",
-        MASTER_KEY,
-    ];
-    let words = settings.iter().chain(words);
-    cli::run(Typed::parse_from(&contexts, words).unwrap(), contexts).await
+    let mut typed = Typed::parse_from(&contexts, ["daybook"].iter().chain(words)).unwrap();
+    keep_secret(&mut typed.config, &database.url());
+    cli::run(typed, contexts).await
 }
 
 /// The live generation of each context.

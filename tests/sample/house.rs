@@ -118,7 +118,8 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The files of the engines: their crates, the migrations of the book, the program but for its list of contexts, and the
-/// harness of integration tests but for the benches, which measure what the documents ask of theirs.
+/// harness of integration tests but for the benches, which measure what the documents ask of theirs, and for the attacks of
+/// `./dev hostile`, which are some on what contexts serve.
 ///
 /// Not among them is `tests/it`: what it tries is the engines', but it tries that over the program, whose contexts it has
 /// to command, and `cloudwatcher` is its example. No search can tell an example from a belief that there is no other;
@@ -136,7 +137,7 @@ fn engines() -> Vec<PathBuf> {
     files(&root().join("tests/src"), &mut harness);
     let measures = |path: &PathBuf| {
         path.strip_prefix(root().join("tests/src"))
-            .is_ok_and(|path| path.starts_with("bench"))
+            .is_ok_and(|path| path.starts_with("bench") || path.starts_with("hostile"))
     };
     found.extend(
         harness

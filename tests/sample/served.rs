@@ -8,7 +8,7 @@ use daybook::cli::{self, Typed};
 use http::roles;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::service::arguments;
+use tests::service::{arguments, keep_secret};
 use tests::{Client, Database, Service, until};
 use uuid::Uuid;
 
@@ -112,10 +112,11 @@ async fn a_subcommand_and_demo_data_are_there_for_whoever_types_them() {
     let database = Database::of(context::alone()).await;
     let service = Service::over(database, vec![Role::Api, Role::Projector]).await;
     let typed = async |words: &[&str], tenant: Uuid| {
-        let mut typed = arguments(&service.database.url(), &service.database.name);
+        let mut typed = arguments(&service.database.name);
         let words = words.iter().map(|&word| word.to_owned());
         typed.extend(words.chain(["--tenant".to_owned(), tenant.to_string()]));
-        let typed = Typed::parse_from(&context::alone(), typed).unwrap();
+        let mut typed = Typed::parse_from(&context::alone(), typed).unwrap();
+        keep_secret(&mut typed.config, &service.database.url());
         cli::run(typed, context::alone()).await.unwrap();
     };
     let jar = Uuid::now_v7();

@@ -4,6 +4,7 @@ pub mod append;
 pub mod http;
 pub mod idle;
 pub mod queries;
+pub mod seals;
 pub mod tables;
 pub mod volume;
 
@@ -76,6 +77,10 @@ pub const GROUPS: &[Group] = &[
     Group {
         figures: &["project.orders", "rebuild.cloudwatcher"],
         run: || Box::pin(tables::run()),
+    },
+    Group {
+        figures: &["verify", "verify.core", "seal"],
+        run: || Box::pin(seals::run()),
     },
     Group {
         figures: &[

@@ -138,7 +138,7 @@ impl Drop for Database {
         let drop = async move {
             // The stream on the bus is called like the database.
             if let Ok(nats) = std::env::var("NATS_URL")
-                && let Ok(client) = async_nats::connect(nats).await
+                && let Ok(client) = crate::nats(&nats).await
             {
                 let _ = async_nats::jetstream::new(client).delete_stream(&name).await;
             }

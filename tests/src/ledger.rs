@@ -30,6 +30,9 @@ pub async fn prepare(options: &PgConnectOptions, contexts: &Contexts) {
         .await
         .expect("the migrations run");
     let master = MasterKey::from_hex(MASTER_KEY).expect("the key is well formed");
+    // Makes the book's own keys, as the first process that starts over it does.
+    let verifying = Vault::new(pools.writer.clone(), master.clone());
+    verifying.verify().await.expect("the key is the book's");
     let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
     for context in contexts.tables() {
         projections::rebuild::ensure_live(&pools, &tail, context, &|_| {})
@@ -70,6 +73,7 @@ impl Ledger {
         let tail = Tail::new(pools.projector.clone(), Vault::new(pools.projector.clone(), master));
         let mut config = BusConfig::new(nats_url, &database.name, &database.name);
         config.stream_bytes_max = STREAM_BYTES_MAX;
+        config.open = std::env::var_os("DAYBOOK_NATS_OPEN").is_some();
         let bus = Bus::connect(config).await.expect("the bus has an address");
         let (tenant, actor) = (Uuid::new_v4(), Uuid::new_v4());
         Self {

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod database;
 pub mod documented;
 pub mod foreign;
+pub mod hostile;
 pub mod ledger;
 pub mod plans;
 pub mod process;
@@ -46,6 +47,12 @@ pub fn policies() -> Vec<&'static dyn domain::Policy> {
 /// The servers that `./dev test` starts for the tests, or `./dev up` for everybody.
 pub fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests through ./dev test"))
+}
+
+/// A client of NATS at this address, with the user and the password that stand in it.
+pub async fn nats(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
+    let (address, options) = book::bus::reaching(url).expect("an address of NATS");
+    options.connect(address).await
 }
 
 /// Says that a test was skipped, and fails it where everything that tests need has to be there.

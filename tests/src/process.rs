@@ -69,6 +69,8 @@ impl Process {
                     &crate::ledger::STREAM_BYTES_MAX.to_string(),
                 ),
                 ("DAYBOOK_RATE_PER_SECOND", "1000000"),
+                // One login for all roles.
+                ("DAYBOOK_UNSAFE_SETTINGS", "1"),
                 ("RUST_LOG", "warn"),
             ])
             .envs(environment.iter().copied())
@@ -167,25 +169,24 @@ impl Process {
 
     /// The processor time that the process has used so far, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
-        /// Linux counts it in hundredths of a second, for whoever reads it here.
-        const TICKS_PER_SECOND: f64 = 100.0;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The name before it may hold anything; user and system time are the 14th and 15th field.
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
-        let ticks: f64 = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<f64>().ok())
-            .sum();
-        ticks / TICKS_PER_SECOND
+        cpu_seconds(&self.child.id().to_string())
     }
 
     /// The highest resident memory so far, in bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The resident memory of this moment, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, which: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .find_map(|line| line.strip_prefix(which))
             .unwrap_or_default();
         line.split_whitespace()
             .next()
@@ -215,6 +216,21 @@ impl Drop for Process {
     }
 }
 
+/// The processor time that a process has used so far, in seconds: by its number, or `self`.
+pub fn cpu_seconds(process: &str) -> f64 {
+    /// Linux counts it in hundredths of a second, for whoever reads it here.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name before it may hold anything; user and system time are the 14th and 15th field.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
+    ticks / TICKS_PER_SECOND
+}
+
 /// A name for the sessions of one process, and an address that gives it to them.
 pub fn named(database_url: &str) -> (String, String) {
     let application = format!("daybook-{}", Uuid::new_v4().simple());
@@ -237,6 +253,8 @@ pub struct Servers {
     folder: PathBuf,
     pub database_url: String,
     pub nats_url: String,
+    /// As the integrator of the demo tenant.
+    pub nats_demo_url: String,
 }
 
 impl Servers {
@@ -247,6 +265,7 @@ impl Servers {
             folder,
             database_url: String::new(),
             nats_url: String::new(),
+            nats_demo_url: String::new(),
         };
         let printed = servers.run(&["start"], &[])?;
         let exported = |name: &str| {
@@ -258,6 +277,7 @@ impl Servers {
                 .to_owned()
         };
         (servers.database_url, servers.nats_url) = (exported("DATABASE_URL"), exported("NATS_URL"));
+        servers.nats_demo_url = exported("NATS_DEMO_URL");
         Some(servers)
     }
 

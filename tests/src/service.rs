@@ -1,5 +1,6 @@
 //! Daybook as a client sees it: HTTP, with workers, over a database of its own.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -15,6 +16,9 @@ use crate::{Database, documented};
 
 /// How long a test waits for what policies do.
 const UNTIL_MAX: Duration = Duration::from_secs(60);
+
+/// How long a client keeps a connection that it does not use.
+const IDLE: Duration = Duration::from_secs(5);
 
 pub const SECRET: &str = "a secret of tests, and of tests alone: 0123456789";
 pub const ISSUER: &str = "daybook-tests";
@@ -123,24 +127,27 @@ impl Drop for Service {
 
 /// The settings of a test's service.
 pub fn config(database_url: &str, stream: &str) -> Config {
-    Settings::parse_from(arguments(database_url, stream)).config
+    let mut config = Settings::parse_from(arguments(stream)).config;
+    keep_secret(&mut config, database_url);
+    config
 }
 
-/// The same as arguments of the program, whose name is the first of them.
-pub fn arguments(database_url: &str, stream: &str) -> Vec<String> {
-    let nats = crate::setting("NATS_URL");
+/// What is secret of them, which no argument says.
+pub fn keep_secret(config: &mut Config, database_url: &str) {
+    config.database_url = Some(database_url.into());
+    config.nats_url = Some(crate::setting("NATS_URL").as_str().into());
+    config.master_key = Some(MASTER_KEY.into());
+    config.jwt_secret = Some(SECRET.into());
+    // Tests have one login for all roles, that of the owner of their databases.
+    config.unsafe_settings = true;
+}
+
+/// The rest as arguments of the program, whose name is the first of them.
+pub fn arguments(stream: &str) -> Vec<String> {
     let arguments = [
         "daybook",
-        "--database-url",
-        database_url,
-        "--nats-url",
-        &nats,
         "--listen",
         "127.0.0.1:0",
-        "--master-key",
-        MASTER_KEY,
-        "--jwt-secret",
-        SECRET,
         "--jwt-issuer",
         ISSUER,
         "--jwt-audience",
@@ -225,6 +232,14 @@ impl Client {
         }
     }
 
+    /// The same person at another address of this machine.
+    pub fn coming_from(&self, address: IpAddr) -> Self {
+        Self {
+            http: http_from(Some(address)),
+            ..self.clone()
+        }
+    }
+
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: token.to_owned(),
@@ -277,10 +292,18 @@ impl Client {
 
 /// A client of HTTP without certificates: the service is on this machine.
 pub fn http() -> reqwest::Client {
+    http_from(None)
+}
+
+/// As [`http`], from this address of the machine.
+fn http_from(address: Option<IpAddr>) -> reqwest::Client {
     // The service in this process may have chosen the provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
+        .local_address(address)
         .timeout(Duration::from_secs(30))
+        // Sooner than the service ends idle connections, so that no request meets one that is just being ended.
+        .pool_idle_timeout(IDLE)
         .tls_certs_only([])
         .build()
         .expect("a client")

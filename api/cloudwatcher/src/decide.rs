@@ -16,11 +16,14 @@ use uuid::Uuid;
 use http::app::App;
 use http::auth::By;
 use http::command::headers::CommandHeaders;
-use http::command::{Sent, body};
+use http::command::{self, Sent, body};
+use http::extract::Body;
 use http::problem::{self, Problem};
 
 /// Decisions of one request.
 pub const DECISIONS_MAX: usize = 200;
+/// Size of the body, in bytes: so many decisions, each with a note as long as it may be in one alphabet.
+pub const BODY_BYTES_MAX: usize = 512 << 10;
 /// Decisions that are carried out at one time.
 const AT_ONCE: usize = 16;
 
@@ -68,7 +71,7 @@ pub async fn send(
     by: By,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     let headers_of_all = CommandHeaders::read(&headers)?;
     if headers_of_all.is_dry_run {
@@ -80,7 +83,12 @@ pub async fn send(
         let detail = "decisions about many orders take no If-Match; each names the revision that it is about";
         return Err(Problem::bad_value("If-Match", detail));
     }
-    let Decisions { decisions } = serde_json::from_value(body::fields(&headers, &body?)?)
+    // Each decision asks for the permission of its own command: who holds neither is not listened to.
+    let aggregate = &approval::AGGREGATE;
+    let holds = |verdict: Verdict| by.require(&command::permission(aggregate, verdict.command()));
+    holds(Verdict::Approve).or_else(|_| holds(Verdict::Reject))?;
+    let mut body = body.read(&app, &by, BODY_BYTES_MAX).await?;
+    let Decisions { decisions } = serde_json::from_value(body::fields(&headers, &mut body)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
     if decisions.is_empty() || decisions.len() > DECISIONS_MAX {
         let detail = format!("decisions must be 1 to {DECISIONS_MAX}");

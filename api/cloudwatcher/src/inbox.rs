@@ -39,8 +39,9 @@ pub async fn list(
         .parse::<i64>("limit", "a number")?
         .unwrap_or(PAGE_ASKS)
         .clamp(1, PAGE_ASKS_MAX);
+    app.unmark(&mut parameters)?;
     let after = parameters.take("after")?.map(|text| cursor(&text)).transpose()?;
-    let posted = extract::after(&headers, &mut parameters)?;
+    let posted = extract::after(&app, &headers, &mut parameters).await?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
     let user = by.user;
     let query = move || {
@@ -55,18 +56,18 @@ pub async fn list(
         debug_assert!(bound.is_ok(), "ids, times and numbers can always be sent");
         QueryBuilder::<Postgres>::with_arguments(OPEN, arguments)
     };
-    let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfValues, query).await?;
+    let read = read::rows(&app, source.context, by.bearer, posted, Plan::OfValues, query).await?;
     let rows = &read.rows;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let shown = rows.get(..page).unwrap_or(rows);
     let has_more = read.is_cut || rows.len() > page;
     let next = match shown.last() {
-        Some(last) if has_more => Some(format!(
+        Some(last) if has_more => Some(app.marked(format_args!(
             "{}_{}",
             last.try_get::<DateTime<Utc>, _>("due_at")?
                 .to_rfc3339_opts(SecondsFormat::Micros, true),
             last.try_get::<i64, _>("position")?
-        )),
+        ))),
         Some(_) | None => None,
     };
     let asks: Vec<Value> = shown

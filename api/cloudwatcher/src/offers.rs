@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::queries::BEST_OFFERS;
 use http::app::App;
+use http::auth::token::Bearer;
 use http::problem::Problem;
 use http::query::named::Arguments;
 use http::query::read::{self, Plan};
@@ -36,7 +37,7 @@ pub struct Offer {
 ///
 /// # Errors
 /// 503 when the database does not answer.
-pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uuid>) -> Result<Option<Offer>, Problem> {
+pub async fn best(app: &App, by: Bearer, part_id: Uuid, variant_id: Option<Uuid>) -> Result<Option<Offer>, Problem> {
     let arguments = Arguments {
         values: vec![Some(Value::Uuid(part_id)), variant_id.map(Value::Uuid)],
         hidden: Vec::new(),
@@ -45,12 +46,12 @@ pub async fn best(app: &App, tenant: Uuid, part_id: Uuid, variant_id: Option<Uui
     };
     let context = &cloudwatcher_tables::CONTEXT;
     let reader = Reader {
-        tenant,
+        tenant: by.tenant,
         context,
         departments: None,
         unmasked: true,
     };
-    let read = read::rows(app, context, tenant, None, Plan::OfStatement, move || {
+    let read = read::rows(app, context, by, None, Plan::OfStatement, move || {
         sql::chosen(&BEST_OFFERS, &arguments, &reader)
     })
     .await?;

@@ -4,7 +4,7 @@ mod response;
 
 use serde_json::{Value, json};
 
-use crate::decide::DECISIONS_MAX;
+use crate::decide::{BODY_BYTES_MAX, DECISIONS_MAX};
 use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
 use crate::stock;
 use http::command::joint::JointRequest;
@@ -86,6 +86,7 @@ fn decide(paths: &mut Paths) {
                 parameter("Traceparent"),
                 parameter("RequestId"),
             ],
+            "x-body-bytes-max": BODY_BYTES_MAX,
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
             "responses": answers(vec![("200", answer("The outcome of each, in the order asked.", outcomes()))], &[400, 413, 415]),
         }),
@@ -180,6 +181,7 @@ fn together(paths: &mut Paths, request: &JointRequest, accepted: &str, summary: 
             "description": format!("Permissions {named}. {more}"),
             "security": needs(permissions),
             "parameters": parameters,
+            "x-body-bytes-max": domain::decider::BODY_BYTES_MAX,
             "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
             "responses": answers(vec![("200", response(accepted))], &[400, 404, 409, 412, 413, 415, 422]),
         }),

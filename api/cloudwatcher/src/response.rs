@@ -73,7 +73,7 @@ enum Found {
 /// [`Problem`].
 pub async fn wait(
     State(app): State<App>,
-    by: By,
+    mut by: By,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut parameters: Parameters,
@@ -81,11 +81,14 @@ pub async fn wait(
     by.require(READ)?;
     let request = extract::uuid("id", &id)?;
     let seconds = parameters.take("wait")?.map_or(Ok(0), |text| seconds(&text))?;
-    let after = extract::after(&headers, &mut parameters)?;
+    let after = extract::after(&app, &headers, &mut parameters).await?;
     parameters.finish(["wait", "Daybook-After"])?;
-    let until = Instant::now() + Duration::from_secs(seconds);
+    // Nobody waits beyond their token.
+    let token = (by.until - Utc::now()).to_std().unwrap_or_default();
+    let until = Instant::now() + Duration::from_secs(seconds).min(token);
     let found = match begun(&app, &by, request, after, seconds > 0).await? {
         (Found::Open(_), Some(mut wait)) => {
+            by.leave();
             let found = next(&app, &by, request, &mut wait, until).await?;
             may_read(&app, &by).await?;
             found
@@ -109,7 +112,7 @@ pub async fn wait(
 /// [`Problem`].
 pub async fn stream(
     State(app): State<App>,
-    by: By,
+    mut by: By,
     Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
@@ -117,6 +120,7 @@ pub async fn stream(
     let request = extract::uuid("id", &id)?;
     parameters.finish::<&str>([])?;
     let (found, wait) = begun(&app, &by, request, None, true).await?;
+    by.leave();
     let live = Live {
         app,
         by,
@@ -173,12 +177,15 @@ impl Live {
 
     /// Whether the token is still good and its user may still read responses.
     async fn may_read(&self) -> bool {
-        Utc::now() <= self.by.until && may_read(&self.app, &self.by).await.is_ok()
+        may_read(&self.app, &self.by).await.is_ok()
     }
 }
 
 /// That the user may read responses still, after a wait: they may be deactivated since, or have lost a role.
 async fn may_read(app: &App, by: &By) -> Result<(), Problem> {
+    if Utc::now() > by.until {
+        return Err(By::expired());
+    }
     app.principals.of(by.bearer).await?.require(READ)
 }
 
@@ -244,7 +251,7 @@ async fn look(app: &App, by: &By, request: Uuid, after: Option<i64>) -> Result<(
             arguments,
         )
     };
-    let read = read::rows(app, context, by.tenant, after, Plan::OfStatement, query).await?;
+    let read = read::rows(app, context, by.bearer, after, Plan::OfStatement, query).await?;
     let found = match read.rows.first() {
         Some(row) => found(request, row)?,
         None => unposted(app, by, request).await?,

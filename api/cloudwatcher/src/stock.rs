@@ -4,8 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -27,7 +25,7 @@ use http::command::headers::CommandHeaders;
 use http::command::joint::{Joint, JointRequest, Member, Outcome};
 use http::command::sent::out_of_reach;
 use http::command::{answer, body};
-use http::extract::{self, Path};
+use http::extract::{self, Body, Path, Read};
 use http::problem::Problem;
 
 /// Goods that go to another location: both halves.
@@ -85,10 +83,11 @@ pub async fn transfer(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     TRANSFER.require(&by)?;
-    let (joint, wanted) = asked::<Transfer>(&id, &TRANSFER, &headers, &body?, peer)?;
+    let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
+    let (joint, wanted) = asked::<Transfer>(&id, &TRANSFER, &headers, &mut body, peer)?;
     let Transfer {
         to_location_id,
         quantity,
@@ -130,10 +129,11 @@ pub async fn accept_reorder(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     ACCEPT_REORDER.require(&by)?;
-    let (joint, wanted) = asked::<Acceptance>(&id, &ACCEPT_REORDER, &headers, &body?, peer)?;
+    let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
+    let (joint, wanted) = asked::<Acceptance>(&id, &ACCEPT_REORDER, &headers, &mut body, peer)?;
     let order_id = wanted.order_id.unwrap_or_else(Uuid::now_v7);
     let members = match drafted(&app, &by, joint.stream, order_id, &wanted).await? {
         Some(members) => members,
@@ -251,7 +251,7 @@ impl Offer {
     }
 
     async fn best(app: &App, by: &By, stock: &StockKey) -> Result<Self, Problem> {
-        let best = offers::best(app, by.tenant, stock.part_id, stock.variant_id).await?;
+        let best = offers::best(app, by.bearer, stock.part_id, stock.variant_id).await?;
         let offer = best.ok_or_else(|| {
             let detail =
                 "no supplier in use sells this part and variant; enter its price offer as a part-supplier first";
@@ -319,7 +319,7 @@ fn asked<T: for<'de> Deserialize<'de>>(
     id: &str,
     request: &'static JointRequest,
     headers: &HeaderMap,
-    body: &[u8],
+    body: &mut Read,
     peer: SocketAddr,
 ) -> Result<(Joint<'static>, T), Problem> {
     let stream = extract::uuid("id", id)?;

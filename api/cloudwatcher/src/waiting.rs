@@ -13,16 +13,17 @@ use cloudwatcher::request::DeviceRequest;
 use domain::Decider as _;
 use projections::{Context, Posted};
 use sqlx::{PgPool, Row as _};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
 use http::auth::token::Bearer;
 use http::problem::{self, Problem};
+use http::shares::{Share, Shares};
 
 /// Devices that wait at one process at one time.
-pub const WAITS_MAX: usize = 5_000;
+pub const WAITS_MAX: u64 = 5_000;
 /// Of them, those that wait under the name of one user: nobody takes the places of all others.
 pub const WAITS_OF_USER_MAX: usize = 1_000;
 /// The events that a waiting device waits for.
@@ -48,7 +49,7 @@ struct Inner {
     waits: Mutex<Waits>,
     /// Told when somebody begins to wait.
     begun: Notify,
-    places: Arc<Semaphore>,
+    places: Arc<Shares>,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ pub struct Wait {
     /// Until the wait ends.
     told: Option<watch::Receiver<i64>>,
     all: Waiting,
-    _place: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 impl Default for Waiting {
@@ -77,7 +78,7 @@ impl Default for Waiting {
         Self(Arc::new(Inner {
             waits: Mutex::default(),
             begun: Notify::new(),
-            places: Arc::new(Semaphore::new(WAITS_MAX)),
+            places: Shares::new("waits", "devices that may wait for responses", WAITS_MAX),
         }))
     }
 }
@@ -87,15 +88,9 @@ impl Waiting {
     /// posted up to there misses nothing.
     ///
     /// # Errors
-    /// 429 when this user has too many waits, 503 when too many wait at all.
+    /// 429 when this user, or their tenant, has too many waits, 503 when too many wait at all.
     pub fn begin(&self, by: Bearer, request: Uuid, position: i64) -> Result<Wait, Problem> {
-        let place = self.0.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| {
-            Problem::new(
-                problem::OVERLOADED,
-                "too many devices wait for responses; try again in a moment",
-            )
-        })?;
+        let place = self.0.places.take(by, 1)?;
         let told = {
             let mut waits = self.waits();
             let of_user = waits.of_user.entry(by).or_default();
@@ -303,7 +298,7 @@ mod tests {
         assert_eq!((waiting.requests(), waiting.from()), (1, Some(10)));
         drop(second);
         assert_eq!((waiting.requests(), waiting.from()), (0, None));
-        assert_eq!(waiting.0.places.available_permits(), WAITS_MAX);
+        assert_eq!(waiting.0.places.held(), 0);
     }
 
     #[test]
@@ -341,7 +336,7 @@ mod tests {
         waits.push(waiting.begin(BEARER, REQUEST, 10).unwrap());
         drop(waits);
         assert_eq!(waiting.waits().of_user.keys().collect::<Vec<_>>(), [&other]);
-        assert_eq!(waiting.0.places.available_permits(), WAITS_MAX - 1);
+        assert_eq!(waiting.0.places.held(), 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{By, Operator};
 use crate::command::{body, headers};
-use crate::extract::Path;
+use crate::extract::{Body, Path};
 use crate::problem::{self, Problem};
 
 /// Needed for what concerns one tenant here.
@@ -169,15 +169,11 @@ struct Unpark {
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn unpark(
-    State(app): State<App>,
-    by: By,
-    headers: HeaderMap,
-    body: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<Response, Problem> {
+pub async fn unpark(State(app): State<App>, by: By, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     by.require(REBUILD)?;
     headers::no_dry_run(&headers)?;
-    let asked: Unpark = serde_json::from_value(body::fields(&headers, &body?)?)
+    let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
+    let asked: Unpark = serde_json::from_value(body::fields(&headers, &mut body)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
     let context = named(&app, &asked.context)?;
     let mut own = park::parked(&app.pools.projector, context).await?;

@@ -3,28 +3,31 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use book::{Book, Pools, Tail};
 use projections::Posted;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::recent::Recent;
 use crate::auth::keys::Verifier;
 use crate::auth::principal::Principals;
+use crate::auth::token::Bearer;
+use crate::bounds::Bounds;
 use crate::context::{Contexts, States};
 use crate::crew::Workers;
+use crate::fair::Turn;
 use crate::health::Standing;
-use crate::problem::{self, Problem};
+use crate::mark::Mark;
+use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::rebuilds::Rebuilds;
 
-/// Reads of the log at one time, so that auditors leave connections to the projectors.
-pub const LOG_READS_MAX: usize = 4;
-/// How long one of them waits for its turn, in seconds.
-const LOG_WAIT_SECONDS_MAX: u64 = 5;
-/// Open event streams of one process.
-pub const EVENT_STREAMS_MAX: usize = 1_000;
+/// For how long the end of the book that was asked of the database holds, in milliseconds: a flood of positions
+/// beyond it is one question.
+const END_MS: u64 = 50;
 
 /// The running service, as its handlers see it. Clones share everything.
 #[derive(Clone)]
@@ -52,16 +55,23 @@ pub struct Parts {
     pub began: i64,
     /// The last position of the book, as it grows.
     pub end: watch::Receiver<i64>,
-    pub requests: Semaphore,
-    pub log_reads: Semaphore,
-    pub event_streams: Arc<Semaphore>,
+    /// Which history of the book this process reads.
+    pub mark: watch::Receiver<Mark>,
+    pub bounds: Bounds,
+    /// The end of the book when the database was last asked for it.
+    pub asked_end: AskedEnd,
+    pub recent: Recent,
     /// The values that handlers of contexts share.
     pub states: States,
     /// The OpenAPI document, once somebody has asked for it.
-    pub openapi: OnceLock<String>,
+    pub openapi: OnceLock<Bytes>,
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }
+
+/// An answer of the database about the end of the book, and when it came.
+#[derive(Debug, Default)]
+pub struct AskedEnd(Mutex<Option<(i64, Instant)>>);
 
 impl App {
     #[must_use]
@@ -83,16 +93,28 @@ impl App {
     /// Waits for one's turn to read the log or to fold a row's past.
     ///
     /// # Errors
-    /// 503 when too many others do.
-    pub async fn log_read(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        let turn = tokio::time::timeout(Duration::from_secs(LOG_WAIT_SECONDS_MAX), self.log_reads.acquire());
-        let busy = || {
-            Problem::new(
-                problem::OVERLOADED,
-                "too many others read the log; try again in a moment",
-            )
-        };
-        turn.await.map_err(|_| busy())?.map_err(|_| busy())
+    /// As [`crate::fair::Queues::turn`].
+    pub async fn log_turn(&self, by: Bearer) -> Result<Turn, Problem> {
+        self.bounds.log.turn(by).await
+    }
+
+    /// Refuses a position that the book has not reached. Another process may have written it a moment ago, so the
+    /// database is asked before.
+    ///
+    /// # Errors
+    /// 422 that tells the end; the database's error.
+    pub async fn reached(&self, name: &str, position: i64) -> Result<(), Problem> {
+        if position <= *self.end.borrow() {
+            return Ok(());
+        }
+        let mut asked = self.asked_end.0.lock().await;
+        if asked.is_none_or(|(end, at)| position > end && at.elapsed() > Duration::from_millis(END_MS)) {
+            *asked = Some((self.tail.end().await?, Instant::now()));
+        }
+        match *asked {
+            Some((end, _)) if position > end => Err(Problem::beyond_end(name, position, end)),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

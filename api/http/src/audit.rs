@@ -8,6 +8,7 @@ pub mod causes;
 pub mod events;
 pub mod live;
 pub mod log;
+pub mod recent;
 pub mod stream;
 pub mod view;
 

@@ -8,7 +8,7 @@ pub mod remembered;
 pub mod service_keys;
 pub mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -17,12 +17,13 @@ use chrono::{DateTime, Utc};
 
 use crate::app::App;
 use crate::problem::{self, Problem};
+use crate::shares::Share;
 use keys::Unverified;
 use token::{BadToken, Bearer, OPERATOR_CLAIM, Verified};
 
 pub use principal::Principal;
 
-/// A request's principal, once it is authenticated and within its rate.
+/// A request's principal, once it is authenticated, within its rate and has a place among the requests under way.
 #[derive(Debug, Clone)]
 pub struct By {
     pub principal: Arc<Principal>,
@@ -33,6 +34,35 @@ pub struct By {
     pub is_operator: bool,
     /// The only device in whose name they may do something, when they showed a key that is bound to one.
     pub device: Option<Arc<str>>,
+    /// Absent once the request waits for something to happen, and is counted there.
+    place: Option<Arc<Share>>,
+}
+
+/// Whoever operates the whole installation, as their token alone says: no role grants it, and they need not be
+/// registered with the tenant that the token names.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    pub bearer: Bearer,
+    /// Among the requests under way.
+    _place: Arc<Share>,
+}
+
+/// Who sent a request, known to the layers around its handler once the token was found good. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Caller(Arc<OnceLock<Bearer>>);
+
+impl Caller {
+    /// Who it is; `None` for a request that was not authenticated.
+    #[must_use]
+    pub fn get(&self) -> Option<Bearer> {
+        self.0.get().copied()
+    }
+}
+
+impl From<Bearer> for Caller {
+    fn from(bearer: Bearer) -> Self {
+        Self(Arc::new(OnceLock::from(bearer)))
+    }
 }
 
 impl By {
@@ -50,13 +80,17 @@ impl By {
             Some(_) | None => Ok(()),
         }
     }
-}
 
-/// Whoever operates the whole installation, as their token alone says: no role grants it, and they need not be
-/// registered with the tenant that the token names.
-#[derive(Debug, Clone, Copy)]
-pub struct Operator {
-    pub bearer: Bearer,
+    /// Gives the place among the requests under way back: whoever waits long takes one of those that are for that.
+    pub fn leave(&mut self) {
+        self.place = None;
+    }
+
+    /// The answer to a request during which its token has expired.
+    #[must_use]
+    pub fn expired() -> Problem {
+        refused(BadToken::Expired)
+    }
 }
 
 impl std::ops::Deref for By {
@@ -77,6 +111,8 @@ impl FromRequestParts<App> for By {
             until,
             is_operator,
         } = verified;
+        // Before anything is read of the book, and long before the body is: who may do nothing holds it for a moment.
+        let place = app.bounds.places.take(bearer, 1)?;
         let principal = app.principals.of(bearer).await?;
         let principal = match device {
             // Whatever else its roles permit could be about any device.
@@ -89,6 +125,7 @@ impl FromRequestParts<App> for By {
             until,
             is_operator,
             device,
+            place: Some(Arc::new(place)),
         })
     }
 }
@@ -102,7 +139,11 @@ impl FromRequestParts<App> for Operator {
             bearer, is_operator, ..
         } = verified;
         if is_operator {
-            return Ok(Self { bearer });
+            let place = app.bounds.places.take(bearer, 1)?;
+            return Ok(Self {
+                bearer,
+                _place: Arc::new(place),
+            });
         }
         let detail = format!(
             "this concerns the whole installation and needs a token with the claim {OPERATOR_CLAIM}, which no role \
@@ -132,6 +173,10 @@ async fn verified(parts: &Parts, app: &App) -> Result<(Verified, Option<Arc<str>
     let span = tracing::Span::current();
     span.record("tenant", tracing::field::display(verified.bearer.tenant));
     span.record("actor", tracing::field::display(verified.bearer.user));
+    if let Some(Caller(caller)) = parts.extensions.get() {
+        // Authenticated once.
+        let _ = caller.set(verified.bearer);
+    }
     app.rates.check(verified.bearer)?;
     Ok((verified, device))
 }

@@ -27,29 +27,30 @@ pub struct Opened {
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 10] = [
-    "demo", "events", "help", "migrate", "policies", "rebuild", "roles", "serve", "token", "unpark",
+pub const SUBCOMMANDS: [&str; 14] = [
+    "bi", "demo", "events", "help", "keys", "migrate", "policies", "rebuild", "roles", "seal", "serve", "token",
+    "unpark", "verify",
 ];
 /// The option of `daybook demo` that all contexts share.
 pub const SEED: &str = "seed";
 /// The options of every subcommand: settings and help.
 pub const OPTIONS: [&str; 21] = [
     "archive",
-    "database-url",
     "h",
     "help",
+    "jwks-http",
     "jwks-refresh-seconds",
     "jwks-url",
     "jwt-audience",
     "jwt-issuer",
-    "jwt-secret",
     "listen",
+    "listen-health",
     "log-format",
-    "master-key",
+    "nats-open",
     "nats-prefix",
     "nats-stream",
     "nats-stream-bytes",
-    "nats-url",
+    "proxies",
     "rate-per-second",
     "tenant",
     "unsafe-settings",

@@ -10,7 +10,6 @@ pub mod sent;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -23,7 +22,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{By, Principal};
 use crate::context::Contexts;
-use crate::extract::{self, Path};
+use crate::extract::{self, Body, Path};
 use crate::problem::{self, Problem};
 use headers::CommandHeaders;
 pub use sent::Sent;
@@ -69,7 +68,7 @@ pub async fn send(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((context, plural, id, command)): Path<(String, String, String, String)>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&app.contexts, &context, &plural)?;
     let stream = extract::uuid("id", &id)?;
@@ -82,8 +81,8 @@ pub async fn send(
         peer,
     };
     permitted(&app.contexts, aggregate, &command, &by)?;
-    // Only now: reading a large body is work, which is done for those alone who may ask for it.
-    let fields = body::fields(&headers, &body?)?;
+    let mut body = body.read(&app, &by, (aggregate.body_bytes_max)(&command)).await?;
+    let fields = body::fields(&headers, &mut body)?;
     let envelope = sent.envelope(&by, &fields);
     let parsed = sent.parse(fields)?;
     if sent.headers.is_dry_run {
@@ -102,7 +101,7 @@ pub async fn create(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((context, plural)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&app.contexts, &context, &plural)?;
     if aggregate.borrows_id {
@@ -122,7 +121,10 @@ pub async fn create(
         peer,
     };
     permitted(&app.contexts, aggregate, aggregate.creates, &by)?;
-    let fields = body::fields(&headers, &body?)?;
+    let mut body = body
+        .read(&app, &by, (aggregate.body_bytes_max)(aggregate.creates))
+        .await?;
+    let fields = body::fields(&headers, &mut body)?;
     let envelope = sent.envelope(&by, &fields);
     let parsed = sent.parse(fields)?;
     // The one that it can be sent to, where what it says decides that.
@@ -171,6 +173,7 @@ fn permitted(contexts: &Contexts, aggregate: &Aggregate, command: &str, by: &Pri
 }
 
 /// The permission that a command needs.
-pub(crate) fn permission(aggregate: &Aggregate, command: &str) -> String {
+#[must_use]
+pub fn permission(aggregate: &Aggregate, command: &str) -> String {
     format!("{}.{command}", aggregate.aggregate_type)
 }

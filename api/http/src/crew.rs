@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The relay's name among the workers.
 pub const RELAY: &str = "relay";
+/// The name of the worker that seals the book.
+pub const SEALER: &str = "sealer";
 /// The first word of a projector's name; its context's follows.
 pub const PROJECTOR: &str = "projector";
 

@@ -1,14 +1,20 @@
 //! Extractors of requests, with rejections as problems.
 
-use axum::extract::FromRequestParts;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use std::ops::Deref;
+
+use axum::body::HttpBody as _;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri};
+use futures::StreamExt as _;
 use uuid::Uuid;
 
-use crate::command::body::BODY_BYTES_MAX;
+use crate::app::App;
+use crate::auth::By;
 use crate::command::headers::only;
 use crate::problem::{self, Problem};
+use crate::shares::Share;
 
 /// In an answer, the position that it stands for.
 pub const POSITION: HeaderName = HeaderName::from_static("daybook-position");
@@ -142,14 +148,24 @@ pub fn uuid(name: &str, text: &str) -> Result<Uuid, Problem> {
 /// The position that a read must have seen: header or parameter `Daybook-After`.
 ///
 /// # Errors
-/// 400 when it is no position.
-pub fn after(headers: &HeaderMap, parameters: &mut Parameters) -> Result<Option<i64>, Problem> {
-    let parameter = parameters.take("Daybook-After")?;
+/// 400 when it is no position, or the two differ; 422 when the book has not reached it.
+pub async fn after(app: &App, headers: &HeaderMap, parameters: &mut Parameters) -> Result<Option<i64>, Problem> {
+    const NAME: &str = "Daybook-After";
+    let read = |text: String| position(NAME, &text);
+    let parameter = parameters.take(NAME)?.map(read).transpose()?;
     let header = only(headers, &AFTER)?.map(|value| String::from_utf8_lossy(value).into_owned());
-    let Some(text) = header.or(parameter) else {
-        return Ok(None);
-    };
-    position("Daybook-After", &text).map(Some)
+    let header = header.map(read).transpose()?;
+    if let (Some(header), Some(parameter)) = (header, parameter)
+        && header != parameter
+    {
+        let detail = format!("{NAME} is {header} as a header and {parameter} as a parameter; send one of them");
+        return Err(Problem::bad_value(NAME, detail));
+    }
+    let after = header.or(parameter);
+    if let Some(position) = after {
+        app.reached(NAME, position).await?;
+    }
+    Ok(after)
 }
 
 /// A position of the book.
@@ -176,14 +192,71 @@ impl From<QueryRejection> for Problem {
     }
 }
 
-impl From<BytesRejection> for Problem {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
-                problem::TOO_LARGE,
-                format!("the body is larger than {BODY_BYTES_MAX} bytes"),
-            ),
-            _ => Self::new(problem::MALFORMED, rejection.body_text()),
+/// The body of a request, of which nothing was read yet: that is work and takes memory, and is done for those alone who
+/// may ask for it.
+#[derive(Debug)]
+pub struct Body(axum::body::Body);
+
+/// A body that was read. What it takes counts as its sender's until it is dropped.
+#[derive(Debug)]
+pub struct Read {
+    bytes: Vec<u8>,
+    share: Share,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Ok(Self(request.into_body()))
+    }
+}
+
+impl Body {
+    /// Reads it, up to so many bytes.
+    ///
+    /// # Errors
+    /// 413 when there are more; 429 or 503 when there is no room for it; 400 when it breaks off.
+    pub async fn read(self, app: &App, by: &By, bytes_max: usize) -> Result<Read, Problem> {
+        let too_large = || Problem::new(problem::TOO_LARGE, format!("the body is larger than {bytes_max} bytes"));
+        if self.0.size_hint().lower() > bytes_max as u64 {
+            return Err(too_large());
         }
+        let mut read = Read {
+            bytes: Vec::new(),
+            share: app.bounds.bodies.take(by.bearer, 0)?,
+        };
+        let mut chunks = self.0.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let broken = |error: axum::Error| {
+                let detail = format!("the body breaks off: {error}; send it again");
+                Problem::new(problem::MALFORMED, detail)
+            };
+            let chunk = chunk.map_err(broken)?;
+            if read.bytes.len() + chunk.len() > bytes_max {
+                return Err(too_large());
+            }
+            read.hold(chunk.len() as u64)?;
+            read.bytes.extend_from_slice(&chunk);
+        }
+        Ok(read)
+    }
+}
+
+impl Read {
+    /// Counts further bytes that it is going to take.
+    ///
+    /// # Errors
+    /// As [`crate::shares::Shares::take`].
+    pub fn hold(&mut self, more: u64) -> Result<(), Problem> {
+        self.share.grow(more)
+    }
+}
+
+impl Deref for Read {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
     }
 }

@@ -1,6 +1,7 @@
 //! `/health/live`, `/health/ready` and `/metrics`: the truth about this process, for machines.
 
 mod metrics;
+mod seals;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::crew::{PROJECTOR, RELAY};
 pub use metrics::{keep_up, metrics, record_metrics};
 pub use standing::{ATTEMPTS_AWAITED_MAX, Standing};
 
+use seals::Seals;
 use standing::Told;
 
 /// How long a worker may be silent, in seconds: longer than its slowest page.
@@ -48,7 +50,8 @@ const ANSWER_SECONDS_MAX: u64 = 3;
 /// A context's tables can keep it from that only while it starts: until they were once this program's and showed what
 /// was in the book by then, or nobody works on them any more. Somebody does while the tables are posted, and while any
 /// context is rebuilt: a rebuild beats within a long step, too, until it ends or is given up, and is awaited
-/// five times. What one context lacks after that, late, parked, rebuilt or another version's, is told
+/// five times. Tables that are ahead of the book keep every process from it until they are rebuilt: their rows are wrong.
+/// What else one context lacks after that, late, parked, rebuilt or another version's, is told
 /// under `degraded`, and what a context's workers lack beside a service or beside those of others, too.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ready {
@@ -61,6 +64,9 @@ struct Ready {
     nats: bool,
     /// The last position of the book.
     book: Option<i64>,
+    /// Whether it is sealed, and how far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seals: Option<Seals>,
     contexts: BTreeMap<&'static str, Posting>,
     workers: BTreeMap<String, Worker>,
 }
@@ -84,6 +90,8 @@ struct Posting {
     rebuild: Option<String>,
     /// Whether this process has waited for them once, and serves whatever becomes of them.
     begun: bool,
+    /// Whether they are ahead of the book: their rows are wrong, not served, and being rebuilt.
+    ahead: bool,
     /// For how long it was seen not to move although events wait.
     #[serde(skip)]
     stands_seconds: f64,
@@ -165,6 +173,7 @@ async fn look(app: &App) -> Ready {
         postgres: true,
         nats: app.workers.bus.is_connected(),
         book: None,
+        seals: None,
         contexts: BTreeMap::new(),
         workers: workers(app),
     };
@@ -181,6 +190,7 @@ async fn look(app: &App) -> Ready {
                 .degraded
                 .push(format!("how far the tables are cannot be read: Postgres {why}")),
         }
+        seals::tell(app, &mut ready).await;
         match in_time(late_policies(app)).await {
             Ok(late) => ready.degraded.extend(late),
             Err(why) => ready
@@ -199,9 +209,12 @@ async fn look(app: &App) -> Ready {
     }
     tell_workers(app, &mut ready);
     if !ready.nats {
-        ready
-            .degraded
-            .push("NATS is not connected; projectors read the book instead".to_owned());
+        let why = match app.workers.bus.lets_in_anybody() {
+            true => "lets in everybody and is not used: give it users, or set DAYBOOK_NATS_OPEN=1",
+            false => "is not connected",
+        };
+        let words = format!("NATS {why}; projectors read the book instead");
+        ready.degraded.push(words);
     }
     let lost = app.workers.lost.load(Ordering::Relaxed);
     if lost > 0 {
@@ -220,6 +233,10 @@ async fn look(app: &App) -> Ready {
 fn tell_contexts(app: &App, ready: &mut Ready) {
     let rebuilds_stand_seconds = app.standing.rebuilds_stand_seconds(Instant::now());
     for (&name, posting) in &mut ready.contexts {
+        if posting.ahead {
+            let words = "are ahead of the book, so their rows are wrong: they are not served, and are rebuilt";
+            ready.problems.push(format!("the tables of {name} {words}"));
+        }
         if !app.fingerprints.contains_key(name) {
             app.standing.begins(name);
             posting.begun = true;
@@ -372,7 +389,7 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
     let names: Vec<&str> = app.contexts.tables().map(|context| context.name).collect();
     let rows = sqlx::query(
         "select c.name, g.generation, g.position, g.fingerprint, b.position as rebuilt_to, r.phase,
-                coalesce(r.beats, 0) as beats, coalesce(r.failures, 0) as failures,
+                g.ahead_since is not null as ahead, coalesce(r.beats, 0) as beats, coalesce(r.failures, 0) as failures,
                 (select e.recorded_at from book.events e where e.position = g.position + 1) as waiting_since
          from unnest($1::text[]) with ordinality c(name, place)
          left join book.generations g on g.context = c.name and g.state = 'live'
@@ -411,11 +428,12 @@ async fn postings(app: &App) -> Result<(i64, BTreeMap<&'static str, Posting>), s
                 Some(_) => Whose::AnotherVersions,
             },
             position,
-            lag_events: end - position,
+            lag_events: (end - position).max(0),
             lag_seconds: waits.unwrap_or(0.0).max(stands),
             rebuilt_to,
             rebuild: phase.filter(|_| app.standing.is_rebuilding(context.name, now)),
             begun: app.standing.has_begun(context.name),
+            ahead: row.try_get::<bool, _>("ahead")? || position > end,
             stands_seconds: stands,
         };
         contexts.insert(context.name, posting);
@@ -458,6 +476,7 @@ mod tests {
             rebuilt_to: None,
             rebuild: None,
             begun: false,
+            ahead: false,
             stands_seconds,
         }
     }

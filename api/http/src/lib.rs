@@ -2,17 +2,23 @@
 //! handed as values, and names none but the prelude `identity`.
 
 pub mod app;
+pub mod bounds;
 pub mod context;
 pub mod crew;
+pub mod fair;
 pub mod fault;
 mod lent;
+pub mod mark;
+pub mod outgoing;
 pub mod router;
+pub mod shares;
 
 pub mod auth;
 pub mod extract;
 pub mod moment;
 pub mod problem;
 pub mod rates;
+mod security;
 
 pub mod command;
 pub mod query;

@@ -30,13 +30,16 @@ impl Moment {
         })
     }
 
-    /// The last position that is not after the moment.
+    /// The last position that is not after the moment, of which the parameter of this name says.
     ///
     /// # Errors
-    /// The database's error.
-    pub async fn position(self, app: &App) -> Result<i64, Problem> {
+    /// 422 when it is a position that the book has not reached; the database's error.
+    pub async fn position(self, app: &App, name: &str) -> Result<i64, Problem> {
         match self {
-            Self::Position(position) => Ok(position.min(app.tail.end().await?)),
+            Self::Position(position) => {
+                app.reached(name, position).await?;
+                Ok(position)
+            }
             Self::Time(time) => Ok(history::position_at(&app.tail, time).await?),
         }
     }

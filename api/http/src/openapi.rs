@@ -8,12 +8,15 @@ mod named;
 pub mod parts;
 mod tables;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::middleware;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::response::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::map::Entry;
 use serde_json::{Map, Value, json};
@@ -21,6 +24,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::context::{Context, Contexts};
+use crate::problem::Problem;
 pub use lines::lines;
 
 /// The document's own address.
@@ -28,16 +32,57 @@ pub const ADDRESS: &str = "/v1/openapi.json";
 /// The name of the section for the operations that belong to no context.
 pub const OF_NO_CONTEXT: &str = "daybook";
 
-/// `GET /v1/openapi.json`.
+/// Size of an asset of the page.
+const ASSET_BYTES_MAX: usize = 8 << 20;
+
+/// `GET /v1/openapi.json`. All answers share its bytes: nobody needs a token for it, and whoever does not read what they
+/// asked for must not hold a copy of it each time.
 pub async fn serve(State(app): State<App>) -> Response {
-    let text = app.openapi.get_or_init(|| document(&app.contexts).to_string());
+    let text = app
+        .openapi
+        .get_or_init(|| Bytes::from(document(&app.contexts).to_string()));
     ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
 }
 
 /// The rendered page, from assets within the program. It loads nothing from elsewhere and stands in no other page.
 pub fn docs() -> Router<App> {
     let page = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(ADDRESS));
-    Router::from(page).layer(middleware::map_response(alone))
+    Router::from(page)
+        .layer(middleware::from_fn_with_state(Assets::default(), shared))
+        .layer(middleware::map_response(alone))
+}
+
+/// The assets that were asked for, by their paths: a few, as many as the program has.
+type Assets = Arc<Mutex<HashMap<String, (Parts, Bytes)>>>;
+
+/// Answers with the bytes that were made for the first who asked, which would be copied for each one otherwise.
+async fn shared(State(assets): State<Assets>, request: Request, next: Next) -> Response {
+    if request.method() != Method::GET {
+        return next.run(request).await;
+    }
+    let path = request.uri().path().to_owned();
+    // Escaped, one asset has more names than could be remembered.
+    if path.contains('%') {
+        return Problem::not_found(format!("asset {path}")).into_response();
+    }
+    let known = assets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&path)
+        .cloned();
+    if let Some((parts, bytes)) = known {
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    let (parts, body) = next.run(request).await.into_parts();
+    let bytes = match to_bytes(body, ASSET_BYTES_MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) => return Problem::internal(&error).into_response(),
+    };
+    if parts.status == StatusCode::OK {
+        let mut assets = assets.lock().unwrap_or_else(PoisonError::into_inner);
+        assets.insert(path, (parts.clone(), bytes.clone()));
+    }
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -135,9 +180,37 @@ pub fn references(document: &Value) -> Vec<String> {
 #[must_use]
 pub fn sections(contexts: &Contexts) -> Vec<(&'static str, Value)> {
     let of_contexts = contexts.iter().map(|context| (context.name(), section(context)));
-    std::iter::once((OF_NO_CONTEXT, fixed::section()))
+    let mut sections: Vec<_> = std::iter::once((OF_NO_CONTEXT, fixed::section()))
         .chain(of_contexts)
-        .collect()
+        .collect();
+    for (_, section) in &mut sections {
+        operations_mut(section).for_each(say_of_places);
+    }
+    sections
+}
+
+/// Parameters with which a read names a place in the book, as the document has or refers to them.
+const PLACES: [&str; 8] = [
+    "Daybook-After",
+    "Last-Event-ID",
+    "after",
+    "before",
+    "at",
+    "#/components/parameters/After",
+    "#/components/parameters/EventsAfter",
+    "#/components/parameters/EventsBefore",
+];
+
+/// Adds the problems that a read may have which names a place: it may belong to a former history of the book, or lie
+/// beyond its end.
+fn say_of_places(operation: &mut Value) {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let mut names = parameters.filter_map(|parameter| parameter["name"].as_str().or(parameter["$ref"].as_str()));
+    if names.any(|name| PLACES.contains(&name))
+        && let Some(responses) = operation["responses"].as_object_mut()
+    {
+        parts::add_problems(responses, &[409, 422]);
+    }
 }
 
 fn section(context: &'static Context) -> Value {

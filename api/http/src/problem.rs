@@ -209,6 +209,24 @@ impl Problem {
         }
     }
 
+    /// The address of its kind.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.body.r#type
+    }
+
+    /// The permission that is missing.
+    #[must_use]
+    pub fn permission(&self) -> Option<&str> {
+        self.body.permission.as_deref()
+    }
+
+    /// What it says to the client, who may have sent parts of it.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.body.detail
+    }
+
     /// The problem as JSON, for answers that tell of several.
     #[must_use]
     pub fn body(&self) -> serde_json::Value {
@@ -397,7 +415,7 @@ impl From<BookError> for Problem {
             }
             BookError::Suspended => Self::new(SUSPENDED, error.to_string()),
             BookError::Database(error) => error.into(),
-            BookError::Bus(_) => unavailable(&error),
+            BookError::Bus(_) | BookError::NewerKeys => unavailable(&error),
             // The operator must be told which stream it is, and the sender cannot mend it.
             BookError::Decode(DecodeError::Sealed(_) | DecodeError::Version { .. }) => {
                 error!(error = %error, "a request failed");

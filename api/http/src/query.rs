@@ -123,7 +123,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let source = Source::of(&app.contexts, &context, &name)?;
     let reader = source.reader(&by)?;
-    let after = extract::after(&headers, &mut parameters)?;
+    let after = extract::after(&app, &headers, &mut parameters).await?;
+    app.unmark(&mut parameters)?;
     let query = Query::parse(source.table, parameters)?;
     if !reader.unmasked && query.asked_by().any(|column| source.table.masked.contains(&column)) {
         // A reader who may filter by what they cannot see, can see it.
@@ -131,11 +132,13 @@ pub async fn list(
     }
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
-    let read = read::rows(&app, source.context, by.tenant, after, Plan::OfValues, move || {
+    let read = read::rows(&app, source.context, by.bearer, after, Plan::OfValues, move || {
         sql::page(source.table, &query, &reader)
     })
     .await?;
-    let json = rows_and_next(&read, limit, |place| Cursor::write(&order.to_string(), place))?;
+    let json = rows_and_next(&read, limit, |place| {
+        app.marked(Cursor::write(&order.to_string(), place))
+    })?;
     Ok(answer(json, read.posted))
 }
 
@@ -174,7 +177,7 @@ pub async fn row(
     let reader = source.reader(&by)?;
     let values = source.key(&key)?;
     let key = key_text(&values);
-    let after = extract::after(&headers, &mut parameters)?;
+    let after = extract::after(&app, &headers, &mut parameters).await?;
     let columns = filter::columns(source.table, parameters.take("select")?)?;
     let at = parameters.take("at")?;
     parameters.finish(["select", "at", "Daybook-After"])?;
@@ -186,7 +189,7 @@ pub async fn row(
         };
         return past::row_at(&app, &by, source, &reader, &key, past).await;
     }
-    let read = read::rows(&app, source.context, by.tenant, after, Plan::OfValues, move || {
+    let read = read::rows(&app, source.context, by.bearer, after, Plan::OfValues, move || {
         sql::row(source.table, &columns, &values, &reader)
     })
     .await?;
@@ -213,7 +216,8 @@ pub async fn below(
     let source = Source::of(&app.contexts, &context, &name)?;
     let reader = source.reader(&by)?;
     let values = source.key(&key)?;
-    let posted = extract::after(&headers, &mut parameters)?;
+    let posted = extract::after(&app, &headers, &mut parameters).await?;
+    app.unmark(&mut parameters)?;
     let page = past::Page::take(&mut parameters)?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
     past::history(&app, &by, source, reader, values, page, posted).await

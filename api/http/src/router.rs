@@ -17,27 +17,24 @@ use tracing::{Instrument as _, debug, field, info_span};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::By;
+use crate::auth::{By, Caller};
 use crate::command::body::BODY_BYTES_MAX;
 use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
-use crate::{admin, audit, command, health, lent, me, openapi, permissions, query};
+use crate::security::Watched;
+use crate::{admin, audit, command, health, lent, me, openapi, outgoing, permissions, query};
 
-/// Requests under way at one time; event streams count only until they begin.
-pub const REQUESTS_MAX: usize = 4_096;
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
 /// Length of an X-Request-Id that is kept.
 pub const REQUEST_ID_CHARS_MAX: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The routes of a process; health and metrics belong to every one.
-pub fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
+/// The routes of a process. Health belongs to every one, so that a load balancer finds it; metrics unless they have a
+/// listener of their own.
+pub fn router(app: App, has_metrics: bool) -> Router {
+    let mut router = looked_at(has_metrics);
     if app.serves_api {
         let (patient, brief): (Vec<Route>, Vec<Route>) = routes(&app.contexts)
             .into_iter()
@@ -47,7 +44,7 @@ pub fn router(app: App) -> Router {
             router.route(route.path, methods)
         };
         let brief = brief.into_iter().fold(openapi::docs(), added);
-        router = router.merge(brief.layer(middleware::from_fn_with_state(app.clone(), bounded)));
+        router = router.merge(brief.layer(middleware::from_fn(bounded)));
         for route in patient {
             let seconds = route.waits_seconds + REQUEST_SECONDS_MAX;
             let waiting = added(Router::new(), route);
@@ -56,11 +53,30 @@ pub fn router(app: App) -> Router {
             })));
         }
     }
+    finished(router, app)
+}
+
+/// The routes for those who look after a process: what a listener of their own serves.
+pub fn of_health(app: App) -> Router {
+    finished(looked_at(true), app)
+}
+
+fn looked_at(has_metrics: bool) -> Router<App> {
+    let router = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    match has_metrics {
+        true => router.route("/metrics", get(health::metrics)),
+        false => router,
+    }
+}
+
+fn finished(router: Router<App>, app: App) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(observed))
+        .layer(middleware::from_fn_with_state(app.clone(), observed))
         .with_state(app)
 }
 
@@ -161,8 +177,9 @@ async fn heeded(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Sheds load rather than queueing it, and ends what takes too long.
-async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Refuses what is too large for anybody, and ends what takes too long. How much may be under way, and of whom, is
+/// seen to where it is known who asks.
+async fn bounded(request: Request, next: Next) -> Response {
     if content_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Problem::new(
             problem::TOO_LARGE,
@@ -170,13 +187,6 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
         )
         .into_response();
     }
-    let Ok(_turn) = app.requests.try_acquire() else {
-        return Problem::new(
-            problem::OVERLOADED,
-            "too many requests are under way; try again in a moment",
-        )
-        .into_response();
-    };
     match tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS_MAX), next.run(request)).await {
         Ok(response) => response,
         // A command goes on without its client, so a repeat with the same key will get its answer.
@@ -191,7 +201,7 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
 
 /// The outermost layer: an id for the request, a span, metrics, every error as a problem, and what becomes of a body that
 /// nobody read.
-async fn observed(request: Request, next: Next) -> Response {
+async fn observed(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let path = request.uri().path().to_owned();
@@ -210,6 +220,9 @@ async fn observed(request: Request, next: Next) -> Response {
         command_id = field::Empty,
         correlation_id = field::Empty
     );
+    let caller = Caller::default();
+    request.extensions_mut().insert(caller.clone());
+    let watched = Watched::of(&request, caller.clone());
     let (request, rest) = lent::lend(request);
     let handled = AssertUnwindSafe(next.run(request))
         .catch_unwind()
@@ -220,8 +233,14 @@ async fn observed(request: Request, next: Next) -> Response {
         let _entered = span.enter();
         handled.unwrap_or_else(|panic| Problem::internal(&panicked(&*panic)).into_response())
     };
+    // What a command has done is told in any case.
+    if method == Method::GET {
+        let counted = outgoing::counted(response, &app.bounds.answers, &caller).await;
+        response = counted.unwrap_or_else(|problem| problem.into_response());
+    }
     if response.status().is_client_error() || response.status().is_server_error() {
         response = as_problem(response, &path, &id);
+        watched.answered(&route, &id, &response);
     }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);

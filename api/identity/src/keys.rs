@@ -2,9 +2,7 @@
 //! last can be looked up, and it is revoked by a command like any other.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -14,7 +12,7 @@ use http::app::App;
 use http::auth::{By, service_keys};
 use http::command::{body, headers};
 use http::context::Route;
-use http::extract::Parameters;
+use http::extract::{Body, Parameters};
 use http::openapi::{Paths, parts};
 use http::problem::{self, Problem};
 use identity::key::{self, Command, Key};
@@ -64,7 +62,7 @@ async fn issue(
     State(app): State<App>,
     by: By,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     by.require(ISSUE)?;
     headers::no_dry_run(&headers)?;
@@ -73,7 +71,8 @@ async fn issue(
                       Idempotency-Key out, and revoke a key whose answer did not arrive";
         return Err(Problem::bad_value("Idempotency-Key", detail));
     }
-    let asked: Asked = serde_json::from_value(body::fields(&headers, &body?)?)
+    let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
+    let asked: Asked = serde_json::from_value(body::fields(&headers, &mut body)?)
         .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
     let drawn = service_keys::draw();
     let command = Command::Issue {

@@ -200,6 +200,20 @@ impl Integrators {
         self.note(found).await
     }
 
+    /// Takes back what they have acknowledged beyond this position: those were no events of the book.
+    pub async fn bound(&mut self, position: i64) -> Result<(), BookError> {
+        let beyond = self.noted.iter().filter(|(_, noted)| noted.acknowledged > position);
+        let bounded = beyond.map(|(name, noted)| {
+            let noted = Noted {
+                acknowledged: position,
+                ..noted.clone()
+            };
+            (name.clone(), noted)
+        });
+        let bounded: Vec<_> = bounded.collect();
+        self.note(bounded).await
+    }
+
     /// Makes them on a stream that begins after `began` and holds all that they have acknowledged: a start
     /// beyond its end would be taken for its end.
     pub async fn make(&mut self, bus: &Bus, began: i64, beat: &Beat) -> Result<(), BookError> {

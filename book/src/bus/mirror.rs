@@ -13,7 +13,7 @@ use super::{Bus, bus_error, within};
 use crate::BookError;
 
 /// How long events stay on the bus, in days; the book keeps them for ever.
-const MESSAGE_AGE_DAYS_MAX: u64 = 7;
+pub(crate) const MESSAGE_AGE_DAYS_MAX: u64 = 7;
 /// How much earlier than its age says a message may be gone: clocks differ. In hours.
 const AGE_MARGIN_HOURS: i64 = 1;
 /// The most that one message takes on the stream, in bytes: the server's `max_payload` and what it adds. A
@@ -44,7 +44,7 @@ pub(crate) struct Mirror {
     /// When the server made it.
     pub made_at: DateTime<Utc>,
     now: DateTime<Utc>,
-    messages: u64,
+    pub messages: u64,
     bytes: u64,
     bytes_max: i64,
     age_max: Duration,

@@ -1,11 +1,18 @@
 //! Where the relay stands on the bus, and how it comes to stand there: by what is on the stream if that is
 //! whole, by a stream made anew if it is not.
 
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use async_nats::jetstream::stream::RawMessageErrorKind;
 use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
 use tracing::{info, warn};
 
 use super::integrators::Integrators;
+use super::message::Signing;
 use super::mirror::Mirror;
+use super::{UNACKNOWLEDGED_MESSAGES_MAX, bus_error, within};
 use crate::pools::answered;
 use crate::worker::Beat;
 use crate::{BookError, Bus, Tail, bus};
@@ -15,11 +22,19 @@ const REFILL_EVENTS_MAX: i64 = 100_000;
 /// As above, when an integrator's consumer has acknowledged less.
 const REFILL_EVENTS_FOR_CONSUMERS_MAX: i64 = 1_000_000;
 
+/// The latest messages that are looked at before the relay goes on. A message that somebody else published has taken the
+/// place of one that the relay was about to publish, and of what was on its way then no more came after it.
+const LOOKED_AT_MESSAGES: i64 = UNACKNOWLEDGED_MESSAGES_MAX as i64;
+/// How long they may take to come, in seconds.
+const LOOKED_AT_SECONDS_MAX: u64 = 10;
+
 /// Where the relay stands.
 #[derive(Debug)]
 pub(crate) struct Stand {
     /// The last position that the stream acknowledged.
     pub position: i64,
+    /// What messages are told by.
+    pub signing: Signing,
     incarnation: String,
     integrators: Integrators,
     /// The position after which the stream began.
@@ -41,6 +56,7 @@ impl Stand {
         let end = tail.end().await?;
         let mut stand = Self {
             position: 0,
+            signing: tail.signing(&incarnation).await?,
             incarnation,
             integrators,
             began: 0,
@@ -48,18 +64,29 @@ impl Stand {
             explained: None,
         };
         let Some(found) = found else {
-            stand.begin(bus, end, "there is none of this book").await?;
+            stand.begin(bus, end, end, "there is none of this book").await?;
             return Ok(stand);
         };
-        let fault = match stand.fault(tail, &found).await? {
+        // Up to where what it holds is the book's.
+        let mut genuine = end;
+        let mut fault = match stand.fault(tail, &found).await? {
             None if found.last > end => Some("it is ahead of the book"),
             fault => fault,
         };
+        if fault.is_none()
+            && let Some(position) = stand.first_of_others(bus, &found).await?
+        {
+            genuine = genuine.min(position - 1);
+            metrics::counter!("daybook_bus_forgeries_total").increment(1);
+            fault = Some("it holds a message that is none of Daybook's");
+        }
         match fault {
             None if found.first_told => {
                 stand.integrators.observe(bus, found.last).await?;
                 // NATS 2.10 empties such a stream when the server starts again. Former versions made them.
-                stand.begin(bus, end, "it was made with a first sequence").await?;
+                stand
+                    .begin(bus, end, genuine, "it was made with a first sequence")
+                    .await?;
             }
             None => {
                 (stand.position, stand.began) = (found.last, found.began);
@@ -69,13 +96,15 @@ impl Stand {
                 if found.whole {
                     stand.integrators.rescue(bus).await?;
                 }
-                stand.begin(bus, end, fault).await?;
+                stand.begin(bus, end, genuine, fault).await?;
             }
         }
         Ok(stand)
     }
 
-    async fn begin(&mut self, bus: &Bus, end: i64, why: &str) -> Result<(), BookError> {
+    async fn begin(&mut self, bus: &Bus, end: i64, genuine: i64, why: &str) -> Result<(), BookError> {
+        // Whoever has acknowledged what Daybook never said has not had the events of those places.
+        self.integrators.bound(genuine).await?;
         let position = refill_after(end, self.integrators.least());
         info!(
             why,
@@ -111,10 +140,15 @@ impl Stand {
             return Ok(());
         }
         let incarnation = bus::incarnation(tail.pool()).await?;
+        // The key may be another one by now.
+        self.signing = tail.signing(&incarnation).await?;
         let fault = match bus.look(&incarnation).await? {
             Some(found) if incarnation == self.incarnation && found.whole => {
                 if found.last == self.position {
-                    self.fault(tail, &found).await?
+                    match self.fault(tail, &found).await? {
+                        None if !self.is_last_own(bus, &found).await? => Some("its last message is none of Daybook's"),
+                        fault => fault,
+                    }
                 } else {
                     Some("it does not stand where it was left")
                 }
@@ -145,6 +179,62 @@ impl Stand {
         }
         self.explained = place;
         Ok(None)
+    }
+}
+
+impl Stand {
+    /// The first of the latest messages that Daybook has not published; `None` when all are its own.
+    async fn first_of_others(&self, bus: &Bus, found: &Mirror) -> Result<Option<i64>, BookError> {
+        if found.messages == 0 {
+            return Ok(None);
+        }
+        let first = found.first.max(found.last - LOOKED_AT_MESSAGES + 1);
+        let limit = Duration::from_secs(LOOKED_AT_SECONDS_MAX);
+        let looking = tokio::time::timeout(limit, self.first_of_others_from(bus, first, found.last));
+        let late = || BookError::Bus("its latest messages do not come in time".to_owned());
+        looking.await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn first_of_others_from(&self, bus: &Bus, first: i64, last: i64) -> Result<Option<i64>, BookError> {
+        let stream = within(bus.jetstream.get_stream_no_info(&bus.config.stream)).await?;
+        let consumer = stream.create_consumer(pull::OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: u64::try_from(first).unwrap_or(1),
+            },
+            ..Default::default()
+        });
+        let mut messages = within(consumer).await?.messages().await.map_err(bus_error)?;
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(bus_error)?;
+            let sequence = message.info().map_err(bus_error)?.stream_sequence;
+            let headers = message.headers.as_ref();
+            let is_own =
+                headers.is_some_and(|headers| self.signing.is_own(&message.subject, headers, &message.payload));
+            let position = i64::try_from(sequence).unwrap_or(i64::MAX);
+            if !is_own {
+                return Ok(Some(position));
+            }
+            if position >= last {
+                return Ok(None);
+            }
+        }
+        Err(BookError::Bus("its latest messages do not come".to_owned()))
+    }
+
+    /// Whether the last message is Daybook's own; one that has come of age just now counts as such.
+    async fn is_last_own(&self, bus: &Bus, found: &Mirror) -> Result<bool, BookError> {
+        if found.messages == 0 {
+            return Ok(true);
+        }
+        let stream = within(bus.jetstream.get_stream_no_info(&bus.config.stream)).await?;
+        let asking = stream.get_raw_message(u64::try_from(found.last).unwrap_or(0));
+        let limit = Duration::from_secs(super::REQUEST_SECONDS_MAX);
+        match tokio::time::timeout(limit, asking).await {
+            Ok(Ok(last)) => Ok(self.signing.is_own(&last.subject, &last.headers, &last.payload)),
+            Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(true),
+            Ok(Err(error)) => Err(bus_error(error)),
+            Err(_) => Err(BookError::Bus("it does not answer in time".to_owned())),
+        }
     }
 }
 

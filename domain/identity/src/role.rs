@@ -398,6 +398,14 @@ impl Decider for Role {
         }
     }
 
+    fn body_bytes_max(command: &str) -> usize {
+        match command {
+            // With very many permissions.
+            "define" => 128 << 10,
+            _ => domain::decider::BODY_BYTES_MAX,
+        }
+    }
+
     fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
         let claim = |name: &str| (NAME, name.to_lowercase());
         let before = match self {

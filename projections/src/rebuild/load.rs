@@ -25,7 +25,8 @@ pub(super) struct Loaded {
     pub index_seconds: f64,
 }
 
-/// A new generation, posted up to the live one's checkpoint; to the end of the book, when it is the first.
+/// A new generation, posted up to the live one's checkpoint; to the end of the book, when it is the first or the live one is
+/// ahead of that.
 pub(super) async fn load(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Poster, Loaded), PostError> {
     let live = work.live(connection).await?;
     let live_parked = match &live {
@@ -131,8 +132,8 @@ async fn load_with_care(
 
 async fn target(work: &Work<'_>, connection: &mut PgConnection) -> Result<i64, PostError> {
     match work.live(connection).await? {
-        Some(live) => Ok(live.position),
-        None => Ok(work.tail.end().await?),
+        Some(live) if !live.is_ahead => Ok(live.position),
+        Some(_) | None => Ok(work.tail.end().await?),
     }
 }
 

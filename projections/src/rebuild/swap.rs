@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use tracing::warn;
 
 use super::{Phase, Work, load};
+use crate::bi;
 use crate::error::PostError;
 use crate::generation::{Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
 use crate::page::Page;
@@ -30,7 +31,7 @@ pub(super) async fn swap(
 ) -> Result<f64, PostError> {
     let mut attempts = 0;
     let seconds = loop {
-        let live = work.live(connection).await?;
+        let live = work.live(connection).await?.filter(|live| !live.is_ahead);
         let end = work.tail.end().await?.max(live.map_or(0, |live| live.position));
         load::post_until(work, connection, poster, end, Phase::Swapping).await?;
         match try_swap(work, connection, poster).await {
@@ -70,8 +71,9 @@ async fn try_swap(
     .await?;
     let locked = Instant::now();
     let live = Generation::lock(&mut transaction, work.context, State::Live).await?;
-    // The first one stands where it was loaded to.
-    let end = live.as_ref().map_or(poster.generation.position, |live| live.position);
+    // The first one stands where it was loaded to, as does one that takes the place of one ahead of the book.
+    let caught_up_with = live.as_ref().filter(|live| !live.is_ahead);
+    let end = caught_up_with.map_or(poster.generation.position, |live| live.position);
     let missing = end - poster.generation.position;
     if missing > LAST_EVENTS_MAX {
         return Ok(None);
@@ -98,9 +100,11 @@ async fn try_swap(
     if let Some(live) = live {
         let aside = schema_aside(work.context, live.number);
         rename(&mut transaction, &live.schema, &aside).await?;
+        execute(&mut transaction, &bi::usage(&aside, false)).await?;
         retire(&mut transaction, work, live.number, &aside).await?;
     }
     rename(&mut transaction, &poster.generation.schema, work.context.name).await?;
+    execute(&mut transaction, &bi::usage(work.context.name, true)).await?;
     enliven(&mut transaction, work, poster.generation.number).await?;
     transaction.commit().await?;
 
@@ -167,6 +171,7 @@ async fn drop_older(connection: &mut PgConnection, work: &Work<'_>, live: i64) -
             state: State::Retired,
             position,
             fingerprint,
+            is_ahead: false,
         };
         generation.drop(connection, work.context).await?;
     }

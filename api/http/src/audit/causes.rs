@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::log::{self, Range, SCANNED_EVENTS_MAX, Wanted};
+use super::log::{self, PAGE_BYTES_MAX, Range, SCANNED_EVENTS_MAX, Size, Wanted};
 use super::view::{Shown, Sight, shown};
 use crate::app::App;
 use crate::auth::By;
@@ -46,7 +46,7 @@ pub async fn tree(
     let sight = super::sight(&app, &by)?;
     let command_id = extract::uuid("command_id", &command_id)?;
     parameters.finish([] as [&str; 0])?;
-    let _turn = app.log_read().await?;
+    let turn = app.log_turn(by.bearer).await?;
     let none = || Problem::not_found(format!("command {command_id} whose receipt is kept"));
     let position: Option<i64> =
         sqlx::query_scalar("select position from book.receipts where command_id = $1 and tenant_id = $2")
@@ -77,7 +77,12 @@ pub async fn tree(
         above,
         upto: end.min(above + SCANNED_EVENTS_MAX),
     };
-    let found = log::search(&app, &by, &wanted, range, false, TREE_EVENTS_MAX).await?;
+    drop(turn);
+    let size = Size {
+        events: TREE_EVENTS_MAX,
+        bytes: PAGE_BYTES_MAX,
+    };
+    let found = log::search(&app, &by, &wanted, range, false, size).await?;
     if found.events.is_empty() {
         return Err(none());
     }

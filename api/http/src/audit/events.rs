@@ -8,7 +8,7 @@ use projections::history;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::log::{self, PAGE_EVENTS, PAGE_EVENTS_MAX, Range, Visible, Wanted};
+use super::log::{self, PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, Range, Size, Visible, Wanted};
 use super::view::shown;
 use crate::app::App;
 use crate::auth::{By, Principal};
@@ -53,9 +53,9 @@ pub fn wanted(tenant: Uuid, parameters: &mut Parameters) -> Result<Wanted, Probl
 pub async fn list(State(app): State<App>, by: By, mut parameters: Parameters) -> Result<Response, Problem> {
     let sight = super::sight(&app, &by)?;
     let wanted = wanted(by.tenant, &mut parameters)?;
+    app.unmark(&mut parameters)?;
     let page = Page::take(&mut parameters, true)?;
     parameters.finish(FILTERS.into_iter().chain(PAGING))?;
-    let _turn = app.log_read().await?;
     respond(&app, &by, &wanted, page, sight).await
 }
 
@@ -116,6 +116,9 @@ impl Page {
     }
 
     async fn range(&self, app: &App) -> Result<Range, Problem> {
+        if let Some(after) = self.after {
+            app.reached("after", after).await?;
+        }
         let mut range = Range {
             above: self.after.unwrap_or(0),
             upto: app.tail.end().await?,
@@ -135,7 +138,8 @@ impl Page {
     }
 }
 
-/// Searches and answers. `next` is the `after`, or backwards the `before`, of the next page.
+/// Searches and answers. `next` is the `after`, or backwards the `before`, of the next page. It takes turns with other
+/// searches, so the caller holds none.
 ///
 /// # Errors
 /// [`Problem`].
@@ -146,11 +150,17 @@ pub async fn respond(
     page: Page,
     sight: super::view::Sight,
 ) -> Result<Response, Problem> {
+    let turn = app.log_turn(by.bearer()).await?;
     let range = page.range(app).await?;
-    let found = log::search(app, by, wanted, range, page.backwards, page.limit).await?;
+    drop(turn);
+    let size = Size {
+        events: page.limit,
+        bytes: PAGE_BYTES_MAX,
+    };
+    let found = log::search(app, by, wanted, range, page.backwards, size).await?;
     let next = found
         .rest
-        .map(|rest| if page.backwards { rest.upto + 1 } else { rest.above });
+        .map(|rest| app.marked(if page.backwards { rest.upto + 1 } else { rest.above }));
     let events: Vec<_> = found
         .events
         .into_iter()
@@ -172,6 +182,7 @@ pub async fn one(
     let sight = super::sight(&app, &by)?;
     let position = extract::position("position", &position)?;
     parameters.finish([] as [&str; 0])?;
+    let _turn = app.log_turn(by.bearer).await?;
     let found = app.tail.at(&[position]).await?.pop();
     let none = || Problem::not_found(format!("event at position {position}"));
     let recorded = found.ok_or_else(none)?;

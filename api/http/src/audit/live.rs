@@ -1,7 +1,8 @@
 //! `GET /v1/events/stream`: the log as it grows, as server-sent events.
 //!
 //! One loop over positions from the book serves the past and the present alike, so there is no seam
-//! between them. The id of an event is its position; `Last-Event-ID` goes on after it.
+//! between them. The id of an event is its position and the mark of the history that it is in; `Last-Event-ID` goes on
+//! after it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,18 +14,28 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use chrono::Utc;
 use futures::stream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::events::{FILTERS, wanted};
-use super::log::{self, PAGE_EVENTS_MAX, Range, Wanted};
+use super::log::{self, Range, Size, Wanted};
 use super::view::shown;
 use crate::app::App;
 use crate::auth::By;
 use crate::command::headers::only;
 use crate::extract::{self, Parameters};
-use crate::problem::{self, Problem};
+use crate::mark::Mark;
+use crate::problem::Problem;
+use crate::shares::Share;
 
+/// What is read for one client at once: of those who read nothing, no more is kept.
+const AT_ONCE: Size = Size {
+    events: 64,
+    bytes: 64 << 10,
+};
+/// A client is told how far the log is once so many positions have passed without an event for it: coming back, it need
+/// not look at them again.
+const PASSED_MAX: i64 = 1_000;
 /// Between comments that keep a quiet connection open, in seconds.
 const KEEP_ALIVE_SECONDS: u64 = 15;
 /// How soon a client comes back after the stream ended, in milliseconds.
@@ -51,43 +62,43 @@ struct Live {
     /// When the log was read last.
     read_at: Instant,
     end: watch::Receiver<i64>,
-    _place: OwnedSemaphorePermit,
+    mark: watch::Receiver<Mark>,
+    _place: Share,
 }
 
 /// # Errors
 /// [`Problem`].
 pub async fn follow(
     State(app): State<App>,
-    by: By,
+    mut by: By,
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     super::sight(&app, &by)?;
     let wanted = wanted(by.tenant, &mut parameters)?;
-    let after = parameters
-        .take("after")?
-        .map(|text| extract::position("after", &text))
-        .transpose()?;
+    let after = parameters.take("after")?;
     parameters.finish(FILTERS.into_iter().chain(["after"]))?;
     let resumed = only(&headers, &LAST_EVENT_ID)?.map(String::from_utf8_lossy);
-    let resumed = resumed
-        .map(|text| extract::position("Last-Event-ID", &text))
-        .transpose()?;
-    let place = app.event_streams.clone().try_acquire_owned();
-    let place = place.map_err(|_| {
-        Problem::new(
-            problem::OVERLOADED,
-            "too many event streams are open; try again in a moment",
-        )
-    })?;
-    let position = match resumed.or(after) {
+    let place = app.bounds.event_streams.take(by.bearer, 1)?;
+    by.leave();
+    // Both are looked at, whichever holds.
+    let mut position = None;
+    for (name, text) in [("after", after.map(Into::into)), ("Last-Event-ID", resumed)] {
+        if let Some(text) = text {
+            position = Some(began_at(&app, name, &text).await?);
+        }
+    }
+    let position = match position {
         Some(position) => position,
         None => app.tail.end().await?,
     };
     let mut ready = VecDeque::new();
     let first = Event::default().retry(Duration::from_millis(RETRY_MS));
-    ready.push_back((position, first.id(position.to_string())));
+    ready.push_back((position, first.id(app.marked(position))));
+    let mut mark = app.mark.clone();
+    mark.mark_unchanged();
     let live = Live {
+        mark,
         end: app.end.clone(),
         app,
         by,
@@ -105,6 +116,13 @@ pub async fn follow(
     Ok(Sse::new(events).keep_alive(keep_alive).into_response())
 }
 
+/// The position after which a stream goes on.
+async fn began_at(app: &App, name: &str, text: &str) -> Result<i64, Problem> {
+    let position = extract::position(name, app.unmarked(name, text)?)?;
+    app.reached(name, position).await?;
+    Ok(position)
+}
+
 impl Live {
     /// The next event to send; `None` ends the stream, and the client comes back where it was.
     async fn next(&mut self) -> Option<Event> {
@@ -117,7 +135,9 @@ impl Live {
                 self.sent = position;
                 return Some(event);
             }
-            if self.app.stop.is_cancelled() || !self.may_read().await {
+            // In another history nothing follows from what was sent.
+            let is_former = self.mark.has_changed().unwrap_or(true);
+            if is_former || self.app.stop.is_cancelled() || !self.may_read().await {
                 return None;
             }
             let end = *self.end.borrow_and_update();
@@ -155,29 +175,42 @@ impl Live {
 
     /// Reads on from the book, at most one search far.
     async fn fill(&mut self, end: i64) -> Result<(), Problem> {
+        let (app, tenant) = (&self.app, self.wanted.tenant);
+        if app.recent.is_silent(&app.tail, tenant, self.position, end).await? {
+            self.position = end;
+            if end - self.sent >= PASSED_MAX {
+                self.passed();
+            } else {
+                self.sent = end;
+            }
+            return Ok(());
+        }
         let sight = super::sight(&self.app, &self.by)?;
         let range = Range {
             above: self.position,
             upto: end,
         };
-        let _turn = self.app.log_read().await?;
-        let found = log::search(&self.app, &self.by, &self.wanted, range, false, PAGE_EVENTS_MAX).await?;
+        let found = log::search(&self.app, &self.by, &self.wanted, range, false, AT_ONCE).await?;
         self.position = found.rest.map_or(end, |rest| rest.above);
         let none = found.events.is_empty();
         for recorded in found.events {
             let position = recorded.position;
             let event = Event::default()
-                .id(position.to_string())
+                .id(self.app.marked(position))
                 .json_data(shown(recorded, &sight))
                 .map_err(|error| Problem::internal(&error))?;
             self.ready.push_back((position, event));
         }
         if none {
-            // Nothing to show, but a client that comes back need not look at all this again.
-            let passed = Event::default().id(self.position.to_string());
-            self.ready.push_back((self.position, passed));
+            self.passed();
         }
         self.read_at = Instant::now();
         Ok(())
+    }
+
+    /// Nothing to show, but a client that comes back need not look at all this again.
+    fn passed(&mut self) {
+        let passed = Event::default().id(self.app.marked(self.position));
+        self.ready.push_back((self.position, passed));
     }
 }

@@ -20,7 +20,7 @@ pub const WINDOW_EVENTS: i64 = 5_000;
 pub const SCANNED_EVENTS_MAX: i64 = 50_000;
 
 /// Bytes of payloads and metadata shown at once; the last event may exceed it.
-pub const PAGE_BYTES_MAX: i64 = 8 << 20;
+pub const PAGE_BYTES_MAX: i64 = 1 << 20;
 
 macro_rules! select_matching {
     ($rest:literal) => {
@@ -56,6 +56,14 @@ pub struct Wanted {
 pub struct Range {
     pub above: i64,
     pub upto: i64,
+}
+
+/// How much of what matches is wanted at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub events: i64,
+    /// Of payloads and metadata; the last event may exceed it.
+    pub bytes: i64,
 }
 
 /// The result of a search.
@@ -100,17 +108,18 @@ async fn stored_types(app: &App) -> Result<Vec<String>, Problem> {
     Ok(sqlx::query_scalar(TYPES).fetch_all(app.tail.pool()).await?)
 }
 
-/// Searches a range from its low end, or from its high end backwards.
+/// Searches a range from its low end, or from its high end backwards. Each window is a turn of its own, so that a long
+/// search keeps nobody waiting for longer than a short one does.
 ///
 /// # Errors
-/// The database's error.
+/// The database's error; 429 or 503 when it does not get its turns.
 pub async fn search(
     app: &App,
     by: &Principal,
     wanted: &Wanted,
     mut range: Range,
     backwards: bool,
-    limit: i64,
+    size: Size,
 ) -> Result<Found, Problem> {
     let types = wanted.types(app, by).await?;
     if types.as_ref().is_some_and(Vec::is_empty) {
@@ -119,11 +128,12 @@ pub async fn search(
             rest: None,
         });
     }
-    let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, PAGE_BYTES_MAX);
+    let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, size.bytes);
     let (mut visible, tail) = (Visible::default(), app.tail.clone());
     while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
+        let _turn = app.log_turn(by.bearer()).await?;
         let part = window(wanted, range, backwards);
-        let left = limit - i64::try_from(events.len()).unwrap_or(limit);
+        let left = size.events - i64::try_from(events.len()).unwrap_or(size.events);
         let hits = matching(app, wanted, types.as_deref(), part, backwards, left, &mut bytes).await?;
         let mut rest = hits.positions.as_slice();
         while !rest.is_empty() {
@@ -143,7 +153,7 @@ pub async fn search(
             (true, cut_at) => range.upto = cut_at.map_or(part.above, |position| position - 1),
         }
         scanned = scanned.saturating_add(part.upto - part.above);
-        if bytes <= 0 || i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
+        if bytes <= 0 || i64::try_from(events.len()).is_ok_and(|found| found >= size.events) {
             break;
         }
     }

@@ -31,10 +31,12 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let sight = super::sight(&app, &by)?;
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
+    app.unmark(&mut parameters)?;
     let page = Page::take(&mut parameters, false)?;
     parameters.finish(PAGING)?;
-    let _turn = app.log_read().await?;
+    let turn = app.log_turn(by.bearer).await?;
     first(&app, &by, aggregate, stream).await?;
+    drop(turn);
     let wanted = Wanted {
         tenant: by.tenant,
         context: Some(context),
@@ -66,19 +68,21 @@ pub async fn state(
         .map(|text| extract::position("before", &text))
         .transpose()?;
     parameters.finish(["at", "before"])?;
-    let _turn = app.log_read().await?;
+    let turn = app.log_turn(by.bearer).await?;
     let mut upto = match at {
-        Some(moment) => moment.position(&app).await?,
+        Some(moment) => moment.position(&app, "at").await?,
         None => i64::MAX,
     };
     upto = before.map_or(upto, |before| upto.min(before - 1));
 
     first(&app, &by, aggregate, stream).await?;
-    // A few events at a time, however long the stream is.
+    drop(turn);
+    // A few events at a time, however long the stream is, and by turns with others.
     let mut state = aggregate.unborn();
     let (mut sequence, mut last, mut unopened) = (0, None, BTreeSet::new());
     let tail = app.tail.clone();
     loop {
+        let _turn = app.log_turn(by.bearer).await?;
         let some = tail.stream(aggregate.aggregate_type, stream, sequence, upto).await?;
         let Some(latest) = some.last() else { break };
         sequence = latest.sequence;

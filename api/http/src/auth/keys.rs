@@ -62,6 +62,8 @@ pub struct TokenSettings<'a> {
     pub secret: Option<&'a str>,
     /// where the public keys of tokens are.
     pub jwks_url: Option<&'a str>,
+    /// Whether these may be fetched without TLS, by whoever answers under that name.
+    pub jwks_http: bool,
     /// How often these are fetched, in seconds.
     pub jwks_refresh_seconds: u64,
 }
@@ -86,7 +88,10 @@ impl Verifier {
                     "DAYBOOK_JWT_SECRET must be at least {SECRET_BYTES_MIN} bytes long"
                 )));
             }
-            (None, Some(url)) => Keys::Set(KeySet::new(url, settings.jwks_refresh_seconds)?),
+            (None, Some(url)) => {
+                let url = safe(url, settings.jwks_http)?;
+                Keys::Set(KeySet::new(url, settings.jwks_refresh_seconds)?)
+            }
             (None, None) | (Some(_), Some(_)) => {
                 return Err(Fault::setting(
                     "exactly one of DAYBOOK_JWT_SECRET and DAYBOOK_JWKS_URL must be set",
@@ -123,6 +128,26 @@ impl Verifier {
                 () = stop.cancelled() => return,
             }
         }
+    }
+}
+
+/// The address of a key set, if what it answers can be believed: whoever can answer in its place signs tokens of
+/// anybody.
+fn safe(url: &str, is_http_allowed: bool) -> Result<&str, Fault> {
+    let parsed = reqwest::Url::parse(url).map_err(|error| Fault::setting(format!("DAYBOOK_JWKS_URL: {error}")))?;
+    match parsed.scheme() {
+        "https" => Ok(url),
+        "http" if is_http_allowed => {
+            warn!(url, "the key set is fetched without TLS; DAYBOOK_JWKS_HTTP allows it");
+            Ok(url)
+        }
+        "http" => Err(Fault::setting(
+            "DAYBOOK_JWKS_URL must begin with https: who can answer in the provider's place can sign for anybody. Set \
+             DAYBOOK_JWKS_HTTP=1 where nobody can, as in a test",
+        )),
+        other => Err(Fault::setting(format!(
+            "DAYBOOK_JWKS_URL must begin with https, not with {other}"
+        ))),
     }
 }
 
@@ -284,4 +309,20 @@ fn public_key(jwk: &PublicKey) -> Option<Key> {
     };
     let meant = jwk.alg.as_deref().is_none_or(|alg| alg == name);
     key.ok().filter(|_| meant).map(|key| Key { algorithm, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_set_is_fetched_by_https_alone_unless_a_switch_allows_http() {
+        let (https, http) = ("https://id.example/keys", "http://id.example/keys");
+        assert!(safe(https, false).is_ok() && safe(https, true).is_ok() && safe(http, true).is_ok());
+        let refused = safe(http, false).unwrap_err().to_string();
+        assert!(refused.contains("DAYBOOK_JWKS_HTTP"), "{refused}");
+        for wrong in ["file:///etc/keys", "id.example/keys", "ftp://id.example/keys", ""] {
+            assert!(safe(wrong, true).is_err(), "{wrong}");
+        }
+    }
 }

@@ -60,6 +60,15 @@ impl Principal {
         }
     }
 
+    /// Whose share of everything it draws on.
+    #[must_use]
+    pub fn bearer(&self) -> Bearer {
+        Bearer {
+            tenant: self.tenant,
+            user: self.user,
+        }
+    }
+
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
         let counts = self.only.as_ref().is_none_or(|only| only.contains(&permission));

@@ -6,19 +6,36 @@ use axum::http::{HeaderMap, header};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::extract::Read;
 use crate::problem::{self, Problem};
 
-/// Size of a body.
+/// Size of any body, in bytes; most commands take less, see [`domain::Decider::body_bytes_max`].
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Values in a body, however they are nested: a small text can hold very many.
+pub const VALUES_MAX: usize = 20_000;
+/// Memory that a value takes while its command is carried out, in bytes: an empty object takes as much.
+const VALUE_BYTES: u64 = 600;
 
 /// How names begin that serde_json takes for its own: an object with one reads back as something else.
 const RESERVED: &str = "$serde_json::private::";
 
-/// The fields of a command; none when there is no body.
+/// The fields of a command; none when there is no body. The body is weighed first: what it is going to take counts as
+/// its sender's, for as long as the body is kept.
 ///
 /// # Errors
-/// 415 when the body is not said to be JSON, 400 when it is not an object in JSON.
-pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+/// 415 when the body is not said to be JSON, 400 when it is not an object in JSON, 413 when it has too many values, 429
+/// or 503 when there is no room for them.
+pub fn fields(headers: &HeaderMap, body: &mut Read) -> Result<Value, Problem> {
+    let scanned = Scanned::of(body);
+    if scanned.values > VALUES_MAX {
+        let detail = format!("the body has more than {VALUES_MAX} values; send less at once, or long lists as a text");
+        return Err(Problem::new(problem::TOO_LARGE, detail));
+    }
+    body.hold(scanned.values as u64 * VALUE_BYTES)?;
+    parsed(headers, body, &scanned)
+}
+
+fn parsed(headers: &HeaderMap, body: &[u8], scanned: &Scanned) -> Result<Value, Problem> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
@@ -29,7 +46,7 @@ pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
         ));
     }
     match serde_json::from_slice(body) {
-        Ok(Strict(object @ Value::Object(_))) => match inexact(body) {
+        Ok(Strict(object @ Value::Object(_))) => match &scanned.inexact {
             Some(number) => Err(Problem::new(
                 problem::MALFORMED,
                 format!("{number} has more digits than a number keeps; send it as a string"),
@@ -47,37 +64,57 @@ pub fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
     }
 }
 
-/// An integer that 64 bits do not hold, in good JSON. Read as a float it would lose its last digits, and so
-/// be the same as others: a serial number of twenty digits is a string.
-fn inexact(body: &[u8]) -> Option<&str> {
-    let mut rest = body;
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first == b'"' {
-            while let Some((&byte, after)) = rest.split_first() {
-                rest = after;
-                match byte {
-                    b'"' => break,
-                    b'\\' => rest = rest.get(1..).unwrap_or_default(),
-                    _ => {}
+/// What one pass over a text says, before anything is made of it.
+#[derive(Debug, Default)]
+struct Scanned {
+    /// At least as many as the values in it, if it is good JSON: one for each bracket that opens, and for each comma.
+    values: usize,
+    /// An integer that 64 bits do not hold. Read as a float it would lose its last digits, and so be the same as
+    /// others: a serial number of twenty digits is a string.
+    inexact: Option<String>,
+}
+
+impl Scanned {
+    fn of(body: &[u8]) -> Self {
+        let mut scanned = Self::default();
+        let mut rest = body;
+        while let Some((&first, after)) = rest.split_first() {
+            rest = after;
+            match first {
+                b'"' => rest = behind_string(rest),
+                b'{' | b'[' | b',' => scanned.values += 1,
+                b'-' | b'0'..=b'9' => {
+                    let start = body.len() - rest.len() - 1;
+                    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    rest = &rest[digits..];
+                    let fraction = rest
+                        .iter()
+                        .take_while(|byte| matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9'))
+                        .count();
+                    rest = &rest[fraction..];
+                    let number = std::str::from_utf8(&body[start..body.len() - rest.len()]).unwrap_or_default();
+                    if fraction == 0 && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                        scanned.inexact.get_or_insert_with(|| number.to_owned());
+                    }
                 }
-            }
-        } else if first == b'-' || first.is_ascii_digit() {
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let start = body.len() - rest.len() - 1;
-            rest = &rest[digits..];
-            let fraction = rest
-                .iter()
-                .take_while(|byte| matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9'))
-                .count();
-            rest = &rest[fraction..];
-            let number = std::str::from_utf8(&body[start..body.len() - rest.len()]).unwrap_or_default();
-            if fraction == 0 && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
-                return Some(number);
+                _ => {}
             }
         }
+        scanned
     }
-    None
+}
+
+/// What follows the string that has begun.
+fn behind_string(mut rest: &[u8]) -> &[u8] {
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'"' => break,
+            b'\\' => rest = rest.get(1..).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    rest
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -168,6 +205,18 @@ mod tests {
         HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
     }
 
+    fn read(headers: &HeaderMap, text: &str) -> Result<Value, Problem> {
+        parsed(headers, text.as_bytes(), &Scanned::of(text.as_bytes()))
+    }
+
+    #[test]
+    fn values_are_counted_before_they_are_read() {
+        let values = |text: &str| Scanned::of(text.as_bytes()).values;
+        assert_eq!(values(r#"{"a": [1, 2, {"b": "x,[{"}], "c\\\"{": null}"#), 6);
+        assert_eq!(values("{},".repeat(350_000).as_str()), 700_000);
+        assert_eq!(values(""), 0);
+    }
+
     #[test]
     fn an_integer_that_would_lose_digits_is_refused_and_a_float_is_not() {
         let headers = json_headers("application/json");
@@ -176,21 +225,21 @@ mod tests {
             r#"{"n": 1e300, "m": 6.02214076E+23, "k": -0.5, "l": 89014103211118510720.0}"#,
             r#"{"n": "89014103211118510720", "q\"89014103211118510720": [1, {"x": "\\"}]}"#,
         ] {
-            assert!(fields(&headers, good.as_bytes()).is_ok(), "{good}");
+            assert!(read(&headers, good).is_ok(), "{good}");
         }
         for bad in [
             r#"{"n": 18446744073709551616}"#,
             r#"{"n": [{"m": -9223372036854775809}]}"#,
             r#"{"s": "\\", "n": 89014103211118510720}"#,
         ] {
-            let problem = fields(&headers, bad.as_bytes()).unwrap_err();
+            let problem = read(&headers, bad).unwrap_err();
             assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{bad}");
         }
     }
 
     #[test]
     fn no_body_is_no_fields() {
-        assert_eq!(fields(&HeaderMap::new(), b"").unwrap(), json!({}));
+        assert_eq!(read(&HeaderMap::new(), "").unwrap(), json!({}));
     }
 
     #[test]
@@ -200,7 +249,7 @@ mod tests {
             "Application/JSON; charset=UTF-8",
             "application/json;charset=\"utf-8\"",
         ] {
-            assert!(fields(&json_headers(good), b"{}").is_ok(), "{good}");
+            assert!(read(&json_headers(good), "{}").is_ok(), "{good}");
         }
         for bad in [
             "text/plain",
@@ -209,7 +258,7 @@ mod tests {
             "",
         ] {
             assert_eq!(
-                fields(&json_headers(bad), b"{}").unwrap_err().status,
+                read(&json_headers(bad), "{}").unwrap_err().status,
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "{bad}"
             );
@@ -233,9 +282,7 @@ mod tests {
             &deep,
         ] {
             assert_eq!(
-                fields(&json_headers("application/json"), bad.as_bytes())
-                    .unwrap_err()
-                    .status,
+                read(&json_headers("application/json"), bad).unwrap_err().status,
                 StatusCode::BAD_REQUEST,
                 "{bad:.20}"
             );

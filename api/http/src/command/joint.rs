@@ -117,7 +117,7 @@ impl Joint<'_> {
         }
         // Before it is read what the commands are let through on.
         let kinds = commands.iter().map(|(sent, _)| sent.aggregate.aggregate_type);
-        let paced = app.book.keep_pace(kinds).await?;
+        let paced = app.book.keep_pace(&envelope, kinds).await?;
         let executing = |steps| app.book.execute_paced(envelope.clone(), steps, paced);
         let answer = self.let_through(app, by, &envelope, &commands, executing).await?;
         app.principals.changed(&answer.streams);

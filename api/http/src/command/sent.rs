@@ -79,7 +79,8 @@ impl Sent<'_> {
         span.record("correlation_id", tracing::field::display(envelope.correlation_id));
 
         // Before it is read what the command is let through on.
-        let paced = app.book.keep_pace(iter::once(self.aggregate.aggregate_type)).await?;
+        let kinds = iter::once(self.aggregate.aggregate_type);
+        let paced = app.book.keep_pace(&envelope, kinds).await?;
         let executing = |step| app.book.execute_paced(envelope.clone(), vec![step], paced);
         let (_, answer) = self.let_through(app, by, &envelope, &command, executing).await?;
         app.principals.changed(&answer.streams);

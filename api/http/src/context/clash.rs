@@ -12,7 +12,7 @@ use crate::{permissions, router};
 const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 35] = [
+const METRICS: [&str; 37] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -21,6 +21,8 @@ const METRICS: [&str; 35] = [
     "daybook_bus_consumers_refused_total",
     "daybook_bus_streams_made_total",
     "daybook_commands_slowed_total",
+    "daybook_connections_refused_total",
+    "daybook_connections_unread_total",
     "daybook_http_seconds",
     "daybook_lead_sessions_lost_total",
     "daybook_lost_races_total",

@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::crew::{POLICY, PROJECTOR, RELAY};
+use crate::crew::{POLICY, PROJECTOR, RELAY, SEALER};
 use crate::problem::{self, Problem};
 
 /// How often what was measured is folded into the histograms, in seconds.
@@ -67,10 +67,13 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
             PROJECTOR => metrics::gauge!("daybook_projector_lag", "context" => of.to_owned()).set(behind as f64),
             POLICY => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),
             RELAY => metrics::gauge!("daybook_relay_lag").set(behind as f64),
+            SEALER => metrics::gauge!("daybook_seals_lag").set(behind as f64),
             _ => {}
         }
         metrics::gauge!("daybook_worker_failing", "worker" => name.clone()).set(f64::from(status.failures));
     }
+    let seals = app.workers.statuses.iter().any(|(name, _)| name == SEALER);
+    metrics::gauge!("daybook_seals_on").set(if seals { 1.0 } else { 0.0 });
     for context in app.contexts.iter() {
         for gauge in context.gauges {
             if let Some(value) = (gauge.value)(&app) {
@@ -78,6 +81,7 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
             }
         }
     }
+    app.bounds.measure();
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [
         (&app.pools.writer, "writer"),

@@ -194,6 +194,7 @@ fn operation(aggregate: &Aggregate, command: &str, body: &Body, addressed: bool)
         "description": format!("Permission `{permission}`."),
         "security": needs([&permission]),
         "parameters": parameters,
+        "x-body-bytes-max": (aggregate.body_bytes_max)(command),
         "requestBody": { "required": body.is_required, "content": { "application/json": { "schema": body.schema } } },
         "responses": answers(vec![("200", response(accepted))], &[400, 404, 409, 412, 413, 415, 422]),
     })

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::command::body::BODY_BYTES_MAX;
+use crate::command::body::{BODY_BYTES_MAX, VALUES_MAX};
 use crate::problem;
 
 /// The problems that any operation may have for which one needs a token.
@@ -96,6 +96,11 @@ pub fn uuid() -> Value {
     json!({ "type": "string", "format": "uuid" })
 }
 
+/// A position, or one with the mark of its history as answers give it.
+pub fn place() -> Value {
+    schema("Place")
+}
+
 pub fn position() -> Value {
     json!({ "type": "integer", "format": "int64", "minimum": 0 })
 }
@@ -118,7 +123,10 @@ pub fn problems() -> Map<String, Value> {
             .filter(|rule| rule.0 == status);
         words.extend(of_rules.map(|(_, title)| format!("{title} (`/problems/{{context}}.{{aggregate}}/{{rule}}`)")));
         if status.as_u16() == 413 {
-            words.push(format!("bodies have at most {BODY_BYTES_MAX} bytes"));
+            words.push(format!(
+                "bodies have at most as many bytes as `x-body-bytes-max` of the operation says, {BODY_BYTES_MAX} at the \
+                 outmost, and {VALUES_MAX} values"
+            ));
         }
         let mut response = json!({
             "description": words.join("; "),

@@ -5,7 +5,7 @@ use projections::table::{Column, ColumnKind, Scope, Table};
 use serde_json::{Map, Value, json};
 
 use super::Paths;
-use super::parts::{self, answer, answers, in_path, in_query, needs, parameter, position};
+use super::parts::{self, answer, answers, in_path, in_query, needs, parameter, place, position};
 use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::context::Context;
 use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
@@ -188,7 +188,7 @@ fn history(table: &'static Table) -> Value {
         "required": ["changes", "next"],
         "properties": {
             "changes": { "type": "array", "items": parts::schema("RowChange") },
-            "next": { "type": ["integer", "null"], "format": "int64", "description": "The `after` of the next page; null on the last one." },
+            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
         },
     });
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_CHANGES_MAX, "default": PAGE_CHANGES });
@@ -201,7 +201,7 @@ fn history(table: &'static Table) -> Value {
         "parameters": [
             key(table),
             in_query("limit", "Changes of a page.", limit),
-            in_query("after", "Only what happened after this position: the `next` of the page before.", position()),
+            in_query("after", "Only what happened after this position: the `next` of the page before.", place()),
             in_query("Daybook-After", "As the header of this name.", position()),
             parameter("After"),
             parameter("RequestId"),

@@ -207,12 +207,13 @@ pub async fn list(
     let limit = parameters
         .take("limit")?
         .map_or(Ok(PAGE_ROWS), |text| filter::limit(&text))?;
+    app.unmark(&mut parameters)?;
     let kinds: Vec<ColumnKind> = query.order.iter().map(|place| place.kind).collect();
     let after = parameters
         .take("after")?
         .map(|text| Cursor::parse(query.address, &kinds, &text))
         .transpose()?;
-    let posted = extract::after(&headers, &mut parameters)?;
+    let posted = extract::after(&app, &headers, &mut parameters).await?;
     let names = query.after_the_question_mark().map(|parameter| parameter.name);
     parameters.finish(names.chain(["limit", "after", "Daybook-After"]))?;
     let asked = Arguments {
@@ -222,7 +223,7 @@ pub async fn list(
         limit,
     };
     let (page, reader) = (asked.clone(), source.reader_of(&by));
-    let read = read::rows(&app, source.context, by.tenant, posted, Plan::OfStatement, move || {
+    let read = read::rows(&app, source.context, by.bearer, posted, Plan::OfStatement, move || {
         sql::chosen(query, &page, &reader)
     })
     .await?;
@@ -230,7 +231,7 @@ pub async fn list(
         subjects(query, &app, &by, &asked, posted).await?;
     }
     let rows = usize::try_from(limit).unwrap_or_default();
-    let json = rows_and_next(&read, rows, |place| Cursor::write(query.address, place))?;
+    let json = rows_and_next(&read, rows, |place| app.marked(Cursor::write(query.address, place)))?;
     Ok(answer(json, read.posted))
 }
 
@@ -248,7 +249,7 @@ async fn subjects(
         };
         let source = Source::of(&app.contexts, parameter.table.context, parameter.table.name)?;
         let (reader, keys) = (source.reader_of(by), vec![key.clone()]);
-        let read = read::rows(app, source.context, by.tenant, posted, Plan::OfValues, move || {
+        let read = read::rows(app, source.context, by.bearer, posted, Plan::OfValues, move || {
             let columns: Vec<_> = parameter.of().into_iter().collect();
             sql::row(source.table, &columns, &keys, &reader)
         });

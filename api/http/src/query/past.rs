@@ -67,11 +67,11 @@ pub async fn row_at(
     key: &str,
     past: Past<'_>,
 ) -> Result<Response, Problem> {
-    let position = Moment::parse("at", past.at)?.position(app).await?;
+    let position = Moment::parse("at", past.at)?.position(app, "at").await?;
     // What is not posted yet cannot be told.
     let wanted = past.after.map_or(position, |after| after.max(position));
     let read = || async move {
-        let _turn = app.log_read().await?;
+        let _turn = app.log_turn(by.bearer()).await?;
         let row = meant(source.context, source.table, by.tenant, key);
         Ok(history::row_at(&app.pools, &app.tail.clone(), row, position).await?)
     };
@@ -104,7 +104,7 @@ pub async fn history(
     let (context, table, text) = (source.context, source.table, key_text(&key));
     let row = meant(context, table, by.tenant, &text);
     let read = || async move {
-        let _turn = app.log_read().await?;
+        let _turn = app.log_turn(by.bearer()).await?;
         let page = history::page(&app.pools, &app.tail.clone(), row, page.after, page.limit).await?;
         let posted = page.posted;
         Ok((page, posted))
@@ -125,7 +125,7 @@ pub async fn history(
             (cell.1.old, cell.1.new) = (Value::Null, Value::Null);
         }
     }
-    let json = json!({ "changes": history.changes, "next": history.next });
+    let json = json!({ "changes": history.changes, "next": history.next.map(|position| app.marked(position)) });
     Ok(answer(json.to_string(), posted))
 }
 
@@ -151,13 +151,13 @@ async fn is_in_sight(
     }
     let (table, text) = (source.table, key_text(&key));
     let columns: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
-    let there = read::rows(app, source.context, by.tenant, None, Plan::OfValues, move || {
+    let there = read::rows(app, source.context, by.bearer(), None, Plan::OfValues, move || {
         sql::row(table, &columns, &key, &reader)
     });
     if !there.await?.rows.is_empty() {
         return Ok(true);
     }
-    let _turn = app.log_read().await?;
+    let _turn = app.log_turn(by.bearer()).await?;
     let row = meant(source.context, table, by.tenant, &text);
     match history::last_seen(&app.pools, &app.tail.clone(), row).await? {
         Some(row) => is_visible(app, by, table, &row).await,

@@ -7,10 +7,10 @@ use futures::TryStreamExt as _;
 use projections::Context;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Executor as _, PgPool, Postgres, QueryBuilder, Row as _};
-use uuid::Uuid;
 
 use super::POSTED_SECONDS_MAX;
 use crate::app::App;
+use crate::auth::token::Bearer;
 use crate::problem::{self, Problem};
 
 /// For which values a statement is planned.
@@ -27,7 +27,7 @@ const ROWS_SECONDS_MAX: u64 = 15;
 /// How often a statement is tried that a swap of generations broke.
 const SWAPS_MAX: usize = 3;
 /// Bytes of rows that one query gives, however few they are; the first row comes whatever it weighs.
-pub const ROWS_BYTES_MAX: usize = 8 << 20;
+pub const ROWS_BYTES_MAX: usize = 1 << 20;
 
 /// The rows that a query saw.
 #[derive(Debug, Default)]
@@ -44,11 +44,12 @@ pub struct Read {
 /// up, so that no connection goes back to the pool with a transaction open.
 ///
 /// # Errors
-/// 503 when the tables are not posted so far, the database does not answer or the query takes too long.
+/// 503 when the tables are not posted so far, the database does not answer or the query takes too long; 429 when too many
+/// questions of the same user or tenant wait already.
 pub async fn rows<B>(
     app: &App,
     context: &'static Context,
-    tenant: Uuid,
+    by: Bearer,
     after: Option<i64>,
     plan: Plan,
     build: B,
@@ -62,26 +63,28 @@ where
     };
     // Row-level security asks for the tenant. Read here, the checkpoint costs no round trip of its own.
     let begin = format!(
-        "begin read only; select book.posted('{}') as posted, set_config('daybook.tenant', '{tenant}', true), \
+        "begin read only; select book.posted('{}') as posted, set_config('daybook.tenant', '{}', true), \
          set_config('plan_cache_mode', '{mode}', true)",
-        context.name
+        context.name, by.tenant
     );
     let question = Arc::new((begin, build));
     let read = || {
-        let (pool, question) = (app.pools.reader.clone(), question.clone());
+        let (pool, question, turns) = (app.pools.reader.clone(), question.clone(), app.bounds.tables.clone());
         let reading = async move {
+            // As many as there are connections, so nobody waits for one in the order of coming.
+            let _turn = turns.turn(by).await?;
             let (begin, build) = &*question;
             let mut tried = 1;
             loop {
                 match once(&pool, begin, after, build()).await {
                     Err(error) if tried < SWAPS_MAX && met_a_swap(&error) => tried += 1,
-                    outcome => return outcome,
+                    outcome => return outcome.map_err(problem),
                 }
             }
         };
         async {
             let read = tokio::spawn(reading).await.map_err(|error| Problem::internal(&error))?;
-            let read = read.map_err(problem)?;
+            let read = read?;
             let posted = read.posted;
             Ok((read, posted))
         }
@@ -101,6 +104,7 @@ pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
     after: Option<i64>,
     read: impl Fn() -> F,
 ) -> Result<(T, i64), Problem> {
+    let read = async || read().await.and_then(|read| told(context, read));
     let Some(position) = after else { return read().await };
     let until = Instant::now() + Duration::from_secs(POSTED_SECONDS_MAX);
     loop {
@@ -118,6 +122,18 @@ pub async fn posted<T, F: Future<Output = Result<(T, i64), Problem>>>(
         }
         app.posted.shown(context, posted);
     }
+}
+
+/// What was read, unless the tables are ahead of the book: what those show is not so.
+fn told<T>(context: &Context, (read, posted): (T, i64)) -> Result<(T, i64), Problem> {
+    if posted >= 0 {
+        return Ok((read, posted));
+    }
+    let detail = format!(
+        "the tables of {} are ahead of the book and are being rebuilt; try again in a moment",
+        context.name
+    );
+    Err(Problem::new(problem::NOT_YET_POSTED, detail))
 }
 
 /// The rows, unless the tables are not posted so far: then none.
@@ -154,7 +170,8 @@ async fn within(
         posted: begun.first().map_or(Ok(0), |row| row.try_get("posted"))?,
         ..Read::default()
     };
-    if after.is_some_and(|position| position > read.posted) {
+    // None of those that are ahead of the book, either.
+    if read.posted < 0 || after.is_some_and(|position| position > read.posted) {
         return Ok(read);
     }
     let mut bytes = 0;

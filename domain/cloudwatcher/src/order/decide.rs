@@ -255,6 +255,15 @@ impl Decider for Order {
         }
     }
 
+    fn body_bytes_max(command: &str) -> usize {
+        match command {
+            // Of so many items, or lines.
+            "draft" => 512 << 10,
+            "receive" => 128 << 10,
+            _ => domain::decider::BODY_BYTES_MAX,
+        }
+    }
+
     fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
         let claim = |request_id: &Uuid| (request::ORDER, request_id.to_string());
         match event {

@@ -122,6 +122,16 @@ impl Decider for DeviceRequest {
         Some(Self::keyed(tenant, &sent.device_id, request_key))
     }
 
+    fn body_bytes_max(command: &str) -> usize {
+        match command {
+            // Payload, content and metadata count as they are kept; on their way they may be twice as long and more.
+            "receive" | "respond" => 512 << 10,
+            "annotate" => 256 << 10,
+            "record-decision" => 128 << 10,
+            _ => domain::decider::BODY_BYTES_MAX,
+        }
+    }
+
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
             (Self::Unreceived, "receive") => Ok(()),
