@@ -58,12 +58,7 @@ struct Asked {
 ///
 /// # Errors
 /// [`Problem`].
-async fn issue(
-    State(app): State<App>,
-    by: By,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+async fn issue(State(app): State<App>, by: By, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     by.require(ISSUE)?;
     headers::no_dry_run(&headers)?;
     if headers.contains_key(headers::IDEMPOTENCY_KEY) {
