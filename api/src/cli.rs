@@ -68,7 +68,7 @@ pub enum Command {
     Roles(roles::Roles),
     /// Print a token that is signed with DAYBOOK_JWT_SECRET
     #[command(
-        override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]"
+        override_usage = "daybook token --admin [--tenant <UUID>] [--hours <N>]\n       daybook token --user <UUID> [--tenant <UUID>] [--hours <N>]\n       daybook token --operator [--hours <N>]"
     )]
     Token(token::Token),
     /// Make the key that seals are signed with, or print the seals

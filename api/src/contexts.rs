@@ -4,11 +4,8 @@ use http::{Context, Contexts};
 
 use crate::Fault;
 
-/// People and roles: the prelude that all contexts read. It has no tables of its own.
-static IDENTITY: Context = Context::of(&identity::CONTEXT, None);
-
 /// Every context, in the order of the documents after the prelude.
-pub static CONTEXTS: &[&Context] = &[&IDENTITY, &cloudwatcher_http::CONTEXT];
+pub static CONTEXTS: &[&Context] = &[&identity_http::CONTEXT, &cloudwatcher_http::CONTEXT];
 
 /// The contexts as one value.
 ///

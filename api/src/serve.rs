@@ -83,6 +83,9 @@ pub async fn serve(
     let (listener, address) = listen::bind(config.listen)?;
 
     let book = Book::new(pools.writer.clone(), master, contexts.decisions().clone());
+    for context in contexts.iter() {
+        (context.prepare)(&book).await?;
+    }
     let tail = Tail::new(pools.projector.clone(), book.vault().clone());
     let posted = Posted::new(pools.projector.clone(), &contexts.tables().collect::<Vec<_>>());
     let mut tasks = JoinSet::new();

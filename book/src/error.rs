@@ -44,6 +44,9 @@ pub enum BookError {
         position: i64,
         kind: String,
     },
+    /// What Daybook does by itself waits while its tenant is suspended.
+    #[error("the tenant is suspended; this waits until it is active again")]
+    Suspended,
     /// The sender left before the command was appended; nothing was written.
     #[error("the sender of the command has left; nothing was written, so send it again")]
     Abandoned,
@@ -69,6 +72,7 @@ impl BookError {
             | Self::Key(_)
             | Self::EventTooLarge { .. }
             | Self::NewerNeeded { .. }
+            | Self::Suspended
             | Self::Broken(_) => false,
         }
     }

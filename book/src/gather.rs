@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use domain::Facts;
 use domain::fact::AnyState;
+use domain::{FactRef, Facts};
 use uuid::Uuid;
 
 use crate::cache::Loaded;
@@ -74,6 +74,8 @@ impl Inner {
         let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
         for _ in 0..FACT_ROUNDS_MAX {
             let mut refs = step.command.reads(state, &asker, step.stream, &facts);
+            let own = |fact: &FactRef| (fact.aggregate_type, fact.id) == (step.aggregate_type(), step.stream);
+            refs.extend(step.witnesses.iter().filter(|fact| !own(fact)).copied());
             refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
             if refs.is_empty() {
                 return Ok(facts);

@@ -23,6 +23,7 @@ pub mod secrets;
 pub mod step;
 mod stream;
 pub mod tail;
+pub mod tenants;
 mod trust;
 pub mod turns;
 pub mod vault;

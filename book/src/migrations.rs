@@ -34,6 +34,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         14 => "0014_secrets",
         16 => "0016_seals",
         17 => "0017_logins",
+        18 => "0018_tenants",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

@@ -1,5 +1,7 @@
 //! The worker of a policy: reads the book from the policy's own checkpoint and sends what it asks for.
 //!
+//! What it would do for a tenant that is suspended waits (`policy/waiting.rs`); for one that is deleted it does nothing.
+//!
 //! A command's id is derived from the event that caused it, and its receipt makes a repeat change
 //! nothing: the checkpoint may lag behind what was done, but never the other way round.
 
@@ -8,6 +10,7 @@ pub mod missed;
 pub mod reading;
 pub mod states;
 pub mod timer;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,24 +21,25 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use domain::event::misfit;
 use domain::fact::AnyState;
-use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
+use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, SYSTEM, Seen, Sending, Standing};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::{debug, error, info};
 use uuid::Uuid;
 
 use crate::lease::Lease;
 use crate::pools::answered;
 use crate::worker::{Beat, Work, pause, words};
-use crate::{Answer, Book, BookError, Envelope, ExecuteError, Step};
+use crate::{Answer, Book, BookError, Envelope, ExecuteError, Step, tenants};
 
 use checkpoint::Checkpoint;
 pub use checkpoint::register;
 pub use reading::Reading;
 use states::States;
 use timer::Timer;
+use waiting::Waiting;
 
 /// Streams whose events are reacted to at one time; one stream's in order.
 const STREAMS_AT_ONCE: usize = 32;
@@ -69,6 +73,7 @@ struct Lead<'a> {
     lease: &'a Lease,
     beat: &'a Beat,
     states: &'a States,
+    waiting: &'a Waiting,
     stop: &'a CancellationToken,
 }
 
@@ -84,10 +89,12 @@ impl Work for PolicyWorker {
         beat.beat(|status| status.position = checkpoint.position());
         self.reading.forget(checkpoint.position()).await;
         let states = States::default();
+        let waiting = Waiting::read(&self.pool, self.policy.name()).await?;
         let lead = Lead {
             lease,
             beat,
             states: &states,
+            waiting: &waiting,
             stop,
         };
         let mut end = self.reading.end();
@@ -131,6 +138,8 @@ impl PolicyWorker {
         let to = unread.as_ref().map_or(page.to, |unread| unread.position - 1);
         if !events.is_empty() {
             checkpoint.check(page.noted.get(self.policy.name()))?;
+            // What came first is reacted to first.
+            self.go_on(lead.waiting.among(&events), lead).await?;
             let timers = self.react(events, lead).await?;
             lead.lease.check()?;
             checkpoint.advance(to, &timers).await?;
@@ -161,6 +170,7 @@ impl PolicyWorker {
         if position > checkpoint.position() {
             checkpoint.advance(position, &[]).await?;
         }
+        self.go_on(lead.waiting.all(), lead).await?;
         let policy = self.policy.name();
         let lag = (self.reading.end().position() - position).max(0);
         let missed = self.reading.missed(policy).await?;
@@ -206,29 +216,62 @@ impl PolicyWorker {
             return Err(BookError::Abandoned);
         }
         let reacting = carry_out(&self.book, self.policy, recorded, None, Some(lead));
-        match unpanicked(reacting).await {
-            Ok(reacted) => Ok(reacted.timers),
-            Err(error) if error.is_transient() => Err(error),
-            Err(error) => {
-                lead.lease.check()?;
-                self.miss(recorded, &error).await?;
-                Ok(Vec::new())
+        let error = match unpanicked(reacting).await {
+            Ok(reacted) => return Ok(reacted.timers),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => error,
+        };
+        let tenant = recorded.tenant_id;
+        // Its fields do not open any more, and nothing is ever done for it.
+        if tenants::standing(&self.pool, tenant).await? == Standing::Deleted {
+            return Ok(Vec::new());
+        }
+        lead.lease.check()?;
+        self.miss(recorded, &error).await?;
+        if matches!(error, BookError::Suspended) {
+            lead.waiting.add(tenant);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Reacts to what waited for these tenants, if they are active again.
+    async fn go_on(&self, waiting: Vec<Uuid>, lead: Lead<'_>) -> Result<(), BookError> {
+        let policy = self.policy;
+        for tenant in lead.waiting.over(&self.pool, policy.name(), waiting).await? {
+            let told = || {
+                lead.beat.beat(|_| {});
+                lead.lease.check()
+            };
+            let tail = self.reading.tail();
+            let done = missed::go_on(&self.pool, &self.book, tail, policy, tenant, &told).await?;
+            info!(policy = policy.name(), %tenant, done, "reacted to what had waited while the tenant was suspended");
+            // It may be suspended again by now, and then some of it waits on.
+            if !missed::waits(&self.pool, policy.name(), tenant).await? {
+                lead.waiting.done(tenant);
             }
         }
+        Ok(())
     }
 
     async fn miss(&self, recorded: &Recorded<String>, error: &BookError) -> Result<(), BookError> {
         let (policy, position) = (self.policy.name(), recorded.position);
-        error!(policy, position, %error, "could not react to an event; it is kept for another try");
+        let waits = matches!(error, BookError::Suspended);
+        if waits {
+            debug!(policy, position, "the reaction to an event waits for its tenant");
+        } else {
+            error!(policy, position, %error, "could not react to an event; it is kept for another try");
+        }
         let noting = sqlx::query(
-            "insert into book.missed (policy, event_id, tenant_id, position, error) values ($1, $2, $3, $4, $5)
-             on conflict (policy, event_id) do update set error = excluded.error, missed_at = clock_timestamp()",
+            "insert into book.missed (policy, event_id, tenant_id, position, error, waits) values ($1, $2, $3, $4, $5, $6)
+             on conflict (policy, event_id) do update set
+                 error = excluded.error, waits = excluded.waits, missed_at = clock_timestamp()",
         )
         .bind(policy)
         .bind(recorded.event_id)
         .bind(recorded.tenant_id)
         .bind(position)
         .bind(error.to_string())
+        .bind(waits)
         .execute(&self.pool);
         answered(async { Ok::<_, BookError>(noting.await?) }).await?;
         self.reading.has_missed().await;
@@ -402,6 +445,8 @@ pub(crate) async fn send(
                 tried += 1;
             }
             Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
+            // No refusal of what is asked: it may be asked again.
+            Err(ExecuteError::Suspended) => return Err(BookError::Suspended),
             Err(refused) => {
                 let rule = match &refused {
                     // What it says beyond that may name people.

@@ -46,6 +46,8 @@ enum Stands {
     Moved,
     /// Another stream holds a value that the command takes.
     Held(Claim),
+    /// The tenant is not active.
+    Suspended,
 }
 
 impl Inner {
@@ -61,6 +63,7 @@ impl Inner {
                 Stands::Still => return Ok(rehearsed(envelope, streams, append)?),
                 Stands::Moved => metrics::counter!("daybook_lost_races_total").increment(1),
                 Stands::Held(claim) => return Err(ExecuteError::Claimed { claim }),
+                Stands::Suspended => return Err(ExecuteError::Suspended),
             }
         }
         Err(ExecuteError::Contended)
@@ -91,7 +94,8 @@ impl Inner {
             .filter(|change| change.takes && !given(change))
             .collect();
         let seen = &append.seen;
-        let (moved, held): (bool, Option<i64>) = sqlx::query_as(
+        let waits = append.erased.is_empty() && append.standing.is_none();
+        let (moved, held, suspended): (bool, Option<i64>, bool) = sqlx::query_as(
             "select exists (
                         select from unnest($1::text[], $2::text[], $3::bigint[]) as seen(type, id, sequence)
                         where seen.sequence <> coalesce((
@@ -102,7 +106,8 @@ impl Inner {
                      from unnest($5::text[], $6::bytea[], $7::text[], $8::text[])
                           with ordinality as taken(name, digest, type, id, ord)
                      join book.claims c on c.tenant_id = $4 and c.name = taken.name and c.digest = taken.digest
-                     where (c.aggregate_type, c.aggregate_id) <> (taken.type, taken.id))",
+                     where (c.aggregate_type, c.aggregate_id) <> (taken.type, taken.id)),
+                    exists (select from book.tenants t where t.tenant_id = $4 and t.standing <> 'active')",
         )
         .bind(seen.iter().map(|seen| seen.aggregate_type).collect::<Vec<_>>())
         .bind(seen.iter().map(|seen| seen.stream.to_string()).collect::<Vec<_>>())
@@ -114,6 +119,9 @@ impl Inner {
         .bind(taken.iter().map(|change| change.stream.to_string()).collect::<Vec<_>>())
         .fetch_one(&self.pool)
         .await?;
+        if suspended && waits {
+            return Ok(Stands::Suspended);
+        }
         if moved {
             return Ok(Stands::Moved);
         }

@@ -15,6 +15,9 @@ pub struct Step {
     /// The streams that it was let through on, with the sequences that they were at. Where the decision reads one of
     /// them, it is still there, or the command has to be let through anew.
     pub let_through_on: Vec<(FactRef, i64)>,
+    /// Streams that somebody looked for because the decision cannot name them: it sees them like facts that it reads, and
+    /// the append checks them like those.
+    pub witnesses: Vec<FactRef>,
     /// Streams out of the sender's reach: the decision takes them for ones that do not exist.
     pub hidden: Vec<FactRef>,
     pub command: AnyCommand,
@@ -27,6 +30,7 @@ impl Step {
             stream,
             if_match,
             let_through_on: Vec::new(),
+            witnesses: Vec::new(),
             hidden: Vec::new(),
             command,
         }

@@ -3,13 +3,15 @@
 //! A timer's command id is derived from the timer and the event that set it, and the timer is deleted
 //! only once its command is answered: a worker may die at any moment, and each fires once.
 //!
+//! Those of a tenant that is suspended wait until it is active again; those of one that is deleted are dropped.
+//!
 //! Each context has a worker of its own for the timers of its policies: those that are overdue, fail or wait for late
 //! tables keep no other context's waiting.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::{Context, Sending};
+use domain::{Context, Sending, Standing};
 use futures::StreamExt as _;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
@@ -21,7 +23,7 @@ use crate::lease::Lease;
 use crate::policy::{self, Caused, Time, unpanicked};
 use crate::pools::answered;
 use crate::worker::{Beat, Work, pause};
-use crate::{Book, BookError};
+use crate::{Book, BookError, tenants};
 
 /// The lock of former programs, in which one worker fired the timers of all contexts. In a rolling deployment such a
 /// one may lead beside the workers of contexts, and fire what they fire: that does no harm, since both send a timer's
@@ -33,6 +35,8 @@ const DUE_TIMERS_MAX: i64 = 1_000;
 const TURN_SECONDS_MAX: u64 = 60;
 /// Timers fired at one time.
 const AT_ONCE: usize = 64;
+/// How often it is looked whether a tenant whose timers wait is active again, in seconds.
+const GO_ON_SECONDS: u64 = 2;
 /// How far ahead it is looked for what will fall due, and so how often at least, in seconds.
 const AHEAD_SECONDS: u64 = 1;
 
@@ -72,8 +76,13 @@ impl Work for TimerWorker {
 
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let worker = &*self;
+        let mut looked: Option<Instant> = None;
         while !stop.is_cancelled() {
             lease.check()?;
+            if looked.is_none_or(|looked| looked.elapsed() >= Duration::from_secs(GO_ON_SECONDS)) {
+                looked = Some(Instant::now());
+                worker.go_on().await?;
+            }
             let Soon { due, more, next } = worker.soon().await?;
             metrics::gauge!("daybook_timers_due", "context" => worker.context.name).set(due.len() as f64);
             let fired = futures::stream::iter(due.into_iter().map(|due| async move {
@@ -113,7 +122,7 @@ impl TimerWorker {
              from unnest($1::text[]) known(policy)
              cross join lateral (
                  select * from book.timers t
-                 where t.policy = known.policy and t.due_at <= now() + make_interval(secs => $3)
+                 where t.policy = known.policy and not t.waits and t.due_at <= now() + make_interval(secs => $3)
                  order by t.due_at limit $2) t
              order by t.due_at limit $2",
         )
@@ -168,7 +177,12 @@ impl TimerWorker {
         match fired {
             Ok(()) => self.done(&due, None).await,
             Err(error) if error.is_transient() => Err(error),
+            Err(BookError::Suspended) => self.wait(&due).await,
             Err(error) => {
+                // Its fields do not open any more, and nothing is ever done for it.
+                if tenants::standing(&self.pool, due.caused.tenant).await? == Standing::Deleted {
+                    return self.done(&due, None).await;
+                }
                 error!(policy = due.policy, timer = %due.timer, %error, "a timer could not be fired; its event is kept for another try");
                 self.done(&due, Some(error.to_string())).await
             }
@@ -192,6 +206,41 @@ impl TimerWorker {
             Some(lease),
         );
         sent.await.map(|_| ())
+    }
+
+    /// Has the timer wait, unless another event has set it anew meanwhile.
+    async fn wait(&self, due: &Due) -> Result<(), BookError> {
+        let waiting = sqlx::query("update book.timers set waits = true where timer_id = $1 and event_id = $2")
+            .bind(due.timer)
+            .bind(due.caused.event_id)
+            .execute(&self.pool);
+        answered(async { Ok::<_, BookError>(waiting.await?) }).await?;
+        Ok(())
+    }
+
+    /// Has the timers go on that waited for tenants which are active again, of whatever context, and drops those of
+    /// tenants that are deleted. Each tenant is found by one step along an index, however many timers wait.
+    async fn go_on(&self) -> Result<(), BookError> {
+        let going = sqlx::query(
+            "with recursive waiting as (
+                 (select tenant_id from book.timers where waits order by tenant_id limit 1)
+                 union all
+                 select (select t.tenant_id from book.timers t where t.waits and t.tenant_id > waiting.tenant_id
+                         order by t.tenant_id limit 1)
+                 from waiting where waiting.tenant_id is not null),
+             stands as (
+                 select w.tenant_id, coalesce(s.standing, 'active') as standing
+                 from waiting w left join book.tenants s on s.tenant_id = w.tenant_id
+                 where w.tenant_id is not null),
+             gone as (
+                 delete from book.timers t using stands
+                 where t.waits and t.tenant_id = stands.tenant_id and stands.standing = 'deleted')
+             update book.timers t set waits = false from stands
+             where t.waits and t.tenant_id = stands.tenant_id and stands.standing = 'active'",
+        )
+        .execute(&self.pool);
+        answered(async { Ok::<_, BookError>(going.await?) }).await?;
+        Ok(())
     }
 
     /// Deletes the timer, unless another event has set it anew meanwhile; what failed is noted.

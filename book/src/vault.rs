@@ -249,3 +249,11 @@ fn plain(key: &Key, bound_to: &[u8], sealed: &Value) -> Option<Value> {
 fn bound_to(event_id: Uuid, field: &str) -> Vec<u8> {
     [event_id.as_bytes(), field.as_bytes()].concat()
 }
+
+/// 256 random bits.
+#[must_use]
+pub fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}

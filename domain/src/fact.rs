@@ -57,6 +57,16 @@ impl Facts {
         self.0.get(&(D::TYPE, id))?.downcast_ref()
     }
 
+    /// Those of one kind, in the order of their ids.
+    pub fn all<D: Decider>(&self) -> impl Iterator<Item = (Uuid, &D)> {
+        let of_kind = self.0.iter().filter(|((kind, _), _)| *kind == D::TYPE);
+        let mut all: Vec<_> = of_kind
+            .filter_map(|((_, id), state)| Some((*id, state.downcast_ref()?)))
+            .collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all.into_iter()
+    }
+
     pub fn insert(&mut self, aggregate_type: &'static str, id: Uuid, state: AnyState) {
         self.0.insert((aggregate_type, id), state);
     }

@@ -33,4 +33,11 @@ impl Standing {
             Self::Deleted => "deleted",
         }
     }
+
+    /// What the book means by a word; none when it is not one of these.
+    #[must_use]
+    pub fn of_stored(word: &str) -> Option<Self> {
+        let all = [Self::Active, Self::Suspended, Self::Deleted];
+        all.into_iter().find(|standing| standing.stored() == word)
+    }
 }

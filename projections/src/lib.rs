@@ -18,6 +18,7 @@ pub mod context;
 pub mod golden;
 
 pub mod error;
+pub mod forget;
 pub mod generation;
 pub mod page;
 pub mod poster;

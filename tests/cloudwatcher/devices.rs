@@ -6,6 +6,7 @@ mod wait;
 
 use std::time::Duration;
 
+use cloudwatcher::request::DeviceRequest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::service::Reply;
@@ -349,5 +350,37 @@ async fn an_address_is_shown_to_those_who_may_see_it() {
         "{}",
         state.text
     );
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_that_is_derived_from_what_a_device_will_send_cannot_be_taken_before() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let other = Service::start_tenant(&service).await;
+    let key = json!({"device_id": "truck-001", "request_type": "get_parts", "request_key": "k", "payload": {}});
+    let bare = json!({"device_id": "truck-001", "request_type": "get_parts", "payload": {}});
+    let theirs = DeviceRequest::keyed(service.tenant, "truck-001", "k");
+    let receive = |id: Uuid| format!("/v1/cloudwatcher/requests/{id}/receive");
+    for (body, rule) in [(&bare, "derived-id"), (&key, "keyed-elsewhere")] {
+        let refused = other.post(&receive(theirs), body).await.problem(422);
+        assert_eq!(refused["rule"], rule, "{refused}");
+        let dry = other.request(reqwest::Method::POST, &receive(theirs));
+        let refused = other
+            .send(dry.header("Daybook-Dry-Run", "true").json(body))
+            .await
+            .problem(422);
+        assert_eq!(refused["rule"], rule, "{refused}");
+    }
+    let received = admin.post("/v1/cloudwatcher/requests", &key).await.ok();
+    assert_eq!(received["stream"], json!(theirs));
+    // What is there is there, for its tenant; and one's own is one's own, by whatever name it is sent.
+    let refused = admin.post(&receive(theirs), &bare).await.problem(409);
+    assert_eq!(refused["rule"], "id-reused", "{refused}");
+    let first = admin.post("/v1/cloudwatcher/requests", &bare).await.ok();
+    let own: Uuid = first["stream"].as_str().unwrap().parse().unwrap();
+    assert_eq!(admin.post(&receive(own), &bare).await.ok(), first);
+    let refused = other.post(&receive(own), &bare).await.problem(422);
+    assert_eq!(refused["rule"], "derived-id", "{refused}");
     service.end().await;
 }

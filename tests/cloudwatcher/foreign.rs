@@ -111,8 +111,14 @@ fn command(goods: &Goods, operation: Operation<'_>, words: &[&str]) -> Option<Ca
         [plural, "{id}", command] => {
             let (id, body, owner) = goods.command(plural, command)?;
             let path = operation.path.replace("{id}", &id.to_string());
-            // There is nothing of that order in the other tenant: the copy has no original.
-            let hidden = if *command == "duplicate" { 422 } else { 404 };
+            let kind = tests::contexts().by_url("cloudwatcher", plural)?;
+            let hidden = match *command {
+                // There is nothing of that order in the other tenant: the copy has no original.
+                "duplicate" => 422,
+                // Who begins something is told that the id is taken, and no more.
+                begins if begins == kind.creates && !kind.borrows_id => 409,
+                _ => 404,
+            };
             let (reach, outsider) = match *plural {
                 "orders" | "approvals" | "locations" | "inventory" => (Reach::Department, hidden),
                 _ => (Reach::Tenant, 403),

@@ -32,10 +32,10 @@ async fn entered(client: &Client, parts: std::ops::Range<usize>) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_over_http_is_one_at_a_time_and_tells_how_far_it_is_and_what_came_of_it() {
     let service = Service::start().await;
-    let admin = &service.admin;
+    let (admin, operator) = (&service.admin, &service.operator());
     let position = entered(admin, 0..25).await;
     admin.get_after("/v1/cloudwatcher/parts", position).await.ok();
-    admin.get(REBUILD).await.problem(404);
+    operator.get(REBUILD).await.problem(404);
 
     // Who holds the checkpoints holds up the swap, and so the rebuild, for as long as this test likes.
     let pool = sqlx::PgPool::connect_with(service.database.options.clone())
@@ -46,27 +46,27 @@ async fn a_rebuild_over_http_is_one_at_a_time_and_tells_how_far_it_is_and_what_c
         .execute(&mut *held)
         .await
         .unwrap();
-    let began = admin.post(REBUILD, &json!({})).await;
+    let began = operator.post(REBUILD, &json!({})).await;
     assert_eq!(began.status, 202, "{}", began.text);
     assert_eq!(began.headers["location"], REBUILD);
     assert_eq!(began.json(), json!({"context": "cloudwatcher", "state": "running"}));
-    assert_eq!(admin.get(REBUILD).await.ok()["state"], "running");
-    let busy = admin.post(REBUILD, &json!({})).await.problem(409);
+    assert_eq!(operator.get(REBUILD).await.ok()["state"], "running");
+    let busy = operator.post(REBUILD, &json!({})).await.problem(409);
     assert_eq!(busy["type"], "/problems/busy", "{busy}");
     // Another process knows nothing of it, and is stopped by the lock.
-    let look = || async { (admin.get(REBUILD).await.ok()["phase"] != Value::Null).then_some(()) };
+    let look = || async { (operator.get(REBUILD).await.ok()["phase"] != Value::Null).then_some(()) };
     until("progress of the rebuild", WAIT, look).await;
     let (other, url, stop) = service.beside(vec![Role::Api]).await;
-    let elsewhere = admin.at(&url);
+    let elsewhere = operator.at(&url);
     elsewhere.get(REBUILD).await.problem(404);
     assert_eq!(elsewhere.post(REBUILD, &json!({})).await.status, 202);
     let refused = ended(&elsewhere).await;
     assert_eq!(refused["state"], "failed", "{refused}");
     assert_eq!(refused["error"], "cloudwatcher is being rebuilt already");
-    assert_eq!(admin.get(REBUILD).await.ok()["state"], "running");
+    assert_eq!(operator.get(REBUILD).await.ok()["state"], "running");
 
     held.rollback().await.unwrap();
-    let rebuild = ended(admin).await;
+    let rebuild = ended(operator).await;
     assert_eq!(
         (&rebuild["state"], &rebuild["error"]),
         (&json!("done"), &Value::Null),
@@ -111,26 +111,11 @@ async fn a_rebuild_over_http_is_one_at_a_time_and_tells_how_far_it_is_and_what_c
 async fn admin_routes_ask_for_their_permission_and_refuse_what_they_do_not_know() {
     let service = Service::start().await;
     let admin = &service.admin;
-    let operator = service.person(&["admin.rebuild"], &[]).await;
+    let keeper = service.person(&["admin.rebuild"], &[]).await;
     // All but the one permission.
-    let clerk = service
-        .person(
-            &[
-                "cloudwatcher.*",
-                "identity.*",
-                "audit.*",
-                "departments.all",
-                "admin.reb",
-            ],
-            &[],
-        )
-        .await;
-    for (method, path) in [
-        (Method::POST, REBUILD),
-        (Method::GET, REBUILD),
-        (Method::GET, "/v1/admin/parked"),
-        (Method::POST, "/v1/admin/unpark"),
-    ] {
+    let permissions = ["cloudwatcher.*", "identity.*", "audit.*", "departments.all"];
+    let clerk = service.person(&permissions, &[]).await;
+    for (method, path) in [(Method::GET, "/v1/admin/parked"), (Method::POST, "/v1/admin/unpark")] {
         let request = |client: &Client| {
             let request = client.request(method.clone(), path);
             if method == Method::POST {
@@ -144,19 +129,10 @@ async fn admin_routes_ask_for_their_permission_and_refuse_what_they_do_not_know(
         let nobody = clerk.with_token("");
         nobody.send(request(&nobody)).await.problem(401);
     }
-    // What was refused did not begin either.
-    operator.get(REBUILD).await.problem(404);
-    operator.get("/v1/admin/parked").await.ok();
-    let contexts: Vec<&str> = tests::tables().iter().map(|context| context.name).collect();
+    keeper.get("/v1/admin/parked").await.ok();
     for unknown in ["nowhere", "identity", "CLOUDWATCHER", "cloudwatcher_1"] {
-        let path = format!("/v1/admin/rebuild/{unknown}");
-        let refused = operator.post(&path, &json!({})).await.problem(404);
-        assert_eq!(refused["allowed"], json!(contexts), "{refused}");
-        operator.get(&path).await.problem(404);
-        operator
-            .post("/v1/admin/unpark", &json!({"context": unknown}))
-            .await
-            .problem(404);
+        let unpark = keeper.post("/v1/admin/unpark", &json!({"context": unknown})).await;
+        unpark.problem(404);
     }
     for bad in [
         json!({}),
@@ -164,10 +140,51 @@ async fn admin_routes_ask_for_their_permission_and_refuse_what_they_do_not_know(
         json!({"context": "cloudwatcher", "stream": "x"}),
         json!({"context": "cloudwatcher", "all": true}),
     ] {
-        let refused = operator.post("/v1/admin/unpark", &bad).await.problem(400);
+        let refused = keeper.post("/v1/admin/unpark", &bad).await.problem(400);
         assert_eq!(refused["type"], "/problems/bad-value", "{bad}");
     }
     admin.send(admin.request(Method::DELETE, REBUILD)).await.problem(405);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_an_operator_rebuilds_whatever_a_tenants_roles_grant() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let named = service.person(&["*", "admin.rebuild"], &[]).await;
+    let mut claims = tests::service::claims(service.tenant, admin.user);
+    claims["daybook_operator"] = json!(false);
+    let denied = admin.with_token(&tests::service::token(&claims));
+    for client in [admin, &named, &denied] {
+        for request in [
+            client.request(Method::POST, REBUILD),
+            client.request(Method::GET, REBUILD),
+        ] {
+            let refused = client.send(request).await.problem(403);
+            assert_eq!(refused["type"], "/problems/operator-only", "{refused}");
+        }
+    }
+    for unclear in [json!("true"), json!(1), json!(null)] {
+        claims["daybook_operator"] = unclear;
+        let unclear = admin.with_token(&tests::service::token(&claims));
+        unclear.post(REBUILD, &json!({})).await.problem(401);
+    }
+    let operator = service.operator();
+    operator.with_token("").post(REBUILD, &json!({})).await.problem(401);
+    // What was refused did not begin either.
+    operator.get(REBUILD).await.problem(404);
+    let contexts: Vec<&str> = tests::tables().iter().map(|context| context.name).collect();
+    for unknown in ["nowhere", "identity", "CLOUDWATCHER", "cloudwatcher_1"] {
+        let path = format!("/v1/admin/rebuild/{unknown}");
+        let refused = operator.post(&path, &json!({})).await.problem(404);
+        assert_eq!(refused["allowed"], json!(contexts), "{refused}");
+        operator.get(&path).await.problem(404);
+    }
+    assert_eq!(operator.post(REBUILD, &json!({})).await.status, 202);
+    ended(&operator).await;
+    // To operate the installation is to be nobody of any tenant.
+    let refused = operator.get("/v1/cloudwatcher/orders").await.problem(403);
+    assert_eq!(refused["type"], "/problems/not-registered", "{refused}");
     service.end().await;
 }
 

@@ -221,11 +221,12 @@ async fn what_can_only_be_done_refuses_a_dry_run() {
     let rebuild = format!("/v1/admin/rebuild/{}", tests::tables()[0].name);
     let policy = tests::policies()[0].name();
     let retry = format!("/v1/admin/policies/{policy}/retry");
-    for path in [&rebuild, &retry, "/v1/admin/unpark"] {
-        let problem = rehearsed(admin, path, &json!({}), &[]).await.problem(400);
+    let operator = &service.operator();
+    for (client, path) in [(operator, &*rebuild), (admin, &retry), (admin, "/v1/admin/unpark")] {
+        let problem = rehearsed(client, path, &json!({}), &[]).await.problem(400);
         assert_eq!(problem["field"], "Daybook-Dry-Run", "{path}");
     }
-    admin.get(&rebuild).await.problem(404);
+    operator.get(&rebuild).await.problem(404);
     let user = format!("/v1/identity/users/{}/deactivate", admin.user);
     let unclear = sent(admin, &user, &json!({}), &[("Daybook-Dry-Run", "yes")])
         .await

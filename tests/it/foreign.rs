@@ -16,14 +16,23 @@ impl foreign::Goods for Goods {
         let words = operation.words();
         match (operation.method, words.as_slice()) {
             (_, ["v1", "admin", ..]) => administration(operation, &words),
+            ("post", ["v1", "identity", "keys"]) => {
+                // It speaks for a service of the owner's. What it makes Daybook itself is told to have made.
+                let body = Some(self.one_more("keys")?);
+                let call = operation.at(operation.path, body, Reach::New, [200, 422, 403]);
+                Some(call.silent())
+            }
             ("post", ["v1", "identity", plural]) => {
-                let body = Goods::one_more(plural)?;
+                let body = self.one_more(plural)?;
                 Some(operation.at(operation.path, Some(body), Reach::New, [200, 200, 403]))
             }
             ("post", ["v1", "identity", plural, "{id}", command]) => {
                 let (id, body, owner) = self.command(plural, command)?;
                 let path = operation.path.replace("{id}", &id.to_string());
-                Some(operation.at(path, Some(body), Reach::Tenant, [owner, 404, 403]))
+                // Who begins something is told that the id is taken, and no more.
+                let begins = ["register", "define", "enter"].contains(command);
+                let other = if begins { 409 } else { 404 };
+                Some(operation.at(path, Some(body), Reach::Tenant, [owner, other, 403]))
             }
             ("get", _) => self.read(operation, &words),
             _ => None,
@@ -65,6 +74,8 @@ impl Goods {
                     .into_iter()
                     .find(|call| call.operation == operation.to_string());
             }
+            ["v1", "identity", "keys"] => operation.at(template, None, Reach::Tenant, [200, 200, 403]),
+            ["v1", "me"] | ["v1", "permissions"] => operation.at(template, None, Reach::Installation, [200; 3]),
             ["v1", "events", "{position}"] => hidden(format!("/v1/events/{}", self.drafted)),
             ["v1", "commands", "{command_id}", "tree"] => hidden(format!("/v1/commands/{}/tree", self.command)),
             ["v1", "streams", "{context}", "{aggregate}", "{id}"]
@@ -93,8 +104,8 @@ fn administration(operation: Operation<'_>, words: &[&str]) -> Option<Call> {
     };
     let template = operation.path;
     match (operation.method, &words[2..]) {
-        ("post", ["rebuild", _]) => installation("/v1/admin/rebuild/nowhere".to_owned(), None, [404, 404, 403]),
-        ("get", ["rebuild", _]) => installation("/v1/admin/rebuild/cloudwatcher".to_owned(), None, [404, 404, 403]),
+        ("post", ["rebuild", _]) => installation("/v1/admin/rebuild/nowhere".to_owned(), None, [403; 3]),
+        ("get", ["rebuild", _]) => installation("/v1/admin/rebuild/cloudwatcher".to_owned(), None, [403; 3]),
         ("get", ["parked"]) => installation(template.to_owned(), None, [200, 200, 403]),
         ("post", ["unpark"]) => {
             let body = json!({"context": "cloudwatcher"});
@@ -153,5 +164,71 @@ async fn no_operation_shows_or_changes_what_is_anothers_and_each_serves_its_owne
     assert!(trial.refuses_what_is_not_offered().await > 0);
     assert_eq!(missed(&trial.pool).await, 0, "the owner's retry made it good");
     trial.end().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_that_is_taken_elsewhere_is_told_to_be_taken_and_no_more() {
+    let service = Service::start().await;
+    let (admin, other) = (&service.admin, &Service::start_tenant(&service).await);
+    let [department, north, role, user, supplier, order, part] = std::array::from_fn(|_| Uuid::now_v7());
+    for (path, body) in [
+        (
+            format!("identity/departments/{department}/enter"),
+            json!({"name": "South"}),
+        ),
+        (format!("identity/departments/{north}/enter"), json!({"name": "North"})),
+        (
+            format!("cloudwatcher/suppliers/{supplier}/enter"),
+            json!({"name": "Acme"}),
+        ),
+        (
+            format!("cloudwatcher/parts/{part}/enter"),
+            json!({"part_code": "P", "name": "bolt"}),
+        ),
+    ] {
+        admin.post(&format!("/v1/{path}"), &body).await.ok();
+    }
+    let item = json!({"part_id": part, "supplier_id": supplier, "quantity": 1, "unit_price": "1.00"});
+    let draft = |department: Uuid| json!({"department_id": department, "currency": "EUR", "items": [item]});
+    let northerner = service.person(&["cloudwatcher.order.*"], &[north]).await;
+    let taken = async |client: &Client, path: &str, body: Value| {
+        let problem = client.post(path, &body).await.problem(409);
+        assert_eq!(
+            (&problem["type"], &problem["field"]),
+            (&json!("/problems/id-taken"), &json!("id")),
+            "{problem}"
+        );
+        problem["detail"].as_str().unwrap().to_owned()
+    };
+    let person = json!({"name": "Bo", "email": "bo@example.com"});
+    for (plural, id, command, body) in [
+        (
+            "identity/roles",
+            role,
+            "define",
+            json!({"name": "clerk", "permissions": []}),
+        ),
+        ("identity/users", user, "register", person),
+        ("cloudwatcher/suppliers", supplier, "enter", json!({"name": "Acme"})),
+    ] {
+        let path = |id: Uuid| format!("/v1/{plural}/{id}/{command}");
+        admin.post(&path(id), &body).await;
+        // In its own tenant it is told what is there.
+        admin.post(&path(id), &body).await.problem(422);
+        let detail = taken(other, &path(id), body.clone()).await;
+        assert!(detail.contains("choose another"), "{detail}");
+        other.post(&path(Uuid::now_v7()), &body).await.ok();
+    }
+    let path = format!("/v1/cloudwatcher/orders/{order}/draft");
+    admin.post(&path, &draft(department)).await.ok();
+    // Another department's and another tenant's are told in the same words.
+    let elsewhere = taken(&northerner, &path, draft(north)).await;
+    assert_eq!(taken(other, &path, draft(department)).await, elsewhere);
+    // What is no beginning is not told to be anything.
+    let submit = path.replace("draft", "submit");
+    for client in [&northerner, other] {
+        client.post(&submit, &json!({})).await.problem(404);
+    }
     service.end().await;
 }

@@ -152,10 +152,10 @@ async fn the_tables_of_an_added_context_conform_and_are_rebuilt_alone_without_a_
     let differences = projections::conform::differences(&mut connection, &sample_tables::CONTEXT, "sample");
     assert_eq!(differences.await.unwrap(), Vec::<String>::new());
 
-    let rebuild = "/v1/admin/rebuild/sample";
-    assert_eq!(admin.post(rebuild, &json!({})).await.status, 202);
+    let (operator, rebuild) = (service.operator(), "/v1/admin/rebuild/sample");
+    assert_eq!(operator.post(rebuild, &json!({})).await.status, 202);
     let ended = async || {
-        let rebuild = admin.get(rebuild).await.ok();
+        let rebuild = operator.get(rebuild).await.ok();
         (rebuild["state"] != "running").then_some(rebuild)
     };
     let rebuild = until("the end of the rebuild", WAIT, ended).await.0;

@@ -50,7 +50,7 @@ impl foreign::Goods for Goods {
             // Of the process, and so of every tenant.
             ("get", ["shelf"]) => Some(operation.at(path, None, Reach::Installation, [200, 200, 403])),
             ("post", ["jars"]) => sent(json!({"label": "another"}), Reach::New, [200, 200, 403]),
-            ("post", ["jars", _, "label"]) => sent(json!({"label": "else"}), Reach::Tenant, [200, 404, 403]),
+            ("post", ["jars", _, "label"]) => sent(json!({"label": "else"}), Reach::Tenant, [200, 409, 403]),
             ("post", ["jars", _, "clear"]) => sent(json!({}), Reach::Tenant, [200, 404, 403]),
             _ => None,
         }

@@ -29,7 +29,8 @@ async fn the_prelude_and_one_context_are_a_program() {
         assert_eq!(missing["allowed"], json!(["sample"]), "{missing}");
         let missing = admin.post(&format!("/v1/{gone}/orders"), &json!({})).await.problem(404);
         assert_eq!(missing["allowed"], json!(["identity", "sample"]), "{missing}");
-        let missing = admin.post(&format!("/v1/admin/rebuild/{gone}"), &json!({})).await;
+        let rebuild = format!("/v1/admin/rebuild/{gone}");
+        let missing = service.operator().post(&rebuild, &json!({})).await;
         assert_eq!(missing.problem(404)["allowed"], json!(["sample"]));
         let stream = format!("/v1/streams/{gone}/order/{}", Uuid::now_v7());
         let missing = admin.get(&stream).await.problem(404);

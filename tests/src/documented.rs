@@ -67,7 +67,10 @@ impl Template {
 /// The operations of the path that fits: of several, the one whose first words are its own.
 fn operations(path: &str) -> Option<(&'static str, &'static Value)> {
     let words: Vec<&str> = path.split('/').collect();
-    let fitting = TEMPLATES.get(&words.len())?.iter().filter(|template| template.fits(&words));
+    let fitting = TEMPLATES
+        .get(&words.len())?
+        .iter()
+        .filter(|template| template.fits(&words));
     let best = fitting.max_by(|one, other| one.own().cmp(other.own()))?;
     Some((best.path, best.operations))
 }

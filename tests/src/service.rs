@@ -98,6 +98,14 @@ impl Service {
         person(&self.admin, self.tenant, permissions, departments).await
     }
 
+    /// Whoever operates the installation: registered with no tenant, and told by the token alone.
+    pub fn operator(&self) -> Client {
+        let nobody = Client::new(&self.url, Uuid::new_v4(), Uuid::new_v4());
+        let mut claims = claims(nobody.tenant, nobody.user);
+        claims["daybook_operator"] = json!(true);
+        nobody.with_token(&token(&claims))
+    }
+
     /// The administrator of another tenant of the same service.
     pub async fn start_tenant(service: &Self) -> Client {
         administrator(&service.database, &service.url, Uuid::new_v4()).await
@@ -316,7 +324,7 @@ pub fn token(claims: &Value) -> String {
 /// the book is written directly.
 pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Client {
     use book::{Book, Envelope, MasterKey, Pools, Step};
-    use identity::{role, user};
+    use identity::{role, tenant as company, user};
 
     let pools = Pools::connect(&database.options).await.expect("the database answers");
     let book = Book::new(
@@ -329,7 +337,9 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
     let register = json!({"register": {"name": "Ada", "email": format!("ada@{}.example", tenant.simple())}});
     let register = serde_json::from_value(register).expect("register");
     let assign = serde_json::from_value(json!({"assign-role": {"role_id": role}})).expect("assign");
+    let create = serde_json::from_value(json!({"create": {"name": "A company"}})).expect("create");
     let steps = vec![
+        Step::of::<company::Tenant>(tenant, None, create),
         Step::of::<role::Role>(role, None, define),
         Step::of::<user::User>(admin, None, register),
         Step::of::<user::User>(admin, None, assign),

@@ -33,6 +33,11 @@ pub static CONTEXT: Context = Context {
     workers: &[&archive::WORKER],
     tasks,
     gauges: &[&RESPONSES_AWAITED],
+    permissions: &[(
+        "orders.approve",
+        "Approves and rejects orders, as a department's manager or in a manager's place.",
+    )],
+    of_devices: &["cloudwatcher.request.receive", response::READ],
     roles: roles::GRANTS,
     commands: &[archive::command::ARCHIVE],
     demo: Some(&demo::DEMO),

@@ -28,6 +28,9 @@ use http::problem::{self, Problem};
 /// How long a repeat waits for the first sending, which is under way, in seconds.
 const UNDER_WAY_SECONDS_MAX: u64 = 2;
 
+/// The version of ids that are derived from names.
+const DERIVED_VERSION: usize = 5;
+
 /// How requests are received.
 pub const RECEIVER: Receiver = Receiver {
     aggregate_type: DeviceRequest::TYPE,
@@ -65,6 +68,7 @@ impl<'a> Receiving<'a> {
         let Some(Command::Receive(new)) = received.command.typed::<DeviceRequest>() else {
             return Err(Problem::internal(&"only requests are received"));
         };
+        received.by.require_device(&new.device_id)?;
         Ok(Self {
             app: received.app,
             sent: received.sent,
@@ -75,6 +79,7 @@ impl<'a> Receiving<'a> {
     }
 
     async fn answer(&self) -> Result<Answer, Problem> {
+        self.check_chosen().await?;
         let minutes = self.window_minutes().await?;
         let stream = self.stream(minutes);
         let error = match self.execute(stream, self.identified(stream)).await? {
@@ -95,6 +100,7 @@ impl<'a> Receiving<'a> {
     }
 
     async fn rehearsal(&self) -> Result<Would, Problem> {
+        self.check_chosen().await?;
         let minutes = self.window_minutes().await?;
         let stream = self.stream(minutes);
         let error = match self.decided(self.step(stream)).await {
@@ -138,11 +144,46 @@ impl<'a> Receiving<'a> {
         Step::of::<DeviceRequest>(stream, self.sent.headers.if_match, Command::Receive(self.new.clone()))
     }
 
-    /// Asked of the book each time: what another process made of the policy must hold here at once.
+    /// Refuses an id that is derived, but not from this request: another tenant, who can derive it as well, could take
+    /// the id of what a device has yet to send. What is there already is there.
+    ///
+    /// # Errors
+    /// 422 `derived-id`.
+    async fn check_chosen(&self) -> Result<(), Problem> {
+        // A key says itself where the request belongs, and the decision looks.
+        let derived = |id: &Uuid| id.get_version_num() == DERIVED_VERSION && self.new.request_key.is_none();
+        let Some(id) = self.sent.addressed.filter(derived) else {
+            return Ok(());
+        };
+        let window = self.window(self.policy_minutes().await?);
+        let own = window
+            .neighbours(self.at())
+            .into_iter()
+            .chain([window.stream(self.at())]);
+        if own.into_iter().any(|own| own == id) {
+            return Ok(());
+        }
+        let there = self
+            .app
+            .book
+            .fresh::<DeviceRequest>(self.envelope.tenant, &[id])
+            .await?;
+        if there.into_iter().flatten().next().is_some() {
+            return Ok(());
+        }
+        let refusal = book::Refusal::of::<DeviceRequest>(&Refusal::DerivedId);
+        Err(self.sent.problem(ExecuteError::Refused(refusal)))
+    }
+
     async fn window_minutes(&self) -> Result<i32, Problem> {
         if self.sent.addressed.is_some() || self.new.request_key.is_some() {
             return Ok(DevicePolicy::default().dedup_window_minutes);
         }
+        self.policy_minutes().await
+    }
+
+    /// Asked of the book each time: what another process made of the policy must hold here at once.
+    async fn policy_minutes(&self) -> Result<i32, Problem> {
         let tenant = self.envelope.tenant;
         let streams = [DevicePolicy::stream(tenant)];
         let found = self.app.book.fresh::<Register<DevicePolicy>>(tenant, &streams).await?;

@@ -11,9 +11,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
+use book::BookError;
 use chrono::Utc;
 use cloudwatcher::RequestStatus;
-use cloudwatcher::request::DeviceRequest;
+use cloudwatcher::request::{AGGREGATE, DeviceRequest, Event as Received};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -22,6 +23,7 @@ use sqlx::{Arguments as _, Postgres, QueryBuilder, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use domain::Decider as _;
 use http::app::App;
 use http::auth::By;
 use http::extract::{self, Parameters, Path};
@@ -237,14 +239,15 @@ async fn next(app: &App, by: &By, request: Uuid, wait: &mut Wait, until: Instant
 /// they do not have yet, or not any more.
 async fn look(app: &App, by: &By, request: Uuid, after: Option<i64>) -> Result<(Found, i64), Problem> {
     let context = Source::of(&app.contexts, "cloudwatcher", "responses")?.context;
+    let device = by.device.as_deref().map(str::to_owned);
     let query = move || {
         let mut arguments = PgArguments::default();
-        let bound = arguments.add(request);
+        let bound = arguments.add(request).and_then(|()| arguments.add(device.clone()));
         debug_assert!(bound.is_ok(), "ids can always be sent");
         QueryBuilder::<Postgres>::with_arguments(
             "select r.status, p.id, p.ai_processed, p.content::text as content
              from cloudwatcher.requests r left join cloudwatcher.responses p on p.request_id = r.id
-             where r.id = $1",
+             where r.id = $1 and ($2::text is null or r.device_id = $2)",
             arguments,
         )
     };
@@ -274,6 +277,9 @@ fn found(request: Uuid, row: &PgRow) -> Result<Found, Problem> {
 
 /// A request without a row: not posted yet, archived, or not there.
 async fn unposted(app: &App, by: &By, request: Uuid) -> Result<Found, Problem> {
+    if !is_of_its_device(app, by, request).await? {
+        return Err(Problem::not_found(format!("request {request}")));
+    }
     let state = app.book.state::<DeviceRequest>(by.tenant, request).await?;
     match state.as_deref() {
         Some(DeviceRequest::Live(..)) => Ok(Found::Open(RequestStatus::Pending.to_string())),
@@ -282,6 +288,21 @@ async fn unposted(app: &App, by: &By, request: Uuid) -> Result<Found, Problem> {
         ))),
         Some(DeviceRequest::Unreceived) | None => Err(Problem::not_found(format!("request {request}"))),
     }
+}
+
+/// Whether a request is of the device that the asker's key is bound to, if it is bound to one. Without a row, only the
+/// first event tells.
+async fn is_of_its_device(app: &App, by: &By, request: Uuid) -> Result<bool, Problem> {
+    let Some(device) = &by.device else {
+        return Ok(true);
+    };
+    let first = app.tail.first(DeviceRequest::TYPE, request).await?;
+    let Some(first) = first.filter(|first| first.tenant_id == by.tenant) else {
+        return Ok(false);
+    };
+    let received = AGGREGATE.decode(&first.stored()).map_err(BookError::from)?;
+    let of = received.of::<DeviceRequest>();
+    Ok(matches!(of, Some(Received::RequestReceived { device_id, .. }) if **device == **device_id))
 }
 
 /// `30s` or `30`.

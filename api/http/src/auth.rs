@@ -5,6 +5,7 @@ pub mod departments;
 pub mod keys;
 pub mod principal;
 pub mod remembered;
+pub mod service_keys;
 pub mod token;
 
 use std::sync::{Arc, OnceLock};
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::shares::Share;
 use keys::Unverified;
-use token::{BadToken, Bearer, Verified};
+use token::{BadToken, Bearer, OPERATOR_CLAIM, Verified};
 
 pub use principal::Principal;
 
@@ -29,8 +30,21 @@ pub struct By {
     pub bearer: Bearer,
     /// When the token expires.
     pub until: DateTime<Utc>,
+    /// Whether the token says that they operate the whole installation, too.
+    pub is_operator: bool,
+    /// The only device in whose name they may do something, when they showed a key that is bound to one.
+    pub device: Option<Arc<str>>,
     /// Absent once the request waits for something to happen, and is counted there.
     place: Option<Arc<Share>>,
+}
+
+/// Whoever operates the whole installation, as their token alone says: no role grants it, and they need not be
+/// registered with the tenant that the token names.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    pub bearer: Bearer,
+    /// Among the requests under way.
+    _place: Arc<Share>,
 }
 
 /// Who sent a request, known to the layers around its handler once the token was found good. Clones share it.
@@ -52,6 +66,21 @@ impl From<Bearer> for Caller {
 }
 
 impl By {
+    /// Refuses what is another device's to whoever is bound to one.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require_device(&self, device: &str) -> Result<(), Problem> {
+        match &self.device {
+            Some(own) if **own != *device => {
+                let detail =
+                    format!("the key is bound to the device {own}, and this is about another one; use its own key");
+                Err(Problem::new(problem::FOREIGN_DEVICE, detail))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Gives the place among the requests under way back: whoever waits long takes one of those that are for that.
     pub fn leave(&mut self) {
         self.place = None;
@@ -76,34 +105,80 @@ impl FromRequestParts<App> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Verified { bearer, until } =
-            app.verifier
-                .verify(bearer_token(parts)?)
-                .await
-                .map_err(|unverified| match unverified {
-                    Unverified::Bad(bad) => refused(bad),
-                    Unverified::KeysUnavailable => Problem::new(
-                        problem::UNAVAILABLE,
-                        "the identity provider's keys cannot be fetched now; try again in a moment",
-                    ),
-                })?;
-        let span = tracing::Span::current();
-        span.record("tenant", tracing::field::display(bearer.tenant));
-        span.record("actor", tracing::field::display(bearer.user));
-        if let Some(Caller(caller)) = parts.extensions.get() {
-            // Authenticated once.
-            let _ = caller.set(bearer);
-        }
-        app.rates.check(bearer)?;
-        // Before anything is read of the book, and long before the body is: who may do nothing holds it for a moment.
-        let place = app.bounds.places.take(bearer, 1)?;
-        Ok(Self {
-            principal: app.principals.of(bearer).await?,
+        let (verified, device) = verified(parts, app).await?;
+        let Verified {
             bearer,
             until,
+            is_operator,
+        } = verified;
+        // Before anything is read of the book, and long before the body is: who may do nothing holds it for a moment.
+        let place = app.bounds.places.take(bearer, 1)?;
+        let principal = app.principals.of(bearer).await?;
+        let principal = match device {
+            // Whatever else its roles permit could be about any device.
+            Some(_) => Arc::new(principal.with_only(app.contexts.of_devices())),
+            None => principal,
+        };
+        Ok(Self {
+            principal,
+            bearer,
+            until,
+            is_operator,
+            device,
             place: Some(Arc::new(place)),
         })
     }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let (verified, _) = verified(parts, app).await?;
+        let Verified {
+            bearer, is_operator, ..
+        } = verified;
+        if is_operator {
+            let place = app.bounds.places.take(bearer, 1)?;
+            return Ok(Self {
+                bearer,
+                _place: Arc::new(place),
+            });
+        }
+        let detail = format!(
+            "this concerns the whole installation and needs a token with the claim {OPERATOR_CLAIM}, which no role \
+             grants; ask whoever runs Daybook"
+        );
+        Err(Problem::new(problem::OPERATOR_ONLY, detail))
+    }
+}
+
+/// What the request's token says, or the key that it has in the place of one, and the device that this is bound to;
+/// once its bearer is within their rate.
+async fn verified(parts: &Parts, app: &App) -> Result<(Verified, Option<Arc<str>>), Problem> {
+    let token = bearer_token(parts)?;
+    let (verified, device) = if token.starts_with(service_keys::PREFIX) {
+        app.principals.keys.verify(token).await?.map_err(refused)?
+    } else {
+        let verified = app.verifier.verify(token).await;
+        let verified = verified.map_err(|unverified| match unverified {
+            Unverified::Bad(bad) => refused(bad),
+            Unverified::KeysUnavailable => Problem::new(
+                problem::UNAVAILABLE,
+                "the identity provider's keys cannot be fetched now; try again in a moment",
+            ),
+        })?;
+        (verified, None)
+    };
+    let span = tracing::Span::current();
+    span.record("tenant", tracing::field::display(verified.bearer.tenant));
+    span.record("actor", tracing::field::display(verified.bearer.user));
+    if let Some(Caller(caller)) = parts.extensions.get() {
+        // Authenticated once.
+        let _ = caller.set(verified.bearer);
+    }
+    app.rates.check(verified.bearer)?;
+    Ok((verified, device))
 }
 
 fn bearer_token(parts: &Parts) -> Result<&str, Problem> {

@@ -165,6 +165,10 @@ fn permitted(contexts: &Contexts, aggregate: &Aggregate, command: &str, by: &Pri
         }
         return Err(Problem::new(problem::UNKNOWN_COMMAND, detail).allowed(known));
     }
+    if aggregate.only_daybook.contains(&command) {
+        // No permission would help.
+        return Err(Refusal::only_daybook(aggregate.aggregate_type, command).into());
+    }
     by.require(&permission(aggregate, command))
 }
 

@@ -7,9 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::routing::MethodRouter;
-use domain::Aggregate;
+use book::{Book, BookError};
+use domain::{Aggregate, AnyCommand, FactRef, Refusal};
+use futures::future::BoxFuture;
 use projections::Table;
+use uuid::Uuid;
 
+use crate::Fault;
 use crate::app::App;
 use crate::command::Receiver;
 use crate::command::joint::JointRequest;
@@ -34,6 +38,10 @@ pub struct Context {
     pub paths: fn(&mut Paths),
     /// Commands that are carried out in another way than others.
     pub receivers: &'static [Receiver],
+    /// What is looked at before a command is decided.
+    pub checks: &'static [Check],
+    /// Whom a decision may have to see before it refuses for good.
+    pub witnesses: &'static [Witnesses],
     /// Requests that take several commands; each has a route.
     pub joint: &'static [&'static JointRequest],
     /// Adds what its handlers share, to be found by [`App::of`].
@@ -44,12 +52,57 @@ pub struct Context {
     pub tasks: fn(&App, &mut Tasks<'_>),
     /// Its metrics.
     pub gauges: &'static [&'static Gauge],
+    /// Permissions that its decisions or routes ask for, beside those of its commands, tables and queries: each with what
+    /// it allows, in a sentence.
+    pub permissions: &'static [(&'static str, &'static str)],
+    /// Those of all its permissions that a key counts for which is bound to one device. Whoever asks for one of them sees to
+    /// it that it is about that device: `By::require_device`.
+    pub of_devices: &'static [&'static str],
     /// The permissions of standard roles in it.
     pub roles: &'static [Grants],
     /// Subcommands of `daybook` that concern it alone.
     pub commands: &'static [crate::cli::Subcommand],
     /// Demo data.
     pub demo: Option<&'static Demo>,
+    /// Brings the book to what this program expects of it, before a process serves; again, it changes nothing.
+    pub prepare: for<'a> fn(&'a Book) -> BoxFuture<'a, Result<(), Fault>>,
+}
+
+/// Looks at a command before it is decided, with what decisions do not know: which permissions there are, and whether
+/// the sender chose the id.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    pub aggregate_type: &'static str,
+    pub command: &'static str,
+    pub check: fn(&Checked<'_>) -> Result<(), Refusal>,
+}
+
+/// A command that is looked at before it is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'a> {
+    pub contexts: &'a Contexts,
+    pub tenant: Uuid,
+    /// The id that the sender chose or named; absent when the server chose it.
+    pub addressed: Option<Uuid>,
+    pub command: &'a AnyCommand,
+}
+
+/// The streams that were found.
+pub type Found = Result<Vec<FactRef>, BookError>;
+
+/// Streams that a decision of this kind may have to see before it refuses by this rule, and cannot name itself. They are
+/// looked for once it has refused, and the command is decided once more.
+#[derive(Clone, Copy)]
+pub struct Witnesses {
+    pub aggregate_type: &'static str,
+    pub rule: &'static str,
+    pub find: for<'a> fn(&'a Book, Uuid) -> BoxFuture<'a, Found>,
+}
+
+impl std::fmt::Debug for Witnesses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Witnesses({} {})", self.aggregate_type, self.rule)
+    }
 }
 
 impl Context {
@@ -63,14 +116,19 @@ impl Context {
             routes: Vec::new,
             paths: |_| {},
             receivers: &[],
+            checks: &[],
+            witnesses: &[],
             joint: &[],
             state: |_| {},
             workers: &[],
             tasks: |_, _| {},
             gauges: &[],
+            permissions: &[],
+            of_devices: &[],
             roles: &[],
             commands: &[],
             demo: None,
+            prepare: |_| Box::pin(async { Ok(()) }),
         }
     }
 
@@ -212,6 +270,30 @@ impl Contexts {
     pub fn joint(&self, aggregate: &Aggregate, command: &str) -> Option<&'static JointRequest> {
         let mut joint = self.iter().flat_map(|context| context.joint).copied();
         joint.find(|request| request.takes(aggregate, command))
+    }
+
+    /// Looks at a command before it is decided.
+    ///
+    /// # Errors
+    /// The refusal of the first that objects.
+    pub fn check(&self, checked: &Checked<'_>) -> Result<(), Refusal> {
+        let (kind, name) = (checked.command.aggregate_type(), checked.command.name());
+        let checks = self.iter().flat_map(|context| context.checks);
+        let mut checks = checks.filter(|check| (check.aggregate_type, check.command) == (kind, name));
+        checks.try_for_each(|check| (check.check)(checked))
+    }
+
+    /// How to look for what a decision may not have seen that refuses so.
+    #[must_use]
+    pub fn witnesses(&self, refusal: &Refusal) -> Option<&'static Witnesses> {
+        let mut witnesses = self.iter().flat_map(|context| context.witnesses);
+        witnesses.find(|of| (of.aggregate_type, of.rule) == (refusal.aggregate_type, refusal.rule))
+    }
+
+    /// The permissions that a key counts for which is bound to one device.
+    #[must_use]
+    pub fn of_devices(&self) -> Arc<[&'static str]> {
+        self.iter().flat_map(|context| context.of_devices).copied().collect()
     }
 
     /// Who carries out this command in a way of its own.

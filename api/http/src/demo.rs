@@ -316,12 +316,23 @@ pub struct Person<'a> {
 }
 
 impl Story<'_> {
-    /// Makes the administrator and their role; the first thing that happens in a tenant.
+    /// Makes the tenant, its administrator and their role; the first things that happen in one.
     ///
     /// # Errors
     /// The failure of the book.
     pub async fn administrator(&self) -> Result<Uuid, Fault> {
         let at = Utc::now();
+        self.give(Act {
+            by: SYSTEM,
+            at,
+            url: "identity/tenants",
+            stream: self.tenant,
+            command: "create",
+            body: json!({ "name": "Demo company" }),
+            nth: 0,
+            reason: None,
+        })
+        .await?;
         roles::define(self.book, self.tenant, &roles::admin(), None).await?;
         let ada = Person {
             id: self.id("user/admin"),

@@ -27,7 +27,9 @@ pub mod audit;
 
 pub mod admin;
 pub mod health;
+pub mod me;
 pub mod openapi;
+pub mod permissions;
 pub mod rebuilds;
 
 pub mod cli;

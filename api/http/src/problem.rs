@@ -50,6 +50,9 @@ problems! {
     FORBIDDEN "forbidden" FORBIDDEN "A permission is missing"
         "None of your roles grants what the operation needs. `permission` names it; an administrator can \
          grant it.";
+    OPERATOR_ONLY "operator-only" FORBIDDEN "Only whoever operates Daybook may"
+        "The request concerns the whole installation, so that no role of a tenant grants it. The token must say \
+         `daybook_operator: true`, which its issuer alone can; or use the command line.";
     NOT_REGISTERED "not-registered" FORBIDDEN "The token names no registered user"
         "The token is valid, but its user is not registered with its tenant. An administrator can register \
          them.";
@@ -59,9 +62,15 @@ problems! {
     FOREIGN_DEPARTMENT "foreign-department" FORBIDDEN "The department is not one of yours"
         "The command is about a department that is neither one of yours nor below one. Choose another, or \
          have an administrator add you to it.";
+    FOREIGN_DEVICE "foreign-device" FORBIDDEN "The key is another device's"
+        "The key is bound to one device, and the request is about another one. Use a key of that device, or one that is \
+         bound to none.";
     SUSPENDED "suspended" FORBIDDEN "The tenant is suspended"
         "Your tenant is suspended. What is there can be read; commands are refused until whoever runs Daybook has it \
          resumed.";
+    TENANT_DELETED "tenant-deleted" FORBIDDEN "The tenant is deleted"
+        "The tenant that the token names was deleted, and nothing of it can be read or changed. Get a token for another \
+         one.";
     NOT_FOUND "not-found" NOT_FOUND "There is no such thing"
         "There is no such thing, or none that you may know of. `detail` says what was looked for, `allowed` \
          what there is instead.";
@@ -71,8 +80,8 @@ problems! {
         "There is such an address, but not for this method. The header `Allow` lists the methods that there \
          are.";
     ID_TAKEN "id-taken" CONFLICT "The id is taken"
-        "The id that you chose for something new is in use, in your tenant or in another one: ids are one space for \
-         all. Choose another, or leave it to the server.";
+        "The id that you chose for something new is in use, where you cannot see it: in another department or another \
+         tenant. Ids are one space for all. Choose another, or leave it to the server.";
     FORMER_HISTORY "former-history" CONFLICT "It belongs to a former history of the book"
         "A cursor or an event's id was given out before the book was restored or moved, and what it names may be \
          something else now. Begin anew without it.";
@@ -404,6 +413,7 @@ impl From<BookError> for Problem {
             BookError::Unavailable | BookError::NoRoom | BookError::LeadLost(_) | BookError::Abandoned => {
                 Self::new(UNAVAILABLE, error.to_string())
             }
+            BookError::Suspended => Self::new(SUSPENDED, error.to_string()),
             BookError::Database(error) => error.into(),
             BookError::Bus(_) | BookError::NewerKeys => unavailable(&error),
             // The operator must be told which stream it is, and the sender cannot mend it.

@@ -97,7 +97,7 @@ pub enum Outcome {
 /// The id that a tenant's standard role of this name has.
 #[must_use]
 pub fn id(tenant: Uuid, name: &str) -> Uuid {
-    Uuid::new_v5(&tenant, format!("role/{name}").as_bytes())
+    identity::role::standard_id(tenant, name)
 }
 
 /// Defines a role in a tenant, unless it is there. `occurred_at` is for a history that is told afterwards.

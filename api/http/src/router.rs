@@ -23,7 +23,7 @@ use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
 use crate::security::Watched;
-use crate::{admin, audit, command, health, lent, openapi, outgoing, query};
+use crate::{admin, audit, command, health, lent, me, openapi, outgoing, permissions, query};
 
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
@@ -115,6 +115,8 @@ fn fixed() -> Vec<Route> {
             "/v1/{context}/{name}/{id}/{word}",
             get(query::below).post(command::send),
         ),
+        ("/v1/me", get(me::show)),
+        ("/v1/permissions", get(permissions::list)),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
         ("/v1/events/{position}", get(audit::events::one)),

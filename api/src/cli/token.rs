@@ -1,4 +1,4 @@
-//! `daybook token [--admin | --user UUID] [--tenant UUID] [--hours N]`
+//! `daybook token [--admin | --user UUID] [--operator] [--tenant UUID] [--hours N]`
 
 use clap::Args;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -18,11 +18,14 @@ const HOURS_MAX: u32 = 24 * 366;
 #[derive(Debug, Args)]
 pub struct Token {
     /// For the demo administrator, who is made if need be
-    #[arg(long, conflicts_with = "user", required_unless_present = "user")]
+    #[arg(long, conflicts_with = "user", required_unless_present_any = ["user", "operator"])]
     admin: bool,
     /// For this user
     #[arg(long, value_parser = http::cli::person)]
     user: Option<Uuid>,
+    /// For whoever operates the whole installation; without --admin and --user they are nobody of any tenant
+    #[arg(long)]
+    operator: bool,
     /// How long the token is good
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(HOURS_MAX)))]
     hours: u32,
@@ -36,6 +39,8 @@ struct Claims<'a> {
     tenant: Uuid,
     nbf: i64,
     exp: i64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    daybook_operator: bool,
 }
 
 impl Token {
@@ -49,6 +54,7 @@ impl Token {
         let tenant = config.tenant;
         let user = match self.user {
             Some(user) => user,
+            None if !self.admin => Uuid::now_v7(),
             None => {
                 let opened = opened(config, contexts).await?;
                 demo::administrator(contexts, &opened.book, &opened.tail, tenant).await?
@@ -62,6 +68,7 @@ impl Token {
             tenant,
             nbf: now,
             exp: now + i64::from(self.hours) * 3_600,
+            daybook_operator: self.operator,
         };
         let key = EncodingKey::from_secret(secret.reveal().as_bytes());
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key);

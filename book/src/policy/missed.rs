@@ -3,13 +3,17 @@
 use chrono::{DateTime, Utc};
 use domain::Policy;
 use sqlx::{PgPool, Row as _};
+use tracing::error;
 use uuid::Uuid;
 
 use super::{react, timer};
 use crate::pools::answered;
 use crate::{Book, BookError, Tail};
 
-/// A reaction that could not be carried out.
+/// How many reactions that wait are read at once.
+const WAITING_READ_MAX: i64 = 1_000;
+
+/// A reaction that could not be carried out, or waits for its tenant.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Missed {
     pub policy: String,
@@ -104,32 +108,122 @@ pub async fn retry(
 ) -> Result<usize, BookError> {
     let (mut made_good, mut failed) = (0, None);
     for missed in missed(pool, policy.name(), tenant, i64::MAX).await? {
-        for recorded in tail.at(&[missed.position]).await? {
-            let kind = &recorded.aggregate_type;
-            let reacting = async {
-                if policy.reads().contains(&kind.as_str()) {
-                    return react(book, policy, &recorded, None).await;
-                }
-                Err(BookError::NewerNeeded {
-                    policy: policy.name(),
-                    position: recorded.position,
-                    kind: kind.clone(),
-                })
-            };
-            let timers = match reacting.await {
-                Ok(reacted) => reacted.timers,
-                // It stays, and keeps none of the others back.
-                Err(error) => {
-                    failed.get_or_insert(error);
-                    continue;
-                }
-            };
-            if !timer::make_good(pool, policy.name(), recorded.event_id, &timers).await? {
-                // Somebody else has tried it at the same time.
-                continue;
-            }
-            made_good += 1;
+        let again = Again {
+            pool,
+            book,
+            tail,
+            policy,
+        };
+        match again.at(missed.position).await {
+            Ok(done) => made_good += usize::from(done),
+            // It stays, and keeps none of the others back.
+            Err(error) => _ = failed.get_or_insert(error),
         }
     }
     failed.map_or(Ok(made_good), Err)
+}
+
+/// Reacts to what a policy has let wait for a tenant, in the book's order; returns how much of it is done. It ends
+/// before the first that still waits, and leaves one that fails for whoever looks after what was missed. `told` is
+/// called before each.
+///
+/// # Errors
+/// The database's error, or what `told` says.
+pub(super) async fn go_on(
+    pool: &PgPool,
+    book: &Book,
+    tail: &Tail,
+    policy: &'static dyn Policy,
+    tenant: Uuid,
+    told: &(dyn Fn() -> Result<(), BookError> + Send + Sync),
+) -> Result<usize, BookError> {
+    let mut all = 0;
+    loop {
+        let asking = sqlx::query_scalar(
+            "select position from book.missed where policy = $1 and tenant_id = $2 and waits order by position limit $3",
+        )
+        .bind(policy.name())
+        .bind(tenant)
+        .bind(WAITING_READ_MAX)
+        .fetch_all(pool);
+        let positions: Vec<i64> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+        if positions.is_empty() {
+            return Ok(all);
+        }
+        for position in positions {
+            told()?;
+            let again = Again {
+                pool,
+                book,
+                tail,
+                policy,
+            };
+            match again.at(position).await {
+                Ok(done) => all += usize::from(done),
+                Err(BookError::Suspended) => return Ok(all),
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => fails(pool, policy.name(), position, &error).await?,
+            }
+        }
+    }
+}
+
+/// Whether reactions of the policy wait for the tenant.
+///
+/// # Errors
+/// The database's error.
+pub(super) async fn waits(pool: &PgPool, policy: &str, tenant: Uuid) -> Result<bool, BookError> {
+    let asking =
+        sqlx::query_scalar("select exists (select from book.missed where policy = $1 and tenant_id = $2 and waits)")
+            .bind(policy)
+            .bind(tenant)
+            .fetch_one(pool);
+    answered(async { Ok::<_, BookError>(asking.await?) }).await
+}
+
+/// Notes that what waited cannot be done for another reason.
+async fn fails(pool: &PgPool, policy: &str, position: i64, error: &BookError) -> Result<(), BookError> {
+    error!(policy, position, %error, "could not react to an event that had waited; it is kept for another try");
+    let noting = sqlx::query("update book.missed set waits = false, error = $3 where policy = $1 and position = $2")
+        .bind(policy)
+        .bind(position)
+        .bind(error.to_string())
+        .execute(pool);
+    answered(async { Ok::<_, BookError>(noting.await?) }).await?;
+    Ok(())
+}
+
+/// Reactions that are tried again.
+#[derive(Debug, Clone, Copy)]
+struct Again<'a> {
+    pool: &'a PgPool,
+    book: &'a Book,
+    tail: &'a Tail,
+    policy: &'static dyn Policy,
+}
+
+impl Again<'_> {
+    /// Reacts to the event at this position; whether it was this that made it good, and not somebody else at the same
+    /// time.
+    async fn at(self, position: i64) -> Result<bool, BookError> {
+        let Self {
+            pool,
+            book,
+            tail,
+            policy,
+        } = self;
+        let Some(recorded) = tail.at(&[position]).await?.pop() else {
+            return Ok(false);
+        };
+        let kind = &recorded.aggregate_type;
+        if !policy.reads().contains(&kind.as_str()) {
+            return Err(BookError::NewerNeeded {
+                policy: policy.name(),
+                position,
+                kind: kind.clone(),
+            });
+        }
+        let timers = react(book, policy, &recorded, None).await?.timers;
+        timer::make_good(pool, policy.name(), recorded.event_id, &timers).await
+    }
 }

@@ -77,6 +77,11 @@ impl Reading {
         }))
     }
 
+    /// The reader of the book.
+    pub(super) fn tail(&self) -> &Tail {
+        &self.0.tail
+    }
+
     /// The end of the book, for who waits for more.
     #[must_use]
     pub fn end(&self) -> End {
@@ -166,7 +171,7 @@ impl Reading {
         Ok(page)
     }
 
-    /// How many reactions a policy has missed, by a count that is at most `COUNT_SECONDS` old.
+    /// How many reactions a policy has missed, those aside that wait for their tenants, by a count that is at most `COUNT_SECONDS` old.
     ///
     /// # Errors
     /// The database's error.
@@ -174,7 +179,7 @@ impl Reading {
         let mut missed = self.0.missed.lock().await;
         let every = Duration::from_secs(COUNT_SECONDS);
         if missed.counted.is_none_or(|counted| counted.elapsed() >= every) {
-            let counting = sqlx::query_as("select policy, count(*) from book.missed group by policy");
+            let counting = sqlx::query_as("select policy, count(*) from book.missed where not waits group by policy");
             let counting = counting.fetch_all(&self.0.pool);
             let counts: Vec<(String, i64)> = answered(async { Ok::<_, BookError>(counting.await?) }).await?;
             missed.counts = counts.into_iter().collect();

@@ -1,17 +1,19 @@
 //! The files in `golden` and the story that makes them: who comes to a small company, and who goes.
 
 use chrono::{DateTime, Utc};
-use domain::Contexts;
 use domain::register::Register;
-use rehearsal::chronicle::id;
+use domain::{Contexts, SYSTEM};
+use rehearsal::chronicle::{TENANT, id};
 use rehearsal::{Chronicle, History};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::CONTEXT;
 use crate::department::Department;
+use crate::key::Key;
 use crate::role::Role;
 use crate::sign_in::SignIns;
+use crate::tenant::Tenant;
 use crate::user::{self, User};
 
 rehearsal::rules!(CONTEXT, story);
@@ -22,12 +24,14 @@ const MORNING: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_596_400_000_
 const ADA: Uuid = id(1, 1);
 const BEN: Uuid = id(1, 2);
 const CLEO: Uuid = id(1, 3);
+const ROBOT: Uuid = id(1, 4);
 const ADMIN: Uuid = id(2, 1);
 const CLERK: Uuid = id(2, 2);
 const TEMP: Uuid = id(2, 3);
 const COMPANY: Uuid = id(3, 1);
 const OFFICE: Uuid = id(3, 2);
 const KIOSK: Uuid = id(3, 3);
+const KEY: Uuid = id(4, 1);
 
 /// The golden history, decided anew.
 fn story() -> History {
@@ -37,6 +41,8 @@ fn story() -> History {
     roles(&mut chronicle);
     departments(&mut chronicle);
     farewells(&mut chronicle);
+    keys(&mut chronicle);
+    tenancy(&mut chronicle);
     chronicle.ended()
 }
 
@@ -107,4 +113,34 @@ fn farewells(chronicle: &mut Chronicle) {
         .send::<User>(BEN, json!({"reactivate": {}}))
         .send::<Role>(TEMP, json!({"retire": {}}))
         .send_because::<User>(CLEO, json!({"erase": {}}), "she asked for it");
+}
+
+/// A service comes that signs in with a key, uses it, and loses it.
+fn keys(chronicle: &mut Chronicle) {
+    let robot = json!({"email": "robot@example.com", "name": "Robot", "oauth_provider": "service"});
+    chronicle.send::<User>(ROBOT, json!({"register": robot})).by(SYSTEM);
+    let expires_at = chronicle.next() + chrono::TimeDelta::days(365);
+    let issue = json!({
+        "name": "Robot's", "user_id": ROBOT, "digest": "5eed".repeat(16), "device_id": "robot-1",
+        "expires_at": expires_at, "issued_by": ADA,
+    });
+    chronicle
+        .send::<Key>(KEY, json!({"issue": issue}))
+        .send::<Key>(KEY, json!({"note-use": {}}))
+        .by(ADA)
+        .send::<Key>(KEY, json!({"revoke": {}}));
+}
+
+/// The tenant gets a stream of its own, as those do that were there before tenants had any. It stops, goes on, and ends.
+fn tenancy(chronicle: &mut Chronicle) {
+    chronicle
+        .by(SYSTEM)
+        .send::<Tenant>(TENANT, json!({"create": {"name": "A small company"}}))
+        .send::<Tenant>(TENANT, json!({"rename": {"name": "A company"}}))
+        .send_because::<Tenant>(TENANT, json!({"suspend": {}}), "it does not pay")
+        .later(24)
+        .send::<Tenant>(TENANT, json!({"resume": {}}))
+        .later(24)
+        .send::<Tenant>(TENANT, json!({"suspend": {}}))
+        .send::<Tenant>(TENANT, json!({"delete": {}}));
 }

@@ -1,8 +1,11 @@
 //! People and what they may do: shared by every context, posted into each one's own tables.
 
+pub mod administrators;
 pub mod department;
+pub mod key;
 pub mod role;
 pub mod sign_in;
+pub mod tenant;
 pub mod user;
 
 #[cfg(test)]
@@ -18,6 +21,8 @@ pub static CONTEXT: Context = Context {
         sign_in::AGGREGATE,
         role::AGGREGATE,
         department::AGGREGATE,
+        tenant::AGGREGATE,
+        key::AGGREGATE,
     ],
     policies: &[],
     history: include_str!("../golden/history.json"),

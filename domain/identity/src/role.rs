@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
+use super::administrators;
 use domain::text::{self, Unfit};
-use domain::{Asker, Claim, ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
+use domain::{Asker, Asking, Claim, ClaimChange, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Role>("roles");
@@ -23,8 +24,31 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const DESCRIPTION_CHARS_MAX: usize = 4_000;
 /// Characters of one permission.
 pub const PERMISSION_CHARS_MAX: usize = 100;
+/// The permission that covers all others.
+pub const EVERYTHING: &str = "*";
 /// Permissions that one role grants at a time.
 pub const PERMISSIONS_MAX: usize = 500;
+
+/// The version of ids that are derived from names.
+const DERIVED_VERSION: usize = 5;
+
+/// The id of a tenant's standard role of this name: by it the role is found again.
+#[must_use]
+pub fn standard_id(tenant: Uuid, name: &str) -> Uuid {
+    Uuid::new_v5(&tenant, format!("role/{name}").as_bytes())
+}
+
+/// Whether somebody may choose this id for a new role: one of version 5 is derived, and another tenant could take the id
+/// of a standard role that is yet to be defined.
+///
+/// # Errors
+/// [`Refusal::DerivedId`].
+pub fn check_chosen(tenant: Uuid, id: Uuid, name: &str) -> Result<(), Refusal> {
+    if id.get_version_num() == DERIVED_VERSION && id != standard_id(tenant, name) {
+        return Err(Refusal::DerivedId);
+    }
+    Ok(())
+}
 
 /// The life of a role.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -59,9 +83,35 @@ impl Role {
         let Self::Defined(now) = self else { return false };
         now.grants.contains_key(permission) || now.grants.keys().any(|granted| covers(granted, permission))
     }
+
+    /// Whether the role grants whatever there is: `*`.
+    #[must_use]
+    pub fn grants_everything(&self) -> bool {
+        matches!(self, Self::Defined(now) if now.grants.contains_key(EVERYTHING))
+    }
+
+    /// The name; none before the role is defined and after it is retired.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Defined(now) => Some(&now.name),
+            Self::Undefined | Self::Retired => None,
+        }
+    }
+
+    /// What it grants, as it was granted.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        let grants = match self {
+            Self::Defined(now) => Some(now.grants.keys()),
+            Self::Undefined | Self::Retired => None,
+        };
+        grants.into_iter().flatten().map(String::as_str)
+    }
 }
 
-fn covers(granted: &str, permission: &str) -> bool {
+/// Whether what is granted so permits this: `*` does everything, `a.*` whatever begins with `a.`.
+#[must_use]
+pub fn covers(granted: &str, permission: &str) -> bool {
     granted
         .strip_suffix('*')
         .is_some_and(|prefix| permission.starts_with(prefix))
@@ -162,12 +212,22 @@ pub enum Refusal {
     AlreadyDefined,
     #[error("this role is retired; define a new one")]
     Retired,
+    #[error("ids of version 5 are those that Daybook derives for standard roles; leave the id out, or choose another")]
+    DerivedId,
+    #[error(
+        "{field} names no permission that anything asks for; the nearest are {nearest}, and GET /v1/permissions lists all"
+    )]
+    UnknownPermission { field: String, nearest: String },
     #[error("{field} {unfit}")]
     Unfit { field: String, unfit: Unfit },
     #[error("{field} repeats an earlier permission; list each one once")]
     Repeated { field: String },
     #[error("a role grants at most {PERMISSIONS_MAX} permissions; revoke one first or use a wildcard")]
     TooManyPermissions,
+    #[error(
+        "nobody else would be left with the permission * in this tenant; give somebody active another role with it first"
+    )]
+    LastAdministrator,
 }
 
 impl Refuse for Refusal {
@@ -176,9 +236,12 @@ impl Refuse for Refusal {
             Self::NotDefined => Class::Missing,
             Self::AlreadyDefined
             | Self::Retired
+            | Self::DerivedId
+            | Self::UnknownPermission { .. }
             | Self::Unfit { .. }
             | Self::Repeated { .. }
-            | Self::TooManyPermissions => Class::Refused,
+            | Self::TooManyPermissions
+            | Self::LastAdministrator => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
@@ -189,8 +252,15 @@ impl Refuse for Refusal {
     }
     fn field(&self) -> Option<String> {
         match self {
-            Self::Unfit { field, .. } | Self::Repeated { field } => Some(field.clone()),
-            Self::NotDefined | Self::AlreadyDefined | Self::Retired | Self::TooManyPermissions => None,
+            Self::UnknownPermission { field, .. } | Self::Unfit { field, .. } | Self::Repeated { field } => {
+                Some(field.clone())
+            }
+            Self::NotDefined
+            | Self::AlreadyDefined
+            | Self::Retired
+            | Self::DerivedId
+            | Self::TooManyPermissions
+            | Self::LastAdministrator => None,
         }
     }
 }
@@ -256,16 +326,22 @@ impl Decider for Role {
                 }
             }
             (Role::Defined(now), Command::Revoke { permission }) => match now.grants.get(permission) {
-                Some(&id) => Event::PermissionRevoked {
-                    id,
-                    permission: permission.clone(),
-                },
+                Some(&id) => {
+                    self.check_administrators(permission == EVERYTHING, request)?;
+                    Event::PermissionRevoked {
+                        id,
+                        permission: permission.clone(),
+                    }
+                }
                 None => return Ok(Vec::new()),
             },
 
-            (Role::Defined(now), Command::Retire {}) => Event::RoleRetired {
-                revoked: now.grants.values().copied().collect(),
-            },
+            (Role::Defined(now), Command::Retire {}) => {
+                self.check_administrators(true, request)?;
+                Event::RoleRetired {
+                    revoked: now.grants.values().copied().collect(),
+                }
+            }
             (Role::Retired, Command::Retire {}) => return Ok(Vec::new()),
         }])
     }
@@ -307,6 +383,21 @@ impl Decider for Role {
         }
     }
 
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        match asking.command {
+            Command::Revoke { .. } | Command::Retire {} if self.grants_everything() => {
+                let mut roles = administrators::roles_of_witnesses(asking.facts);
+                roles.retain(|role| role.id != asking.stream);
+                roles
+            }
+            Command::Define { .. }
+            | Command::Describe { .. }
+            | Command::Grant { .. }
+            | Command::Revoke { .. }
+            | Command::Retire {} => Vec::new(),
+        }
+    }
+
     fn body_bytes_max(command: &str) -> usize {
         match command {
             // With very many permissions.
@@ -341,6 +432,18 @@ impl Decider for Role {
     }
 }
 
+impl Role {
+    /// That somebody is left who may do everything, when this role grants that no more. Who has the role is not known
+    /// here: as long as nobody is seen to have another one, it might be all that there is.
+    fn check_administrators(&self, is_everything: bool, request: &Request<'_, Command>) -> Result<(), Refusal> {
+        let goes = is_everything && self.grants_everything();
+        if goes && !administrators::is_another(request.facts, |_| true, |role| role != request.stream) {
+            return Err(Refusal::LastAdministrator);
+        }
+        Ok(())
+    }
+}
+
 fn check_description(name: &str, description: Option<&String>) -> Result<(), Refusal> {
     let unfit = |field: &str| {
         let field = field.to_owned();
@@ -364,7 +467,11 @@ fn check_permissions(permissions: &[String]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_permission(field: &str, permission: &str) -> Result<(), Refusal> {
+/// Whether a permission is of the form that they have, whatever it is for.
+///
+/// # Errors
+/// [`Refusal::Unfit`], naming the field.
+pub fn check_permission(field: &str, permission: &str) -> Result<(), Refusal> {
     let unfit = |unfit| Refusal::Unfit {
         field: field.to_owned(),
         unfit,
@@ -377,7 +484,7 @@ fn check_permission(field: &str, permission: &str) -> Result<(), Refusal> {
                 .bytes()
                 .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
     };
-    if permission == "*" || words.split('.').all(is_word) {
+    if permission == EVERYTHING || words.split('.').all(is_word) {
         Ok(())
     } else {
         Err(unfit(Unfit::Form(

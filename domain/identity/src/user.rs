@@ -29,6 +29,8 @@ pub const NAME_CHARS_MAX: usize = 255;
 pub const OAUTH_PROVIDER_CHARS_MAX: usize = 50;
 /// Characters of a user's id at their sign-in provider.
 pub const OAUTH_ID_CHARS_MAX: usize = 255;
+/// The provider of users that are no persons: services, which sign in with keys.
+pub const SERVICE: &str = "service";
 /// Roles that one user has at a time.
 pub const ROLES_MAX: usize = 100;
 /// Departments that one user is in at a time.
@@ -51,6 +53,9 @@ pub struct Person {
     name: Sealed<String>,
     oauth_id: Option<Sealed<String>>,
     active: bool,
+    /// Whether it is no person: see [`SERVICE`].
+    #[serde(default)]
+    is_service: bool,
     /// Role to assignment.
     roles: BTreeMap<Uuid, Uuid>,
     /// Department to assignment.
@@ -62,6 +67,24 @@ impl User {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.person().is_some_and(|person| person.active)
+    }
+
+    /// Whether keys may speak for the user: an active one that is no person.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.person().is_some_and(|person| person.active && person.is_service)
+    }
+
+    /// The name, unless it cannot be opened.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.person()?.name.open().map(String::as_str)
+    }
+
+    /// The email address, unless it cannot be opened.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        self.person()?.email.open().map(String::as_str)
     }
 
     /// The ids of the user's roles; a role among them may have been retired since.
@@ -98,7 +121,8 @@ pub enum Command {
         /// The person's name. At most 255 characters.
         #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
         name: String,
-        /// The provider by which the person signs in: `azure-ad`, `google`, `local`. At most 50 characters.
+        /// The provider by which the person signs in: `azure-ad`, `google`, `local`; `service` for what is no person, and
+        /// signs in with keys. At most 50 characters.
         #[serde(default)]
         #[schemars(length(max = OAUTH_PROVIDER_CHARS_MAX))]
         oauth_provider: Option<String>,
@@ -245,6 +269,10 @@ pub enum Refusal {
     DepartmentNotInUse,
     #[error("a user has at most {max} {what} at a time; take one away first")]
     TooMany { what: &'static str, max: usize },
+    #[error(
+        "this is the last active person with the permission * in the tenant; give somebody else a role with it first"
+    )]
+    LastAdministrator,
 }
 
 impl Refuse for Refusal {
@@ -260,7 +288,8 @@ impl Refuse for Refusal {
             | Self::ProviderMissing
             | Self::RoleNotInUse
             | Self::DepartmentNotInUse
-            | Self::TooMany { .. } => Class::Refused,
+            | Self::TooMany { .. }
+            | Self::LastAdministrator => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
@@ -281,7 +310,8 @@ impl Refuse for Refusal {
             | Self::Erased
             | Self::Deactivated
             | Self::ReservedId
-            | Self::TooMany { .. } => None,
+            | Self::TooMany { .. }
+            | Self::LastAdministrator => None,
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D>
         state: state(events),
         facts: Facts::default(),
         together: Together::default(),
+        witnesses: Vec::new(),
         reason: None,
         stream: STREAM,
         by: BY,
@@ -68,6 +69,7 @@ pub struct Given<D> {
     state: D,
     facts: Facts,
     together: Together,
+    witnesses: Vec<FactRef>,
     reason: Option<&'static str>,
     stream: Uuid,
     by: Uuid,
@@ -79,6 +81,13 @@ impl<D: Decider> Given<D> {
     #[must_use]
     pub fn with_facts(mut self, facts: Facts) -> Self {
         self.facts = facts;
+        self
+    }
+
+    /// With facts that the decision sees because somebody else looked for them.
+    #[must_use]
+    pub fn witnessed_by(mut self, witnesses: impl IntoIterator<Item = FactRef>) -> Self {
+        self.witnesses.extend(witnesses);
         self
     }
 
@@ -172,7 +181,7 @@ impl<D: Decider> Given<D> {
     fn read(&self, command: &D::Command) -> Facts {
         let mut named: Vec<FactRef> = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let facts = self.facts.only(&named);
+            let facts = self.facts.only(&[self.witnesses.clone(), named.clone()].concat());
             let next = self.state.reads(&Asking {
                 tenant: TENANT,
                 by: self.by,

@@ -8,6 +8,7 @@ use sqlx::{Connection as _, Row as _};
 
 use super::{Phase, Work, load};
 use crate::error::PostError;
+use crate::forget;
 use crate::generation::execute;
 use crate::poster::Poster;
 use crate::sql;
@@ -49,6 +50,8 @@ pub(super) async fn compare(
     connection: &mut PgConnection,
     poster: &mut Poster,
 ) -> Result<Compared, PostError> {
+    // What is deleted there may still be here, and the other way round.
+    forget::deleted(connection, work.context, work.context.name).await?;
     // Its own: whoever fails while it reads gives it up with whatever is under way.
     let mut live_connection = work.pools.projector.acquire().await?.detach();
     let mut snapshot = live_connection
@@ -59,6 +62,7 @@ pub(super) async fn compare(
     if let Some(live) = &live {
         load::post_until(work, connection, poster, live.position, Phase::Loading).await?;
     }
+    forget::deleted(connection, work.context, &poster.generation.schema).await?;
     work.told(Phase::Comparing, poster.generation.position, poster.generation.position);
     // Checksums read whole tables, which the connection's settings for posting would avoid.
     execute(connection, "set enable_seqscan = on").await?;

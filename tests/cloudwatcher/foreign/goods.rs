@@ -172,7 +172,7 @@ impl Goods {
             (
                 "identity/roles/{}/define",
                 "roles",
-                json!({"name": format!("{NAME} role"), "permissions": ["xyzzy.read"]}),
+                json!({"name": format!("{NAME} role"), "permissions": ["cloudwatcher.parts.read"]}),
             ),
             (
                 "identity/users/{}/register",

@@ -17,7 +17,8 @@ const NOTE: &str = "Plugh";
 /// What asks for approvals.
 pub const POLICY: &str = "order-approvals";
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
+    "service",
     "users",
     "roles",
     "clerk",
@@ -55,6 +56,7 @@ impl Goods {
             submitted: 0,
         };
         goods.hire(service).await;
+        goods.issue(service).await;
         goods.order(service).await;
         goods
     }
@@ -70,9 +72,12 @@ impl Goods {
         workshop["parent_id"] = json!(self.id("works"));
         workshop["manager_id"] = json!(owner.user);
         let mut role = named("role");
-        role["permissions"] = json!(["xyzzy.read"]);
+        role["permissions"] = json!(["cloudwatcher.parts.read"]);
         let mut person = named("person");
         person["email"] = json!("xyzzy@example.com");
+        let mut service = named("service");
+        service["email"] = json!("service@example.com");
+        service["oauth_provider"] = json!("service");
         let into = json!({"department_id": self.id("departments")});
         for (plural, kind, command, body) in [
             ("departments", "works", "enter", works),
@@ -82,12 +87,21 @@ impl Goods {
             ("roles", "roles", "define", role),
             ("roles", "clerk", "define", named("clerk")),
             ("users", "users", "register", person),
+            ("users", "service", "register", service),
             ("users", "users", "assign-role", json!({"role_id": self.id("roles")})),
             ("users", "users", "join-department", into),
         ] {
             let path = format!("/v1/identity/{plural}/{}/{command}", self.id(kind));
             owner.post(&path, &body).await.ok();
         }
+    }
+
+    /// A key of a service.
+    async fn issue(&mut self, service: &Service) {
+        let mut asked = self.one_more("keys").unwrap();
+        asked["name"] = json!(format!("{NAME} key"));
+        let issued = service.admin.post("/v1/identity/keys", &asked).await.ok();
+        self.ids.insert("keys", text(&issued["id"]).parse().unwrap());
     }
 
     /// An order of the workshop that is a draft, and one that a buyer submitted and the owner is asked to approve.
@@ -195,10 +209,14 @@ impl Goods {
     }
 
     /// The body that makes a new one.
-    pub fn one_more(plural: &str) -> Option<Value> {
+    pub fn one_more(&self, plural: &str) -> Option<Value> {
         Some(match plural {
             "users" => json!({"name": "Somebody", "email": "somebody@example.com"}),
             "roles" => json!({"name": "another", "permissions": []}),
+            "keys" => json!({
+                "name": "another", "user_id": self.id("service"),
+                "expires_at": chrono::Utc::now() + chrono::TimeDelta::days(1),
+            }),
             "departments" => json!({"name": "another"}),
             _ => return None,
         })
@@ -217,10 +235,11 @@ impl Goods {
             ("users", "deactivate" | "reactivate" | "erase") => (none(), 200),
             // Of somebody who stays.
             ("sign-ins", "record") => return Some((self.id("buyers"), none(), 200)),
+            ("keys", "revoke") => (none(), 200),
             ("roles", "define") => (json!({"name": "again"}), 422),
             ("roles", "describe") => (json!({"name": "described"}), 200),
-            ("roles", "grant") => (json!({"permission": "plover.read"}), 200),
-            ("roles", "revoke") => (json!({"permission": "xyzzy.read"}), 200),
+            ("roles", "grant") => (json!({"permission": "cloudwatcher.suppliers.read"}), 200),
+            ("roles", "revoke") => (json!({"permission": "cloudwatcher.parts.read"}), 200),
             ("departments", "enter") => (json!({"name": "again"}), 422),
             ("departments", "amend") => (json!({"name": "amended"}), 200),
             ("roles", "retire") | ("departments", "strike") => (none(), 200),

@@ -7,13 +7,16 @@ use book::execute::StreamAnswer;
 use domain::Decider as _;
 use domain::register::Register;
 use identity::department::Department;
+use identity::key::Key;
 use identity::role::Role;
+use identity::tenant::Tenant;
 use identity::user::User;
 use uuid::Uuid;
 
 use super::changes::Changes;
 use super::departments::Departments;
 use super::remembered::{Read, Remembered};
+use super::service_keys::ServiceKeys;
 use super::token::Bearer;
 use crate::problem::{self, Problem};
 
@@ -29,7 +32,10 @@ pub const ALL_DEPARTMENTS: &str = "departments.all";
 pub struct Principal {
     pub tenant: Uuid,
     pub user: Uuid,
-    roles: Vec<Arc<Role>>,
+    /// The roles that the user has and that are in use, by their ids.
+    pub roles: Vec<(Uuid, Arc<Role>)>,
+    /// The only permissions that count, if not all do.
+    only: Option<Arc<[&'static str]>>,
     /// The departments that the user is in; they reach down to all below these.
     pub departments: Vec<Uuid>,
 }
@@ -37,12 +43,23 @@ pub struct Principal {
 /// The bearer of a token, as the book knows them.
 #[derive(Debug, Clone)]
 enum Standing {
+    /// The tenant was deleted.
+    Gone,
     Unregistered,
     Inactive,
     Good(Arc<Principal>),
 }
 
 impl Principal {
+    /// The same user, to whom of what their roles permit these permissions alone are left.
+    #[must_use]
+    pub fn with_only(&self, permissions: Arc<[&'static str]>) -> Self {
+        Self {
+            only: Some(permissions),
+            ..self.clone()
+        }
+    }
+
     /// Whose share of everything it draws on.
     #[must_use]
     pub fn bearer(&self) -> Bearer {
@@ -54,7 +71,8 @@ impl Principal {
 
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
-        self.roles.iter().any(|role| role.permits(permission))
+        let counts = self.only.as_ref().is_none_or(|only| only.contains(&permission));
+        counts && self.roles.iter().any(|(_, role)| role.permits(permission))
     }
 
     /// # Errors
@@ -80,6 +98,8 @@ pub struct Principals {
     changes: Arc<Changes>,
     standings: Remembered<Bearer, Standing>,
     departments: Departments,
+    /// Keys in the place of tokens.
+    pub keys: ServiceKeys,
 }
 
 impl Principals {
@@ -88,6 +108,7 @@ impl Principals {
         let changes = Arc::new(Changes::default());
         Self {
             departments: Departments::new(book.clone(), changes.clone()),
+            keys: ServiceKeys::new(book.clone(), changes.clone()),
             standings: Remembered::new(changes.clone(), CACHED_PRINCIPALS_MAX),
             changes,
             book,
@@ -97,10 +118,14 @@ impl Principals {
     /// The principal that a token speaks for.
     ///
     /// # Errors
-    /// 403 when the user is not registered or not active; what the book fails with.
+    /// 403 when the user is not registered or not active, or their tenant is deleted; what the book fails with.
     pub async fn of(&self, bearer: Bearer) -> Result<Arc<Principal>, Problem> {
         match self.standings.get(bearer, || self.read(bearer)).await? {
             Standing::Good(principal) => Ok(principal),
+            Standing::Gone => Err(Problem::new(
+                problem::TENANT_DELETED,
+                "the tenant that the token names was deleted; ask whoever runs Daybook",
+            )),
             Standing::Unregistered => Err(Problem::new(
                 problem::NOT_REGISTERED,
                 "the user that the token names is not registered with its tenant; ask an administrator to register them",
@@ -114,7 +139,13 @@ impl Principals {
 
     /// Takes note of what a command of this process has changed: people whom that touches are read anew, and nobody else.
     pub fn changed(&self, streams: &[StreamAnswer]) {
-        const TOUCH: [&str; 3] = [User::TYPE, Role::TYPE, Register::<Department>::TYPE];
+        const TOUCH: [&str; 5] = [
+            User::TYPE,
+            Role::TYPE,
+            Register::<Department>::TYPE,
+            Tenant::TYPE,
+            Key::TYPE,
+        ];
         for changed in streams {
             if TOUCH.contains(&changed.aggregate_type.as_str()) && !changed.events.is_empty() {
                 self.changes.note(changed.stream);
@@ -136,7 +167,12 @@ impl Principals {
 
     async fn read(&self, bearer: Bearer) -> Result<Read<Standing>, Problem> {
         metrics::counter!("daybook_principals_read_total").increment(1);
-        let mut streams = vec![bearer.user];
+        let mut streams = vec![bearer.user, bearer.tenant];
+        // Its people are there for ever, and what tells who they are is not.
+        if self.book.standing(bearer.tenant).await? == domain::Standing::Deleted {
+            let value = Standing::Gone;
+            return Ok(Read { value, streams });
+        }
         let user = self.book.fresh::<User>(bearer.tenant, &streams).await?.pop().flatten();
         let value = match user {
             None => Standing::Unregistered,
@@ -144,12 +180,16 @@ impl Principals {
             Some(user) => {
                 let held: Vec<Uuid> = user.roles().collect();
                 let roles = self.book.fresh::<Role>(bearer.tenant, &held).await?;
+                let roles = held.iter().copied().zip(roles);
+                let roles = roles.filter_map(|(id, role)| Some((id, role.filter(|role| role.is_active())?)));
+                let roles = roles.collect();
                 // Also those that are not there yet.
                 streams.extend(held);
                 Standing::Good(Arc::new(Principal {
                     tenant: bearer.tenant,
                     user: bearer.user,
-                    roles: roles.into_iter().flatten().collect(),
+                    roles,
+                    only: None,
                     departments: user.departments().collect(),
                 }))
             }

@@ -13,6 +13,10 @@ pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Length of the secret of HS256 tokens: that of the hash, as RFC 7518 demands.
 pub const SECRET_BYTES_MIN: usize = 32;
 
+/// The claim by which the issuer of a token says that its bearer operates the whole installation. No role of a tenant
+/// says so.
+pub const OPERATOR_CLAIM: &str = "daybook_operator";
+
 /// Who asks, as far as a token tells: what they may do is in the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bearer {
@@ -26,6 +30,8 @@ pub struct Verified {
     pub bearer: Bearer,
     /// When it expires.
     pub until: DateTime<Utc>,
+    /// Whether its bearer operates the whole installation: [`OPERATOR_CLAIM`].
+    pub is_operator: bool,
 }
 
 /// Why a token is not accepted. The message goes to the client.
@@ -45,6 +51,8 @@ pub enum BadToken {
     UnknownKey,
     #[error("the token's signature is wrong; get a token from the identity provider")]
     Signature,
+    #[error("the key is none of this Daybook, is revoked or has expired; have a new one issued")]
+    Key,
     #[error("the token has expired; get a new one")]
     Expired,
     #[error("the token is not valid yet; wait until its nbf, or set the clock right")]
@@ -55,7 +63,9 @@ pub enum BadToken {
     Audience,
     #[error("the token's sub is an id that stands for no person; sign in as a registered user")]
     Nobody,
-    #[error("the token lacks one of iss, aud, exp, nbf, sub (a uuid) and tenant (a uuid), or one is malformed")]
+    #[error(
+        "the token lacks one of iss, aud, exp, nbf, sub (a uuid) and tenant (a uuid), or one or {OPERATOR_CLAIM} is malformed"
+    )]
     Claims,
 }
 
@@ -87,6 +97,9 @@ struct Claims {
     #[expect(dead_code, reason = "read for its form; Validation compares the value")]
     iss: String,
     exp: f64,
+    /// See [`OPERATOR_CLAIM`].
+    #[serde(default)]
+    daybook_operator: bool,
 }
 
 /// The header of a token that may be looked at further.
@@ -144,6 +157,7 @@ pub fn verify(token: &str, header: &Header, key: &Key, expected: &Expected) -> R
             user: claims.sub,
         },
         until,
+        is_operator: claims.daybook_operator,
     })
 }
 

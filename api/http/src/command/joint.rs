@@ -165,7 +165,7 @@ impl Joint<'_> {
             let mut step = Step::new(sent.stream, self.headers.if_match.filter(|_| is_named), command.clone());
             let reach = sent.reach(app, by, &mut step).await?;
             if reach == Reach::Beyond {
-                return Err(sent.not_found());
+                return Err(sent.out_of_reach());
             }
             sent.hold(&mut step, reach)?;
             steps.push(step);

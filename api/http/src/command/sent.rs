@@ -16,6 +16,7 @@ use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
+use crate::context::Checked;
 use crate::openapi::commands;
 use crate::problem::{self, Problem};
 
@@ -69,6 +70,7 @@ impl Sent<'_> {
         envelope: Envelope,
         command: AnyCommand,
     ) -> Result<Answer, Problem> {
+        self.check(app, &envelope, &command).await?;
         if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
             return (receiver.carry_out)(self.received(app, by, envelope, command)).await;
         }
@@ -97,6 +99,7 @@ impl Sent<'_> {
         command: AnyCommand,
     ) -> Result<Response, Problem> {
         may_rehearse(self.aggregate, by)?;
+        self.check(app, &envelope, &command).await?;
         if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
             let would = (receiver.rehearse)(self.received(app, by, envelope, command)).await?;
             let sight = audit::sight(app, by).ok();
@@ -110,6 +113,23 @@ impl Sent<'_> {
         // Who commands a stream without seeing it in the log does not see its events here either.
         let sight = audit::sight(app, by).ok().filter(|_| reach != Reach::Beyond);
         Ok(answer::would(rehearsed, sight.as_ref()))
+    }
+
+    /// Looks at the command before it is decided. What was accepted before, and is sent again, was looked at then.
+    async fn check(&self, app: &App, envelope: &Envelope, command: &AnyCommand) -> Result<(), Problem> {
+        let checked = Checked {
+            contexts: &app.contexts,
+            tenant: envelope.tenant,
+            addressed: self.addressed,
+            command,
+        };
+        let Err(refusal) = app.contexts.check(&checked) else {
+            return Ok(());
+        };
+        if envelope.repeatable && !self.headers.is_dry_run && app.book.has_receipt(envelope.command_id).await? {
+            return Ok(());
+        }
+        Err(self.refused(refusal))
     }
 
     fn received<'a>(&'a self, app: &'a App, by: &'a By, envelope: Envelope, command: AnyCommand) -> Received<'a> {
@@ -163,9 +183,10 @@ impl Sent<'_> {
     where
         F: Future<Output = Result<T, ExecuteError>>,
     {
-        let mut tried = 1;
+        let (mut tried, mut witnesses) = (1, None);
         loop {
             let mut step = Step::new(self.stream, self.headers.if_match, command.clone());
+            step.witnesses = witnesses.clone().unwrap_or_default();
             let reach = self.reach(app, by, &mut step).await?;
             if !step.hidden.is_empty() {
                 // Asked for the refusal alone: what the decision does without is not to be commanded either.
@@ -175,7 +196,14 @@ impl Sent<'_> {
             }
             self.hold(&mut step, reach)?;
             let is_held = step.if_match != self.headers.if_match || !step.let_through_on.is_empty();
-            match attempt(step).await {
+            let outcome = attempt(step).await;
+            if let (Err(ExecuteError::Refused(refusal)), None) = (&outcome, &witnesses)
+                && let Some(of_rule) = app.contexts.witnesses(refusal)
+            {
+                witnesses = Some((of_rule.find)(&app.book, by.tenant).await?);
+                continue;
+            }
+            match outcome {
                 Ok(done) => return Ok((reach, done)),
                 Err(ExecuteError::Moved { .. }) if is_held && tried < LET_THROUGH_MAX => tried += 1,
                 Err(ExecuteError::Moved { .. }) if is_held && self.headers.if_match.is_none() => {
@@ -223,7 +251,7 @@ impl Sent<'_> {
             && !app.principals.reaches(by, home).await?
         {
             return match commanded {
-                Some(_) => Err(self.not_found()),
+                Some(_) => Err(self.out_of_reach()),
                 None => Ok(Reach::Beyond),
             };
         }
@@ -284,7 +312,7 @@ impl Sent<'_> {
     /// there.
     fn problem_at(&self, reach: Reach, error: ExecuteError) -> Problem {
         if reach == Reach::Beyond && is_forbidden(&error) {
-            return self.not_found();
+            return self.out_of_reach();
         }
         self.problem(error)
     }
@@ -294,7 +322,7 @@ impl Sent<'_> {
     fn moved_beyond(&self, moved: ExecuteError, otherwise: Option<ExecuteError>) -> Problem {
         match otherwise {
             Some(error @ (ExecuteError::Book(_) | ExecuteError::Contended)) => self.problem(error),
-            Some(error) if is_forbidden(&error) => self.not_found(),
+            Some(error) if is_forbidden(&error) => self.out_of_reach(),
             Some(_) | None => self.problem(moved),
         }
     }
@@ -303,7 +331,7 @@ impl Sent<'_> {
     pub fn problem(&self, error: ExecuteError) -> Problem {
         match error {
             ExecuteError::Refused(refusal) => self.refused(refusal),
-            ExecuteError::NotFound { .. } => self.not_found(),
+            ExecuteError::NotFound { .. } => self.out_of_reach(),
             // A stream without events; one that the caller may not know of is told in the same words.
             ExecuteError::Moved { sequence: 0, .. } => self.not_found(),
             ExecuteError::Claimed { claim } => {
@@ -332,6 +360,20 @@ impl Sent<'_> {
             Class::Missing => self.not_found(),
             Class::Forbidden | Class::Conflict | Class::Refused => refusal.into(),
         }
+    }
+
+    /// The same answer for a stream that is another tenant's or out of reach: whoever wants to make a new one under its
+    /// id needs another id, and learns no more than that it is used.
+    pub(super) fn out_of_reach(&self) -> Problem {
+        if self.command != self.aggregate.creates || self.aggregate.borrows_id {
+            return self.not_found();
+        }
+        let detail = format!(
+            "the id {} of the {} that you want to begin is in use, out of your reach; choose another, or leave it to \
+             the server",
+            self.stream, self.aggregate.aggregate_type
+        );
+        Problem::new(problem::ID_TAKEN, detail).field("id")
     }
 
     /// The same answer for a stream that does not exist, is another tenant's, or is out of reach.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::cli::{OPTIONS, SEED, SUBCOMMANDS};
 use crate::context::Context;
 use crate::crew::{POLICY, PROJECTOR, RELAY, TIMERS};
-use crate::router;
+use crate::{permissions, router};
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
 const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
@@ -136,6 +136,9 @@ fn brought(context: &'static Context) -> Vec<Brought> {
     for receiver in context.receivers {
         names.push(("receiver", format!("{} {}", receiver.aggregate_type, receiver.command)));
     }
+    for (permission, _) in context.permissions {
+        names.push(("permission", (*permission).to_owned()));
+    }
     for request in context.joint {
         names.push(("request for several commands", request.address()));
     }
@@ -160,6 +163,7 @@ fn is_of_an_engine(kind: &str, name: &str) -> bool {
         "worker" => first_word(name),
         "lock" => name.strip_prefix("daybook ").is_some_and(first_word),
         "metric" => METRICS.contains(&name),
+        "permission" => permissions::FIXED.iter().any(|(fixed, _)| *fixed == name),
         "subcommand" => SUBCOMMANDS.contains(&name),
         "option" => OPTIONS.contains(&name),
         "option of daybook demo" => name == SEED || OPTIONS.contains(&name),

@@ -1,5 +1,7 @@
 //! The operations of commands, and the schemas of their bodies.
 
+use std::collections::BTreeSet;
+
 use domain::Aggregate;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -16,11 +18,16 @@ pub fn add(context: &Context, paths: &mut Paths) {
     for aggregate in context.decisions.aggregates {
         let schema = schema(aggregate);
         let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
-        for (name, definition) in &definitions {
-            paths.schema(&named(aggregate, name), with_references(aggregate, definition.clone()));
+        // Nobody who reads the document can send the others.
+        let sent: Vec<_> = variants(&schema)
+            .filter(|(command, _)| !aggregate.only_daybook.contains(&command.as_str()))
+            .collect();
+        for name in referred(sent.iter().map(|(_, body)| body), &definitions) {
+            let definition = definitions.get(&name).cloned().unwrap_or_default();
+            paths.schema(&named(aggregate, &name), with_references(aggregate, definition));
         }
         let (plural, context) = (aggregate.plural, context.name());
-        for (command, body) in variants(&schema) {
+        for (command, body) in sent {
             let body = Body::of(aggregate, command, body, &definitions, paths);
             let base = format!("/v1/{context}/{plural}");
             let path = format!("{base}/{{id}}/{command}");
@@ -35,6 +42,14 @@ pub fn add(context: &Context, paths: &mut Paths) {
 /// The names of a kind's commands, in the order of their declaration.
 pub fn names(aggregate: &Aggregate) -> Vec<String> {
     variants(&schema(aggregate)).map(|(name, _)| name.clone()).collect()
+}
+
+/// The names of a kind's commands, each with what it does.
+pub fn described(aggregate: &Aggregate) -> Vec<(String, String)> {
+    let schema = schema(aggregate);
+    let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
+    let described = variants(&schema).map(|(name, body)| (name.clone(), doc(&body, &definitions)));
+    described.collect()
 }
 
 /// The names of a command's fields; none when there is no such command.
@@ -105,6 +120,30 @@ fn definition<'a>(schema: &'a Value, definitions: &'a Map<String, Value>) -> &'a
     referred.unwrap_or(schema)
 }
 
+/// What a command does, in the words of its declaration or of its fields'.
+fn doc(schema: &Value, definitions: &Map<String, Value>) -> String {
+    let definition = definition(schema, definitions);
+    let mut described = [schema, definition].into_iter();
+    let doc = described.find_map(|schema| schema["description"].as_str());
+    doc.unwrap_or_default().to_owned()
+}
+
+/// The names of the definitions that these schemas refer to, and they in turn.
+fn referred<'a>(schemas: impl Iterator<Item = &'a Value>, definitions: &Map<String, Value>) -> BTreeSet<String> {
+    let mut waiting: Vec<String> = schemas.flat_map(super::references).collect();
+    let mut found = BTreeSet::new();
+    while let Some(pointer) = waiting.pop() {
+        let name = format!("#{pointer}");
+        if let Some(name) = name.strip_prefix(DEFINITIONS)
+            && let Some(definition) = definitions.get(name)
+            && found.insert(name.to_owned())
+        {
+            waiting.extend(super::references(definition));
+        }
+    }
+    found
+}
+
 /// The body of a command.
 struct Body {
     /// The reference to its schema.
@@ -121,11 +160,8 @@ impl Body {
         definitions: &Map<String, Value>,
         paths: &mut Paths,
     ) -> Self {
+        let doc = doc(&schema, definitions);
         let definition = definition(&schema, definitions);
-        let doc = [&schema, definition]
-            .into_iter()
-            .find_map(|schema| schema["description"].as_str());
-        let doc = doc.unwrap_or_default().to_owned();
         let is_required = definition["required"]
             .as_array()
             .is_some_and(|required| !required.is_empty());

@@ -22,6 +22,10 @@ pub enum Refusal {
     KeyReused,
     #[error("this id was used for a request that says something else; send a new request under its own id")]
     IdReused,
+    #[error(
+        "ids of version 5 are those that Daybook derives from what requests say; leave the id out, or choose another"
+    )]
+    DerivedId,
     #[error("a request of this device under this request_key has the id {id}; send it there, or leave the id out")]
     KeyedElsewhere { id: Uuid },
     #[error("an equal request was received as {id} a moment ago; give this one a request_key if it is another one")]
@@ -56,6 +60,7 @@ impl Refuse for Refusal {
             Self::NotReceived => Class::Missing,
             Self::KeyReused | Self::IdReused => Class::Conflict,
             Self::AlreadyReceived
+            | Self::DerivedId
             | Self::KeyedElsewhere { .. }
             | Self::Repeats { .. }
             | Self::Archived
@@ -86,6 +91,7 @@ impl Refuse for Refusal {
             Self::NotReceived
             | Self::AlreadyReceived
             | Self::IdReused
+            | Self::DerivedId
             | Self::Repeats { .. }
             | Self::Archived
             | Self::Closed { .. }

@@ -1,5 +1,7 @@
 use super::*;
-use rehearsal::given::{drawn, given, long, releases, state, takes};
+use crate::user::{self, User};
+use domain::{Facts, Sealed};
+use rehearsal::given::{STREAM, TENANT, drawn, given, long, releases, state, takes};
 
 fn defined(permissions: &[&str]) -> Event {
     let grants = permissions.iter().enumerate();
@@ -47,6 +49,77 @@ fn a_role_is_defined_with_an_id_for_every_grant_and_takes_its_name() {
         .when(define(&["audit.read", "cloudwatcher.*"]))
         .then([defined(&["audit.read", "cloudwatcher.*"])])
         .claims([takes(NAME, "buyer")]);
+}
+
+#[test]
+fn the_id_of_a_standard_role_is_for_that_role_of_that_tenant_alone() {
+    let other = Uuid::from_u128(0x9);
+    for (id, name) in [
+        (standard_id(TENANT, "admin"), "buyer"),
+        (standard_id(other, "admin"), "admin"),
+        (Uuid::new_v5(&TENANT, b"whatever"), "admin"),
+    ] {
+        assert_eq!(check_chosen(TENANT, id, name), Err(Refusal::DerivedId), "{id}");
+    }
+    let random = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+    for id in [standard_id(TENANT, "admin"), random] {
+        assert_eq!(check_chosen(TENANT, id, "admin"), Ok(()), "{id}");
+    }
+}
+
+/// A book in which somebody active has another role, with these permissions, and whoever asks looked for them.
+fn beside(permissions: &[&str], is_active: bool) -> Facts {
+    let (ada, other) = (Uuid::from_u128(0xada), Uuid::from_u128(0x0771));
+    let assigned = |role_id: Uuid| user::Event::UserRoleAssigned {
+        assignment_id: drawn(0),
+        role_id,
+    };
+    let registered = user::Event::UserRegistered {
+        email: Sealed::Open("ada@example.com".to_owned()),
+        name: Sealed::Open("Ada".to_owned()),
+        oauth_provider: None,
+        oauth_id: None,
+    };
+    let gone = (!is_active).then_some(user::Event::UserDeactivated {});
+    let events = [registered, assigned(STREAM), assigned(other)].into_iter().chain(gone);
+    Facts::default()
+        .with(ada, state::<User>(events))
+        .with(other, state::<Role>([defined(permissions)]))
+}
+
+#[test]
+fn the_last_role_that_grants_everything_to_somebody_grants_it_on() {
+    let revoke = || Command::Revoke {
+        permission: "*".to_owned(),
+    };
+    let witness = FactRef::of::<User>(Uuid::from_u128(0xada));
+    let all = || defined(&["*", "audit.read"]);
+    for command in [revoke, || Command::Retire {}] {
+        let alone = given::<Role>([all()]).when(command());
+        alone.refused(Refusal::LastAdministrator);
+        for facts in [beside(&["audit.*"], true), beside(&["*"], false)] {
+            let last = given::<Role>([all()]).with_facts(facts).witnessed_by([witness]);
+            last.when(command()).refused(Refusal::LastAdministrator);
+        }
+        // Nobody is seen of whom nobody has told.
+        let unseen = given::<Role>([all()]).with_facts(beside(&["*"], true));
+        unseen.when(command()).refused(Refusal::LastAdministrator);
+        let other = given::<Role>([all()])
+            .with_facts(beside(&["*"], true))
+            .witnessed_by([witness]);
+        assert_eq!(other.when(command()).events().len(), 1);
+    }
+    let harmless = Command::Revoke {
+        permission: "audit.read".to_owned(),
+    };
+    assert_eq!(given::<Role>([all()]).when(harmless).events().len(), 1);
+    assert_eq!(
+        given::<Role>([defined(&["audit.*"])])
+            .when(Command::Retire {})
+            .events()
+            .len(),
+        1
+    );
 }
 
 #[test]

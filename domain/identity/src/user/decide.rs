@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::{
     Command, DEPARTMENTS_MAX, EMAIL, EMAIL_CHARS_MAX, Event, NAME_CHARS_MAX, OAUTH_ID, OAUTH_ID_CHARS_MAX,
-    OAUTH_PROVIDER_CHARS_MAX, Person, ROLES_MAX, Refusal, User,
+    OAUTH_PROVIDER_CHARS_MAX, Person, ROLES_MAX, Refusal, SERVICE, User,
 };
+use crate::administrators;
 use crate::department::Department;
 use crate::role::Role;
 use domain::register::Register;
@@ -75,6 +76,9 @@ impl Decider for User {
 
             (User::Registered(now), &Command::UnassignRole { role_id }) => {
                 let held = now.roles.get(&role_id);
+                if held.is_some() {
+                    now.check_administrators(|role| role != role_id, request)?;
+                }
                 held.map(|&assignment_id| Event::UserRoleUnassigned { assignment_id, role_id })
             }
             (User::Registered(now), &Command::LeaveDepartment { department_id }) => {
@@ -85,12 +89,18 @@ impl Decider for User {
                 })
             }
 
-            (User::Registered(now), Command::Deactivate {}) => now.active.then_some(Event::UserDeactivated {}),
+            (User::Registered(now), Command::Deactivate {}) => {
+                now.check_administrators(|_| false, request)?;
+                now.active.then_some(Event::UserDeactivated {})
+            }
             (User::Registered(now), Command::Reactivate {}) => (!now.active).then_some(Event::UserReactivated {}),
-            (User::Registered(now), Command::Erase {}) => Some(Event::UserErased {
-                unassigned: now.roles.values().copied().collect(),
-                left: now.departments.values().copied().collect(),
-            }),
+            (User::Registered(now), Command::Erase {}) => {
+                now.check_administrators(|_| false, request)?;
+                Some(Event::UserErased {
+                    unassigned: now.roles.values().copied().collect(),
+                    left: now.departments.values().copied().collect(),
+                })
+            }
         };
         Ok(event.into_iter().collect())
     }
@@ -99,7 +109,7 @@ impl Decider for User {
         if let Event::UserRegistered {
             email,
             name,
-            oauth_provider: _,
+            oauth_provider,
             oauth_id,
         } = event
         {
@@ -108,6 +118,7 @@ impl Decider for User {
                 name: name.clone(),
                 oauth_id: oauth_id.clone(),
                 active: true,
+                is_service: oauth_provider.as_deref() == Some(SERVICE),
                 roles: BTreeMap::new(),
                 departments: BTreeMap::new(),
             });
@@ -142,6 +153,11 @@ impl Decider for User {
         match asking.command {
             Command::AssignRole { role_id } => vec![FactRef::of::<Role>(*role_id)],
             Command::JoinDepartment { department_id } => vec![FactRef::of::<Register<Department>>(*department_id)],
+            // Whether they may do everything, and who else may.
+            Command::UnassignRole { .. } | Command::Deactivate {} | Command::Erase {} if self.is_active() => {
+                let own = self.roles().map(FactRef::of::<Role>);
+                own.chain(administrators::roles_of_witnesses(asking.facts)).collect()
+            }
             Command::Register { .. }
             | Command::Rename { .. }
             | Command::ChangeEmail { .. }
@@ -192,6 +208,26 @@ impl Decider for User {
             Event::UserErased { .. } => vec![Erase::Person(stream)],
             _ => Vec::new(),
         }
+    }
+}
+
+impl Person {
+    /// That somebody is left who may do everything, when of this person's roles only these are.
+    fn check_administrators(
+        &self,
+        keeps: impl Fn(Uuid) -> bool,
+        request: &Request<'_, Command>,
+    ) -> Result<(), Refusal> {
+        let grants = |role: &&Uuid| request.facts.get::<Role>(**role).is_some_and(Role::grants_everything);
+        let mut everything = self.roles.keys().filter(grants).peekable();
+        let is_one = self.active && everything.peek().is_some();
+        if !is_one || everything.any(|&role| keeps(role)) {
+            return Ok(());
+        }
+        if administrators::is_another(request.facts, |user| user != request.stream, |_| true) {
+            return Ok(());
+        }
+        Err(Refusal::LastAdministrator)
     }
 }
 

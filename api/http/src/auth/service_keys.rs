@@ -1,0 +1,198 @@
+//! Keys of services, in place of tokens: `daybook_`, the id of the key's stream, `_`, and 256 random bits. The book has
+//! the SHA-256 of the whole, which is compared: how long that takes tells nothing of the key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use book::{Book, Envelope, Step};
+use chrono::{DateTime, Utc};
+use domain::SYSTEM;
+use identity::key::{Command, Issued, Key, USED_HOURS};
+use sha2::{Digest as _, Sha256};
+use tracing::debug;
+use uuid::Uuid;
+
+use super::changes::Changes;
+use super::remembered::{Read, Remembered};
+use super::token::{BadToken, Bearer, Verified};
+use crate::problem::Problem;
+
+/// The beginning of every key.
+pub const PREFIX: &str = "daybook_";
+const CACHED_KEYS_MAX: u64 = 50_000;
+
+/// A key that was drawn, to be shown to whoever asked for it and to be kept by nobody else.
+pub struct Drawn {
+    /// Of its stream.
+    pub id: Uuid,
+    pub key: String,
+    pub digest: String,
+}
+
+/// Draws a key.
+#[must_use]
+pub fn draw() -> Drawn {
+    let id = Uuid::now_v7();
+    let key = format!(
+        "{PREFIX}{}_{}",
+        id.simple(),
+        URL_SAFE_NO_PAD.encode(book::vault::random())
+    );
+    Drawn {
+        digest: digest(&key),
+        id,
+        key,
+    }
+}
+
+fn digest(key: &str) -> String {
+    hex::encode(Sha256::digest(key))
+}
+
+/// The id of the stream of a key, if it has the form of one.
+fn id(key: &str) -> Option<Uuid> {
+    let (id, _) = key.strip_prefix(PREFIX)?.split_once('_')?;
+    Uuid::try_parse(id)
+        .ok()
+        .filter(|parsed| parsed.simple().to_string() == id)
+}
+
+/// A key as the book knows it.
+#[derive(Debug)]
+struct Known {
+    tenant: Uuid,
+    issued: Issued,
+}
+
+/// The keys of late.
+#[derive(Debug)]
+pub struct ServiceKeys {
+    book: Book,
+    known: Remembered<Uuid, Option<Arc<Known>>>,
+    /// When this process noted last that a key is used.
+    noted: Mutex<HashMap<Uuid, Instant>>,
+}
+
+impl ServiceKeys {
+    #[must_use]
+    pub fn new(book: Book, changes: Arc<Changes>) -> Self {
+        Self {
+            book,
+            known: Remembered::new(changes, CACHED_KEYS_MAX),
+            noted: Mutex::default(),
+        }
+    }
+
+    /// Who shows a key, and the only device that it is for, if it is bound to one.
+    ///
+    /// # Errors
+    /// None for a key that is none, is revoked or has expired; the failure of the book.
+    pub async fn verify(&self, key: &str) -> Result<Result<(Verified, Option<Arc<str>>), BadToken>, Problem> {
+        let Some(id) = id(key) else {
+            return Ok(Err(BadToken::Key));
+        };
+        let known = self.known.get(id, || self.read(id)).await?;
+        let now = Utc::now();
+        let is_good = |known: &Arc<Known>| known.issued.digest == digest(key) && now < known.issued.expires_at;
+        let Some(known) = known.filter(is_good) else {
+            return Ok(Err(BadToken::Key));
+        };
+        self.note(id, &known);
+        let Known { tenant, issued } = &*known;
+        let verified = Verified {
+            bearer: Bearer {
+                tenant: *tenant,
+                user: issued.user_id,
+            },
+            until: issued.expires_at,
+            is_operator: false,
+        };
+        Ok(Ok((verified, issued.device_id.as_deref().map(Arc::from))))
+    }
+
+    async fn read(&self, id: Uuid) -> Result<Read<Option<Arc<Known>>>, Problem> {
+        let found = self.book.of_whom::<Key>(id).await?;
+        let value = found.and_then(|(tenant, key)| match &*key {
+            Key::Issued(issued) => Some(Arc::new(Known {
+                tenant,
+                issued: issued.clone(),
+            })),
+            Key::Unissued | Key::Revoked => None,
+        });
+        Ok(Read {
+            value,
+            streams: vec![id],
+        })
+    }
+
+    /// Has it noted that a key is used, if that was not done of late. The request does not wait for it.
+    fn note(&self, id: Uuid, known: &Known) {
+        let every = Duration::from_secs(3_600 * USED_HOURS.unsigned_abs());
+        let is_new = |used_at: DateTime<Utc>| (Utc::now() - used_at).to_std().is_ok_and(|since| since >= every);
+        if !known.issued.used_at.is_none_or(is_new) {
+            return;
+        }
+        {
+            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            if noted.get(&id).is_some_and(|at| at.elapsed() < every) {
+                return;
+            }
+            if noted.len() as u64 >= CACHED_KEYS_MAX {
+                noted.clear();
+            }
+            noted.insert(id, Instant::now());
+        }
+        let (book, tenant) = (self.book.clone(), known.tenant);
+        tokio::spawn(async move {
+            let command_id = Uuid::now_v7();
+            let envelope = Envelope {
+                tenant,
+                actor: SYSTEM,
+                command_id,
+                repeatable: false,
+                body_hash: [0; 32],
+                correlation_id: command_id,
+                causation_id: None,
+                reason: None,
+                ip: None,
+                traceparent: None,
+                at: Utc::now(),
+                occurred_at: None,
+            };
+            let step = Step::of::<Key>(id, None, Command::NoteUse {});
+            // Revoked meanwhile, or its tenant is suspended: then it is not noted.
+            if let Err(error) = book.execute(envelope, vec![step]).await {
+                debug!(key = %id, %error, "the use of a key is not noted");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_its_stream_and_is_another_each_time() {
+        let (one, other) = (draw(), draw());
+        assert_eq!(id(&one.key), Some(one.id));
+        assert_ne!((&one.key, &one.digest), (&other.key, &other.digest));
+        assert_eq!(one.digest, digest(&one.key));
+        let secret = one.key.rsplit_once('_').map(|(_, secret)| secret.len());
+        assert!(secret.is_some_and(|chars| chars <= 43), "{}", one.key);
+        assert_eq!(one.key.len(), PREFIX.len() + 32 + 1 + 43);
+    }
+
+    #[test]
+    fn whatever_is_not_of_the_form_names_no_stream() {
+        let drawn = draw();
+        let upper = format!("{PREFIX}{}_x", drawn.id.simple().to_string().to_uppercase());
+        let dashed = format!("{PREFIX}{}_x", drawn.id);
+        for text in ["", PREFIX, "daybook_x_y", "daybook_", "other_1_2", &upper, &dashed] {
+            assert_eq!(id(text), None, "{text}");
+        }
+    }
+}

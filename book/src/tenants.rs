@@ -1,0 +1,153 @@
+//! How tenants stand, and what they hold: for whoever lists them, or looks before a tenant acts. What commands are held
+//! to is asked by the append itself.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{Claim, Decider, FactRef, Standing};
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::pools::answered;
+use crate::trust::Trust;
+use crate::{Book, BookError};
+
+/// A tenant of whom the book has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    pub tenant: Uuid,
+    pub standing: Standing,
+    pub since: DateTime<Utc>,
+}
+
+/// An event of a holder, see [`Book::holders`].
+#[derive(Debug, Clone, Copy)]
+pub struct Happened<'a> {
+    pub event_type: &'a str,
+    /// A field of its payload, and the values of which it has one.
+    pub field: &'a str,
+    pub values: &'a [String],
+}
+
+impl Book {
+    /// How a tenant stands now; one of whom nothing was said is active.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn standing(&self, tenant: Uuid) -> Result<Standing, BookError> {
+        standing(&self.0.pool, tenant).await
+    }
+
+    /// Every tenant of whom it was said how it stands, by their ids.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn tenants(&self) -> Result<Vec<Known>, BookError> {
+        let asking = sqlx::query("select tenant_id, standing, since from book.tenants order by tenant_id")
+            .fetch_all(&self.0.pool);
+        let rows = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+        let known = rows.iter().map(|row| {
+            Ok(Known {
+                tenant: row.try_get("tenant_id")?,
+                standing: read(row.try_get("standing")?)?,
+                since: row.try_get("since")?,
+            })
+        });
+        known.collect()
+    }
+
+    /// Tenants that hold something of which nothing was said: those of the time before tenants were told of. Each is
+    /// found by one step along an index, however much it holds.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn tenants_untold(&self) -> Result<Vec<Uuid>, BookError> {
+        let asking = sqlx::query_scalar(
+            "with recursive claimed as (
+                 (select tenant_id from book.claims order by tenant_id limit 1)
+                 union all
+                 select (select c.tenant_id from book.claims c where c.tenant_id > claimed.tenant_id
+                         order by c.tenant_id limit 1)
+                 from claimed where claimed.tenant_id is not null),
+             keyed as (
+                 (select tenant_id from book.keys order by tenant_id limit 1)
+                 union all
+                 select (select k.tenant_id from book.keys k where k.tenant_id > keyed.tenant_id
+                         order by k.tenant_id limit 1)
+                 from keyed where keyed.tenant_id is not null)
+             select found.tenant_id from (select tenant_id from claimed union select tenant_id from keyed) found
+             where found.tenant_id is not null
+               and not exists (select from book.tenants t where t.tenant_id = found.tenant_id)
+             order by 1",
+        )
+        .fetch_all(&self.0.pool);
+        answered(async { Ok::<_, BookError>(asking.await?) }).await
+    }
+
+    /// The streams of a tenant that hold a value of this claim, at most so many; of them those alone to which such a
+    /// thing has happened, if one is named. Who holds nothing any more is not among them.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn holders(
+        &self,
+        tenant: Uuid,
+        claim: Claim,
+        happened: Option<Happened<'_>>,
+        limit: i64,
+    ) -> Result<Vec<Uuid>, BookError> {
+        let asking = sqlx::query_scalar(
+            "select distinct c.aggregate_id::uuid from book.claims c
+             where c.tenant_id = $1 and c.name = $2
+               and ($3::text is null or exists (
+                   select from book.events e
+                   where e.aggregate_type = c.aggregate_type and e.aggregate_id = c.aggregate_id
+                     and e.event_type = $3 and e.payload ->> $4 = any($5)))
+             limit $6",
+        )
+        .bind(tenant)
+        .bind(claim.stored())
+        .bind(happened.map(|happened| happened.event_type))
+        .bind(happened.map(|happened| happened.field))
+        .bind(happened.map(|happened| happened.values))
+        .bind(limit)
+        .fetch_all(&self.0.pool);
+        answered(async { Ok::<_, BookError>(asking.await?) }).await
+    }
+
+    /// The state of a stream, read from the book now, and the tenant that it belongs to, for whoever has yet to find out
+    /// for whom somebody speaks.
+    ///
+    /// # Errors
+    /// The database's error, or an event that cannot be decoded.
+    pub async fn of_whom<D: Decider>(&self, stream: Uuid) -> Result<Option<(Uuid, Arc<D>)>, BookError> {
+        let loaded = self.0.facts(&[FactRef::of::<D>(stream)], Trust::Book).await?.pop();
+        Ok(loaded.and_then(|loaded| Some((loaded.tenant?, loaded.state.downcast().ok()?))))
+    }
+
+    /// Whether a command has taken effect under this id, as far as receipts are kept.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn has_receipt(&self, command_id: Uuid) -> Result<bool, BookError> {
+        let receipt = answered(crate::append::receipt(&self.0.pool, command_id)).await?;
+        Ok(receipt.is_some())
+    }
+}
+
+/// How a tenant stands now.
+///
+/// # Errors
+/// The database's error.
+pub(crate) async fn standing(pool: &PgPool, tenant: Uuid) -> Result<Standing, BookError> {
+    let asking = sqlx::query_scalar("select standing from book.tenants where tenant_id = $1")
+        .bind(tenant)
+        .fetch_optional(pool);
+    let found: Option<String> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+    found.as_deref().map_or(Ok(Standing::Active), read)
+}
+
+fn read(word: &str) -> Result<Standing, BookError> {
+    let standing = Standing::of_stored(word);
+    standing.ok_or_else(|| BookError::Broken(format!("a tenant stands as {word:?}, which this program does not know")))
+}
