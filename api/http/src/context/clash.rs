@@ -12,7 +12,7 @@ use crate::router;
 const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 35] = [
+const METRICS: [&str; 39] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -40,9 +40,13 @@ const METRICS: [&str; 35] = [
     "daybook_projector_position",
     "daybook_receipts_kept",
     "daybook_receipts_kept_age_seconds",
+    "daybook_refused_total",
     "daybook_relay_failures_total",
     "daybook_relay_lag",
     "daybook_relay_position",
+    "daybook_seals_lag",
+    "daybook_seals_on",
+    "daybook_seals_total",
     "daybook_tables_late_seconds",
     "daybook_tasks_lost_total",
     "daybook_timers_due",
