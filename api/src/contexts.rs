@@ -5,7 +5,10 @@ use http::{Context, Contexts};
 use crate::Fault;
 
 /// People and roles: the prelude that all contexts read. It has no tables of its own.
-static IDENTITY: Context = Context::of(&identity::CONTEXT, None);
+static IDENTITY: Context = Context {
+    receivers: &[http::redaction::RECEIVER],
+    ..Context::of(&identity::CONTEXT, None)
+};
 
 /// Every context, in the order of the documents after the prelude.
 pub static CONTEXTS: &[&Context] = &[&IDENTITY, &cloudwatcher_http::CONTEXT];

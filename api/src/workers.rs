@@ -9,6 +9,7 @@ use book::relay::Relay;
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, End, Leases, Pools, Tail};
+use projections::erasures::{self, Erasures};
 use projections::{Posted, Projector};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +131,14 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             };
             tasks.spawn(preparation.post(projector, first));
         }
+        let erasures = Erasures {
+            contexts: contexts.tables().collect(),
+            pools: pools.clone(),
+            tail: tail.clone(),
+        };
+        // What it says of itself is a gauge: a turn of it may take hours, and nobody waits for it.
+        let (lock, beat) = (erasures::LOCK.to_owned(), Beat::default());
+        tasks.spawn(worker::run(erasures, lock, leases.clone(), beat, stop.clone()));
     }
     if roles.contains(&Role::Policy) {
         for context in contexts

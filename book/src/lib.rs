@@ -19,6 +19,7 @@ pub mod rehearse;
 pub mod step;
 mod stream;
 pub mod tail;
+pub mod texts;
 mod trust;
 pub mod turns;
 pub mod vault;

@@ -31,6 +31,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         11 => "0011_rebuilds",
         12 => "0012_timers",
         13 => "0013_append",
+        15 => "0015_erasures",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

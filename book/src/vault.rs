@@ -1,6 +1,6 @@
 //! Keys of persons: fields that tell who somebody is are sealed under a key that can be destroyed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use crate::BookError;
 
-const KEY_BYTES: usize = 32;
-const NONCE_BYTES: usize = 12;
+pub(crate) const KEY_BYTES: usize = 32;
+pub(crate) const NONCE_BYTES: usize = 12;
 const HMAC_BLOCK_BYTES: usize = 64;
 /// Keys of persons kept in memory.
 const CACHED_KEYS_MAX: u64 = 50_000;
@@ -245,6 +245,34 @@ impl Vault {
         }
     }
 
+    /// Reads those of these keys that are not known with one question, for whoever is about to open much.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn learn(&self, subjects: impl IntoIterator<Item = Uuid> + Send) -> Result<(), BookError> {
+        let unknown = subjects.into_iter().filter(|subject| !self.keys.contains_key(subject));
+        let unknown: BTreeSet<Uuid> = unknown.collect();
+        // One is read as soon when it is needed.
+        if unknown.len() < 2 {
+            return Ok(());
+        }
+        let until = Instant::now() + Duration::from_secs(PERSONAL_SECONDS_MAX);
+        let read: Vec<(Uuid, Option<Vec<u8>>)> =
+            sqlx::query_as("select subject, wrapped from book.keys where subject = any($1)")
+                .bind(unknown.into_iter().collect::<Vec<_>>())
+                .fetch_all(&self.pool)
+                .await?;
+        for (subject, wrapped) in read {
+            // What does not unwrap is told by whoever needs it.
+            let unwrapped = wrapped.map(|wrapped| self.unwrap(subject, &wrapped)).transpose();
+            if let Ok(cipher) = unwrapped {
+                let key = cipher.map(|cipher| Key { cipher, until });
+                self.keys.insert(subject, key).await;
+            }
+        }
+        Ok(())
+    }
+
     async fn key(&self, subject: Uuid) -> Result<Option<Key>, BookError> {
         // The key may have been long on its way into the memory that lets go of it by itself.
         let in_time = |key: &Option<Key>| key.as_ref().is_none_or(|key| Instant::now() < key.until);
@@ -288,7 +316,7 @@ impl Vault {
         ))
     }
 
-    fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
+    pub(crate) fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
         let mut nonce = [0; NONCE_BYTES];
         rand::rng().fill_bytes(&mut nonce);
         let cipher = self
@@ -305,7 +333,7 @@ impl Vault {
         Ok([&nonce[..], &cipher].concat())
     }
 
-    fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
+    pub(crate) fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
         let fault = BookError::Key("a key does not unwrap; is DAYBOOK_MASTER_KEY the one this database was made with?");
         let Some((nonce, cipher)) = wrapped.split_at_checked(NONCE_BYTES) else {
             return Err(fault);
@@ -336,6 +364,6 @@ fn plain(key: &Key, bound_to: &[u8], sealed: &Value) -> Option<Value> {
 }
 
 /// A sealed value opens only in the event and field that it was sealed for.
-fn bound_to(event_id: Uuid, field: &str) -> Vec<u8> {
+pub(crate) fn bound_to(event_id: Uuid, field: &str) -> Vec<u8> {
     [event_id.as_bytes(), field.as_bytes()].concat()
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::{Circumstances, ClaimChange, Decider, Erase, Ids, Request, Standing};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
-use crate::{Circumstances, ClaimChange, Decider, Erase, Ids, Request, Standing};
 
 /// A decider's state as a cqrs-es aggregate. Use it in event-store mode only: the snapshot and
 /// aggregate-store modes of cqrs-es 0.5 apply each event twice.

@@ -16,6 +16,10 @@ impl foreign::Goods for Goods {
         let words = operation.words();
         match (operation.method, words.as_slice()) {
             (_, ["v1", "admin", ..]) => administration(operation, &words),
+            ("post", ["v1", "identity", plural @ "redactions"]) => {
+                let (_, body, owner) = self.command(plural, "redact")?;
+                Some(operation.at(operation.path, Some(body), Reach::Tenant, [owner, 404, 403]))
+            }
             ("post", ["v1", "identity", plural]) => {
                 let body = Goods::one_more(plural)?;
                 Some(operation.at(operation.path, Some(body), Reach::New, [200, 200, 403]))

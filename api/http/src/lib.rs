@@ -23,6 +23,7 @@ pub mod admin;
 pub mod health;
 pub mod openapi;
 pub mod rebuilds;
+pub mod redaction;
 
 pub mod cli;
 pub mod demo;

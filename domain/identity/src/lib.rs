@@ -1,6 +1,7 @@
 //! People and what they may do: shared by every context, posted into each one's own tables.
 
 pub mod department;
+pub mod redaction;
 pub mod role;
 pub mod sign_in;
 pub mod user;
@@ -18,6 +19,7 @@ pub static CONTEXT: Context = Context {
         sign_in::AGGREGATE,
         role::AGGREGATE,
         department::AGGREGATE,
+        redaction::AGGREGATE,
     ],
     policies: &[],
     history: include_str!("../golden/history.json"),

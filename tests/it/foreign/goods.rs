@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use cloudwatcher::approval_policy::ApprovalPolicy;
+use identity::redaction::Text;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::foreign::caught_up;
@@ -194,6 +195,16 @@ impl Goods {
         .into()
     }
 
+    /// The note of the order that is a draft.
+    fn note(&self) -> Text {
+        Text {
+            aggregate_type: "cloudwatcher.order".to_owned(),
+            stream: self.id("orders"),
+            sequence: 1,
+            field: "note".to_owned(),
+        }
+    }
+
     /// The body that makes a new one.
     pub fn one_more(plural: &str) -> Option<Value> {
         Some(match plural {
@@ -215,6 +226,11 @@ impl Goods {
             ("users", "unassign-role") => (json!({"role_id": self.id("roles")}), 200),
             ("users", "join-department" | "leave-department") => (json!({"department_id": self.id("elsewhere")}), 200),
             ("users", "deactivate" | "reactivate" | "erase") => (none(), 200),
+            // For no reason, which the owner hears of.
+            ("redactions", "redact") => {
+                let note = self.note();
+                return Some((note.id(), json!(note), 422));
+            }
             // Of somebody who stays.
             ("sign-ins", "record") => return Some((self.id("buyers"), none(), 200)),
             ("roles", "define") => (json!({"name": "again"}), 422),

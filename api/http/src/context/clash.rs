@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::cli::{OPTIONS, SEED, SUBCOMMANDS};
 use crate::context::Context;
-use crate::crew::{POLICY, PROJECTOR, RELAY, TIMERS};
+use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, TIMERS};
 use crate::router;
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
-const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
+const WORKERS: [&str; 7] = [RELAY, PROJECTOR, POLICY, TIMERS, ERASURES, "rebuild", "rebuilds"];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 35] = [
+const METRICS: [&str; 36] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -21,6 +21,7 @@ const METRICS: [&str; 35] = [
     "daybook_bus_consumers_refused_total",
     "daybook_bus_streams_made_total",
     "daybook_commands_slowed_total",
+    "daybook_erasures_unswept",
     "daybook_http_seconds",
     "daybook_lead_sessions_lost_total",
     "daybook_lost_races_total",
