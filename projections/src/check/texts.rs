@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use domain::event::{REASON, text_id};
 use domain::{AnyEvent, DecodeError, Recorded};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::golden;
 
-/// What stands in the place of every text: it looks like a sealed one.
-const SEALED: &str = "⟦text:00000000-0000-4000-8000-000000000000:AAAA⟧";
+/// How every sealed text begins.
+const BEGINS: &str = "⟦text:";
 
 /// The columns that a text gets into are those which say so: found by folding the golden history with a sealed text in
 /// the place of each, reasons too.
@@ -36,7 +37,7 @@ pub(super) fn texts(context: &Context) -> Vec<String> {
         let Some(table) = context.table(name) else { continue };
         let cells = rows.iter().flat_map(Map::iter);
         let met: BTreeSet<&str> = cells
-            .filter(|(_, value)| value.to_string().contains(SEALED))
+            .filter(|(_, value)| value.to_string().contains(BEGINS))
             .map(|(column, _)| column.as_str())
             .collect();
         let said: BTreeSet<&str> = table.texts.iter().copied().collect();
@@ -58,13 +59,15 @@ fn sealed(context: &Context, mut recorded: Recorded<String>) -> Result<Option<Re
     let Some(event) = context.decode(&recorded)? else {
         return Ok(None);
     };
-    let texts = event.texts();
+    let (texts, event_id) = (event.texts(), recorded.event_id);
+    // As the book would have it: each has an id of its own, so that none is equal to another.
+    let sealed = |field: &str| format!("{BEGINS}{}:AAAA⟧", text_id(event_id, field));
     if !texts.is_empty() {
         let mut payload: Map<String, Value> = serde_json::from_str(&recorded.event).unwrap_or_default();
-        payload.extend(texts.into_iter().map(|text| (text.to_owned(), SEALED.into())));
+        payload.extend(texts.into_iter().map(|text| (text.to_owned(), sealed(text).into())));
         recorded.event = Value::Object(payload).to_string();
     }
-    recorded.metadata.reason = Some(SEALED.to_owned());
+    recorded.metadata.reason = Some(sealed(REASON));
     let event = context.decode(&recorded)?;
     Ok(event.map(|event| recorded.map(|_| event)))
 }
