@@ -138,7 +138,7 @@ impl Erasures {
         }
         let mut is_done = true;
         for &context in &self.contexts {
-            if rebuilds {
+            if rebuilds && !is_younger(&mut connection, context, until).await? {
                 match rebuild::rebuild(&self.pools, &self.tail, context, true, &|_| {}).await {
                     Ok(_) => {}
                     Err(RebuildError::Busy { .. }) => {
@@ -186,6 +186,21 @@ impl Erasures {
         }
         Ok(())
     }
+}
+
+/// Whether the live tables were begun after this time: then they were made without what was erased by then.
+async fn is_younger(
+    connection: &mut PgConnection,
+    context: &Context,
+    time: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let younger: Option<bool> =
+        sqlx::query_scalar("select created_at > $2 from book.generations where context = $1 and state = 'live'")
+            .bind(context.name)
+            .bind(time)
+            .fetch_optional(connection)
+            .await?;
+    Ok(younger.unwrap_or_default())
 }
 
 /// Vacuums the tables that show who people are.

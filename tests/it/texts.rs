@@ -387,3 +387,29 @@ async fn an_erasure_waits_for_tables_and_rebuilds_that_are_not_so_far() {
     assert_eq!(aside, 0);
     assert_eq!(erasures.sweep().await.unwrap(), Swept::Nothing);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_people_of_a_deleted_tenant_are_gone_from_rows_although_no_event_says_so() {
+    let ledger = Ledger::open().await;
+    let erasures = Erasures {
+        contexts: tests::tables(),
+        pools: ledger.pools.clone(),
+        tail: ledger.tail.clone(),
+    };
+    ledger.approver().await;
+    for context in tests::tables() {
+        projections::rebuild::rebuild(&ledger.pools, &ledger.tail, context, true, &|_| {})
+            .await
+            .unwrap();
+    }
+    let pool = &ledger.pools.owner;
+    assert!(rows_with(pool, "Mona").await.contains(&"cloudwatcher.users".to_owned()));
+    for destroyed in [
+        "insert into book.tenants values ($1, 'deleted', clock_timestamp())",
+        "update book.keys set wrapped = null, destroyed_at = clock_timestamp() where tenant_id = $1",
+    ] {
+        sqlx::query(destroyed).bind(ledger.tenant).execute(pool).await.unwrap();
+    }
+    assert_eq!(erasures.sweep().await.unwrap(), Swept::All);
+    assert_eq!(rows_with(pool, "Mona").await, [""; 0]);
+}
