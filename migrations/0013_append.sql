@@ -157,24 +157,43 @@ begin
     end if;
 
     if cardinality(key_command) > 0 then
-        insert into book.keys (subject, tenant_id, wrapped, author, field)
-        select k.subject, tenants[k.command], k.wrapped, k.author, k.field
-        from unnest(key_command, key_subjects, key_wrapped, key_authors, key_fields)
-            k(command, subject, wrapped, author, field)
-        where k.command <> all (refused);
+        -- What somebody wrote who was erased meanwhile cannot be read from the outset. A subject that is there already is
+        -- that of an event which the book does not have any more: it was restored, and its keys were not.
+        insert into book.keys (subject, tenant_id, wrapped, author, field, destroyed_at)
+        select k.subject, k.tenant, case when not k.is_erased then k.wrapped end, k.author, k.field,
+               case when k.is_erased then written_at end
+        from (
+            select n.*, tenants[n.command] as tenant, exists (
+                select from book.keys a
+                where a.subject = n.author and a.tenant_id = tenants[n.command] and a.wrapped is null) as is_erased
+            from unnest(key_command, key_subjects, key_wrapped, key_authors, key_fields)
+                n(command, subject, wrapped, author, field)
+        ) k
+        where k.command <> all (refused)
+        on conflict (subject) do update
+            set wrapped = excluded.wrapped, author = excluded.author, field = excluded.field,
+                destroyed_at = excluded.destroyed_at
+            where book.keys.tenant_id = excluded.tenant_id and book.keys.author is not null;
     end if;
 
     if cardinality(erased_command) > 0 then
-        -- By the tenant of the command: nobody destroys another's keys, whatever an event says.
-        update book.keys set wrapped = null, destroyed_at = written_at
-        from unnest(erased_command, erased_kinds, erased_subjects) g(command, kind, subject)
-        where book.keys.tenant_id = tenants[g.command] and book.keys.wrapped is not null
-          and g.command <> all (refused)
-          and case g.kind
-                  when 'tenant' then true
-                  when 'person' then book.keys.subject = g.subject or book.keys.author = g.subject
-                  else book.keys.subject = g.subject
-              end;
+        -- By the tenant of the command: nobody destroys another's keys, whatever an event says. Each kind by an index of
+        -- its own, for there is a key for each text, and everybody waits meanwhile.
+        with erased as (
+            select g.kind, g.subject, tenants[g.command] as tenant
+            from unnest(erased_command, erased_kinds, erased_subjects) g(command, kind, subject)
+            where g.command <> all (refused)
+        ), gone as (
+            select k.subject from erased g join book.keys k on k.subject = g.subject and k.tenant_id = g.tenant
+            where g.kind in ('person', 'key') and k.wrapped is not null
+            union
+            select k.subject from erased g join book.keys k on k.author = g.subject and k.tenant_id = g.tenant
+            where g.kind = 'person' and k.author is not null and k.wrapped is not null
+            union
+            select k.subject from erased g join book.keys k on k.tenant_id = g.tenant
+            where g.kind = 'tenant' and k.wrapped is not null
+        )
+        update book.keys set wrapped = null, destroyed_at = written_at from gone where book.keys.subject = gone.subject;
     end if;
 
     if cardinality(standing_command) > 0 then

@@ -10,6 +10,7 @@ use book::seals::{SealKey, Sealer, sealer};
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, End, Leases, Pools, Tail};
+use projections::erasures::{self, Erasures};
 use projections::{Posted, Projector};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -142,6 +143,14 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             };
             tasks.spawn(preparation.post(projector, first));
         }
+        let erasures = Erasures {
+            contexts: contexts.tables().collect(),
+            pools: pools.clone(),
+            tail: tail.clone(),
+        };
+        // What it says of itself is a gauge: a turn of it may take hours, and nobody waits for it.
+        let (lock, beat) = (erasures::LOCK.to_owned(), Beat::default());
+        tasks.spawn(worker::run(erasures, lock, leases.clone(), beat, stop.clone()));
     }
     if roles.contains(&Role::Policy) {
         for context in contexts

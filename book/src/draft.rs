@@ -1,23 +1,25 @@
 //! What a command is about to append, gathered from its steps.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use domain::{Claim, Erase, Metadata, Standing, event};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::append::{Append, EVENT_BYTES_MAX, NewEvent, NewKey, Seen};
 use crate::cache::Loaded;
 use crate::execute::{Envelope, StreamAnswer};
 use crate::step::Decided;
-use crate::vault::earlier;
-use crate::{BookError, Step, Vault, claims};
+use crate::vault::{PERSONAL_SECONDS_MAX, earlier};
+use crate::{BookError, Step, Vault, claims, texts};
 
-/// Whether fields that tell who a person is are sealed.
+/// Whether fields that tell who a person is are sealed, and texts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sealing<'a> {
-    /// Under the person's key, which is made where there is none.
+    /// Under the person's key, which is made where there is none, and each text under a new one.
     Under(&'a Vault),
-    /// They stay in plain, named as those that would be sealed: the draft is never appended.
+    /// They stay in plain, the fields named as those that would be sealed: the draft is never appended.
     Never(&'a Vault),
 }
 
@@ -28,6 +30,8 @@ pub(crate) struct Draft {
     events: Vec<NewEvent>,
     claims: claims::Claims,
     clash: Option<claims::Clash>,
+    /// The command's reason as its events bear it, once there is one.
+    reason: Option<String>,
     keys: Vec<NewKey>,
     erased: Vec<Erase>,
     standing: Option<Standing>,
@@ -76,24 +80,39 @@ impl Draft {
         }
         self.write(aggregate_type, stream, before.sequence);
         let (mut sequence, mut payload_bytes, mut until) = (before.sequence, before.bytes, before.until);
-        let unsealed = metadata(envelope, BTreeMap::new())?;
         let mut names = Vec::with_capacity(decided.events.len());
         for event in decided.events {
             sequence += 1;
             let event_id = event::event_id(aggregate_type, stream, sequence);
-            let (payload, metadata) = match (event.sealed.as_slice(), sealing) {
-                ([], _) => (event.payload, unsealed.clone()),
-                (fields, Sealing::Never(_)) => {
-                    let named = fields.iter().map(|&(field, person)| (field.to_owned(), person));
-                    (event.payload, metadata(envelope, named.collect())?)
+            self.seal_reason(sealing, envelope, event_id)?;
+            let (payload, sealed) = match sealing {
+                Sealing::Never(_) => {
+                    let named = event.sealed.iter().chain(&event.sealed_apart);
+                    let named = named.map(|&(field, person)| (field.to_owned(), person));
+                    (event.payload, named.collect())
                 }
-                (fields, Sealing::Under(vault)) => {
-                    let mut payload = serde_json::from_str(&event.payload)?;
-                    let (sealed, sealed_until) = vault.seal(envelope.tenant, event_id, &mut payload, fields).await?;
+                Sealing::Under(_)
+                    if event.sealed.is_empty() && event.sealed_apart.is_empty() && event.texts.is_empty() =>
+                {
+                    (event.payload, BTreeMap::new())
+                }
+                Sealing::Under(vault) => {
+                    let mut payload: Value = serde_json::from_str(&event.payload)?;
+                    let sealing = vault.seal(envelope.tenant, event_id, &mut payload, &event.sealed);
+                    let (mut sealed, sealed_until) = sealing.await?;
                     until = earlier(until, sealed_until);
-                    (payload.to_string(), metadata(envelope, sealed)?)
+                    let mut keys = texts::seal_fields(vault, event_id, envelope.actor, &mut payload, &event.texts)?;
+                    let apart = texts::seal_apart(vault, event_id, &mut payload, &event.sealed_apart)?;
+                    sealed.extend(apart.iter().map(|key| (key.field.clone(), key.subject)));
+                    keys.extend(apart);
+                    if !keys.is_empty() {
+                        until = earlier(until, Some(Instant::now() + Duration::from_secs(PERSONAL_SECONDS_MAX)));
+                    }
+                    self.keys.extend(keys);
+                    (payload.to_string(), sealed)
                 }
             };
+            let metadata = metadata(envelope, self.reason.clone(), sealed)?;
             let bytes = payload.len() + metadata.len();
             if bytes > EVENT_BYTES_MAX {
                 return Err(BookError::EventTooLarge { bytes });
@@ -141,6 +160,24 @@ impl Draft {
         Ok(())
     }
 
+    /// Seals the command's reason for its first event, and for those that follow: one text, however many bear it.
+    fn seal_reason(&mut self, sealing: Sealing<'_>, envelope: &Envelope, event_id: Uuid) -> Result<(), BookError> {
+        let Some(reason) = envelope.reason.as_deref().filter(|_| self.reason.is_none()) else {
+            return Ok(());
+        };
+        self.reason = Some(match sealing {
+            Sealing::Never(_) => reason.to_owned(),
+            Sealing::Under(vault) => {
+                // Not of the command's id, under which another command may be sent once its receipt is gone.
+                let id = event::text_id(event_id, event::REASON);
+                let (sealed, key) = texts::seal(vault, id, envelope.actor, event::REASON, reason)?;
+                self.keys.push(key);
+                sealed
+            }
+        });
+        Ok(())
+    }
+
     /// Notes a stream as written; it may have been read as a fact by an earlier step.
     fn write(&mut self, aggregate_type: &'static str, stream: Uuid, sequence: i64) {
         match self
@@ -183,14 +220,14 @@ impl Draft {
 }
 
 /// The metadata of an event, as JSON text.
-fn metadata(envelope: &Envelope, sealed: BTreeMap<String, Uuid>) -> Result<String, BookError> {
+fn metadata(envelope: &Envelope, reason: Option<String>, sealed: BTreeMap<String, Uuid>) -> Result<String, BookError> {
     Ok(serde_json::to_string(&Metadata {
         tenant_id: envelope.tenant,
         actor: envelope.actor,
         correlation_id: envelope.correlation_id,
         causation_id: envelope.causation_id,
         command_id: envelope.command_id,
-        reason: envelope.reason.clone(),
+        reason,
         ip: envelope.ip.clone(),
         traceparent: envelope.traceparent.clone(),
         occurred_at: envelope.occurred_at,

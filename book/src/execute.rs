@@ -15,6 +15,7 @@ use crate::append::{self, Outcome};
 use crate::appender::Appender;
 use crate::cache::{Cache, Loaded};
 use crate::draft::{Draft, Sealing};
+use crate::facts::Texts;
 use crate::pace::{Pace, Paced};
 use crate::pools::answered;
 use crate::progress::Progress;
@@ -143,7 +144,7 @@ impl Book {
     }
 
     /// The state that a stream had right after its event of this sequence; `None` when it has no events in this
-    /// tenant.
+    /// tenant. It is for policies, which read events with their texts sealed, and are given no others here.
     ///
     /// # Errors
     /// As [`Book::state`].
@@ -165,7 +166,7 @@ impl Book {
         sequence: i64,
     ) -> Result<Option<Loaded>, BookError> {
         let until = facts::Until::Sequence(sequence);
-        let mut loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until)).await?;
+        let mut loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until, Texts::Sealed)).await?;
         Ok(loaded.pop().filter(|loaded| loaded.tenant == Some(tenant)))
     }
 

@@ -10,6 +10,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::cache::Loaded;
+use crate::texts::{self, Letter};
 use crate::vault::earlier;
 use crate::{BookError, Vault};
 
@@ -37,11 +38,26 @@ pub const LOAD: &str = "
                       and e.sequence >= first.sequence and e.sequence <= $4
     order by s.ord, e.sequence";
 
+/// Whether the texts of the events are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texts {
+    /// For a decision.
+    Open,
+    /// For a policy, which reads events with their texts sealed, too, and repeats none.
+    Sealed,
+}
+
 /// Reads every named stream; one without events comes back with sequence 0.
 ///
 /// # Errors
 /// The database's error, or an event that cannot be decoded.
-pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) -> Result<Vec<Loaded>, BookError> {
+pub async fn load(
+    pool: &PgPool,
+    vault: &Vault,
+    refs: &[FactRef],
+    until: Until,
+    texts: Texts,
+) -> Result<Vec<Loaded>, BookError> {
     let until = match until {
         Until::Now => i64::MAX,
         Until::Sequence(sequence) => sequence,
@@ -57,32 +73,45 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
         .fetch_all(pool)
         .await?;
 
-    let mut streams: HashMap<i64, Vec<Stored>> = HashMap::new();
+    let mut read: Vec<(i64, Stored)> = Vec::with_capacity(rows.len());
+    let mut metadatas: Vec<Metadata> = Vec::with_capacity(rows.len());
     for row in rows {
-        let mut stored = Stored {
+        metadatas.push(serde_json::from_str(row.try_get("metadata")?)?);
+        let stored = Stored {
+            event_id: row.try_get("event_id")?,
             sequence: row.try_get("sequence")?,
             tenant: row.try_get("tenant_id")?,
             event_type: row.try_get("event_type")?,
             version: row.try_get("event_version")?,
             payload: row.try_get("payload")?,
-            actor: Uuid::nil(),
+            actor: metadatas.last().map_or_else(Uuid::nil, |metadata| metadata.actor),
             until: None,
         };
-        let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)?;
-        stored.actor = metadata.actor;
-        let ord: i64 = row.try_get("ord")?;
-        if let Some(fact) = usize::try_from(ord - 1).ok().and_then(|index| refs.get(index)) {
+        read.push((row.try_get("ord")?, stored));
+    }
+    let sealed = metadatas.iter().flat_map(|metadata| metadata.sealed.values().copied());
+    vault.learn(sealed.collect::<Vec<_>>()).await?;
+    for ((ord, stored), metadata) in read.iter_mut().zip(&metadatas) {
+        if let Some(fact) = usize::try_from(*ord - 1).ok().and_then(|index| refs.get(index)) {
             let stream = (fact.aggregate_type, fact.id);
-            let opening = opened(
-                vault,
-                stream,
-                row.try_get("event_id")?,
-                stored.payload,
-                &metadata,
-                false,
-            );
+            let payload = std::mem::take(&mut stored.payload);
+            let opening = opened(vault, stream, stored.event_id, payload, metadata, false);
             (stored.payload, stored.until) = opening.await?;
         }
+    }
+    if texts == Texts::Open {
+        let mut letters: Vec<Letter<'_>> = read
+            .iter_mut()
+            .map(|(_, stored)| Letter::of(stored.tenant, stored.event_id, &mut stored.payload))
+            .collect();
+        let until = texts::open_for_decision(pool, vault, &mut letters, false).await?;
+        let had_any: Vec<bool> = letters.iter().map(|letter| letter.had_any).collect();
+        for ((_, stored), _) in read.iter_mut().zip(had_any).filter(|(_, had_any)| *had_any) {
+            stored.until = earlier(stored.until, until);
+        }
+    }
+    let mut streams: HashMap<i64, Vec<Stored>> = HashMap::new();
+    for (ord, stored) in read {
         streams.entry(ord).or_default().push(stored);
     }
     (1..)
@@ -96,7 +125,7 @@ pub async fn load(pool: &PgPool, vault: &Vault, refs: &[FactRef], until: Until) 
 /// # Errors
 /// The database's error, or an event that cannot be decoded.
 pub async fn load_one(pool: &PgPool, vault: &Vault, fact: FactRef) -> Result<Loaded, BookError> {
-    let loaded = load(pool, vault, &[fact], Until::Now).await?.pop();
+    let loaded = load(pool, vault, &[fact], Until::Now, Texts::Open).await?.pop();
     loaded.ok_or_else(|| BookError::Broken("a stream that was asked for was not read".to_owned()))
 }
 
@@ -144,6 +173,7 @@ pub(crate) async fn opened(
 }
 
 struct Stored {
+    event_id: Uuid,
     sequence: i64,
     tenant: Uuid,
     event_type: String,

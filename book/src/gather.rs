@@ -121,9 +121,15 @@ impl Inner {
             .map(|(fact, _)| *fact)
             .collect();
         if !lacking.is_empty() {
-            let mut loaded = answered(facts::load(&self.pool, &self.vault, &lacking, facts::Until::Now))
-                .await?
-                .into_iter();
+            let mut loaded = answered(facts::load(
+                &self.pool,
+                &self.vault,
+                &lacking,
+                facts::Until::Now,
+                facts::Texts::Open,
+            ))
+            .await?
+            .into_iter();
             for (fact, found) in refs.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
                 *found = loaded.next();
                 if let Some(loaded) = found {

@@ -24,6 +24,7 @@ pub mod step;
 mod stream;
 pub mod tail;
 pub mod tenants;
+pub mod texts;
 mod trust;
 pub mod turns;
 pub mod vault;

@@ -32,6 +32,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         12 => "0012_timers",
         13 => "0013_append",
         14 => "0014_secrets",
+        15 => "0015_erasures",
         16 => "0016_seals",
         17 => "0017_logins",
         18 => "0018_tenants",

@@ -15,8 +15,10 @@ use domain::{FactRef, Metadata};
 use postgres_es::PostgresEventRepository;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::cache::Loaded;
+use crate::texts::{self, Letter};
 use crate::vault::earlier;
 use crate::{BookError, Vault, facts};
 
@@ -56,13 +58,26 @@ impl Streams {
             let (payload, opened_until) = opening.await?;
             until = earlier(until, opened_until);
             bytes += payload.len();
-            opened.push((event.event_type, event.event_version, payload, metadata.actor));
+            opened.push(Opened {
+                tenant: metadata.tenant_id,
+                event_id,
+                event_type: event.event_type,
+                version: event.event_version,
+                payload,
+                actor: metadata.actor,
+            });
         }
-        let mut stored = opened.iter().map(|(event_type, version, payload, actor)| Stored {
-            event_type,
-            version,
-            payload,
-            actor: *actor,
+        let mut letters: Vec<Letter<'_>> = opened
+            .iter_mut()
+            .map(|opened| Letter::of(opened.tenant, opened.event_id, &mut opened.payload))
+            .collect();
+        let had_any = texts::open_for_decision(&self.pool, vault, &mut letters, is_blind).await?;
+        until = earlier(until, had_any);
+        let mut stored = opened.iter().map(|opened| Stored {
+            event_type: &opened.event_type,
+            version: &opened.version,
+            payload: &opened.payload,
+            actor: opened.actor,
         });
         Ok(Loaded {
             state: (fact.fold)(&mut stored)?,
@@ -82,6 +97,16 @@ impl Streams {
         });
         repository.clone()
     }
+}
+
+/// An event with its sealed fields opened.
+struct Opened {
+    tenant: Uuid,
+    event_id: Uuid,
+    event_type: String,
+    version: String,
+    payload: String,
+    actor: Uuid,
 }
 
 /// The events of one kind of stream, in the place of a table.

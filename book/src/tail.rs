@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::append::EVENT_BYTES_MAX;
 use crate::bus::message::Signing;
 use crate::pools::answered;
+use crate::texts::{self, Place};
 use crate::{BookError, Vault};
 
 /// Events read at once.
@@ -68,7 +69,7 @@ macro_rules! weighed {
 }
 
 /// A reader of the book. Sealed fields come opened, or null once their person was erased; those that do not
-/// open come null, too, and are named in the event's metadata.
+/// open come null, too, and are named in the event's metadata. Texts come sealed, see [`Tail::with_texts`].
 ///
 /// A clone is another reader: it finds out by itself how large the events are where it reads, so that one that goes
 /// through large events makes no other read in small portions.
@@ -299,6 +300,10 @@ impl Tail {
     /// # Errors
     /// The database's error.
     pub async fn opened(&self, mut events: Vec<Recorded<String>>) -> Result<Vec<Recorded<String>>, BookError> {
+        let sealed = events
+            .iter()
+            .flat_map(|recorded| recorded.metadata.sealed.values().copied());
+        answered(self.vault.learn(sealed.collect::<Vec<_>>())).await?;
         for recorded in &mut events {
             if recorded.metadata.sealed.is_empty() {
                 continue;
@@ -314,6 +319,23 @@ impl Tail {
             recorded.event = payload.to_string();
         }
         Ok(events)
+    }
+
+    /// The same events with their texts opened, for a person: nobody else needs them. Struck ones are null.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn with_texts(&self, mut events: Vec<Recorded<String>>) -> Result<Vec<Recorded<String>>, BookError> {
+        answered(texts::open_events(&self.pool, &self.vault, &mut events)).await?;
+        Ok(events)
+    }
+
+    /// Opens the texts in what a person of this tenant is about to be shown, see [`Place`].
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn open_texts(&self, tenant: Uuid, places: &mut [Place<'_>]) -> Result<(), BookError> {
+        answered(texts::open(&self.pool, &self.vault, tenant, places)).await
     }
 }
 

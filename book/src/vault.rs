@@ -1,6 +1,6 @@
 //! Keys of persons: fields that tell who somebody is are sealed under a key that can be destroyed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -175,6 +175,34 @@ impl Vault {
         }
     }
 
+    /// Reads those of these keys that are not known with one question, for whoever is about to open much.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn learn(&self, subjects: impl IntoIterator<Item = Uuid> + Send) -> Result<(), BookError> {
+        let unknown = subjects.into_iter().filter(|subject| !self.keys.contains_key(subject));
+        let unknown: BTreeSet<Uuid> = unknown.collect();
+        // One is read as soon when it is needed.
+        if unknown.len() < 2 {
+            return Ok(());
+        }
+        let until = Instant::now() + Duration::from_secs(PERSONAL_SECONDS_MAX);
+        let read: Vec<(Uuid, Option<Vec<u8>>)> =
+            sqlx::query_as("select subject, wrapped from book.keys where subject = any($1)")
+                .bind(unknown.into_iter().collect::<Vec<_>>())
+                .fetch_all(&self.pool)
+                .await?;
+        for (subject, wrapped) in read {
+            // What does not unwrap is told by whoever needs it.
+            let unwrapped = wrapped.map(|wrapped| self.unwrap(subject, &wrapped)).transpose();
+            if let Ok(cipher) = unwrapped {
+                let key = cipher.map(|cipher| Key { cipher, until });
+                self.keys.insert(subject, key).await;
+            }
+        }
+        Ok(())
+    }
+
     async fn key(&self, subject: Uuid) -> Result<Option<Key>, BookError> {
         // The key may have been long on its way into the memory that lets go of it by itself.
         let in_time = |key: &Option<Key>| key.as_ref().is_none_or(|key| Instant::now() < key.until);
@@ -189,7 +217,7 @@ impl Vault {
         let is_known = wrapped.is_some();
         let key = match wrapped.flatten() {
             Some(wrapped) => Some(Key {
-                cipher: cipher(self.secrets.unwrap_surely(subject.as_bytes(), &wrapped).await?),
+                cipher: self.unwrap_surely(subject, &wrapped).await?,
                 until,
             }),
             None => None,
@@ -222,8 +250,18 @@ impl Vault {
     }
 
     /// For whoever is [`Vault::ready`].
-    fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
+    pub(crate) fn wrap(&self, subject: Uuid, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, BookError> {
         self.secrets.wrap(subject.as_bytes(), key)
+    }
+
+    /// A wrapped key, if that is known which wrapped it.
+    pub(crate) fn unwrap(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
+        self.secrets.unwrap(subject.as_bytes(), wrapped).map(cipher)
+    }
+
+    /// As [`Vault::unwrap`], and the book's keys are read again where that helps.
+    pub(crate) async fn unwrap_surely(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
+        self.secrets.unwrap_surely(subject.as_bytes(), wrapped).await.map(cipher)
     }
 }
 
@@ -246,7 +284,7 @@ fn plain(key: &Key, bound_to: &[u8], sealed: &Value) -> Option<Value> {
 }
 
 /// A sealed value opens only in the event and field that it was sealed for.
-fn bound_to(event_id: Uuid, field: &str) -> Vec<u8> {
+pub(crate) fn bound_to(event_id: Uuid, field: &str) -> Vec<u8> {
     [event_id.as_bytes(), field.as_bytes()].concat()
 }
 

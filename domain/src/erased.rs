@@ -44,6 +44,8 @@ pub struct NewEvent {
     pub payload: String,
     /// The fields to seal, each with the person whose key seals it.
     pub sealed: Vec<(&'static str, Uuid)>,
+    /// The fields to seal each under a key of its own, with its owner, see [`crate::Event::sealed_apart`].
+    pub sealed_apart: Vec<(&'static str, Uuid)>,
     /// The fields with free text, see [`crate::Event::texts`].
     pub texts: Vec<&'static str>,
     /// Whether loading begins with it from now on, see [`Decider::CARRIES_FORWARD`].
@@ -186,6 +188,25 @@ impl AnyEvent {
         self.0.evolved(before)
     }
 
+    /// Its fields that tell who a person is, each with the person or, where they have no stream, with the owner of their
+    /// keys, see [`crate::Event::sealed`] and [`crate::Event::sealed_apart`].
+    #[must_use]
+    pub fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        self.0.sealed(stream)
+    }
+
+    /// Those of them that have no stream, see [`crate::Event::sealed_apart`].
+    #[must_use]
+    pub fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        self.0.sealed_apart(stream)
+    }
+
+    /// Its fields with free text, see [`crate::Event::texts`].
+    #[must_use]
+    pub fn texts(&self) -> Vec<&'static str> {
+        self.0.texts()
+    }
+
     /// The state of a stream of this event's kind before its first event.
     #[must_use]
     pub fn unborn(&self) -> AnyState {
@@ -232,6 +253,9 @@ trait Happened: Debug + Send + Sync {
     fn any(&self) -> &dyn Any;
     fn same(&self, other: &dyn Any) -> bool;
     fn evolved(&self, before: AnyState) -> Option<AnyState>;
+    fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)>;
+    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)>;
+    fn texts(&self) -> Vec<&'static str>;
     fn unborn(&self) -> AnyState;
 }
 
@@ -272,6 +296,18 @@ impl<D: Decider> Happened for EventOf<D> {
         // Copied only while somebody else looks at the state before.
         Arc::make_mut(&mut state).evolve(&self.0);
         Some(state)
+    }
+
+    fn sealed(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        [self.0.sealed(stream), self.0.sealed_apart(stream)].concat()
+    }
+
+    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        self.0.sealed_apart(stream)
+    }
+
+    fn texts(&self) -> Vec<&'static str> {
+        self.0.texts()
     }
 
     fn unborn(&self) -> AnyState {
@@ -353,6 +389,7 @@ fn new_event<D: Decider>(stream: Uuid, event: &D::Event) -> Result<NewEvent, Dec
         event_version: event.event_version(),
         payload: event::encode(event)?,
         sealed: event.sealed(stream),
+        sealed_apart: event.sealed_apart(stream),
         texts: event.texts(),
         event_type,
     })

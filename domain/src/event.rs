@@ -41,6 +41,12 @@ pub trait Event: DomainEvent + Versioned + 'static {
         Vec::new()
     }
 
+    /// Fields that tell who a person is who has no stream here, as (field, owner): each is sealed under a key of its own
+    /// in the owner's name, and they go together, see [`crate::Erase::Person`]. Top-level fields only.
+    fn sealed_apart(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        Vec::new()
+    }
+
     /// Fields with what somebody wrote in their own words, a note or a reason: each is sealed under a key of its own,
     /// which goes with its author's or alone. Top-level fields only, strings or null. A text is in one event alone: a
     /// copy would outlive it.
@@ -355,6 +361,17 @@ impl<E> Recorded<E> {
             event: event(self.event),
         }
     }
+}
+
+/// The field under which the reason of a command is named among the texts of its first event: no payload has one of
+/// this name.
+pub const REASON: &str = "@reason";
+
+/// The id of a text, under which its key is kept: from the event that brought it and its field there. The reason of a
+/// command, [`REASON`], is one text of the first event that the command made, however many there are.
+#[must_use]
+pub fn text_id(event_id: Uuid, field: &str) -> Uuid {
+    Uuid::new_v5(&event_id, field.as_bytes())
 }
 
 /// The id of an event, from the name of its stream and its place there.

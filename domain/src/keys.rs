@@ -5,7 +5,7 @@ use uuid::Uuid;
 /// Keys to destroy, of the tenant that the event belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erase {
-    /// The key of a person, and those of every text that they wrote.
+    /// The key of a person, and those of every text that they wrote, or of what was sealed in their name.
     Person(Uuid),
     /// One key: that of a text, or of something else that is sealed under a key of its own.
     Key(Uuid),

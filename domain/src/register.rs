@@ -3,10 +3,11 @@
 //! Rule of promotion: the day a rule depends on earlier state beyond "entered or struck", the
 //! kind leaves the register and becomes an aggregate of its own.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use cqrs_es::DomainEvent;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::event::Versioned;
 use crate::text::Unfit;
-use crate::{Asker, Asking, Claim, ClaimChange, Class, Decider, Event, FactRef, Facts, Refuse, Request};
+use crate::{Asker, Asking, Claim, ClaimChange, Class, Decider, Erase, Event, FactRef, Facts, Refuse, Request};
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
 pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -27,6 +28,10 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     const ENTERED: &'static str;
     const AMENDED: &'static str;
     const STRUCK: &'static str;
+    /// The event that contacts were forgotten, where the kind has contacts; empty where it has none.
+    const FORGOTTEN: &'static str = "";
+    /// The fields with contacts: they tell who a person is, so that they lie sealed and can be forgotten.
+    const CONTACTS: &'static [&'static str] = &[];
 
     /// Whether a struck entry's row stays (marked as not in use) and keeps holding its unique values.
     /// When the row goes, the values are free again.
@@ -66,6 +71,11 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
         None
     }
 
+    /// The entry without its contacts, for kinds that have some.
+    fn without_contacts(&self) -> Self {
+        self.clone()
+    }
+
     /// Unique values of an entry; the claims are those of [`Entry::CLAIMS`].
     fn claims(&self) -> Vec<(Claim, String)> {
         Vec::new()
@@ -92,9 +102,20 @@ impl<K> Register<K> {
 }
 
 /// What can be asked of an entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command<K> {
+    Enter(K),
+    Amend(K),
+    Strike {},
+    ForgetContacts {},
+}
+
+/// The commands to a kind without contacts.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(dead_code, reason = "the schema of what is read as `Command`")]
+enum Plain<K> {
     /// Takes the entry into use; also again after it was struck.
     Enter(K),
     /// Replaces every field of the entry.
@@ -103,12 +124,43 @@ pub enum Command<K> {
     Strike {},
 }
 
+/// Those to a kind with contacts.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(dead_code, reason = "the schema of what is read as `Command`")]
+enum WithContacts<K> {
+    /// Takes the entry into use; also again after it was struck.
+    Enter(K),
+    /// Replaces every field of the entry.
+    Amend(K),
+    /// Takes the entry out of use. What refers to it stays; new references are refused.
+    Strike {},
+    /// Destroys the keys of all contacts that the entry ever had. This cannot be undone: they become unreadable
+    /// everywhere. The entry stays in use, and may be amended to have others.
+    ForgetContacts {},
+}
+
+// Written by hand because a kind without contacts has none to forget.
+impl<K: Entry> JsonSchema for Command<K> {
+    fn schema_name() -> Cow<'static, str> {
+        Plain::<K>::schema_name()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        match K::CONTACTS {
+            [] => Plain::<K>::json_schema(generator),
+            _ => WithContacts::<K>::json_schema(generator),
+        }
+    }
+}
+
 /// A change of an entry. CRUD in the form of events, openly: reference data has no more to tell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change<K> {
     Entered(K),
     Amended(K),
     Struck {},
+    /// All contacts that it ever had are unreadable from now on.
+    Forgotten {},
 }
 
 /// Why an entry was not changed.
@@ -122,6 +174,8 @@ pub enum Refusal {
     AlreadyEntered { noun: &'static str },
     #[error("this {noun} is struck; enter it again before you amend it")]
     Struck { noun: &'static str },
+    #[error("there is nothing to forget of a {noun}: it has no contacts")]
+    NoContacts { noun: &'static str },
     #[error("there is one {noun} per tenant and its id is {id}; send the command there")]
     OnePerTenant { noun: &'static str, id: Uuid },
     #[error("this {noun} belongs to department {department} and cannot move; strike it and enter another one")]
@@ -138,6 +192,7 @@ impl Refuse for Refusal {
             Self::NotEntered { .. } => Class::Missing,
             Self::AlreadyEntered { .. }
             | Self::Struck { .. }
+            | Self::NoContacts { .. }
             | Self::OnePerTenant { .. }
             | Self::Moves { .. }
             | Self::Unfit { .. }
@@ -156,6 +211,7 @@ impl Refuse for Refusal {
             Self::NotEntered { .. }
             | Self::AlreadyEntered { .. }
             | Self::Struck { .. }
+            | Self::NoContacts { .. }
             | Self::OnePerTenant { .. }
             | Self::Moves { .. } => None,
         }
@@ -180,13 +236,19 @@ impl<K: Entry> Decider for Register<K> {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
 
-            (Self::Unborn, Command::Amend(_) | Command::Strike {}) => return Err(Refusal::NotEntered { noun }),
+            (_, Command::ForgetContacts {}) if K::CONTACTS.is_empty() => return Err(Refusal::NoContacts { noun }),
+            (Self::Unborn, Command::Amend(_) | Command::Strike {} | Command::ForgetContacts {}) => {
+                return Err(Refusal::NotEntered { noun });
+            }
             (Self::Struck(_), Command::Amend(_)) => return Err(Refusal::Struck { noun }),
             (Self::Entered(now), Command::Amend(entry)) if now == entry => Vec::new(),
             (Self::Entered(_), Command::Amend(entry)) => vec![Change::Amended(judged(entry, request)?)],
 
             (Self::Entered(_), Command::Strike {}) => vec![Change::Struck {}],
             (Self::Struck(_), Command::Strike {}) => Vec::new(),
+
+            // Also without any now: those of before lie in the book, and are to be forgotten, too.
+            (Self::Entered(_) | Self::Struck(_), Command::ForgetContacts {}) => vec![Change::Forgotten {}],
         })
     }
 
@@ -194,14 +256,16 @@ impl<K: Entry> Decider for Register<K> {
         *self = match (std::mem::take(self), event) {
             (_, Change::Entered(entry) | Change::Amended(entry)) => Self::Entered(entry.clone()),
             (Self::Entered(entry) | Self::Struck(entry), Change::Struck {}) => Self::Struck(entry),
-            (Self::Unborn, Change::Struck {}) => Self::Unborn,
+            (Self::Entered(entry), Change::Forgotten {}) => Self::Entered(entry.without_contacts()),
+            (Self::Struck(entry), Change::Forgotten {}) => Self::Struck(entry.without_contacts()),
+            (Self::Unborn, Change::Struck {} | Change::Forgotten {}) => Self::Unborn,
         };
     }
 
     fn reads(&self, asking: &Asking<'_, Command<K>>) -> Vec<FactRef> {
         match asking.command {
             Command::Enter(entry) | Command::Amend(entry) => entry.reads(asking.stream, asking.facts),
-            Command::Strike {} => Vec::new(),
+            Command::Strike {} | Command::ForgetContacts {} => Vec::new(),
         }
     }
 
@@ -214,9 +278,18 @@ impl<K: Entry> Decider for Register<K> {
         let after = match event {
             Change::Entered(entry) | Change::Amended(entry) => entry.claims(),
             Change::Struck {} if K::STRUCK_STAYS => return Vec::new(),
+            // Contacts are no unique values.
+            Change::Forgotten {} => return Vec::new(),
             Change::Struck {} => Vec::new(),
         };
         ClaimChange::between(before, after)
+    }
+
+    fn erases(stream: Uuid, event: &Change<K>) -> Vec<Erase> {
+        match event {
+            Change::Forgotten {} => vec![Erase::Person(contacts(stream))],
+            Change::Entered(_) | Change::Amended(_) | Change::Struck {} => Vec::new(),
+        }
     }
 
     fn home(&self) -> Option<Uuid> {
@@ -230,7 +303,8 @@ impl<K: Entry> Decider for Register<K> {
         let noun = K::NOUN;
         Self::in_place(asker.tenant, stream)?;
         match (self, command) {
-            (Self::Unborn, "amend" | "strike") => Err(Refusal::NotEntered { noun }),
+            (_, "forget-contacts") if K::CONTACTS.is_empty() => Err(Refusal::NoContacts { noun }),
+            (Self::Unborn, "amend" | "strike" | "forget-contacts") => Err(Refusal::NotEntered { noun }),
             (Self::Entered(_), "enter") => Err(Refusal::AlreadyEntered { noun }),
             (Self::Struck(_), "amend") => Err(Refusal::Struck { noun }),
             _ => Ok(()),
@@ -240,7 +314,7 @@ impl<K: Entry> Decider for Register<K> {
     fn department(&self, command: &Command<K>) -> Option<Uuid> {
         match command {
             Command::Enter(entry) | Command::Amend(entry) => entry.home(),
-            Command::Strike {} => self.home(),
+            Command::Strike {} | Command::ForgetContacts {} => self.home(),
         }
     }
 }
@@ -284,10 +358,28 @@ fn judged<K: Entry>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, R
     Ok(entry.clone())
 }
 
-impl<K: Entry> Event for Change<K> {}
+/// In whose name the contacts of an entry are sealed: nobody's who has a key or writes texts.
+fn contacts(stream: Uuid) -> Uuid {
+    Uuid::new_v5(&stream, b"contacts")
+}
+
+impl<K: Entry> Event for Change<K> {
+    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        match self {
+            Self::Entered(_) | Self::Amended(_) => {
+                K::CONTACTS.iter().map(|&contact| (contact, contacts(stream))).collect()
+            }
+            Self::Struck {} | Self::Forgotten {} => Vec::new(),
+        }
+    }
+}
 
 impl<K: Entry> Versioned for Change<K> {
-    const NAMES: &'static [&'static str] = &[K::ENTERED, K::AMENDED, K::STRUCK];
+    const NAMES: &'static [&'static str] = if K::FORGOTTEN.is_empty() {
+        &[K::ENTERED, K::AMENDED, K::STRUCK]
+    } else {
+        &[K::ENTERED, K::AMENDED, K::STRUCK, K::FORGOTTEN]
+    };
 }
 
 impl<K: Entry> DomainEvent for Change<K> {
@@ -296,6 +388,7 @@ impl<K: Entry> DomainEvent for Change<K> {
             Self::Entered(_) => K::ENTERED,
             Self::Amended(_) => K::AMENDED,
             Self::Struck {} => K::STRUCK,
+            Self::Forgotten {} => K::FORGOTTEN,
         }
         .to_owned()
     }
@@ -312,6 +405,7 @@ impl<K: Entry> Serialize for Change<K> {
             Self::Entered(entry) => tagged.serialize_entry(K::ENTERED, entry)?,
             Self::Amended(entry) => tagged.serialize_entry(K::AMENDED, entry)?,
             Self::Struck {} => tagged.serialize_entry(K::STRUCK, &Value::Object(serde_json::Map::new()))?,
+            Self::Forgotten {} => tagged.serialize_entry(K::FORGOTTEN, &Value::Object(serde_json::Map::new()))?,
         }
         tagged.end()
     }
@@ -329,6 +423,7 @@ impl<'de, K: Entry> Deserialize<'de> for Change<K> {
             name if name == K::ENTERED => Ok(Self::Entered(entry(payload)?)),
             name if name == K::AMENDED => Ok(Self::Amended(entry(payload)?)),
             name if name == K::STRUCK => Ok(Self::Struck {}),
+            name if !K::FORGOTTEN.is_empty() && name == K::FORGOTTEN => Ok(Self::Forgotten {}),
             name => Err(D::Error::custom(format!("{} has no event {name}", K::TYPE))),
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
+use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 
 use crate::canonical;
@@ -33,6 +34,14 @@ pub enum Unfit {
     Reserved { name: &'static str },
     #[error("{0}")]
     Form(&'static str),
+}
+
+/// For `deserialize_with` of a text that an event always has: null, as a struck text is read, is an empty one.
+///
+/// # Errors
+/// When it is neither a text nor null.
+pub fn or_struck<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A required text of at most `max` characters, none of them a control character but tabs and line breaks.

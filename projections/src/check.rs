@@ -1,5 +1,7 @@
 //! What a test of every context holds its read side to, without a database.
 
+mod texts;
+
 use std::collections::BTreeSet;
 
 use domain::{Aggregate, AnyEvent, Recorded};
@@ -18,6 +20,7 @@ pub fn all(context: &Context, kinds: &[Aggregate]) -> Vec<String> {
         met(context),
         rows(context),
         departments(context),
+        texts::texts(context),
     ];
     rules.concat()
 }

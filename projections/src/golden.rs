@@ -42,7 +42,15 @@ pub fn history(context: &Context) -> Result<Vec<Recorded<AnyEvent>>, String> {
 /// # Errors
 /// When the history cannot be read, which is a defect of this program.
 pub fn stored(context: &Context) -> Result<Vec<Recorded<String>>, String> {
-    let stored: Vec<Stored> = serde_json::from_str(context.history).map_err(|error| error.to_string())?;
+    read(context.history)
+}
+
+/// The events of a golden history, as [`stored`] has them.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(history: &str) -> Result<Vec<Recorded<String>>, String> {
+    let stored: Vec<Stored> = serde_json::from_str(history).map_err(|error| error.to_string())?;
     Ok(stored.into_iter().map(Stored::recorded).collect())
 }
 

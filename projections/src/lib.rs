@@ -23,6 +23,7 @@ pub mod generation;
 pub mod page;
 pub mod poster;
 
+pub mod erasures;
 pub mod park;
 pub mod posted;
 pub mod projector;

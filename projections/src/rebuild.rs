@@ -168,6 +168,33 @@ pub async fn rollback(pools: &Pools, tail: &Tail, context: &'static Context) -> 
     outcome
 }
 
+/// Drops every generation that is not live: those that were, and one whose rebuild died. How many; `None` when the
+/// context is being rebuilt.
+///
+/// # Errors
+/// The database's error.
+pub async fn drop_aside(pools: &Pools, context: &'static Context) -> Result<Option<usize>, PostError> {
+    let Some(lock) = Leadership::try_take(&pools.projector, &lock_name(context)).await? else {
+        return Ok(None);
+    };
+    let dropped = dropped_aside(pools, context).await;
+    lock.release().await;
+    dropped.map(Some)
+}
+
+async fn dropped_aside(pools: &Pools, context: &'static Context) -> Result<usize, PostError> {
+    let mut connection = posting_connection(&pools.projector).await?;
+    generation::execute(&mut connection, "set lock_timeout = '10s'").await?;
+    let mut dropped = 0;
+    for state in [State::Retired, State::Building] {
+        while let Some(aside) = Generation::find(&mut connection, context, state).await? {
+            aside.drop(&mut connection, context).await?;
+            dropped += 1;
+        }
+    }
+    Ok(dropped)
+}
+
 /// One rebuild at a time per context.
 fn lock_name(context: &Context) -> String {
     format!("daybook rebuild {}", context.name)

@@ -5,7 +5,7 @@
 /// The columns are fields of the kind by the same names; one that is written otherwise than the field
 /// says how: `kind: String = |entry| entry.kind.to_string()`. `of` names the kind. `in_use` names the column
 /// that says whether the entry is struck; without one a struck entry's row goes, and the kind must say so too
-/// (`STRUCK_STAYS`).
+/// (`STRUCK_STAYS`). `contacts` names the columns with what the kind calls its contacts (`CONTACTS`).
 ///
 /// The crate that declares one depends on `chrono` and `domain`, besides what `row!` needs.
 #[macro_export]
@@ -31,6 +31,7 @@ macro_rules! register {
         in_use { $($in_use:ident)? }
         find { $($find:ident),* $(,)? }
         scope { $scope:expr }
+        $(contacts { $($contact:ident),+ $(,)? })?
     ) => {
         $crate::row! {
             $(#[doc = $doc])+
@@ -54,11 +55,16 @@ macro_rules! register {
             find { $($find),* }
             scope { $scope }
             masked {}
+            personal { $($($contact),+)? }
         }
 
         const _: () = assert!(
             <$kind as domain::register::Entry>::STRUCK_STAYS == (false $(|| !stringify!($in_use).is_empty())?),
             "the kind and its table differ on whether a struck entry's row stays"
+        );
+        const _: () = assert!(
+            <$kind as domain::register::Entry>::CONTACTS.len() == { const NAMES: &[&str] = &[$($(stringify!($contact)),+)?]; NAMES.len() },
+            "the kind and its table differ on which columns are contacts"
         );
 
         impl $crate::fold::Project for $row {
@@ -93,6 +99,8 @@ macro_rules! register {
                     Change::Entered(entry) => Some(written(entry, row.map_or((recorded.position, recorded.at), came))),
                     Change::Amended(entry) => Some(written(entry, came($crate::fold::existing(row)?))),
                     Change::Struck {} => $crate::register!(@struck $crate::fold::existing(row)?, recorded.at, $($in_use)?),
+                    // A row that went with its entry is not there.
+                    Change::Forgotten {} => row.map(|row| Self { $($($contact: None,)+)? updated_at: recorded.at, ..row }),
                 })
             }
         }

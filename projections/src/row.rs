@@ -53,8 +53,8 @@ pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
 ///
 /// Doc comments become the descriptions in OpenAPI. Every row also has a hidden `tenant_id`. The
 /// sections stand in this order: `key`, `columns`, `generated` (computed by Postgres from the row;
-/// the closure computes the same), `find`, `scope`, `masked`, where events have sealed fields `personal`,
-/// and where one event can bring in several rows `lines`, which names the column of their order.
+/// the closure computes the same), `find`, `scope`, `masked`, where events have sealed fields `personal`, where they
+/// have texts `texts`, and where one event can bring in several rows `lines`, which names the column of their order.
 ///
 /// Every row also says its `position`: that of the event that brought it in, for as long as it is there.
 ///
@@ -71,6 +71,7 @@ macro_rules! row {
         scope { $scope:expr }
         masked { $($masked:ident),* $(,)? }
         $(personal { $($personal:ident),* $(,)? })?
+        $(texts { $($text:ident),* $(,)? })?
         $(lines { $(#[doc = $place_doc:literal])+ $place:ident $(,)? })?
     ) => {
         $(#[doc = $doc])+
@@ -103,6 +104,7 @@ macro_rules! row {
                 scope: $scope,
                 masked: &[$(stringify!($masked)),*],
                 personal: &[$($(stringify!($personal)),*)?],
+                texts: &[$($(stringify!($text)),*)?],
                 is_lines: false $(|| !stringify!($place).is_empty())?,
             };
 

@@ -19,6 +19,9 @@ pub struct Table {
     pub masked: &'static [&'static str],
     /// Columns that sealed fields of events are shown in. They read differently once a person is erased.
     pub personal: &'static [&'static str],
+    /// Columns with texts that somebody wrote, alone, in sentences or in JSON. They are stored sealed, see
+    /// [`book::texts`], and opened for who reads them; nobody filters or sorts by them.
+    pub texts: &'static [&'static str],
     /// Whether rows come as lines of something, several with one event, and are read in the order in which
     /// they were entered.
     pub is_lines: bool,

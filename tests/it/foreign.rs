@@ -22,6 +22,10 @@ impl foreign::Goods for Goods {
                 let call = operation.at(operation.path, body, Reach::New, [200, 422, 403]);
                 Some(call.silent())
             }
+            ("post", ["v1", "identity", "redactions"]) => {
+                let body = json!(self.note("asked"));
+                Some(operation.at(operation.path, Some(body), Reach::Tenant, [200, 404, 403]))
+            }
             ("post", ["v1", "identity", plural]) => {
                 let body = self.one_more(plural)?;
                 Some(operation.at(operation.path, Some(body), Reach::New, [200, 200, 403]))

@@ -119,11 +119,23 @@ async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
         ),
     )
     .await;
-    // What is told of rows, column by column, says something of the columns that are new: that is left out.
+    // What is told of rows, column by column, says something of the columns that are new: that is left out. So is what
+    // no row tells any more: contacts, and texts that another row tells.
     let shown = |column: &String| match (table, column.as_str()) {
         ("audit_logs", "old_values" | "new_values") => format!(
-            "({column} - coalesce((select array_agg(n.column_name) from former.new_columns n
-                                   where n.context = '{schema}' and n.table_name = t.table_name), '{{}}'))::text"
+            "(case table_name when 'suppliers' then {column} - '{{contact_email,contact_phone}}'::text[]
+                              when 'order_history' then {column} - '{{event_description,metadata}}'::text[]
+                              else {column} end
+              - coalesce((select array_agg(n.column_name) from former.new_columns n
+                          where n.context = '{schema}' and n.table_name = t.table_name), '{{}}'))::text"
+        ),
+        ("order_history", "event_description") => {
+            format!("case event_type when 'rejected' then split_part({column}, ':', 1) else {column} end")
+        }
+        ("order_history", "metadata") => format!(
+            "(case event_type when 'rejected' then {column} - 'notes'
+                              when 'note-changed' then {column} #- '{{changed,note,old}}'
+                              else {column} end)::text"
         ),
         _ => format!("{column}::text"),
     };

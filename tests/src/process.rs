@@ -306,6 +306,33 @@ impl Servers {
         self.delete("msgs");
     }
 
+    /// The files that say a word: logs, and what NATS stores. What Postgres stores is asked of itself.
+    pub fn files_with(&self, word: &str) -> Vec<PathBuf> {
+        let logs = ["postgres.log", "nats.log"].map(|log| self.folder.join(log));
+        let stored = self.folder.join("root/data");
+        let places = logs.into_iter().chain([stored]).filter(|place| place.exists());
+        let found = Command::new("grep")
+            .args([
+                "--recursive",
+                "--files-with-matches",
+                "--text",
+                "--fixed-strings",
+                "--ignore-case",
+            ])
+            .args(["--exclude-dir=postgres", "-e", word])
+            .args(places)
+            .output()
+            .expect("grep runs");
+        // 1 says that there are none.
+        assert!(
+            found.status.code().is_some_and(|code| code < 2),
+            "{}",
+            String::from_utf8_lossy(&found.stderr)
+        );
+        let names = String::from_utf8_lossy(&found.stdout);
+        names.lines().map(PathBuf::from).collect()
+    }
+
     /// Deletes the folders of this name, of which there must be one.
     fn delete(&self, name: &str) {
         let found = Command::new("find")

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use book::texts::Place;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::PgArguments;
@@ -70,10 +71,12 @@ pub async fn list(
         ))),
         Some(_) | None => None,
     };
-    let asks: Vec<Value> = shown
+    let mut asks: Vec<Value> = shown
         .iter()
         .map(|row| row.try_get("ask"))
         .collect::<Result<_, sqlx::Error>>()?;
+    let notes = asks.iter_mut().filter_map(|ask| ask.get_mut("note")).map(Place::Json);
+    app.tail.open_texts(by.tenant, &mut notes.collect::<Vec<_>>()).await?;
     Ok(answer(json!({ "asks": asks, "next": next }).to_string(), read.posted))
 }
 

@@ -24,6 +24,9 @@ pub const POLICY: &str = "policy";
 /// The name of the worker that fires timers.
 pub const TIMERS: &str = "timers";
 
+/// The name of the worker that sees to the rest of an erasure.
+pub const ERASURES: &str = "erasures";
+
 /// A worker with effects outside that a context brings. Of all processes' one leads.
 #[derive(Debug)]
 pub struct Worker {

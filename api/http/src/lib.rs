@@ -31,6 +31,7 @@ pub mod me;
 pub mod openapi;
 pub mod permissions;
 pub mod rebuilds;
+pub mod redaction;
 
 pub mod cli;
 pub mod demo;

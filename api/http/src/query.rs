@@ -6,7 +6,10 @@ pub mod named;
 pub mod past;
 pub mod read;
 pub mod sql;
+pub mod texts;
 pub mod value;
+
+use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -137,21 +140,27 @@ pub async fn list(
         sql::page(source.table, &query, &reader)
     })
     .await?;
-    let json = rows_and_next(&read, limit, |place| {
+    let rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
+    let json = rows_and_next(&read, &rows, limit, |place| {
         app.marked(Cursor::write(&order.to_string(), place))
     })?;
     Ok(answer(json, read.posted))
 }
 
-/// A page as JSON, from the rows of a statement that asked for one more: `row` and its `place` in the order.
-fn rows_and_next(read: &Read, limit: usize, cursor: impl FnOnce(Vec<String>) -> String) -> Result<String, sqlx::Error> {
+/// A page as JSON, from the rows of a statement that asked for one more, each as JSON text, and its `place` in the order.
+fn rows_and_next(
+    read: &Read,
+    rows: &[Cow<'_, str>],
+    limit: usize,
+    cursor: impl FnOnce(Vec<String>) -> String,
+) -> Result<String, sqlx::Error> {
     let mut json = String::from("{\"rows\":[");
     let shown = &read.rows[..read.rows.len().min(limit)];
-    for (index, row) in shown.iter().enumerate() {
+    for (index, row) in rows.iter().take(limit).enumerate() {
         if index > 0 {
             json.push(',');
         }
-        json.push_str(row.try_get("row")?);
+        json.push_str(row);
     }
     json.push_str("],\"next\":");
     let has_more = read.is_cut || read.rows.len() > limit;
@@ -194,8 +203,9 @@ pub async fn row(
         sql::row(source.table, &columns, &values, &reader)
     })
     .await?;
-    match read.rows.first() {
-        Some(row) => Ok(answer(row.try_get("row")?, read.posted)),
+    let rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
+    match rows.into_iter().next() {
+        Some(row) => Ok(answer(row.into_owned(), read.posted)),
         None => Err(no_row(source, &key)),
     }
 }

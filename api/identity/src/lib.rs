@@ -12,6 +12,7 @@ use http::Context;
 
 /// The prelude as it is served. It has no tables of its own.
 pub static CONTEXT: Context = Context {
+    receivers: &[http::redaction::RECEIVER],
     checks: checks::CHECKS,
     witnesses: witnesses::WITNESSES,
     routes: keys::routes,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use book::{BookError, Tail};
 use clap::Args;
 use domain::Recorded;
 use uuid::Uuid;
@@ -43,6 +44,15 @@ pub struct Events {
     json: bool,
 }
 
+/// Some of the book.
+struct Page {
+    /// How many events were looked at.
+    read: usize,
+    /// The position of the last of them.
+    last: Option<i64>,
+    wanted: Vec<Recorded<String>>,
+}
+
 impl Events {
     pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
         let opened = opened(config, contexts).await?;
@@ -52,12 +62,7 @@ impl Events {
             None => 0,
         };
         loop {
-            let page = if self.personal {
-                opened.tail.after(position, PAGE_EVENTS).await
-            } else {
-                opened.tail.sealed_after(position, PAGE_EVENTS).await
-            };
-            let page = match page {
+            let page = match self.page(&opened.tail, position).await {
                 Ok(page) => page,
                 Err(error) if self.follow && error.is_transient() => {
                     tracing::warn!(error = %error, "the book does not answer; trying again");
@@ -66,12 +71,10 @@ impl Events {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let read = page.len();
-            for recorded in page {
-                position = recorded.position;
-                if self.wants(&recorded) {
-                    say(&self.line(recorded, contexts)?)?;
-                }
+            let read = page.read;
+            position = page.last.unwrap_or(position);
+            for recorded in page.wanted {
+                say(&self.line(recorded, contexts)?)?;
             }
             if read == 0 && !self.follow {
                 return Ok(());
@@ -80,6 +83,22 @@ impl Events {
                 tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
             }
         }
+    }
+
+    /// The next events, with the texts of those that are wanted opened.
+    async fn page(&self, tail: &Tail, after: i64) -> Result<Page, BookError> {
+        let page = if self.personal {
+            tail.after(after, PAGE_EVENTS).await?
+        } else {
+            tail.sealed_after(after, PAGE_EVENTS).await?
+        };
+        let (read, last) = (page.len(), page.last().map(|recorded| recorded.position));
+        let wanted = page.into_iter().filter(|recorded| self.wants(recorded)).collect();
+        Ok(Page {
+            read,
+            last,
+            wanted: tail.with_texts(wanted).await?,
+        })
     }
 
     fn wants(&self, recorded: &Recorded<String>) -> bool {

@@ -44,7 +44,6 @@ pub enum Approval {
         asked: Asked,
         /// Nobody when there was nobody to ask.
         by: Option<Uuid>,
-        notes: String,
     },
     /// The order was cancelled or has moved on.
     Voided(Asked),
@@ -115,7 +114,6 @@ pub enum Verdict {
     },
     Rejected {
         by: Option<Uuid>,
-        notes: String,
     },
 }
 
@@ -133,10 +131,7 @@ impl Approval {
             Self::Granted { decided, .. } => Verdict::Granted {
                 approved_by: decided.last().map(|last| last.by),
             },
-            Self::Rejected { by, notes, .. } => Verdict::Rejected {
-                by: *by,
-                notes: notes.clone(),
-            },
+            Self::Rejected { by, .. } => Verdict::Rejected { by: *by },
         }
     }
 
@@ -319,6 +314,8 @@ pub enum Event {
         /// The named approver, when `by` decided in their place.
         #[serde(default)]
         on_behalf_of: Option<Uuid>,
+        /// Empty once they were struck.
+        #[serde(deserialize_with = "domain::text::or_struck")]
         notes: String,
     },
     ApprovalVoided {
@@ -331,7 +328,14 @@ pub enum Event {
 
 stored_by_variant!(Event);
 
-impl domain::Event for Event {}
+impl domain::Event for Event {
+    fn texts(&self) -> Vec<&'static str> {
+        match self {
+            Self::LevelApproved { .. } | Self::ApprovalRejected { .. } => vec!["notes"],
+            _ => Vec::new(),
+        }
+    }
+}
 
 #[cfg(test)]
 mod model;

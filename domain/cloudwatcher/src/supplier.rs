@@ -52,6 +52,16 @@ impl Entry for Supplier {
     const ENTERED: &'static str = "SupplierEntered";
     const AMENDED: &'static str = "SupplierAmended";
     const STRUCK: &'static str = "SupplierStruck";
+    const FORGOTTEN: &'static str = "SupplierContactsForgotten";
+    const CONTACTS: &'static [&'static str] = &["contact_email", "contact_phone"];
+
+    fn without_contacts(&self) -> Self {
+        Self {
+            contact_email: None,
+            contact_phone: None,
+            ..self.clone()
+        }
+    }
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;

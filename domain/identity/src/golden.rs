@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::CONTEXT;
 use crate::department::Department;
 use crate::key::Key;
+use crate::redaction::{Redaction, Text};
 use crate::role::Role;
 use crate::sign_in::SignIns;
 use crate::tenant::Tenant;
@@ -43,6 +44,7 @@ fn story() -> History {
     farewells(&mut chronicle);
     keys(&mut chronicle);
     tenancy(&mut chronicle);
+    redactions(&mut chronicle);
     chronicle.ended()
 }
 
@@ -103,6 +105,17 @@ fn departments(chronicle: &mut Chronicle) {
         .send::<User>(CLEO, json!({"join-department": {"department_id": KIOSK}}))
         .send::<User>(CLEO, json!({"leave-department": {"department_id": OFFICE}}))
         .send::<Register<Department>>(KIOSK, json!({"strike": {}}));
+}
+
+/// Why Cleo went is nobody's business any more.
+fn redactions(chronicle: &mut Chronicle) {
+    let reason = Text {
+        aggregate_type: "identity.user".to_owned(),
+        stream: CLEO,
+        sequence: 8,
+        field: "@reason".to_owned(),
+    };
+    chronicle.send_because::<Redaction>(reason.id(), json!({ "redact": reason }), "it tells more than it should");
 }
 
 /// Ben goes and comes back; Cleo goes for good, with a role and a department that end with her.

@@ -3,6 +3,7 @@
 pub mod administrators;
 pub mod department;
 pub mod key;
+pub mod redaction;
 pub mod role;
 pub mod sign_in;
 pub mod tenant;
@@ -23,6 +24,7 @@ pub static CONTEXT: Context = Context {
         department::AGGREGATE,
         tenant::AGGREGATE,
         key::AGGREGATE,
+        redaction::AGGREGATE,
     ],
     policies: &[],
     history: include_str!("../golden/history.json"),

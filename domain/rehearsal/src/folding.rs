@@ -6,6 +6,7 @@ use domain::fact::AnyState;
 use domain::{Aggregate, AnyEvent, Contexts, Recorded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::chronicle::History;
@@ -44,6 +45,32 @@ pub fn a_state_that_is_folded_forward_from_anywhere_is_the_one_that_is_loaded(hi
     });
     if let Err(error) = outcome {
         panic!("{error}");
+    }
+}
+
+/// That no text is needed to read an event or to fold it: each may be struck.
+///
+/// # Panics
+/// When an event cannot be read without its texts, or they are no top-level fields of it.
+pub fn events_are_read_when_every_text_of_theirs_is_struck(history: &History) {
+    for (kind, events) in streams(&history.contexts, &history.events) {
+        let mut state = kind.unborn();
+        for event in events {
+            let texts = decoded(kind, event).texts();
+            let mut payload: Map<String, Value> = serde_json::from_str(&event.event).unwrap();
+            for text in &texts {
+                let value = payload.insert((*text).to_owned(), Value::Null);
+                let value = value.unwrap_or_else(|| panic!("{kind:?} {}: there is no field {text}", event.event_type));
+                assert!(
+                    value.is_null() || value.is_string(),
+                    "{kind:?} {}: {text}",
+                    event.event_type
+                );
+            }
+            let struck = event.with(Value::Object(payload).to_string());
+            state = decoded(kind, &struck).evolved(state).unwrap();
+        }
+        kind.state(&state).unwrap();
     }
 }
 

@@ -37,6 +37,11 @@ macro_rules! rules {
         }
 
         #[test]
+        fn events_are_read_when_every_text_of_theirs_is_struck() {
+            $crate::folding::events_are_read_when_every_text_of_theirs_is_struck(&$story());
+        }
+
+        #[test]
         fn what_is_not_offered_is_refused() {
             $crate::offering::what_is_not_offered_is_refused(&$context, &$story());
         }

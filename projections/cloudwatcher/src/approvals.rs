@@ -59,6 +59,7 @@ row! {
     find { id, order_id, approver_id, status, due_at, created_at }
     scope { Scope::Through { column: "order_id", parent: "orders" } }
     masked {}
+    texts { notes }
 }
 
 impl Project for OrderApprovalRow {

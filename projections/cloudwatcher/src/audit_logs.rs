@@ -69,6 +69,7 @@ row! {
     find { id, table_name, operation, record_id, user_id, created_at }
     scope { Scope::Whole }
     masked { ip_address }
+    texts { old_values, new_values, change_reason }
 }
 
 impl Audit for AuditLogRow {

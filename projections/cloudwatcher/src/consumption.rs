@@ -38,6 +38,7 @@ row! {
     find { id, part_id, location_id, consumption_date, consumed_by, created_at }
     scope { Scope::Through { column: "location_id", parent: "locations" } }
     masked {}
+    texts { notes }
 }
 
 impl Project for PartConsumptionRow {

@@ -42,6 +42,7 @@ row! {
     find { id, order_id, event_type, created_at }
     scope { Scope::Through { column: "order_id", parent: "orders" } }
     masked {}
+    texts { event_description, metadata }
 }
 
 impl Project for OrderHistoryRow {
@@ -125,13 +126,13 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             format!("Changed the currency of all prices from {was} to {currency}"),
             json!({ "changed": { "currency": { "old": was, "new": currency } } }),
         ),
-        Event::OrderNoteChanged { note, was } => {
-            let description = match (was, note) {
-                (None, Some(_)) => "Added a note",
-                (Some(_), None) => "Took the note away",
-                (Some(_), Some(_)) | (None, None) => "Changed the note",
+        Event::OrderNoteChanged { note, had } => {
+            let description = match (had, note) {
+                (false, Some(_)) => "Added a note",
+                (true, None) => "Took the note away",
+                (true, Some(_)) | (false, None) => "Changed the note",
             };
-            let metadata = json!({ "changed": { "note": { "old": was, "new": note } } });
+            let metadata = json!({ "changed": { "note": { "new": note } } });
             ("note-changed", description.to_owned(), metadata)
         }
         Event::OrderSubmitted {
@@ -161,14 +162,10 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             let metadata = json!({ "revision": revision, "approved_by": approved_by });
             ("approved", description, metadata)
         }
-        Event::OrderRejected {
-            revision,
-            rejected_by,
-            notes,
-        } => (
+        Event::OrderRejected { revision, rejected_by } => (
             "rejected",
-            format!("Rejected as revision {revision}, and a draft again: {notes}"),
-            json!({ "revision": revision, "rejected_by": rejected_by, "notes": notes }),
+            format!("Rejected as revision {revision}, and a draft again"),
+            json!({ "revision": revision, "rejected_by": rejected_by }),
         ),
         Event::OrderPlaced {} => ("ordered", "Placed with the suppliers".to_owned(), json!({})),
         Event::OrderItemsReceived { receipt_id, lines } => (

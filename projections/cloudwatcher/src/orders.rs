@@ -61,6 +61,7 @@ row! {
     find { id, request_id, status, department_id, created_by, created_at }
     scope { Scope::Department("department_id") }
     masked {}
+    texts { note }
 }
 
 impl Project for OrderRow {
@@ -123,7 +124,7 @@ impl Project for OrderRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::OrderNoteChanged { note, was: _ } => Self {
+            Event::OrderNoteChanged { note, had: _ } => Self {
                 note: note.clone(),
                 updated_at,
                 ..existing(row)?

@@ -182,6 +182,7 @@ row! {
     find { id, inventory_id, part_id, location_id, source_id, created_at }
     scope { Scope::Through { column: "location_id", parent: "locations" } }
     masked {}
+    texts { reason }
 }
 
 impl Project for StockMoveRow {

@@ -28,6 +28,7 @@ register! {
     in_use { is_active }
     find { id, name, is_preferred, is_active, created_at }
     scope { Scope::Tenant }
+    contacts { contact_email, contact_phone }
 }
 
 register! {

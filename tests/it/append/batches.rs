@@ -14,9 +14,9 @@ use super::{Suppliers, assert_book_is_whole, supplier};
 #[tokio::test]
 async fn an_event_beyond_the_limit_is_refused_by_its_size_and_one_at_the_limit_is_not() {
     let ledger = Ledger::open().await;
-    let enter = |reason: usize| {
+    let enter = |filling: usize| {
         let envelope = Envelope {
-            reason: Some("x".repeat(reason)),
+            traceparent: Some("x".repeat(filling)),
             ..ledger.envelope()
         };
         let step = Step::of::<Suppliers>(Uuid::now_v7(), None, Command::Enter(supplier("Acme")));

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use cloudwatcher::approval_policy::ApprovalPolicy;
+use identity::redaction::Text;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::foreign::caught_up;
@@ -208,6 +209,16 @@ impl Goods {
         .into()
     }
 
+    /// The note of an order.
+    pub fn note(&self, order: &str) -> Text {
+        Text {
+            aggregate_type: "cloudwatcher.order".to_owned(),
+            stream: self.id(order),
+            sequence: 1,
+            field: "note".to_owned(),
+        }
+    }
+
     /// The body that makes a new one.
     pub fn one_more(&self, plural: &str) -> Option<Value> {
         Some(match plural {
@@ -233,6 +244,10 @@ impl Goods {
             ("users", "unassign-role") => (json!({"role_id": self.id("roles")}), 200),
             ("users", "join-department" | "leave-department") => (json!({"department_id": self.id("elsewhere")}), 200),
             ("users", "deactivate" | "reactivate" | "erase") => (none(), 200),
+            ("redactions", "redact") => {
+                let note = self.note("orders");
+                return Some((note.id(), json!(note), 200));
+            }
             // Of somebody who stays.
             ("sign-ins", "record") => return Some((self.id("buyers"), none(), 200)),
             ("keys", "revoke") => (none(), 200),

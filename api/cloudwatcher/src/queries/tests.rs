@@ -25,6 +25,8 @@ fn every_name_in_a_query_is_one_that_is_declared() {
         for beside in query.beside {
             if let Beside::Column { table, column, .. } = beside {
                 assert!(table.column(column).is_some(), "{}: {column}", query.address);
+                // Only the texts of the table that is shown whole are opened.
+                assert!(!table.texts.contains(column), "{}: {column}", query.address);
             }
             assert!(
                 query.table.column(beside.name()).is_none(),

@@ -189,5 +189,6 @@ pub async fn one(
     if !Visible::default().shows(&app, &by, &recorded).await? {
         return Err(none());
     }
+    let recorded = app.tail.with_texts(vec![recorded]).await?.pop().ok_or_else(none)?;
     Ok(Json(shown(recorded, &sight)).into_response())
 }

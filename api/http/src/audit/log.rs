@@ -158,6 +158,7 @@ pub async fn search(
         }
     }
     let rest = Some(range).filter(|range| range.above < range.upto);
+    let events = tail.with_texts(events).await?;
     Ok(Found { events, rest })
 }
 

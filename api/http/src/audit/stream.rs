@@ -87,7 +87,7 @@ pub async fn state(
         let Some(latest) = some.last() else { break };
         sequence = latest.sequence;
         last = Some((latest.position, latest.at));
-        for recorded in some {
+        for recorded in tail.with_texts(some).await? {
             unopened.extend(recorded.metadata.unopened.iter().cloned());
             let recorded = masked(recorded, &sight);
             let event = aggregate.decode(&recorded.stored());

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::cli::{OPTIONS, SEED, SUBCOMMANDS};
 use crate::context::Context;
-use crate::crew::{POLICY, PROJECTOR, RELAY, SEALER, TIMERS};
+use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, SEALER, TIMERS};
 use crate::{permissions, router};
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
-const WORKERS: [&str; 7] = [RELAY, SEALER, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
+const WORKERS: [&str; 8] = [RELAY, SEALER, PROJECTOR, POLICY, TIMERS, ERASURES, "rebuild", "rebuilds"];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 48] = [
+const METRICS: [&str; 49] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -25,6 +25,7 @@ const METRICS: [&str; 48] = [
     "daybook_commands_slowed_total",
     "daybook_connections_refused_total",
     "daybook_connections_unread_total",
+    "daybook_erasures_unswept",
     "daybook_http_seconds",
     "daybook_lead_sessions_lost_total",
     "daybook_lost_races_total",

@@ -12,7 +12,7 @@ use super::cursor::Cursor;
 use super::filter::{self, PAGE_ROWS};
 use super::read::{self, Plan};
 use super::value::{self, Value};
-use super::{Source, answer, may_read, no_row, rows_and_next, sees_masked, sql};
+use super::{Source, answer, may_read, no_row, rows_and_next, sees_masked, sql, texts};
 use crate::app::App;
 use crate::auth::{By, Principal};
 use crate::extract::{self, Parameters, Path};
@@ -56,7 +56,8 @@ pub struct Parameter {
 /// A cell that a row has besides the columns of its table.
 #[derive(Debug)]
 pub enum Beside {
-    /// A column of another table, whose mask holds and which is null to those who may not read that table; `of` is that table in the SQL.
+    /// A column of another table, whose mask holds and which is null to those who may not read that table; `of` is that
+    /// table in the SQL. It is none with texts: a test says so.
     Column {
         name: &'static str,
         of: &'static str,
@@ -232,7 +233,10 @@ pub async fn list(
         subjects(query, &app, &by, &asked, posted).await?;
     }
     let rows = usize::try_from(limit).unwrap_or_default();
-    let json = rows_and_next(&read, rows, |place| app.marked(Cursor::write(query.address, place)))?;
+    let shown = texts::rows(&app, by.tenant, query.table, &read.rows).await?;
+    let json = rows_and_next(&read, &shown, rows, |place| {
+        app.marked(Cursor::write(query.address, place))
+    })?;
     Ok(answer(json, read.posted))
 }
 

@@ -1,6 +1,7 @@
 //! Rows as they were: folded again from the events that touched them.
 
 use axum::response::Response;
+use book::texts::Place;
 use futures::future::BoxFuture;
 use projections::table::{Column, Scope, Table};
 use projections::{Context, PostError, history};
@@ -76,10 +77,12 @@ pub async fn row_at(
         Ok(history::row_at(&app.pools, &app.tail.clone(), row, position).await?)
     };
     let (row, _) = read::posted(app, source.context, Some(wanted), read).await?;
-    let row = row.ok_or_else(|| no_row(source, key))?;
+    let mut row = row.ok_or_else(|| no_row(source, key))?;
     if !is_visible(app, by, source.table, &row).await? {
         return Err(no_row(source, key));
     }
+    let mut texts: Vec<_> = super::texts::places(source.table, &mut row).collect();
+    app.tail.open_texts(by.tenant, &mut texts).await?;
     let shown = past.columns.iter().map(|column| {
         let masked = !reader.unmasked && source.table.masked.contains(&column.name);
         let value = row.get(column.name).filter(|_| !masked).cloned().unwrap_or(Value::Null);
@@ -125,6 +128,14 @@ pub async fn history(
             (cell.1.old, cell.1.new) = (Value::Null, Value::Null);
         }
     }
+    let mut texts: Vec<Place<'_>> = Vec::new();
+    for change in &mut history.changes {
+        texts.push(Place::Words(&mut change.reason));
+        let cells = change.columns.iter_mut();
+        let cells = cells.filter(|(column, _)| table.texts.contains(&column.as_str()));
+        texts.extend(cells.flat_map(|(_, cell)| [Place::Json(&mut cell.old), Place::Json(&mut cell.new)]));
+    }
+    app.tail.open_texts(by.tenant, &mut texts).await?;
     let json = json!({ "changes": history.changes, "next": history.next.map(|position| app.marked(position)) });
     Ok(answer(json.to_string(), posted))
 }

@@ -152,11 +152,9 @@ impl Decider for Approval {
             (Self::Pending(Pending { asked, decided, .. }), Event::ApprovalGranted { .. }) => {
                 Self::Granted { asked, decided }
             }
-            (Self::Pending(Pending { asked, .. }), Event::ApprovalRejected { by, notes, .. }) => Self::Rejected {
-                asked,
-                by: *by,
-                notes: notes.clone(),
-            },
+            (Self::Pending(Pending { asked, .. }), Event::ApprovalRejected { by, .. }) => {
+                Self::Rejected { asked, by: *by }
+            }
             (Self::Pending(Pending { asked, .. }) | Self::Granted { asked, .. }, Event::ApprovalVoided { .. }) => {
                 Self::Voided(asked)
             }

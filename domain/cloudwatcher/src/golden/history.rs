@@ -256,6 +256,7 @@ fn farewells(chronicle: &mut Chronicle) {
         .send::<Register<Part>>(SCREW, json!({"strike": {}}))
         .send::<Register<Supplier>>(BOLT, json!({"strike": {}}))
         .send::<Register<Supplier>>(BOLT, json!({"enter": {"name": "Bolt & Daughters"}}))
+        .send::<Register<Supplier>>(ACME, json!({"forget-contacts": {}}))
         .send::<User>(BEN, json!({"deactivate": {}}))
         .send::<User>(BEN, json!({"reactivate": {}}))
         .send::<Role>(TEMP, json!({"retire": {}}))

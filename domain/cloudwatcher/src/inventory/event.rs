@@ -156,4 +156,11 @@ pub struct Uncovered {
 
 stored_by_variant!(Event);
 
-impl domain::Event for Event {}
+impl domain::Event for Event {
+    fn texts(&self) -> Vec<&'static str> {
+        match self {
+            Self::StockConsumed { .. } => vec!["notes"],
+            _ => Vec::new(),
+        }
+    }
+}

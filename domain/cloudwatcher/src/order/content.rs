@@ -19,7 +19,7 @@ impl Content {
             }
             Event::OrderItemRemoved { item_id, was: _ } => self.items.retain(|item| item.item_id != *item_id),
             Event::OrderCurrencyChanged { currency, was: _ } => self.currency.clone_from(currency),
-            Event::OrderNoteChanged { note, was: _ } => self.note.clone_from(note),
+            Event::OrderNoteChanged { note, had: _ } => self.note.clone_from(note),
             Event::OrderSubmitted { revision, items, .. } => {
                 self.revision = *revision;
                 self.items.clone_from(items);

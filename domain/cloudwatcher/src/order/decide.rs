@@ -416,10 +416,9 @@ fn settled(submitted: &Submitted, request: &Request<'_, Command>) -> Result<Even
     let revision = submitted.revision;
     match verdict(submitted, request) {
         Verdict::Granted { approved_by } => Ok(Event::OrderApproved { revision, approved_by }),
-        Verdict::Rejected { by, notes } => Ok(Event::OrderRejected {
+        Verdict::Rejected { by } => Ok(Event::OrderRejected {
             revision,
             rejected_by: by,
-            notes,
         }),
         Verdict::None | Verdict::Pending => Err(Refusal::NotDecided { revision }),
     }

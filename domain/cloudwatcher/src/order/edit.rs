@@ -51,7 +51,7 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
             check_note(note.as_ref())?;
             Ok((*note != content.note).then(|| Event::OrderNoteChanged {
                 note: note.clone(),
-                was: content.note.clone(),
+                had: content.note.is_some(),
             }))
         }
         Command::Draft(_)

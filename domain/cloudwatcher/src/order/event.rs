@@ -10,7 +10,7 @@ use super::Item;
 use super::command::Quantity;
 use super::stock::Booking;
 use crate::{OrderStatus, OrderType};
-use domain::event::Stored;
+use domain::event::{self, Stored};
 use domain::{DecodeError, stored_by_variant};
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -59,8 +59,8 @@ pub enum Event {
     OrderNoteChanged {
         #[serde(default)]
         note: Option<String>,
-        #[serde(default)]
-        was: Option<String>,
+        /// Whether there was a note before; what it said is in the event that brought it.
+        had: bool,
     },
     /// Also what follows when an order is changed materially after it was submitted.
     OrderSubmitted {
@@ -81,13 +81,12 @@ pub enum Event {
         #[serde(default)]
         approved_by: Option<Uuid>,
     },
-    /// The order is a draft again.
+    /// The order is a draft again. Why is with the rejection itself, which is an event of the approval.
     OrderRejected {
         revision: i32,
         /// Absent when nobody was left who could have approved it.
         #[serde(default)]
         rejected_by: Option<Uuid>,
-        notes: String,
     },
     OrderPlaced {},
     OrderItemsReceived {
@@ -130,11 +129,20 @@ stored_by_variant!(Event {
     OrderDrafted => "3",
     OrderItemChanged => "2",
     OrderItemRemoved => "2",
+    OrderNoteChanged => "2",
     OrderReceiptReversed => "2",
+    OrderRejected => "2",
     OrderSubmitted => "2",
 });
 
 impl domain::Event for Event {
+    fn texts(&self) -> Vec<&'static str> {
+        match self {
+            Self::OrderDrafted { .. } | Self::OrderNoteChanged { .. } => vec!["note"],
+            _ => Vec::new(),
+        }
+    }
+
     fn upcast(stored: &Stored<'_>) -> Result<(String, String), DecodeError> {
         let actor = json!(stored.actor);
         let payload = match (stored.event_type, stored.version) {
@@ -143,6 +151,10 @@ impl domain::Event for Event {
             // Until version 3 orders knew no locations, and so nothing of them was booked in stock.
             ("OrderDrafted", "2") => stored.payload.to_owned(),
             ("OrderItemRemoved", "1") => stored.payload.to_owned(),
+            // Until version 2 it repeated the note that it replaced.
+            ("OrderNoteChanged", "1") => without_what_was(stored)?,
+            // Until version 2 it repeated the words of the rejection.
+            ("OrderRejected", "1") => stored.payload.to_owned(),
             ("OrderReceiptReversed", "1") => stored.with_fields([("was_booked", json!(false))])?,
             ("OrderSubmitted", "1") => stored.with_fields([("drafted_by", actor.clone()), ("submitted_by", actor)])?,
             ("OrderItemChanged", "1") => with_parts(stored)?,
@@ -150,6 +162,18 @@ impl domain::Event for Event {
         };
         Ok((stored.event_type.to_owned(), payload))
     }
+}
+
+fn without_what_was(stored: &Stored<'_>) -> Result<String, DecodeError> {
+    let unlike = |detail: String| DecodeError::Fields {
+        event_type: stored.event_type.to_owned(),
+        detail,
+    };
+    let mut payload: serde_json::Map<String, Value> =
+        serde_json::from_str(stored.payload).map_err(|error| unlike(event::misfit(&error)))?;
+    let had = payload.remove("was").is_some_and(|was| !was.is_null());
+    payload.insert("had".to_owned(), json!(had));
+    Ok(Value::Object(payload).to_string())
 }
 
 /// Until version 2 an item kept its part, variant and supplier for ever, so they were what they are.

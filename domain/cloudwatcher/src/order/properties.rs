@@ -205,7 +205,7 @@ fn decided(before: &Approval, submitted: &Submitted, granted: bool) -> Approval 
     if granted {
         granted_for(submitted.revision, &submitted.content_hash, None)
     } else {
-        rejected_for(submitted.revision, &submitted.content_hash, None, "no")
+        rejected_for(submitted.revision, &submitted.content_hash, None)
     }
 }
 

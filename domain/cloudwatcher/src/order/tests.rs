@@ -64,7 +64,7 @@ fn granted() -> Approval {
 }
 
 fn rejected() -> Approval {
-    rejected_for(1, HASH, Some(MANAGER), "too dear")
+    rejected_for(1, HASH, Some(MANAGER))
 }
 
 pub(super) fn granted_for(revision: i32, content_hash: &str, approved_by: Option<Uuid>) -> Approval {
@@ -102,14 +102,14 @@ fn level_approved(revision: i32, by: Uuid) -> [approval::Event; 2] {
     ]
 }
 
-pub(super) fn rejected_for(revision: i32, content_hash: &str, by: Option<Uuid>, notes: &str) -> Approval {
+pub(super) fn rejected_for(revision: i32, content_hash: &str, by: Option<Uuid>) -> Approval {
     let rejected = approval::Event::ApprovalRejected {
         revision,
         ask_id: None,
         level: None,
         by,
         on_behalf_of: None,
-        notes: notes.to_owned(),
+        notes: "too dear".to_owned(),
     };
     state([asked_for(revision, content_hash), rejected])
 }

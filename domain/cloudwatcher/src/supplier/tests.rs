@@ -1,7 +1,7 @@
 use super::*;
 use domain::register::{Change, Command, Refusal, Register};
-use domain::{Class, Refuse};
-use rehearsal::given::{given, long};
+use domain::{Class, Decider as _, Erase, Event as _, Refuse};
+use rehearsal::given::{given, long, state};
 
 type Suppliers = Register<Supplier>;
 
@@ -65,6 +65,49 @@ fn a_struck_entry_is_entered_again_before_it_is_amended() {
     given::<Suppliers>(struck)
         .when(enter(|_| {}))
         .then([Change::Entered(supplier())]);
+}
+
+#[test]
+fn contacts_are_sealed_in_a_name_that_is_nobodys_and_forgotten_together() {
+    let stream = rehearsal::given::STREAM;
+    let entered: Change<Supplier> = Change::Entered(supplier());
+    let sealed = entered.sealed_apart(stream);
+    let owner = sealed[0].1;
+    assert_eq!(sealed, [("contact_email", owner), ("contact_phone", owner)]);
+    // An id that somebody could choose for a person would let whoever forgets contacts erase that person.
+    assert_ne!(owner, stream);
+    assert_eq!(Suppliers::erases(stream, &Change::Forgotten {}), [Erase::Person(owner)]);
+    assert_eq!(Suppliers::erases(stream, &entered), []);
+}
+
+#[test]
+fn what_is_forgotten_may_be_told_anew() {
+    let forgotten = [Change::Entered(supplier()), Change::Forgotten {}];
+    given::<Suppliers>([Change::Entered(supplier())])
+        .when(Command::ForgetContacts {})
+        .then([Change::Forgotten {}]);
+    let now: Suppliers = state(forgotten.clone());
+    let without = Supplier {
+        contact_email: None,
+        ..supplier()
+    };
+    assert_eq!(now, Register::Entered(without));
+    given::<Suppliers>(forgotten)
+        .when(Command::Amend(supplier()))
+        .then([Change::Amended(supplier())]);
+    given::<Suppliers>([])
+        .when(Command::ForgetContacts {})
+        .refused(Refusal::NotEntered { noun: "supplier" });
+}
+
+#[test]
+fn contacts_of_a_struck_supplier_are_forgotten_too() {
+    let struck = [Change::Entered(supplier()), Change::Struck {}, Change::Forgotten {}];
+    let without = Supplier {
+        contact_email: None,
+        ..supplier()
+    };
+    assert_eq!(state::<Suppliers>(struck), Register::Struck(without));
 }
 
 #[test]

@@ -19,6 +19,17 @@ fn what_is_struck_is_entered_again_and_only_what_is_entered_is_amended() {
 }
 
 #[test]
+fn a_kind_without_contacts_has_none_to_forget() {
+    let past = || [Change::Entered(Tool { mark: "T-1".to_owned() })];
+    given::<Register<Tool>>(past())
+        .when(Command::ForgetContacts {})
+        .refused(Refusal::NoContacts { noun: "tool" });
+    let mut generator = schemars::SchemaGenerator::default();
+    let schema = domain::Aggregate::of::<Register<Tool>>("tools").schema(&mut generator);
+    assert!(!schema.as_value().to_string().contains("forget-contacts"));
+}
+
+#[test]
 fn what_a_tenant_has_one_of_is_refused_under_any_other_id() {
     let motto = Motto {
         text: "Write it down".to_owned(),

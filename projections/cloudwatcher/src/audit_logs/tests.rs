@@ -78,7 +78,7 @@ fn erased(recorded: &Recorded<AnyEvent>) -> Erased {
 fn erased_as<D: Decider>(recorded: &Recorded<AnyEvent>) -> Option<Erased> {
     let event = recorded.of::<D>()?;
     let mut payload: Map<String, Value> = serde_json::from_str(&event::encode(event).unwrap()).unwrap();
-    let fields = domain::Event::sealed(event, recorded.stream);
+    let fields = recorded.event.sealed(recorded.stream);
     let fields: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
     for field in &fields {
         payload.insert((*field).to_owned(), Value::Null);

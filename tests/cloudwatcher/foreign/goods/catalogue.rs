@@ -26,6 +26,7 @@ impl Goods {
                 offer["sku"] = json!("amended");
                 (offer, 200)
             }
+            ("suppliers", "forget-contacts") => (none(), 200),
             ("suppliers" | "parts" | "part-variants" | "part-suppliers", "strike") => (none(), 200),
             _ => return None,
         };

@@ -23,6 +23,7 @@ static TABLE: Table = Table {
     scope: Scope::Tenant,
     masked: &[],
     personal: &[],
+    texts: &[],
     is_lines: false,
 };
 

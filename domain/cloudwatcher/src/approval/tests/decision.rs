@@ -129,10 +129,7 @@ fn the_verdict_is_on_exactly_one_revision_and_content() {
     assert_eq!(granted.verdict(2, &hash(1)), Verdict::None);
     assert_eq!(granted.verdict(1, &hash(2)), Verdict::None);
     let rejected: Approval = state([asked(1, 5_000, 2), rejected(ASKS[0], 1, LOW)]);
-    let by_low = Verdict::Rejected {
-        by: Some(LOW),
-        notes: "too dear".to_owned(),
-    };
+    let by_low = Verdict::Rejected { by: Some(LOW) };
     assert_eq!(rejected.verdict(1, &hash(1)), by_low);
     let void: Approval = state([asked(1, 5_000, 2), voided(&[], WhyVoid::OrderMovedOn)]);
     assert_eq!(void.verdict(1, &hash(1)), Verdict::None);

@@ -280,7 +280,7 @@ fn a_draft_is_changed_without_being_submitted() {
     let note = Some("by March".to_owned());
     given::<Order>([drafted(1)])
         .when(Command::Annotate { note: note.clone() })
-        .then([Event::OrderNoteChanged { note, was: None }]);
+        .then([Event::OrderNoteChanged { note, had: false }]);
 }
 
 #[test]

@@ -21,7 +21,6 @@ fn a_rejected_order_is_a_draft_with_its_content_and_is_submitted_as_the_next_rev
     let rejection = Event::OrderRejected {
         revision: 1,
         rejected_by: Some(MANAGER),
-        notes: "too dear".to_owned(),
     };
     given::<Order>([drafted(1), submitted()])
         .with_facts(decided(rejected()))
@@ -55,7 +54,6 @@ fn settling_again_changes_nothing() {
     let rejection = Event::OrderRejected {
         revision: 1,
         rejected_by: None,
-        notes: "nobody is left".to_owned(),
     };
     let short = Event::OrderClosedShort { open: Vec::new() };
     for (past, approval) in [

@@ -54,6 +54,31 @@ fn an_item_changed_under_version_1_was_the_same_part_of_the_same_supplier() {
 }
 
 #[test]
+fn a_note_changed_under_version_1_does_not_repeat_the_one_before() {
+    for (was, had) in [(json!("by March"), true), (json!(null), false)] {
+        let event = decoded("OrderNoteChanged", &json!({"note": "by April", "was": was}));
+        let note = Some("by April".to_owned());
+        assert_eq!(event, Event::OrderNoteChanged { note, had });
+    }
+}
+
+#[test]
+fn an_order_rejected_under_version_1_does_not_repeat_the_words_of_the_rejection() {
+    let event = decoded(
+        "OrderRejected",
+        &json!({"revision": 1, "rejected_by": MANAGER, "notes": "too dear"}),
+    );
+    let rejected_by = Some(MANAGER);
+    assert_eq!(
+        event,
+        Event::OrderRejected {
+            revision: 1,
+            rejected_by
+        }
+    );
+}
+
+#[test]
 fn a_version_from_the_future_is_not_guessed_at() {
     let stored = Stored {
         event_type: "OrderDrafted",

@@ -1,0 +1,165 @@
+//! How a text is struck: by those who see the event that brought it, and only where there is one that can be.
+
+use book::texts;
+use book::{Answer, Step};
+use domain::event::REASON;
+use domain::{Decider as _, Recorded};
+use identity::redaction::{Command, Redaction, Text};
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::audit::log::Visible;
+use crate::auth::Principal;
+use crate::command::{Received, Receiver, Would};
+use crate::problem::Problem;
+
+/// For the context of people: the decision cannot know which texts there are.
+pub const RECEIVER: Receiver = Receiver {
+    aggregate_type: Redaction::TYPE,
+    command: Redaction::CREATES,
+    carry_out: |received| Box::pin(carry_out(received)),
+    rehearse: |received| Box::pin(rehearse(received)),
+    offers: |_, _, _| Ok(()),
+};
+
+async fn carry_out(received: Received<'_>) -> Result<Answer, Problem> {
+    let step = step(&received).await?;
+    let span = tracing::Span::current();
+    span.record("command_id", tracing::field::display(received.envelope.command_id));
+    span.record(
+        "correlation_id",
+        tracing::field::display(received.envelope.correlation_id),
+    );
+    let answer = received.app.book.execute(received.envelope, vec![step]).await;
+    answer.map_err(|error| received.sent.problem(error))
+}
+
+async fn rehearse(received: Received<'_>) -> Result<Would, Problem> {
+    let step = step(&received).await?;
+    let rehearsed = received.app.book.rehearse(received.envelope, vec![step]).await;
+    rehearsed
+        .map(Would::Happen)
+        .map_err(|error| received.sent.problem(error))
+}
+
+/// The command, once there is a text that it can strike.
+async fn step(received: &Received<'_>) -> Result<Step, Problem> {
+    let Some(Command::Redact(text)) = received.command.typed::<Redaction>() else {
+        return Err(Problem::internal(&"only texts are redacted"));
+    };
+    let recorded = event(received.app, received.by, text).await?;
+    can_be_struck(text, &recorded)?;
+    let (stream, if_match) = (received.sent.stream, received.sent.headers.if_match);
+    Ok(Step::new(stream, if_match, received.command.clone()))
+}
+
+/// The event that brought the text, with its texts sealed.
+///
+/// # Errors
+/// 404 when there is none, or none that the principal may see.
+async fn event(app: &App, by: &Principal, text: &Text) -> Result<Recorded<String>, Problem> {
+    let none = || Problem::not_found("such event of such a stream within your reach");
+    let position: Option<i64> = sqlx::query_scalar(
+        "select position from book.events
+         where aggregate_type = $1 and aggregate_id = $2 and sequence = $3 and tenant_id = $4",
+    )
+    .bind(&text.aggregate_type)
+    .bind(text.stream.to_string())
+    .bind(text.sequence)
+    .bind(by.tenant)
+    .fetch_optional(app.tail.pool())
+    .await?;
+    let position = position.ok_or_else(none)?;
+    let recorded = app.tail.at(&[position]).await?.pop().ok_or_else(none)?;
+    match Visible::default().shows(app, by, &recorded).await? {
+        true => Ok(recorded),
+        false => Err(none()),
+    }
+}
+
+/// Refuses what is no text of the event, or one that lies in clear.
+fn can_be_struck(text: &Text, recorded: &Recorded<String>) -> Result<(), Problem> {
+    let payload: Map<String, Value> = serde_json::from_str(&recorded.event).unwrap_or_default();
+    let stored = match text.field.as_str() {
+        REASON => recorded.metadata.reason.as_deref(),
+        field => payload.get(field).and_then(Value::as_str),
+    };
+    let Some(stored) = stored else {
+        let detail = format!("field names no text of this event; name a field with a text, or {REASON}");
+        return Err(Problem::bad_value("field", detail));
+    };
+    match texts::id(stored) {
+        Some(id) if id == text.id() => Ok(()),
+        Some(_) if text.field == REASON => Err(Problem::bad_value(
+            "sequence",
+            "the reason stands with the first event that its command made; name that one",
+        )),
+        Some(_) | None => Err(Problem::bad_value(
+            "field",
+            "field names a text that is not sealed: it was recorded before texts were, and events are never changed",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Metadata;
+    use domain::event::{event_id, text_id};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const STREAM: Uuid = Uuid::from_u128(5);
+
+    fn text(sequence: i64, field: &str) -> Text {
+        Text {
+            aggregate_type: "shop.order".to_owned(),
+            stream: STREAM,
+            sequence,
+            field: field.to_owned(),
+        }
+    }
+
+    fn sealed(sequence: i64, field: &str) -> String {
+        let id = text_id(event_id("shop.order", STREAM, sequence), field);
+        format!("⟦text:{id}:AAAA⟧")
+    }
+
+    /// The second event of a command whose reason is sealed with its first.
+    fn recorded() -> Recorded<String> {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        Recorded {
+            position: 9,
+            event_id: event_id("shop.order", STREAM, 2),
+            tenant_id: Uuid::nil(),
+            aggregate_type: "shop.order".to_owned(),
+            stream: STREAM,
+            sequence: 2,
+            event_type: "OrderDrafted".to_owned(),
+            event_version: "1".to_owned(),
+            metadata: Metadata {
+                reason: Some(sealed(1, REASON)),
+                ..Metadata::default()
+            },
+            at,
+            recorded_at: at,
+            event: json!({"note": sealed(2, "note"), "old": "in clear", "none": null, "quantity": 3}).to_string(),
+        }
+    }
+
+    #[test]
+    fn a_sealed_text_of_the_event_can_be_struck_and_nothing_else() {
+        let field = |sequence, field: &str| {
+            let refused = can_be_struck(&text(sequence, field), &recorded()).err();
+            refused.map(|problem| problem.body()["field"].clone())
+        };
+        assert_eq!(field(2, "note"), None);
+        for name in ["old", "none", "quantity", "absent"] {
+            assert_eq!(field(2, name), Some(json!("field")), "{name}");
+        }
+        // The reason is one text, with the first event of the command.
+        assert_eq!(field(2, REASON), Some(json!("sequence")));
+        assert_eq!(field(1, REASON), None);
+    }
+}

@@ -1,0 +1,20 @@
+-- What is left to do after a key was destroyed: tables that are not posted any more are dropped, and what rows said
+-- before is vacuumed away. Keys that were destroyed before this migration are swept, too.
+alter table book.keys add column swept_at timestamptz;
+create index keys_unswept on book.keys (destroyed_at) where destroyed_at is not null and swept_at is null;
+grant update (swept_at) on book.keys to daybook_projector;
+grant select on book.tenants to daybook_projector;
+
+-- A key that was destroyed is still in the row that it was destroyed in, until that is vacuumed away: at the next round
+-- of autovacuum, not once a fifth of all keys are gone. Only rows that were changed or deleted count, and keys are
+-- neither but when they are destroyed or wrapped anew.
+alter table book.keys set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+
+-- Where the server has the privilege, the projector need not wait for autovacuum.
+do $$
+begin
+    if current_setting('server_version_num')::int >= 170000 then
+        execute 'grant maintain on book.keys to daybook_projector';
+    end if;
+end
+$$;

@@ -1,0 +1,213 @@
+//! What is left to do once a key is destroyed: the rows of a person are nulled by their projector alone, in the live
+//! tables. Tables that nobody posts any more are dropped here, and what live rows said before is vacuumed away.
+//!
+//! Texts need none of that: tables have them sealed, so that they are gone with their keys, wherever they are.
+
+use std::time::Duration;
+
+use book::lease::Lease;
+use book::pools::answered;
+use book::worker::{Beat, Work, pause};
+use book::{BookError, Pools, Tail};
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::context::Context;
+use crate::error::PostError;
+use crate::generation::{Generation, State, execute, loading_connection};
+use crate::rebuild::{self, RebuildError};
+use crate::{history, sql};
+
+/// The lead of whoever sweeps.
+pub const LOCK: &str = "daybook erasures";
+/// Between looks for keys that were destroyed, in seconds.
+const LOOK_SECONDS: u64 = 5;
+/// How long one turn may take, in seconds: tables are vacuumed, and rebuilt when a tenant was deleted.
+const TURN_SECONDS_MAX: u64 = 4 * 3_600;
+
+/// Sweeps what was erased, in all contexts.
+#[derive(Debug)]
+pub struct Erasures {
+    pub contexts: Vec<&'static Context>,
+    pub pools: Pools,
+    pub tail: Tail,
+}
+
+/// Keys that were destroyed and not swept yet.
+#[derive(Debug)]
+struct Due {
+    keys: i64,
+    /// When the last of them was destroyed, UTC.
+    until: Option<DateTime<Utc>>,
+    /// Whether any of them is more than a text's: rows show what it sealed.
+    has_people: bool,
+    /// Whether any is of a tenant that was deleted: no event says so of each of its people.
+    has_tenants: bool,
+}
+
+/// How a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swept {
+    /// There was nothing to do.
+    Nothing,
+    All,
+    /// Tables are not posted so far, or a context is being rebuilt: it is tried again.
+    NotYet,
+}
+
+impl Work for Erasures {
+    type Error = PostError;
+
+    async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), PostError> {
+        while !stop.is_cancelled() {
+            lease.check()?;
+            self.sweep().await?;
+            beat.beat(|_| {});
+            pause(stop, Duration::from_secs(LOOK_SECONDS)).await;
+        }
+        Ok(())
+    }
+
+    fn turn_limit(&self) -> Duration {
+        Duration::from_secs(TURN_SECONDS_MAX)
+    }
+}
+
+impl Erasures {
+    /// Sweeps what was erased up to now. Done twice it does no harm.
+    ///
+    /// # Errors
+    /// The database's error; then it is to be tried again.
+    pub async fn sweep(&self) -> Result<Swept, PostError> {
+        let due = self.due().await?;
+        metrics::gauge!("daybook_erasures_unswept").set(due.keys as f64);
+        let Some(until) = due.until else {
+            return Ok(Swept::Nothing);
+        };
+        if due.has_people && !self.reaches_rows(until, due.has_tenants).await? {
+            return Ok(Swept::NotYet);
+        }
+        let mut connection = loading_connection(&self.pools.projector).await?;
+        execute(&mut connection, "vacuum (index_cleanup on) book.keys").await?;
+        sqlx::query(
+            "update book.keys set swept_at = clock_timestamp()
+             where destroyed_at is not null and swept_at is null and destroyed_at <= $1",
+        )
+        .bind(until)
+        .execute(&mut connection)
+        .await?;
+        info!(keys = due.keys, "swept what was erased");
+        Ok(Swept::All)
+    }
+
+    async fn due(&self) -> Result<Due, BookError> {
+        let asking = sqlx::query_as(
+            "select count(*) as keys, max(k.destroyed_at) as until,
+                    coalesce(bool_or(k.is_shown), false) as has_people,
+                    coalesce(bool_or(k.is_shown and exists (
+                        select from book.tenants t where t.tenant_id = k.tenant_id and t.standing = 'deleted')), false)
+                        as has_tenants
+             from (
+                 -- A text has an author, who has a key of their own; contacts have an owner, who has none.
+                 select k.*, k.author is null or not exists (select from book.keys a where a.subject = k.author)
+                     as is_shown
+                 from book.keys k where k.destroyed_at is not null and k.swept_at is null
+             ) k",
+        );
+        let asked = answered(async { Ok::<_, BookError>(asking.fetch_one(&self.pools.projector).await?) });
+        let (keys, until, has_people, has_tenants) = asked.await?;
+        Ok(Due {
+            keys,
+            until,
+            has_people,
+            has_tenants,
+        })
+    }
+
+    /// Sees to it that no row of any generation says what was erased up to this time; `false` when it is too early.
+    async fn reaches_rows(&self, until: DateTime<Utc>, rebuilds: bool) -> Result<bool, PostError> {
+        let erased = history::position_at(&self.tail, until).await?;
+        let mut connection = loading_connection(&self.pools.projector).await?;
+        for context in &self.contexts {
+            let live = Generation::find(&mut connection, context, State::Live).await?;
+            if live.is_none_or(|live| live.position < erased) {
+                return Ok(false);
+            }
+        }
+        let mut is_done = true;
+        for &context in &self.contexts {
+            if rebuilds && !is_younger(&mut connection, context, until).await? {
+                match rebuild::rebuild(&self.pools, &self.tail, context, true, &|_| {}).await {
+                    Ok(_) => {}
+                    Err(RebuildError::Busy { .. }) => {
+                        is_done = false;
+                        continue;
+                    }
+                    Err(RebuildError::Post(error)) => return Err(error),
+                    Err(error @ (RebuildError::Differs { .. } | RebuildError::NothingRetired { .. })) => {
+                        return Err(BookError::Broken(error.to_string()).into());
+                    }
+                }
+            }
+            // Under the lock of rebuilds: one that is at work may have begun before the erasure, and is waited for.
+            let dropped = rebuild::drop_aside(&self.pools, context).await?;
+            match dropped {
+                None => is_done = false,
+                Some(0) => {}
+                Some(generations) => {
+                    info!(
+                        context = context.name,
+                        generations, "dropped tables from before an erasure"
+                    );
+                }
+            }
+            vacuum(&mut connection, context).await?;
+        }
+        self.tell_of_foreign(&mut connection).await?;
+        Ok(is_done)
+    }
+
+    /// Says which tables are out of reach: those of contexts that this program is without, which nobody posts.
+    async fn tell_of_foreign(&self, connection: &mut PgConnection) -> Result<(), PostError> {
+        let known: Vec<&str> = self.contexts.iter().map(|context| context.name).collect();
+        let foreign: Vec<String> =
+            sqlx::query_scalar("select distinct context from book.generations where context <> all ($1)")
+                .bind(known)
+                .fetch_all(connection)
+                .await?;
+        for context in foreign {
+            warn!(
+                context,
+                "this program is without the context, whose tables may still show who was erased; drop its schema, or \
+                 serve it again"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether the live tables were begun after this time: then they were made without what was erased by then.
+async fn is_younger(
+    connection: &mut PgConnection,
+    context: &Context,
+    time: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let younger: Option<bool> =
+        sqlx::query_scalar("select created_at > $2 from book.generations where context = $1 and state = 'live'")
+            .bind(context.name)
+            .bind(time)
+            .fetch_optional(connection)
+            .await?;
+    Ok(younger.unwrap_or_default())
+}
+
+/// Vacuums the tables that show who people are.
+async fn vacuum(connection: &mut PgConnection, context: &Context) -> Result<(), PostError> {
+    for table in context.all_tables().filter(|table| !table.personal.is_empty()) {
+        let name = sql::name(context.name, table.name);
+        execute(connection, &format!("vacuum (index_cleanup on) {name}")).await?;
+    }
+    Ok(())
+}
