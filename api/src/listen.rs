@@ -36,7 +36,7 @@ pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 /// How long a client may take to send a request's head, and a connection may idle, in seconds.
 const HEAD_SECONDS_MAX: u64 = 10;
 /// Size of a request's head. A half one is held in memory, by as many connections as one address may have.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
+const HEAD_BYTES_MAX: usize = 24 * 1024;
 /// Headers of a request.
 const HEADERS_MAX: usize = 100;
 /// What the kernel keeps of an answer that its client has not read, in bytes (twice that with its own needs). As much as

@@ -56,10 +56,12 @@ struct Carried {
     seen: victim::Seen,
     told: attacks::Told,
     memory_bytes: u64,
+    /// What it had before: what other attacks left.
+    before_bytes: u64,
 }
 
 async fn carried_out(stage: &Stage, attack: &'static Attack, lasting: Duration) -> Carried {
-    let told = Arc::new(attacks::Told::default());
+    let (told, before_bytes) = (Arc::new(attacks::Told::default()), stage.process.memory_bytes());
     let mut attackers = attack.begin(&stage.hostile, &told);
     let watch = Watch::begin(&stage.victim);
     let (mut memory_bytes, begun) = (0, std::time::Instant::now());
@@ -74,5 +76,6 @@ async fn carried_out(stage: &Stage, attack: &'static Attack, lasting: Duration) 
         seen,
         told: Arc::into_inner(told).unwrap_or_default(),
         memory_bytes,
+        before_bytes,
     }
 }

@@ -24,14 +24,10 @@ impl Bi {
             return say(&format!("{login} is removed"));
         }
         let report = logins::open_to_reports(config, contexts, login).await?;
-        let tenant = report.tenant;
+        say(&format!("{login} reads the tables of tenant {}", report.tenant))?;
         match report.password {
-            Some(password) => say(&format!(
-                "{login} reads the tables of tenant {tenant}\npassword (nobody can ask for it again): {password}"
-            )),
-            None => say(&format!(
-                "{login} reads the tables of tenant {tenant}; its password stays"
-            )),
+            Some(password) => say(&format!("password (nobody can ask for it again): {password}")),
+            None => say("it has the password that it had"),
         }
     }
 }

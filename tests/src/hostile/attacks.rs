@@ -16,6 +16,8 @@ use super::wire::{self, head, hold, read_on, read_slowly, sent, status};
 
 const SUPPLIERS: &str = "/v1/cloudwatcher/suppliers";
 const JSON: &str = "Content-Type: application/json\r\n";
+/// What is sent of a head that does not end, in bytes.
+const HALF_HEAD_BYTES: usize = 20_000;
 /// Size of a body of nothing but braces, in bytes.
 const BRACES_BYTES: usize = 1 << 20;
 /// What a slow reader takes a second, in bytes.
@@ -195,9 +197,10 @@ async fn search(hostile: Arc<Hostile>, n: usize) -> io::Result<wire::Told> {
     Ok(status(&mut sent(&hostile.url, search.as_bytes()).await?).await)
 }
 
-/// Half a head, by nobody in particular.
+/// Half a head, but as much of it as may be, by nobody in particular.
 async fn half_head(hostile: Arc<Hostile>) -> io::Result<wire::Told> {
-    let half = "GET /v1/cloudwatcher/suppliers HTTP/1.1\r\nHost: day";
+    let filled = "x".repeat(HALF_HEAD_BYTES);
+    let half = format!("GET {SUPPLIERS} HTTP/1.1\r\nX-Filled: {filled}\r\nHost: day");
     Ok(status(&mut sent(&hostile.url, half.as_bytes()).await?).await)
 }
 

@@ -70,7 +70,12 @@ impl Report {
             wrong.push(format!("p99 is more than {P99_MAX:?}"));
         }
         if more_bytes > MEMORY_BYTES_MAX {
-            wrong.push(format!("memory grew by more than {} MB", MEMORY_BYTES_MAX / 1_000_000));
+            let before_bytes = carried.before_bytes.saturating_sub(self.idle_bytes);
+            wrong.push(format!(
+                "memory is more than {} MB over idle, {:.0} of which were left by what came before",
+                MEMORY_BYTES_MAX / 1_000_000,
+                before_bytes as f64 / 1e6
+            ));
         }
         if let Some(status) = attack.must_be_told
             && !told.contains_key(&wire::Told::Status(status))
