@@ -192,10 +192,11 @@ async fn a_suspended_tenant_reads_and_commands_nothing_and_what_waits_for_it_is_
         ),
     ];
     for (path, body) in &commands {
-        let refused = admin.post(path, body).await.problem(403);
+        // Whatever would not be accepted in any case is told so, too.
+        let sending = || admin.request(Method::POST, path).header("Daybook-Reason", "a test").json(body);
+        let refused = admin.send(sending()).await.problem(403);
         assert_eq!(refused["type"], "/problems/suspended", "{path}: {refused}");
-        let dry = admin.request(Method::POST, path).header("Daybook-Dry-Run", "true");
-        let refused = admin.send(dry.json(body)).await.problem(403);
+        let refused = admin.send(sending().header("Daybook-Dry-Run", "true")).await.problem(403);
         assert_eq!(refused["type"], "/problems/suspended", "{path}: {refused}");
     }
     let me = admin.get("/v1/me").await.ok();
