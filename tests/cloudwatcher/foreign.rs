@@ -154,7 +154,7 @@ async fn no_operation_of_the_context_shows_or_changes_what_is_anothers_and_each_
     trial.serves_the_owner().await;
     // In other states other commands are not offered.
     let after = trial.refuses_what_is_not_offered().await;
-    assert!(before >= 80 && after >= 100, "{before} and {after} were tried");
+    assert!(before >= 70 && after >= 100, "{before} and {after} were tried");
     trial.end().await;
     service.end().await;
 }
