@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use book::lease::Lease;
 use book::pools::answered;
+use book::vault::PERSONAL_SECONDS_MAX;
 use book::worker::{Beat, Work, pause};
 use book::{BookError, Pools, Tail};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -86,6 +87,10 @@ impl Erasures {
         let Some(until) = due.until else {
             return Ok(Swept::Nothing);
         };
+        // A rebuild opens what it reads with keys that it may remember.
+        if due.has_tenants && Utc::now() - until < TimeDelta::seconds(PERSONAL_SECONDS_MAX.cast_signed() + 1) {
+            return Ok(Swept::NotYet);
+        }
         if due.has_people && !self.reaches_rows(until, due.has_tenants).await? {
             return Ok(Swept::NotYet);
         }
@@ -188,18 +193,21 @@ impl Erasures {
     }
 }
 
-/// Whether the live tables were begun after this time: then they were made without what was erased by then.
+/// Whether the live tables were begun so long after this time that they were made without what was erased by then.
 async fn is_younger(
     connection: &mut PgConnection,
     context: &Context,
     time: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let younger: Option<bool> =
-        sqlx::query_scalar("select created_at > $2 from book.generations where context = $1 and state = 'live'")
-            .bind(context.name)
-            .bind(time)
-            .fetch_optional(connection)
-            .await?;
+    let younger: Option<bool> = sqlx::query_scalar(
+        "select created_at > $2 + make_interval(secs => $3)
+         from book.generations where context = $1 and state = 'live'",
+    )
+    .bind(context.name)
+    .bind(time)
+    .bind(PERSONAL_SECONDS_MAX as f64)
+    .fetch_optional(connection)
+    .await?;
     Ok(younger.unwrap_or_default())
 }
 
