@@ -21,10 +21,11 @@ pub const POLICY: &str = "for select to daybook_bi using (tenant_id = (select bo
 /// How long a statement waits for somebody who uses a table, in seconds.
 const LOCK_SECONDS_MAX: u64 = 5;
 
-/// Whether such a tool sees the column: masked ones and those that tell who a person is it does not.
+/// Whether such a tool sees the column: masked ones, those that tell who a person is, and those with texts that somebody
+/// wrote it does not. Texts lie sealed in the tables, and only the API opens them.
 #[must_use]
 pub fn shows(table: &Table, column: &Column) -> bool {
-    !column.hidden && !table.is_private(column.name)
+    !column.hidden && !table.is_private(column.name) && !table.texts.contains(&column.name)
 }
 
 /// A relation of a schema, and what is open of it.
@@ -193,12 +194,15 @@ mod tests {
             secret: String,
             /// Whose it is.
             owner: String,
+            /// What somebody says of it.
+            note: Option<String>,
         }
         generated {}
         find { id }
         scope { Scope::Tenant }
         masked { secret }
         personal { owner }
+        texts { note }
     }
 
     fn found(name: &str, is_readable: bool, comment: Option<&str>) -> Found {
@@ -222,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_new_table_opens_with_what_is_neither_masked_nor_personal_and_says_what_it_is() {
-        let columns = ["tenant_id", "id", "label", "secret", "owner", "position"];
+        let columns = ["tenant_id", "id", "label", "secret", "owner", "note", "position"];
         let columns = columns.map(|name| found(name, false, None));
         let all = statements(Relation::default(), &columns);
         assert_eq!(all[0], format!("create policy bi on \"sample\".drawers {POLICY};"));
