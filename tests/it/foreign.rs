@@ -20,7 +20,7 @@ impl foreign::Goods for Goods {
                 // It speaks for a service of the owner's. What it makes Daybook itself is told to have made.
                 let body = Some(self.one_more("keys")?);
                 let call = operation.at(operation.path, body, Reach::New, [200, 422, 403]);
-                Some(call.silent())
+                Some(call.silent().without_key())
             }
             ("post", ["v1", "identity", "redactions"]) => {
                 let body = json!(self.note("asked"));

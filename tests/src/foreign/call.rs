@@ -54,6 +54,7 @@ impl<'a> Operation<'a> {
             other,
             outsider,
             silent: false,
+            has_key: true,
             form: Form::Whole,
         }
     }
@@ -92,6 +93,8 @@ pub struct Call {
     pub outsider: u16,
     /// Whether the owner is answered 200 and nothing is written: the effect was there already, by the policies' doing.
     silent: bool,
+    /// Whether it is sent with an Idempotency-Key.
+    has_key: bool,
     form: Form,
 }
 
@@ -100,6 +103,12 @@ impl Call {
     #[must_use]
     pub fn silent(self) -> Self {
         Self { silent: true, ..self }
+    }
+
+    /// Of an answer that no repeat gets.
+    #[must_use]
+    pub fn without_key(self) -> Self {
+        Self { has_key: false, ..self }
     }
 
     /// Of an answer that has no end.
@@ -161,10 +170,13 @@ impl Call {
             return followed(request.header("Last-Event-ID", "0"), end).await;
         }
         let request = match &self.body {
-            Some(body) => request
-                .header("Idempotency-Key", &self.path)
-                .header("Daybook-Reason", "a test wants it so")
-                .json(body),
+            Some(body) => {
+                let request = match self.has_key {
+                    true => request.header("Idempotency-Key", &self.path),
+                    false => request,
+                };
+                request.header("Daybook-Reason", "a test wants it so").json(body)
+            }
             None => request,
         };
         let reply = client.send(request).await;
@@ -214,7 +226,8 @@ async fn followed(request: reqwest::RequestBuilder, end: i64) -> Reply {
     let reached = |text: &str| {
         let ids = text.lines().filter_map(|line| line.strip_prefix("id:"));
         ids.filter_map(|id| id.trim().split('.').next()?.parse::<i64>().ok())
-            .any(|id| id >= end) && text.ends_with("\n\n")
+            .any(|id| id >= end)
+            && text.ends_with("\n\n")
     };
     let reading = async {
         while !reached(&text) {
