@@ -129,6 +129,7 @@ pub async fn serve(
         recent: Recent::default(),
         states,
         openapi: OnceLock::new(),
+        event_types: OnceLock::new(),
         serves_api: roles.contains(&Role::Api),
         stop: stop.clone(),
         pools: pools.clone(),

@@ -372,3 +372,32 @@ fn the_longest_body_of_every_command_is_let_in() {
     }
     assert!(bounded > 30, "{bounded}");
 }
+
+#[test]
+fn the_kept_catalogue_of_events_is_the_one_that_is_served_and_tells_the_fields_of_each() {
+    let catalogue = http::audit::types::catalogue(&contexts());
+    let text = serde_json::to_string_pretty(&catalogue).unwrap() + "\n";
+    kept("events.json", &text);
+    let types = catalogue["types"].as_array().unwrap();
+    let told: BTreeSet<(&str, &str)> = types
+        .iter()
+        .map(|event| (event["aggregate"].as_str().unwrap(), event["type"].as_str().unwrap()))
+        .collect();
+    let contexts = contexts();
+    let all = contexts.decisions().aggregates();
+    let all = all.flat_map(|kind| kind.events.iter().map(|name| (kind.aggregate_type, *name)));
+    assert_eq!(told, all.collect());
+    for event in types {
+        let fields = event["schema"]["properties"].as_object();
+        for field in ["sealed", "texts"]
+            .iter()
+            .flat_map(|kind| event[*kind].as_array().unwrap())
+        {
+            let field = field.as_str().unwrap();
+            assert!(
+                fields.is_some_and(|fields| fields.contains_key(field)),
+                "{event} has no {field}"
+            );
+        }
+    }
+}

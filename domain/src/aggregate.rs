@@ -144,6 +144,11 @@ impl Aggregate {
         self.kind.schema(generator)
     }
 
+    /// The JSON schema of the kind's events: one variant each.
+    pub fn event_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        self.kind.event_schema(generator)
+    }
+
     /// The department that a stream in this state belongs to; a stream never changes it.
     #[must_use]
     pub fn home(&self, state: &AnyState) -> Option<Uuid> {
@@ -212,6 +217,7 @@ trait Kind: Send + Sync {
     fn version(&self, event_type: &str) -> &'static str;
     fn read(&self, command: Value) -> Result<AnyCommand, Unparsed>;
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    fn event_schema(&self, generator: &mut SchemaGenerator) -> Schema;
     fn home(&self, state: &AnyState) -> Option<Uuid>;
     fn draws_on(&self, state: &AnyState) -> Vec<FactRef>;
     fn offers(&self, state: &AnyState, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal>;
@@ -248,6 +254,10 @@ impl<D: Decider> Kind for Of<D> {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.root_schema_for::<D::Command>()
+    }
+
+    fn event_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.root_schema_for::<D::Event>()
     }
 
     fn home(&self, state: &AnyState) -> Option<Uuid> {

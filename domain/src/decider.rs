@@ -52,7 +52,7 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     const ONLY_DAYBOOK: &'static [&'static str] = &[];
 
     type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
-    type Event: Event;
+    type Event: Event + JsonSchema;
     type Refusal: Refuse;
 
     /// The events that happen when this command meets this state; none means "already so".

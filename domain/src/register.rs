@@ -397,6 +397,23 @@ impl<K: Entry> DomainEvent for Change<K> {
     }
 }
 
+impl<K: Entry> JsonSchema for Change<K> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("ChangeOf{}", K::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let entry = generator.subschema_for::<K>();
+        let nothing = schemars::json_schema!({ "type": "object" });
+        let named = |name: &str, fields: &schemars::Schema| {
+            let properties = serde_json::Map::from_iter([(name.to_owned(), fields.clone().to_value())]);
+            serde_json::json!({ "type": "object", "properties": properties, "required": [name] })
+        };
+        let variants = [named(K::ENTERED, &entry), named(K::AMENDED, &entry), named(K::STRUCK, &nothing)];
+        schemars::json_schema!({ "oneOf": variants })
+    }
+}
+
 // Written by hand because the tag is the kind's own name for the event, not the variant's.
 impl<K: Entry> Serialize for Change<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

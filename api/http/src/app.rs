@@ -65,6 +65,8 @@ pub struct Parts {
     pub states: States,
     /// The OpenAPI document, once somebody has asked for it.
     pub openapi: OnceLock<Bytes>,
+    /// The catalogue of events, once somebody has asked for it.
+    pub event_types: OnceLock<Bytes>,
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }

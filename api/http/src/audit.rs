@@ -10,6 +10,7 @@ pub mod live;
 pub mod log;
 pub mod recent;
 pub mod stream;
+pub mod types;
 pub mod view;
 
 use crate::app::App;

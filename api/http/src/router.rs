@@ -119,6 +119,7 @@ fn fixed() -> Vec<Route> {
         ("/v1/permissions", get(permissions::list)),
         ("/v1/events", get(audit::events::list)),
         ("/v1/events/stream", get(audit::live::follow)),
+        ("/v1/events/types", get(audit::types::list)),
         ("/v1/events/{position}", get(audit::events::one)),
         ("/v1/streams/{context}/{aggregate}/{id}", get(audit::stream::list)),
         (

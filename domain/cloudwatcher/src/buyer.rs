@@ -37,7 +37,7 @@ struct Noted {
 }
 
 /// The sum for which an order buys from one supplier.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SupplierTotal {
     pub supplier_id: Uuid,
     /// In the order's currency.
@@ -111,7 +111,7 @@ pub enum Command {
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Event {
     SubmissionNoted {
         order_id: Uuid,

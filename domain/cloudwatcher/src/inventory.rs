@@ -80,7 +80,7 @@ pub enum SourceKind {
 }
 
 /// How much there is, in units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Levels {
     pub on_hand: i32,
     /// The sum of the live reservations.
@@ -105,7 +105,7 @@ impl Levels {
 
 // Stored for ever, in `StockCarriedForward`. Add fields with a default; do not rename or reuse them.
 /// All that later decisions read of a stock key's past.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Record {
     stock: StockKey,
     department_id: Uuid,
@@ -115,6 +115,7 @@ pub struct Record {
     /// The live ones, the oldest first.
     reservations: Vec<Reservation>,
     /// Those that were live before, as far as they are remembered.
+    #[schemars(with = "String")]
     ended: Ended,
     /// By order, what of it is still to come.
     expected: BTreeMap<Uuid, i32>,
@@ -127,7 +128,7 @@ pub struct Record {
 }
 
 /// Stock that is kept for somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reservation {
     id: Uuid,
     /// Units that are left of it; at least 1.

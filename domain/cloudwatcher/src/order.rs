@@ -114,7 +114,7 @@ pub struct Submitted {
 }
 
 /// An item of an order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Item {
     pub item_id: Uuid,
     pub part_id: Uuid,

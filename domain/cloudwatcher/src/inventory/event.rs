@@ -8,7 +8,7 @@ use super::{Levels, Record, Source, StockKey, Suggestion};
 use domain::stored_by_variant;
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Event {
     InventoryOpened {
         stock: StockKey,
@@ -147,7 +147,7 @@ pub enum Event {
 }
 
 /// A reservation that a count has left without some of its goods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Uncovered {
     pub reservation_id: Uuid,
     /// How many of what it keeps are not there.

@@ -14,7 +14,7 @@ use domain::event::{self, Stored};
 use domain::{DecodeError, stored_by_variant};
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Event {
     OrderDrafted {
         order_type: OrderType,
@@ -195,7 +195,7 @@ fn with_parts(stored: &Stored<'_>) -> Result<String, DecodeError> {
 }
 
 /// The terms of an item before it changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Terms {
     pub part_id: Uuid,
     #[serde(default)]
