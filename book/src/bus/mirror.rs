@@ -46,7 +46,7 @@ pub(crate) struct Mirror {
     now: DateTime<Utc>,
     pub messages: u64,
     bytes: u64,
-    bytes_max: i64,
+    pub bytes_max: i64,
     age_max: Duration,
 }
 
@@ -226,8 +226,10 @@ impl Bus {
     /// Has the stream hold as much as is configured, and begin after `began`; whatever else is set of it stays.
     pub(crate) async fn resize(&self, began: i64) -> Result<(), BookError> {
         let name = &self.config.stream;
-        let asking = self.ask::<Configured>(format!("STREAM.INFO.{name}"), &json!({}));
-        let mut config = asking.await?.map_err(bus_error)?.config;
+        let info = self
+            .ask::<Configured>(format!("STREAM.INFO.{name}"), &json!({}))
+            .await?;
+        let mut config = info.map_err(bus_error)?.config;
         let mut metadata = match config.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
@@ -235,8 +237,10 @@ impl Bus {
         metadata.insert(BEGAN.to_owned(), began.to_string().into());
         config.insert("metadata".to_owned(), metadata.into());
         config.insert("max_bytes".to_owned(), self.config.stream_bytes_max.into());
-        let updating = self.ask::<Value>(format!("STREAM.UPDATE.{name}"), &config.into());
-        updating.await?.map_err(bus_error)?;
+        let updated = self
+            .ask::<Value>(format!("STREAM.UPDATE.{name}"), &config.into())
+            .await?;
+        updated.map_err(bus_error)?;
         Ok(())
     }
 
