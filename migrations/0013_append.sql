@@ -1,7 +1,16 @@
 -- Appends that bring keys of texts along and change how a tenant stands.
 --
 -- The former book.append stays for processes of the former version that go on working while this one is installed
--- beside them: it knows nothing of tenants that are suspended, so suspend none before those have ended.
+-- beside them: it knows nothing of tenants that are suspended, so suspend none before those have ended. The one before
+-- that is gone.
+drop function book.append(
+    uuid[], uuid[], bytea[], text[],
+    int[], text[], text[], bigint[],
+    int[], uuid[], text[], text[], bigint[],
+    text[], text[], text[], text[],
+    int[], bool[], text[], bytea[], text[], text[],
+    int[], uuid[]
+);
 
 -- The key of a text (a note, a reason) is one of book.keys, too: its subject is derived from the event and the field,
 -- its author is who wrote it. An author who is erased takes all keys of theirs along.

@@ -36,7 +36,7 @@ const TURN_SECONDS_MAX: u64 = 60;
 /// Timers fired at one time.
 const AT_ONCE: usize = 64;
 /// How often it is looked whether a tenant whose timers wait is active again, in seconds.
-const GO_ON_SECONDS: u64 = 2;
+const GO_ON_SECONDS: u64 = 10;
 /// How far ahead it is looked for what will fall due, and so how often at least, in seconds.
 const AHEAD_SECONDS: u64 = 1;
 

@@ -4,7 +4,7 @@ use cloudwatcher::order::Order;
 use cloudwatcher::request::DeviceRequest;
 use cloudwatcher::{part::Part, part_supplier::PartSupplier, part_variant::PartVariant, supplier::Supplier};
 use domain::register::Register;
-use identity::{department::Department, role::Role, user::User};
+use identity::{department::Department, key::Key, role::Role, user::User};
 use serde_json::json;
 use tests::{Ledger, unique};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ const WITHIN_A_STREAM: [&str; 6] = [
 #[tokio::test]
 async fn every_unique_key_of_a_read_table_has_a_claim_or_lies_within_one_stream() {
     let ledger = Ledger::open().await;
-    let [department, role, supplier, part, variant, offer, request, order] = std::array::from_fn(|_| Uuid::now_v7());
+    let [department, role, robot, key, supplier, part, variant, offer, request, order] = std::array::from_fn(|_| Uuid::now_v7());
     macro_rules! does {
         ($decider:ty, $stream:expr, $($command:tt)+) => {
             ledger.does::<$decider>($stream, serde_json::from_value(json!($($command)+)).unwrap()).await
@@ -31,6 +31,10 @@ async fn every_unique_key_of_a_read_table_has_a_claim_or_lies_within_one_stream(
     }
     does!(User, ledger.actor, {"register": {"name": "Ada", "email": "ada@example.com", "oauth_provider": "google", "oauth_id": "1"}});
     does!(Role, role, {"define": {"name": "buyer", "permissions": ["a.b"]}});
+    does!(User, robot, {"register": {"name": "Robot", "email": "robot@example.com", "oauth_provider": "service", "oauth_id": "r"}});
+    let issue = json!({"issue": {"name": "Truck", "user_id": robot, "digest": "0a".repeat(32), "issued_by": ledger.actor,
+        "expires_at": chrono::Utc::now() + chrono::TimeDelta::days(1)}});
+    ledger.does_itself::<Key>(key, serde_json::from_value(issue).unwrap()).await;
     does!(Register<Department>, department, {"enter": {"name": "Workshop"}});
     does!(Register<Supplier>, supplier, {"enter": {"name": "Acme"}});
     does!(Register<Part>, part, {"enter": {"part_code": "P", "name": "bolt"}});

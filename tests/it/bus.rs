@@ -317,9 +317,13 @@ async fn a_stream_of_a_former_version_is_replaced_and_its_consumers_stay_where_t
     };
     let former = half_made(&ledger, config).await;
     let jetstream = jetstream(&nats_url).await;
-    for _ in 0..20 {
+    // As a former version published them: without a code.
+    for event in ledger.tail.sealed_after(0, 20).await.unwrap() {
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("ce-id", event.event_id.to_string());
         let subject = format!("{}.an.event", ledger.database.name);
-        jetstream.publish(subject, "{}".into()).await.unwrap().await.unwrap();
+        let publishing = jetstream.publish_with_headers(subject, headers, event.event.into());
+        publishing.await.unwrap().await.unwrap();
     }
     let consumer = former.create_consumer(durable(&ledger, "acme")).await.unwrap();
     take(&consumer, 0, 12, true).await;

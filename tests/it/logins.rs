@@ -49,7 +49,8 @@ impl Logins {
     }
 
     async fn drop(self) {
-        let mut owner = PgConnection::connect(&self.database_url).await.unwrap();
+        // Not from the test's own database, which may be gone by now.
+        let mut owner = PgConnection::connect(&tests::setting("DATABASE_URL")).await.unwrap();
         for role in ["w", "p", "r"] {
             let statement = format!("drop role {role}_{}", self.suffix);
             owner.execute(statement.as_str()).await.unwrap();

@@ -115,6 +115,18 @@ impl Ledger {
             .expect("the command is accepted")
     }
 
+    /// As [`Ledger::does`], of a command that Daybook alone sends.
+    pub async fn does_itself<D: Decider>(&self, stream: Uuid, command: D::Command) -> book::Answer {
+        let envelope = Envelope {
+            actor: domain::SYSTEM,
+            ..self.envelope()
+        };
+        self.book
+            .execute(envelope, vec![Step::of::<D>(stream, None, command)])
+            .await
+            .expect("the command is accepted")
+    }
+
     /// A user who may approve orders, as the manager of whatever department names them.
     pub async fn approver(&self) -> Uuid {
         let (role, user) = (Uuid::now_v7(), Uuid::now_v7());

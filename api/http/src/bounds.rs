@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fair::Queues;
+use crate::fair::{Queues, Waiting};
 use crate::shares::Shares;
 
 /// Requests under way; event streams and devices that wait are counted by themselves.
@@ -20,6 +20,18 @@ pub const LOG_TURNS: usize = 4;
 pub const TABLE_TURNS: usize = book::pools::READER_CONNECTIONS_MAX as usize;
 /// How long a request waits for such a turn, in seconds.
 const TURN_SECONDS_MAX: u64 = 5;
+/// Reads of the log that wait: a search may be long.
+const LOG_WAITING: Waiting = Waiting {
+    of_user: 64,
+    of_tenant: 256,
+    patience: Duration::from_secs(TURN_SECONDS_MAX),
+};
+/// Questions to the tables that wait: as many as may be under way, for each is short.
+const TABLES_WAITING: Waiting = Waiting {
+    of_user: PLACES_MAX as usize / 3,
+    of_tenant: PLACES_MAX as usize / 2,
+    patience: Duration::from_secs(TURN_SECONDS_MAX),
+};
 
 /// The pools that requests draw on.
 #[derive(Debug)]
@@ -34,7 +46,6 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        let patience = Duration::from_secs(TURN_SECONDS_MAX);
         Self {
             places: Shares::new("requests", "requests that may be under way", PLACES_MAX),
             event_streams: Shares::new("event_streams", "event streams that may be open", EVENT_STREAMS_MAX),
@@ -48,8 +59,8 @@ impl Default for Bounds {
                 "bytes of answers that may wait to be read",
                 ANSWER_BYTES_UNDER_WAY_MAX,
             ),
-            log: Queues::new("log", "to read the log", LOG_TURNS, patience),
-            tables: Queues::new("tables", "to ask the tables", TABLE_TURNS, patience),
+            log: Queues::new("log", "to read the log", LOG_TURNS, LOG_WAITING),
+            tables: Queues::new("tables", "to ask the tables", TABLE_TURNS, TABLES_WAITING),
         }
     }
 }

@@ -14,9 +14,14 @@ use uuid::Uuid;
 use crate::auth::token::Bearer;
 use crate::problem::{self, Problem};
 
-/// Requests of one user, and of one tenant, that wait for a turn; more are refused.
-pub const WAITING_OF_USER_MAX: usize = 64;
-pub const WAITING_OF_TENANT_MAX: usize = 256;
+/// How many may wait for a turn; more are refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    pub of_user: usize,
+    pub of_tenant: usize,
+    /// How long each of them waits at most.
+    pub patience: Duration,
+}
 
 /// So many turns at one time, given in rounds.
 #[derive(Debug)]
@@ -27,8 +32,7 @@ pub struct Queues {
     purpose: &'static str,
     of_tenant_max: usize,
     of_user_max: usize,
-    /// How long somebody waits.
-    patience: Duration,
+    waiting: Waiting,
     state: Mutex<State>,
 }
 
@@ -73,13 +77,13 @@ struct Waiter {
 
 impl Queues {
     #[must_use]
-    pub fn new(name: &'static str, purpose: &'static str, turns: usize, patience: Duration) -> Arc<Self> {
+    pub fn new(name: &'static str, purpose: &'static str, turns: usize, waiting: Waiting) -> Arc<Self> {
         Arc::new(Self {
             name,
             purpose,
             of_tenant_max: (turns - turns / 4).max(1),
             of_user_max: (turns / 2).max(1),
-            patience,
+            waiting,
             state: Mutex::new(State {
                 free: turns,
                 tenants: HashMap::new(),
@@ -97,7 +101,7 @@ impl Queues {
             Ok(turn) => return Ok(turn),
             Err(waiter) => waiter,
         };
-        match tokio::time::timeout(self.patience, &mut waiter.called).await {
+        match tokio::time::timeout(self.waiting.patience, &mut waiter.called).await {
             Ok(Ok(())) => {
                 waiter.is_served = true;
                 Ok(Turn { of: self.clone(), by })
@@ -135,10 +139,10 @@ impl Queues {
             *free -= 1;
             return Ok(Ok(Turn { of: self.clone(), by }));
         }
-        if user.waiting.len() >= WAITING_OF_USER_MAX {
+        if user.waiting.len() >= self.waiting.of_user {
             return Err(self.too_many("you have"));
         }
-        if of_tenant >= WAITING_OF_TENANT_MAX {
+        if of_tenant >= self.waiting.of_tenant {
             state.forget(by);
             return Err(self.too_many("your tenant has"));
         }
@@ -303,7 +307,11 @@ impl Drop for Waiter {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const WAITING: Waiting = Waiting {
+        of_user: 64,
+        of_tenant: 256,
+        patience: Duration::from_secs(5),
+    };
 
     fn by(tenant: u128, user: u128) -> Bearer {
         Bearer {
@@ -313,7 +321,7 @@ mod tests {
     }
 
     fn queues(turns: usize) -> Arc<Queues> {
-        Queues::new("test", "for a test", turns, PATIENCE)
+        Queues::new("test", "for a test", turns, WAITING)
     }
 
     /// Somebody who waits, and is known to.
@@ -403,7 +411,7 @@ mod tests {
         let queues = queues(1);
         let turn = queues.turn(by(1, 1)).await.unwrap();
         let mut waits = Vec::new();
-        for _ in 0..WAITING_OF_USER_MAX {
+        for _ in 0..WAITING.of_user {
             waits.push(waiting(&queues, by(1, 1)).await);
         }
         assert_eq!(queues.turn(by(1, 1)).await.unwrap_err().body()["status"], 429);

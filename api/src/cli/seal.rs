@@ -44,7 +44,7 @@ impl Seal {
                 say(&key.public().to_string())
             }
             Wanted::Export { from } => {
-                let pools = Pools::connect(&config.database()?).await?;
+                let pools = Pools::connect_of(&config.logins()?).await?;
                 migrate::check(&pools.owner).await?;
                 let options = pools.projector.connect_options();
                 let seals = exported::export(&options, *from, |line| say(&line)).await?;

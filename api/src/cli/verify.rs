@@ -42,7 +42,7 @@ impl Verify {
             }
             None => None,
         };
-        let pools = Pools::connect(&config.database()?).await?;
+        let pools = Pools::connect_of(&config.logins()?).await?;
         migrate::check(&pools.owner).await?;
         let shown = std::io::stderr().is_terminal();
         let told = |position: i64, to: i64| {

@@ -7,6 +7,7 @@ use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
+use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
 use super::integrators::Integrators;
@@ -73,10 +74,14 @@ impl Stand {
             None if found.last > end => Some("it is ahead of the book"),
             fault => fault,
         };
-        if fault.is_none()
-            && let Some(position) = stand.first_of_others(bus, &found).await?
-        {
-            genuine = genuine.min(position - 1);
+        let others = match fault {
+            None => stand.others(bus, &found).await?,
+            Some(_) => Vec::new(),
+        };
+        if !others.is_empty() {
+            // Those of a former version have no code, and are the book's all the same.
+            let forged = first_unlike_the_book(tail, &others).await?;
+            genuine = forged.map_or(genuine, |position| genuine.min(position - 1));
             metrics::counter!("daybook_bus_forgeries_total").increment(1);
             fault = Some("it holds a message that is none of Daybook's");
         }
@@ -183,20 +188,29 @@ impl Stand {
     }
 }
 
+/// A message without a code of Daybook's.
+struct Other {
+    position: i64,
+    /// The event that it says it is.
+    event_id: String,
+    payload: Vec<u8>,
+}
+
 impl Stand {
-    /// The first of the latest messages that Daybook has not published; `None` when all are its own.
-    async fn first_of_others(&self, bus: &Bus, found: &Mirror) -> Result<Option<i64>, BookError> {
+    /// Those of the latest messages that have no code of Daybook's.
+    async fn others(&self, bus: &Bus, found: &Mirror) -> Result<Vec<Other>, BookError> {
         if found.messages == 0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let first = found.first.max(found.last - LOOKED_AT_MESSAGES + 1);
         let limit = Duration::from_secs(LOOKED_AT_SECONDS_MAX);
-        let looking = tokio::time::timeout(limit, self.first_of_others_from(bus, first, found.last));
+        let looking = tokio::time::timeout(limit, self.others_between(bus, first, found.last));
         let late = || BookError::Bus("its latest messages do not come in time".to_owned());
         looking.await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn first_of_others_from(&self, bus: &Bus, first: i64, last: i64) -> Result<Option<i64>, BookError> {
+    async fn others_between(&self, bus: &Bus, first: i64, last: i64) -> Result<Vec<Other>, BookError> {
+        let mut others = Vec::new();
         let stream = within(bus.jetstream.get_stream_no_info(&bus.config.stream)).await?;
         let consumer = stream.create_consumer(pull::OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartSequence {
@@ -213,10 +227,15 @@ impl Stand {
                 headers.is_some_and(|headers| self.signing.is_own(&message.subject, headers, &message.payload));
             let position = i64::try_from(sequence).unwrap_or(i64::MAX);
             if !is_own {
-                return Ok(Some(position));
+                let event_id = headers.and_then(|headers| headers.get("ce-id"));
+                others.push(Other {
+                    position,
+                    event_id: event_id.map_or_else(String::new, ToString::to_string),
+                    payload: Sha256::digest(&message.payload).to_vec(),
+                });
             }
             if position >= last {
-                return Ok(None);
+                return Ok(others);
             }
         }
         Err(BookError::Bus("its latest messages do not come".to_owned()))
@@ -264,6 +283,24 @@ async fn resized(bus: &Bus, found: &Mirror) -> i64 {
             found.began
         }
     }
+}
+
+/// The first of these messages that is not what the book has at its position; `None` when all are.
+async fn first_unlike_the_book(tail: &Tail, others: &[Other]) -> Result<Option<i64>, BookError> {
+    let positions: Vec<i64> = others.iter().map(|other| other.position).collect();
+    let ids: Vec<&str> = others.iter().map(|other| other.event_id.as_str()).collect();
+    let payloads: Vec<&[u8]> = others.iter().map(|other| other.payload.as_slice()).collect();
+    let asking = sqlx::query_scalar(
+        "select min(m.position) from unnest($1::bigint[], $2::text[], $3::bytea[]) m(position, id, payload)
+         where not exists (
+             select from book.events e where e.position = m.position and e.event_id::text = m.id
+                 and sha256(convert_to(e.payload::text, 'UTF8')) = m.payload)",
+    )
+    .bind(positions)
+    .bind(ids)
+    .bind(payloads)
+    .fetch_one(tail.pool());
+    answered(async { Ok(asking.await?) }).await
 }
 
 /// When the event at a position was recorded.

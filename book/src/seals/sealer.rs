@@ -15,7 +15,7 @@ use crate::worker::{Beat, Work};
 use crate::{BookError, End, bus};
 
 /// The name of the lead.
-pub const LOCK: &str = "daybook seals";
+pub const LOCK: &str = "daybook sealer";
 /// How often the sealer says that it is there while nothing happens, in seconds.
 const LOOK_SECONDS: u64 = 5;
 /// Events read between two looks at whether the lead is still ours. The largest ones weigh 256 KiB each.

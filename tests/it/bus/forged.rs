@@ -34,8 +34,9 @@ async fn forge(nats_url: &str, stream: &Stream) -> u64 {
     let payload = String::from_utf8(genuine.payload.to_vec()).unwrap();
     let payload = payload.replace("Acme", "Mallory");
     assert!(payload.contains("Mallory"), "{payload}");
-    let publishing = jetstream(nats_url)
-        .await
+    // Its connection is open until the answer has come.
+    let context = jetstream(nats_url).await;
+    let publishing = context
         .publish_with_headers(genuine.subject, headers, payload.into())
         .await;
     publishing.unwrap().await.unwrap().sequence

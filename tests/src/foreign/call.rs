@@ -213,7 +213,8 @@ async fn followed(request: reqwest::RequestBuilder, end: i64) -> Reply {
     }
     let reached = |text: &str| {
         let ids = text.lines().filter_map(|line| line.strip_prefix("id:"));
-        ids.filter_map(|id| id.trim().parse::<i64>().ok()).any(|id| id >= end) && text.ends_with("\n\n")
+        ids.filter_map(|id| id.trim().split('.').next()?.parse::<i64>().ok())
+            .any(|id| id >= end) && text.ends_with("\n\n")
     };
     let reading = async {
         while !reached(&text) {

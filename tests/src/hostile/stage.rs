@@ -157,7 +157,7 @@ async fn ask(admin: &Client, key: &str, payload: &str) -> Uuid {
         "device_id": "truck-1", "request_key": key, "request_type": "get_parts", "payload": {"text": payload},
     });
     let answer = admin.post("/v1/cloudwatcher/requests", &body).await.ok();
-    let stream = answer["streams"][0]["stream"].as_str().expect("a stream");
+    let stream = answer["stream"].as_str().expect("a stream");
     stream.parse().expect("an id")
 }
 

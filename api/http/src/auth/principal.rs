@@ -85,6 +85,20 @@ impl Principal {
         }
     }
 
+    /// That rows of everybody's may be shown. To whom a few permissions alone are left, those are for what is their own.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require_tables(&self) -> Result<(), Problem> {
+        match self.only {
+            None => Ok(()),
+            Some(_) => {
+                let detail = "a key that is bound to something of its own reads no tables; use one that is not bound";
+                Err(Problem::new(problem::FORBIDDEN, detail))
+            }
+        }
+    }
+
     #[must_use]
     pub fn sees_all_departments(&self) -> bool {
         self.permits(ALL_DEPARTMENTS)
@@ -173,7 +187,7 @@ impl Principals {
             let value = Standing::Gone;
             return Ok(Read { value, streams });
         }
-        let user = self.book.fresh::<User>(bearer.tenant, &streams).await?.pop().flatten();
+        let user = self.book.fresh::<User>(bearer.tenant, &[bearer.user]).await?.pop().flatten();
         let value = match user {
             None => Standing::Unregistered,
             Some(user) if !user.is_active() => Standing::Inactive,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::cli::{OPTIONS, SEED, SUBCOMMANDS};
 use crate::context::Context;
-use crate::crew::{POLICY, PROJECTOR, RELAY, TIMERS};
+use crate::crew::{POLICY, PROJECTOR, RELAY, SEALER, TIMERS};
 use crate::{permissions, router};
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
-const WORKERS: [&str; 6] = [RELAY, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
+const WORKERS: [&str; 7] = [RELAY, SEALER, PROJECTOR, POLICY, TIMERS, "rebuild", "rebuilds"];
 
 /// The metrics of the engines, which no context has.
 const METRICS: [&str; 48] = [

@@ -116,6 +116,7 @@ impl Named {
 
     /// Whether this principal may ask.
     fn permit(&self, by: &Principal, values: &[Option<Value>]) -> Result<(), Problem> {
+        by.require_tables()?;
         if self.is_about(by, values) {
             return Ok(());
         }
