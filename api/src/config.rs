@@ -20,7 +20,7 @@
 //! | `DAYBOOK_JWT_AUDIENCE` | the `aud` that tokens must have | |
 //! | `DAYBOOK_NATS_STREAM` | JetStream stream | `DAYBOOK` |
 //! | `DAYBOOK_NATS_PREFIX` | first word of every subject | `daybook` |
-//! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold; NATS reserves it when the stream is made | 1 GiB |
+//! | `DAYBOOK_NATS_STREAM_BYTES` | what the stream may hold, at least 16 MiB; NATS reserves it when the stream is made, and the relay changes it | 1 GiB |
 //! | `DAYBOOK_NATS_OPEN` | `1` uses a NATS that lets in everybody: whoever reaches it can disturb the bus | |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use book::MasterKey;
-use book::bus::{BusConfig, STREAM_BYTES_MAX};
+use book::bus::{BusConfig, STREAM_BYTES_MAX, STREAM_BYTES_MIN};
 use book::logins::{Logins, PROJECTOR, READER, WRITER};
 use book::seals::SealKey;
 use clap::{Args, ValueEnum};
@@ -117,7 +117,7 @@ pub struct Config {
     /// First word of every NATS subject
     #[arg(long, env = "DAYBOOK_NATS_PREFIX", default_value = "daybook", global = true)]
     pub nats_prefix: String,
-    /// What the stream may hold, in bytes; NATS reserves it when the stream is made
+    /// What the stream may hold, in bytes, at least 16 MiB; NATS reserves it when the stream is made
     #[arg(long, env = "DAYBOOK_NATS_STREAM_BYTES", default_value_t = STREAM_BYTES_MAX, global = true)]
     pub nats_stream_bytes: i64,
     /// Use a NATS that lets in everybody
@@ -283,9 +283,15 @@ impl Config {
     /// How to connect to NATS.
     ///
     /// # Errors
-    /// When `NATS_URL` is missing.
+    /// When `NATS_URL` is missing, or the stream is to hold too little.
     pub fn bus(&self) -> Result<BusConfig, Fault> {
         let url = needed(self.nats_url.as_ref(), "NATS_URL")?;
+        if self.nats_stream_bytes < STREAM_BYTES_MIN {
+            return Err(Fault::setting(format!(
+                "DAYBOOK_NATS_STREAM_BYTES is {}; it must be at least {STREAM_BYTES_MIN}, or leave it out for {STREAM_BYTES_MAX}",
+                self.nats_stream_bytes
+            )));
+        }
         let mut bus = BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix);
         bus.stream_bytes_max = self.nats_stream_bytes;
         bus.open = self.nats_open;
@@ -487,6 +493,18 @@ mod tests {
             let error = found(&[("DAYBOOK_JWT_SECRET_FILE", path)]).unwrap_err().to_string();
             assert!(error.starts_with("DAYBOOK_JWT_SECRET_FILE names "), "{error}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_holds_next_to_nothing_or_everything_is_refused() {
+        let mut config = found(&[("NATS_URL", "nats://daybook:secret@localhost")]).unwrap();
+        for bytes in [0, -1, STREAM_BYTES_MIN - 1] {
+            config.nats_stream_bytes = bytes;
+            let error = config.bus().unwrap_err().to_string();
+            assert!(error.contains("DAYBOOK_NATS_STREAM_BYTES"), "{error}");
+        }
+        config.nats_stream_bytes = STREAM_BYTES_MIN;
+        assert_eq!(config.bus().unwrap().stream_bytes_max, STREAM_BYTES_MIN);
     }
 
     #[test]

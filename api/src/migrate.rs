@@ -20,7 +20,8 @@ const RETRY_MS: u64 = 500;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const DEADLOCK: &str = "40P01";
 
-/// Applies the migrations that the database lacks, and registers the policies that are new. The pool connects as the database's owner.
+/// Applies the migrations that the database lacks, and registers the policies that are new. The pool connects as the database's
+/// owner. A database that a newer program migrated lacks none: whoever goes back to a former version migrates and serves as ever.
 ///
 /// # Errors
 /// When one fails, or one that was applied has changed since.
@@ -35,6 +36,10 @@ pub async fn migrate(owner: &PgPool, contexts: &Contexts) -> Result<(), Fault> {
             outcome => break outcome?,
         }
     }
+    let applied: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+        .fetch_one(owner)
+        .await?;
+    tell_newer(applied.unwrap_or(0), known());
     // A policy begins where the book ends when it is first known, so this must not wait for its worker.
     Ok(book::policy::register(owner, &contexts.decisions().policies()).await?)
 }
@@ -98,7 +103,7 @@ fn is_busy(error: &MigrateError) -> bool {
 /// # Errors
 /// When it does, or does not answer.
 pub async fn check(pool: &PgPool) -> Result<(), Fault> {
-    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let known = known();
     let (book, noted, readable): (bool, bool, bool) = sqlx::query_as(
         "select to_regclass('book.events') is not null, m is not null, coalesce(has_table_privilege(m, 'select'), false)
          from to_regclass('_sqlx_migrations') m",
@@ -126,8 +131,17 @@ pub async fn check(pool: &PgPool) -> Result<(), Fault> {
             "the database is at migration {applied}, this program needs {known}; run `daybook migrate`"
         )));
     }
+    tell_newer(applied, known);
+    Ok(())
+}
+
+/// The latest migration of this program.
+fn known() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn tell_newer(applied: i64, known: i64) {
     if applied > known {
         warn!(applied, known, "the database was migrated by a newer program");
     }
-    Ok(())
 }

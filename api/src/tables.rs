@@ -169,17 +169,15 @@ impl Preparation {
 
     /// Makes sure, again and again, that somebody posts the context's tables. Another version of Daybook may
     /// make them its own while this one works (a rolling deployment, a rollback) and post them from then on.
-    /// Once nobody does, they are made those of this program again; and so they are when they are ahead of the book.
+    /// Once nobody does, they are made those of this program again; and so they are when tables are missing or ahead of the
+    /// book.
     async fn keep_posted(&self) {
         let context = self.context.name;
         let mut standing: Option<(i64, Instant)> = None;
         let every = Duration::from_secs(PREPARE_SECONDS);
         while tokio::time::timeout(every, self.stop.cancelled()).await.is_err() {
-            if self.is_ahead().await {
-                error!(
-                    context,
-                    "the tables are ahead of the book, so their rows are wrong; they are rebuilt"
-                );
+            if let Some(fault) = self.fault().await {
+                error!(context, "the tables {fault}; they are rebuilt");
                 self.prepare(self.queue.want(self.place)).await;
                 standing = None;
                 continue;
@@ -208,20 +206,26 @@ impl Preparation {
         }
     }
 
-    /// Where the tables stand, if they are another version's and lack events; `None` otherwise.
+    /// Where the tables stand, if they are another version's and lack events or are not there; `None` otherwise.
     async fn abandoned(&self) -> Result<Option<i64>, BookError> {
         let position = match self.live().await? {
             Some(live) if live.fingerprint == self.fingerprint => return Ok(None),
+            Some(live) if live.is_gone => return Ok(Some(live.position)),
             Some(live) => live.position,
             None => 0,
         };
         Ok((position < self.tail.end().await?).then_some(position))
     }
 
-    /// Whether the tables are this program's and ahead of the book.
-    async fn is_ahead(&self) -> bool {
+    /// What is wrong with the tables, if they are this program's.
+    async fn fault(&self) -> Option<&'static str> {
         let live = self.live().await.ok().flatten();
-        live.is_some_and(|live| live.fingerprint == self.fingerprint && live.is_ahead)
+        let live = live.filter(|live| live.fingerprint == self.fingerprint)?;
+        match live.is_broken(&self.fingerprint) {
+            true => Some("are not all in the database any more"),
+            false if live.is_ahead => Some("are ahead of the book, so their rows are wrong"),
+            false => None,
+        }
     }
 
     async fn live(&self) -> Result<Option<Generation>, BookError> {
@@ -278,7 +282,7 @@ impl Preparation {
 
     async fn is_prepared(&self) -> bool {
         match self.live().await {
-            Ok(live) => live.is_some_and(|live| live.fingerprint == self.fingerprint && !live.is_ahead),
+            Ok(live) => live.is_some_and(|live| live.is_sound(&self.fingerprint)),
             Err(error) => {
                 debug!(context = self.context.name, error = %error, "cannot look whose the tables are");
                 false

@@ -27,6 +27,8 @@ pub(crate) mod stand;
 
 /// How much the stream may hold unless configured otherwise, in bytes.
 pub const STREAM_BYTES_MAX: i64 = 1 << 30;
+/// The least that it may be configured to hold, in bytes: of much less a few large events would push out all others.
+pub const STREAM_BYTES_MIN: i64 = 16 << 20;
 /// How long a request to the bus may take, in seconds.
 pub(crate) const REQUEST_SECONDS_MAX: u64 = 2;
 /// How often a silent server is asked whether it lives, in seconds. One that does not answer three times in

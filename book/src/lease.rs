@@ -102,6 +102,23 @@ impl Leases {
     }
 }
 
+/// Whether any session of this database holds the lead of this name.
+///
+/// # Errors
+/// The database's error.
+pub async fn is_held(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
+    // A lock of 64 bits is listed in two halves.
+    sqlx::query_scalar(
+        "select exists (
+             select from pg_locks l join pg_database d on d.oid = l.database, hashtextextended($1, 0) key
+             where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and d.datname = current_database()
+               and l.classid::bigint << 32 | l.objid::bigint = key)",
+    )
+    .bind(name)
+    .fetch_one(pool)
+    .await
+}
+
 impl Lease {
     /// Whether the lead is still ours, by what was heard of its session.
     #[must_use]

@@ -15,7 +15,8 @@ macro_rules! numbered {
     };
 }
 
-/// All migrations, in order; the last line is the latest.
+/// All migrations, in order; the last line is the latest. Those of a newer program are left alone: migrations only add, so
+/// that a program may go on over, and be gone back to on, a database of its successor.
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let migrations = numbered![
         1 => "0001_book",
@@ -39,6 +40,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),
+        ignore_missing: true,
         ..Migrator::DEFAULT
     }
 });

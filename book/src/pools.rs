@@ -28,6 +28,8 @@ const TRUSTED_SECONDS: u64 = 1;
 const PING_SECONDS_MAX: u64 = 1;
 /// A query of a person may run this long, in milliseconds.
 const READER_STATEMENT_MS_MAX: u32 = 10_000;
+/// How much of that it may wait for somebody who holds a lock on a table, in milliseconds. Rebuilds hold none for so long.
+const READER_LOCK_MS_MAX: u32 = 5_000;
 
 /// What sessions are called unless the address of the database says `application_name`.
 const APPLICATION: &str = "daybook";
@@ -84,6 +86,7 @@ impl Pools {
         let role = |options: &PgConnectOptions, role: &str| session(options).options([("role", role)]);
         let reader = role(&logins.reader, READER).options([
             ("statement_timeout", READER_STATEMENT_MS_MAX.to_string().as_str()),
+            ("lock_timeout", READER_LOCK_MS_MAX.to_string().as_str()),
             ("default_transaction_read_only", "on"),
         ]);
         Self {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::message::PublishMessage;
 use domain::Recorded;
 use futures::{FutureExt as _, StreamExt as _};
+use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -13,7 +14,7 @@ use tracing::warn;
 use crate::bus::message::{self, Signing};
 use crate::bus::stand::Stand;
 use crate::bus::{UNACKNOWLEDGED_MESSAGES_MAX, bus_error};
-use crate::lease::{Lease, Leases};
+use crate::lease::{self, Lease, Leases};
 use crate::worker::{self, Beat, Status, Work, pause};
 use crate::{BookError, Bus, End, Tail};
 
@@ -79,10 +80,23 @@ impl Relay {
 
     /// Leads or stands by until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
-        let name = format!("daybook relay {}", self.bus.config.stream);
+        let name = lock_name(&self.bus);
         let (leases, beat) = (self.leases.clone(), std::mem::take(&mut self.beat));
         worker::run(self, name, leases, beat, stop).await;
     }
+}
+
+/// Under which name one leads of all relays that fill the bus's stream.
+fn lock_name(bus: &Bus) -> String {
+    format!("daybook relay {}", bus.config.stream)
+}
+
+/// Whether a relay of any process leads.
+///
+/// # Errors
+/// The database's error.
+pub async fn is_led(pool: &PgPool, bus: &Bus) -> Result<bool, sqlx::Error> {
+    lease::is_held(pool, &lock_name(bus)).await
 }
 
 impl Work for Relay {
@@ -96,15 +110,15 @@ impl Work for Relay {
             if let Err(error) = self.mirror(lease, beat, stop).await {
                 // The bus may be down or wiped, or another relay was faster: look again where it stands.
                 warn!(error = %error, "the relay starts over");
-                let end = self.tail.end().await.unwrap_or_default();
+                let end = self.tail.end().await.ok();
                 failures = if began.elapsed() > Duration::from_secs(GOOD_SECONDS) {
                     1
                 } else {
                     failures + 1
                 };
                 beat.beat(|status| {
-                    // One that has led for the first time knows nothing yet.
-                    if status.position > 0 {
+                    // Of what has not got through yet, as far as anybody knows, the stream lacks everything.
+                    if let Some(end) = end {
                         status.lag = (end - status.position).max(0);
                     }
                     status.failures = failures;
@@ -122,6 +136,7 @@ impl Relay {
     /// Publishes page after page; returns when leadership is lost or on the way out.
     async fn mirror(&self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), BookError> {
         let mut stand = Stand::take(&self.tail, &self.bus).await?;
+        beat.beat(|status| status.position = stand.position);
         let mut wakes = self.bus.wakes().await?;
         let mut checked = Instant::now();
         while !stop.is_cancelled() {

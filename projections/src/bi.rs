@@ -53,7 +53,8 @@ struct Found {
 /// # Errors
 /// The database's error; what was opened until then stays open.
 pub async fn ensure(connection: &mut PgConnection, context: &Context) -> Result<(), sqlx::Error> {
-    let Some(live) = Generation::find(connection, context, State::Live).await? else {
+    let live = Generation::find(connection, context, State::Live).await?;
+    let Some(live) = live.filter(|live| !live.is_gone) else {
         return Ok(());
     };
     let mut statements = lacking(connection, context, &live.schema).await?;

@@ -8,6 +8,7 @@ use crate::audit::{self, AuditTable};
 use crate::error::caught;
 use crate::fold::Unfolded;
 use crate::projection::Projection;
+use crate::sql;
 use crate::table::Table;
 
 /// A table's name, and its rows in canonical form.
@@ -61,6 +62,13 @@ impl Context {
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&'static Table> {
         self.all_tables().find(|table| table.name == name)
+    }
+
+    /// Whether any of its tables is not among these, which are those of a schema.
+    #[must_use]
+    pub fn lacks(&self, tables: &[String]) -> bool {
+        let mut own = self.all_tables().map(|table| table.name).chain([sql::CHANGES]);
+        own.any(|own| !tables.iter().any(|table| table == own))
     }
 
     /// The projection of the table of this name; the audit table has none.

@@ -29,6 +29,12 @@ pub enum PostError {
     /// The rows show what the book does not say.
     #[error("the tables of {context} are at position {position}, ahead of the book; they are rebuilt")]
     Ahead { context: &'static str, position: i64 },
+    /// A backup left them out, or somebody dropped them.
+    #[error(
+        "the tables of {context} are not all in the database; a process with the role projector rebuilds them, and so \
+         does `daybook rebuild {context}`"
+    )]
+    Missing { context: &'static str },
     #[error("context {context} has no live generation; start Daybook with the role projector, or rebuild it")]
     NoGeneration { context: &'static str },
     #[error("generation {generation} of {context} was made by another version of Daybook, which should post it")]
@@ -61,11 +67,13 @@ impl PostError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Sql { source, .. } | Self::Database(source) => book::is_transient(source),
+            // A table that is gone is no fault of the event's: nothing can be posted until it is there again.
+            Self::Sql { source, .. } | Self::Database(source) => book::is_transient(source) || lacks_table(source),
             Self::Book(error) => error.is_transient(),
             Self::Moved
             | Self::Beyond { .. }
             | Self::Ahead { .. }
+            | Self::Missing { .. }
             | Self::TooSlow { .. }
             | Self::NoGeneration { .. }
             | Self::OtherVersion { .. } => true,
@@ -106,5 +114,13 @@ fn told(error: &sqlx::Error) -> String {
     }
 }
 
+/// Whether a table or its schema was not there.
+fn lacks_table(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| [UNDEFINED_TABLE, UNDEFINED_SCHEMA].contains(&&*code))
+}
+
 const FOREIGN_KEY_VIOLATION: &str = "23503";
+const UNDEFINED_TABLE: &str = "42P01";
+const UNDEFINED_SCHEMA: &str = "3F000";
 const LOCK_NOT_AVAILABLE: &str = "55P03";

@@ -50,9 +50,25 @@ pub struct Generation {
     pub fingerprint: String,
     /// Whether its checkpoint is beyond the book's end, or was found there once: its rows show what the book does not say.
     pub is_ahead: bool,
+    /// Whether there is no table of it: a backup left its schema out, or somebody dropped it.
+    pub is_gone: bool,
+    /// Whether a table that this program declares is not there; another version's may never have had it.
+    lacks: bool,
 }
 
 impl Generation {
+    /// Whether tables of it are missing, for a program with this fingerprint: it is none then, whatever is noted of it.
+    #[must_use]
+    pub fn is_broken(&self, own: &str) -> bool {
+        self.is_gone || (self.lacks && self.fingerprint == own)
+    }
+
+    /// Whether its rows may be read, posted on and gone back to by a program with this fingerprint.
+    #[must_use]
+    pub fn is_sound(&self, own: &str) -> bool {
+        self.fingerprint == own && !self.is_ahead && !self.is_broken(own)
+    }
+
     /// The generation in this state; the latest, when there are several.
     ///
     /// # Errors
@@ -92,18 +108,23 @@ impl Generation {
         .fetch_optional(&mut *connection)
         .await?;
         let Some(row) = found else { return Ok(None) };
+        let schema: String = row.try_get("schema_name")?;
         // Asked afterwards: the checkpoint may have been waited for, and the book has grown meanwhile.
-        let end: i64 = sqlx::query_scalar("select book.last_position()")
-            .fetch_one(&mut *connection)
-            .await?;
+        let (end, tables): (i64, Vec<String>) =
+            sqlx::query_as(&format!("select book.last_position(), {}", tables_of("$1")))
+                .bind(&schema)
+                .fetch_one(&mut *connection)
+                .await?;
         let position = row.try_get("position")?;
         Ok(Some(Self {
             number: row.try_get("generation")?,
-            schema: row.try_get("schema_name")?,
+            schema,
             state,
             position,
             fingerprint: row.try_get("fingerprint")?,
             is_ahead: row.try_get("is_ahead")? || position > end,
+            is_gone: tables.is_empty(),
+            lacks: context.lacks(&tables),
         }))
     }
 
@@ -170,29 +191,49 @@ impl Generation {
             position: 0,
             fingerprint,
             is_ahead: false,
+            is_gone: false,
+            lacks: false,
         })
     }
 
-    /// Removes the generation with its tables and what it parked.
+    /// Removes the generation with its tables, if these are there, and what it parked.
     ///
     /// # Errors
     /// The database's error.
     pub async fn drop(self, connection: &mut PgConnection, context: &Context) -> Result<(), sqlx::Error> {
-        let mut transaction = connection.begin().await?;
-        execute(
-            &mut transaction,
-            &format!("drop schema if exists \"{}\" cascade", self.schema),
-        )
-        .await?;
-        for table in ["book.parked", "book.generations"] {
-            sqlx::query(&format!("delete from {table} where context = $1 and generation = $2"))
-                .bind(context.name)
-                .bind(self.number)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await
+        remove(connection, context, self.number, &self.schema).await
     }
+}
+
+/// As [`Generation::drop`], of one that is known by its number and its schema.
+///
+/// # Errors
+/// The database's error.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    context: &Context,
+    number: i64,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    execute(&mut transaction, &format!("drop schema if exists \"{schema}\" cascade")).await?;
+    for table in ["book.parked", "book.generations"] {
+        sqlx::query(&format!("delete from {table} where context = $1 and generation = $2"))
+            .bind(context.name)
+            .bind(number)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
+}
+
+/// The tables of a schema that an SQL expression names, as an SQL expression: an array of text, empty without the schema.
+#[must_use]
+pub fn tables_of(schema: &str) -> String {
+    format!(
+        "array(select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = {schema} and c.relkind in ('r', 'p'))"
+    )
 }
 
 /// The schema of a generation that is not live.

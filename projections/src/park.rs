@@ -67,7 +67,11 @@ pub async fn unpark(
     let mut connection = posting_connection(pool).await?;
     let live = Generation::find(&mut connection, context, State::Live).await?;
     let live = live.ok_or(PostError::NoGeneration { context: context.name })?;
-    if live.fingerprint != context.fingerprint().map_err(PostError::Golden)? {
+    let own = context.fingerprint().map_err(PostError::Golden)?;
+    if live.is_broken(&own) {
+        return Err(PostError::Missing { context: context.name });
+    }
+    if live.fingerprint != own {
         return Err(PostError::OtherVersion {
             context: context.name,
             generation: live.number,

@@ -153,14 +153,21 @@ impl Poster {
         }
     }
 
-    /// Counts the parked streams anew, if there were any.
+    /// Counts the parked streams anew.
     ///
     /// # Errors
-    /// The database's error.
-    pub async fn recount(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        if self.parked > 0 {
-            self.parked = count_parked(connection, self.context, self.generation.number).await?;
-        }
+    /// [`PostError::Moved`] when the generation is not what it was: another one was swapped in for it; the database's error.
+    pub async fn recount(&mut self, connection: &mut PgConnection) -> Result<(), PostError> {
+        let parked: Option<i64> = sqlx::query_scalar(
+            "select (select count(*) from book.parked p where p.context = g.context and p.generation = g.generation)
+             from book.generations g where g.context = $1 and g.generation = $2 and g.state = $3",
+        )
+        .bind(self.context.name)
+        .bind(self.generation.number)
+        .bind(self.generation.state.word())
+        .fetch_optional(connection)
+        .await?;
+        self.parked = usize::try_from(parked.ok_or(PostError::Moved)?).unwrap_or(usize::MAX);
         Ok(())
     }
 

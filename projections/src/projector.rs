@@ -166,7 +166,14 @@ impl Work for Projector {
             self.advanced(&poster, beat);
             if looked.elapsed() >= Duration::from_millis(BEAT_MS) {
                 looked = Instant::now();
-                self.look(lease, &mut connection, &mut poster, beat).await?;
+                match self.look(lease, &mut connection, &mut poster, beat).await {
+                    // Swapped while there was nothing to post.
+                    Err(PostError::Moved) => {
+                        poster = self.open(&mut connection, beat).await?;
+                        feed.rewind(poster.generation.position);
+                    }
+                    looked => looked?,
+                }
             }
         }
     }
@@ -184,6 +191,9 @@ impl Projector {
         let live =
             answered(async { Ok::<_, PostError>(Generation::find(connection, self.context, State::Live).await?) });
         let live = live.await?.ok_or(PostError::NoGeneration { context })?;
+        if live.is_broken(&self.fingerprint) {
+            return Err(PostError::Missing { context });
+        }
         if live.fingerprint != self.fingerprint {
             return Err(PostError::OtherVersion {
                 context,
@@ -240,7 +250,7 @@ impl Projector {
         }
     }
 
-    /// Whether the lead is still held, and how far behind the book it is.
+    /// Whether the lead is still held, the generation still the live one, and how far behind the book it is.
     async fn look(
         &self,
         lease: &Lease,
@@ -250,7 +260,7 @@ impl Projector {
     ) -> Result<(), PostError> {
         let context = self.context.name;
         lease.check()?;
-        answered(async { Ok::<_, PostError>(poster.recount(connection).await?) }).await?;
+        answered(poster.recount(connection)).await?;
         let position = poster.generation.position;
         let mut end = match &self.end {
             Some(end) => end.position(),

@@ -23,7 +23,7 @@ use crate::error::PostError;
 use crate::generation::{self, Generation, State, loading_connection, posting_connection};
 use crate::page::Parked;
 use crate::park;
-use crate::poster::Poster;
+use crate::poster::{self, Poster};
 
 /// A first generation of a book with more events than this is loaded, not posted.
 const POSTED_EVENTS_MAX: i64 = 50_000;
@@ -82,12 +82,14 @@ pub struct Report {
     pub rows: Vec<(String, i64)>,
     /// Tables in which the new generation differs from the old one; none when all are equal.
     pub differences: Vec<Difference>,
-    /// `false` when there was nothing to compare with: no tables yet, or such as were ahead of the book.
+    /// `false` when there was nothing to compare with: no tables yet, some that were missing, or such as were ahead of the book.
     pub compared: bool,
     /// Whether the code that folds was the same for both.
     pub same_code: bool,
     /// Streams that the new generation does not post.
     pub parked: usize,
+    /// Streams that the live generation did not post when the rebuild began.
+    pub live_parked: usize,
     pub load_seconds: f64,
     pub index_seconds: f64,
     pub compare_seconds: f64,
@@ -100,7 +102,11 @@ pub struct Report {
 pub enum RebuildError {
     #[error("{context} is being rebuilt already")]
     Busy { context: &'static str },
-    #[error("{context} was rebuilt by the same code and differs in {} tables; it was not swapped", report.differences.len())]
+    #[error(
+        "{context} was rebuilt by the same code and differs in {} tables; it was not swapped{}; `daybook rebuild {context} \
+         --force` swaps all the same",
+        report.differences.len(), way(context, report.live_parked)
+    )]
     Differs { context: &'static str, report: Box<Report> },
     #[error("{context} has no earlier generation to go back to")]
     NothingRetired { context: &'static str },
@@ -111,6 +117,17 @@ pub enum RebuildError {
 impl From<sqlx::Error> for RebuildError {
     fn from(error: sqlx::Error) -> Self {
         Self::Post(error.into())
+    }
+}
+
+/// What is to be done first where streams are parked in the live tables.
+fn way(context: &str, live_parked: usize) -> String {
+    match live_parked {
+        0 => String::new(),
+        streams => format!(
+            "; streams are parked in the live tables ({streams}), which may be the difference: `daybook unpark {context}` \
+             posts them, then rebuild again"
+        ),
     }
 }
 
@@ -125,17 +142,18 @@ pub async fn rebuild(
     force: bool,
     on_progress: OnProgress<'_>,
 ) -> Result<Report, RebuildError> {
+    let work = Work::new(pools, tail, context, on_progress)?;
     let lock = Leadership::try_take(&pools.projector, &lock_name(context))
         .await
         .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let report = rebuild_locked(&Work::new(pools, tail, context, on_progress), force).await;
+    let report = rebuild_locked(&work, force).await;
     lock.release().await;
     report
 }
 
-/// Called at start, and when tables are found ahead of the book: makes the first generation, and rebuilds when the live one
-/// was made by other code or shows what the book does not say.
+/// Called at start, and when tables are found missing or ahead of the book: makes the first generation, and rebuilds when the
+/// live one was made by other code, misses tables or shows what the book does not say.
 ///
 /// # Errors
 /// [`RebuildError`]; the live generation, if there is one, stays as it is.
@@ -145,11 +163,12 @@ pub async fn ensure_live(
     context: &'static Context,
     on_progress: OnProgress<'_>,
 ) -> Result<Option<Report>, RebuildError> {
+    let work = Work::new(pools, tail, context, on_progress)?;
     let lock = Leadership::try_take(&pools.projector, &lock_name(context))
         .await
         .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let outcome = ensure_live_locked(&Work::new(pools, tail, context, on_progress)).await;
+    let outcome = ensure_live_locked(&work).await;
     lock.release().await;
     outcome
 }
@@ -159,11 +178,12 @@ pub async fn ensure_live(
 /// # Errors
 /// [`RebuildError`], also when the earlier generation was made by other code.
 pub async fn rollback(pools: &Pools, tail: &Tail, context: &'static Context) -> Result<Generation, RebuildError> {
+    let work = Work::new(pools, tail, context, &|_| {})?;
     let lock = Leadership::try_take(&pools.projector, &lock_name(context))
         .await
         .map_err(PostError::from)?;
     let lock = lock.ok_or(RebuildError::Busy { context: context.name })?;
-    let outcome = rollback_locked(&Work::new(pools, tail, context, &|_| {})).await;
+    let outcome = rollback_locked(&work).await;
     lock.release().await;
     outcome
 }
@@ -204,6 +224,8 @@ struct Work<'a> {
     pools: &'a Pools,
     tail: &'a Tail,
     context: &'static Context,
+    /// What this program's tables are told by.
+    own: String,
     on_progress: OnProgress<'a>,
     started: Instant,
     /// The phase that was last told, and when.
@@ -211,15 +233,21 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(pools: &'a Pools, tail: &'a Tail, context: &'static Context, on_progress: OnProgress<'a>) -> Self {
-        Self {
+    fn new(
+        pools: &'a Pools,
+        tail: &'a Tail,
+        context: &'static Context,
+        on_progress: OnProgress<'a>,
+    ) -> Result<Self, PostError> {
+        Ok(Self {
             pools,
             tail,
             context,
+            own: context.fingerprint().map_err(PostError::Golden)?,
             on_progress,
             started: Instant::now(),
             last: watch::Sender::new((Phase::Loading, Instant::now())),
-        }
+        })
     }
 
     fn told(&self, phase: Phase, position: i64, target: i64) {
@@ -236,11 +264,12 @@ impl<'a> Work<'a> {
         });
     }
 
-    fn fingerprint(&self) -> Result<String, PostError> {
-        self.context.fingerprint().map_err(PostError::Golden)
+    /// Whether a new generation is compared with this live one and has to get as far.
+    fn is_caught_up_with(&self, live: &Generation) -> bool {
+        !live.is_ahead && !live.is_broken(&self.own)
     }
 
-    /// The live generation; `None` while the first one is being made.
+    /// The live generation as it is noted, whether its tables are there or not; `None` while the first one is being made.
     async fn live(&self, connection: &mut PgConnection) -> Result<Option<Generation>, PostError> {
         Ok(Generation::find(connection, self.context, State::Live).await?)
     }
@@ -248,7 +277,6 @@ impl<'a> Work<'a> {
 
 async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildError> {
     let mut connection = posting_connection(&work.pools.projector).await?;
-    let fingerprint = work.fingerprint()?;
     let Some(live) = work.live(&mut connection).await? else {
         let events = work.tail.end().await.map_err(PostError::from)?;
         if events > POSTED_EVENTS_MAX {
@@ -258,23 +286,28 @@ async fn ensure_live_locked(work: &Work<'_>) -> Result<Option<Report>, RebuildEr
         }
         // At once: a live generation without its keys and indexes would be taken for a whole one.
         let mut transaction = connection.begin().await?;
-        let first = Generation::create(&mut transaction, work.context, State::Live, fingerprint).await?;
+        let first = Generation::create(&mut transaction, work.context, State::Live, work.own.clone()).await?;
         generation::finish(&mut transaction, work.context, &first.schema).await?;
         transaction.commit().await?;
         info!(context = work.context.name, "made the first generation");
         return Ok(None);
     };
+    if live.is_broken(&work.own) {
+        let context = work.context.name;
+        warn!(context, "tables are missing in the database; rebuilding");
+        return rebuild_locked(work, true).await.map(Some);
+    }
     if live.is_ahead {
         let (context, position) = (work.context.name, live.position);
         warn!(context, position, "the tables are ahead of the book; rebuilding");
         Generation::note_ahead(&mut connection, work.context).await?;
         return rebuild_locked(work, true).await.map(Some);
     }
-    if live.fingerprint == fingerprint {
+    if live.fingerprint == work.own {
         return Ok(None);
     }
     let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
-    if retired.is_some_and(|retired| retired.fingerprint == fingerprint && !retired.is_ahead) {
+    if retired.is_some_and(|retired| retired.is_sound(&work.own)) {
         info!(
             context = work.context.name,
             "this code made the generation that was live before; going back to it"
@@ -297,8 +330,9 @@ async fn went_back(work: &Work<'_>) -> Result<Generation, RebuildError> {
     let context = work.context.name;
     let mut connection = posting_connection(&work.pools.projector).await?;
     let retired = Generation::find(&mut connection, work.context, State::Retired).await?;
+    let retired = retired.filter(|retired| !retired.is_broken(&work.own));
     let retired = retired.ok_or(RebuildError::NothingRetired { context })?;
-    if retired.fingerprint != work.fingerprint()? {
+    if retired.fingerprint != work.own {
         return Err(PostError::OtherVersion {
             context,
             generation: retired.number,
@@ -334,8 +368,11 @@ async fn rebuilt(work: &Work<'_>, force: bool) -> Result<Report, RebuildError> {
         abandoned.drop(&mut connection, work.context).await?;
     }
     let live = work.live(&mut connection).await?;
-    let own = work.fingerprint()?;
-    let same_code = live.as_ref().is_none_or(|live| live.fingerprint == own);
+    let same_code = live.as_ref().is_none_or(|live| live.fingerprint == work.own);
+    let live_parked = match &live {
+        Some(live) => poster::parked(&mut connection, work.context, live.number).await?.len(),
+        None => 0,
+    };
 
     let (mut poster, loaded) = load::load(work, &mut connection).await?;
     let comparing = Instant::now();
@@ -348,9 +385,10 @@ async fn rebuilt(work: &Work<'_>, force: bool) -> Result<Report, RebuildError> {
         events: position,
         rows: compared.rows,
         differences: compared.differences,
-        compared: live.is_some_and(|live| !live.is_ahead),
+        compared: live.is_some_and(|live| work.is_caught_up_with(&live)),
         same_code,
         parked: poster.parked,
+        live_parked,
         load_seconds: loaded.load_seconds,
         index_seconds: loaded.index_seconds,
         compare_seconds: comparing.elapsed().as_secs_f64(),
@@ -363,6 +401,10 @@ async fn rebuilt(work: &Work<'_>, force: bool) -> Result<Report, RebuildError> {
             context,
             tables, "the rebuilt tables differ from the live ones; they were not swapped"
         );
+        // Nobody looks at them any more, and they take as much room as the live ones.
+        if let Err(error) = poster.generation.drop(&mut connection, work.context).await {
+            warn!(context, %error, "the refused tables could not be dropped; the next rebuild does so");
+        }
         return Err(RebuildError::Differs {
             context,
             report: Box::new(report),

@@ -487,3 +487,16 @@ async fn a_migration_that_was_cut_short_is_made_good_by_the_next() {
     assert_eq!(is_whole, (true, true));
     pools.close().await;
 }
+
+#[tokio::test]
+async fn a_database_that_a_newer_program_migrated_is_migrated_and_served() {
+    let database = Database::create().await;
+    let pools = Pools::connect(&database.options).await.unwrap();
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+                 values (9999, 'of a newer program', true, '\\x00', 1)";
+    sqlx::raw_sql(newer).execute(&pools.owner).await.unwrap();
+    daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
+    pools.close().await;
+    let service = Service::over(database, vec![daybook::Role::Api]).await;
+    service.end().await;
+}

@@ -42,6 +42,7 @@ mod ready_schema;
 mod receipts;
 mod refused;
 mod relay;
+mod restored;
 mod rules;
 mod seals;
 mod senders;

@@ -111,6 +111,74 @@ async fn rebuilt(ledger: &Ledger) -> rebuild::Report {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projector_that_has_nothing_to_post_notices_a_swap() {
+    let ledger = Ledger::open().await;
+    let posted = Posted::new(ledger.pools.projector.clone(), &tests::tables());
+    // A stream that the next generation has no reason to park.
+    let park = "insert into book.parked (context, generation, aggregate_type, aggregate_id, tenant_id, position, error)
+                select context, generation, 'elsewhere.thing', gen_random_uuid(), gen_random_uuid(), 1, 'a test'
+                from book.generations where context = $1 and state = 'live'";
+    sqlx::query(park)
+        .bind(context().name)
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
+    let projector = projector(&ledger, &posted);
+    let status = projector.status();
+    let worker = tokio::spawn(projector.run(ledger.stop.clone()));
+    let counts = |streams: usize| {
+        let status = status.clone();
+        move || {
+            let status = *status.borrow();
+            async move { (status.leading && status.set_aside == streams).then_some(()) }
+        }
+    };
+    until("the parked stream", WAIT, counts(1)).await;
+    rebuild::rebuild(&ledger.pools, &ledger.tail, context(), true, &|_| {})
+        .await
+        .unwrap();
+    until("the swap's being noticed", WAIT, counts(0)).await;
+    ledger.stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_differs_leaves_nothing_behind_and_says_what_to_do() {
+    let ledger = Ledger::open().await;
+    history(&ledger, 3).await;
+    rebuilt(&ledger).await;
+    let differ = "update cloudwatcher.suppliers set name = 'Someone else'";
+    sqlx::raw_sql(differ).execute(&ledger.pools.owner).await.unwrap();
+    let refused = async || {
+        let refused = rebuild::rebuild(&ledger.pools, &ledger.tail, context(), false, &|_| {}).await;
+        refused.unwrap_err().to_string()
+    };
+    let told = refused().await;
+    assert!(told.contains("--force") && !told.contains("unpark"), "{told}");
+    let park = "insert into book.parked (context, generation, aggregate_type, aggregate_id, tenant_id, position, error)
+                select context, generation, 'elsewhere.thing', gen_random_uuid(), gen_random_uuid(), 1, 'a test'
+                from book.generations where state = 'live'";
+    sqlx::query(park).execute(&ledger.pools.owner).await.unwrap();
+    let told = refused().await;
+    assert!(
+        told.contains("streams are parked in the live tables (1)") && told.contains("unpark cloudwatcher"),
+        "{told}"
+    );
+    let left: i64 = sqlx::query_scalar(
+        "select (select count(*) from book.generations where state = 'building')
+              + (select count(*) from pg_namespace n where nspname like 'cloudwatcher_g%'
+                 and not exists (select from book.generations where schema_name = n.nspname))",
+    )
+    .fetch_one(&ledger.pools.owner)
+    .await
+    .unwrap();
+    assert_eq!(left, 0);
+    rebuild::rebuild(&ledger.pools, &ledger.tail, context(), true, &|_| {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_1_7_and_1000_events_and_a_rebuild_give_identical_tables() {
     let ledger = Ledger::open().await;
     history(&ledger, 40).await;

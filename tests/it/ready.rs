@@ -94,3 +94,68 @@ async fn a_process_whose_appends_do_not_get_through_is_not_ready_until_they_do()
     assert!(sent.status == 200 || sent.status == 503, "{}", sent.text);
     service.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_nobody_relays_is_told_until_somebody_does() {
+    let service = Service::over(tests::Database::create().await, vec![daybook::Role::Api]).await;
+    let admin = &service.admin;
+    let is_told = async || {
+        let reply = admin.get("/health/ready").await;
+        let health = reply.json();
+        assert_eq!(reply.status, 200, "{health}");
+        names(&health, "degraded", "nobody relays")
+    };
+    assert!(!is_told().await, "a moment without a leader is nothing to tell");
+    until("its being told", WAIT, async || is_told().await.then_some(())).await;
+    let (relay, _, stop) = service.beside(vec![daybook::Role::Relay]).await;
+    until("somebody's relaying", WAIT, async || (!is_told().await).then_some(())).await;
+    stop.cancel();
+    relay.ended().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_that_nobody_fires_is_told() {
+    let service = Service::over(tests::Database::create().await, vec![daybook::Role::Api]).await;
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let set = |due: &str| {
+        format!(
+            "insert into book.timers (timer_id, policy, tenant_id, due_at, event_id, position, correlation_id,
+                                      aggregate_type, aggregate_id, command)
+             select gen_random_uuid(), name, gen_random_uuid(), clock_timestamp() {due}, gen_random_uuid(), 1,
+                    gen_random_uuid(), 'elsewhere.thing', gen_random_uuid(), '{{}}' from book.policies"
+        )
+    };
+    let is_told = async || {
+        let reply = service.admin.get("/health/ready").await;
+        let health = reply.json();
+        assert_eq!(reply.status, 200, "{health}");
+        names(&health, "degraded", "a timer of the policy")
+    };
+    sqlx::raw_sql(&set("+ interval '1 hour'")).execute(&pool).await.unwrap();
+    assert!(!is_told().await);
+    sqlx::raw_sql(&set("- interval '1 hour'")).execute(&pool).await.unwrap();
+    assert!(is_told().await);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_waits_for_a_locked_table_is_told_so() {
+    let service = Service::start().await;
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("lock table cloudwatcher.suppliers in access exclusive mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let problem = service.admin.get("/v1/cloudwatcher/suppliers").await.problem(503);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("holds a lock on a table"), "{problem}");
+    held.rollback().await.unwrap();
+    service.admin.get("/v1/cloudwatcher/suppliers").await.ok();
+    service.end().await;
+}

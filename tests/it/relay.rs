@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use book::Feed;
+use book::bus::BusConfig;
 use book::relay::Relay;
+use book::{Bus, Feed};
 use cloudwatcher::supplier::Supplier;
 use domain::register::{Command, Register};
 use futures::StreamExt as _;
@@ -167,4 +168,63 @@ async fn a_feed_without_a_bus_reads_the_book() {
     follow(&mut feed, 0, 25).await;
     enter(&ledger, 5).await;
     follow(&mut feed, 25, 30).await;
+}
+
+#[tokio::test]
+async fn a_relay_that_has_not_got_through_yet_is_behind_by_all_of_the_book() {
+    let ledger = Ledger::over(tests::Database::create().await, "nats://nobody:nothing@127.0.0.1:1").await;
+    enter(&ledger, 25).await;
+    let relay = Relay::new(ledger.tail.clone(), ledger.bus.clone(), ledger.book.committed());
+    let status = relay.status();
+    let relay = tokio::spawn(relay.run(ledger.stop.clone()));
+    let told = || async { (status.borrow().lag == 25).then_some(()) };
+    until("the relay's telling what the bus lacks", WAIT, told).await;
+    assert!(status.borrow().leading && status.borrow().position == 0);
+    ledger.stop.cancel();
+    relay.await.unwrap();
+}
+
+/// Relays over a stream that may hold so many bytes until it mirrors the book; the stream as it is then.
+async fn relayed(ledger: &Ledger, bytes: i64, position: u64) -> async_nats::jetstream::stream::Info {
+    let (nats_url, name) = (tests::setting("NATS_URL"), &ledger.database.name);
+    let mut config = BusConfig::new(&nats_url, name, name);
+    config.stream_bytes_max = bytes;
+    config.open = std::env::var_os("DAYBOOK_NATS_OPEN").is_some();
+    let bus = Bus::connect(config).await.unwrap();
+    let stop = ledger.stop.child_token();
+    let relay = Relay::new(ledger.tail.clone(), bus, ledger.book.committed());
+    let relay = tokio::spawn(relay.run(stop.clone()));
+    let resized = async || {
+        let info = mirrored(ledger, position).await.cached_info().clone();
+        (info.config.max_bytes == bytes).then_some(info)
+    };
+    let (info, _) = until("the stream's size", WAIT, resized).await;
+    stop.cancel();
+    relay.await.unwrap();
+    info
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_made_to_hold_what_is_configured_and_is_no_other_stream_for_that() {
+    const SMALL: i64 = 20_000;
+    let ledger = Ledger::open().await;
+    enter(&ledger, 100).await;
+    let full = relayed(&ledger, SMALL, 100).await;
+    assert!(full.state.first_sequence > 1, "it holds what fits: {full:?}");
+    // Larger, and so not full any more: what it lost is explained all the same, also to the next relay.
+    for bytes in [
+        tests::ledger::STREAM_BYTES_MAX,
+        2 * SMALL,
+        tests::ledger::STREAM_BYTES_MAX,
+    ] {
+        let now = relayed(&ledger, bytes, 100).await;
+        assert_eq!(now.created, full.created);
+        assert_eq!(now.state.first_sequence, full.state.first_sequence);
+    }
+    enter(&ledger, 5).await;
+    let now = relayed(&ledger, tests::ledger::STREAM_BYTES_MAX, 105).await;
+    assert_eq!(
+        (now.created, now.state.first_sequence),
+        (full.created, full.state.first_sequence)
+    );
 }

@@ -1,6 +1,7 @@
 //! `daybook rebuild <context>|--all [--rollback] [--force]`
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use book::Tail;
 use clap::Args;
@@ -23,7 +24,7 @@ pub struct Rebuild {
     /// Swap the generation that was live before back in
     #[arg(long)]
     rollback: bool,
-    /// Swap even if the same code gave other rows
+    /// Swap even if the same code gave other rows: those of the new tables are the book's
     #[arg(long, conflicts_with = "rollback")]
     force: bool,
 }
@@ -77,6 +78,7 @@ impl Rebuild {
         context: &'static Context,
     ) -> Result<Report, RebuildError> {
         let shown = std::io::stderr().is_terminal();
+        let lines = Mutex::new(Lines::default());
         let told = move |progress: Progress| {
             let Progress {
                 position,
@@ -84,6 +86,9 @@ impl Rebuild {
                 seconds,
                 ..
             } = progress;
+            if !shown && !lines.lock().unwrap_or_else(PoisonError::into_inner).is_due(progress) {
+                return;
+            }
             let start = if shown { "\r\x1b[K" } else { "" };
             let end = if shown { "" } else { "\n" };
             // Progress that nobody can read is no reason to stop.
@@ -99,6 +104,25 @@ impl Rebuild {
             let _ = writeln!(std::io::stderr());
         }
         outcome
+    }
+}
+
+/// Between two lines of one phase where lines are kept, in seconds.
+const LINE_SECONDS: f64 = 5.0;
+
+/// What of the progress becomes a line where each is kept, as in a file: every phase, and within it now and then where it is.
+#[derive(Default)]
+struct Lines(Option<Progress>);
+
+impl Lines {
+    fn is_due(&mut self, now: Progress) -> bool {
+        let is_due = self.0.is_none_or(|last| {
+            last.phase != now.phase || (last.position != now.position && now.seconds - last.seconds >= LINE_SECONDS)
+        });
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
     }
 }
 
@@ -161,4 +185,30 @@ fn table(report: &Report, swapped: bool) -> Result<(), Fault> {
         report.compare_seconds,
         report.parked
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use projections::rebuild::Phase;
+
+    use super::*;
+
+    #[test]
+    fn a_file_has_a_line_for_each_phase_and_now_and_then_one_that_says_something_new() {
+        let mut lines = Lines::default();
+        let mut is_due = |phase, position, seconds| {
+            lines.is_due(Progress {
+                phase,
+                position,
+                target: 900,
+                seconds,
+            })
+        };
+        assert!(is_due(Phase::Loading, 10, 0.1));
+        assert!(!is_due(Phase::Loading, 20, 0.2));
+        assert!(is_due(Phase::Loading, 600, 5.2));
+        assert!(is_due(Phase::Comparing, 900, 5.3));
+        assert!(!is_due(Phase::Comparing, 900, 60.0));
+        assert!(is_due(Phase::Swapping, 900, 60.0));
+    }
 }

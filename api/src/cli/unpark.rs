@@ -54,7 +54,13 @@ impl Unpark {
             "{} posted, {} still parked",
             outcome.posted.len(),
             outcome.parked.len()
-        ))
+        ))?;
+        match outcome.parked.len() {
+            0 => Ok(()),
+            streams => Err(Fault::Refused(format!(
+                "{streams} of the streams are still parked; see above why"
+            ))),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Bus, bus_error, within};
 use crate::BookError;
@@ -46,7 +46,7 @@ pub(crate) struct Mirror {
     now: DateTime<Utc>,
     pub messages: u64,
     bytes: u64,
-    bytes_max: i64,
+    pub bytes_max: i64,
     age_max: Duration,
 }
 
@@ -114,6 +114,23 @@ struct State {
     last_seq: u64,
 }
 
+/// All that the stream is set to, as the server says it.
+#[derive(Deserialize)]
+struct Configured {
+    config: Map<String, Value>,
+}
+
+/// Why a stream could not be made, with what NATS most likely had no room for.
+fn unmade(error: &BookError, bytes: i64) -> BookError {
+    let why = match error {
+        BookError::Bus(why) => why.clone(),
+        error => error.to_string(),
+    };
+    BookError::Bus(format!(
+        "a stream of {bytes} bytes (DAYBOOK_NATS_STREAM_BYTES), for which NATS has to have room, could not be made: {why}"
+    ))
+}
+
 impl Info {
     fn notes(&self, name: &str, incarnation: &str) -> bool {
         self.config.metadata.get(name).is_some_and(|noted| noted == incarnation)
@@ -171,19 +188,20 @@ impl Bus {
     /// Makes the stream anew, to be filled from the event after `position` on; what is there goes.
     pub(crate) async fn begin(&self, incarnation: &str, position: i64) -> Result<(), BookError> {
         let name = &self.config.stream;
-        let deleting = self
-            .ask::<serde_json::Value>(format!("STREAM.DELETE.{name}"), &json!({}))
-            .await?;
+        let deleting = self.ask::<Value>(format!("STREAM.DELETE.{name}"), &json!({})).await?;
         match deleting {
             Ok(_) => {}
             Err(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {}
             Err(error) => return Err(bus_error(error)),
         }
-        within(self.jetstream.create_stream(self.stream(incarnation, position, false))).await?;
+        let making = self.jetstream.create_stream(self.stream(incarnation, position, false));
+        within(making)
+            .await
+            .map_err(|error| unmade(&error, self.config.stream_bytes_max))?;
         if position > 0 {
             // Not by a first sequence: NATS 2.10 would empty the stream at its next restart.
             let purge = json!({"seq": position + 1});
-            let purged = self.ask::<serde_json::Value>(format!("STREAM.PURGE.{name}"), &purge);
+            let purged = self.ask::<Value>(format!("STREAM.PURGE.{name}"), &purge);
             purged.await?.map_err(bus_error)?;
         }
         match self.look(incarnation).await? {
@@ -197,6 +215,32 @@ impl Bus {
     /// Makes a filled stream the mirror. From here on nobody can purge it.
     pub(crate) async fn finish(&self, incarnation: &str, began: i64) -> Result<(), BookError> {
         within(self.jetstream.update_stream(self.stream(incarnation, began, true))).await?;
+        Ok(())
+    }
+
+    /// Whether it may hold as much as is configured.
+    pub(crate) fn fits(&self, found: &Mirror) -> bool {
+        found.bytes_max == self.config.stream_bytes_max
+    }
+
+    /// Has the stream hold as much as is configured, and begin after `began`; whatever else is set of it stays.
+    pub(crate) async fn resize(&self, began: i64) -> Result<(), BookError> {
+        let name = &self.config.stream;
+        let info = self
+            .ask::<Configured>(format!("STREAM.INFO.{name}"), &json!({}))
+            .await?;
+        let mut config = info.map_err(bus_error)?.config;
+        let mut metadata = match config.remove("metadata") {
+            Some(Value::Object(metadata)) => metadata,
+            _ => Map::new(),
+        };
+        metadata.insert(BEGAN.to_owned(), began.to_string().into());
+        config.insert("metadata".to_owned(), metadata.into());
+        config.insert("max_bytes".to_owned(), self.config.stream_bytes_max.into());
+        let updated = self
+            .ask::<Value>(format!("STREAM.UPDATE.{name}"), &config.into())
+            .await?;
+        updated.map_err(bus_error)?;
         Ok(())
     }
 
@@ -291,6 +335,16 @@ mod tests {
             ..filled(1 << 40)
         };
         assert!(!boundless.is_full());
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_made_names_the_setting_and_its_bytes() {
+        let error = unmade(&BookError::Bus("insufficient storage".to_owned()), 1 << 30).to_string();
+        assert!(
+            error.contains("DAYBOOK_NATS_STREAM_BYTES") && error.contains("1073741824"),
+            "{error}"
+        );
+        assert!(error.ends_with("insufficient storage"), "{error}");
     }
 
     #[test]

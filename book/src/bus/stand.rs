@@ -96,6 +96,10 @@ impl Stand {
             None => {
                 (stand.position, stand.began) = (found.last, found.began);
                 stand.fill_to = (!found.whole).then_some(end);
+                // One that is being filled becomes what is configured once it is whole.
+                if found.whole && !bus.fits(&found) {
+                    stand.began = resized(bus, &found).await;
+                }
             }
             Some(fault) => {
                 if found.whole {
@@ -111,11 +115,8 @@ impl Stand {
         // Whoever has acknowledged what Daybook never said has not had the events of those places.
         self.integrators.bound(genuine).await?;
         let position = refill_after(end, self.integrators.least());
-        info!(
-            why,
-            position, "the stream is made anew, to begin after position {position}"
-        );
         bus.begin(&self.incarnation, position).await?;
+        info!(why, position, "the stream was made anew, to begin after its position");
         metrics::counter!("daybook_bus_streams_made_total").increment(1);
         (self.position, self.began, self.fill_to) = (position, position, Some(end));
         Ok(())
@@ -253,6 +254,33 @@ impl Stand {
             Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(true),
             Ok(Err(error)) => Err(bus_error(error)),
             Err(_) => Err(BookError::Bus("it does not answer in time".to_owned())),
+        }
+    }
+}
+
+/// Has a whole stream hold as much as is configured; the position after which it begins by then.
+async fn resized(bus: &Bus, found: &Mirror) -> i64 {
+    let (from, to) = (found.bytes_max, bus.config.stream_bytes_max);
+    // What its size has taken was explained a moment ago, and could not be of a larger one.
+    let began = match found.lacks_beginning() {
+        true => found.first - 1,
+        false => found.began,
+    };
+    match bus.resize(began).await {
+        Ok(()) => {
+            info!(
+                from,
+                to, "the stream may hold as many bytes as DAYBOOK_NATS_STREAM_BYTES says now"
+            );
+            began
+        }
+        Err(error) => {
+            warn!(
+                from, to, %error,
+                "the stream may hold other bytes than DAYBOOK_NATS_STREAM_BYTES says, and NATS does not change it; \
+                 the relay goes on with what it holds"
+            );
+            found.began
         }
     }
 }

@@ -50,15 +50,21 @@ pub(super) async fn compare(
     connection: &mut PgConnection,
     poster: &mut Poster,
 ) -> Result<Compared, PostError> {
-    // What is deleted there may still be here, and the other way round.
-    forget::deleted(connection, work.context, work.context.name).await?;
+    let live = work.live(connection).await?;
+    if live.is_some_and(|live| work.is_caught_up_with(&live)) {
+        // What is deleted there may still be here, and the other way round.
+        forget::deleted(connection, work.context, work.context.name).await?;
+    }
     // Its own: whoever fails while it reads gives it up with whatever is under way.
     let mut live_connection = work.pools.projector.acquire().await?.detach();
     let mut snapshot = live_connection
         .begin_with("begin isolation level repeatable read, read only")
         .await?;
-    // Rows that the book does not say are none to compare with.
-    let live = work.live(&mut snapshot).await?.filter(|live| !live.is_ahead);
+    // Rows that the book does not say are none to compare with, nor such as are missing.
+    let live = work
+        .live(&mut snapshot)
+        .await?
+        .filter(|live| work.is_caught_up_with(live));
     if let Some(live) = &live {
         load::post_until(work, connection, poster, live.position, Phase::Loading).await?;
     }

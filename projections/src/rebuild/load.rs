@@ -26,9 +26,10 @@ pub(super) struct Loaded {
 }
 
 /// A new generation, posted up to the live one's checkpoint; to the end of the book, when it is the first or the live one is
-/// ahead of that.
+/// ahead of that or misses tables.
 pub(super) async fn load(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Poster, Loaded), PostError> {
-    let live = work.live(connection).await?;
+    // What was parked for want of a table is not to stay so.
+    let live = work.live(connection).await?.filter(|live| !live.is_broken(&work.own));
     let live_parked = match &live {
         Some(live) => poster::parked(connection, work.context, live.number).await?,
         None => Parked::new(),
@@ -46,8 +47,7 @@ pub(super) async fn load(work: &Work<'_>, connection: &mut PgConnection) -> Resu
             loaded => return loaded,
         }
     }
-    let own = work.fingerprint()?;
-    let is_same_code = live.is_some_and(|live| live.fingerprint == own);
+    let is_same_code = live.is_some_and(|live| live.fingerprint == work.own);
     let kept = if is_same_code { live_parked } else { Parked::new() };
     load_with_care(work, connection, &kept).await
 }
@@ -55,7 +55,7 @@ pub(super) async fn load(work: &Work<'_>, connection: &mut PgConnection) -> Resu
 /// Nothing is expected to fail: windows are large, and constraints are checked at the end.
 async fn load_fast(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
-    let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
+    let new = Generation::create(connection, work.context, State::Building, work.own.clone()).await?;
     let appended = without_keys(work, connection, &new.schema).await?;
     let mut poster = Poster::open(connection, work.context, new).await?;
     let copying = match &mut poster.auditing {
@@ -107,7 +107,7 @@ async fn load_with_care(
     kept: &Parked,
 ) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
-    let new = Generation::create(connection, work.context, State::Building, work.fingerprint()?).await?;
+    let new = Generation::create(connection, work.context, State::Building, work.own.clone()).await?;
     generation::finish(connection, work.context, &new.schema).await?;
     let mut poster = Poster::open(connection, work.context, new).await?;
     loop {
@@ -132,7 +132,7 @@ async fn load_with_care(
 
 async fn target(work: &Work<'_>, connection: &mut PgConnection) -> Result<i64, PostError> {
     match work.live(connection).await? {
-        Some(live) if !live.is_ahead => Ok(live.position),
+        Some(live) if work.is_caught_up_with(&live) => Ok(live.position),
         Some(_) | None => Ok(work.tail.end().await?),
     }
 }

@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{Phase, Work, load};
 use crate::bi;
 use crate::error::PostError;
-use crate::generation::{Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
+use crate::generation::{self, Generation, POSTING_IDLE_SECONDS_MAX, State, execute, schema_aside};
 use crate::page::Page;
 use crate::poster::Poster;
 
@@ -31,7 +31,7 @@ pub(super) async fn swap(
 ) -> Result<f64, PostError> {
     let mut attempts = 0;
     let seconds = loop {
-        let live = work.live(connection).await?.filter(|live| !live.is_ahead);
+        let live = work.live(connection).await?.filter(|live| work.is_caught_up_with(live));
         let end = work.tail.end().await?.max(live.map_or(0, |live| live.position));
         load::post_until(work, connection, poster, end, Phase::Swapping).await?;
         match try_swap(work, connection, poster).await {
@@ -71,8 +71,8 @@ async fn try_swap(
     .await?;
     let locked = Instant::now();
     let live = Generation::lock(&mut transaction, work.context, State::Live).await?;
-    // The first one stands where it was loaded to, as does one that takes the place of one ahead of the book.
-    let caught_up_with = live.as_ref().filter(|live| !live.is_ahead);
+    // The first one stands where it was loaded to, as does one that takes the place of one that is no guide.
+    let caught_up_with = live.as_ref().filter(|live| work.is_caught_up_with(live));
     let end = caught_up_with.map_or(poster.generation.position, |live| live.position);
     let missing = end - poster.generation.position;
     if missing > LAST_EVENTS_MAX {
@@ -97,7 +97,9 @@ async fn try_swap(
             Err(failed) => return Err(failed),
         }
     }
-    if let Some(live) = live {
+    if let Some(live) = live
+        && !forgotten(&mut transaction, work, &live).await?
+    {
         let aside = schema_aside(work.context, live.number);
         rename(&mut transaction, &live.schema, &aside).await?;
         execute(&mut transaction, &bi::usage(&aside, false)).await?;
@@ -115,6 +117,18 @@ async fn try_swap(
     poster.generation.state = State::Live;
     poster.generation.schema = work.context.name.to_owned();
     Ok(Some(seconds))
+}
+
+/// Forgets a generation whose schema is not there: nobody can go back to it. Whether it was one.
+async fn forgotten(connection: &mut PgConnection, work: &Work<'_>, live: &Generation) -> Result<bool, sqlx::Error> {
+    let is_there: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
+        .bind(&live.schema)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !is_there {
+        generation::remove(connection, work.context, live.number, &live.schema).await?;
+    }
+    Ok(!is_there)
 }
 
 async fn rename(connection: &mut PgConnection, from: &str, to: &str) -> Result<(), sqlx::Error> {
@@ -156,24 +170,16 @@ async fn drop_older(connection: &mut PgConnection, work: &Work<'_>, live: i64) -
     .bind(live)
     .fetch_optional(&mut *connection)
     .await?;
-    let older: Vec<(i64, String, i64, String)> = sqlx::query_as(
-        "select generation, schema_name, position, fingerprint from book.generations
+    let older: Vec<(i64, String)> = sqlx::query_as(
+        "select generation, schema_name from book.generations
          where context = $1 and state = 'retired' and generation is distinct from $2",
     )
     .bind(work.context.name)
     .bind(kept)
     .fetch_all(&mut *connection)
     .await?;
-    for (number, schema, position, fingerprint) in older {
-        let generation = Generation {
-            number,
-            schema,
-            state: State::Retired,
-            position,
-            fingerprint,
-            is_ahead: false,
-        };
-        generation.drop(connection, work.context).await?;
+    for (number, schema) in older {
+        generation::remove(connection, work.context, number, &schema).await?;
     }
     Ok(())
 }

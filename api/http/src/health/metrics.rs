@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use book::worker::Status;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,16 @@ pub async fn keep_up(stop: CancellationToken) {
     }
 }
 
+/// How many events a worker is behind a book that ends here; a standby is behind none.
+fn behind(status: &Status, end: i64) -> i64 {
+    match (status.leading || status.failures > 0, status.position) {
+        (false, _) => 0,
+        // It is nowhere yet, and says by itself what it knows to lack.
+        (true, 0) => status.lag,
+        (true, position) => (end - position).max(0),
+    }
+}
+
 /// The metrics in Prometheus' text form.
 ///
 /// # Errors
@@ -61,8 +72,7 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     for (name, status) in &app.workers.statuses {
         let status = *status.borrow();
         let (kind, of) = name.split_once(' ').unwrap_or((name, ""));
-        let is_at_work = status.position > 0 && (status.leading || status.failures > 0);
-        let behind = if is_at_work { (end - status.position).max(0) } else { 0 };
+        let behind = behind(&status, end);
         match kind {
             PROJECTOR => metrics::gauge!("daybook_projector_lag", "context" => of.to_owned()).set(behind as f64),
             POLICY => metrics::gauge!("daybook_policy_lag", "policy" => of.to_owned()).set(behind as f64),

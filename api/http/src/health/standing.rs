@@ -25,6 +25,8 @@ struct Seen {
     /// The contexts whose tables were once those of this program, and showed what was in the book when it started, or
     /// that are not waited for any more. From then on it serves them, whatever becomes of them.
     begun: BTreeSet<&'static str>,
+    /// Since when no relay was seen to lead.
+    unrelayed: Option<Instant>,
 }
 
 /// What was seen of the rebuilds of one context.
@@ -108,6 +110,16 @@ impl Standing {
         self.locked().begun.contains(context)
     }
 
+    /// For how many seconds no relay was seen to lead: between two leaders there is a moment without one.
+    pub(super) fn unrelayed_seconds(&self, is_led: bool, now: Instant) -> f64 {
+        let mut seen = self.locked();
+        if is_led {
+            seen.unrelayed = None;
+            return 0.0;
+        }
+        now.duration_since(*seen.unrelayed.get_or_insert(now)).as_secs_f64()
+    }
+
     fn locked(&self) -> MutexGuard<'_, Seen> {
         // Nothing that panics happens while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,6 +143,17 @@ mod tests {
         assert_eq!(standing.seconds("a", 6, 9, at(30)), 0.0);
         assert_eq!(standing.seconds("a", 6, 0, at(40)), 0.0);
         assert_eq!(standing.seconds("a", 6, 1, at(50)), 0.0);
+    }
+
+    #[test]
+    fn nobody_relays_from_when_no_leader_was_seen_until_one_is() {
+        let (standing, start) = (Standing::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(standing.unrelayed_seconds(true, at(0)), 0.0);
+        assert_eq!(standing.unrelayed_seconds(false, at(10)), 0.0);
+        assert_eq!(standing.unrelayed_seconds(false, at(25)), 15.0);
+        assert_eq!(standing.unrelayed_seconds(true, at(30)), 0.0);
+        assert_eq!(standing.unrelayed_seconds(false, at(40)), 0.0);
     }
 
     fn told(reached: (i64, i64), beats: i64, failures: i64) -> Told {

@@ -199,7 +199,11 @@ fn problem(error: sqlx::Error) -> Problem {
             problem::OVERLOADED,
             "the query took too long; ask for less, or by another column",
         ),
-        // Before a projector made the first generation.
+        Some("55P03") => Problem::new(
+            problem::UNAVAILABLE,
+            "somebody holds a lock on a table of this context; try again in a moment",
+        ),
+        // Before a projector made the first generation, or after a backup left tables out.
         Some("42P01" | "3F000") => Problem::new(
             problem::NOT_YET_POSTED,
             "the tables of this context are not there yet; try again in a moment",
