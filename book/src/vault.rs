@@ -261,7 +261,10 @@ impl Vault {
 
     /// As [`Vault::unwrap`], and the book's keys are read again where that helps.
     pub(crate) async fn unwrap_surely(&self, subject: Uuid, wrapped: &[u8]) -> Result<Arc<Aes256Gcm>, BookError> {
-        self.secrets.unwrap_surely(subject.as_bytes(), wrapped).await.map(cipher)
+        self.secrets
+            .unwrap_surely(subject.as_bytes(), wrapped)
+            .await
+            .map(cipher)
     }
 }
 

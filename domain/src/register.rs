@@ -409,7 +409,11 @@ impl<K: Entry> JsonSchema for Change<K> {
             let properties = serde_json::Map::from_iter([(name.to_owned(), fields.clone().to_value())]);
             serde_json::json!({ "type": "object", "properties": properties, "required": [name] })
         };
-        let variants = [named(K::ENTERED, &entry), named(K::AMENDED, &entry), named(K::STRUCK, &nothing)];
+        let variants = [
+            named(K::ENTERED, &entry),
+            named(K::AMENDED, &entry),
+            named(K::STRUCK, &nothing),
+        ];
         schemars::json_schema!({ "oneOf": variants })
     }
 }

@@ -23,7 +23,18 @@ const WITHIN_A_STREAM: [&str; 6] = [
 #[tokio::test]
 async fn every_unique_key_of_a_read_table_has_a_claim_or_lies_within_one_stream() {
     let ledger = Ledger::open().await;
-    let [department, role, robot, key, supplier, part, variant, offer, request, order] = std::array::from_fn(|_| Uuid::now_v7());
+    let [
+        department,
+        role,
+        robot,
+        key,
+        supplier,
+        part,
+        variant,
+        offer,
+        request,
+        order,
+    ] = std::array::from_fn(|_| Uuid::now_v7());
     macro_rules! does {
         ($decider:ty, $stream:expr, $($command:tt)+) => {
             ledger.does::<$decider>($stream, serde_json::from_value(json!($($command)+)).unwrap()).await
@@ -34,7 +45,9 @@ async fn every_unique_key_of_a_read_table_has_a_claim_or_lies_within_one_stream(
     does!(User, robot, {"register": {"name": "Robot", "email": "robot@example.com", "oauth_provider": "service", "oauth_id": "r"}});
     let issue = json!({"issue": {"name": "Truck", "user_id": robot, "digest": "0a".repeat(32), "issued_by": ledger.actor,
         "expires_at": chrono::Utc::now() + chrono::TimeDelta::days(1)}});
-    ledger.does_itself::<Key>(key, serde_json::from_value(issue).unwrap()).await;
+    ledger
+        .does_itself::<Key>(key, serde_json::from_value(issue).unwrap())
+        .await;
     does!(Register<Department>, department, {"enter": {"name": "Workshop"}});
     does!(Register<Supplier>, supplier, {"enter": {"name": "Acme"}});
     does!(Register<Part>, part, {"enter": {"part_code": "P", "name": "bolt"}});

@@ -68,7 +68,9 @@ impl Goods {
         Some(match words {
             // The page lies below its address.
             ["docs"] => operation.at("/docs/", None, Reach::Open, [200; 3]),
-            ["health", _] | ["metrics"] | ["v1", "openapi.json"] | ["v1", "events", "types"] => operation.at(template, None, Reach::Open, [200; 3]),
+            ["health", _] | ["metrics"] | ["v1", "openapi.json"] | ["v1", "events", "types"] => {
+                operation.at(template, None, Reach::Open, [200; 3])
+            }
             ["problems", "{kind}"] => operation.at("/problems/claimed", None, Reach::Open, [200; 3]),
             ["problems", "{aggregate_type}", "{rule}"] => {
                 operation.at("/problems/identity.user/erased", None, Reach::Open, [200; 3])

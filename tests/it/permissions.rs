@@ -74,7 +74,8 @@ async fn whoever_is_registered_is_told_who_they_are_and_what_they_may_do() {
     );
     assert_eq!(me["departments"], json!([{"id": works, "name": "Works"}]));
     assert_eq!(me["granted"], json!(["audit.read", "cloudwatcher.supplier.*"]));
-    let supplier = ["amend", "enter", "forget-contacts", "strike"].map(|command| format!("cloudwatcher.supplier.{command}"));
+    let supplier =
+        ["amend", "enter", "forget-contacts", "strike"].map(|command| format!("cloudwatcher.supplier.{command}"));
     let effective = [vec!["audit.read".to_owned()], supplier.to_vec()].concat();
     assert_eq!(me["permissions"], json!(effective));
     assert_eq!(

@@ -102,7 +102,9 @@ pub(crate) enum Command {
     End {},
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub(crate) enum Event {
     VisitBegan { from_address: String, purpose: String },
 }

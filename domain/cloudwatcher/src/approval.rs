@@ -229,7 +229,9 @@ pub enum WhyVoid {
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     ApprovalAsked {
         revision: i32,

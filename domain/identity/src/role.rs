@@ -170,7 +170,9 @@ pub struct Grant {
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     RoleDefined {
         name: String,

@@ -25,7 +25,9 @@ pub enum Command {
 
 // Stored for ever. Add variants; do not rename or reuse them. Whatever is added says nothing of the person but times:
 // it is not sealed, and stays when they are erased.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     SignedIn {},
 }

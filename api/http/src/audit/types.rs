@@ -124,7 +124,9 @@ fn whole(fields: Option<&Value>, schema: &Value) -> Value {
     };
     let all = schema["$defs"].as_object().cloned().unwrap_or_default();
     // One that is a reference and nothing else is what that leads to.
-    let referred = fields["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/"));
+    let referred = fields["$ref"]
+        .as_str()
+        .and_then(|reference| reference.strip_prefix("#/$defs/"));
     if let Some(definition) = referred.and_then(|name| all.get(name)) {
         fields = definition.clone();
     }

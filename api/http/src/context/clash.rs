@@ -9,7 +9,9 @@ use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, SEALER, TIMERS};
 use crate::{permissions, router};
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
-const WORKERS: [&str; 8] = [RELAY, SEALER, PROJECTOR, POLICY, TIMERS, ERASURES, "rebuild", "rebuilds"];
+const WORKERS: [&str; 8] = [
+    RELAY, SEALER, PROJECTOR, POLICY, TIMERS, ERASURES, "rebuild", "rebuilds",
+];
 
 /// The metrics of the engines, which no context has.
 const METRICS: [&str; 49] = [

@@ -8,7 +8,9 @@ use super::{Levels, Record, Source, StockKey, Suggestion};
 use domain::stored_by_variant;
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     InventoryOpened {
         stock: StockKey,

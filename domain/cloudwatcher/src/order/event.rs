@@ -14,7 +14,9 @@ use domain::event::{self, Stored};
 use domain::{DecodeError, stored_by_variant};
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     OrderDrafted {
         order_type: OrderType,

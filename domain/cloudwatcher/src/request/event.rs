@@ -14,7 +14,9 @@ use domain::event::Stored;
 use domain::{DecodeError, stored_by_variant};
 
 // Stored for ever. Add variants; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     RequestReceived {
         device_id: String,

@@ -84,7 +84,9 @@ pub(crate) enum Command {
     Empty {},
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub(crate) enum Event {
     NumberAdded { number: u32 },
     CounterEmptied {},

@@ -36,7 +36,9 @@ pub enum Command {
 }
 
 /// What happens to a jar.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Event {
     /// It bears this label from now on, or none.
     JarLabelled { label: Option<String> },
