@@ -157,12 +157,6 @@ async fn look(app: &App) -> Ready {
                 .degraded
                 .push(format!("how far the policies are cannot be read: Postgres {why}")),
         }
-        match in_time(elsewhere::late_timers(app)).await {
-            Ok(late) => ready.degraded.extend(late),
-            Err(why) => ready
-                .degraded
-                .push(format!("how late timers are cannot be read: Postgres {why}")),
-        }
         match in_time(elsewhere::nobody_relays(app)).await {
             Ok(told) => ready.degraded.extend(told),
             Err(why) => ready
