@@ -167,6 +167,32 @@ async fn submitted(service: &Service) -> Uuid {
     order
 }
 
+/// A stock key with goods, as the path of its commands.
+async fn stocked(admin: &Client) -> String {
+    let [works, depot, bolt] = std::array::from_fn(|_| Uuid::now_v7());
+    for (path, body) in [
+        (format!("identity/departments/{works}/enter"), json!({"name": "stores"})),
+        (
+            format!("cloudwatcher/parts/{bolt}/enter"),
+            json!({"part_code": bolt.simple().to_string(), "name": "bolt"}),
+        ),
+        (
+            format!("cloudwatcher/locations/{depot}/enter"),
+            json!({"name": "depot", "dept_id": works, "location_type": "depot"}),
+        ),
+    ] {
+        admin.post(&format!("/v1/{path}"), &body).await.ok();
+    }
+    let open = json!({"part_id": bolt, "location_id": depot});
+    let made = admin.post("/v1/cloudwatcher/inventory", &open).await.ok();
+    let stock = format!("/v1/cloudwatcher/inventory/{}", made["stream"].as_str().unwrap());
+    admin
+        .post(&format!("{stock}/receive"), &json!({"quantity": 10}))
+        .await
+        .ok();
+    stock
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_tenant_reads_and_commands_nothing_and_what_waits_for_it_is_done_once_it_goes_on() {
     // Nobody reacts yet.
@@ -231,28 +257,21 @@ async fn a_suspended_tenant_reads_and_commands_nothing_and_what_waits_for_it_is_
     let none = async || (count(&pool, waits, service.tenant).await == 0).then_some(());
     until("nothing to wait", WAIT, none).await;
 
-    // So do its timers. The approval's deadline is set once policies have heard of it.
-    let set = async || {
-        (count(
-            &pool,
-            "select count(*) from book.timers where tenant_id = $1",
-            service.tenant,
-        )
-        .await
-            == 1)
-            .then_some(())
-    };
-    until("the deadline's being set", WAIT, set).await;
+    // So do its timers: goods are kept for somebody until a moment in which the tenant is suspended.
+    let stock = stocked(admin).await;
+    // Time enough to suspend it before, on a busy machine, too.
+    let expires_at = chrono::Utc::now() + chrono::TimeDelta::seconds(10);
+    let reserve = json!({"quantity": 4, "expires_at": expires_at});
+    admin.post(&format!("{stock}/reserve"), &reserve).await.ok();
     typed(&service, &["tenant", "suspend", &id]).await.unwrap();
-    let overdue = "update book.timers set due_at = now() - interval '1 h' where tenant_id = $1";
-    sqlx::query(overdue).bind(service.tenant).execute(&pool).await.unwrap();
     let waits = "select count(*) from book.timers where waits and tenant_id = $1";
     let held = async || (count(&pool, waits, service.tenant).await == 1).then_some(());
-    until("the deadline's waiting", WAIT, held).await;
+    until("the reservation's end to wait", WAIT, held).await;
+    let expired = "select count(*) from book.events where event_type = 'ReservationExpired' and tenant_id = $1";
+    assert_eq!(count(&pool, expired, service.tenant).await, 0);
     typed(&service, &["tenant", "resume", &id]).await.unwrap();
-    let left = "select count(*) from book.timers where due_at < now() and tenant_id = $1";
-    let fired = async || (count(&pool, left, service.tenant).await == 0).then_some(());
-    until("the deadline's passing", WAIT, fired).await;
+    let fired = async || (count(&pool, expired, service.tenant).await == 1).then_some(());
+    until("the reservation's end", WAIT, fired).await;
     admin.post(&commands[0].0, &json!({"name": "Acme again"})).await.ok();
     assert_eq!(count(&pool, missed, service.tenant).await, 0, "nothing has failed");
     stop.cancel();
