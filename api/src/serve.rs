@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use book::{Book, Bus, Pools, Tail, end, worker};
 use projections::Posted;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -128,8 +128,8 @@ pub async fn serve(
         asked_end: AskedEnd::default(),
         recent: Recent::default(),
         states,
-        openapi: OnceLock::new(),
-        event_types: OnceLock::new(),
+        openapi: OnceCell::new(),
+        event_types: OnceCell::new(),
         serves_api: roles.contains(&Role::Api),
         stop: stop.clone(),
         pools: pools.clone(),

@@ -204,6 +204,8 @@ async fn begun(
     if !waits {
         return Ok((look(app, by, request, after).await?.0, None));
     }
+    // First: whoever has their share of waits is told so before the database is asked anything.
+    let place = app.of::<super::waiting::Waiting>()?.place(by.bearer)?;
     let source = Source::of(&app.contexts, "cloudwatcher", "responses")?;
     let position = *app.end.borrow();
     // What lags longer shows later what was in the book already: that is to be told as well.
@@ -213,10 +215,7 @@ async fn begun(
     let wait = match found {
         Found::Response(_) => None,
         // From what the tables showed on, so that nothing is missed between the two.
-        Found::Open(_) => Some(
-            app.of::<super::waiting::Waiting>()?
-                .begin(by.bearer, request, position.min(posted))?,
-        ),
+        Found::Open(_) => Some(place.begin(request, position.min(posted))),
     };
     Ok((found, wait))
 }

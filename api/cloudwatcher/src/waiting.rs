@@ -62,15 +62,21 @@ struct Waits {
     seen: i64,
 }
 
+/// A place among those who wait, given back when dropped.
+#[derive(Debug)]
+pub struct Place {
+    by: Bearer,
+    all: Waiting,
+    _share: Share,
+}
+
 /// One wait; it ends when dropped.
 #[derive(Debug)]
 pub struct Wait {
-    by: Bearer,
     request: Uuid,
     /// Until the wait ends.
     told: Option<watch::Receiver<i64>>,
-    all: Waiting,
-    _place: Share,
+    place: Place,
 }
 
 impl Default for Waiting {
@@ -84,37 +90,25 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// Begins to wait for what happens to a request after `position`. Whoever then looks at tables that are
-    /// posted up to there misses nothing.
+    /// Takes a place for somebody who is going to wait, before anything is asked of the database for them.
     ///
     /// # Errors
     /// 429 when this user, or their tenant, has too many waits, 503 when too many wait at all.
-    pub fn begin(&self, by: Bearer, request: Uuid, position: i64) -> Result<Wait, Problem> {
-        let place = self.0.places.take(by, 1)?;
-        let told = {
-            let mut waits = self.waits();
-            let of_user = waits.of_user.entry(by).or_default();
-            if *of_user >= WAITS_OF_USER_MAX {
-                let detail = format!(
-                    "{WAITS_OF_USER_MAX} requests of this user wait for responses here; let one end before the next begins"
-                );
-                return Err(Problem::new(problem::TOO_MANY, detail).retry_after(RETRY_SECONDS));
-            }
-            *of_user += 1;
-            waits.seen = if waits.of_request.is_empty() {
-                position
-            } else {
-                waits.seen.min(position)
-            };
-            waits.of_request.entry(request).or_default().subscribe()
-        };
-        self.0.begun.notify_one();
-        Ok(Wait {
+    pub fn place(&self, by: Bearer) -> Result<Place, Problem> {
+        let share = self.0.places.take(by, 1)?;
+        let mut waits = self.waits();
+        let of_user = waits.of_user.entry(by).or_default();
+        if *of_user >= WAITS_OF_USER_MAX {
+            let detail = format!(
+                "{WAITS_OF_USER_MAX} requests of this user wait for responses here; let one end before the next begins"
+            );
+            return Err(Problem::new(problem::TOO_MANY, detail).retry_after(RETRY_SECONDS));
+        }
+        *of_user += 1;
+        Ok(Place {
             by,
-            request,
-            told: Some(told),
             all: self.clone(),
-            _place: place,
+            _share: share,
         })
     }
 
@@ -149,6 +143,41 @@ impl Waiting {
     }
 }
 
+impl Place {
+    /// Begins to wait for what happens to a request after `position`. Whoever then looks at tables that are
+    /// posted up to there misses nothing.
+    #[must_use]
+    pub fn begin(self, request: Uuid, position: i64) -> Wait {
+        let told = {
+            let mut waits = self.all.waits();
+            waits.seen = if waits.of_request.is_empty() {
+                position
+            } else {
+                waits.seen.min(position)
+            };
+            waits.of_request.entry(request).or_default().subscribe()
+        };
+        self.all.0.begun.notify_one();
+        Wait {
+            request,
+            told: Some(told),
+            place: self,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waits = self.all.waits();
+        if let Entry::Occupied(mut of_user) = waits.of_user.entry(self.by) {
+            *of_user.get_mut() -= 1;
+            if *of_user.get() == 0 {
+                of_user.remove();
+            }
+        }
+    }
+}
+
 impl Wait {
     /// Returns when the request may have its response: in tables that are posted up to this position.
     pub async fn told(&mut self) -> Option<i64> {
@@ -161,7 +190,7 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let mut waits = self.all.waits();
+        let mut waits = self.place.all.waits();
         // Gone before the others are counted: of two that end together one must find that it is the last.
         self.told = None;
         let others = waits
@@ -170,12 +199,6 @@ impl Drop for Wait {
             .map_or(0, watch::Sender::receiver_count);
         if others == 0 {
             waits.of_request.remove(&self.request);
-        }
-        if let Entry::Occupied(mut of_user) = waits.of_user.entry(self.by) {
-            *of_user.get_mut() -= 1;
-            if *of_user.get() == 0 {
-                of_user.remove();
-            }
         }
     }
 }
@@ -262,6 +285,10 @@ mod tests {
         user: Uuid::from_u128(9),
     };
 
+    fn begun(waiting: &Waiting, by: Bearer, request: Uuid, position: i64) -> Wait {
+        waiting.place(by).unwrap().begin(request, position)
+    }
+
     fn is_told(wait: &Wait) -> bool {
         wait.told.as_ref().unwrap().has_changed().unwrap()
     }
@@ -269,7 +296,7 @@ mod tests {
     #[test]
     fn those_who_wait_for_what_ended_are_told_and_no_others() {
         let waiting = Waiting::default();
-        let waits = [REQUEST, REQUEST, Uuid::from_u128(2)].map(|request| waiting.begin(BEARER, request, 10).unwrap());
+        let waits = [REQUEST, REQUEST, Uuid::from_u128(2)].map(|request| begun(&waiting, BEARER, request, 10));
         waiting.tell(10, 20, &[(REQUEST, 17)]);
         assert_eq!(waits.each_ref().map(is_told), [true, true, false]);
         assert_eq!(waiting.from(), Some(20));
@@ -278,9 +305,9 @@ mod tests {
     #[test]
     fn whoever_knows_less_of_the_book_has_it_looked_through_again() {
         let waiting = Waiting::default();
-        let _first = waiting.begin(BEARER, REQUEST, 10).unwrap();
+        let _first = begun(&waiting, BEARER, REQUEST, 10);
         waiting.tell(10, 20, &[]);
-        let _second = waiting.begin(BEARER, REQUEST, 15).unwrap();
+        let _second = begun(&waiting, BEARER, REQUEST, 15);
         assert_eq!(waiting.from(), Some(15));
         // What was under way since 20 says nothing of 15 to 20.
         waiting.tell(20, 30, &[]);
@@ -291,8 +318,8 @@ mod tests {
     fn nobody_is_left_when_all_have_gone() {
         let waiting = Waiting::default();
         let (first, second) = (
-            waiting.begin(BEARER, REQUEST, 10).unwrap(),
-            waiting.begin(BEARER, REQUEST, 10).unwrap(),
+            begun(&waiting, BEARER, REQUEST, 10),
+            begun(&waiting, BEARER, REQUEST, 10),
         );
         drop(first);
         assert_eq!((waiting.requests(), waiting.from()), (1, Some(10)));
@@ -305,7 +332,7 @@ mod tests {
     fn waits_that_end_together_leave_nothing_behind() {
         let waiting = Waiting::default();
         for _ in 0..500 {
-            let waits: Vec<_> = (0..4).map(|_| waiting.begin(BEARER, REQUEST, 10).unwrap()).collect();
+            let waits: Vec<_> = (0..4).map(|_| begun(&waiting, BEARER, REQUEST, 10)).collect();
             let together = std::sync::Barrier::new(waits.len());
             std::thread::scope(|scope| {
                 for wait in waits {
@@ -324,16 +351,16 @@ mod tests {
     fn no_user_takes_the_places_of_all() {
         let waiting = Waiting::default();
         let mut waits: Vec<_> = (0..WAITS_OF_USER_MAX)
-            .map(|_| waiting.begin(BEARER, REQUEST, 10).unwrap())
+            .map(|_| begun(&waiting, BEARER, REQUEST, 10))
             .collect();
-        assert_eq!(waiting.begin(BEARER, REQUEST, 10).unwrap_err().body()["status"], 429);
+        assert_eq!(waiting.place(BEARER).unwrap_err().body()["status"], 429);
         let other = Bearer {
             tenant: Uuid::from_u128(7),
             ..BEARER
         };
-        let _other = waiting.begin(other, REQUEST, 10).unwrap();
+        let _other = begun(&waiting, other, REQUEST, 10);
         waits.pop();
-        waits.push(waiting.begin(BEARER, REQUEST, 10).unwrap());
+        waits.push(begun(&waiting, BEARER, REQUEST, 10));
         drop(waits);
         assert_eq!(waiting.waits().of_user.keys().collect::<Vec<_>>(), [&other]);
         assert_eq!(waiting.0.places.held(), 1);

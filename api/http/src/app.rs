@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use book::{Book, Pools, Tail};
 use projections::Posted;
-use tokio::sync::{Mutex, watch};
+use serde_json::Value;
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::recent::Recent;
@@ -64,9 +65,9 @@ pub struct Parts {
     /// The values that handlers of contexts share.
     pub states: States,
     /// The OpenAPI document, once somebody has asked for it.
-    pub openapi: OnceLock<Bytes>,
+    pub openapi: OnceCell<Bytes>,
     /// The catalogue of events, once somebody has asked for it.
-    pub event_types: OnceLock<Bytes>,
+    pub event_types: OnceCell<Bytes>,
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }
@@ -90,6 +91,21 @@ impl App {
     pub fn of<T: std::any::Any + Send + Sync>(&self) -> Result<&T, Problem> {
         let missing = || Problem::internal(&format_args!("no context added {}", std::any::type_name::<T>()));
         self.states.get().ok_or_else(missing)
+    }
+
+    /// A text that is made of the contexts once, when it is first asked for: that is work, and others go on meanwhile.
+    ///
+    /// # Errors
+    /// 500 when it cannot be made, which is a defect of this program.
+    pub async fn made_once(
+        &self,
+        of: fn(&Parts) -> &OnceCell<Bytes>,
+        make: fn(&Contexts) -> Value,
+    ) -> Result<Bytes, Problem> {
+        let contexts = self.contexts.clone();
+        let making = || tokio::task::spawn_blocking(move || Bytes::from(make(&contexts).to_string()));
+        let made = of(self).get_or_try_init(making).await;
+        made.cloned().map_err(|error| Problem::internal(&error))
     }
 
     /// Waits for one's turn to read the log or to fold a row's past.

@@ -25,6 +25,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::context::{Context, Contexts};
 use crate::problem::Problem;
+use crate::problem::Problem;
 pub use lines::lines;
 
 /// The document's own address.
@@ -37,11 +38,12 @@ const ASSET_BYTES_MAX: usize = 8 << 20;
 
 /// `GET /v1/openapi.json`. All answers share its bytes: nobody needs a token for it, and whoever does not read what they
 /// asked for must not hold a copy of it each time.
-pub async fn serve(State(app): State<App>) -> Response {
-    let text = app
-        .openapi
-        .get_or_init(|| Bytes::from(document(&app.contexts).to_string()));
-    ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
+///
+/// # Errors
+/// As [`App::made_once`].
+pub async fn serve(State(app): State<App>) -> Result<Response, Problem> {
+    let text = app.made_once(|parts| &parts.openapi, document).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The rendered page, from assets within the program. It loads nothing from elsewhere and stands in no other page.

@@ -15,14 +15,15 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::context::Contexts;
+use crate::problem::Problem;
 
 /// The catalogue. It tells no more than the program's own description does, and like that it is told to everybody.
-pub async fn list(State(app): State<App>) -> Response {
-    let text = app
-        .event_types
-        .get_or_init(|| catalogue(&app.contexts).to_string().into())
-        .clone();
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+///
+/// # Errors
+/// As [`App::made_once`].
+pub async fn list(State(app): State<App>) -> Result<Response, Problem> {
+    let text = app.made_once(|parts| &parts.event_types, catalogue).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// Every event of every context, in the order of their declaration.
