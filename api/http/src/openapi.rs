@@ -25,7 +25,6 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::context::{Context, Contexts};
 use crate::problem::Problem;
-use crate::problem::Problem;
 pub use lines::lines;
 
 /// The document's own address.
