@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Bytes;
 use book::{Book, Pools, Tail};
@@ -26,9 +26,6 @@ use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::rebuilds::Rebuilds;
 
-/// For how long the end of the book that was asked of the database holds, in milliseconds: a flood of positions
-/// beyond it is one question.
-const END_MS: u64 = 50;
 
 /// The running service, as its handlers see it. Clones share everything.
 #[derive(Clone)]
@@ -72,7 +69,7 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// An answer of the database about the end of the book, and when it came.
+/// An answer of the database about the end of the book, and when it was asked.
 #[derive(Debug, Default)]
 pub struct AskedEnd(Mutex<Option<(i64, Instant)>>);
 
@@ -125,9 +122,13 @@ impl App {
         if position <= *self.end.borrow() {
             return Ok(());
         }
+        // Of a flood of positions beyond the end each question answers all who came before it was asked, and nobody who
+        // came after: what those name may have been written meanwhile.
+        let arrived = Instant::now();
         let mut asked = self.asked_end.0.lock().await;
-        if asked.is_none_or(|(end, at)| position > end && at.elapsed() > Duration::from_millis(END_MS)) {
-            *asked = Some((self.tail.end().await?, Instant::now()));
+        if asked.is_none_or(|(end, began)| position > end && began < arrived) {
+            let began = Instant::now();
+            *asked = Some((self.tail.end().await?, began));
         }
         match *asked {
             Some((end, _)) if position > end => Err(Problem::beyond_end(name, position, end)),
