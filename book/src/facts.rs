@@ -34,8 +34,11 @@ pub const LOAD: &str = "
             select c.sequence from book.events c
             where c.aggregate_type = s.type and c.aggregate_id = s.id and c.sequence <= $4 and c.event_type = s.carries
             order by c.sequence desc limit 1), 1) end as sequence offset 0) first
-    join book.events e on e.aggregate_type = s.type and e.aggregate_id = s.id
-                      and e.sequence >= first.sequence and e.sequence <= $4
+    cross join lateral (
+        select * from book.events e
+        where e.aggregate_type = s.type and e.aggregate_id = s.id
+          and e.sequence >= first.sequence and e.sequence <= $4
+        order by e.sequence offset 0) e
     order by s.ord, e.sequence";
 
 /// Whether the texts of the events are opened.

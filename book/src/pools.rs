@@ -91,7 +91,9 @@ impl Pools {
         ]);
         Self {
             owner: pool(OWNER_CONNECTIONS_MAX).connect_lazy_with(session(&logins.owner)),
-            writer: pool(WRITER_CONNECTIONS_MAX).connect_lazy_with(role(&logins.writer, WRITER)),
+            // Whatever it asks has an index. Where one stream is most of the book, the planner would read all of it.
+            writer: pool(WRITER_CONNECTIONS_MAX)
+                .connect_lazy_with(role(&logins.writer, WRITER).options([("enable_seqscan", "off")])),
             projector: pool(PROJECTOR_CONNECTIONS_MAX).connect_lazy_with(role(&logins.projector, PROJECTOR)),
             reader: pool(READER_CONNECTIONS_MAX).connect_lazy_with(reader),
         }
