@@ -264,7 +264,10 @@ async fn rows_read(ledger: &Ledger, stream: Uuid) -> i64 {
         own as i64 + below.map(sum).sum::<i64>()
     }
     // Whatever the server knows of the table: it may have looked at it a moment ago, or never.
-    sqlx::query("analyze book.events").execute(&ledger.pools.owner).await.unwrap();
+    sqlx::query("analyze book.events")
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
     let explain = format!("explain (analyze, format json) {}", facts::LOAD);
     let plan: Value = sqlx::query_scalar(&explain)
         .bind(vec![Inventory::TYPE])

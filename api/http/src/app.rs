@@ -26,7 +26,6 @@ use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::rebuilds::Rebuilds;
 
-
 /// The running service, as its handlers see it. Clones share everything.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
