@@ -23,7 +23,7 @@ use crate::{Config, Fault, Role, check, logins, migrate, serve};
 
 /// Daybook: an operations back office whose tables are posted from one append-only book.
 #[derive(Debug, Parser)]
-#[command(name = "daybook", version, after_help = crate::config::secrets_help())]
+#[command(name = "daybook", version, after_help = crate::config::secrets::help())]
 pub struct Cli {
     #[command(flatten)]
     pub config: Config,

@@ -27,7 +27,8 @@ use http::rebuilds::Rebuilds;
 use http::router;
 use http::{Contexts, health};
 
-use crate::config::{Config, Secret, needed};
+use crate::config::secrets::Secret;
+use crate::config::{Config, needed};
 use crate::listen::{self, Door};
 use crate::workers::{self, Means, Role};
 use crate::{Fault, check};

@@ -32,6 +32,28 @@ pub struct Envelope {
     pub occurred_at: Option<DateTime<Utc>>,
 }
 
+impl Envelope {
+    /// Of a command that is sent once, under an id that nobody knows before, and that nothing has caused.
+    #[must_use]
+    pub fn once(tenant: Uuid, actor: Uuid, at: DateTime<Utc>) -> Self {
+        let command_id = Uuid::now_v7();
+        Self {
+            tenant,
+            actor,
+            command_id,
+            repeatable: false,
+            body_hash: [0; 32],
+            correlation_id: command_id,
+            causation_id: None,
+            reason: None,
+            ip: None,
+            traceparent: None,
+            at,
+            occurred_at: None,
+        }
+    }
+}
+
 /// Without the reason, which is free text, and the address.
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,5 @@
 //! Wrapping all keys anew while processes serve, and giving the bus another key.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
@@ -9,7 +8,8 @@ use uuid::Uuid;
 
 use crate::bus::mirror::MESSAGE_AGE_DAYS_MAX;
 use crate::master::{self, KEY_BYTES};
-use crate::secrets::{self, BUS, LATEST_SECONDS_MAX, ROWS, Row, WRAPPING, bridge_to, named, wrapped_under};
+use crate::secrets::ring::{Ring, bridge_to, named, ring, unwrapped, wrapped_under};
+use crate::secrets::{BUS, LATEST_SECONDS_MAX, ROWS, Row, WRAPPING};
 use crate::{BookError, MasterKey};
 
 /// Keys wrapped anew by one statement.
@@ -19,8 +19,6 @@ const BATCH_KEYS: i64 = 1_000;
 const FORMER_SECONDS_MAX: u64 = 2 * LATEST_SECONDS_MAX + 2;
 /// How much longer than messages stay on the bus their former key is accepted, in hours: clocks differ.
 const ACCEPTED_MARGIN_HOURS: i32 = 1;
-
-type Ring = BTreeMap<i32, [u8; KEY_BYTES]>;
 
 /// What came of wrapping all keys anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +94,7 @@ async fn replace(connection: &mut PgConnection, master: &MasterKey, next: &Maste
         ));
     }
     let rows: Vec<Row> = sqlx::query_as(ROWS).fetch_all(&mut *transaction).await?;
-    let ring = secrets::ring(master, &rows, &Ring::new())?;
+    let ring = ring(master, &rows, &Ring::new())?;
     let (&former, former_key) = ring.last_key_value().ok_or(NOT_BEGUN)?;
     if !rows.iter().any(|row| row.name == WRAPPING) {
         return Err(NOT_BEGUN);
@@ -106,7 +104,7 @@ async fn replace(connection: &mut PgConnection, master: &MasterKey, next: &Maste
         let name = named(&row.name, row.generation);
         let secret = match ring.get(&row.generation) {
             Some(&wrapping) if row.name == WRAPPING => wrapping,
-            _ => secrets::unwrapped(&ring, &name, &row.wrapped)?,
+            _ => unwrapped(&ring, &name, &row.wrapped)?,
         };
         sqlx::query("update book.secrets set wrapped = $3, bridge = null where name = $1 and generation = $2")
             .bind(&row.name)
@@ -143,7 +141,7 @@ async fn locked(transaction: &mut PgConnection) -> Result<Vec<u8>, BookError> {
 
 async fn latest(connection: &mut PgConnection, master: &MasterKey) -> Result<(Ring, i32), BookError> {
     let rows: Vec<Row> = sqlx::query_as(ROWS).fetch_all(connection).await?;
-    let ring = secrets::ring(master, &rows, &Ring::new())?;
+    let ring = ring(master, &rows, &Ring::new())?;
     let generation = ring.last_key_value().map(|(&generation, _)| generation);
     Ok((ring, generation.ok_or(NOT_BEGUN)?))
 }
@@ -172,7 +170,7 @@ async fn wrap_all(connection: &mut PgConnection, ring: &Ring, generation: i32) -
         after = *last;
         let mut anew = Vec::with_capacity(former.len());
         for (subject, key) in &former {
-            let key = secrets::unwrapped(ring, subject.as_bytes(), key)?;
+            let key = unwrapped(ring, subject.as_bytes(), key)?;
             anew.push(wrapped_under(generation, latest, subject.as_bytes(), &key)?);
         }
         let (subjects, former): (Vec<Uuid>, Vec<Vec<u8>>) = former.into_iter().unzip();

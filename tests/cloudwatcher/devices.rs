@@ -162,21 +162,7 @@ async fn what_was_received_at_the_end_of_a_span_is_repeated_at_the_beginning_of_
     let pools = book::Pools::connect(&service.database.options).await.unwrap();
     let master = book::MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap();
     let book = book::Book::new(pools.writer.clone(), master, tests::decisions());
-    let command_id = Uuid::now_v7();
-    let envelope = book::Envelope {
-        tenant: service.tenant,
-        actor: device.user,
-        command_id,
-        repeatable: false,
-        body_hash: [0; 32],
-        correlation_id: command_id,
-        causation_id: None,
-        reason: None,
-        ip: None,
-        traceparent: None,
-        at: before,
-        occurred_at: None,
-    };
+    let envelope = book::Envelope::once(service.tenant, device.user, before);
     let step = book::Step::of::<DeviceRequest>(window.stream(before), None, Command::Receive(new.clone()));
     let first = book.execute(envelope, vec![step]).await.unwrap();
 

@@ -1,6 +1,7 @@
 //! Keys that are wrapped anew, and a bus that gets another one, while everything goes on.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ const WAIT: Duration = Duration::from_secs(60);
 /// The master key that takes the other's place.
 const NEXT: &str = "f00df00df00df00df00df00df00df00df00df00df00df00df00df00df00df00d";
 const PARTS: &str = "/v1/cloudwatcher/parts";
-/// How long commands go on before and after the keys are wrapped anew.
-const BESIDE: Duration = Duration::from_secs(1);
+/// How many commands are taken before the keys are wrapped anew, and after that.
+const BESIDE: usize = 30;
 
 /// What `daybook keys ...` says with these master keys; its complaint when it fails.
 async fn keys(database: &Database, arguments: &[&str], master: &str, next: Option<&str>) -> Result<String, String> {
@@ -51,7 +52,7 @@ fn part(n: usize) -> Value {
 
 /// Takes a value at one process and has it refused at the other, registers a person, and again until stopped. How many
 /// values it took.
-async fn commands(here: Client, there: Client, from: usize, stop: CancellationToken) -> usize {
+async fn commands(here: Client, there: Client, from: usize, stop: CancellationToken, all: Arc<AtomicUsize>) -> usize {
     let mut taken = 0;
     while !stop.is_cancelled() {
         let n = from + taken;
@@ -65,8 +66,16 @@ async fn commands(here: Client, there: Client, from: usize, stop: CancellationTo
         let path = format!("/v1/identity/users/{}/register", Uuid::now_v7());
         there.post(&path, &person).await.ok();
         taken += 1;
+        all.fetch_add(1, Ordering::Relaxed);
     }
     taken
+}
+
+/// Waits until so many more were taken.
+async fn more(all: &AtomicUsize) {
+    let before = all.load(Ordering::Relaxed);
+    let went_on = async || (all.load(Ordering::Relaxed) >= before + BESIDE).then_some(());
+    until("commands to go on", WAIT, went_on).await;
 }
 
 async fn count(database: &Database, query: &str) -> i64 {
@@ -84,15 +93,15 @@ async fn claims_hold_through_a_rotation_while_two_processes_serve() {
     let admin = administrator(&database, &first.url, Uuid::new_v4()).await;
     let other = admin.at(&second.url);
 
-    let stop = CancellationToken::new();
-    let sent = [
-        tokio::spawn(commands(admin.clone(), other.clone(), 0, stop.clone())),
-        tokio::spawn(commands(other.clone(), admin.clone(), 1_000_000, stop.clone())),
-    ];
-    tokio::time::sleep(BESIDE).await;
+    let (stop, all) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    let sending = |here: &Client, there: &Client, from| {
+        tokio::spawn(commands(here.clone(), there.clone(), from, stop.clone(), all.clone()))
+    };
+    let sent = [sending(&admin, &other, 0), sending(&other, &admin, 1_000_000)];
+    more(&all).await;
     let told = keys(&database, &["rotate"], MASTER_KEY, Some(NEXT)).await.unwrap();
     assert!(told.contains("are wrapped by wrapping key 2"), "{told}");
-    tokio::time::sleep(BESIDE).await;
+    more(&all).await;
     stop.cancel();
     let mut taken = Vec::new();
     for sent in sent {
@@ -148,8 +157,8 @@ async fn claims_hold_through_a_rotation_while_two_processes_serve() {
         }
         let beside = CancellationToken::new();
         let from = 2_000_000 + 1_000_000 * n;
-        let sending = tokio::spawn(commands(third, other.clone(), from, beside.clone()));
-        tokio::time::sleep(BESIDE).await;
+        let sending = tokio::spawn(commands(third, other.clone(), from, beside.clone(), all.clone()));
+        more(&all).await;
         beside.cancel();
         assert!(sending.await.unwrap() > 0);
     }
@@ -198,7 +207,6 @@ async fn the_bus_gets_another_key_and_former_messages_stay_until_none_is_accepte
         let stream = mirrored(&ledger, last).await;
         let message = stream.get_raw_message(last).await.unwrap();
         let code = message.headers.get("daybook-code").unwrap().as_str().to_owned();
-        tokio::time::sleep(Duration::from_millis(200)).await;
         code.starts_with(generation).then_some(stream)
     };
     let (stream, _) = until("messages under the new key", WAIT, async || signed("2.").await).await;

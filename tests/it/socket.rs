@@ -107,10 +107,12 @@ async fn a_writer_that_is_not_read_is_ended() {
     slow.write_all(many.as_bytes()).await.unwrap();
     let started = Instant::now();
     let reading = async {
+        // Slowly: that is what is tried.
+        let mut pace = tokio::time::interval(Duration::from_millis(200));
         let (mut buffer, mut read) = (vec![0; 32 * 1024], 0);
         while started.elapsed() < Duration::from_secs(16) {
+            pace.tick().await;
             read += slow.read_exact(&mut buffer).await.expect("who reads is written to");
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
         read
     };

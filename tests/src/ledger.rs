@@ -90,20 +90,10 @@ impl Ledger {
 
     /// An envelope with a fresh command id.
     pub fn envelope(&self) -> Envelope {
-        let command_id = Uuid::now_v7();
         Envelope {
-            tenant: self.tenant,
-            actor: self.actor,
-            command_id,
-            repeatable: false,
             body_hash: [7; 32],
-            correlation_id: command_id,
-            causation_id: None,
             reason: Some("a test wants it so".to_owned()),
-            ip: None,
-            traceparent: None,
-            at: Utc::now(),
-            occurred_at: None,
+            ..Envelope::once(self.tenant, self.actor, Utc::now())
         }
     }
 

@@ -344,21 +344,7 @@ pub async fn administrator(database: &Database, url: &str, tenant: Uuid) -> Clie
         Step::of::<user::User>(admin, None, register),
         Step::of::<user::User>(admin, None, assign),
     ];
-    let command_id = Uuid::now_v7();
-    let envelope = Envelope {
-        tenant,
-        actor: domain::SYSTEM,
-        command_id,
-        repeatable: false,
-        body_hash: [0; 32],
-        correlation_id: command_id,
-        causation_id: None,
-        reason: None,
-        ip: None,
-        traceparent: None,
-        at: chrono::Utc::now(),
-        occurred_at: None,
-    };
+    let envelope = Envelope::once(tenant, domain::SYSTEM, chrono::Utc::now());
     book.execute(envelope, steps)
         .await
         .expect("the administrator is registered");

@@ -118,20 +118,9 @@ pub async fn define(
         description: Some(role.description.to_owned()),
         permissions: role.permissions.clone(),
     };
-    let command_id = Uuid::now_v7();
     let envelope = Envelope {
-        tenant,
-        actor: SYSTEM,
-        command_id,
-        repeatable: false,
-        body_hash: [0; 32],
-        correlation_id: command_id,
-        causation_id: None,
-        reason: None,
-        ip: None,
-        traceparent: None,
-        at: occurred_at.unwrap_or_else(Utc::now),
         occurred_at,
+        ..Envelope::once(tenant, SYSTEM, occurred_at.unwrap_or_else(Utc::now))
     };
     let step = Step::of::<Role>(id(tenant, role.name), None, command);
     match book.execute(envelope, vec![step]).await {

@@ -21,18 +21,10 @@ pub async fn carry_out(book: &Book, tenant: Uuid, reason: Option<&str>, steps: V
 #[must_use]
 pub fn envelope(tenant: Uuid, command_id: Uuid, reason: Option<&str>) -> Envelope {
     Envelope {
-        tenant,
-        actor: SYSTEM,
         command_id,
-        repeatable: false,
-        body_hash: [0; 32],
         correlation_id: command_id,
-        causation_id: None,
         reason: reason.map(str::to_owned),
-        ip: None,
-        traceparent: None,
-        at: Utc::now(),
-        occurred_at: None,
+        ..Envelope::once(tenant, SYSTEM, Utc::now())
     }
 }
 

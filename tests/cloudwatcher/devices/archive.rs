@@ -56,20 +56,10 @@ impl Past {
 
     /// Carries out steps as one, as if it had been that day.
     async fn does(&self, at: DateTime<Utc>, steps: Vec<Step>) {
-        let command_id = Uuid::now_v7();
         let envelope = Envelope {
-            tenant: self.service.tenant,
-            actor: self.service.admin.user,
-            command_id,
-            repeatable: false,
-            body_hash: [0; 32],
-            correlation_id: command_id,
-            causation_id: None,
             reason: Some("a test wants it so".to_owned()),
-            ip: None,
-            traceparent: None,
-            at,
             occurred_at: Some(at),
+            ..Envelope::once(self.service.tenant, self.service.admin.user, at)
         };
         self.book.execute(envelope, steps).await.unwrap();
     }

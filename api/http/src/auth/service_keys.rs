@@ -147,21 +147,7 @@ impl ServiceKeys {
         }
         let (book, tenant) = (self.book.clone(), known.tenant);
         tokio::spawn(async move {
-            let command_id = Uuid::now_v7();
-            let envelope = Envelope {
-                tenant,
-                actor: SYSTEM,
-                command_id,
-                repeatable: false,
-                body_hash: [0; 32],
-                correlation_id: command_id,
-                causation_id: None,
-                reason: None,
-                ip: None,
-                traceparent: None,
-                at: Utc::now(),
-                occurred_at: None,
-            };
+            let envelope = Envelope::once(tenant, SYSTEM, Utc::now());
             let step = Step::of::<Key>(id, None, Command::NoteUse {});
             // Revoked meanwhile, or its tenant is suspended: then it is not noted.
             if let Err(error) = book.execute(envelope, vec![step]).await {

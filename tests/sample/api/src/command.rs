@@ -26,21 +26,7 @@ async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
     let (Some(&jar), Some(label)) = given else {
         return Err(Fault::Refused("the jar and its label are needed".to_owned()));
     };
-    let command_id = Uuid::now_v7();
-    let envelope = Envelope {
-        tenant: opened.tenant,
-        actor: SYSTEM,
-        command_id,
-        repeatable: false,
-        body_hash: [0; 32],
-        correlation_id: command_id,
-        causation_id: None,
-        reason: None,
-        ip: None,
-        traceparent: None,
-        at: Utc::now(),
-        occurred_at: None,
-    };
+    let envelope = Envelope::once(opened.tenant, SYSTEM, Utc::now());
     let label = Command::Label { label: label.clone() };
     let step = Step::of::<Jar>(jar, None, label);
     let answer = opened.book.execute(envelope, vec![step]).await?;
