@@ -1,8 +1,8 @@
 -- Appends that bring keys of texts along and change how a tenant stands.
 --
 -- The former book.append stays for processes of the former version that go on working while this one is installed
--- beside them: it knows nothing of tenants that are suspended, so suspend none before those have ended. The one before
--- that is gone.
+-- beside them: it knows nothing of tenants that are suspended nor of texts' keys, so suspend no tenant, and erase nobody,
+-- before those have ended. The one before that is gone.
 drop function book.append(
     uuid[], uuid[], bytea[], text[],
     int[], text[], text[], bigint[],
@@ -14,11 +14,13 @@ drop function book.append(
 
 -- The key of a text (a note, a reason) is one of book.keys, too: its subject is derived from the event and the field,
 -- its author is who wrote it. An author who is erased takes all keys of theirs along.
+-- swept_at is when nothing was left to do after it was destroyed, see 0015_erasures.sql.
 alter table book.keys
-    add column author uuid,
-    add column field  text;
+    add column author   uuid,
+    add column field    text,
+    add column swept_at timestamptz;
 create index keys_by_author on book.keys (author) where author is not null and wrapped is not null;
-create index keys_by_tenant on book.keys (tenant_id);
+create index keys_by_tenant on book.keys (tenant_id, subject) where wrapped is not null;
 
 -- How tenants stand. Derived from events as claims are, within the append that writes them. A tenant without a row is
 -- active.
@@ -27,11 +29,13 @@ create table book.tenants (
     standing  text        not null check (standing in ('active', 'suspended', 'deleted')),
     since     timestamptz not null
 );
+-- Every append asks whether there is any.
+create index tenants_not_active on book.tenants (tenant_id) where standing <> 'active';
 grant select on book.tenants to daybook_writer, daybook_projector;
 
 -- Appends a batch of commands in one transaction, each accepted or refused by itself: see the former one, which this
 -- one differs from in what follows. key_* are keys to make with a command's events; erased_kinds says whether the
--- subject is a 'person', one 'key', or the command's whole 'tenant'; standings says how the command's tenant stands
+-- subject is a 'person' or one 'key'; standings says how the command's tenant stands
 -- from now on. A command of a tenant that is not active is refused as 'suspended'.
 create function book.append(
     command_ids uuid[], tenants uuid[], body_hashes bytea[], answers text[], event_ends int[],
@@ -49,6 +53,7 @@ language plpgsql volatile
 set jit = off
 -- A plan made while the tables were empty must not be kept for when they are not.
 set enable_seqscan = off
+security definer set search_path = book, pg_catalog
 as $$
 #variable_conflict use_column
 declare
@@ -172,7 +177,7 @@ begin
         where k.command <> all (refused)
         on conflict (subject) do update
             set wrapped = excluded.wrapped, author = excluded.author, field = excluded.field,
-                destroyed_at = excluded.destroyed_at
+                destroyed_at = excluded.destroyed_at, swept_at = null
             where book.keys.tenant_id = excluded.tenant_id and book.keys.author is not null;
     end if;
 
@@ -189,9 +194,6 @@ begin
             union
             select k.subject from erased g join book.keys k on k.author = g.subject and k.tenant_id = g.tenant
             where g.kind = 'person' and k.author is not null and k.wrapped is not null
-            union
-            select k.subject from erased g join book.keys k on k.tenant_id = g.tenant
-            where g.kind = 'tenant' and k.wrapped is not null
         )
         update book.keys set wrapped = null, destroyed_at = written_at from gone where book.keys.subject = gone.subject;
     end if;
@@ -224,34 +226,42 @@ begin
 end
 $$;
 
--- As before, the writer appends through the function alone, which runs with its owner's rights.
-alter function book.append(
-    uuid[], uuid[], bytea[], text[], int[],
-    int[], text[], uuid[], bigint[],
-    int[], uuid[], text[], uuid[], bigint[],
-    text[], text[], text[], text[],
-    int[], bool[], text[], bytea[], text[], uuid[],
-    int[], text[], uuid[],
-    int[], uuid[], bytea[], uuid[], text[],
-    int[], text[]
-) security definer set search_path = book, pg_catalog;
-revoke all on function book.append(
-    uuid[], uuid[], bytea[], text[], int[],
-    int[], text[], uuid[], bigint[],
-    int[], uuid[], text[], uuid[], bigint[],
-    text[], text[], text[], text[],
-    int[], bool[], text[], bytea[], text[], uuid[],
-    int[], text[], uuid[],
-    int[], uuid[], bytea[], uuid[], text[],
-    int[], text[]
-) from public;
-grant execute on function book.append(
-    uuid[], uuid[], bytea[], text[], int[],
-    int[], text[], uuid[], bigint[],
-    int[], uuid[], text[], uuid[], bigint[],
-    text[], text[], text[], text[],
-    int[], bool[], text[], bytea[], text[], uuid[],
-    int[], text[], uuid[],
-    int[], uuid[], bytea[], uuid[], text[],
-    int[], text[]
-) to daybook_writer;
+-- Destroys up to so many keys of a tenant that is deleted, and says how many those were. No append does it: there is a key
+-- for each text, and everybody would wait meanwhile. Nobody else's are within its reach.
+create function book.destroy_keys(deleted uuid, at_most int) returns bigint
+language sql volatile
+set enable_seqscan = off
+security definer set search_path = book, pg_catalog
+as $$
+    with due as (
+        -- In one order, so that two who do this at once wait for each other and no more than that. The clock may have jumped
+        -- back; no key is gone before the event that says so.
+        select k.subject, greatest(clock_timestamp(), t.since) as at
+        from book.tenants t join book.keys k on k.tenant_id = t.tenant_id
+        where t.tenant_id = deleted and t.standing = 'deleted' and k.wrapped is not null
+        order by k.tenant_id, k.subject limit at_most
+        for update of k
+    ), gone as (
+        update book.keys k set wrapped = null, destroyed_at = due.at, swept_at = null
+        from due where k.subject = due.subject
+        returning k.subject
+    )
+    select count(*) from gone
+$$;
+
+-- As before, nobody else calls what runs with its owner's rights, and the writer appends through the function alone.
+do $$
+declare
+    called regprocedure;
+begin
+    for called in
+        select p.oid::regprocedure from pg_proc p
+        where p.pronamespace = 'book'::regnamespace
+          and (p.proname = 'destroy_keys' or p.proname = 'append' and 'standings' = any (p.proargnames))
+    loop
+        execute format('revoke all on function %s from public', called);
+        execute format('grant execute on function %s to daybook_writer', called);
+    end loop;
+end
+$$;
+grant execute on function book.destroy_keys(uuid, int) to daybook_projector;

@@ -1,6 +1,5 @@
 -- What is left to do after a key was destroyed: tables that are not posted any more are dropped, and what rows said
 -- before is vacuumed away. Keys that were destroyed before this migration are swept, too.
-alter table book.keys add column swept_at timestamptz;
 create index keys_unswept on book.keys (destroyed_at) where destroyed_at is not null and swept_at is null;
 grant update (swept_at) on book.keys to daybook_projector;
 grant select on book.tenants to daybook_projector;

@@ -38,7 +38,7 @@ pub struct Append {
 pub struct NewKey {
     /// What the key is for, derived from the event and the field.
     pub subject: Uuid,
-    /// The key, wrapped by the master key.
+    /// The key, wrapped by the book's wrapping key.
     pub wrapped: Vec<u8>,
     /// Who wrote the text: the key goes when they are erased.
     pub author: Uuid,
@@ -224,7 +224,7 @@ struct Arguments<'a> {
     claim_ids: Vec<Uuid>,
     erased_command: Vec<i32>,
     erased_kinds: Vec<&'static str>,
-    erased_subjects: Vec<Option<Uuid>>,
+    erased_subjects: Vec<Uuid>,
     key_command: Vec<i32>,
     key_subjects: Vec<Uuid>,
     key_wrapped: Vec<&'a [u8]>,
@@ -268,9 +268,8 @@ impl<'a> Arguments<'a> {
         self.event_ends.push(self.event_command.len() as i32);
         for erase in &append.erased {
             let (kind, subject) = match *erase {
-                Erase::Person(person) => ("person", Some(person)),
-                Erase::Key(subject) => ("key", Some(subject)),
-                Erase::Tenant => ("tenant", None),
+                Erase::Person(person) => ("person", person),
+                Erase::Key(subject) => ("key", subject),
             };
             self.erased_command.push(command);
             self.erased_kinds.push(kind);

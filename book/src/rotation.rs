@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgPool};
 use uuid::Uuid;
 
 use crate::bus::mirror::MESSAGE_AGE_DAYS_MAX;
-use crate::master::{self, KEY_BYTES};
+use crate::master;
 use crate::secrets::ring::{Ring, bridge_to, named, ring, unwrapped, wrapped_under};
 use crate::secrets::{BUS, LATEST_SECONDS_MAX, ROWS, Row, WRAPPING};
 use crate::{BookError, MasterKey};

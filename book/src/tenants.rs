@@ -12,6 +12,9 @@ use crate::pools::answered;
 use crate::trust::Trust;
 use crate::{Book, BookError};
 
+/// Keys of a deleted tenant that are destroyed by one statement.
+const KEYS_AT_ONCE: i32 = 5_000;
+
 /// A tenant of whom the book has been told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
@@ -56,6 +59,15 @@ impl Book {
         known.collect()
     }
 
+    /// Destroys all keys of a tenant that is deleted, and says how many those were. Done twice it does no harm; one that
+    /// is not deleted loses none.
+    ///
+    /// # Errors
+    /// The database's error; what is destroyed by then stays so.
+    pub async fn destroy_keys(&self, tenant: Uuid) -> Result<i64, BookError> {
+        destroy_keys(&self.0.pool, tenant).await
+    }
+
     /// Tenants that hold something of which nothing was said: those of the time before tenants were told of. Each is
     /// found by one step along an index, however much it holds.
     ///
@@ -70,9 +82,9 @@ impl Book {
                          order by c.tenant_id limit 1)
                  from claimed where claimed.tenant_id is not null),
              keyed as (
-                 (select tenant_id from book.keys order by tenant_id limit 1)
+                 (select tenant_id from book.keys where wrapped is not null order by tenant_id limit 1)
                  union all
-                 select (select k.tenant_id from book.keys k where k.tenant_id > keyed.tenant_id
+                 select (select k.tenant_id from book.keys k where k.wrapped is not null and k.tenant_id > keyed.tenant_id
                          order by k.tenant_id limit 1)
                  from keyed where keyed.tenant_id is not null)
              select found.tenant_id from (select tenant_id from claimed union select tenant_id from keyed) found
@@ -84,7 +96,7 @@ impl Book {
         answered(async { Ok::<_, BookError>(asking.await?) }).await
     }
 
-    /// The streams of a tenant that hold a value of this claim, at most so many; of them those alone to which such a
+    /// The streams of a tenant that hold a value of this claim, at most so many, by their ids; of them those alone to which such a
     /// thing has happened, if one is named. Who holds nothing any more is not among them.
     ///
     /// # Errors
@@ -103,7 +115,7 @@ impl Book {
                    select from book.events e
                    where e.aggregate_type = c.aggregate_type and e.aggregate_id = c.aggregate_id
                      and e.event_type = $3 and e.payload ->> $4 = any($5)))
-             limit $6",
+             order by 1 limit $6",
         )
         .bind(tenant)
         .bind(claim.stored())
@@ -132,6 +144,45 @@ impl Book {
     pub async fn has_receipt(&self, command_id: Uuid) -> Result<bool, BookError> {
         let receipt = answered(crate::append::receipt(&self.0.pool, command_id)).await?;
         Ok(receipt.is_some())
+    }
+}
+
+/// Destroys the keys of deleted tenants that still have any, because whoever deleted them died before that was done; how many.
+/// The pool is one of `daybook_projector`.
+///
+/// # Errors
+/// The database's error.
+pub async fn destroy_left(pool: &PgPool) -> Result<i64, BookError> {
+    let asking = sqlx::query_scalar(
+        "select t.tenant_id from book.tenants t
+         where t.standing = 'deleted'
+           and exists (select from book.keys k where k.tenant_id = t.tenant_id and k.wrapped is not null)",
+    )
+    .fetch_all(pool);
+    let mut destroyed = 0;
+    for tenant in answered(async { Ok::<_, BookError>(asking.await?) }).await? {
+        destroyed += destroy_keys(pool, tenant).await?;
+    }
+    Ok(destroyed)
+}
+
+/// As [`Book::destroy_keys`], over a pool of `daybook_writer` or `daybook_projector`. A few keys at a time, so that
+/// nobody waits for it.
+///
+/// # Errors
+/// The database's error.
+pub async fn destroy_keys(pool: &PgPool, tenant: Uuid) -> Result<i64, BookError> {
+    let mut destroyed = 0;
+    loop {
+        let destroying = sqlx::query_scalar("select book.destroy_keys($1, $2)")
+            .bind(tenant)
+            .bind(KEYS_AT_ONCE)
+            .fetch_one(pool);
+        let some: i64 = answered(async { Ok::<_, BookError>(destroying.await?) }).await?;
+        if some == 0 {
+            return Ok(destroyed);
+        }
+        destroyed += some;
     }
 }
 

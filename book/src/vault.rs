@@ -171,7 +171,7 @@ impl Vault {
         match *destroyed {
             Erase::Key(subject) => self.keys.invalidate(&subject).await,
             // Whose texts the others belong to is not known here, and such an erasure is rare.
-            Erase::Person(_) | Erase::Tenant => self.keys.invalidate_all(),
+            Erase::Person(_) => self.keys.invalidate_all(),
         }
     }
 

@@ -9,8 +9,6 @@ pub enum Erase {
     Person(Uuid),
     /// One key: that of a text, or of something else that is sealed under a key of its own.
     Key(Uuid),
-    /// All keys of the tenant.
-    Tenant,
 }
 
 /// Whether a tenant works.
@@ -19,7 +17,7 @@ pub enum Standing {
     Active,
     /// It reads; its commands are refused and its timers wait, until it is active again.
     Suspended,
-    /// For good: its keys are destroyed.
+    /// For good: its keys are destroyed once this is said.
     Deleted,
 }
 

@@ -193,8 +193,8 @@ async fn what_one_command_did_is_listed_as_it_happened_of_every_one_of_many_orde
 async fn no_row_is_missing_or_twice_in_pages_of_any_order_of_any_table() {
     let shop = Shop::opened().await;
     let admin = &shop.service.admin;
-    let catalogue = http::permissions::catalogue(&tests::contexts());
-    let permissions: Vec<String> = catalogue.into_keys().take(30).collect();
+    let contexts = tests::contexts();
+    let permissions: Vec<&String> = contexts.permissions().keys().take(30).collect();
     let define = json!({"name": "Many", "permissions": permissions});
     admin.post("/v1/identity/roles", &define).await.ok();
     join_all((0..3).map(|_| shop.received())).await;

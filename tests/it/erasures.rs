@@ -1,14 +1,17 @@
 //! Whoever was erased, and what was struck, is nowhere any more: not in tables that nobody reads, on the bus, in a log or
 //! in a dump.
 
-use std::process::Command;
+use std::process;
+use std::time::Duration;
 
+use identity::tenant::{Command, Tenant};
+use identity::user::User;
 use projections::rebuild;
 use serde_json::json;
 use sqlx::PgPool;
 use tests::ledger::MASTER_KEY;
 use tests::process::{Process, Servers};
-use tests::{Client, Database, Service, service};
+use tests::{Client, Database, Ledger, Service, service, until};
 use uuid::Uuid;
 
 use book::{MasterKey, Pools, Tail, Vault};
@@ -146,8 +149,73 @@ async fn nothing_that_was_erased_or_struck_is_anywhere() {
 
 /// A dump of the database; `None` where the program for it is missing, or is older than the server.
 fn dumped(database: &Database) -> Option<String> {
-    let dump = Command::new("pg_dump").arg(database.url()).output().ok()?;
+    let dump = process::Command::new("pg_dump").arg(database.url()).output().ok()?;
     dump.status
         .success()
         .then(|| String::from_utf8_lossy(&dump.stdout).into_owned())
+}
+
+async fn keys_of(pool: &PgPool, tenant: Uuid) -> i64 {
+    sqlx::query_scalar("select count(*) from book.keys where wrapped is not null and tenant_id = $1")
+        .bind(tenant)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_a_deleted_tenant_has_left_are_destroyed_without_the_appends_turn_and_nobody_elses() {
+    let mut ledger = Ledger::open().await;
+    let (deleted, other) = (ledger.tenant, Uuid::now_v7());
+    let pool = ledger.pools.owner.clone();
+    ledger.approver().await;
+    ledger.tenant = other;
+    let theirs = ledger.approver().await;
+    ledger.tenant = deleted;
+    let commands = [
+        Command::Create { name: "Acme".into() },
+        Command::Suspend {},
+        Command::Delete {},
+    ];
+    for command in commands {
+        assert_eq!(
+            ledger.book.destroy_keys(deleted).await.unwrap(),
+            0,
+            "it is not deleted yet"
+        );
+        ledger.does_itself::<Tenant>(deleted, command).await;
+    }
+    // Whoever deleted it has died here.
+    let (left, others) = (keys_of(&pool, deleted).await, keys_of(&pool, other).await);
+    assert!(left > 0 && others > 0);
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("select from book.keys where tenant_id = $1 for update")
+        .bind(deleted)
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let projector = ledger.pools.projector.clone();
+    let destroying = tokio::spawn(async move { book::tenants::destroy_left(&projector).await });
+    let waits = async || {
+        let waiting: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity
+                            where datname = current_database() and query like '%destroy_keys%' and wait_event_type = 'Lock')",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        waiting.then_some(())
+    };
+    until("the destruction's waiting", Duration::from_secs(60), waits).await;
+    ledger.tenant = other;
+    let rename = json!({"rename": {"name": "Wanda"}});
+    ledger
+        .does::<User>(theirs, serde_json::from_value(rename).unwrap())
+        .await;
+    held.rollback().await.unwrap();
+    assert_eq!(destroying.await.unwrap().unwrap(), left);
+    assert_eq!(
+        (keys_of(&pool, deleted).await, keys_of(&pool, other).await),
+        (0, others)
+    );
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::stream::Config;
+use book::bus::BusConfig;
 use book::{Feed, MasterKey, Tail, Vault};
 use futures::StreamExt as _;
 use projections::{Posted, Projector, rebuild};
 use sqlx::PgPool;
 use tests::{Ledger, until};
 
-use crate::relay::{enter, follow, mirrored};
+use crate::relay::{enter, follow, mirrored, mirrored_as};
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -27,19 +28,27 @@ struct Message {
     payload: Vec<u8>,
 }
 
-/// The messages that a relay made of the book so far; the relay has ended.
+/// The messages that a relay would make of the book so far. It makes them under a name of their own, because the server
+/// removes a deleted stream's files in the background and cannot make one of the same name until it has.
 async fn messages(ledger: &Ledger, end: u64) -> Vec<Message> {
+    let name = &ledger.database.name;
+    let elsewhere = format!("{name}_elsewhere");
+    let mut config = BusConfig::new(&tests::setting("NATS_URL"), &elsewhere, &elsewhere);
+    config.stream_bytes_max = tests::ledger::STREAM_BYTES_MAX;
+    let bus = book::Bus::connect(config).await.unwrap();
     let stop = ledger.stop.child_token();
-    let relay = book::relay::Relay::new(ledger.tail.clone(), ledger.bus.clone(), ledger.book.committed());
+    let relay = book::relay::Relay::new(ledger.tail.clone(), bus, ledger.book.committed());
     let relay = tokio::spawn(relay.run(stop.clone()));
-    let stream = mirrored(ledger, end).await;
+    let stream = mirrored_as(&elsewhere, end).await;
     let consumer = stream.create_consumer(OrderedConfig::default()).await.unwrap();
     let taken = consumer.messages().await.unwrap().take(end as usize);
     let taken: Vec<_> = taken.map(Result::unwrap).collect().await;
     stop.cancel();
     relay.await.unwrap();
+    let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
+    jetstream(client).delete_stream(&elsewhere).await.unwrap();
     let message = |message: async_nats::jetstream::Message| Message {
-        subject: message.subject.to_string(),
+        subject: message.subject.replacen(&elsewhere, name, 1),
         headers: message.headers.clone().unwrap(),
         payload: message.payload.to_vec(),
     };
@@ -49,7 +58,6 @@ async fn messages(ledger: &Ledger, end: u64) -> Vec<Message> {
 /// A stream that passes for the relay's and holds what the test puts there; some of it is lost again.
 async fn forged(ledger: &Ledger, messages: &[&Message], lost: std::ops::RangeInclusive<u64>) {
     let jetstream = jetstream(tests::nats(&tests::setting("NATS_URL")).await.unwrap());
-    let _ = jetstream.delete_stream(&ledger.database.name).await;
     let incarnation = book::bus::incarnation(ledger.tail.pool()).await.unwrap();
     let stream = jetstream
         .create_stream(Config {

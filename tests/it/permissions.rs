@@ -116,7 +116,7 @@ async fn whoever_is_registered_is_told_who_they_are_and_what_they_may_do() {
 #[test]
 fn the_catalogue_has_what_operations_ask_for_and_what_standard_roles_grant() {
     let contexts = tests::contexts();
-    let catalogue = permissions::catalogue(&contexts);
+    let catalogue = contexts.permissions();
     let document = http::openapi::document(&contexts);
     let operations = document["paths"].as_object().unwrap().values();
     let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());

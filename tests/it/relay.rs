@@ -28,19 +28,21 @@ pub async fn enter(ledger: &Ledger, suppliers: u128) {
     futures::future::join_all(entries).await;
 }
 
-/// The stream on the bus; none until a relay has made it.
-async fn stream(ledger: &Ledger) -> Option<async_nats::jetstream::stream::Stream> {
+/// A stream on the bus; none until a relay has made it.
+async fn stream(name: &str) -> Option<async_nats::jetstream::stream::Stream> {
     let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
-    async_nats::jetstream::new(client)
-        .get_stream(&ledger.database.name)
-        .await
-        .ok()
+    async_nats::jetstream::new(client).get_stream(name).await.ok()
 }
 
 /// The stream, once it mirrors the book up to `position`.
 pub async fn mirrored(ledger: &Ledger, position: u64) -> async_nats::jetstream::stream::Stream {
+    mirrored_as(&ledger.database.name, position).await
+}
+
+/// As [`mirrored`], of a stream that is not called like the database.
+pub async fn mirrored_as(name: &str, position: u64) -> async_nats::jetstream::stream::Stream {
     let look = async || {
-        let stream = stream(ledger).await?;
+        let stream = stream(name).await?;
         let info = stream.cached_info();
         let is_whole = info.config.metadata.contains_key("daybook-incarnation");
         (is_whole && info.state.last_sequence == position).then_some(stream)

@@ -90,7 +90,7 @@ pub async fn wait(
         (Found::Open(_), Some(mut wait)) => {
             by.leave();
             let found = next(&app, &by, request, &mut wait, until).await?;
-            may_read(&app, &by).await?;
+            may_read(&app, &mut by).await?;
             found
         }
         (found, _) => found,
@@ -120,7 +120,9 @@ pub async fn stream(
     let request = extract::uuid("id", &id)?;
     parameters.finish::<&str>([])?;
     let (found, wait) = begun(&app, &by, request, None, true).await?;
-    by.leave();
+    if wait.is_some() {
+        by.leave();
+    }
     let live = Live {
         app,
         by,
@@ -176,17 +178,15 @@ impl Live {
     }
 
     /// Whether the token is still good and its user may still read responses.
-    async fn may_read(&self) -> bool {
-        may_read(&self.app, &self.by).await.is_ok()
+    async fn may_read(&mut self) -> bool {
+        may_read(&self.app, &mut self.by).await.is_ok()
     }
 }
 
 /// That the user may read responses still, after a wait: they may be deactivated since, or have lost a role.
-async fn may_read(app: &App, by: &By) -> Result<(), Problem> {
-    if Utc::now() > by.until {
-        return Err(By::expired());
-    }
-    app.principals.of(by.bearer).await?.require(READ)
+async fn may_read(app: &App, by: &mut By) -> Result<(), Problem> {
+    by.look_again(app).await?;
+    by.require(READ)
 }
 
 fn told(answered: &Answered) -> Option<Event> {

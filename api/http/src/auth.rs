@@ -14,11 +14,13 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::shares::Share;
 use keys::Unverified;
+use service_keys::Shown;
 use token::{BadToken, Bearer, OPERATOR_CLAIM, Verified};
 
 pub use principal::Principal;
@@ -34,6 +36,8 @@ pub struct By {
     pub is_operator: bool,
     /// The only device in whose name they may do something, when they showed a key that is bound to one.
     pub device: Option<Arc<str>>,
+    /// The key that they showed in the place of a token.
+    key: Option<Uuid>,
     /// Absent once the request waits for something to happen, and is counted there.
     place: Option<Arc<Share>>,
 }
@@ -86,10 +90,22 @@ impl By {
         self.place = None;
     }
 
-    /// The answer to a request during which its token has expired.
-    #[must_use]
-    pub fn expired() -> Problem {
-        refused(BadToken::Expired)
+    /// Looks again who this is, for whoever is answered over a time: the token may have expired, the key been revoked, a
+    /// role been taken away since.
+    ///
+    /// # Errors
+    /// As of a request that comes now.
+    pub async fn look_again(&mut self, app: &App) -> Result<(), Problem> {
+        if Utc::now() > self.until {
+            return Err(refused(BadToken::Expired));
+        }
+        if let Some(key) = self.key
+            && !app.principals.keys.is_good(key).await?
+        {
+            return Err(refused(BadToken::Key));
+        }
+        self.principal = principal(app, self.bearer, self.device.is_some()).await?;
+        Ok(())
     }
 }
 
@@ -105,7 +121,7 @@ impl FromRequestParts<App> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let (verified, device) = verified(parts, app).await?;
+        let Shown { verified, key, device } = verified(parts, app).await?;
         let Verified {
             bearer,
             until,
@@ -113,18 +129,13 @@ impl FromRequestParts<App> for By {
         } = verified;
         // Before anything is read of the book, and long before the body is: who may do nothing holds it for a moment.
         let place = app.bounds.places.take(bearer, 1)?;
-        let principal = app.principals.of(bearer).await?;
-        let principal = match device {
-            // Whatever else its roles permit could be about any device.
-            Some(_) => Arc::new(principal.with_only(app.contexts.of_devices())),
-            None => principal,
-        };
         Ok(Self {
-            principal,
+            principal: principal(app, bearer, device.is_some()).await?,
             bearer,
             until,
             is_operator,
             device,
+            key,
             place: Some(Arc::new(place)),
         })
     }
@@ -134,10 +145,9 @@ impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let (verified, _) = verified(parts, app).await?;
         let Verified {
             bearer, is_operator, ..
-        } = verified;
+        } = verified(parts, app).await?.verified;
         if is_operator {
             let place = app.bounds.places.take(bearer, 1)?;
             return Ok(Self {
@@ -153,11 +163,20 @@ impl FromRequestParts<App> for Operator {
     }
 }
 
-/// What the request's token says, or the key that it has in the place of one, and the device that this is bound to;
-/// once its bearer is within their rate.
-async fn verified(parts: &Parts, app: &App) -> Result<(Verified, Option<Arc<str>>), Problem> {
+/// The principal of a bearer; of whoever shows a key for one device, with what is a device's alone: whatever else their
+/// roles permit could be about any.
+async fn principal(app: &App, bearer: Bearer, is_device: bool) -> Result<Arc<Principal>, Problem> {
+    let principal = app.principals.of(bearer).await?;
+    Ok(match is_device {
+        true => Arc::new(principal.with_only(app.contexts.of_devices())),
+        false => principal,
+    })
+}
+
+/// What the request's token says, or the key that it has in the place of one; once its bearer is within their rate.
+async fn verified(parts: &Parts, app: &App) -> Result<Shown, Problem> {
     let token = bearer_token(parts)?;
-    let (verified, device) = if token.starts_with(service_keys::PREFIX) {
+    let shown = if token.starts_with(service_keys::PREFIX) {
         app.principals.keys.verify(token).await?.map_err(refused)?
     } else {
         let verified = app.verifier.verify(token).await;
@@ -168,17 +187,22 @@ async fn verified(parts: &Parts, app: &App) -> Result<(Verified, Option<Arc<str>
                 "the identity provider's keys cannot be fetched now; try again in a moment",
             ),
         })?;
-        (verified, None)
+        Shown {
+            verified,
+            key: None,
+            device: None,
+        }
     };
+    let bearer = shown.verified.bearer;
     let span = tracing::Span::current();
-    span.record("tenant", tracing::field::display(verified.bearer.tenant));
-    span.record("actor", tracing::field::display(verified.bearer.user));
+    span.record("tenant", tracing::field::display(bearer.tenant));
+    span.record("actor", tracing::field::display(bearer.user));
     if let Some(Caller(caller)) = parts.extensions.get() {
         // Authenticated once.
-        let _ = caller.set(verified.bearer);
+        let _ = caller.set(bearer);
     }
-    app.rates.check(verified.bearer)?;
-    Ok((verified, device))
+    app.rates.check(bearer)?;
+    Ok(shown)
 }
 
 fn bearer_token(parts: &Parts) -> Result<&str, Problem> {

@@ -3,8 +3,8 @@
 mod clash;
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
 
 use axum::routing::MethodRouter;
 use book::{Book, BookError};
@@ -20,6 +20,7 @@ use crate::command::joint::JointRequest;
 use crate::crew::{Tasks, Worker};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
+use crate::permissions;
 use crate::query::named::Named;
 use crate::roles::Grants;
 pub use clash::Clash;
@@ -199,6 +200,8 @@ struct Inner {
     decisions: domain::Contexts,
     /// The names of each kind's commands, in the order of declaration.
     commands: HashMap<&'static str, Vec<String>>,
+    /// See [`crate::permissions`].
+    permissions: OnceLock<BTreeMap<String, String>>,
 }
 
 impl Contexts {
@@ -214,6 +217,7 @@ impl Contexts {
             contexts: contexts.to_vec(),
             decisions,
             commands,
+            permissions: OnceLock::new(),
         })))
     }
 
@@ -257,6 +261,12 @@ impl Contexts {
     #[must_use]
     pub fn aggregate(&self, aggregate_type: &str) -> Option<&'static Aggregate> {
         self.decisions().aggregate(aggregate_type)
+    }
+
+    /// Every permission that something asks for, with what it allows.
+    #[must_use]
+    pub fn permissions(&self) -> &BTreeMap<String, String> {
+        self.0.permissions.get_or_init(|| permissions::catalogue(self))
     }
 
     /// The names of the commands that streams of this kind take, in kebab case and in the order of their declaration.

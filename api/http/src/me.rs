@@ -5,14 +5,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::register::Register;
 use identity::department::Department;
-use identity::role::covers;
 use identity::tenant::Tenant;
 use identity::user::User;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::By;
-use crate::permissions;
 use crate::problem::Problem;
 
 /// Shows who asks.
@@ -39,12 +37,8 @@ pub async fn show(State(app): State<App>, by: By) -> Result<Response, Problem> {
     let mut granted: Vec<&str> = by.roles.iter().flat_map(|(_, role)| role.permissions()).collect();
     granted.sort_unstable();
     granted.dedup();
-    let catalogue = permissions::catalogue(&app.contexts);
-    let may = |permission: &&String| {
-        let mut granted = granted.iter();
-        granted.any(|granted| *granted == permission.as_str() || covers(granted, permission))
-    };
-    let effective: Vec<&String> = catalogue.keys().filter(may).collect();
+    let all = app.contexts.permissions().keys();
+    let effective: Vec<&String> = all.filter(|permission| by.permits(permission)).collect();
     let told = json!({
         "user": {
             "id": by.user,
@@ -62,6 +56,7 @@ pub async fn show(State(app): State<App>, by: By) -> Result<Response, Problem> {
         "departments": departments.collect::<Vec<Value>>(),
         "all_departments": by.sees_all_departments(),
         "operator": by.is_operator,
+        "device": by.device.as_deref(),
         "expires_at": by.until,
     });
     Ok(Json(told).into_response())

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use projections::history;
 
 use crate::app::App;
+use crate::auth::token::Bearer;
 use crate::extract;
 use crate::problem::Problem;
 use crate::query::value;
@@ -30,17 +31,21 @@ impl Moment {
         })
     }
 
-    /// The last position that is not after the moment, of which the parameter of this name says.
+    /// The last position that is not after the moment, of which the parameter of this name says. A time is looked for in
+    /// the book by turns, so the caller has none.
     ///
     /// # Errors
-    /// 422 when it is a position that the book has not reached; the database's error.
-    pub async fn position(self, app: &App, name: &str) -> Result<i64, Problem> {
+    /// 422 when it is a position that the book has not reached; the database's error; 429 or 503 without a turn.
+    pub async fn position(self, app: &App, by: Bearer, name: &str) -> Result<i64, Problem> {
         match self {
             Self::Position(position) => {
                 app.reached(name, position).await?;
                 Ok(position)
             }
-            Self::Time(time) => Ok(history::position_at(&app.tail, time).await?),
+            Self::Time(time) => {
+                let _turn = app.log_turn(by).await?;
+                Ok(history::position_at(&app.tail, time).await?)
+            }
         }
     }
 }

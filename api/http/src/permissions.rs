@@ -37,7 +37,7 @@ pub const FIXED: [(&str, &str); 4] = [
 
 /// Every permission that there is, with what it allows.
 #[must_use]
-pub fn catalogue(contexts: &Contexts) -> BTreeMap<String, String> {
+pub(crate) fn catalogue(contexts: &Contexts) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     for (name, allows) in FIXED {
         all.insert(name.to_owned(), allows.to_owned());
@@ -93,7 +93,7 @@ fn distance(one: &str, other: &str) -> usize {
 /// # Errors
 /// [`Problem`].
 pub async fn list(State(app): State<App>, _by: By) -> Result<Response, Problem> {
-    let all = catalogue(&app.contexts).into_iter();
+    let all = app.contexts.permissions().iter();
     let all: Vec<Value> = all
         .map(|(permission, allows)| json!({ "permission": permission, "allows": allows }))
         .collect();

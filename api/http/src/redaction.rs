@@ -59,6 +59,7 @@ async fn step(received: &Received<'_>) -> Result<Step, Problem> {
 /// 404 when there is none, or none that the principal may see.
 async fn event(app: &App, by: &Principal, text: &Text) -> Result<Recorded<String>, Problem> {
     let none = || Problem::not_found("such event of such a stream within your reach");
+    let _turn = app.log_turn(by.bearer()).await?;
     let position: Option<i64> = sqlx::query_scalar(
         "select position from book.events
          where aggregate_type = $1 and aggregate_id = $2 and sequence = $3 and tenant_id = $4",

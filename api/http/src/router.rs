@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{By, Caller};
 use crate::command::body::BODY_BYTES_MAX;
+use crate::command::headers::DAYBOOK_DRY_RUN;
 use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
@@ -75,7 +76,6 @@ fn finished(router: Router<App>, app: App) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(app.clone(), observed))
         .with_state(app)
 }
@@ -221,6 +221,8 @@ async fn observed(State(app): State<App>, mut request: Request, next: Next) -> R
         command_id = field::Empty,
         correlation_id = field::Empty
     );
+    // What a command has done is told in any case; one that is rehearsed has done nothing.
+    let only_tells = method == Method::GET || request.headers().contains_key(DAYBOOK_DRY_RUN);
     let caller = Caller::default();
     request.extensions_mut().insert(caller.clone());
     let watched = Watched::of(&request, caller.clone());
@@ -234,8 +236,7 @@ async fn observed(State(app): State<App>, mut request: Request, next: Next) -> R
         let _entered = span.enter();
         handled.unwrap_or_else(|panic| Problem::internal(&panicked(&*panic)).into_response())
     };
-    // What a command has done is told in any case.
-    if method == Method::GET {
+    if only_tells {
         let counted = outgoing::counted(response, &app.bounds.answers, &caller).await;
         response = counted.unwrap_or_else(|problem| problem.into_response());
     }

@@ -41,11 +41,11 @@ fn known<'a>(
     checked: &Checked<'_>,
     permissions: impl Iterator<Item = (String, &'a String)>,
 ) -> Result<(), role::Refusal> {
-    let catalogue = permissions::catalogue(checked.contexts);
+    let catalogue = checked.contexts.permissions();
     for (field, permission) in permissions {
         // What is none at all is told by the decision.
-        if check_permission(&field, permission).is_ok() && !permissions::is_known(&catalogue, permission) {
-            let nearest = permissions::nearest(&catalogue, permission).join(", ");
+        if check_permission(&field, permission).is_ok() && !permissions::is_known(catalogue, permission) {
+            let nearest = permissions::nearest(catalogue, permission).join(", ");
             return Err(role::Refusal::UnknownPermission { field, nearest });
         }
     }

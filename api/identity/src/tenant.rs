@@ -126,6 +126,12 @@ async fn delete(opened: &Opened, id: Uuid, called: &str, reason: Option<&str>) -
         }
         send(&opened.book, id, reason, Command::Delete {}).await?;
     }
+    opened.book.destroy_keys(id).await.map_err(|error| {
+        Fault::Refused(format!(
+            "tenant {id} is deleted, but its keys are not all destroyed ({error}): run this again, or leave the rest of them to a \
+             process with the role `projector`"
+        ))
+    })?;
     let (end, mut rows) = (opened.tail.end().await?, 0);
     for context in opened.contexts.tables() {
         posted(opened, context, end).await?;

@@ -7,7 +7,7 @@ use strum::VariantNames;
 use uuid::Uuid;
 
 use domain::text::{self, Unfit};
-use domain::{Asker, Class, Decider, Erase, Refuse, Request, Standing, stored_by_variant};
+use domain::{Asker, Class, Decider, Refuse, Request, Standing, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Tenant>("tenants");
@@ -27,7 +27,7 @@ pub enum Tenant {
     Suspended {
         name: String,
     },
-    /// Its keys are destroyed. Nothing can happen any more.
+    /// Its keys are destroyed from here on. Nothing can happen any more.
     Deleted,
 }
 
@@ -62,7 +62,7 @@ pub enum Command {
     Suspend {},
     /// Lets a suspended tenant go on where it was stopped.
     Resume {},
-    /// Destroys every key of a suspended tenant. This cannot be undone: whatever is sealed of its people becomes
+    /// Ends a suspended tenant, so that every key of it is destroyed. This cannot be undone: whatever is sealed of its people becomes
     /// unreadable everywhere, and nobody of it can sign in again.
     Delete {},
 }
@@ -172,16 +172,6 @@ impl Decider for Tenant {
             (_, Event::TenantDeleted {}) => Tenant::Deleted,
             (before, Event::TenantSuspended {} | Event::TenantResumed {}) => before,
         };
-    }
-
-    fn erases(_stream: Uuid, event: &Event) -> Vec<Erase> {
-        match event {
-            Event::TenantDeleted {} => vec![Erase::Tenant],
-            Event::TenantCreated { .. }
-            | Event::TenantRenamed { .. }
-            | Event::TenantSuspended {}
-            | Event::TenantResumed {} => Vec::new(),
-        }
     }
 
     fn standing(event: &Event) -> Option<Standing> {

@@ -116,9 +116,6 @@ impl Page {
     }
 
     async fn range(&self, app: &App) -> Result<Range, Problem> {
-        if let Some(after) = self.after {
-            app.reached("after", after).await?;
-        }
         let mut range = Range {
             above: self.after.unwrap_or(0),
             upto: app.tail.end().await?,
@@ -150,6 +147,9 @@ pub async fn respond(
     page: Page,
     sight: super::view::Sight,
 ) -> Result<Response, Problem> {
+    if let Some(after) = page.after {
+        app.reached("after", after).await?;
+    }
     let turn = app.log_turn(by.bearer()).await?;
     let range = page.range(app).await?;
     drop(turn);

@@ -12,7 +12,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
-use chrono::Utc;
 use futures::stream;
 use tokio::sync::watch;
 use tracing::warn;
@@ -161,16 +160,7 @@ impl Live {
 
     /// Whether the token is still good and its user still an auditor.
     async fn may_read(&mut self) -> bool {
-        if Utc::now() > self.by.until {
-            return false;
-        }
-        match self.app.principals.of(self.by.bearer).await {
-            Ok(principal) => {
-                self.by.principal = principal;
-                super::sight(&self.app, &self.by).is_ok()
-            }
-            Err(_) => false,
-        }
+        self.by.look_again(&self.app).await.is_ok() && super::sight(&self.app, &self.by).is_ok()
     }
 
     /// Reads on from the book, at most one search far.

@@ -18,7 +18,7 @@ const EVENTS_MAX: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Recent(Mutex<Known>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     /// The position of the first one; the book has no gaps.
     first: i64,
@@ -45,6 +45,16 @@ impl Recent {
             known.add(from, tenants);
         }
         Ok(known.is_silent(tenant, above, upto))
+    }
+}
+
+/// Nothing, up to the first position.
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            first: 1,
+            tenants: VecDeque::new(),
+        }
     }
 }
 
@@ -92,6 +102,17 @@ mod tests {
         assert!(!known.is_silent(B, 10, 12) && !known.is_silent(A, 10, 13));
         known.add(13, vec![A, A]);
         assert!(known.is_silent(B, 12, 15));
+    }
+
+    #[test]
+    fn a_book_is_known_from_its_first_event_on() {
+        let mut known = Known::default();
+        assert_eq!(known.last(), 0);
+        known.add(known.last(), vec![B, B]);
+        known.add(known.last(), vec![A, B, B]);
+        assert_eq!(known.last(), 5);
+        assert!(!known.is_silent(A, 0, 3) && !known.is_silent(A, 2, 3) && known.is_silent(A, 3, 5));
+        assert!(known.is_silent(A, 0, 2) && !known.is_silent(B, 1, 2));
     }
 
     #[test]

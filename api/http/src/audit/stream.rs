@@ -68,13 +68,13 @@ pub async fn state(
         .map(|text| extract::position("before", &text))
         .transpose()?;
     parameters.finish(["at", "before"])?;
-    let turn = app.log_turn(by.bearer).await?;
     let mut upto = match at {
-        Some(moment) => moment.position(&app, "at").await?,
+        Some(moment) => moment.position(&app, by.bearer, "at").await?,
         None => i64::MAX,
     };
     upto = before.map_or(upto, |before| upto.min(before - 1));
 
+    let turn = app.log_turn(by.bearer).await?;
     first(&app, &by, aggregate, stream).await?;
     drop(turn);
     // A few events at a time, however long the stream is, and by turns with others.

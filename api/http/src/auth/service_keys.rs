@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use domain::SYSTEM;
 use identity::key::{Command, Issued, Key, USED_HOURS};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ use crate::problem::Problem;
 /// The beginning of every key.
 pub const PREFIX: &str = "daybook_";
 const CACHED_KEYS_MAX: u64 = 50_000;
+/// Keys that are read of the book at one time.
+const READINGS_MAX: usize = 2;
 
 /// A key that was drawn, to be shown to whoever asked for it and to be kept by nobody else.
 pub struct Drawn {
@@ -60,6 +63,16 @@ fn id(key: &str) -> Option<Uuid> {
         .filter(|parsed| parsed.simple().to_string() == id)
 }
 
+/// What a request has shown: a token, or a key in the place of one.
+#[derive(Debug)]
+pub struct Shown {
+    pub verified: Verified,
+    /// The key.
+    pub key: Option<Uuid>,
+    /// The only device that the key is for, if it is bound to one.
+    pub device: Option<Arc<str>>,
+}
+
 /// A key as the book knows it.
 #[derive(Debug)]
 struct Known {
@@ -72,6 +85,8 @@ struct Known {
 pub struct ServiceKeys {
     book: Book,
     known: Remembered<Uuid, Option<Arc<Known>>>,
+    /// Keys that are read at one time: whoever tries out what is none takes no more connections than these.
+    reading: Semaphore,
     /// When this process noted last that a key is used.
     noted: Mutex<HashMap<Uuid, Instant>>,
 }
@@ -82,15 +97,16 @@ impl ServiceKeys {
         Self {
             book,
             known: Remembered::new(changes, CACHED_KEYS_MAX),
+            reading: Semaphore::new(READINGS_MAX),
             noted: Mutex::default(),
         }
     }
 
-    /// Who shows a key, and the only device that it is for, if it is bound to one.
+    /// Who shows a key.
     ///
     /// # Errors
-    /// None for a key that is none, is revoked or has expired; the failure of the book.
-    pub async fn verify(&self, key: &str) -> Result<Result<(Verified, Option<Arc<str>>), BadToken>, Problem> {
+    /// [`BadToken::Key`] for a key that is none, is revoked or has expired; the failure of the book.
+    pub async fn verify(&self, key: &str) -> Result<Result<Shown, BadToken>, Problem> {
         let Some(id) = id(key) else {
             return Ok(Err(BadToken::Key));
         };
@@ -110,10 +126,25 @@ impl ServiceKeys {
             until: issued.expires_at,
             is_operator: false,
         };
-        Ok(Ok((verified, issued.device_id.as_deref().map(Arc::from))))
+        Ok(Ok(Shown {
+            verified,
+            key: Some(id),
+            device: issued.device_id.as_deref().map(Arc::from),
+        }))
+    }
+
+    /// Whether a key that was shown before is good still.
+    ///
+    /// # Errors
+    /// The failure of the book.
+    pub async fn is_good(&self, id: Uuid) -> Result<bool, Problem> {
+        let known = self.known.get(id, || self.read(id)).await?;
+        Ok(known.is_some_and(|known| Utc::now() < known.issued.expires_at))
     }
 
     async fn read(&self, id: Uuid) -> Result<Read<Option<Arc<Known>>>, Problem> {
+        // It is never closed.
+        let _permit = self.reading.acquire().await;
         let found = self.book.of_whom::<Key>(id).await?;
         let value = found.and_then(|(tenant, key)| match &*key {
             Key::Issued(issued) => Some(Arc::new(Known {

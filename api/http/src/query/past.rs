@@ -68,7 +68,7 @@ pub async fn row_at(
     key: &str,
     past: Past<'_>,
 ) -> Result<Response, Problem> {
-    let position = Moment::parse("at", past.at)?.position(app, "at").await?;
+    let position = Moment::parse("at", past.at)?.position(app, by.bearer(), "at").await?;
     // What is not posted yet cannot be told.
     let wanted = past.after.map_or(position, |after| after.max(position));
     let read = || async move {
@@ -78,9 +78,11 @@ pub async fn row_at(
     };
     let (row, _) = read::posted(app, source.context, Some(wanted), read).await?;
     let mut row = row.ok_or_else(|| no_row(source, key))?;
+    let turn = app.log_turn(by.bearer()).await?;
     if !is_visible(app, by, source.table, &row).await? {
         return Err(no_row(source, key));
     }
+    drop(turn);
     let mut texts: Vec<_> = super::texts::places(source.table, &mut row).collect();
     app.tail.open_texts(by.tenant, &mut texts).await?;
     let shown = past.columns.iter().map(|column| {

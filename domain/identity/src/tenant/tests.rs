@@ -79,7 +79,6 @@ fn a_tenant_is_deleted_once_it_is_suspended_and_for_good() {
     tenant(suspended())
         .when(Command::Delete {})
         .then([Event::TenantDeleted {}]);
-    assert_eq!(Tenant::erases(TENANT, &Event::TenantDeleted {}), [Erase::Tenant]);
     assert_eq!(Tenant::standing(&Event::TenantDeleted {}), Some(Standing::Deleted));
     tenant(deleted()).when(Command::Delete {}).then([]);
     for command in [create("Acme"), rename("Acme"), Command::Suspend {}, Command::Resume {}] {
