@@ -85,12 +85,13 @@ begin
     join book.receipts r on r.command_id = c.id;
 
     -- A tenant that is suspended makes no events but those that change how it stands or destroy keys: what a person
-    -- may ask for does not wait. Nearly always there is none, and this is one look at a small table.
+    -- may ask for does not wait. One that is deleted has no keys left to destroy, and makes none at all. Nearly always there is none, and this is one look at a small table.
     if exists (select from book.tenants t where t.standing <> 'active') then
         select coalesce(array_agg(c.ord::int), '{}') into suspended
         from unnest(tenants) with ordinality c(tenant, ord)
         join book.tenants t on t.tenant_id = c.tenant and t.standing <> 'active'
-        where c.ord <> all (repeated) and c.ord <> all (standing_command) and c.ord <> all (erased_command);
+        where c.ord <> all (repeated)
+          and (t.standing = 'deleted' or c.ord <> all (standing_command) and c.ord <> all (erased_command));
     end if;
 
     select coalesce(array_agg(s.command), '{}'), coalesce(array_agg(s.type || '/' || s.id), '{}')
@@ -234,15 +235,14 @@ set enable_seqscan = off
 security definer set search_path = book, pg_catalog
 as $$
     with due as (
-        -- In one order, so that two who do this at once wait for each other and no more than that. The clock may have jumped
-        -- back; no key is gone before the event that says so.
-        select k.subject, greatest(clock_timestamp(), t.since) as at
+        -- In one order, so that two who do this at once wait for each other and no more than that.
+        select k.subject
         from book.tenants t join book.keys k on k.tenant_id = t.tenant_id
         where t.tenant_id = deleted and t.standing = 'deleted' and k.wrapped is not null
         order by k.tenant_id, k.subject limit at_most
         for update of k
     ), gone as (
-        update book.keys k set wrapped = null, destroyed_at = due.at, swept_at = null
+        update book.keys k set wrapped = null, destroyed_at = clock_timestamp(), swept_at = null
         from due where k.subject = due.subject
         returning k.subject
     )

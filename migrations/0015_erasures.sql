@@ -17,3 +17,23 @@ begin
     end if;
 end
 $$;
+
+-- The oldest transaction of which a session may still see what was before it, as far as the owner is told of other
+-- sessions (a superuser, or who has pg_read_all_stats): a vacuum removes no row that was deleted since.
+create function book.looked_back_to() returns bigint
+language sql volatile
+security definer set search_path = pg_catalog
+as $$
+    with holders(xmin) as (
+        select backend_xmin from pg_stat_activity
+        where pid <> pg_backend_pid() and (datname = current_database() or datname is null)
+          and backend_type <> 'autovacuum worker' and backend_xmin is not null
+        union all
+        select xmin from pg_replication_slots where xmin is not null
+        union all
+        select transaction from pg_prepared_xacts where database = current_database()
+    )
+    select pg_snapshot_xmax(pg_current_snapshot())::text::bigint - coalesce(max(age(xmin)), 0) from holders
+$$;
+revoke all on function book.looked_back_to() from public;
+grant execute on function book.looked_back_to() to daybook_projector;

@@ -18,6 +18,8 @@ const NAME_CHARS_MAX: usize = 63;
 const BI_CONNECTIONS_MAX: u32 = 10;
 /// How long a statement of such a tool may take unless it says otherwise, in minutes.
 const BI_STATEMENT_MINUTES: u32 = 5;
+/// How long one may be idle within a transaction, in minutes, unless its session asks for more: what it looks at is kept.
+const BI_IDLE_MINUTES: u32 = 5;
 
 /// Makes the logins that the settings name, or gives those that are there the passwords of the settings.
 ///
@@ -83,7 +85,7 @@ pub async fn open_to_reports(config: &Config, contexts: &Contexts, login: &str) 
     drop(projector);
     let mut connection = pools.owner.acquire().await?;
     let mut transaction = connection.begin().await?;
-    keep_locks(&mut transaction).await?;
+    keep_apart(&mut transaction).await?;
     let report = report(&mut transaction, login, config.tenant).await?;
     transaction.commit().await?;
     pools.close().await;
@@ -119,7 +121,8 @@ async fn report(connection: &mut PgConnection, login: &str, tenant: Uuid) -> Res
     let bounds = format!(
         "alter role {login} connection limit {BI_CONNECTIONS_MAX};
          alter role {login} set default_transaction_read_only = on;
-         alter role {login} set statement_timeout = '{BI_STATEMENT_MINUTES}min'"
+         alter role {login} set statement_timeout = '{BI_STATEMENT_MINUTES}min';
+         alter role {login} set idle_in_transaction_session_timeout = '{BI_IDLE_MINUTES}min'"
     );
     connection.execute(bounds.as_str()).await?;
     sqlx::query("insert into book.bi_logins (login, tenant_id) values ($1, $2) on conflict do nothing")
@@ -151,12 +154,48 @@ pub async fn close_to_reports(config: &Config, login: &str) -> Result<(), Fault>
             "there is no login {login} of a tool for reports"
         )));
     }
-    transaction
-        .execute(format!("drop role if exists {login}").as_str())
+    let is_there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+        .bind(login)
+        .fetch_one(&mut *transaction)
         .await?;
+    if is_there {
+        transaction
+            .execute(format!("alter role {login} nologin").as_str())
+            .await?;
+    }
+    // Whatever becomes of the role, it reads nothing from here on.
     transaction.commit().await?;
+    if is_there {
+        gone(&mut connection, login).await.map_err(|error| {
+            Fault::Refused(format!(
+                "{login} reads nothing any more and cannot sign in, but the role is still there ({error}); end what it has and \
+                 `drop role {login}`"
+            ))
+        })?;
+    }
     pools.close().await;
     Ok(())
+}
+
+/// Drops a role with what it may have left in this database, which none of Daybook's is.
+async fn gone(connection: &mut PgConnection, login: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1")
+        .bind(login)
+        .execute(&mut *connection)
+        .await?;
+    let mut transaction = connection.begin().await?;
+    // A superuser is everybody already; another owner is to be whom it drops the things of.
+    let is_super: bool = sqlx::query_scalar("select rolsuper from pg_roles where rolname = current_user")
+        .fetch_one(&mut *transaction)
+        .await?;
+    if !is_super {
+        transaction
+            .execute(format!("grant {login} to current_user").as_str())
+            .await?;
+    }
+    let dropping = format!("drop owned by {login}; drop role {login}");
+    transaction.execute(dropping.as_str()).await?;
+    transaction.commit().await
 }
 
 /// Pools of the database's owner, who alone makes logins.
@@ -179,36 +218,44 @@ fn named(login: &str) -> Result<(), Fault> {
     )))
 }
 
-/// Keeps locks by number, with which Daybook's processes tell each other who leads and whose turn it is, from everybody
-/// else: who may only read could hold up all who write. A superuser alone can do that.
-async fn keep_locks(connection: &mut PgConnection) -> Result<(), Fault> {
-    let (is_super, owner): (bool, String) = sqlx::query_as(
-        "select rolsuper, (select quote_ident(pg_get_userbyid(nspowner)) from pg_namespace where nspname = 'book')
+/// Keeps from everybody else locks by number, with which Daybook's processes tell each other who leads and whose turn it is
+/// (who may only read could hold up all who write), and large objects and tables for a while, which anybody may make
+/// (who may only read could fill the disk). A superuser alone can do all of that.
+async fn keep_apart(connection: &mut PgConnection) -> Result<(), Fault> {
+    let (is_super, owner, database): (bool, String, String) = sqlx::query_as(
+        "select rolsuper, (select quote_ident(pg_get_userbyid(nspowner)) from pg_namespace where nspname = 'book'),
+                quote_ident(current_database())
          from pg_roles where rolname = current_user",
     )
     .fetch_one(&mut *connection)
     .await?;
     if !is_super {
         warn!(
-            "this owner is no superuser, so logins for reports may take locks that Daybook's processes wait for; see \
-             docs/operations.md"
+            "this owner is no superuser, so logins for reports may take locks that Daybook's processes wait for, and make large \
+             objects and temporary tables; see docs/operations.md"
         );
         return Ok(());
     }
+    let roles = ROLES.join(", ");
     let functions: Vec<String> = sqlx::query_scalar(
         "select oid::regprocedure::text from pg_proc
-         where pronamespace = 'pg_catalog'::regnamespace and proname ~ '^pg_.*advisory.*lock'",
+         where pronamespace = 'pg_catalog'::regnamespace
+           and proname ~ '^(pg_.*advisory.*lock|lo_creat|lo_create|lo_from_bytea|lo_import|lo_put|lowrite)'",
     )
     .fetch_all(&mut *connection)
     .await?;
     for function in functions {
-        let roles = ROLES.join(", ");
         let statement = format!(
             "revoke execute on function {function} from public;
              grant execute on function {function} to {owner}, {roles}"
         );
         connection.execute(statement.as_str()).await?;
     }
+    let temporary = format!(
+        "revoke temporary on database {database} from public;
+         grant temporary on database {database} to {owner}, {roles}"
+    );
+    connection.execute(temporary.as_str()).await?;
     Ok(())
 }
 

@@ -14,13 +14,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use http::app::{App, AskedEnd, Parts};
+use http::app::{App, Parts};
 use http::audit::recent::Recent;
 use http::auth::keys::{TokenSettings, Verifier};
 use http::auth::principal::Principals;
 use http::bounds::Bounds;
 use http::context::States;
 use http::crew::Tasks;
+use http::joint::Joint;
 use http::mark::Mark;
 use http::rates::Rates;
 use http::rebuilds::Rebuilds;
@@ -126,7 +127,8 @@ pub async fn serve(
         end: end.changes(),
         mark: mark.subscribe(),
         bounds: Bounds::default(),
-        asked_end: AskedEnd::default(),
+        asked_end: Joint::default(),
+        ready: Joint::default(),
         recent: Recent::default(),
         states,
         openapi: OnceCell::new(),

@@ -388,6 +388,7 @@ fn the_kept_catalogue_of_events_is_the_one_that_is_served_and_tells_the_fields_o
     let all = all.flat_map(|kind| kind.events.iter().map(|name| (kind.aggregate_type, *name)));
     assert_eq!(told, all.collect());
     for event in types {
+        assert!(event["schema"].is_object(), "{event}");
         let fields = event["schema"]["properties"].as_object();
         for field in ["sealed", "texts"]
             .iter()

@@ -104,7 +104,10 @@ pub enum ExecuteError {
     )]
     Moved { expected: i64, sequence: i64 },
     /// The tenant is suspended or deleted; nothing was written.
-    #[error("the tenant is suspended: what is there can be read, and nothing can be changed until it is active again")]
+    #[error(
+        "the tenant is suspended or deleted, and nothing can be changed; of a suspended one, all that is there can be read, and it \
+         may go on later"
+    )]
     Suspended,
     /// Others changed the same streams again and again; nothing was written.
     #[error("too many others change the same data; try again")]

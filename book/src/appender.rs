@@ -1,12 +1,13 @@
 //! The group-commit appender: one task per process that writes waiting appends together.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Claim;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use crate::claims::Change;
 pub const BATCH_COMMANDS_MAX: usize = 512;
 /// Payload and metadata bytes written in one round trip; one command may exceed it alone.
 pub const BATCH_BYTES_MAX: usize = 4 << 20;
-/// Commands waiting to be written; more are refused as overload.
+/// Commands of this process waiting to be written; more are refused as overload.
 pub const QUEUE_COMMANDS_MAX: usize = 8_192;
 /// How long a batch whose outcome is unknown is sent again, in seconds.
 const PATIENCE_SECONDS: u64 = 20;
@@ -42,12 +43,16 @@ type Reply = oneshot::Sender<Result<Outcome, BookError>>;
 struct Waiting {
     append: Append,
     reply: Reply,
+    /// Given back once it is on its way.
+    _place: OwnedSemaphorePermit,
 }
 
 /// A handle on the appender's queue.
 #[derive(Debug, Clone)]
 pub struct Appender {
-    queue: mpsc::Sender<Waiting>,
+    /// Without a limit of its own: whoever is in it has a place.
+    queue: mpsc::UnboundedSender<Waiting>,
+    places: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -60,10 +65,11 @@ impl Appender {
     /// Starts the task. It ends when every handle is dropped and the queue is written.
     #[must_use]
     pub fn start(pool: &PgPool) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
+        let (queue, waiting) = mpsc::unbounded_channel();
         let options = pool.connect_options().as_ref().clone();
         tokio::spawn(run(options, waiting));
-        Self { queue }
+        let places = Arc::new(Semaphore::new(QUEUE_COMMANDS_MAX));
+        Self { queue, places }
     }
 
     /// Queues the append and waits for what became of it.
@@ -73,14 +79,18 @@ impl Appender {
     /// stayed unknown, or the database's error.
     pub async fn append(&self, append: Append) -> Result<Outcome, BookError> {
         let (reply, outcome) = oneshot::channel();
-        self.queue
-            .try_send(Waiting { append, reply })
-            .map_err(|_| BookError::Overloaded)?;
+        let place = self.places.clone().try_acquire_owned();
+        let waiting = Waiting {
+            append,
+            reply,
+            _place: place.map_err(|_| BookError::Overloaded)?,
+        };
+        self.queue.send(waiting).map_err(|_| BookError::Unavailable)?;
         outcome.await.map_err(|_| BookError::Unavailable)?
     }
 }
 
-async fn run(options: PgConnectOptions, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(options: PgConnectOptions, mut queue: mpsc::UnboundedReceiver<Waiting>) {
     let mut waiting = VecDeque::new();
     let (turns, mut free) = mpsc::channel(BATCHES_IN_FLIGHT);
     for _ in 0..BATCHES_IN_FLIGHT {
@@ -97,11 +107,8 @@ async fn run(options: PgConnectOptions, mut queue: mpsc::Receiver<Waiting>) {
             }
         }
         // All of them: of what waits out of sight it is not known whose it is.
-        while waiting.len() < QUEUE_COMMANDS_MAX {
-            match queue.try_recv() {
-                Ok(next) => waiting.push_back(next),
-                Err(_) => break,
-            }
+        while let Ok(next) = queue.try_recv() {
+            waiting.push_back(next);
         }
         in_rounds(&mut waiting);
         let (appends, replies) = gather(&mut waiting);
@@ -354,7 +361,13 @@ mod tests {
             erased: Vec::new(),
             standing: None,
         };
-        (Waiting { append, reply }, outcome)
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned();
+        let waiting = Waiting {
+            append,
+            reply,
+            _place: place.expect("a place is free"),
+        };
+        (waiting, outcome)
     }
 
     fn batches(commands: Vec<Waiting>) -> Vec<Vec<u128>> {
@@ -401,6 +414,24 @@ mod tests {
         in_rounds(&mut waiting);
         let order: Vec<_> = waiting.iter().map(|next| next.append.command_id.as_u128()).collect();
         assert_eq!(order, [1, 4, 6, 2, 7, 3, 5]);
+    }
+
+    #[test]
+    fn a_command_keeps_its_place_until_it_is_on_its_way() {
+        let places = Arc::new(Semaphore::new(3));
+        let mut queue: VecDeque<Waiting> = [(1, 10), (2, 10), (3, 11)]
+            .into_iter()
+            .map(|(command, stream)| {
+                let place = places.clone().try_acquire_owned();
+                Waiting {
+                    _place: place.expect("a place is free"),
+                    ..waiting(command, &[(stream, true)]).0
+                }
+            })
+            .collect();
+        assert_eq!(places.available_permits(), 0);
+        assert_eq!(gather(&mut queue).0.len(), 2);
+        assert_eq!(places.available_permits(), 2);
     }
 
     #[test]

@@ -238,3 +238,14 @@ pub async fn incarnation(pool: &PgPool) -> Result<String, BookError> {
     .fetch_one(pool);
     answered(async { Ok(asking.await?) }).await
 }
+
+/// Draws anew by what this book is told from what it was before, once it is known to go on from an earlier point; what it
+/// is from then on. The pool is one of `daybook_projector`.
+///
+/// # Errors
+/// The database's error.
+pub(crate) async fn begin_history(pool: &PgPool) -> Result<String, BookError> {
+    let drawing = sqlx::query("select book.begin_history()").execute(pool);
+    answered(async { Ok::<_, BookError>(drawing.await?) }).await?;
+    incarnation(pool).await
+}

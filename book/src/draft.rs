@@ -79,6 +79,7 @@ impl Draft {
             vault.ready().await?;
         }
         self.write(aggregate_type, stream, before.sequence);
+        let known = (before.sequence > 0).then_some(stream);
         let (mut sequence, mut payload_bytes, mut until) = (before.sequence, before.bytes, before.until);
         let mut names = Vec::with_capacity(decided.events.len());
         for event in decided.events {
@@ -98,7 +99,7 @@ impl Draft {
                 }
                 Sealing::Under(vault) => {
                     let mut payload: Value = serde_json::from_str(&event.payload)?;
-                    let sealing = vault.seal(envelope.tenant, event_id, &mut payload, &event.sealed);
+                    let sealing = vault.seal(envelope.tenant, event_id, known, &mut payload, &event.sealed);
                     let (mut sealed, sealed_until) = sealing.await?;
                     until = earlier(until, sealed_until);
                     let mut keys = texts::seal_fields(vault, event_id, envelope.actor, &mut payload, &event.texts)?;

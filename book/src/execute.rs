@@ -191,6 +191,12 @@ impl Book {
         Ok((loaded.state, loaded.sequence))
     }
 
+    /// Whether the master key was replaced while this process could not follow: it has to be restarted with the new one.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.0.vault.secrets().is_behind()
+    }
+
     /// For how long no command got through although some came, and how many are under way; `None` while all is well.
     #[must_use]
     pub fn stalled(&self) -> Option<(Duration, usize)> {

@@ -37,6 +37,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         16 => "0016_seals",
         17 => "0017_logins",
         18 => "0018_tenants",
+        19 => "0019_histories",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

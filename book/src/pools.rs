@@ -91,9 +91,10 @@ impl Pools {
         ]);
         Self {
             owner: pool(OWNER_CONNECTIONS_MAX).connect_lazy_with(session(&logins.owner)),
-            // Whatever it asks has an index. Where one stream is most of the book, the planner would read all of it.
+            // Whatever it asks has an index. Where one stream is most of the book, the planner would read all of it. What is
+            // forbidden to the planner it counts as dear, and dear questions are compiled first, which takes longer than these.
             writer: pool(WRITER_CONNECTIONS_MAX)
-                .connect_lazy_with(role(&logins.writer, WRITER).options([("enable_seqscan", "off")])),
+                .connect_lazy_with(role(&logins.writer, WRITER).options([("enable_seqscan", "off"), ("jit", "off")])),
             projector: pool(PROJECTOR_CONNECTIONS_MAX).connect_lazy_with(role(&logins.projector, PROJECTOR)),
             reader: pool(READER_CONNECTIONS_MAX).connect_lazy_with(reader),
         }

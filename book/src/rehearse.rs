@@ -1,6 +1,6 @@
 //! What a command would lead to, without carrying it out.
 
-use domain::{Claim, DecodeError, Metadata, Recorded};
+use domain::{Claim, DecodeError, Metadata, Recorded, Standing};
 use uuid::Uuid;
 
 use crate::append::Append;
@@ -9,7 +9,7 @@ use crate::draft::{Draft, Sealing};
 use crate::execute::{Inner, RACES_MAX};
 use crate::pools::answered;
 use crate::trust::Trust;
-use crate::{Book, BookError, Envelope, ExecuteError, Step, StreamAnswer};
+use crate::{Book, BookError, Envelope, ExecuteError, Step, StreamAnswer, tenants};
 
 /// What would happen.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,7 @@ impl Inner {
             .collect();
         let seen = &append.seen;
         let waits = append.erased.is_empty() && append.standing.is_none();
-        let (moved, held, suspended): (bool, Option<i64>, bool) = sqlx::query_as(
+        let (moved, held, standing): (bool, Option<i64>, Option<String>) = sqlx::query_as(
             "select exists (
                         select from unnest($1::text[], $2::text[], $3::bigint[]) as seen(type, id, sequence)
                         where seen.sequence <> coalesce((
@@ -107,7 +107,7 @@ impl Inner {
                           with ordinality as taken(name, digest, type, id, ord)
                      join book.claims c on c.tenant_id = $4 and c.name = taken.name and c.digest = taken.digest
                      where (c.aggregate_type, c.aggregate_id) <> (taken.type, taken.id)),
-                    exists (select from book.tenants t where t.tenant_id = $4 and t.standing <> 'active')",
+                    (select t.standing from book.tenants t where t.tenant_id = $4)",
         )
         .bind(seen.iter().map(|seen| seen.aggregate_type).collect::<Vec<_>>())
         .bind(seen.iter().map(|seen| seen.stream.to_string()).collect::<Vec<_>>())
@@ -119,7 +119,8 @@ impl Inner {
         .bind(taken.iter().map(|change| change.stream.to_string()).collect::<Vec<_>>())
         .fetch_one(&self.pool)
         .await?;
-        if suspended && waits {
+        let standing = standing.as_deref().map_or(Ok(Standing::Active), tenants::read)?;
+        if standing == Standing::Deleted || standing == Standing::Suspended && waits {
             return Ok(Stands::Suspended);
         }
         if moved {

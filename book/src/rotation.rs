@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, PgPool};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::bus::mirror::MESSAGE_AGE_DAYS_MAX;
@@ -15,7 +16,8 @@ use crate::{BookError, MasterKey};
 /// Keys wrapped anew by one statement.
 const BATCH_KEYS: i64 = 1_000;
 /// How long after the new wrapping key came a process may still wrap with the former one, in seconds: what it knows may
-/// be as old as [`LATEST_SECONDS_MAX`], and it may take a moment to write.
+/// be as old as [`LATEST_SECONDS_MAX`], and it may take a moment to write. What an append brings that is sent again for
+/// longer stays wrapped by the former one, by which it is read as before; the next rotation takes it along.
 const FORMER_SECONDS_MAX: u64 = 2 * LATEST_SECONDS_MAX + 2;
 /// How much longer than messages stay on the bus their former key is accepted, in hours: clocks differ.
 const ACCEPTED_MARGIN_HOURS: i32 = 1;
@@ -168,19 +170,24 @@ async fn wrap_all(connection: &mut PgConnection, ring: &Ring, generation: i32) -
             return Ok(wrapped);
         };
         after = *last;
-        let mut anew = Vec::with_capacity(former.len());
-        for (subject, key) in &former {
-            let key = unwrapped(ring, subject.as_bytes(), key)?;
-            anew.push(wrapped_under(generation, latest, subject.as_bytes(), &key)?);
+        let (mut subjects, mut formerly, mut anew) = (Vec::new(), Vec::new(), Vec::new());
+        for (subject, key) in former {
+            // It opened before no more than now, and keeps no other from being wrapped.
+            let Ok(opened) = unwrapped(ring, subject.as_bytes(), &key) else {
+                warn!(%subject, "a key does not unwrap by any wrapping key, and stays as it is");
+                continue;
+            };
+            anew.push(wrapped_under(generation, latest, subject.as_bytes(), &opened)?);
+            subjects.push(subject);
+            formerly.push(key);
         }
-        let (subjects, former): (Vec<Uuid>, Vec<Vec<u8>>) = former.into_iter().unzip();
         let updated = sqlx::query(
             "update book.keys k set wrapped = n.anew
              from unnest($1::uuid[], $2::bytea[], $3::bytea[]) n(subject, former, anew)
              where k.subject = n.subject and k.wrapped = n.former",
         )
         .bind(subjects)
-        .bind(former)
+        .bind(formerly)
         .bind(anew)
         .execute(&mut *connection)
         .await?;

@@ -7,6 +7,7 @@
 
 pub(crate) mod ring;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,7 @@ pub(crate) struct Secrets {
     known: Arc<Mutex<Known>>,
     /// One reads them at a time.
     reading: Arc<tokio::sync::Mutex<()>>,
+    is_behind: Arc<AtomicBool>,
 }
 
 struct Known {
@@ -85,6 +87,7 @@ impl Secrets {
             known: Arc::new(Mutex::new(Known::before(&master))),
             master,
             reading: Arc::default(),
+            is_behind: Arc::default(),
         }
     }
 
@@ -234,7 +237,11 @@ impl Secrets {
             Err(BookError::Key(_)) if is_read => Err(MISFIT),
             Err(_) => {
                 self.read().await?;
-                self.unwrap(bound_to, wrapped)
+                // All that there are by now are known.
+                self.unwrap(bound_to, wrapped).map_err(|error| match error {
+                    BookError::NewerKeys => MISFIT,
+                    error => error,
+                })
             }
         }
     }
@@ -263,7 +270,16 @@ impl Secrets {
         }
         let began = Instant::now();
         let rows: Vec<Row> = sqlx::query_as(ROWS).fetch_all(&self.pool).await?;
-        self.locked().learn(&self.master, &rows, began)
+        let learnt = self.locked().learn(&self.master, &rows, began);
+        let is_behind = matches!(learnt, Err(BookError::NewerKeys));
+        self.is_behind.store(is_behind, Ordering::Relaxed);
+        learnt
+    }
+
+    /// Whether the master key was replaced while this process could not follow: then it opens and seals nothing until it
+    /// is restarted with the new one.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Relaxed)
     }
 
     fn locked(&self) -> MutexGuard<'_, Known> {

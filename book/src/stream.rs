@@ -48,8 +48,13 @@ impl Streams {
         let (mut tenant, mut bytes, mut until) = (None, 0, None);
         let sequence = read.len() as i64;
         let mut opened = Vec::with_capacity(read.len());
-        for event in read {
-            let metadata: Metadata = serde_json::from_value(event.metadata)?;
+        let metadatas: Vec<Metadata> = read
+            .iter()
+            .map(|event| Metadata::deserialize(&event.metadata))
+            .collect::<Result<_, _>>()?;
+        let sealed = metadatas.iter().flat_map(|metadata| metadata.sealed.values().copied());
+        vault.learn(sealed.collect::<Vec<_>>()).await?;
+        for (event, metadata) in read.into_iter().zip(metadatas) {
             tenant.get_or_insert(metadata.tenant_id);
             let stream = (fact.aggregate_type, fact.id);
             let event_id = event::event_id(fact.aggregate_type, fact.id, event.sequence as i64);

@@ -1,6 +1,7 @@
 //! How tenants stand, and what they hold: for whoever lists them, or looks before a tenant acts. What commands are held
 //! to is asked by the append itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -96,8 +97,8 @@ impl Book {
         answered(async { Ok::<_, BookError>(asking.await?) }).await
     }
 
-    /// The streams of a tenant that hold a value of this claim, at most so many, by their ids; of them those alone to which such a
-    /// thing has happened, if one is named. Who holds nothing any more is not among them.
+    /// The streams of a tenant that hold a value of this claim, by their ids: at most so many of those after an id, and of
+    /// them those alone to which such a thing has happened, if one is named. Who holds nothing any more is not among them.
     ///
     /// # Errors
     /// The database's error.
@@ -106,11 +107,12 @@ impl Book {
         tenant: Uuid,
         claim: Claim,
         happened: Option<Happened<'_>>,
+        after: Uuid,
         limit: i64,
     ) -> Result<Vec<Uuid>, BookError> {
         let asking = sqlx::query_scalar(
             "select distinct c.aggregate_id::uuid from book.claims c
-             where c.tenant_id = $1 and c.name = $2
+             where c.tenant_id = $1 and c.name = $2 and c.aggregate_id > $7
                and ($3::text is null or exists (
                    select from book.events e
                    where e.aggregate_type = c.aggregate_type and e.aggregate_id = c.aggregate_id
@@ -123,6 +125,7 @@ impl Book {
         .bind(happened.map(|happened| happened.field))
         .bind(happened.map(|happened| happened.values))
         .bind(limit)
+        .bind(after.to_string())
         .fetch_all(&self.0.pool);
         answered(async { Ok::<_, BookError>(asking.await?) }).await
     }
@@ -198,7 +201,27 @@ pub(crate) async fn standing(pool: &PgPool, tenant: Uuid) -> Result<Standing, Bo
     found.as_deref().map_or(Ok(Standing::Active), read)
 }
 
-fn read(word: &str) -> Result<Standing, BookError> {
+/// How these tenants stand now.
+///
+/// # Errors
+/// The database's error.
+pub(crate) async fn standings(pool: &PgPool, tenants: Vec<Uuid>) -> Result<Vec<(Uuid, Standing)>, BookError> {
+    if tenants.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asking = sqlx::query_as("select tenant_id, standing from book.tenants where tenant_id = any($1)")
+        .bind(&tenants)
+        .fetch_all(pool);
+    let told: Vec<(Uuid, String)> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+    let told: HashMap<Uuid, String> = told.into_iter().collect();
+    let standing = |tenant| told.get(&tenant).map_or(Ok(Standing::Active), |word| read(word));
+    tenants
+        .into_iter()
+        .map(|tenant| Ok((tenant, standing(tenant)?)))
+        .collect()
+}
+
+pub(crate) fn read(word: &str) -> Result<Standing, BookError> {
     let standing = Standing::of_stored(word);
     standing.ok_or_else(|| BookError::Broken(format!("a tenant stands as {word:?}, which this program does not know")))
 }

@@ -101,11 +101,13 @@ impl Vault {
     ///
     /// # Errors
     /// When the database fails, or the key of a person was destroyed: what is new about an erased
-    /// person must not be written.
+    /// person must not be written. Also when it is gone without a trace and the person is `known`, by their stream: another
+    /// one would open nothing of what was sealed before.
     pub async fn seal(
         &self,
         tenant: Uuid,
         event_id: Uuid,
+        known: Option<Uuid>,
         payload: &mut Value,
         fields: &[(&'static str, Uuid)],
     ) -> Result<(BTreeMap<String, Uuid>, Option<Instant>), BookError> {
@@ -114,7 +116,10 @@ impl Vault {
             let Some(value) = payload.get_mut(*field).filter(|value| !value.is_null()) else {
                 continue;
             };
-            let key = self.key_or_new(tenant, *subject).await?;
+            let key = match known == Some(*subject) {
+                true => self.key(*subject).await?.ok_or(NO_KEY)?,
+                false => self.key_or_new(tenant, *subject).await?,
+            };
             until = earlier(until, Some(key.until));
             let mut nonce = [0; NONCE_BYTES];
             rand::rng().fill_bytes(&mut nonce);
@@ -244,9 +249,7 @@ impl Vault {
             .execute(&self.pool)
             .await?;
         self.keys.invalidate(&subject).await;
-        self.key(subject).await?.ok_or(BookError::Key(
-            "this person was erased; nothing more can be recorded of them",
-        ))
+        self.key(subject).await?.ok_or(NO_KEY)
     }
 
     /// For whoever is [`Vault::ready`].
@@ -267,6 +270,12 @@ impl Vault {
             .map(cipher)
     }
 }
+
+/// Nothing more is written of somebody.
+const NO_KEY: BookError = BookError::Key(
+    "this person was erased, or the database was restored without their key; nothing more can be recorded of them unless a \
+     backup of book.keys brings it back",
+);
 
 fn cipher(key: [u8; KEY_BYTES]) -> Arc<Aes256Gcm> {
     Arc::new(Aes256Gcm::new(&key.into()))

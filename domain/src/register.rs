@@ -409,11 +409,14 @@ impl<K: Entry> JsonSchema for Change<K> {
             let properties = serde_json::Map::from_iter([(name.to_owned(), fields.clone().to_value())]);
             serde_json::json!({ "type": "object", "properties": properties, "required": [name] })
         };
-        let variants = [
+        let mut variants = vec![
             named(K::ENTERED, &entry),
             named(K::AMENDED, &entry),
             named(K::STRUCK, &nothing),
         ];
+        if !K::FORGOTTEN.is_empty() {
+            variants.push(named(K::FORGOTTEN, &nothing));
+        }
         schemars::json_schema!({ "oneOf": variants })
     }
 }

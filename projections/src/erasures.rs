@@ -3,7 +3,7 @@
 //!
 //! Texts need none of that: tables have them sealed, so that they are gone with their keys, wherever they are.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use book::lease::Lease;
 use book::pools::answered;
@@ -25,6 +25,10 @@ use crate::{history, sql};
 pub const LOCK: &str = "daybook erasures";
 /// Between looks for keys that were destroyed, in seconds.
 const LOOK_SECONDS: u64 = 5;
+/// How long it is waited within a sweep for transactions that began before it, in seconds, and how often it is looked,
+/// in milliseconds.
+const LOOKERS_SECONDS_MAX: u64 = 4;
+const LOOKERS_MS: u64 = 100;
 /// How long one turn may take, in seconds: tables are vacuumed, and rebuilt when a tenant was deleted.
 const TURN_SECONDS_MAX: u64 = 4 * 3_600;
 
@@ -44,8 +48,8 @@ struct Due {
     until: Option<DateTime<Utc>>,
     /// Whether any of them is more than a text's: rows show what it sealed.
     has_people: bool,
-    /// Whether any is of a tenant that was deleted: no event says so of each of its people.
-    has_tenants: bool,
+    /// When the last of those of tenants that were deleted was, UTC: no event says so of each of their people.
+    tenants_until: Option<DateTime<Utc>>,
 }
 
 /// How a sweep ended.
@@ -92,13 +96,17 @@ impl Erasures {
             return Ok(Swept::Nothing);
         };
         // A rebuild opens what it reads with keys that it may remember.
-        if due.has_tenants && Utc::now() - until < TimeDelta::seconds(PERSONAL_SECONDS_MAX.cast_signed() + 1) {
+        let remembered = TimeDelta::seconds(PERSONAL_SECONDS_MAX.cast_signed() + 1);
+        if due.tenants_until.is_some_and(|until| Utc::now() - until < remembered) {
             return Ok(Swept::NotYet);
         }
-        if due.has_people && !self.reaches_rows(until, due.has_tenants).await? {
+        if due.has_people && !self.reaches_rows(until, due.tenants_until).await? {
             return Ok(Swept::NotYet);
         }
         let mut connection = loading_connection(&self.pools.projector).await?;
+        if !nobody_looks_back(&mut connection).await? {
+            return Ok(Swept::NotYet);
+        }
         execute(&mut connection, "vacuum (index_cleanup on) book.keys").await?;
         sqlx::query(
             "update book.keys set swept_at = clock_timestamp()
@@ -115,9 +123,9 @@ impl Erasures {
         let asking = sqlx::query_as(
             "select count(*) as keys, max(k.destroyed_at) as until,
                     coalesce(bool_or(k.is_shown), false) as has_people,
-                    coalesce(bool_or(k.is_shown and exists (
-                        select from book.tenants t where t.tenant_id = k.tenant_id and t.standing = 'deleted')), false)
-                        as has_tenants
+                    max(k.destroyed_at) filter (where k.is_shown and exists (
+                        select from book.tenants t where t.tenant_id = k.tenant_id and t.standing = 'deleted'))
+                        as tenants_until
              from (
                  -- A text has an author, who has a key of their own; contacts have an owner, who has none.
                  select k.*, k.author is null or not exists (select from book.keys a where a.subject = k.author)
@@ -126,17 +134,21 @@ impl Erasures {
              ) k",
         );
         let asked = answered(async { Ok::<_, BookError>(asking.fetch_one(&self.pools.projector).await?) });
-        let (keys, until, has_people, has_tenants) = asked.await?;
+        let (keys, until, has_people, tenants_until) = asked.await?;
         Ok(Due {
             keys,
             until,
             has_people,
-            has_tenants,
+            tenants_until,
         })
     }
 
     /// Sees to it that no row of any generation says what was erased up to this time; `false` when it is too early.
-    async fn reaches_rows(&self, until: DateTime<Utc>, rebuilds: bool) -> Result<bool, PostError> {
+    async fn reaches_rows(
+        &self,
+        until: DateTime<Utc>,
+        tenants_until: Option<DateTime<Utc>>,
+    ) -> Result<bool, PostError> {
         let erased = history::position_at(&self.tail, until).await?;
         let mut connection = loading_connection(&self.pools.projector).await?;
         let mut is_done = true;
@@ -147,7 +159,11 @@ impl Erasures {
                 is_done = false;
                 continue;
             }
-            if rebuilds && !is_younger(&mut connection, context, until).await? {
+            let rebuilds = match tenants_until {
+                Some(until) => !is_younger(&mut connection, context, until).await?,
+                None => false,
+            };
+            if rebuilds {
                 match rebuild::rebuild(&self.pools, &self.tail, context, true, &|_| {}).await {
                     Ok(_) => {}
                     Err(RebuildError::Busy { .. }) => {
@@ -161,17 +177,22 @@ impl Erasures {
                 }
             }
             // Under the lock of rebuilds: one that is at work may have begun before the erasure, and is waited for.
-            let dropped = rebuild::drop_aside(&self.pools, context).await?;
-            match dropped {
-                None => is_done = false,
-                Some(0) => {}
-                Some(generations) => {
+            match rebuild::drop_aside(&self.pools, context).await {
+                Err(error) => {
+                    // A session that looks at them holds them, and keeps nothing else from being done.
+                    warn!(context = context.name, %error, "tables from before an erasure cannot be dropped yet");
+                    is_done = false;
+                }
+                Ok(None) => is_done = false,
+                Ok(Some(0)) => {}
+                Ok(Some(generations)) => {
                     info!(
                         context = context.name,
                         generations, "dropped tables from before an erasure"
                     );
                 }
             }
+            is_done &= nobody_looks_back(&mut connection).await?;
             vacuum(&mut connection, context).await?;
         }
         self.tell_of_foreign(&mut connection).await?;
@@ -194,6 +215,31 @@ impl Erasures {
             );
         }
         Ok(())
+    }
+}
+
+/// Waits a while for whoever may still see what was before: a vacuum removes nothing of that; `false` when somebody does for
+/// longer.
+async fn nobody_looks_back(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let since = Instant::now();
+    let began: i64 = sqlx::query_scalar("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        .fetch_one(&mut *connection)
+        .await?;
+    loop {
+        let oldest: i64 = sqlx::query_scalar("select book.looked_back_to()")
+            .fetch_one(&mut *connection)
+            .await?;
+        if oldest >= began {
+            return Ok(true);
+        }
+        if since.elapsed() > Duration::from_secs(LOOKERS_SECONDS_MAX) {
+            warn!(
+                "a session has looked at the database since before an erasure, so that what was erased cannot be vacuumed \
+                 away; end it (pg_stat_activity.backend_xmin tells which)"
+            );
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(LOOKERS_MS)).await;
     }
 }
 

@@ -20,6 +20,7 @@ pub use compare::{Difference, RowDifference};
 
 use crate::context::Context;
 use crate::error::PostError;
+use crate::forget;
 use crate::generation::{self, Generation, State, loading_connection, posting_connection};
 use crate::page::Parked;
 use crate::park;
@@ -346,7 +347,10 @@ async fn went_back(work: &Work<'_>) -> Result<Generation, RebuildError> {
     let mut poster = Poster::open(&mut connection, work.context, retired).await?;
     // What was parked when it was live may have been un-parked in its successor.
     park::unpark_all(&mut connection, work.tail, &poster, None, &Parked::new()).await?;
+    // Before it is shown, and what the last events have brought back.
+    forget::deleted(&mut connection, work.context, &poster.generation.schema).await?;
     swap::swap(work, &mut connection, &mut poster).await?;
+    forget::deleted(&mut connection, work.context, context).await?;
     info!(
         context,
         generation = poster.generation.number,

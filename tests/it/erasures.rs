@@ -14,7 +14,7 @@ use tests::process::{Process, Servers};
 use tests::{Client, Database, Ledger, Service, service, until};
 use uuid::Uuid;
 
-use book::{MasterKey, Pools, Tail, Vault};
+use book::{ExecuteError, MasterKey, Pools, Step, Tail, Vault};
 
 use crate::texts::{because, done, ordered, rows_with, swept};
 
@@ -172,6 +172,7 @@ async fn keys_that_a_deleted_tenant_has_left_are_destroyed_without_the_appends_t
     ledger.tenant = other;
     let theirs = ledger.approver().await;
     ledger.tenant = deleted;
+    let ours = ledger.approver().await;
     let commands = [
         Command::Create { name: "Acme".into() },
         Command::Suspend {},
@@ -185,6 +186,18 @@ async fn keys_that_a_deleted_tenant_has_left_are_destroyed_without_the_appends_t
         );
         ledger.does_itself::<Tenant>(deleted, command).await;
     }
+    // Not even an erasure: there is nothing left of it to be erased.
+    let erase = || {
+        vec![Step::of::<User>(
+            ours,
+            None,
+            serde_json::from_value(json!({"erase": {}})).unwrap(),
+        )]
+    };
+    let refused = ledger.book.execute(ledger.envelope(), erase()).await;
+    assert!(matches!(refused, Err(ExecuteError::Suspended)), "{refused:?}");
+    let refused = ledger.book.rehearse(ledger.envelope(), erase()).await;
+    assert!(matches!(refused, Err(ExecuteError::Suspended)), "{refused:?}");
     // Whoever deleted it has died here.
     let (left, others) = (keys_of(&pool, deleted).await, keys_of(&pool, other).await);
     assert!(left > 0 && others > 0);
@@ -212,10 +225,12 @@ async fn keys_that_a_deleted_tenant_has_left_are_destroyed_without_the_appends_t
     ledger
         .does::<User>(theirs, serde_json::from_value(rename).unwrap())
         .await;
+    let others = (others, keys_of(&pool, other).await);
+    assert!(others.1 >= others.0, "{others:?}");
     held.rollback().await.unwrap();
     assert_eq!(destroying.await.unwrap().unwrap(), left);
     assert_eq!(
         (keys_of(&pool, deleted).await, keys_of(&pool, other).await),
-        (0, others)
+        (0, others.1)
     );
 }

@@ -1,12 +1,15 @@
 //! What one person does reaches nobody else: places, bytes and turns have fair shares, and whatever names a place in
 //! the book has to be in it.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use daybook::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tests::{Client, Service};
+use tests::{Client, Database, Service};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -23,8 +26,12 @@ async fn neighbour(service: &Service) -> Client {
 }
 
 async fn held(service: &Service, pool: &str) -> f64 {
+    gauge(service, "shares_held", pool).await
+}
+
+async fn gauge(service: &Service, gauge: &str, name: &str) -> f64 {
     let metrics = service.admin.get("/metrics").await.text;
-    let start = format!("daybook_shares_held{{name=\"{pool}\"}} ");
+    let start = format!("daybook_{gauge}{{name=\"{name}\"}} ");
     let mut values = metrics
         .lines()
         .filter_map(|line| line.strip_prefix(&start)?.parse().ok());
@@ -256,22 +263,83 @@ async fn a_body_is_weighed_before_it_is_parsed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn searches_of_one_tenant_keep_no_other_from_the_log() {
     const SEARCHES: usize = 300;
-    let service = Service::start().await;
+    let service = Service::over(Database::create().await, vec![Role::Api]).await;
     let other = neighbour(&service).await;
-    let searches: Vec<_> = (0..SEARCHES)
-        .map(|_| {
-            let admin = service.admin.clone();
-            tokio::spawn(async move { admin.get("/v1/events?type=NoSuchEvent").await.status })
+    // Each event that is looked at takes a while.
+    let pool = PgPool::connect_with(service.database.options.clone()).await.unwrap();
+    sqlx::raw_sql(
+        "alter table book.events enable row level security;
+         create policy slow on book.events for select to public
+             using (current_user <> 'daybook_projector' or pg_sleep(0.005) is not null)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let search = || {
+        let (admin, answered) = (service.admin.clone(), answered.clone());
+        tokio::spawn(async move {
+            let status = admin.get("/v1/events?type=NoSuchEvent").await.status;
+            answered.fetch_add(usize::from(status == StatusCode::OK), Ordering::Relaxed);
+            status
         })
-        .collect();
+    };
+    let searches: Vec<_> = (0..SEARCHES).map(|_| search()).collect();
+    let waits = async || (gauge(&service, "turns_waiting", "log").await >= 60.0).then_some(());
+    tests::until("reads of the log that wait", WAIT, waits).await;
     let history = other.get("/v1/events?limit=1").await;
+    let before = answered.load(Ordering::Relaxed);
     assert_eq!(history.status, StatusCode::OK, "{}", history.text);
+    let mut allowed = 0;
     for search in searches {
         let status = search.await.unwrap();
         assert!(
             [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS].contains(&status),
             "{status}"
         );
+        allowed += usize::from(status == StatusCode::OK);
     }
+    assert!(allowed >= 60, "{allowed}");
+    assert!(before * 2 < allowed, "{before} of {allowed} came first");
+    pool.close().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_a_quiet_log_is_told_how_far_others_have_come_and_waits_again() {
+    let service = Service::over(Database::create().await, vec![Role::Api]).await;
+    let other = neighbour(&service).await;
+    service.admin.post(SUPPLIERS, &json!({"name": "Acme"})).await.ok();
+    let mut live = other.request(Method::GET, STREAM).send().await.unwrap();
+    assert_eq!(live.status(), StatusCode::OK);
+    // For longer than what was read is kept for who does not take it.
+    let opened = Instant::now();
+    let is_old = async || (opened.elapsed() > Duration::from_millis(1_500)).then_some(());
+    tests::until("a stream that was read a while ago", WAIT, is_old).await;
+    let pool = PgPool::connect_with(service.database.options.clone()).await.unwrap();
+    // At once, as for a process that stood still meanwhile.
+    sqlx::query(
+        "insert into book.events
+         select book.last_position() + n, gen_random_uuid(), tenant_id, aggregate_type, gen_random_uuid()::text, 1,
+                event_type, event_version, payload, metadata, recorded_at
+         from book.events, generate_series(1, 1500) n where event_type = 'SupplierEntered'",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let end: i64 = sqlx::query_scalar("select book.last_position()")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let (told, mut seen) = (format!("id: {end}."), String::new());
+    let reading = async {
+        while !seen.contains(&told) {
+            let chunk = live.chunk().await.unwrap().expect("it goes on");
+            seen.push_str(core::str::from_utf8(&chunk).unwrap());
+        }
+    };
+    tokio::time::timeout(WAIT, reading).await.expect("it is told");
+    assert!(!seen.contains("SupplierEntered"), "{seen}");
+    pool.close().await;
     service.end().await;
 }

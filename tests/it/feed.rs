@@ -28,12 +28,12 @@ struct Message {
     payload: Vec<u8>,
 }
 
-/// The messages that a relay would make of the book so far. It makes them under a name of their own, because the server
-/// removes a deleted stream's files in the background and cannot make one of the same name until it has.
+/// The messages that a relay would make of the book so far. It makes them in a stream with a name of its own, because the
+/// server removes a deleted stream's files in the background and cannot make one of the same name until it has.
 async fn messages(ledger: &Ledger, end: u64) -> Vec<Message> {
     let name = &ledger.database.name;
     let elsewhere = format!("{name}_elsewhere");
-    let mut config = BusConfig::new(&tests::setting("NATS_URL"), &elsewhere, &elsewhere);
+    let mut config = BusConfig::new(&tests::setting("NATS_URL"), &elsewhere, name);
     config.stream_bytes_max = tests::ledger::STREAM_BYTES_MAX;
     let bus = book::Bus::connect(config).await.unwrap();
     let stop = ledger.stop.child_token();
@@ -48,7 +48,7 @@ async fn messages(ledger: &Ledger, end: u64) -> Vec<Message> {
     let client = tests::nats(&tests::setting("NATS_URL")).await.unwrap();
     jetstream(client).delete_stream(&elsewhere).await.unwrap();
     let message = |message: async_nats::jetstream::Message| Message {
-        subject: message.subject.replacen(&elsewhere, name, 1),
+        subject: message.subject.to_string(),
         headers: message.headers.clone().unwrap(),
         payload: message.payload.to_vec(),
     };

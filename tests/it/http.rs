@@ -437,3 +437,35 @@ async fn health_metrics_and_documents_are_served() {
     admin.get("/v1/nowhere").await.problem(404);
     service.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_made_can_be_read_where_the_answer_says_and_what_takes_no_parameters_refuses_them() {
+    let service = Service::start().await;
+    let admin = &service.admin;
+    let email = format!("{}@example.com", Uuid::now_v7().simple());
+    let code = Uuid::now_v7().simple().to_string();
+    for (path, body) in [
+        ("/v1/identity/users", json!({"name": "Grace", "email": email})),
+        ("/v1/identity/departments", json!({"name": "Workshop"})),
+        ("/v1/cloudwatcher/parts", json!({"part_code": code, "name": "bolt"})),
+    ] {
+        let made = admin.post(path, &body).await;
+        let location = made.headers["location"].to_str().unwrap();
+        admin.get_after(location, made.position()).await.ok();
+    }
+    for path in [
+        "/v1/me",
+        "/v1/permissions",
+        "/v1/events/types",
+        "/v1/openapi.json",
+        "/v1/admin/parked",
+        "/v1/admin/policies",
+        "/problems/claimed",
+        "/problems/identity.user/last-administrator",
+        "/v1/identity/keys",
+    ] {
+        let url = format!("{path}?nothing=1");
+        assert_eq!(admin.get(&url).await.problem(400)["field"], "nothing", "{url}");
+    }
+    service.end().await;
+}

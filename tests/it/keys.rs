@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use book::{Book, BookError, ExecuteError, Feed, MasterKey, Step, rotation};
+use book::{Book, BookError, ExecuteError, Feed, MasterKey, Step, Tail, Vault, rotation};
 use cloudwatcher::part::Part;
 use domain::register::{Command, Register};
+use identity::user::User;
 use serde_json::{Value, json};
 use tests::ledger::MASTER_KEY;
 use tests::process::Process;
@@ -229,4 +230,72 @@ async fn the_bus_gets_another_key_and_former_messages_stay_until_none_is_accepte
     assert!(first.headers.get("daybook-code").unwrap().as_str().starts_with("3."));
     ledger.stop.cancel();
     relay.await.unwrap();
+}
+
+/// Registers a person, and renames them.
+async fn person(ledger: &Ledger) -> Uuid {
+    let user = Uuid::now_v7();
+    let register = json!({"register": {"name": "Ada", "email": format!("{}@example.com", user.simple())}});
+    ledger
+        .does::<User>(user, serde_json::from_value(register).unwrap())
+        .await;
+    user
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_nothing_has_wrapped_keeps_no_other_from_being_read_or_wrapped_anew() {
+    let ledger = Ledger::open().await;
+    let (one, other) = (person(&ledger).await, person(&ledger).await);
+    let wrapped = "update book.keys set wrapped = '\\x00000042'::bytea || wrapped where subject = $1";
+    sqlx::query(wrapped)
+        .bind(one)
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
+    let tail = Tail::new(
+        ledger.pools.projector.clone(),
+        Vault::new(ledger.pools.projector.clone(), MasterKey::from_hex(MASTER_KEY).unwrap()),
+    );
+    let read = tail.at(&[1, 2]).await.unwrap();
+    assert_eq!(read[0].metadata.unopened, ["email", "name"], "{:?}", read[0]);
+    assert!(
+        read[1].metadata.unopened.is_empty() && read[1].event.contains("Ada"),
+        "{:?}",
+        read[1]
+    );
+    let [master, next] = [MASTER_KEY, NEXT].map(|key| MasterKey::from_hex(key).unwrap());
+    rotation::rotate(&ledger.pools.owner, &master, &next).await.unwrap();
+    let former = "select subject from book.keys where substring(wrapped from 1 for 4) <> '\\x00000002'::bytea";
+    let former: Vec<Uuid> = sqlx::query_scalar(former).fetch_all(&ledger.pools.owner).await.unwrap();
+    assert_eq!(former, [one]);
+    assert_ne!(one, other);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_whose_key_was_lost_gets_another_one_that_opens_nothing_of_before() {
+    let ledger = Ledger::open().await;
+    let user = person(&ledger).await;
+    // The book was restored, and its keys were not.
+    sqlx::query("delete from book.keys where subject = $1")
+        .bind(user)
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
+    let master = MasterKey::from_hex(MASTER_KEY).unwrap();
+    let book = Book::new(ledger.pools.writer.clone(), master, tests::decisions());
+    let rename = serde_json::from_value(json!({"rename": {"name": "Grace"}})).unwrap();
+    let refused = book
+        .execute(ledger.envelope(), vec![Step::of::<User>(user, None, rename)])
+        .await;
+    assert!(
+        matches!(refused, Err(ExecuteError::Book(BookError::Key(_)))),
+        "{refused:?}"
+    );
+    let anew = format!("select count(*) from book.keys where subject = '{user}'");
+    assert_eq!(count(&ledger.database, &anew).await, 0);
+    // What is not sealed goes on.
+    let deactivate = serde_json::from_value(json!({"deactivate": {}})).unwrap();
+    book.execute(ledger.envelope(), vec![Step::of::<User>(user, None, deactivate)])
+        .await
+        .unwrap();
 }

@@ -44,6 +44,9 @@ async fn a_stream_tells_every_command_and_what_is_not_offered_is_refused_by_the_
     }
     let rename = offer(&fresh, "rename");
     assert_eq!(rename["offered"], true);
+    // What Daybook alone sends has no address.
+    let tenant = format!("/v1/streams/identity/tenant/{}/commands", service.tenant);
+    assert_eq!(admin.get(&tenant).await.ok()["commands"], json!([]));
     let again = offer(&fresh, "register");
     let refused = admin.post(&path("register"), &register).await.problem(422);
     assert_eq!(

@@ -131,7 +131,7 @@ fn the_catalogue_has_what_operations_ask_for_and_what_standard_roles_grant() {
     for role in roles::standard(&contexts) {
         for permission in &role.permissions {
             assert!(
-                permissions::is_known(&catalogue, permission),
+                permissions::is_known(catalogue, permission),
                 "{}: {permission}",
                 role.name
             );

@@ -126,6 +126,57 @@ async fn a_wiped_bus_loses_nothing_and_is_made_anew_at_the_same_positions() {
     relay.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_book_that_was_restored_in_its_place_begins_a_new_history_and_the_bus_has_no_event_of_the_former_one() {
+    // Shorter than the stream, as long as it, and longer by then.
+    for since in [0, 10, 15] {
+        let ledger = Ledger::open().await;
+        enter(&ledger, 20).await;
+        let stop = ledger.stop.child_token();
+        let relay = Relay::new(ledger.tail.clone(), ledger.bus.clone(), ledger.book.committed());
+        let relay = tokio::spawn(relay.run(stop.clone()));
+        mirrored(&ledger, 20).await;
+        stop.cancel();
+        relay.await.unwrap();
+        let pool = ledger.tail.pool();
+        let before = book::bus::incarnation(pool).await.unwrap();
+        sqlx::raw_sql(
+            "alter table book.events disable trigger user;
+             delete from book.events where position > 10;
+             alter table book.events enable trigger user",
+        )
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
+        enter(&ledger, since).await;
+        let relay = ledger.relay();
+        let end = 10 + u64::try_from(since).unwrap();
+        let stream = mirrored_anew(&ledger, end, &before).await;
+        for position in 1..=end {
+            let message = stream.get_raw_message(position).await.unwrap();
+            let event = &ledger.tail.at(&[position.cast_signed()]).await.unwrap()[0];
+            let id = message.headers.get("ce-id").unwrap().as_str();
+            assert_eq!(id, event.event_id.to_string(), "{position} of {end}");
+        }
+        let now = book::bus::incarnation(pool).await.unwrap();
+        assert_ne!(now, before);
+        ledger.stop.cancel();
+        relay.await.unwrap();
+    }
+}
+
+/// As [`mirrored`], of a stream of another history.
+async fn mirrored_anew(ledger: &Ledger, position: u64, former: &str) -> async_nats::jetstream::stream::Stream {
+    let look = async || {
+        let stream = stream(&ledger.database.name).await?;
+        let info = stream.cached_info();
+        let of = info.config.metadata.get("daybook-incarnation");
+        let is_whole = of.is_some_and(|incarnation| incarnation != former);
+        (is_whole && info.state.last_sequence == position).then_some(stream)
+    };
+    until("a relay's mirroring the restored book", WAIT, look).await.0
+}
+
 #[tokio::test]
 async fn the_server_refuses_what_a_zombie_relay_would_publish() {
     let ledger = Ledger::open().await;

@@ -109,6 +109,24 @@ async fn a_key_is_shown_once_and_speaks_for_its_service_until_it_is_revoked_or_e
         ["Truck", "Van"]
     );
 
+    let first = admin.get(&format!("{KEYS}?limit=1")).await.ok();
+    let rest = admin
+        .get(&format!("{KEYS}?after={}", first["next"].as_str().unwrap()))
+        .await
+        .ok();
+    assert_eq!(
+        (&first["keys"][0]["name"], &rest["keys"][0]["name"], &rest["next"]),
+        (&json!("Truck"), &json!("Van"), &Value::Null)
+    );
+    for wrong in ["limit=0", "limit=201", "after=Van", "of=robot"] {
+        admin.get(&format!("{KEYS}?{wrong}")).await.problem(400);
+    }
+    let from = "select metadata->>'ip' from book.events where event_type = 'KeyIssued' limit 1";
+    assert_eq!(
+        sqlx::query_scalar::<_, String>(from).fetch_one(&pool).await.unwrap(),
+        "127.0.0.1"
+    );
+
     // Revoked it is good for nothing at once, and its name is free.
     admin.post(&format!("{KEYS}/{id}/revoke"), &json!({})).await.ok();
     truck.get("/v1/me").await.problem(401);
@@ -151,14 +169,18 @@ async fn a_key_speaks_for_no_person_and_is_issued_once_for_whoever_may_have_it()
     assert!(listed(&clerk).await.is_empty());
     let refused = clerk.post(KEYS, &asked(robot, "Truck", later())).await.problem(403);
     assert_eq!(refused["permission"], "identity.key.issue");
-    let repeated = admin
-        .request(reqwest::Method::POST, KEYS)
-        .header("Idempotency-Key", "k");
-    let refused = admin
-        .send(repeated.json(&asked(robot, "Truck", later())))
-        .await
-        .problem(400);
-    assert_eq!(refused["field"], "Idempotency-Key", "{refused}");
+    for (unheeded, value) in [
+        ("Idempotency-Key", "k"),
+        ("If-Match", "\"1\""),
+        ("Daybook-Reason", "so"),
+    ] {
+        let told = admin.request(reqwest::Method::POST, KEYS).header(unheeded, value);
+        let refused = admin
+            .send(told.json(&asked(robot, "Truck", later())))
+            .await
+            .problem(400);
+        assert_eq!(refused["field"], unheeded, "{refused}");
+    }
     // Nobody says what the digest of a key is.
     let own = json!({
         "name": "Own", "user_id": robot, "digest": "5eed".repeat(16), "expires_at": later(), "issued_by": admin.user,
@@ -194,7 +216,27 @@ async fn a_key_that_is_bound_to_a_device_does_nothing_in_the_name_of_another() {
     assert_eq!(truck.get(&response(&own)).await.ok()["content"], json!({"parts": 1}));
     truck.get(&response(&others)).await.problem(404);
     truck.get(&format!("{}/stream", response(&others))).await.problem(404);
+    // Nor is it told how the other's stands, or that its roles lack anything.
+    let others = others["stream"].as_str().unwrap();
+    truck
+        .get(&format!("/v1/streams/cloudwatcher/request/{others}/commands"))
+        .await
+        .problem(403);
+    let refused = truck
+        .post("/v1/cloudwatcher/parts", &json!({"name": "bolt"}))
+        .await
+        .problem(403);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("a key that is bound") && !detail.contains("your roles"),
+        "{detail}"
+    );
     // Its roles grant more, and a key for one device counts for none of it.
+    let me = truck.get("/v1/me").await.ok();
+    let permissions = me["permissions"].as_array().unwrap();
+    assert_eq!(me["device"], "truck-001", "{me}");
+    assert!(permissions.contains(&json!("cloudwatcher.request.receive")), "{me}");
+    assert!(!permissions.contains(&json!("cloudwatcher.supplier.enter")), "{me}");
     for path in ["/v1/events", "/v1/cloudwatcher/requests", "/v1/cloudwatcher/responses"] {
         truck.get(path).await.problem(403);
     }
@@ -202,5 +244,31 @@ async fn a_key_that_is_bound_to_a_device_does_nothing_in_the_name_of_another() {
         .post("/v1/cloudwatcher/suppliers", &json!({"name": "Acme"}))
         .await
         .problem(403);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_log_that_a_key_has_opened_ends_when_it_is_revoked() {
+    let service = Service::start().await;
+    let (admin, robot) = (&service.admin, robot(&service, &["audit.read"]).await);
+    let issued = admin.post(KEYS, &asked(robot, "Auditor", later())).await.ok();
+    let auditor = admin.with_token(issued["key"].as_str().unwrap());
+    let live = auditor.request(reqwest::Method::GET, "/v1/events/stream").send();
+    let mut live = live.await.unwrap();
+    assert_eq!(live.status(), 200);
+    let mut seen = String::new();
+    let supplier = async |name: &str| {
+        let made = admin.post("/v1/cloudwatcher/suppliers", &json!({"name": name})).await;
+        made.position()
+    };
+    supplier("Acme").await;
+    while !seen.contains("SupplierEntered") {
+        let chunk = tokio::time::timeout(WAIT, live.chunk()).await.expect("it is live");
+        seen.push_str(core::str::from_utf8(&chunk.unwrap().unwrap()).unwrap());
+    }
+    let id = issued["id"].as_str().unwrap();
+    admin.post(&format!("{KEYS}/{id}/revoke"), &json!({})).await.ok();
+    let ending = async { while live.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
+    tokio::time::timeout(WAIT, ending).await.expect("it ends");
     service.end().await;
 }

@@ -69,6 +69,14 @@ async fn the_last_administrator_of_a_tenant_stays_whatever_they_send() {
     let deactivate = format!("/v1/identity/users/{}/deactivate", gone.user);
     admin.post(&deactivate, &json!({})).await.ok();
     service.person(&["identity.*", "cloudwatcher.*", "audit.*"], &[]).await;
+    // Nor a service, which speaks by keys that somebody has to issue.
+    let (robot, email) = (Uuid::now_v7(), format!("{}@example.com", Uuid::now_v7().simple()));
+    let register = json!({"name": "Robot", "email": email, "oauth_provider": "service"});
+    let everything = json!({"role_id": role_of(admin).await});
+    for (word, body) in [("register", register), ("assign-role", everything)] {
+        let path = format!("/v1/identity/users/{robot}/{word}");
+        admin.post(&path, &body).await.ok();
+    }
     for (path, body) in farewells(admin).await {
         let refused = admin.post(&path, &body).await.problem(422);
         assert_eq!(refused["rule"], LAST, "{path}: {refused}");

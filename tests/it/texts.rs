@@ -98,7 +98,10 @@ pub async fn ordered(owner: &Client, buyer: &Client, note: &str) -> (Uuid, Uuid)
     done(owner, &format!("/v1/cloudwatcher/parts/{part}/enter"), &part_body).await;
     let item = json!({"part_id": part, "supplier_id": supplier, "quantity": 3, "unit_price": "1.25"});
     let draft = json!({"department_id": department, "currency": "EUR", "note": note, "items": [item]});
-    done(buyer, &format!("/v1/cloudwatcher/orders/{order}/draft"), &draft).await;
+    let row = format!("/v1/cloudwatcher/orders/{order}");
+    let at = done(buyer, &format!("{row}/draft"), &draft).await;
+    // Whoever reads rows next finds all of it.
+    buyer.get_after(&row, at).await.ok();
     (order, supplier)
 }
 
@@ -229,7 +232,19 @@ async fn what_is_no_sealed_text_of_ones_own_is_not_struck() {
         async |client: &Client, text: Text| because(client, "/v1/identity/redactions", "so", &json!(text)).await;
     let none = redact(owner, shop.text(9, "note")).await;
     none.problem(404);
-    redact(owner, shop.text(1, "currency")).await.problem(400);
+    let currency = redact(owner, shop.text(1, "currency")).await.problem(400);
+    assert!(currency["detail"].as_str().unwrap().contains("no text"), "{currency}");
+    for unfit in [shop.text(0, "note"), shop.text(1, ""), shop.text(1, "a\0b")] {
+        assert_eq!(redact(owner, unfit).await.problem(422)["rule"], "unfit");
+    }
+    let person = Text {
+        aggregate_type: "identity.user".to_owned(),
+        stream: owner.user,
+        sequence: 1,
+        field: "email".to_owned(),
+    };
+    let person = redact(owner, person).await.problem(400);
+    assert!(person["detail"].as_str().unwrap().contains("erased"), "{person}");
     redact(owner, shop.text(1, "@reason")).await.problem(400);
     let reply = owner
         .post("/v1/identity/redactions", &json!(shop.text(1, "note")))
@@ -249,8 +264,19 @@ async fn what_is_no_sealed_text_of_ones_own_is_not_struck() {
     redact(&outsider, shop.text(1, "note")).await.problem(404);
     let nobody = shop.service.person(&["audit.read"], &[]).await;
     redact(&nobody, shop.text(1, "note")).await.problem(403);
+    // That somebody's else is struck, and why, is told to those alone who see what it was in.
+    let auditor = shop.service.person(&["audit.read"], &[elsewhere]).await;
+    let change = json!({"note": "to be struck"});
+    let annotate = format!("/v1/cloudwatcher/orders/{}/annotate", shop.order);
+    let annotated = because(&shop.buyer, &annotate, REASON, &change).await;
+    let sequence = annotated.json()["sequence"].as_i64().unwrap();
+    let struck = redact(owner, shop.text(sequence, "@reason")).await.position();
+    owner.get(&format!("/v1/events/{struck}")).await.ok();
+    auditor.get(&format!("/v1/events/{struck}")).await.problem(404);
+    let seen = auditor.get("/v1/events?type=TextRedacted").await.ok();
+    assert_eq!(seen["events"], json!([]), "{seen}");
     let row = owner.get(&format!("/v1/cloudwatcher/orders/{}", shop.order)).await.ok();
-    assert_eq!(row["note"], NOTE);
+    assert_eq!(row["note"], "to be struck");
     shop.end().await;
 }
 
@@ -368,6 +394,13 @@ async fn an_erasure_waits_for_tables_and_rebuilds_that_are_not_so_far() {
     assert!(erasures.turn_limit() > Duration::from_secs(60));
     assert_eq!(erasures.sweep().await.unwrap(), Swept::Nothing);
     let user = ledger.approver().await;
+    let mut looking = ledger.pools.owner.begin().await.unwrap();
+    for look in [
+        "set transaction isolation level repeatable read",
+        "select from book.keys limit 1",
+    ] {
+        sqlx::query(look).execute(&mut *looking).await.unwrap();
+    }
     ledger
         .does::<identity::user::User>(user, command(json!({"erase": {}})))
         .await;
@@ -378,6 +411,9 @@ async fn an_erasure_waits_for_tables_and_rebuilds_that_are_not_so_far() {
             .await
             .unwrap();
     }
+    // A vacuum would leave what somebody looks at.
+    assert_eq!(erasures.sweep().await.unwrap(), Swept::NotYet);
+    looking.rollback().await.unwrap();
     assert_eq!(erasures.sweep().await.unwrap(), Swept::All);
     let aside: i64 = sqlx::query_scalar("select count(*) from book.generations where state <> 'live'")
         .fetch_one(&ledger.pools.owner)
@@ -416,4 +452,33 @@ async fn the_people_of_a_deleted_tenant_are_gone_from_rows_although_no_event_say
     let sweep = || async { (erasures.sweep().await.unwrap() == Swept::All).then_some(()) };
     tests::until("the sweep", Duration::from_secs(30), sweep).await;
     assert_eq!(rows_with(pool, "Mona").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn going_back_to_former_tables_brings_no_deleted_tenant_back() {
+    let ledger = Ledger::open().await;
+    let context = &cloudwatcher_tables::CONTEXT;
+    ledger.approver().await;
+    for _ in 0..2 {
+        projections::rebuild::rebuild(&ledger.pools, &ledger.tail, context, true, &|_| {})
+            .await
+            .unwrap();
+    }
+    let pool = &ledger.pools.owner;
+    sqlx::query("insert into book.tenants values ($1, 'deleted', clock_timestamp())")
+        .bind(ledger.tenant)
+        .execute(pool)
+        .await
+        .unwrap();
+    projections::forget::tenant(&ledger.pools.projector, context, ledger.tenant)
+        .await
+        .unwrap();
+    projections::rebuild::rollback(&ledger.pools, &ledger.tail, context)
+        .await
+        .unwrap();
+    let people: i64 = sqlx::query_scalar("select count(*) from cloudwatcher.users")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(people, 0);
 }

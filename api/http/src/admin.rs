@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{By, Operator};
 use crate::command::{body, headers};
-use crate::extract::{Body, Path};
+use crate::extract::{Body, NoParameters, Path};
 use crate::problem::{self, Problem};
 
 /// Needed for what concerns one tenant here.
@@ -88,7 +88,12 @@ pub async fn start(
 ///
 /// # Errors
 /// [`Problem`]; 404 when this process has not rebuilt the context.
-pub async fn progress(State(app): State<App>, _by: Operator, Path(context): Path<String>) -> Result<Response, Problem> {
+pub async fn progress(
+    State(app): State<App>,
+    _by: Operator,
+    Path(context): Path<String>,
+    _: NoParameters,
+) -> Result<Response, Problem> {
     let context = named(&app, &context)?;
     let rebuild = app.rebuilds.of(context);
     let rebuild = rebuild.ok_or_else(|| Problem::not_found(format!("rebuild of {} in this process", context.name)))?;
@@ -99,7 +104,7 @@ pub async fn progress(State(app): State<App>, _by: Operator, Path(context): Path
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn policies(State(app): State<App>, by: By) -> Result<Response, Problem> {
+pub async fn policies(State(app): State<App>, by: By, _: NoParameters) -> Result<Response, Problem> {
     by.require(REBUILD)?;
     let policies = book::policy::missed::progress(&app.pools.writer, Some(by.tenant)).await?;
     Ok(Json(json!({ "policies": policies })).into_response())
@@ -132,7 +137,7 @@ pub async fn retry(
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn parked(State(app): State<App>, by: By) -> Result<Response, Problem> {
+pub async fn parked(State(app): State<App>, by: By, _: NoParameters) -> Result<Response, Problem> {
     by.require(REBUILD)?;
     let mut streams = Vec::new();
     for context in app.contexts.tables() {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Bytes;
-use book::{Book, Pools, Tail};
+use axum::http::StatusCode;
+use book::pools::answered;
+use book::{Book, BookError, Pools, Tail};
 use projections::Posted;
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell, watch};
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::recent::Recent;
@@ -21,6 +22,7 @@ use crate::context::{Contexts, States};
 use crate::crew::Workers;
 use crate::fair::Turn;
 use crate::health::Standing;
+use crate::joint::Joint;
 use crate::mark::Mark;
 use crate::problem::Problem;
 use crate::rates::Rates;
@@ -55,8 +57,10 @@ pub struct Parts {
     /// Which history of the book this process reads.
     pub mark: watch::Receiver<Mark>,
     pub bounds: Bounds,
-    /// The end of the book when the database was last asked for it.
-    pub asked_end: AskedEnd,
+    /// The end of the book, when the database is asked for it.
+    pub asked_end: Joint<i64>,
+    /// What `/health/ready` says: anybody may ask.
+    pub ready: Joint<(StatusCode, Bytes)>,
     pub recent: Recent,
     /// The values that handlers of contexts share.
     pub states: States,
@@ -67,10 +71,6 @@ pub struct Parts {
     /// Cancelled when the service is to end.
     pub stop: CancellationToken,
 }
-
-/// An answer of the database about the end of the book, and when it was asked.
-#[derive(Debug, Default)]
-pub struct AskedEnd(Mutex<Option<(i64, Instant)>>);
 
 impl App {
     #[must_use]
@@ -112,6 +112,14 @@ impl App {
         self.bounds.log.turn(by).await
     }
 
+    /// The end of the book as the database says it: all who ask at one time wait for one question.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn end_now(&self) -> Result<i64, BookError> {
+        answered(self.asked_end.ask(self.tail.end())).await
+    }
+
     /// Refuses a position that the book has not reached. Another process may have written it a moment ago, so the
     /// database is asked before.
     ///
@@ -121,18 +129,11 @@ impl App {
         if position <= *self.end.borrow() {
             return Ok(());
         }
-        // Of a flood of positions beyond the end each question answers all who came before it was asked, and nobody who
-        // came after: what those name may have been written meanwhile.
-        let arrived = Instant::now();
-        let mut asked = self.asked_end.0.lock().await;
-        if asked.is_none_or(|(end, began)| position > end && began < arrived) {
-            let began = Instant::now();
-            *asked = Some((self.tail.end().await?, began));
+        let end = self.end_now().await?;
+        if position > end {
+            return Err(Problem::beyond_end(name, position, end));
         }
-        match *asked {
-            Some((end, _)) if position > end => Err(Problem::beyond_end(name, position, end)),
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
     }
 }
 

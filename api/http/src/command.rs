@@ -24,6 +24,7 @@ use crate::auth::{By, Principal};
 use crate::context::Contexts;
 use crate::extract::{self, Body, Path};
 use crate::problem::{self, Problem};
+use crate::query::Source;
 use headers::CommandHeaders;
 pub use sent::Sent;
 
@@ -134,7 +135,15 @@ pub async fn create(
     }
     let answer = sent.carry_out(&app, &by, envelope, parsed).await?;
     let location = answer.streams.first().and_then(|made| {
-        let location = format!("/v1/{context}/{plural}/{}", made.stream);
+        // Not every kind has rows of its own; each has a stream.
+        let location = match Source::of(&app.contexts, &context, &plural) {
+            Ok(_) => format!("/v1/{context}/{plural}/{}", made.stream),
+            Err(_) => format!(
+                "/v1/streams/{}/{}/state",
+                aggregate.aggregate_type.replacen('.', "/", 1),
+                made.stream
+            ),
+        };
         HeaderValue::try_from(location).ok()
     });
     let mut response = answer::accepted(&answer);

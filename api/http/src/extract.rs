@@ -50,6 +50,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     }
 }
 
+/// That there are none, for what takes no parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let parameters = Parameters::from_request_parts(parts, state).await?;
+        parameters.finish::<&str>([])?;
+        Ok(Self)
+    }
+}
+
 impl Parameters {
     /// Takes the one value of a parameter out.
     ///

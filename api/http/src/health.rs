@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::crew::{PROJECTOR, RELAY};
+use crate::problem::Problem;
 
 pub use metrics::{keep_up, metrics, record_metrics};
 pub use standing::{ATTEMPTS_AWAITED_MAX, Standing};
@@ -112,17 +114,24 @@ pub async fn live() -> Response {
 
 /// The process does what it is for.
 pub async fn ready(State(app): State<App>) -> Response {
-    let ready = look(&app).await;
-    let status = if ready.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    let mut response = (status, Json(ready)).into_response();
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    response
+    let told = app.ready.ask(async {
+        let ready = look(&app).await;
+        let status = match ready.ready {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        serde_json::to_vec(&ready).map(|ready| (status, Bytes::from(ready)))
+    });
+    match told.await {
+        Ok((status, ready)) => {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (status, headers, ready).into_response()
+        }
+        Err(error) => Problem::internal(&error).into_response(),
+    }
 }
 
 async fn look(app: &App) -> Ready {
@@ -166,9 +175,16 @@ async fn look(app: &App) -> Ready {
     }
     if let Some((since, commands)) = app.book.stalled() {
         let seconds = since.as_secs();
-        ready.problems.push(format!(
-            "no command has got through for {seconds} s, and {commands} are under way"
-        ));
+        let under_way = match commands {
+            0 => String::new(),
+            some => format!(", and {some} are under way"),
+        };
+        let words = format!("no command has got through for {seconds} s{under_way}");
+        ready.problems.push(words);
+    }
+    if app.book.is_behind() {
+        let words = "the master key was replaced while this process could not follow: restart it with the new DAYBOOK_MASTER_KEY";
+        ready.problems.push(words.to_owned());
     }
     if ready.book.is_some() {
         contexts::tell(app, &mut ready);

@@ -7,6 +7,7 @@ pub mod context;
 pub mod crew;
 pub mod fair;
 pub mod fault;
+pub mod joint;
 mod lent;
 pub mod mark;
 pub mod outgoing;

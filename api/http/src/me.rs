@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::By;
+use crate::extract::NoParameters;
 use crate::problem::Problem;
 
 /// Shows who asks.
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn show(State(app): State<App>, by: By) -> Result<Response, Problem> {
+pub async fn show(State(app): State<App>, by: By, _: NoParameters) -> Result<Response, Problem> {
     let user = app.book.fresh::<User>(by.tenant, &[by.user]).await?.pop().flatten();
     let tenant = app.book.fresh::<Tenant>(by.tenant, &[by.tenant]).await?.pop().flatten();
     let standing = app.book.standing(by.tenant).await?;

@@ -24,6 +24,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::context::{Context, Contexts};
+use crate::extract::NoParameters;
 use crate::problem::Problem;
 pub use lines::lines;
 
@@ -40,7 +41,7 @@ const ASSET_BYTES_MAX: usize = 8 << 20;
 ///
 /// # Errors
 /// As [`App::made_once`].
-pub async fn serve(State(app): State<App>) -> Result<Response, Problem> {
+pub async fn serve(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
     let text = app.made_once(|parts| &parts.openapi, document).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

@@ -13,6 +13,7 @@ use crate::auth::By;
 use crate::auth::principal::ALL_DEPARTMENTS;
 use crate::command::permission;
 use crate::context::Contexts;
+use crate::extract::NoParameters;
 use crate::openapi::commands;
 use crate::problem::Problem;
 use crate::query::{may_read, sees_masked};
@@ -92,7 +93,7 @@ fn distance(one: &str, other: &str) -> usize {
 ///
 /// # Errors
 /// [`Problem`].
-pub async fn list(State(app): State<App>, _by: By) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, _by: By, _: NoParameters) -> Result<Response, Problem> {
     let all = app.contexts.permissions().iter();
     let all: Vec<Value> = all
         .map(|(permission, allows)| json!({ "permission": permission, "allows": allows }))

@@ -254,21 +254,10 @@ impl Problem {
         Self::new(NOT_FOUND, format!("there is no {what}"))
     }
 
+    /// A permission is missing, see [`crate::auth::Principal::missing`].
     #[must_use]
-    pub fn missing_permission(permission: &str) -> Self {
-        Self::missing_permission_for("this", permission)
-    }
-
-    /// As [`Problem::missing_permission`], in the words of what needs it.
-    #[must_use]
-    pub fn missing_permission_for(what: &str, permission: &str) -> Self {
-        let mut problem = Self::new(
-            FORBIDDEN,
-            format!(
-                "{what} needs the permission {permission}, which none of your roles grants; ask an administrator for a \
-                 role that does"
-            ),
-        );
+    pub fn missing_permission(permission: &str, detail: String) -> Self {
+        let mut problem = Self::new(FORBIDDEN, detail);
         problem.body.permission = Some(permission.to_owned());
         problem
     }
@@ -415,7 +404,13 @@ impl From<BookError> for Problem {
             }
             BookError::Suspended => Self::new(SUSPENDED, error.to_string()),
             BookError::Database(error) => error.into(),
-            BookError::Bus(_) | BookError::NewerKeys => unavailable(&error),
+            BookError::NewerKeys => {
+                tracing::warn!(%error, "a request cannot be answered by this process");
+                let detail = "this process has missed that the master key was replaced, and has to be restarted; another one may \
+                              answer";
+                Self::new(UNAVAILABLE, detail)
+            }
+            BookError::Bus(_) => unavailable(&error),
             // The operator must be told which stream it is, and the sender cannot mend it.
             BookError::Decode(DecodeError::Sealed(_) | DecodeError::Version { .. }) => {
                 error!(error = %error, "a request failed");

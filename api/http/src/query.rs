@@ -132,7 +132,7 @@ pub async fn list(
     let query = Query::parse(source.table, parameters)?;
     if !reader.unmasked && query.asked_by().any(|column| source.table.masked.contains(&column)) {
         // A reader who may filter by what they cannot see, can see it.
-        return Err(Problem::missing_permission(&sees_masked(source.table)));
+        return Err(by.missing("this", &sees_masked(source.table)));
     }
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);

@@ -2,15 +2,18 @@
 
 use book::texts;
 use book::{Answer, Step};
-use domain::event::REASON;
+use domain::event::{REASON, Stored};
 use domain::{Decider as _, Recorded};
 use identity::redaction::{Command, Redaction, Text};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::log::Visible;
 use crate::auth::Principal;
 use crate::command::{Received, Receiver, Would};
+use crate::context::Contexts;
 use crate::problem::Problem;
 
 /// For the context of people: the decision cannot know which texts there are.
@@ -47,8 +50,12 @@ async fn step(received: &Received<'_>) -> Result<Step, Problem> {
     let Some(Command::Redact(text)) = received.command.typed::<Redaction>() else {
         return Err(Problem::internal(&"only texts are redacted"));
     };
-    let recorded = event(received.app, received.by, text).await?;
-    can_be_struck(text, &recorded)?;
+    // What names no place at all is refused by the decision.
+    if text.check().is_ok() {
+        let recorded = event(received.app, received.by, text).await?;
+        let kept = Kept::of(&received.app.contexts, &recorded);
+        can_be_struck(text, &recorded, &kept)?;
+    }
     let (stream, if_match) = (received.sent.stream, received.sent.headers.if_match);
     Ok(Step::new(stream, if_match, received.command.clone()))
 }
@@ -78,12 +85,60 @@ async fn event(app: &App, by: &Principal, text: &Text) -> Result<Recorded<String
     }
 }
 
+/// The stream whose text was struck, if the event tells of that: who does not see the stream does not see why either.
+pub fn about(recorded: &Recorded<String>) -> Option<(&str, Uuid)> {
+    #[derive(Deserialize)]
+    struct Struck<'a> {
+        #[serde(borrow)]
+        aggregate_type: &'a str,
+        stream: Uuid,
+    }
+    let is_redaction = recorded.aggregate_type == Redaction::TYPE;
+    let struck: Struck<'_> = serde_json::from_str(&recorded.event).ok().filter(|_| is_redaction)?;
+    Some((struck.aggregate_type, struck.stream))
+}
+
+/// The fields of an event that do not lie in clear, or would not if it were recorded now.
+struct Kept {
+    texts: Vec<&'static str>,
+    /// Those that tell who somebody is.
+    of_persons: Vec<&'static str>,
+}
+
+impl Kept {
+    /// Those of an event that cannot be decoded are not known, and none of them is a text.
+    fn of(contexts: &Contexts, recorded: &Recorded<String>) -> Self {
+        let stored = Stored {
+            event_type: &recorded.event_type,
+            version: &recorded.event_version,
+            payload: &recorded.event,
+            actor: recorded.metadata.actor,
+        };
+        let aggregate = contexts.aggregate(&recorded.aggregate_type);
+        let event = aggregate.and_then(|aggregate| aggregate.decode(&stored).ok());
+        let of_persons = event.iter().flat_map(|event| {
+            let apart = event.sealed_apart(recorded.stream);
+            event.sealed(recorded.stream).into_iter().chain(apart)
+        });
+        Self {
+            of_persons: of_persons.map(|(field, _)| field).collect(),
+            texts: event.iter().flat_map(|event| event.texts()).collect(),
+        }
+    }
+}
+
 /// Refuses what is no text of the event, or one that lies in clear.
-fn can_be_struck(text: &Text, recorded: &Recorded<String>) -> Result<(), Problem> {
+fn can_be_struck(text: &Text, recorded: &Recorded<String>, kept: &Kept) -> Result<(), Problem> {
     let payload: Map<String, Value> = serde_json::from_str(&recorded.event).unwrap_or_default();
     let stored = match text.field.as_str() {
         REASON => recorded.metadata.reason.as_deref(),
-        field => payload.get(field).and_then(Value::as_str),
+        field if kept.of_persons.contains(&field) => {
+            let detail = "field tells who somebody is, and is sealed under a key of theirs: it goes when they are erased, or when \
+                          the contacts are forgotten";
+            return Err(Problem::bad_value("field", detail));
+        }
+        field if kept.texts.contains(&field) => payload.get(field).and_then(Value::as_str),
+        _ => None,
     };
     let Some(stored) = stored else {
         let detail = format!("field names no text of this event; name a field with a text, or {REASON}");
@@ -107,7 +162,6 @@ mod tests {
     use domain::Metadata;
     use domain::event::{event_id, text_id};
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -145,19 +199,32 @@ mod tests {
             },
             at,
             recorded_at: at,
-            event: json!({"note": sealed(2, "note"), "old": "in clear", "none": null, "quantity": 3}).to_string(),
+            event:
+                json!({"note": sealed(2, "note"), "old": "in clear", "none": null, "quantity": 3, "currency": "EUR"})
+                    .to_string(),
         }
     }
 
     #[test]
     fn a_sealed_text_of_the_event_can_be_struck_and_nothing_else() {
-        let field = |sequence, field: &str| {
-            let refused = can_be_struck(&text(sequence, field), &recorded()).err();
-            refused.map(|problem| problem.body()["field"].clone())
+        let kept = Kept {
+            texts: vec!["note", "old", "none"],
+            of_persons: vec!["email"],
         };
+        let refused = |sequence, field: &str| can_be_struck(&text(sequence, field), &recorded(), &kept).err();
+        let field = |sequence, field: &str| refused(sequence, field).map(|problem| problem.body()["field"].clone());
         assert_eq!(field(2, "note"), None);
-        for name in ["old", "none", "quantity", "absent"] {
-            assert_eq!(field(2, name), Some(json!("field")), "{name}");
+        for (name, why) in [
+            ("old", "not sealed"),
+            ("none", "no text"),
+            ("quantity", "no text"),
+            ("currency", "no text"),
+            ("absent", "no text"),
+            ("email", "erased"),
+        ] {
+            let refused = refused(2, name).unwrap();
+            assert_eq!(refused.body()["field"], "field", "{name}");
+            assert!(refused.body()["detail"].as_str().unwrap().contains(why), "{name}");
         }
         // The reason is one text, with the first event of the command.
         assert_eq!(field(2, REASON), Some(json!("sequence")));

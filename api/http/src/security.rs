@@ -67,7 +67,7 @@ impl Watched {
             asker.map(|asker| tracing::field::display(asker.tenant)),
             asker.map(|asker| tracing::field::display(asker.user)),
         );
-        let from = self.from.map(|from| tracing::field::display(from.ip()));
+        let from = self.from.map(|from| tracing::field::display(from.ip().to_canonical()));
         let permission = problem.and_then(Problem::permission);
         let why = problem
             .filter(|_| status == StatusCode::UNAUTHORIZED)

@@ -1,18 +1,21 @@
 //! `/v1/identity/keys`: keys by which services sign in. What is issued is shown once; who holds it and when it was used
 //! last can be looked up, and it is revoked by a command like any other.
 
+use std::net::SocketAddr;
+
 use axum::Json;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use book::{ExecuteError, Step};
+use book::{Envelope, ExecuteError, Step};
 use chrono::{DateTime, Utc};
 use http::app::App;
 use http::auth::{By, service_keys};
-use http::command::{body, headers};
+use http::command::body;
+use http::command::headers::{self, CommandHeaders};
 use http::context::Route;
-use http::extract::{Body, Parameters};
+use http::extract::{self, Body, Parameters};
 use http::openapi::{Paths, parts};
 use http::problem::{self, Problem};
 use identity::key::{self, Command, Key};
@@ -36,8 +39,28 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Keys of a tenant that are shown.
-const KEYS_MAX: i64 = 1_000;
+/// What other commands heed and the issue of a key does not: whoever sends it is told so.
+const UNHEEDED: [(&str, HeaderName, &str); 3] = [
+    (
+        "Idempotency-Key",
+        headers::IDEMPOTENCY_KEY,
+        "a key is shown once and kept by nobody, so a repeat cannot be answered with it (revoke a key whose answer did not \
+         arrive)",
+    ),
+    (
+        "If-Match",
+        header::IF_MATCH,
+        "a key begins a stream of its own, of which nobody has seen anything",
+    ),
+    (
+        "Daybook-Reason",
+        headers::DAYBOOK_REASON,
+        "the log tells who had a key issued, and what it is for by its name",
+    ),
+];
+
+/// Keys on a page, unless asked otherwise and at most.
+const KEYS: i64 = 200;
 const ADDRESS: &str = "/v1/identity/keys";
 
 pub fn routes() -> Vec<Route> {
@@ -58,13 +81,19 @@ struct Asked {
 ///
 /// # Errors
 /// [`Problem`].
-async fn issue(State(app): State<App>, by: By, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn issue(
+    State(app): State<App>,
+    by: By,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     by.require(ISSUE)?;
     headers::no_dry_run(&headers)?;
-    if headers.contains_key(headers::IDEMPOTENCY_KEY) {
-        let detail = "a key is shown once and kept by nobody, so a repeat cannot be answered with it; leave \
-                      Idempotency-Key out, and revoke a key whose answer did not arrive";
-        return Err(Problem::bad_value("Idempotency-Key", detail));
+    for (name, header, why) in UNHEEDED {
+        if headers.contains_key(header) {
+            return Err(Problem::bad_value(name, format!("{why}; leave {name} out")));
+        }
     }
     let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
     let asked: Asked = serde_json::from_value(body::fields(&headers, &mut body)?)
@@ -78,7 +107,11 @@ async fn issue(State(app): State<App>, by: By, headers: HeaderMap, body: Body) -
         expires_at: asked.expires_at,
         issued_by: by.user,
     };
-    let envelope = operator::envelope(by.tenant, Uuid::now_v7(), None);
+    let envelope = Envelope {
+        ip: Some(peer.ip().to_canonical().to_string()),
+        traceparent: CommandHeaders::read(&headers)?.traceparent,
+        ..operator::envelope(by.tenant, Uuid::now_v7(), None)
+    };
     let step = Step::of::<Key>(drawn.id, None, command);
     let answer = app
         .book
@@ -97,19 +130,33 @@ async fn issue(State(app): State<App>, by: By, headers: HeaderMap, body: Body) -
     Ok(Json(told).into_response())
 }
 
-/// The keys of the tenant that are not revoked, by their names.
+/// The keys of the tenant that are not revoked, in the order in which they were issued.
 ///
 /// # Errors
 /// [`Problem`].
-async fn list(State(app): State<App>, by: By, parameters: Parameters) -> Result<Response, Problem> {
+async fn list(State(app): State<App>, by: By, mut parameters: Parameters) -> Result<Response, Problem> {
     by.require(READ)?;
-    parameters.finish::<&str>([])?;
-    let ids = app.book.holders(by.tenant, key::NAME, None, KEYS_MAX).await?;
+    let form = format!("a number from 1 to {KEYS}");
+    let limit: i64 = parameters.parse("limit", &form)?.unwrap_or(KEYS);
+    if !(1..=KEYS).contains(&limit) {
+        return Err(Problem::bad_value("limit", format!("limit must be {form}")));
+    }
+    let after = parameters.take("after")?;
+    let after = after
+        .map(|text| extract::uuid("after", &text))
+        .transpose()?
+        .unwrap_or_default();
+    parameters.finish(["limit", "after"])?;
+    // One more tells whether there are more.
+    let mut ids = app.book.holders(by.tenant, key::NAME, None, after, limit + 1).await?;
+    let has_more = i64::try_from(ids.len()).is_ok_and(|found| found > limit);
+    ids.truncate(usize::try_from(limit).unwrap_or_default());
+    let next = ids.last().copied().filter(|_| has_more);
     let states = app.book.fresh::<Key>(by.tenant, &ids).await?;
-    let mut keys: Vec<(String, Value)> = Vec::new();
+    let mut keys: Vec<Value> = Vec::new();
     for (id, state) in ids.into_iter().zip(states) {
         if let Some(Key::Issued(issued)) = state.as_deref() {
-            let told = json!({
+            keys.push(json!({
                 "id": id,
                 "name": issued.name,
                 "user_id": issued.user_id,
@@ -117,13 +164,10 @@ async fn list(State(app): State<App>, by: By, parameters: Parameters) -> Result<
                 "expires_at": issued.expires_at,
                 "used_at": issued.used_at,
                 "issued_by": issued.issued_by,
-            });
-            keys.push((issued.name.to_lowercase(), told));
+            }));
         }
     }
-    keys.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let keys: Vec<Value> = keys.into_iter().map(|(_, told)| told).collect();
-    Ok(Json(json!({ "keys": keys })).into_response())
+    Ok(Json(json!({ "keys": keys, "next": next })).into_response())
 }
 
 /// Adds both operations to the document.
@@ -163,8 +207,8 @@ pub fn paths(paths: &mut Paths) {
         "identity.key.listed",
         json!({
             "type": "object",
-            "required": ["keys"],
-            "properties": { "keys": { "type": "array", "items": {
+            "required": ["keys", "next"],
+            "properties": { "next": nullable("Where the next page begins, for `after`; null on the last."), "keys": { "type": "array", "items": {
                 "type": "object",
                 "required": ["id", "name", "user_id", "device_id", "expires_at", "used_at", "issued_by"],
                 "properties": {
@@ -173,7 +217,7 @@ pub fn paths(paths: &mut Paths) {
                     "user_id": { "type": "string", "format": "uuid" },
                     "device_id": nullable("The only device that it is for."),
                     "expires_at": time("When it ends to be good."),
-                    "used_at": nullable("When it was used last, to the hour."),
+                    "used_at": nullable("When it was used last; noted at most once an hour."),
                     "issued_by": { "type": "string", "format": "uuid" },
                 },
             } } },

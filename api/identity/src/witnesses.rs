@@ -36,7 +36,7 @@ const WITNESSES_MAX: usize = 20;
 /// # Errors
 /// The failure of the book.
 pub async fn administrators(book: &Book, tenant: Uuid) -> Result<Vec<FactRef>, BookError> {
-    let roles = book.holders(tenant, role::NAME, None, ROLES_MAX).await?;
+    let roles = book.holders(tenant, role::NAME, None, Uuid::nil(), ROLES_MAX).await?;
     let states = book.fresh::<Role>(tenant, &roles).await?;
     let everything: Vec<Uuid> = roles
         .into_iter()
@@ -54,12 +54,12 @@ pub async fn administrators(book: &Book, tenant: Uuid) -> Result<Vec<FactRef>, B
         values: &values,
     };
     let people = book
-        .holders(tenant, user::EMAIL, Some(assigned), CANDIDATES_MAX)
+        .holders(tenant, user::EMAIL, Some(assigned), Uuid::nil(), CANDIDATES_MAX)
         .await?;
     let states = book.fresh::<User>(tenant, &people).await?;
     let are = people.into_iter().zip(states).filter(|(_, user)| {
         let user = user.as_deref();
-        user.is_some_and(|user| user.is_active() && user.roles().any(|role| everything.contains(&role)))
+        user.is_some_and(|user| user.is_active_person() && user.roles().any(|role| everything.contains(&role)))
     });
     Ok(are.map(|(id, _)| FactRef::of::<User>(id)).take(WITNESSES_MAX).collect())
 }

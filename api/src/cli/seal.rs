@@ -70,9 +70,13 @@ fn made(file: &Path) -> Result<SealKey, Fault> {
         .mode(0o600)
         .open(file)
         .map_err(failed())?;
-    made.write_all(format!("{}\n", key.to_hex()).as_bytes())
-        .map_err(failed())?;
-    made.sync_all().map_err(failed())?;
+    let text = format!("{}\n", key.to_hex());
+    let writing = made.write_all(text.as_bytes()).and_then(|()| made.sync_all());
+    writing.map_err(|error| {
+        // Half a key is none, and would stand in the way of the next one.
+        let _ = std::fs::remove_file(file);
+        failed()(error)
+    })?;
     Ok(key)
 }
 

@@ -37,7 +37,14 @@ impl Verify {
         }
         let exported = match &self.seals {
             Some(path) => {
-                let file = File::open(path).map_err(Fault::io(format!("{} cannot be read", path.display())))?;
+                let of_file = || Fault::io(format!("{} cannot be read", path.display()));
+                let file = File::open(path).map_err(of_file())?;
+                if file.metadata().map_err(of_file())?.len() == 0 {
+                    return Err(Fault::Refused(format!(
+                        "{} holds no seal; `daybook seal export` prints them",
+                        path.display()
+                    )));
+                }
                 Some(Exported::new(Box::new(BufReader::new(file))))
             }
             None => None,

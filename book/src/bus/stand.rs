@@ -29,6 +29,8 @@ const LOOKED_AT_MESSAGES: i64 = UNACKNOWLEDGED_MESSAGES_MAX as i64;
 /// How long they may take to come, in seconds.
 const LOOKED_AT_SECONDS_MAX: u64 = 10;
 
+const AHEAD: &str = "it is ahead of the book";
+
 /// Where the relay stands.
 #[derive(Debug)]
 pub(crate) struct Stand {
@@ -71,12 +73,12 @@ impl Stand {
         // Up to where what it holds is the book's.
         let mut genuine = end;
         let mut fault = match stand.fault(tail, &found).await? {
-            None if found.last > end => Some("it is ahead of the book"),
+            None if found.last > end => Some(AHEAD),
             fault => fault,
         };
-        let others = match fault {
-            None => stand.others(bus, &found).await?,
-            Some(_) => Vec::new(),
+        let (own, others) = match fault {
+            None | Some(AHEAD) => stand.latest(bus, &found).await?,
+            Some(_) => (Vec::new(), Vec::new()),
         };
         if !others.is_empty() {
             // Those of a former version have no code, and are the book's all the same.
@@ -84,6 +86,17 @@ impl Stand {
             genuine = forged.map_or(genuine, |position| genuine.min(position - 1));
             metrics::counter!("daybook_bus_forgeries_total").increment(1);
             fault = Some("it holds a message that is none of Daybook's");
+        }
+        if let Some(position) = first_unlike_the_book(tail, &own).await? {
+            // By its code it was this book's: since then the book was restored from a backup of before.
+            genuine = genuine.min(position - 1);
+            stand.incarnation = bus::begin_history(tail.pool()).await?;
+            stand.signing = tail.signing(&stand.incarnation).await?;
+            warn!(
+                position,
+                "the book has other events than it had: it was restored, and a new history begins"
+            );
+            fault = Some("it holds events that the book has no more");
         }
         match fault {
             None if found.first_told => {
@@ -188,8 +201,8 @@ impl Stand {
     }
 }
 
-/// A message without a code of Daybook's.
-struct Other {
+/// A message of the latest, with a code of Daybook's or without.
+struct Message {
     position: i64,
     /// The event that it says it is.
     event_id: String,
@@ -197,20 +210,20 @@ struct Other {
 }
 
 impl Stand {
-    /// Those of the latest messages that have no code of Daybook's.
-    async fn others(&self, bus: &Bus, found: &Mirror) -> Result<Vec<Other>, BookError> {
+    /// The latest messages: those with a code of Daybook's, and those without.
+    async fn latest(&self, bus: &Bus, found: &Mirror) -> Result<(Vec<Message>, Vec<Message>), BookError> {
         if found.messages == 0 {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let first = found.first.max(found.last - LOOKED_AT_MESSAGES + 1);
         let limit = Duration::from_secs(LOOKED_AT_SECONDS_MAX);
-        let looking = tokio::time::timeout(limit, self.others_between(bus, first, found.last));
+        let looking = tokio::time::timeout(limit, self.between(bus, first, found.last));
         let late = || BookError::Bus("its latest messages do not come in time".to_owned());
         looking.await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn others_between(&self, bus: &Bus, first: i64, last: i64) -> Result<Vec<Other>, BookError> {
-        let mut others = Vec::new();
+    async fn between(&self, bus: &Bus, first: i64, last: i64) -> Result<(Vec<Message>, Vec<Message>), BookError> {
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         let stream = within(bus.jetstream.get_stream_no_info(&bus.config.stream)).await?;
         let consumer = stream.create_consumer(pull::OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartSequence {
@@ -226,16 +239,15 @@ impl Stand {
             let is_own =
                 headers.is_some_and(|headers| self.signing.is_own(&message.subject, headers, &message.payload));
             let position = i64::try_from(sequence).unwrap_or(i64::MAX);
-            if !is_own {
-                let event_id = headers.and_then(|headers| headers.get("ce-id"));
-                others.push(Other {
-                    position,
-                    event_id: event_id.map_or_else(String::new, ToString::to_string),
-                    payload: Sha256::digest(&message.payload).to_vec(),
-                });
-            }
+            let event_id = headers.and_then(|headers| headers.get("ce-id"));
+            let some = if is_own { &mut own } else { &mut others };
+            some.push(Message {
+                position,
+                event_id: event_id.map_or_else(String::new, ToString::to_string),
+                payload: Sha256::digest(&message.payload).to_vec(),
+            });
             if position >= last {
-                return Ok(others);
+                return Ok((own, others));
             }
         }
         Err(BookError::Bus("its latest messages do not come".to_owned()))
@@ -286,10 +298,13 @@ async fn resized(bus: &Bus, found: &Mirror) -> i64 {
 }
 
 /// The first of these messages that is not what the book has at its position; `None` when all are.
-async fn first_unlike_the_book(tail: &Tail, others: &[Other]) -> Result<Option<i64>, BookError> {
-    let positions: Vec<i64> = others.iter().map(|other| other.position).collect();
-    let ids: Vec<&str> = others.iter().map(|other| other.event_id.as_str()).collect();
-    let payloads: Vec<&[u8]> = others.iter().map(|other| other.payload.as_slice()).collect();
+async fn first_unlike_the_book(tail: &Tail, messages: &[Message]) -> Result<Option<i64>, BookError> {
+    if messages.is_empty() {
+        return Ok(None);
+    }
+    let positions: Vec<i64> = messages.iter().map(|message| message.position).collect();
+    let ids: Vec<&str> = messages.iter().map(|message| message.event_id.as_str()).collect();
+    let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_slice()).collect();
     let asking = sqlx::query_scalar(
         "select min(m.position) from unnest($1::bigint[], $2::text[], $3::bytea[]) m(position, id, payload)
          where not exists (

@@ -160,12 +160,15 @@ impl Reading {
     /// Opens what is sealed for the one who asked: memory holds events as they are stored, so that what is opened of
     /// a person does not stay there.
     async fn opened(&self, mut page: Page) -> Result<Page, BookError> {
-        for event in &mut page.events {
-            if !event.metadata.sealed.is_empty() {
-                let opening = self.0.tail.opened(vec![(**event).clone()]);
-                if let Some(opened) = answered(opening).await?.pop() {
-                    *event = Arc::new(opened);
-                }
+        let is_sealed = |event: &&mut Arc<Recorded<String>>| !event.metadata.sealed.is_empty();
+        let sealed: Vec<&mut Arc<Recorded<String>>> = page.events.iter_mut().filter(is_sealed).collect();
+        if !sealed.is_empty() {
+            let opening = self
+                .0
+                .tail
+                .opened(sealed.iter().map(|event| (***event).clone()).collect());
+            for (event, opened) in sealed.into_iter().zip(opening.await?) {
+                *event = Arc::new(opened);
             }
         }
         Ok(page)

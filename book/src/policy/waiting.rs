@@ -58,8 +58,8 @@ impl Waiting {
     /// The database's error.
     pub async fn over(&self, pool: &PgPool, policy: &str, waiting: Vec<Uuid>) -> Result<Vec<Uuid>, BookError> {
         let mut over = Vec::new();
-        for tenant in waiting {
-            match tenants::standing(pool, tenant).await? {
+        for (tenant, standing) in tenants::standings(pool, waiting).await? {
+            match standing {
                 Standing::Active => over.push(tenant),
                 Standing::Suspended => {}
                 Standing::Deleted => {

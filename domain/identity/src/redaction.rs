@@ -41,6 +41,24 @@ pub struct Text {
 }
 
 impl Text {
+    /// Whether it names a place where a text can be.
+    ///
+    /// # Errors
+    /// [`Refusal::Unfit`].
+    pub fn check(&self) -> Result<(), Refusal> {
+        for (field, name) in [("aggregate_type", &self.aggregate_type), ("field", &self.field)] {
+            text::required(name, NAME_CHARS_MAX).map_err(|unfit| Refusal::Unfit { field, unfit })?;
+        }
+        if self.sequence < 1 {
+            let unfit = Unfit::Form("must be a place in the stream, from 1");
+            return Err(Refusal::Unfit {
+                field: "sequence",
+                unfit,
+            });
+        }
+        Ok(())
+    }
+
     /// The id under which the text's key is kept, and the stream of its redaction.
     #[must_use]
     pub fn id(&self) -> Uuid {
@@ -117,16 +135,7 @@ impl Decider for Redaction {
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let Command::Redact(text) = request.command;
-        for (field, name) in [("aggregate_type", &text.aggregate_type), ("field", &text.field)] {
-            text::required(name, NAME_CHARS_MAX).map_err(|unfit| Refusal::Unfit { field, unfit })?;
-        }
-        if text.sequence < 1 {
-            let unfit = Unfit::Form("must be a place in the stream, from 1");
-            return Err(Refusal::Unfit {
-                field: "sequence",
-                unfit,
-            });
-        }
+        text.check()?;
         // Never the id of a person or of anything else that has a key: it is made of a text's name alone.
         if request.stream != text.id() {
             return Err(Refusal::OtherText { id: text.id() });

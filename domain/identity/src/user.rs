@@ -69,6 +69,12 @@ impl User {
         self.person().is_some_and(|person| person.active)
     }
 
+    /// Whether this is an active user who signs in by themself.
+    #[must_use]
+    pub fn is_active_person(&self) -> bool {
+        self.person().is_some_and(|person| person.active && !person.is_service)
+    }
+
     /// Whether keys may speak for the user: an active one that is no person.
     #[must_use]
     pub fn is_service(&self) -> bool {

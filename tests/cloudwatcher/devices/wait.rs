@@ -234,6 +234,32 @@ async fn whoever_is_deactivated_while_waiting_gets_no_response() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_longer_than_their_token_is_good() {
+    let service = Service::start().await;
+    let id = received(&service.admin, &keyed("r-1", &json!(1))).await;
+    let mut claims = tests::service::claims(service.tenant, service.admin.user);
+    let good_until = chrono::Utc::now().timestamp() + 4;
+    claims["exp"] = json!(good_until - http::auth::token::LEEWAY_SECONDS.cast_signed());
+    let device = service.admin.with_token(&tests::service::token(&claims));
+    let waits = ["?wait=60s", "/stream"].map(|how| {
+        let (device, path) = (device.clone(), response(id, how));
+        tokio::spawn(async move { device.get(&path).await })
+    });
+    waited_for(&service, 1).await;
+    let [long, stream] = waits;
+    long.await.unwrap().problem(401);
+    let stream = stream.await.unwrap();
+    assert!(
+        stream.status == 200 && !stream.text.contains("event: response"),
+        "{}",
+        stream.text
+    );
+    let late = chrono::Utc::now().timestamp() - good_until;
+    assert!((0..30).contains(&late), "{late} s");
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_stops_keeps_no_device_waiting() {
     let service = Service::start().await;
     let device = service.admin.clone();

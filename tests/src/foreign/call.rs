@@ -171,11 +171,15 @@ impl Call {
         }
         let request = match &self.body {
             Some(body) => {
+                // What takes no key is no command, and is given no reason.
                 let request = match self.has_key {
-                    true => request.header("Idempotency-Key", &self.path),
+                    true => {
+                        let request = request.header("Idempotency-Key", &self.path);
+                        request.header("Daybook-Reason", "a test wants it so")
+                    }
                     false => request,
                 };
-                request.header("Daybook-Reason", "a test wants it so").json(body)
+                request.json(body)
             }
             None => request,
         };

@@ -72,7 +72,7 @@ pub const ATTACKS: &[Attack] = &[
         attackers: 400,
         pause_ms: 250,
         act: |hostile, n| Box::pin(search(hostile, n)),
-        must_be_told: None,
+        must_be_told: Some(200),
     },
     Attack {
         name: "heads",

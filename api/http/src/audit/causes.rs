@@ -72,7 +72,7 @@ pub async fn tree(
         ..Wanted::default()
     };
     let above = (position - COMMAND_EVENTS_MAX).max(0);
-    let end = app.tail.end().await?;
+    let end = app.end_now().await?;
     let range = Range {
         above,
         upto: end.min(above + SCANNED_EVENTS_MAX),

@@ -118,7 +118,7 @@ impl Page {
     async fn range(&self, app: &App) -> Result<Range, Problem> {
         let mut range = Range {
             above: self.after.unwrap_or(0),
-            upto: app.tail.end().await?,
+            upto: app.end_now().await?,
         };
         if let Some(before) = self.before {
             range.upto = range.upto.min(before - 1);

@@ -89,7 +89,7 @@ pub async fn follow(
     }
     let position = match position {
         Some(position) => position,
-        None => app.tail.end().await?,
+        None => app.end_now().await?,
     };
     let mut ready = VecDeque::new();
     let first = Event::default().retry(Duration::from_millis(RETRY_MS));
@@ -200,6 +200,7 @@ impl Live {
 
     /// Nothing to show, but a client that comes back need not look at all this again.
     fn passed(&mut self) {
+        self.read_at = Instant::now();
         let passed = Event::default().id(self.app.marked(self.position));
         self.ready.push_back((self.position, passed));
     }

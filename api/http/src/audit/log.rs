@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::problem::Problem;
+use crate::redaction;
 
 /// Events shown at once, unless asked otherwise and at most.
 pub const PAGE_EVENTS: i64 = 50;
@@ -247,18 +248,21 @@ impl Visible {
         if by.sees_all_departments() {
             return Ok(true);
         }
-        let Some(aggregate) = app.contexts.aggregate(&recorded.aggregate_type) else {
+        // What tells of another stream is shown like that one.
+        let (aggregate_type, stream) =
+            redaction::about(recorded).unwrap_or((&*recorded.aggregate_type, recorded.stream));
+        let Some(aggregate) = app.contexts.aggregate(aggregate_type) else {
             // Of a context that this program is without: whether departments hold such streams is not known here.
             return Ok(false);
         };
         if !aggregate.scoped {
             return Ok(true);
         }
-        let stream = (aggregate.aggregate_type, recorded.stream);
-        if let Some(&shows) = self.0.get(&stream) {
+        let key = (aggregate.aggregate_type, stream);
+        if let Some(&shows) = self.0.get(&key) {
             return Ok(shows);
         }
-        let state = match app.book.any_state(by.tenant, aggregate.fact(recorded.stream)).await {
+        let state = match app.book.any_state(by.tenant, aggregate.fact(stream)).await {
             // Nobody knows where it belongs, so it is for those who see all departments.
             Err(error) if !error.is_transient() => None,
             state => state?,
@@ -267,7 +271,7 @@ impl Visible {
             Some(department) => app.principals.reaches(by, department).await?,
             None => false,
         };
-        self.0.insert(stream, shows);
+        self.0.insert(key, shows);
         Ok(shows)
     }
 }

@@ -15,13 +15,14 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::context::Contexts;
+use crate::extract::NoParameters;
 use crate::problem::Problem;
 
 /// The catalogue. It tells no more than the program's own description does, and like that it is told to everybody.
 ///
 /// # Errors
 /// As [`App::made_once`].
-pub async fn list(State(app): State<App>) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
     let text = app.made_once(|parts| &parts.event_types, catalogue).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

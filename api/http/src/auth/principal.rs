@@ -81,11 +81,24 @@ impl Principal {
         if self.permits(permission) {
             Ok(())
         } else {
-            Err(Problem::missing_permission(permission))
+            Err(self.missing("this", permission))
         }
     }
 
-    /// That rows of everybody's may be shown. To whom a few permissions alone are left, those are for what is their own.
+    /// The refusal of what needs a permission that is missing, in the words of what needs it.
+    #[must_use]
+    pub fn missing(&self, what: &str, permission: &str) -> Problem {
+        let why = match self.only {
+            None => "which none of your roles grants; ask an administrator for a role that does",
+            Some(_) => {
+                "for which a key that is bound to something of its own is not good, whatever the roles of its service grant; use \
+                 one that is not bound"
+            }
+        };
+        Problem::missing_permission(permission, format!("{what} needs the permission {permission}, {why}"))
+    }
+
+    /// That rows of everybody's may be shown, and what streams take. To whom a few permissions alone are left, those are for what is their own.
     ///
     /// # Errors
     /// 403.
@@ -93,7 +106,8 @@ impl Principal {
         match self.only {
             None => Ok(()),
             Some(_) => {
-                let detail = "a key that is bound to something of its own reads no tables; use one that is not bound";
+                let detail = "a key that is bound to something of its own reads no tables, and is not told what streams take; use one \
+                              that is not bound";
                 Err(Problem::new(problem::FORBIDDEN, detail))
             }
         }

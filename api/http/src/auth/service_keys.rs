@@ -1,7 +1,7 @@
 //! Keys of services, in place of tokens: `daybook_`, the id of the key's stream, `_`, and 256 random bits. The book has
 //! the SHA-256 of the whole, which is compared: how long that takes tells nothing of the key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,9 @@ pub struct ServiceKeys {
     known: Remembered<Uuid, Option<Arc<Known>>>,
     /// Keys that are read at one time: whoever tries out what is none takes no more connections than these.
     reading: Semaphore,
+    /// As many of those that were good of late, so that they do not wait for whoever tries out.
+    reading_good: Semaphore,
+    good: Mutex<HashSet<Uuid>>,
     /// When this process noted last that a key is used.
     noted: Mutex<HashMap<Uuid, Instant>>,
 }
@@ -98,6 +101,8 @@ impl ServiceKeys {
             book,
             known: Remembered::new(changes, CACHED_KEYS_MAX),
             reading: Semaphore::new(READINGS_MAX),
+            reading_good: Semaphore::new(READINGS_MAX),
+            good: Mutex::default(),
             noted: Mutex::default(),
         }
     }
@@ -116,6 +121,13 @@ impl ServiceKeys {
         let Some(known) = known.filter(is_good) else {
             return Ok(Err(BadToken::Key));
         };
+        {
+            let mut good = self.were_good();
+            if good.len() as u64 >= CACHED_KEYS_MAX && !good.contains(&id) {
+                good.clear();
+            }
+            good.insert(id);
+        }
         self.note(id, &known);
         let Known { tenant, issued } = &*known;
         let verified = Verified {
@@ -143,8 +155,12 @@ impl ServiceKeys {
     }
 
     async fn read(&self, id: Uuid) -> Result<Read<Option<Arc<Known>>>, Problem> {
+        let reading = match self.were_good().contains(&id) {
+            true => &self.reading_good,
+            false => &self.reading,
+        };
         // It is never closed.
-        let _permit = self.reading.acquire().await;
+        let _permit = reading.acquire().await;
         let found = self.book.of_whom::<Key>(id).await?;
         let value = found.and_then(|(tenant, key)| match &*key {
             Key::Issued(issued) => Some(Arc::new(Known {
@@ -157,6 +173,10 @@ impl ServiceKeys {
             value,
             streams: vec![id],
         })
+    }
+
+    fn were_good(&self) -> std::sync::MutexGuard<'_, HashSet<Uuid>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has it noted that a key is used, if that was not done of late. The request does not wait for it.

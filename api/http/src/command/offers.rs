@@ -20,7 +20,7 @@ use super::{Sent, permission};
 use crate::app::App;
 use crate::audit::stream::named;
 use crate::auth::By;
-use crate::extract::{Parameters, Path};
+use crate::extract::{NoParameters, Path};
 use crate::problem::Problem;
 
 /// The commands of one stream, as somebody may send them.
@@ -89,10 +89,11 @@ pub async fn list(
     by: By,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((context, aggregate, id)): Path<(String, String, String)>,
-    parameters: Parameters,
+    _: NoParameters,
 ) -> Result<Response, Problem> {
+    // What a stream takes tells how it stands, and it may be somebody else's.
+    by.require_tables()?;
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
-    parameters.finish::<&str>([])?;
     let mut names = app.contexts.commands(aggregate).iter();
     // Who may neither command it nor read the log has no business with the stream.
     if !names.any(|command| by.permits(&permission(aggregate, command))) {
@@ -110,11 +111,12 @@ pub async fn list(
     let commands = if asked.reaches().await? {
         asked.offers()
     } else {
-        asked.entitled(peer).await?
+        let entitled = asked.entitled(peer).await?;
+        if entitled.is_empty() {
+            return Err(none(aggregate, stream));
+        }
+        entitled
     };
-    if commands.is_empty() {
-        return Err(none(aggregate, stream));
-    }
     Ok(Json(Offers {
         aggregate_type: aggregate.aggregate_type,
         stream,
@@ -206,7 +208,10 @@ impl<'a> Asked<'a> {
     }
 
     fn commands(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.app.contexts.commands(self.aggregate).iter().map(String::as_str)
+        let all = self.app.contexts.commands(self.aggregate).iter().map(String::as_str);
+        let aggregate = self.aggregate;
+        // Those that Daybook alone sends have no address.
+        all.filter(|command| !aggregate.only_daybook.contains(command))
     }
 }
 

@@ -413,7 +413,7 @@ pub fn out_of_reach(aggregate: &Aggregate, stream: Uuid) -> Problem {
 pub(super) fn may_rehearse(aggregate: &Aggregate, by: &Principal) -> Result<(), Problem> {
     if aggregate.personal && !by.permits(audit::PERSONAL) {
         let what = format!("a dry run of a command to {}", aggregate.aggregate_type);
-        return Err(Problem::missing_permission_for(&what, audit::PERSONAL));
+        return Err(by.missing(&what, audit::PERSONAL));
     }
     Ok(())
 }

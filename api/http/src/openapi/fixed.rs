@@ -1,6 +1,7 @@
 //! The operations that are neither commands nor tables, and what all operations share. They are text, because
 //! the macro that writes JSON as Rust is slow to compile; limits stand in it by the names of their constants.
 
+use domain::SYSTEM;
 use serde_json::Value;
 
 use super::parts;
@@ -48,7 +49,7 @@ fn written(text: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn limits() -> [(&'static str, String); 11] {
+fn limits() -> [(&'static str, String); 12] {
     [
         ("KEY_CHARS_MAX", KEY_CHARS_MAX.to_string()),
         ("LEEWAY_SECONDS", LEEWAY_SECONDS.to_string()),
@@ -59,6 +60,7 @@ fn limits() -> [(&'static str, String); 11] {
         ("REASON_CHARS_MAX", REASON_CHARS_MAX.to_string()),
         ("REQUEST_ID_CHARS_MAX", REQUEST_ID_CHARS_MAX.to_string()),
         ("SCANNED_EVENTS_MAX", SCANNED_EVENTS_MAX.to_string()),
+        ("SYSTEM", SYSTEM.to_string()),
         ("TOKEN_BYTES_MAX", TOKEN_BYTES_MAX.to_string()),
         ("TREE_EVENTS_MAX", TREE_EVENTS_MAX.to_string()),
     ]

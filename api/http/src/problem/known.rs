@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Problem, TABLE};
 use crate::app::App;
 use crate::context::Contexts;
-use crate::extract::Path;
+use crate::extract::{NoParameters, Path};
 
 /// A kind of general problem.
 #[derive(Debug, Serialize)]
@@ -43,7 +43,7 @@ pub fn lines(contexts: &Contexts) -> String {
 
 /// # Errors
 /// 404 when there is no such kind.
-pub async fn kind(Path(name): Path<String>) -> Result<Json<Kind>, Problem> {
+pub async fn kind(Path(name): Path<String>, _: NoParameters) -> Result<Json<Kind>, Problem> {
     let kind = TABLE.iter().find(|kind| kind.name == name).ok_or_else(|| {
         let names = TABLE.iter().map(|kind| kind.name);
         Problem::not_found(format!("kind of problem {name:?}")).allowed(names)
@@ -61,6 +61,7 @@ pub async fn kind(Path(name): Path<String>) -> Result<Json<Kind>, Problem> {
 pub async fn rule(
     State(app): State<App>,
     Path((aggregate_type, name)): Path<(String, String)>,
+    _: NoParameters,
 ) -> Result<Json<Rule>, Problem> {
     let aggregate = app.contexts.aggregate(&aggregate_type).ok_or_else(|| {
         let types = app.contexts.decisions().aggregates().map(|known| known.aggregate_type);
