@@ -164,19 +164,23 @@ pub async fn serve(
         }
     }
     let health = of_health.as_ref().map(|(_, health)| *health);
+    let ended = CancellationToken::new();
     if let Some((listener, _)) = of_health {
-        // For as long as there is something to say: a process that drains is not ready, and says so.
+        // To the end: a process that drains, or waits for its workers, is not ready, and says so.
         let door = Door::new(
             router::of_health(app.clone()),
             listen::HEALTH_CONNECTIONS_MAX,
             Vec::new(),
         );
-        tokio::spawn(listen::accept(listener, door, drained.clone()));
+        tokio::spawn(listen::accept(listener, door, ended.clone()));
     }
     let router = router::router(app, health.is_none());
     let door = Door::new(router, listen::connections_max(), config.proxies.clone());
     info!(%address, ?health, ?roles, "daybook serves");
-    let done = tokio::spawn(run(listener, door, stop, drained, tasks, lost, pools));
+    let done = tokio::spawn(async move {
+        run(listener, door, stop, drained, tasks, lost, pools).await;
+        ended.cancel();
+    });
     Ok(Running { address, health, done })
 }
 

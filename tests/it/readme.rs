@@ -1,5 +1,6 @@
 //! README's tour works word for word.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tests::Service;
@@ -67,4 +68,37 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
 /// The number whose hexadecimal digits are the decimal ones of `n`: the tour writes ids so.
 fn decimal(n: u128) -> u128 {
     n / 10 * 16 + n % 10
+}
+
+/// All code in a folder.
+fn code(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            code(&path, all);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            all.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_limit_that_the_readme_names_is_a_constant_of_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let limits = readme.split("## Limits").nth(1).unwrap().split("\n## ").next().unwrap();
+    let is_constant = |name: &&str| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+    let quoted = limits.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = quoted
+        .filter(is_constant)
+        .filter(|name| !name.starts_with("DAYBOOK_"))
+        .collect();
+    let mut all = String::new();
+    for floor in ["api", "book", "domain", "projections"] {
+        code(&root.join(floor), &mut all);
+    }
+    for name in &named {
+        assert!(all.contains(&format!("const {name}:")), "{name}");
+    }
+    assert!(named.len() > 40, "{named:?}");
 }
