@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use http::app::{App, Parts};
+use http::asked_once::AskedOnce;
 use http::audit::recent::Recent;
 use http::auth::keys::{TokenSettings, Verifier};
 use http::auth::principal::Principals;
 use http::bounds::Bounds;
 use http::context::States;
 use http::crew::Tasks;
-use http::joint::Joint;
 use http::mark::Mark;
 use http::rates::Rates;
 use http::rebuilds::Rebuilds;
@@ -127,8 +127,8 @@ pub async fn serve(
         end: end.changes(),
         mark: mark.subscribe(),
         bounds: Bounds::default(),
-        asked_end: Joint::default(),
-        ready: Joint::default(),
+        asked_end: AskedOnce::default(),
+        ready: AskedOnce::default(),
         recent: Recent::default(),
         states,
         openapi: OnceCell::new(),

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::asked_once::AskedOnce;
 use crate::audit::recent::Recent;
 use crate::auth::keys::Verifier;
 use crate::auth::principal::Principals;
@@ -22,7 +23,6 @@ use crate::context::{Contexts, States};
 use crate::crew::Workers;
 use crate::fair::Turn;
 use crate::health::Standing;
-use crate::joint::Joint;
 use crate::mark::Mark;
 use crate::problem::Problem;
 use crate::rates::Rates;
@@ -58,9 +58,9 @@ pub struct Parts {
     pub mark: watch::Receiver<Mark>,
     pub bounds: Bounds,
     /// The end of the book, when the database is asked for it.
-    pub asked_end: Joint<i64>,
+    pub asked_end: AskedOnce<i64>,
     /// What `/health/ready` says: anybody may ask.
-    pub ready: Joint<(StatusCode, Bytes)>,
+    pub ready: AskedOnce<(StatusCode, Bytes)>,
     pub recent: Recent,
     /// The values that handlers of contexts share.
     pub states: States,

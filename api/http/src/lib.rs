@@ -2,12 +2,12 @@
 //! handed as values, and names none but the prelude `identity`.
 
 pub mod app;
+pub mod asked_once;
 pub mod bounds;
 pub mod context;
 pub mod crew;
 pub mod fair;
 pub mod fault;
-pub mod joint;
 mod lent;
 pub mod mark;
 pub mod outgoing;

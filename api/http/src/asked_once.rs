@@ -6,18 +6,18 @@ use tokio::sync::Mutex;
 
 /// The answer to a question, and when it was asked.
 #[derive(Debug)]
-pub struct Joint<T>(Mutex<Option<(T, Instant)>>);
+pub struct AskedOnce<T>(Mutex<Option<(T, Instant)>>);
 
-impl<T> Default for Joint<T> {
+impl<T> Default for AskedOnce<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T: Clone> Joint<T> {
-    /// The answer to a question that was asked after this call: by itself, or by another call that came after this one and
-    /// before its turn. So it is under way once at a time, however many want to know, and nobody is told what was
-    /// true before they asked. Whoever gives up while they ask leaves it to the next one.
+impl<T: Clone> AskedOnce<T> {
+    /// The answer to a question that was asked after this call began: by it, or by another one while it waited for its
+    /// turn. So it is under way once at a time, however many want to know, and nobody is told what was true before they
+    /// wanted to. Whoever gives up while they ask leaves it to the next one.
     ///
     /// # Errors
     /// That of the question; the next one asks again.
@@ -46,9 +46,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_question_answers_all_who_wait_for_their_turn_and_nobody_who_comes_after_it() {
-        let (joint, times) = (Joint::default(), AtomicUsize::new(0));
+        let (asked, times) = (AskedOnce::default(), AtomicUsize::new(0));
         let ask = || {
-            joint.ask(async {
+            asked.ask(async {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 Ok::<_, Infallible>(times.fetch_add(1, Ordering::Relaxed) + 1)
             })
@@ -61,13 +61,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_that_fails_is_asked_again_by_the_next_one() {
-        let joint = Joint::default();
+        let asked = AskedOnce::default();
         let (failed, told) = tokio::join!(
-            joint.ask(async {
+            asked.ask(async {
                 tokio::task::yield_now().await;
                 Err("no answer")
             }),
-            joint.ask(async { Ok::<_, &str>(7) }),
+            asked.ask(async { Ok::<_, &str>(7) }),
         );
         assert_eq!((failed, told), (Err("no answer"), Ok(7)));
     }
