@@ -240,7 +240,7 @@ async fn keep_apart(connection: &mut PgConnection) -> Result<(), Fault> {
     let functions: Vec<String> = sqlx::query_scalar(
         "select oid::regprocedure::text from pg_proc
          where pronamespace = 'pg_catalog'::regnamespace
-           and proname ~ '^(pg_.*advisory.*lock|lo_creat|lo_create|lo_from_bytea|lo_import|lo_put|lowrite)'",
+           and proname ~ '^(pg_.*advisory.*lock|lo_creat|lo_from_bytea|lo_import|lo_put|lowrite)'",
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -78,7 +78,7 @@ impl Source {
     /// # Errors
     /// 403 when they may not read it at all.
     pub fn reader(&self, by: &Principal) -> Result<Reader, Problem> {
-        by.require_tables()?;
+        by.require_unbound()?;
         by.require(&may_read(self.table))?;
         if matches!(self.table.scope, Scope::Whole) {
             by.require(ALL_DEPARTMENTS)?;

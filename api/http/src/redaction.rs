@@ -2,7 +2,7 @@
 
 use book::texts;
 use book::{Answer, Step};
-use domain::event::{REASON, Stored};
+use domain::event::REASON;
 use domain::{Decider as _, Recorded};
 use identity::redaction::{Command, Redaction, Text};
 use serde::Deserialize;
@@ -108,14 +108,8 @@ struct Kept {
 impl Kept {
     /// Those of an event that cannot be decoded are not known, and none of them is a text.
     fn of(contexts: &Contexts, recorded: &Recorded<String>) -> Self {
-        let stored = Stored {
-            event_type: &recorded.event_type,
-            version: &recorded.event_version,
-            payload: &recorded.event,
-            actor: recorded.metadata.actor,
-        };
         let aggregate = contexts.aggregate(&recorded.aggregate_type);
-        let event = aggregate.and_then(|aggregate| aggregate.decode(&stored).ok());
+        let event = aggregate.and_then(|aggregate| aggregate.decode(&recorded.stored()).ok());
         let of_persons = event.iter().flat_map(|event| {
             let apart = event.sealed_apart(recorded.stream);
             event.sealed(recorded.stream).into_iter().chain(apart)

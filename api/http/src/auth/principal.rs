@@ -98,11 +98,12 @@ impl Principal {
         Problem::missing_permission(permission, format!("{what} needs the permission {permission}, {why}"))
     }
 
-    /// That rows of everybody's may be shown, and what streams take. To whom a few permissions alone are left, those are for what is their own.
+    /// That rows of everybody's may be shown, and what streams take. To whom a few permissions alone are left, those are
+    /// for what is their own.
     ///
     /// # Errors
     /// 403.
-    pub fn require_tables(&self) -> Result<(), Problem> {
+    pub fn require_unbound(&self) -> Result<(), Problem> {
         match self.only {
             None => Ok(()),
             Some(_) => {

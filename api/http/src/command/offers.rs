@@ -92,7 +92,7 @@ pub async fn list(
     _: NoParameters,
 ) -> Result<Response, Problem> {
     // What a stream takes tells how it stands, and it may be somebody else's.
-    by.require_tables()?;
+    by.require_unbound()?;
     let (aggregate, stream) = named(&app.contexts, &context, &aggregate, &id)?;
     let mut names = app.contexts.commands(aggregate).iter();
     // Who may neither command it nor read the log has no business with the stream.

@@ -117,7 +117,7 @@ impl Named {
 
     /// Whether this principal may ask.
     fn permit(&self, by: &Principal, values: &[Option<Value>]) -> Result<(), Problem> {
-        by.require_tables()?;
+        by.require_unbound()?;
         if self.is_about(by, values) {
             return Ok(());
         }
