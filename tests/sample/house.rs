@@ -80,10 +80,11 @@ impl Member {
         floor.unwrap_or_else(|| panic!("{} is on no floor", self.folder))
     }
 
-    /// The context that it belongs to, the prelude too; the engines belong to none.
+    /// The context that it belongs to, the prelude too, also when it is a part of one of its floors; the engines belong
+    /// to none.
     fn context(&self) -> Option<&'static str> {
         let place = self.place();
-        let (_, folder) = place.rsplit_once('/')?;
+        let folder = place.split('/').nth(1)?;
         contexts().into_iter().chain([PRELUDE]).find(|name| *name == folder)
     }
 

@@ -1,0 +1,1 @@
+//! Messages to people: how Slack and Lark want them. Pure.

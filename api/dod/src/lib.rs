@@ -1,0 +1,1 @@
+//! Context `dod` as it is served, beside its commands and tables.

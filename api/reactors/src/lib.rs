@@ -1,0 +1,1 @@
+//! Reactors: effects outside that follow from events, at least once, under stable ids.

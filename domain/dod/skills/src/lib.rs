@@ -1,0 +1,1 @@
+//! Which skill an alert calls for, and what its procedure says to look at. Pure.
