@@ -35,22 +35,6 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    fn temp(line: &str) {
-        use std::io::Write as _;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open("/tmp/trace.log").unwrap();
-        let _ = writeln!(file, "{} {now} {line}", now / 1_000_000);
-    }
-    for n in 0..2 { runtime.spawn(async move { loop {
-        let t = std::time::Instant::now();
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        if t.elapsed().as_millis() > 8 { temp(&format!("TOKIO{n} late {:?}", t.elapsed())); }
-    }}); }
-    std::thread::spawn(|| loop {
-        let t = std::time::Instant::now();
-        std::thread::sleep(std::time::Duration::from_millis(1));
-        if t.elapsed().as_millis() > 8 { temp(&format!("THREAD late {:?}", t.elapsed())); }
-    });
     let outcome = runtime.block_on(cli::run(typed, contexts));
     // Whatever is still waiting on something must not hold the process up.
     runtime.shutdown_background();

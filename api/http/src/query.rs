@@ -140,12 +140,10 @@ pub async fn list(
         sql::page(source.table, &query, &reader)
     })
     .await?;
-    let t0 = std::time::Instant::now();
     let rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
     let json = rows_and_next(&read, &rows, limit, |place| {
         app.marked(Cursor::write(&order.to_string(), place))
     })?;
-    if json.len() > 100_000 { read::temp(&format!("render {:?} bytes {}", t0.elapsed(), json.len())); }
     Ok(answer(json, read.posted))
 }
 

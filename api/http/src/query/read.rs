@@ -165,11 +165,7 @@ async fn within(
     after: Option<i64>,
     query: &mut QueryBuilder<'static, Postgres>,
 ) -> Result<Read, sqlx::Error> {
-    let t0 = Instant::now();
     let begun = connection.fetch_all(begin).await?;
-    let t1 = t0.elapsed();
-    let mut busy = Duration::ZERO;
-    let mut all = 0;
     let mut read = Read {
         posted: begun.first().map_or(Ok(0), |row| row.try_get("posted"))?,
         ..Read::default()
@@ -182,7 +178,6 @@ async fn within(
     let mut rows = query.build().fetch(connection);
     // Read to the end in any case: what is left out is not kept.
     while let Some(row) = rows.try_next().await? {
-        all += weight(&row);
         bytes += weight(&row);
         read.is_cut |= bytes > ROWS_BYTES_MAX && !read.rows.is_empty();
         if !read.is_cut {
@@ -190,8 +185,6 @@ async fn within(
         }
     }
     drop(rows);
-    busy += Duration::ZERO;
-    if t0.elapsed().as_millis() > 4 || all > 100_000 { temp(&format!("read begin {t1:?} all {:?} bytes {all} rows {} {busy:?}", t0.elapsed(), read.rows.len())); }
     Ok(read)
 }
 
@@ -232,11 +225,4 @@ fn met_a_swap(error: &sqlx::Error) -> bool {
 
 fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
-}
-
-pub fn temp(line: &str) {
-    use std::io::Write as _;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open("/tmp/trace.log").unwrap();
-    let _ = writeln!(file, "{} {now} {line}", now / 1_000_000);
 }
