@@ -47,6 +47,14 @@ pub struct Lease {
     is_kept: bool,
 }
 
+/// What tells whether a lead is still ours, for tasks that cannot borrow the lease. It outlives the lease, and says nothing
+/// of one that was given back: whoever holds this ends with who leads.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    name: String,
+    session: Arc<Session>,
+}
+
 #[derive(Debug)]
 enum Ask {
     Take {
@@ -119,12 +127,11 @@ pub async fn is_held(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
     .await
 }
 
-impl Lease {
+impl Hold {
     /// Whether the lead is still ours, by what was heard of its session.
     #[must_use]
     pub fn holds(&self) -> bool {
-        let heard = *self.session.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.session.lost.is_cancelled() && heard.elapsed() < Duration::from_secs(LEASE_SECONDS)
+        self.session.holds()
     }
 
     /// Fails once the lead is not ours any more.
@@ -132,10 +139,46 @@ impl Lease {
     /// # Errors
     /// [`BookError::LeadLost`].
     pub fn check(&self) -> Result<(), BookError> {
+        self.session.check(&self.name)
+    }
+}
+
+impl Session {
+    fn holds(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.lost.is_cancelled() && heard.elapsed() < Duration::from_secs(LEASE_SECONDS)
+    }
+
+    fn check(&self, name: &str) -> Result<(), BookError> {
         if self.holds() {
             Ok(())
         } else {
-            Err(BookError::LeadLost(self.name.clone()))
+            Err(BookError::LeadLost(name.to_owned()))
+        }
+    }
+}
+
+impl Lease {
+    /// Whether the lead is still ours, by what was heard of its session.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.session.holds()
+    }
+
+    /// Fails once the lead is not ours any more.
+    ///
+    /// # Errors
+    /// [`BookError::LeadLost`].
+    pub fn check(&self) -> Result<(), BookError> {
+        self.session.check(&self.name)
+    }
+
+    /// The same question for tasks of who leads.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        Hold {
+            name: self.name.clone(),
+            session: self.session.clone(),
         }
     }
 

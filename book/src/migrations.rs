@@ -38,6 +38,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         17 => "0017_logins",
         18 => "0018_tenants",
         19 => "0019_histories",
+        20 => "0020_reactions",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

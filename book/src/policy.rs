@@ -8,6 +8,7 @@
 pub mod checkpoint;
 pub mod missed;
 pub mod reading;
+pub mod sending;
 pub mod states;
 pub mod timer;
 pub mod waiting;
@@ -21,9 +22,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use domain::event::misfit;
 use domain::fact::AnyState;
-use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, SYSTEM, Seen, Sending, Standing};
+use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, Seen, Standing};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
@@ -32,20 +32,19 @@ use uuid::Uuid;
 use crate::lease::Lease;
 use crate::pools::answered;
 use crate::worker::{Beat, Work, pause, words};
-use crate::{Answer, Book, BookError, Envelope, ExecuteError, Step, tenants};
+use crate::{Answer, Book, BookError, tenants};
 
 use checkpoint::Checkpoint;
 pub use checkpoint::register;
 pub use reading::Reading;
+pub(crate) use sending::send;
+pub use sending::{Caused, Time};
 use states::States;
 use timer::Timer;
 use waiting::Waiting;
 
 /// Streams whose events are reacted to at one time; one stream's in order.
 const STREAMS_AT_ONCE: usize = 32;
-/// How often a command is sent again that lost to others, and how long after, in milliseconds and longer each time.
-const CONTENDED_MAX: u32 = 10;
-const CONTENDED_MS: u64 = 20;
 /// How long one event's reaction may take, in seconds: longer than a command is tried while its outcome is unknown.
 const TURN_SECONDS_MAX: u64 = 60;
 /// How often the checkpoint is written while nothing is reacted to, and the lead is made sure of, in seconds.
@@ -384,86 +383,6 @@ async fn state(book: &Book, policy: &dyn Policy, recorded: &Recorded<AnyEvent>) 
         }
         Some(_) | None => Ok(None),
     }
-}
-
-/// The event that a policy's command follows from.
-#[derive(Debug, Clone, Copy)]
-pub struct Caused {
-    pub tenant: Uuid,
-    pub event_id: Uuid,
-    pub position: i64,
-    pub correlation_id: Uuid,
-}
-
-/// When a policy's command is asked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Time {
-    pub at: DateTime<Utc>,
-    pub occurred_at: Option<DateTime<Utc>>,
-}
-
-/// Sends a policy's command, as long as the lease holds where there is one. That it is refused, or was answered before
-/// in another form, is an answer.
-pub(crate) async fn send(
-    book: &Book,
-    policy: &'static str,
-    caused: &Caused,
-    command_id: Uuid,
-    sendings: Vec<Sending>,
-    time: Time,
-    lease: Option<&Lease>,
-) -> Result<Option<Answer>, BookError> {
-    let mut hash = Sha256::new();
-    for sending in &sendings {
-        hash.update(sending.stream.as_bytes());
-        hash.update(sending.command.to_value()?.to_string());
-    }
-    let envelope = Envelope {
-        tenant: caused.tenant,
-        actor: SYSTEM,
-        command_id,
-        repeatable: true,
-        body_hash: hash.finalize().into(),
-        correlation_id: caused.correlation_id,
-        causation_id: Some(caused.event_id),
-        reason: None,
-        ip: None,
-        traceparent: None,
-        at: time.at,
-        occurred_at: time.occurred_at,
-    };
-    let mut tried = 1;
-    let (outcome, answer) = loop {
-        lease.map_or(Ok(()), Lease::check)?;
-        let steps = sendings.iter().cloned().map(step).collect();
-        match book.execute(envelope.clone(), steps).await {
-            Ok(answer) => break ("accepted", Some(answer)),
-            Err(ExecuteError::Book(error)) => return Err(error),
-            // Others were faster for as long as a command is tried. It must not give the whole policy up.
-            Err(ExecuteError::Contended) if tried < CONTENDED_MAX => {
-                tokio::time::sleep(Duration::from_millis(CONTENDED_MS) * tried).await;
-                tried += 1;
-            }
-            Err(ExecuteError::Contended) => return Err(BookError::Overloaded),
-            // No refusal of what is asked: it may be asked again.
-            Err(ExecuteError::Suspended) => return Err(BookError::Suspended),
-            Err(refused) => {
-                let rule = match &refused {
-                    // What it says beyond that may name people.
-                    ExecuteError::Refused(refusal) => refusal.rule.to_owned(),
-                    other => other.to_string(),
-                };
-                debug!(policy, %command_id, rule, "a policy's command was refused");
-                break ("refused", None);
-            }
-        }
-    };
-    metrics::counter!("daybook_policy_commands_total", "policy" => policy, "outcome" => outcome).increment(1);
-    Ok(answer)
-}
-
-fn step(Sending { stream, command }: Sending) -> Step {
-    Step::new(stream, None, command)
 }
 
 /// A command as a timer keeps it.

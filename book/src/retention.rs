@@ -2,7 +2,8 @@
 //! kept for ever.
 //!
 //! A policy sends a command again under the same id when its checkpoint, a reaction that it missed or a timer is
-//! older than the command. However late that is, the receipt must be there, or the command would take effect twice.
+//! older than the command, and so does a reactor when its checkpoint or a reaction is, a dead letter too. However late
+//! that is, the receipt must be there, or the command would take effect twice.
 
 use std::time::Duration;
 
@@ -81,13 +82,15 @@ pub async fn sweep(pool: &PgPool) -> Result<Swept, BookError> {
 }
 
 /// The position up to which Daybook has done all that follows from the book: every checkpoint is there, nothing
-/// up to it was missed, and no timer was set up to it. Whatever is sent from now on has its cause after it, and
+/// up to it was missed, no timer was set up to it, and no effect outside is still to come of it. Whatever is sent from now on has its cause after it, and
 /// whatever was sent has its effect after its cause, or none and a receipt that names the cause or what came after it.
 async fn settled(pool: &PgPool) -> Result<i64, BookError> {
     let asking = sqlx::query_scalar(
         "select coalesce(least((select min(position) from book.policies),
                                (select min(position) - 1 from book.missed),
-                               (select min(position) - 1 from book.timers)), book.last_position())",
+                               (select min(position) - 1 from book.timers),
+                               (select min(position) from book.reactors),
+                               (select min(position) - 1 from book.reactions)), book.last_position())",
     );
     answered(async { Ok::<_, BookError>(asking.fetch_one(pool).await?) }).await
 }
