@@ -14,7 +14,7 @@ const WORKERS: [&str; 8] = [
 ];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 49] = [
+const METRICS: [&str; 54] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -46,6 +46,11 @@ const METRICS: [&str; 49] = [
     "daybook_projector_page_seconds",
     "daybook_projector_parked",
     "daybook_projector_position",
+    "daybook_reaction_attempts_total",
+    "daybook_reaction_commands_total",
+    "daybook_reaction_seconds",
+    "daybook_reactions",
+    "daybook_reactor_lag",
     "daybook_receipts_kept",
     "daybook_receipts_kept_age_seconds",
     "daybook_refused_total",
