@@ -43,6 +43,9 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// Whether entries belong to departments, see [`Entry::home`].
     const SCOPED: bool = false;
 
+    /// How large the body of a command may be, in bytes, see [`Decider::body_bytes_max`].
+    const BODY_BYTES_MAX: usize = crate::decider::BODY_BYTES_MAX;
+
     /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
 
@@ -290,6 +293,10 @@ impl<K: Entry> Decider for Register<K> {
             Change::Forgotten {} => vec![Erase::Person(contacts(stream))],
             Change::Entered(_) | Change::Amended(_) | Change::Struck {} => Vec::new(),
         }
+    }
+
+    fn body_bytes_max(_command: &str) -> usize {
+        K::BODY_BYTES_MAX
     }
 
     fn home(&self) -> Option<Uuid> {

@@ -34,6 +34,9 @@ pub enum Unfit {
     Reserved { name: &'static str },
     #[error("{0}")]
     Form(&'static str),
+    /// What is wrong at which place of a text, or of JSON, that has rules of its own.
+    #[error("{0}")]
+    Inside(String),
 }
 
 /// For `deserialize_with` of a text that an event always has: null, as a struck text is read, is an empty one.
