@@ -1,1 +1,49 @@
 //! Context `dod`: alerts, the issues that they join, and what is known of solving them. Document 002_292caa697ae18d8c.
+
+pub mod delivery;
+pub mod signal;
+
+pub mod alert;
+pub mod group;
+pub mod issue;
+pub mod message;
+
+pub mod conditions;
+pub mod correlation;
+pub mod silence;
+
+pub mod receiver;
+pub mod source;
+
+pub mod member;
+
+pub mod policies;
+
+mod secret;
+
+use domain::Context;
+
+/// The document's kinds of streams, and what they lead to by themselves.
+pub static CONTEXT: Context = Context {
+    name: "dod",
+    aggregates: &[
+        source::AGGREGATE,
+        delivery::AGGREGATE,
+        signal::AGGREGATE,
+        alert::AGGREGATE,
+        group::AGGREGATE,
+        issue::AGGREGATE,
+        message::AGGREGATE,
+        member::AGGREGATE,
+        member::holders::AGGREGATE,
+        correlation::AGGREGATE,
+        silence::AGGREGATE,
+    ],
+    policies: &[
+        &policies::Intake,
+        &policies::Alerts,
+        &policies::Messages,
+        &policies::Members,
+    ],
+    history: include_str!("../golden/history.json"),
+};

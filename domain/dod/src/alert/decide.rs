@@ -1,0 +1,237 @@
+//! What happens when a command meets an alert.
+
+use domain::{Asker, Asking, Decider, FactRef, Request, Sealed};
+use identity::user::User;
+use uuid::Uuid;
+
+use super::{Alert, AlertStatus, Command, Event, Opened, Refusal, ResolvedHow};
+use crate::conditions::Subject;
+use crate::correlation::Correlations;
+use crate::silence::Silences;
+
+impl Decider for Alert {
+    const TYPE: &'static str = "dod.alert";
+    const CREATES: &'static str = "open";
+    const ONLY_DAYBOOK: &'static [&'static str] = &["open", "clear", "note-issue", "end-with-issue", "end-silence"];
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let opened = match (self, request.command) {
+            (Self::Unopened, Command::Open { .. }) => return Ok(open(request).into_iter().collect()),
+            (Self::Unopened, _) => return Err(Refusal::NotOpened),
+            (Self::Opened(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpened),
+            (Self::Opened(opened), _) => opened,
+        };
+        let ended = Err(Refusal::Ended { status: opened.status });
+        Ok(vec![match (opened.status, request.command) {
+            // Whatever became of it, it is over now.
+            (AlertStatus::Resolved, Command::Clear { .. }) => return Ok(Vec::new()),
+            (_, Command::Clear { cleared_at, expired }) => Event::AlertResolved {
+                how: if *expired { ResolvedHow::Timeout } else { ResolvedHow::Sender },
+                resolved_at: *cleared_at,
+            },
+
+            (AlertStatus::Ignored, Command::EndSilence {}) if opened.silence_id.is_some() => Event::AlertSilenceEnded {},
+            (_, Command::EndSilence {}) => return Ok(Vec::new()),
+
+            (_, Command::NoteIssue { issue_id }) => {
+                let is_new = opened.issue_id.is_none();
+                let joined = is_new.then_some(Event::AlertJoinedIssue { issue_id: *issue_id });
+                return Ok(joined.into_iter().collect());
+            }
+            (AlertStatus::Open | AlertStatus::Investigating, Command::EndWithIssue { false_positive: true }) => {
+                Event::AlertMarkedFalsePositive {}
+            }
+            (AlertStatus::Open | AlertStatus::Investigating, Command::EndWithIssue { false_positive: false }) => {
+                Event::AlertResolved {
+                    how: ResolvedHow::Issue,
+                    resolved_at: request.at,
+                }
+            }
+            (_, Command::EndWithIssue { .. }) => return Ok(Vec::new()),
+
+            (AlertStatus::Open, Command::Acknowledge {}) => Event::AlertAcknowledged {},
+            (AlertStatus::Investigating, Command::Acknowledge {}) => return Ok(Vec::new()),
+            (_, Command::Acknowledge {}) => return ended,
+
+            (AlertStatus::Open | AlertStatus::Investigating, Command::Assign { user_id }) => {
+                if opened.assigned_to == Some(*user_id) {
+                    return Ok(Vec::new());
+                }
+                if !request.facts.get::<User>(*user_id).is_some_and(User::is_active_person) {
+                    return Err(Refusal::NoPerson);
+                }
+                Event::AlertAssigned { user_id: *user_id }
+            }
+            (_, Command::Assign { .. }) => return ended,
+
+            (AlertStatus::Resolved, Command::Resolve {})
+            | (AlertStatus::FalsePositive, Command::MarkFalsePositive {})
+            | (AlertStatus::Ignored, Command::Ignore {}) => return Ok(Vec::new()),
+            (AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored, Command::Resolve {}) => {
+                Event::AlertResolved {
+                    how: ResolvedHow::Person,
+                    resolved_at: request.at,
+                }
+            }
+            (
+                AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored,
+                Command::MarkFalsePositive {},
+            ) => Event::AlertMarkedFalsePositive {},
+            (AlertStatus::Open | AlertStatus::Investigating, Command::Ignore {}) => Event::AlertIgnored {},
+            (_, Command::Resolve {} | Command::MarkFalsePositive {} | Command::Ignore {}) => return ended,
+
+            (AlertStatus::FalsePositive | AlertStatus::Ignored, Command::Reopen {}) => Event::AlertReopened {},
+            // Its signal was let go, or is over.
+            (AlertStatus::Resolved, Command::Reopen {}) => return Err(Refusal::Over),
+            (AlertStatus::Open | AlertStatus::Investigating, Command::Reopen {}) => {
+                return Err(Refusal::NotEnded { status: opened.status });
+            }
+            (_, Command::Open { .. }) => return Err(Refusal::AlreadyOpened),
+        }])
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match (&mut *self, event) {
+            (
+                _,
+                Event::AlertOpened {
+                    status,
+                    signal_id,
+                    brief,
+                    is_heartbeat,
+                    group_id,
+                    window_minutes,
+                    silence_id,
+                    ..
+                },
+            ) => {
+                *self = Self::Opened(Opened {
+                    status: *status,
+                    signal_id: *signal_id,
+                    group_id: *group_id,
+                    window_minutes: *window_minutes,
+                    silence_id: *silence_id,
+                    is_heartbeat: *is_heartbeat,
+                    assigned_to: None,
+                    issue_id: None,
+                    brief: (**brief).clone(),
+                });
+            }
+            (Self::Opened(opened), event) => opened.evolve(event),
+            (Self::Unopened, _) => {}
+        }
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        match asking.command {
+            Command::Open { .. } => vec![
+                FactRef::of::<Correlations>(Correlations::only_stream(asking.tenant)),
+                FactRef::of::<Silences>(Silences::only_stream(asking.tenant)),
+            ],
+            Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        let opened = match (self, command) {
+            (Self::Unopened, "open") => return Ok(()),
+            (Self::Unopened, _) => return Err(Refusal::NotOpened),
+            (Self::Opened(_), "open") => return Err(Refusal::AlreadyOpened),
+            (Self::Opened(opened), _) => opened,
+        };
+        let status = opened.status;
+        match (status, command) {
+            (AlertStatus::Open | AlertStatus::Investigating, "reopen") => Err(Refusal::NotEnded { status }),
+            (AlertStatus::Open | AlertStatus::Investigating, _) => Ok(()),
+            (AlertStatus::Resolved, "reopen") => Err(Refusal::Over),
+            (AlertStatus::FalsePositive | AlertStatus::Ignored, "reopen") => Ok(()),
+            (AlertStatus::Resolved, "resolve")
+            | (AlertStatus::FalsePositive, "mark-false-positive")
+            | (AlertStatus::Ignored, "ignore" | "resolve" | "mark-false-positive") => Ok(()),
+            (_, "clear" | "note-issue" | "end-with-issue" | "end-silence") => Ok(()),
+            (_, _) => Err(Refusal::Ended { status }),
+        }
+    }
+}
+
+impl Opened {
+    fn evolve(&mut self, event: &Event) {
+        self.status = match event {
+            Event::AlertOpened { .. } => return,
+            Event::AlertJoinedIssue { issue_id } => {
+                self.issue_id = Some(*issue_id);
+                return;
+            }
+            Event::AlertSilenceEnded {} => {
+                self.silence_id = None;
+                AlertStatus::Open
+            }
+            Event::AlertAcknowledged {} => AlertStatus::Investigating,
+            Event::AlertAssigned { user_id } => {
+                self.assigned_to = Some(*user_id);
+                AlertStatus::Investigating
+            }
+            Event::AlertResolved { .. } => AlertStatus::Resolved,
+            Event::AlertMarkedFalsePositive {} => AlertStatus::FalsePositive,
+            Event::AlertIgnored {} => AlertStatus::Ignored,
+            Event::AlertReopened {} => {
+                self.silence_id = None;
+                AlertStatus::Open
+            }
+        };
+    }
+}
+
+fn open(request: &Request<'_, Command>) -> Option<Event> {
+    let Command::Open {
+        signal_id,
+        source_id,
+        delivery_id,
+        brief,
+        original_severity,
+        starts_at,
+        links,
+        raw,
+        is_heartbeat,
+    } = request.command
+    else {
+        return None;
+    };
+    let subject = Subject {
+        source: &brief.source,
+        source_id: *source_id,
+        alert_type: &brief.alert_type,
+        severity: brief.severity,
+        title: &brief.title,
+        description: brief.description.as_deref(),
+        labels: &brief.labels,
+    };
+    let none = Correlations::default();
+    let correlation = request.facts.get::<Correlations>(Correlations::only_stream(request.tenant));
+    let grouping = correlation.unwrap_or(&none).group(request.tenant, &subject);
+    let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant));
+    let silencing = silences.and_then(|silences| silences.silencing(&subject, request.at));
+    let is_quiet = *is_heartbeat || silencing.is_some();
+    Some(Event::AlertOpened {
+        status: if is_quiet { AlertStatus::Ignored } else { AlertStatus::Open },
+        signal_id: *signal_id,
+        source_id: *source_id,
+        delivery_id: *delivery_id,
+        brief: brief.clone(),
+        original_severity: original_severity.clone(),
+        starts_at: *starts_at,
+        links: links.clone(),
+        raw: Sealed::Open(raw.clone()),
+        is_heartbeat: *is_heartbeat,
+        rule_id: grouping.rule_id,
+        group_key: grouping.key,
+        group_id: grouping.group_id,
+        window_minutes: u32::try_from(grouping.window.num_minutes()).unwrap_or(u32::MAX),
+        silence_id: silencing.as_ref().map(|silencing| silencing.id),
+        silence_ends_at: silencing.map(|silencing| silencing.ends_at),
+    })
+}

@@ -1,0 +1,96 @@
+//! Settings of a tenant that nobody is shown: tokens and keys of other services. Feeds `configurations` of document
+//! 002_292caa697ae18d8c.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::secret::{self, SEALED_BYTES_MAX};
+use domain::Claim;
+use domain::register::{Entry, Register};
+use domain::text::{self, Unfit};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Register<Configuration>>("configurations");
+
+/// A tenant has one value under a type and key.
+pub const KEY: Claim = Claim::new("dod.configurations.config_type+config_key");
+
+/// Characters of a configuration's key.
+pub const CONFIG_KEY_CHARS_MAX: usize = 255;
+
+/// A configuration as it is entered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// What it is for.
+    pub config_type: ConfigType,
+    /// What it is found by, unique within its type: letters, digits, `.`, `_` and `-`, at most 255.
+    #[schemars(length(min = 1, max = CONFIG_KEY_CHARS_MAX))]
+    pub config_key: String,
+    /// The value, at most 4,096 bytes. It is sealed as it comes in and shown to nobody.
+    #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
+    pub config_value: String,
+}
+
+/// What a configuration is for, in the document's words.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ConfigType {
+    Lark,
+    Slack,
+    General,
+}
+
+/// Whether a text is a key by which configurations are found.
+///
+/// # Errors
+/// [`Unfit`], saying what is wrong with it.
+pub fn check_key(key: &str) -> Result<(), Unfit> {
+    text::required(key, CONFIG_KEY_CHARS_MAX)?;
+    let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if key.bytes().all(is_in) {
+        Ok(())
+    } else {
+        Err(Unfit::Form(
+            "has other characters than letters, digits, dots, underscores and hyphens; write it as prometheus-token",
+        ))
+    }
+}
+
+impl Entry for Configuration {
+    const TYPE: &'static str = "dod.configuration";
+    const NOUN: &'static str = "configuration";
+    const ENTERED: &'static str = "ConfigurationEntered";
+    const AMENDED: &'static str = "ConfigurationAmended";
+    const STRUCK: &'static str = "ConfigurationStruck";
+    const CLAIMS: &'static [Claim] = &[KEY];
+    // The table has no column that says "not in use", so a struck configuration's row goes.
+    const STRUCK_STAYS: bool = false;
+
+    fn check(&self) -> Result<(), (&'static str, Unfit)> {
+        check_key(&self.config_key).map_err(|unfit| ("config_key", unfit))?;
+        secret::sealed(&self.config_value).map_err(|unfit| ("config_value", unfit))
+    }
+
+    fn claims(&self) -> Vec<(Claim, String)> {
+        vec![(KEY, format!("{}/{}", self.config_type, self.config_key))]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! One body that a sender of alerts has delivered: what came, and what was recognised in it. Feeds `deliveries`, which
+//! document 002_292caa697ae18d8c does not know: its alerts begin with it.
+//!
+//! What is answered 202 is in the book before anything is understood of it, so that no fault of a parser loses a body; it is
+//! parsed again whenever somebody asks for it.
+
+mod decide;
+mod recognise;
+mod refusal;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
+use dod_formats::Observation;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use refusal::Refusal;
+
+use domain::{Erase, Sealed, stored_by_variant};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Delivery>("deliveries");
+
+/// Bytes of a body that an event holds, as they are written within it; a larger one lies in the object store.
+pub const BODY_WRITTEN_BYTES_MAX: usize = 160 << 10;
+/// Bytes of a body.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the observations that one event holds as JSON: sealed, they take a third more.
+pub const ALERTS_BYTES_MAX: usize = 120 << 10;
+/// What is told of a body beside its alerts: so many sentences of at most so many characters.
+pub const NOTES_MAX: usize = 20;
+pub const NOTE_CHARS_MAX: usize = 500;
+/// Headers and parameters that are kept, and bytes of all of them.
+pub const HEADERS_MAX: usize = 40;
+pub const HEADERS_BYTES_MAX: usize = 8 << 10;
+/// Days until a body is dropped.
+pub const BODY_DAYS: i64 = 90;
+
+/// The life of a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Delivery {
+    #[default]
+    Unreceived,
+    Received(Received),
+}
+
+/// A delivery as later decisions read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Received {
+    pub source_id: Uuid,
+    pub envelope: Enclosed,
+    pub content: Content,
+    /// How often it was asked to be parsed anew.
+    pub round: u32,
+    /// Whether the latest asking was answered.
+    pub is_parsed: bool,
+}
+
+/// What came along with a body.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Enclosed {
+    /// The media type that the sender named.
+    pub content_type: Option<String>,
+    /// The headers that say something of alerts, their names in lower case.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The parameters behind the question mark.
+    #[serde(default)]
+    pub query: Vec<(String, String)>,
+    /// The receiver that the sender named, see `im_receivers`.
+    pub receiver_im: Option<String>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// Where the bytes of a delivery are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Content {
+    /// In the event.
+    Here(Body),
+    /// In the object store.
+    Stored(Object),
+    /// Nowhere any more.
+    Dropped,
+}
+
+/// A body as it is written in an event: as text where that is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    Text(String),
+    Base64(String),
+}
+
+/// A body in the object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Object {
+    /// What the store calls it.
+    pub name: String,
+    /// SHA-256 of the body, lower-case hex.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+impl Body {
+    /// The bytes in the shorter of the two forms.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Self::Text(text.to_owned()),
+            Ok(_) | Err(_) => Self::Base64(BASE64.encode(bytes)),
+        }
+    }
+
+    /// The bytes as they came; none when they are not what this program has written.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.clone().into_bytes()),
+            Self::Base64(text) => BASE64.decode(text).ok(),
+        }
+    }
+
+    /// How many bytes it takes within an event.
+    #[must_use]
+    pub fn written_bytes(&self) -> usize {
+        serde_json::to_vec(self).map_or(usize::MAX, |json| json.len())
+    }
+}
+
+impl Delivery {
+    /// What was received; none before.
+    #[must_use]
+    pub fn received(&self) -> Option<&Received> {
+        match self {
+            Self::Unreceived => None,
+            Self::Received(received) => Some(received),
+        }
+    }
+}
+
+/// What can be asked of a delivery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Takes in what a sender has delivered at the address of a source.
+    Receive {
+        source_id: Uuid,
+        /// The token that the sender has shown.
+        token_id: Uuid,
+        enclosed: Enclosed,
+        /// The body, unless it lies in the object store.
+        body: Option<Body>,
+        object: Option<Object>,
+        /// SHA-256 of the body, lower-case hex.
+        sha256: String,
+        bytes: u64,
+    },
+    /// Recognises what was delivered, by the rules of its source as they are now.
+    Recognise {
+        /// The body, when it lies in the object store.
+        #[serde(default)]
+        body: Option<Body>,
+    },
+    /// Has the body parsed again, by the rules of today: after the rules of its source were mended, or Daybook was. What
+    /// it says again changes nothing.
+    ParseAgain {},
+    /// Drops the body; what was recognised stays.
+    DropBody {},
+}
+
+// Stored for ever. Add variants; do not rename or reuse them.
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
+pub enum Event {
+    DeliveryReceived {
+        source_id: Uuid,
+        token_id: Uuid,
+        enclosed: Enclosed,
+        body: Sealed<Option<Body>>,
+        object: Option<Object>,
+        sha256: String,
+        bytes: u64,
+    },
+    /// Some of the alerts that a body tells of, the `first` of them counted from 0.
+    AlertsRecognised {
+        round: u32,
+        source_id: Uuid,
+        receiver_im: Option<String>,
+        first: u32,
+        alerts: Sealed<Vec<Observation>>,
+        received_at: DateTime<Utc>,
+    },
+    /// All of a body is recognised.
+    DeliveryRecognised {
+        round: u32,
+        format: String,
+        /// How many alerts it tells of.
+        alerts: u32,
+        /// What was left out or cut, and why.
+        notes: Vec<String>,
+        recognised_at: DateTime<Utc>,
+    },
+    /// Nothing can be made of the body.
+    DeliveryUnreadable {
+        round: u32,
+        reason: String,
+        recognised_at: DateTime<Utc>,
+    },
+    DeliveryParsedAgain {
+        round: u32,
+    },
+    DeliveryBodyDropped {},
+}
+
+stored_by_variant!(Event);
+
+impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
+    // In the name of the delivery itself: its body and all that was taken from it go together.
+    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        match self {
+            Self::DeliveryReceived { .. } => vec![("body", stream)],
+            Self::AlertsRecognised { .. } => vec![("alerts", stream)],
+            Self::DeliveryRecognised { .. }
+            | Self::DeliveryUnreadable { .. }
+            | Self::DeliveryParsedAgain { .. }
+            | Self::DeliveryBodyDropped {} => Vec::new(),
+        }
+    }
+}
+
+/// What the keys of a delivery's body are destroyed by.
+fn erased(stream: Uuid, event: &Event) -> Vec<Erase> {
+    match event {
+        Event::DeliveryBodyDropped {} => vec![Erase::Person(stream)],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! What happens when a command meets a delivery.
+
+use domain::text::{self, Unfit};
+use domain::{Asker, Asking, Decider, Erase, FactRef, Request, Sealed};
+use uuid::Uuid;
+
+use super::{
+    BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body, Command, Content, Delivery, Enclosed, Event, HEADERS_BYTES_MAX,
+    HEADERS_MAX, Object, Received, Refusal, erased, recognise,
+};
+use crate::receiver::RECEIVER_IM_CHARS_MAX;
+use crate::source::Source;
+
+/// Digits of a SHA-256.
+const SHA256_CHARS: usize = 64;
+
+impl Decider for Delivery {
+    const TYPE: &'static str = "dod.delivery";
+    const CREATES: &'static str = "receive";
+    const ONLY_DAYBOOK: &'static [&'static str] = &["receive", "recognise", "drop-body"];
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        match (self, request.command) {
+            (
+                Self::Unreceived,
+                Command::Receive {
+                    source_id,
+                    token_id,
+                    enclosed,
+                    body,
+                    object,
+                    sha256,
+                    bytes,
+                },
+            ) => {
+                check(enclosed, body.as_ref(), object.as_ref(), sha256, *bytes)?;
+                let source = request.facts.get::<Source>(*source_id);
+                if !source.is_some_and(Source::is_in_use) {
+                    return Err(Refusal::NoSource);
+                }
+                Ok(vec![Event::DeliveryReceived {
+                    source_id: *source_id,
+                    token_id: *token_id,
+                    enclosed: enclosed.clone(),
+                    body: Sealed::Open(body.clone()),
+                    object: object.clone(),
+                    sha256: sha256.clone(),
+                    bytes: *bytes,
+                }])
+            }
+            (Self::Received(_), Command::Receive { .. }) => Err(Refusal::AlreadyReceived),
+            (Self::Unreceived, _) => Err(Refusal::NotReceived),
+
+            (Self::Received(received), Command::Recognise { .. }) if received.is_parsed => Ok(Vec::new()),
+            (Self::Received(received), Command::Recognise { body }) => {
+                let source = request.facts.get::<Source>(received.source_id);
+                let source = source.ok_or(Refusal::NoSource)?;
+                let body = match (&received.content, body) {
+                    (Content::Here(body), _) => body,
+                    (Content::Stored(_), Some(body)) => body,
+                    (Content::Stored(_), None) => return Err(Refusal::BodyElsewhere),
+                    (Content::Dropped, _) => return Err(Refusal::BodyDropped),
+                };
+                let bytes = body.bytes().ok_or(Refusal::Body)?;
+                Ok(recognise::recognise(received, source, &bytes, request.at))
+            }
+            (Self::Received(received), Command::ParseAgain {}) => {
+                offered(received)?;
+                let round = received.round + 1;
+                Ok(vec![Event::DeliveryParsedAgain { round }])
+            }
+            (Self::Received(received), Command::DropBody {}) => {
+                let is_dropped = received.content == Content::Dropped;
+                let dropped = (!is_dropped).then_some(Event::DeliveryBodyDropped {});
+                Ok(dropped.into_iter().collect())
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match (&mut *self, event) {
+            (
+                _,
+                Event::DeliveryReceived {
+                    source_id,
+                    enclosed,
+                    body,
+                    object,
+                    ..
+                },
+            ) => {
+                let content = match (body.open(), object) {
+                    (Some(Some(body)), _) => Content::Here(body.clone()),
+                    (_, Some(object)) => Content::Stored(object.clone()),
+                    (_, None) => Content::Dropped,
+                };
+                *self = Self::Received(Received {
+                    source_id: *source_id,
+                    envelope: enclosed.clone(),
+                    content,
+                    round: 0,
+                    is_parsed: false,
+                });
+            }
+            (
+                Self::Received(received),
+                Event::DeliveryRecognised { .. } | Event::DeliveryUnreadable { .. },
+            ) => received.is_parsed = true,
+            (Self::Received(received), Event::DeliveryParsedAgain { round }) => {
+                received.round = *round;
+                received.is_parsed = false;
+            }
+            (Self::Received(received), Event::DeliveryBodyDropped {}) => received.content = Content::Dropped,
+            (Self::Received(_), Event::AlertsRecognised { .. }) | (Self::Unreceived, _) => {}
+        }
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        match (self, asking.command) {
+            (_, Command::Receive { source_id, .. }) => vec![FactRef::of::<Source>(*source_id)],
+            (Self::Received(received), Command::Recognise { .. }) => vec![FactRef::of::<Source>(received.source_id)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn erases(stream: Uuid, event: &Event) -> Vec<Erase> {
+        erased(stream, event)
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (Self::Unreceived, "receive") => Ok(()),
+            (Self::Unreceived, _) => Err(Refusal::NotReceived),
+            (Self::Received(_), "receive") => Err(Refusal::AlreadyReceived),
+            (Self::Received(received), "parse-again") => offered(received),
+            (Self::Received(_), _) => Ok(()),
+        }
+    }
+}
+
+/// Whether it can be parsed again.
+fn offered(received: &Received) -> Result<(), Refusal> {
+    match received.content {
+        Content::Dropped => Err(Refusal::BodyDropped),
+        Content::Here(_) | Content::Stored(_) if !received.is_parsed => Err(Refusal::UnderWay),
+        Content::Here(_) | Content::Stored(_) => Ok(()),
+    }
+}
+
+fn check(
+    enclosed: &Enclosed,
+    body: Option<&Body>,
+    object: Option<&Object>,
+    sha256: &str,
+    bytes: u64,
+) -> Result<(), Refusal> {
+    let fits = match (body, object) {
+        (Some(body), None) => body.written_bytes() <= BODY_WRITTEN_BYTES_MAX && body.bytes().is_some(),
+        (None, Some(_)) => true,
+        (Some(_), Some(_)) | (None, None) => false,
+    };
+    if !fits || bytes > BODY_BYTES_MAX as u64 {
+        return Err(Refusal::Body);
+    }
+    let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
+    if sha256.len() != SHA256_CHARS || !sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(unfit("sha256")(Unfit::Form("must be SHA-256 in hexadecimal")));
+    }
+    let pairs = || enclosed.headers.iter().chain(&enclosed.query);
+    let size: usize = pairs().map(|(name, value)| name.len() + value.len()).sum();
+    if pairs().count() > HEADERS_MAX || size > HEADERS_BYTES_MAX {
+        return Err(unfit("enclosed")(Unfit::TooLarge {
+            bytes: size,
+            max: HEADERS_BYTES_MAX,
+        }));
+    }
+    text::optional(enclosed.receiver_im.as_ref(), RECEIVER_IM_CHARS_MAX).map_err(unfit("receiver_im"))
+}

@@ -1,0 +1,342 @@
+//! What one or more alerts are about: how it is looked into, what comes of it, and who sees to it. Feeds `issues`,
+//! `issue_alert_bindings` and `issue_logs` of document 002_292caa697ae18d8c.
+
+mod decide;
+mod evolve;
+mod refusal;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use dod_formats::Severity;
+use dod_skills::evidence::Evidence;
+use dod_skills::finding::Finding;
+use dod_skills::investigation::Conclusion;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use refusal::Refusal;
+
+use crate::alert::Brief;
+use domain::{Claim, Sealed, stored_by_variant};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Issue>("issues");
+
+/// An alert belongs to one issue.
+pub const ALERT: Claim = Claim::new("dod.issue_alert_bindings.alert_id");
+
+/// Alerts of one issue; those beyond open another one.
+pub const ALERTS_MAX: usize = 10_000;
+/// Alerts whose details the issue itself remembers for its investigation, the first ones.
+pub const REMEMBERED_MAX: usize = 20;
+/// Steps of one investigation.
+pub const STEPS_MAX: u32 = 50;
+/// Characters of a conclusion that a person writes.
+pub const CONCLUSION_CHARS_MAX: usize = 8_000;
+/// Characters of what a step says.
+pub const CONTENT_CHARS_MAX: usize = 8_000;
+/// Bytes of what a step says beside that, as JSON.
+pub const METADATA_BYTES_MAX: usize = 32 << 10;
+/// Bytes of what an investigation looks at, as JSON: sealed, it takes a third more.
+pub const EVIDENCE_BYTES_MAX: usize = 120 << 10;
+
+/// Where an issue stands, in the document's words.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum IssueStatus {
+    /// It is looked into.
+    Analyzing,
+    /// It is real as far as anybody knows, and not over.
+    InProgress,
+    Resolved,
+    FalsePositive,
+    /// Nobody could find out, or do anything about it.
+    UnableToResolve,
+}
+
+/// What a step of an investigation is, in the document's words.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum LogType {
+    SkillMatched,
+    ToolCalled,
+    Reasoning,
+    Conclusion,
+}
+
+/// How it was found which skill an issue calls for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum MatchedBy {
+    Binding,
+    Similarity,
+    Nothing,
+}
+
+/// The life of an issue.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Issue {
+    #[default]
+    Unopened,
+    Opened(Box<Opened>),
+}
+
+/// An issue as later decisions read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    pub status: IssueStatus,
+    pub brief: Brief,
+    pub severity: Severity,
+    pub opened_at: DateTime<Utc>,
+    /// All of its alerts, each with whether it is over.
+    pub alerts: BTreeMap<Uuid, bool>,
+    /// Those that are not over.
+    pub alerts_open: usize,
+    /// What the first of them say.
+    pub remembered: Vec<Remembered>,
+    pub assigned_to: Option<Uuid>,
+    pub investigation: Investigation,
+    /// Whether no person has ended it: its alerts are over, or the investigation says that there is none.
+    pub ended_by_itself: bool,
+    pub conclusion: Option<String>,
+    pub is_real_issue: Option<bool>,
+}
+
+/// What the issue remembers of one of its alerts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    pub alert_id: Uuid,
+    pub brief: Brief,
+}
+
+/// How far an investigation got.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Investigation {
+    /// How many have begun, this one included; the first is 1.
+    pub round: u32,
+    /// Which skill it follows; absent while nobody has looked.
+    pub matched: Option<Matched>,
+    pub findings: Vec<Finding>,
+    pub is_over: bool,
+}
+
+/// Which skill was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Matched {
+    pub skill_id: Option<Uuid>,
+    pub by: MatchedBy,
+    /// Absent once it is erased.
+    pub evidence: Option<Box<Evidence>>,
+    pub sop: Option<String>,
+}
+
+impl Issue {
+    /// The issue once it is opened.
+    #[must_use]
+    pub fn opened(&self) -> Option<&Opened> {
+        match self {
+            Self::Unopened => None,
+            Self::Opened(opened) => Some(opened),
+        }
+    }
+
+    /// Whether another alert may join it: it is not over, or no person has said that it is.
+    #[must_use]
+    pub fn takes_more(&self) -> bool {
+        self.opened().is_none_or(|opened| {
+            let is_open = opened.is_open() || opened.ended_by_itself;
+            is_open && opened.alerts.len() < ALERTS_MAX
+        })
+    }
+}
+
+impl Opened {
+    /// Whether it opens again when one of its alerts does.
+    fn reopens(&self) -> bool {
+        self.status == IssueStatus::Resolved && self.ended_by_itself
+    }
+
+    /// Whether nobody and nothing has ended it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.status,
+            IssueStatus::Analyzing | IssueStatus::InProgress | IssueStatus::UnableToResolve
+        )
+    }
+}
+
+/// What can be asked of an issue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Has an alert join the issue; the first one opens it.
+    Bind { alert_id: Uuid },
+    /// Notes that an alert of the issue is over.
+    NoteAlertEnded { alert_id: Uuid },
+    /// Notes that an alert of the issue is not over any more.
+    NoteAlertReopened { alert_id: Uuid },
+    /// Notes which skill the investigation follows, and why.
+    NoteMatch {
+        round: u32,
+        skill_id: Option<Uuid>,
+        by: MatchedBy,
+        why: String,
+        /// What the investigation looks at; kept, so that it goes on with the same after a crash. What persons said
+        /// before is not among it.
+        evidence: Box<Evidence>,
+        /// The procedure that it follows, if there is one.
+        sop: Option<String>,
+        metadata: Value,
+    },
+    /// Notes what a step of the investigation has found.
+    NoteStep {
+        round: u32,
+        finding: Box<Finding>,
+        log_type: LogType,
+        metadata: Value,
+    },
+    /// Ends the investigation.
+    Conclude { round: u32, conclusion: Box<Conclusion> },
+    /// Gives the issue to somebody.
+    Assign {
+        /// An active person of the tenant.
+        user_id: Uuid,
+    },
+    /// Says that somebody works on the issue; nothing happens when it was said before.
+    Start {},
+    /// Ends the issue: what it was about is mended.
+    Resolve {
+        /// What it was, in one's own words. At most 8,000 characters.
+        #[serde(default)]
+        #[schemars(length(max = CONCLUSION_CHARS_MAX))]
+        conclusion: Option<String>,
+    },
+    /// Ends the issue: there was none.
+    MarkFalsePositive {
+        /// Why, in one's own words. At most 8,000 characters.
+        #[serde(default)]
+        #[schemars(length(max = CONCLUSION_CHARS_MAX))]
+        conclusion: Option<String>,
+    },
+    /// Says that nobody can find out or do anything about it.
+    MarkUnableToResolve {},
+    /// Opens the issue again after it was ended.
+    Reopen {},
+    /// Says otherwise than the investigation did: the next one about the same type of alert is shown it.
+    Correct {
+        /// Whether it is a real issue.
+        is_real_issue: bool,
+        /// What it was, in one's own words. At most 8,000 characters.
+        #[schemars(length(min = 1, max = CONCLUSION_CHARS_MAX))]
+        conclusion: String,
+    },
+    /// Looks into the issue anew, by the skills and bindings of now.
+    Investigate {},
+}
+
+// Stored for ever. Add variants; do not rename or reuse them.
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
+pub enum Event {
+    IssueOpened {
+        brief: Box<Brief>,
+        opened_at: DateTime<Utc>,
+    },
+    IssueAlertBound {
+        binding_id: Uuid,
+        alert_id: Uuid,
+        severity: Severity,
+        /// Absent once the issue remembers enough of them.
+        brief: Option<Box<Brief>>,
+    },
+    IssueAlertEnded { alert_id: Uuid },
+    IssueAlertReopened { alert_id: Uuid },
+    InvestigationBegun { round: u32 },
+    IssueSkillMatched {
+        log_id: Uuid,
+        round: u32,
+        skill_id: Option<Uuid>,
+        by: MatchedBy,
+        why: String,
+        evidence: Sealed<Box<Evidence>>,
+        sop: Option<String>,
+        metadata: Value,
+    },
+    InvestigationStepTaken {
+        log_id: Uuid,
+        round: u32,
+        finding: Box<Finding>,
+        log_type: LogType,
+        metadata: Value,
+    },
+    IssueConcluded {
+        log_id: Uuid,
+        round: u32,
+        conclusion: Box<Conclusion>,
+        status: IssueStatus,
+    },
+    IssueAssigned { user_id: Uuid },
+    IssueStarted {},
+    IssueResolved {
+        /// Whether it ended because its alerts did.
+        by_itself: bool,
+        conclusion: Option<String>,
+        resolved_at: DateTime<Utc>,
+    },
+    IssueMarkedFalsePositive {
+        conclusion: Option<String>,
+        resolved_at: DateTime<Utc>,
+    },
+    IssueMarkedUnableToResolve {},
+    IssueReopened {
+        /// Whether another of its alerts fired.
+        by_itself: bool,
+    },
+    IssueCorrected {
+        log_id: Uuid,
+        alert_type: String,
+        is_real_issue: bool,
+        conclusion: Option<String>,
+    },
+}
+
+stored_by_variant!(Event);
+
+impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
+    // In the name of the issue: it may quote what its alerts' bodies say.
+    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        match self {
+            Self::IssueSkillMatched { .. } => vec![("evidence", stream)],
+            _ => Vec::new(),
+        }
+    }
+
+    // What a person wrote goes with them.
+    fn texts(&self) -> Vec<&'static str> {
+        match self {
+            Self::IssueResolved { .. } | Self::IssueMarkedFalsePositive { .. } | Self::IssueCorrected { .. } => {
+                vec!["conclusion"]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

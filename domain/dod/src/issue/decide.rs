@@ -1,0 +1,352 @@
+//! What happens when a command meets an issue.
+
+use domain::text::{self, Unfit};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, Sealed};
+use identity::user::User;
+use uuid::Uuid;
+
+use crate::alert::Alert;
+
+use super::{
+    ALERT, ALERTS_MAX, Brief, CONCLUSION_CHARS_MAX, CONTENT_CHARS_MAX, Command, EVIDENCE_BYTES_MAX, Event, Issue, IssueStatus,
+    METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX,
+};
+
+impl Decider for Issue {
+    const TYPE: &'static str = "dod.issue";
+    const CREATES: &'static str = "bind";
+    const CLAIMS: &'static [Claim] = &[ALERT];
+    const ONLY_DAYBOOK: &'static [&'static str] = &[
+        "bind",
+        "note-alert-ended",
+        "note-alert-reopened",
+        "note-match",
+        "note-step",
+        "conclude",
+    ];
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        match (self, request.command) {
+            (Self::Unopened, Command::Bind { alert_id }) => Ok(open(*alert_id, alert(*alert_id, request)?, request)),
+            (Self::Unopened, _) => Err(Refusal::NotOpened),
+            (Self::Opened(opened), Command::Bind { alert_id }) => {
+                opened.bind(*alert_id, alert(*alert_id, request)?, request)
+            }
+            (Self::Opened(opened), Command::NoteAlertEnded { alert_id }) => opened.alert_ended(*alert_id, request),
+            (Self::Opened(opened), Command::NoteAlertReopened { alert_id }) => opened.alert_reopened(*alert_id),
+            (
+                Self::Opened(opened),
+                Command::NoteMatch { .. } | Command::NoteStep { .. } | Command::Conclude { .. },
+            ) => opened.investigated(request),
+            (Self::Opened(opened), _) => opened.handled(request),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        self.evolved(event);
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        match asking.command {
+            Command::Bind { alert_id } => vec![FactRef::of::<Alert>(*alert_id)],
+            Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn claims(&self, _stream: Uuid, event: &Event) -> Vec<ClaimChange> {
+        match event {
+            Event::IssueAlertBound { alert_id, .. } => {
+                ClaimChange::between(Vec::new(), vec![(ALERT, alert_id.to_string())])
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        let opened = match (self, command) {
+            (Self::Unopened, "bind") => return Ok(()),
+            (Self::Unopened, _) => return Err(Refusal::NotOpened),
+            (Self::Opened(opened), _) => opened,
+        };
+        let status = opened.status;
+        match command {
+            "assign" | "start" | "mark-unable-to-resolve" if !opened.is_open() => Err(Refusal::Ended { status }),
+            "resolve" if status == IssueStatus::FalsePositive => Err(Refusal::Ended { status }),
+            "mark-false-positive" if status == IssueStatus::Resolved => Err(Refusal::Ended { status }),
+            "reopen" if opened.is_open() => Err(Refusal::NotEnded { status }),
+            "correct" if !opened.is_concluded() => Err(Refusal::NotConcluded),
+            "investigate" if !opened.investigation.is_over => Err(Refusal::UnderWay),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The alert that is to join.
+fn alert<'a>(alert_id: Uuid, request: &Request<'a, Command>) -> Result<&'a Brief, Refusal> {
+    let alert = request.facts.get::<Alert>(alert_id).and_then(Alert::opened);
+    alert.map(|alert| &alert.brief).ok_or(Refusal::NoAlert)
+}
+
+fn open(alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Vec<Event> {
+    vec![
+        Event::IssueOpened {
+            brief: Box::new(brief.clone()),
+            opened_at: request.at,
+        },
+        Event::IssueAlertBound {
+            binding_id: request.ids.draw(),
+            alert_id,
+            severity: brief.severity,
+            brief: None,
+        },
+        Event::InvestigationBegun { round: 1 },
+    ]
+}
+
+impl Opened {
+    /// Whether an investigation or a person has said what it is.
+    fn is_concluded(&self) -> bool {
+        self.conclusion.is_some() || self.is_real_issue.is_some()
+    }
+
+    fn bind(&self, alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        if self.alerts.contains_key(&alert_id) {
+            return Ok(Vec::new());
+        }
+        if self.alerts.len() >= ALERTS_MAX {
+            return Err(Refusal::TooManyAlerts);
+        }
+        let remembers = self.remembered.len() < REMEMBERED_MAX;
+        let mut events = vec![Event::IssueAlertBound {
+            binding_id: request.ids.draw(),
+            alert_id,
+            severity: brief.severity,
+            brief: remembers.then(|| Box::new(brief.clone())),
+        }];
+        if self.reopens() {
+            events.push(Event::IssueReopened { by_itself: true });
+        }
+        Ok(events)
+    }
+
+    fn alert_ended(&self, alert_id: Uuid, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        match self.alerts.get(&alert_id) {
+            None => Err(Refusal::NotBound),
+            Some(true) => Ok(Vec::new()),
+            Some(false) => {
+                let mut events = vec![Event::IssueAlertEnded { alert_id }];
+                if self.alerts_open == 1 && self.is_open() {
+                    events.push(Event::IssueResolved {
+                        by_itself: true,
+                        conclusion: None,
+                        resolved_at: request.at,
+                    });
+                }
+                Ok(events)
+            }
+        }
+    }
+
+    fn alert_reopened(&self, alert_id: Uuid) -> Result<Vec<Event>, Refusal> {
+        match self.alerts.get(&alert_id) {
+            None => Err(Refusal::NotBound),
+            Some(false) => Ok(Vec::new()),
+            Some(true) => {
+                let mut events = vec![Event::IssueAlertReopened { alert_id }];
+                if self.reopens() {
+                    events.push(Event::IssueReopened { by_itself: true });
+                }
+                Ok(events)
+            }
+        }
+    }
+
+    /// What an investigator says.
+    fn investigated(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let now = &self.investigation;
+        let check = |round: u32, metadata: Option<&serde_json::Value>| {
+            if round != now.round || now.is_over {
+                return Err(Refusal::OtherRound);
+            }
+            let fits = metadata.map_or(Ok(()), |metadata| text::json(metadata, METADATA_BYTES_MAX));
+            fits.map_err(|unfit| Refusal::Unfit {
+                field: "metadata",
+                unfit,
+            })
+        };
+        Ok(vec![match request.command {
+            Command::NoteMatch {
+                round,
+                skill_id,
+                by,
+                why,
+                evidence,
+                sop,
+                metadata,
+            } => {
+                check(*round, Some(metadata))?;
+                if now.matched.is_some() {
+                    return Err(Refusal::AlreadyMatched);
+                }
+                let bytes = serde_json::to_vec(evidence).map_or(usize::MAX, |json| json.len());
+                if bytes > EVIDENCE_BYTES_MAX {
+                    return Err(Refusal::Unfit {
+                        field: "evidence",
+                        unfit: Unfit::TooLarge {
+                            bytes,
+                            max: EVIDENCE_BYTES_MAX,
+                        },
+                    });
+                }
+                text::required(why, CONTENT_CHARS_MAX).map_err(|unfit| Refusal::Unfit { field: "why", unfit })?;
+                Event::IssueSkillMatched {
+                    log_id: request.ids.draw(),
+                    round: *round,
+                    skill_id: *skill_id,
+                    by: *by,
+                    why: why.clone(),
+                    evidence: Sealed::Open(evidence.clone()),
+                    sop: sop.clone(),
+                    metadata: metadata.clone(),
+                }
+            }
+            Command::NoteStep {
+                round,
+                finding,
+                log_type,
+                metadata,
+            } => {
+                check(*round, Some(metadata))?;
+                if now.matched.is_none() {
+                    return Err(Refusal::NotMatched);
+                }
+                let taken = u32::try_from(now.findings.len()).unwrap_or(u32::MAX);
+                if taken >= STEPS_MAX {
+                    return Err(Refusal::TooManySteps);
+                }
+                if now.findings.iter().any(|before| before.step >= finding.step) {
+                    return Err(Refusal::OtherStep);
+                }
+                Event::InvestigationStepTaken {
+                    log_id: request.ids.draw(),
+                    round: *round,
+                    finding: finding.clone(),
+                    log_type: *log_type,
+                    metadata: metadata.clone(),
+                }
+            }
+            Command::Conclude { round, conclusion } => {
+                check(*round, None)?;
+                if now.matched.is_none() {
+                    return Err(Refusal::NotMatched);
+                }
+                Event::IssueConcluded {
+                    log_id: request.ids.draw(),
+                    round: *round,
+                    conclusion: conclusion.clone(),
+                    status: self.concluded(conclusion.is_real_issue),
+                }
+            }
+            _ => return Err(Refusal::OtherStep),
+        }])
+    }
+
+    /// Where it stands once that is concluded: what a person or its alerts have said before stays.
+    fn concluded(&self, is_real_issue: Option<bool>) -> IssueStatus {
+        match (self.status, is_real_issue) {
+            (IssueStatus::Analyzing, Some(true)) => IssueStatus::InProgress,
+            (IssueStatus::Analyzing, Some(false)) => IssueStatus::FalsePositive,
+            (IssueStatus::Analyzing, None) => IssueStatus::UnableToResolve,
+            (status, _) => status,
+        }
+    }
+
+    /// What a person says.
+    fn handled(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let status = self.status;
+        let open = || match self.is_open() {
+            true => Ok(()),
+            false => Err(Refusal::Ended { status }),
+        };
+        let happens = match request.command {
+            Command::Assign { user_id } => {
+                open()?;
+                if !request.facts.get::<User>(*user_id).is_some_and(User::is_active_person) {
+                    return Err(Refusal::NoPerson);
+                }
+                (self.assigned_to != Some(*user_id)).then_some(Event::IssueAssigned { user_id: *user_id })
+            }
+            Command::Start {} => {
+                open()?;
+                (status != IssueStatus::InProgress).then_some(Event::IssueStarted {})
+            }
+            Command::Resolve { conclusion } => {
+                check_conclusion(conclusion.as_ref())?;
+                match status {
+                    IssueStatus::Resolved => None,
+                    IssueStatus::FalsePositive => return Err(Refusal::Ended { status }),
+                    _ => Some(Event::IssueResolved {
+                        by_itself: false,
+                        conclusion: conclusion.clone(),
+                        resolved_at: request.at,
+                    }),
+                }
+            }
+            Command::MarkFalsePositive { conclusion } => {
+                check_conclusion(conclusion.as_ref())?;
+                match status {
+                    IssueStatus::FalsePositive => None,
+                    IssueStatus::Resolved => return Err(Refusal::Ended { status }),
+                    _ => Some(Event::IssueMarkedFalsePositive {
+                        conclusion: conclusion.clone(),
+                        resolved_at: request.at,
+                    }),
+                }
+            }
+            Command::MarkUnableToResolve {} => {
+                open()?;
+                (status != IssueStatus::UnableToResolve).then_some(Event::IssueMarkedUnableToResolve {})
+            }
+            Command::Reopen {} if self.is_open() => return Err(Refusal::NotEnded { status }),
+            Command::Reopen {} => Some(Event::IssueReopened { by_itself: false }),
+            Command::Correct {
+                is_real_issue,
+                conclusion,
+            } => {
+                if !self.is_concluded() {
+                    return Err(Refusal::NotConcluded);
+                }
+                text::required(conclusion, CONCLUSION_CHARS_MAX).map_err(|unfit| Refusal::Unfit {
+                    field: "conclusion",
+                    unfit,
+                })?;
+                Some(Event::IssueCorrected {
+                    log_id: request.ids.draw(),
+                    alert_type: self.brief.alert_type.clone(),
+                    is_real_issue: *is_real_issue,
+                    conclusion: Some(conclusion.clone()),
+                })
+            }
+            Command::Investigate {} => {
+                if !self.investigation.is_over {
+                    return Err(Refusal::UnderWay);
+                }
+                let round = self.investigation.round + 1;
+                Some(Event::InvestigationBegun { round })
+            }
+            _ => return Err(Refusal::OtherStep),
+        };
+        Ok(happens.into_iter().collect())
+    }
+}
+
+fn check_conclusion(conclusion: Option<&String>) -> Result<(), Refusal> {
+    text::optional(conclusion, CONCLUSION_CHARS_MAX).map_err(|unfit| Refusal::Unfit {
+        field: "conclusion",
+        unfit,
+    })
+}

@@ -1,0 +1,111 @@
+//! What an issue is after each of its events.
+
+use super::{Event, Investigation, Issue, IssueStatus, Matched, Opened, REMEMBERED_MAX, Remembered};
+
+impl Issue {
+    pub(super) fn evolved(&mut self, event: &Event) {
+        match (&mut *self, event) {
+            (_, Event::IssueOpened { brief, opened_at }) => {
+                *self = Self::Opened(Box::new(Opened {
+                    status: IssueStatus::Analyzing,
+                    severity: brief.severity,
+                    brief: (**brief).clone(),
+                    opened_at: *opened_at,
+                    alerts: Default::default(),
+                    alerts_open: 0,
+                    remembered: Vec::new(),
+                    assigned_to: None,
+                    investigation: Investigation::default(),
+                    ended_by_itself: false,
+                    conclusion: None,
+                    is_real_issue: None,
+                }));
+            }
+            (Self::Opened(opened), event) => opened.evolved(event),
+            (Self::Unopened, _) => {}
+        }
+    }
+}
+
+impl Opened {
+    fn evolved(&mut self, event: &Event) {
+        match event {
+            Event::IssueOpened { .. } => {}
+            Event::IssueAlertBound {
+                alert_id,
+                severity,
+                brief,
+                ..
+            } => {
+                self.alerts.insert(*alert_id, false);
+                self.alerts_open += 1;
+                self.severity = self.severity.max(*severity);
+                let first = || self.alerts.len() == 1;
+                let brief = brief.as_deref().or_else(|| first().then_some(&self.brief));
+                if let Some(brief) = brief.cloned()
+                    && self.remembered.len() < REMEMBERED_MAX
+                {
+                    self.remembered.push(Remembered {
+                        alert_id: *alert_id,
+                        brief,
+                    });
+                }
+            }
+            Event::IssueAlertEnded { alert_id } => {
+                self.alerts.insert(*alert_id, true);
+                self.alerts_open = self.alerts_open.saturating_sub(1);
+            }
+            Event::IssueAlertReopened { alert_id } => {
+                self.alerts.insert(*alert_id, false);
+                self.alerts_open += 1;
+            }
+            Event::InvestigationBegun { round } => {
+                self.investigation = Investigation {
+                    round: *round,
+                    ..Investigation::default()
+                };
+            }
+            Event::IssueSkillMatched {
+                skill_id,
+                by,
+                evidence,
+                sop,
+                ..
+            } => {
+                self.investigation.matched = Some(Matched {
+                    skill_id: *skill_id,
+                    by: *by,
+                    evidence: evidence.open().cloned(),
+                    sop: sop.clone(),
+                });
+            }
+            Event::InvestigationStepTaken { finding, .. } => self.investigation.findings.push((**finding).clone()),
+            Event::IssueConcluded { conclusion, status, .. } => {
+                self.investigation.is_over = true;
+                self.status = *status;
+                self.ended_by_itself |= *status == IssueStatus::FalsePositive;
+                self.conclusion = Some(conclusion.text.clone());
+                self.is_real_issue = conclusion.is_real_issue;
+            }
+            Event::IssueAssigned { user_id } => self.assigned_to = Some(*user_id),
+            Event::IssueStarted {} => self.status = IssueStatus::InProgress,
+            Event::IssueResolved { by_itself, .. } => {
+                self.status = IssueStatus::Resolved;
+                self.ended_by_itself = *by_itself;
+            }
+            Event::IssueMarkedFalsePositive { .. } => {
+                self.status = IssueStatus::FalsePositive;
+                self.ended_by_itself = false;
+            }
+            Event::IssueMarkedUnableToResolve {} => self.status = IssueStatus::UnableToResolve,
+            Event::IssueReopened { .. } => {
+                self.ended_by_itself = false;
+                self.status = match self.investigation.is_over {
+                    true => IssueStatus::InProgress,
+                    false => IssueStatus::Analyzing,
+                };
+            }
+            Event::IssueCorrected { is_real_issue, .. } => self.is_real_issue = Some(*is_real_issue),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! What one receiver is told of one issue: a message that follows the issue. Feeds `messages`, which document
+//! 002_292caa697ae18d8c does not know.
+//!
+//! Each change that is worth telling makes a revision. Only the latest is sent: what was not told in time is not told any
+//! more once it is over.
+
+use chrono::{DateTime, Utc};
+use dod_formats::{Link, Severity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::VariantNames;
+use uuid::Uuid;
+
+use domain::text::{self, Unfit};
+use domain::{Asker, Class, Decider, Refuse, Request, stored_by_variant};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Message>("messages");
+
+/// Characters of what a place calls a message, and of the place.
+pub const IM_ID_CHARS_MAX: usize = 255;
+/// Characters of why a message was not taken.
+pub const BECAUSE_CHARS_MAX: usize = 1_000;
+
+/// How an issue stands, for whoever is told of it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Tells {
+    Opened,
+    Concluded,
+    /// More and more alerts join.
+    Grown,
+    Reopened,
+    Resolved,
+    FalsePositive,
+    UnableToResolve,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Notice {
+    pub tells: Tells,
+    pub title: String,
+    pub severity: Severity,
+    pub source: String,
+    pub alert_type: String,
+    pub alerts: u32,
+    pub alerts_open: u32,
+    pub description: Option<String>,
+    pub labels: Vec<(String, String)>,
+    pub conclusion: Option<String>,
+    pub is_real_issue: Option<bool>,
+    pub links: Vec<Link>,
+    pub opened_at: DateTime<Utc>,
+    pub told_at: DateTime<Utc>,
+}
+
+/// The message of an issue to a receiver.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    #[default]
+    Unwanted,
+    Wanted(Wanted),
+}
+
+/// A message as later decisions read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub issue_id: Uuid,
+    pub receiver_im: String,
+    /// The latest revision that there is to tell.
+    pub revision: u32,
+    pub notice: Notice,
+    /// The latest revision that was taken; 0 before.
+    pub sent: u32,
+    /// What the place calls the message, so that it can be changed there.
+    pub place: Option<Place>,
+    /// The revision that was refused for good, if the latest was.
+    pub refused: Option<u32>,
+}
+
+/// Where a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    pub im_id: String,
+    pub channel: Option<String>,
+}
+
+impl Message {
+    /// The stream of the message of an issue to a receiver.
+    #[must_use]
+    pub fn stream(issue_id: Uuid, receiver_im: &str) -> Uuid {
+        Uuid::new_v5(&issue_id, format!("message/{receiver_im}").as_bytes())
+    }
+
+    /// The message once there is something to tell.
+    #[must_use]
+    pub fn wanted(&self) -> Option<&Wanted> {
+        match self {
+            Self::Unwanted => None,
+            Self::Wanted(wanted) => Some(wanted),
+        }
+    }
+}
+
+/// What can be asked of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Has the receiver told.
+    Want {
+        issue_id: Uuid,
+        receiver_im: String,
+        notice: Box<Notice>,
+    },
+    /// Notes that the receiver's place has taken a revision.
+    NoteSent {
+        revision: u32,
+        receiver_id: Uuid,
+        place: Option<Place>,
+    },
+    /// Notes that a revision will never be taken.
+    NoteRefused { revision: u32, because: String },
+    /// Sends the latest once more, after what refused it was mended.
+    SendAgain {},
+}
+
+// Stored for ever. Add variants; do not rename or reuse them.
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
+pub enum Event {
+    MessageWanted {
+        issue_id: Uuid,
+        receiver_im: String,
+        revision: u32,
+        notice: Box<Notice>,
+    },
+    MessageSent {
+        revision: u32,
+        receiver_id: Uuid,
+        place: Option<Place>,
+        sent_at: DateTime<Utc>,
+    },
+    MessageRefused {
+        revision: u32,
+        because: String,
+        refused_at: DateTime<Utc>,
+    },
+}
+
+stored_by_variant!(Event);
+
+impl domain::Event for Event {}
+
+/// Why a command to a message is refused.
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Refusal {
+    #[error("there is no such message; messages follow issues by themselves")]
+    NotWanted,
+    #[error("a message to {receiver_im} about this issue has another id")]
+    OtherStream { receiver_im: String },
+    #[error("no such revision of this message was ever wanted")]
+    OtherRevision,
+    #[error("this message is on its way; wait for what comes of it")]
+    UnderWay,
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotWanted => Class::Missing,
+            Self::OtherStream { .. } | Self::OtherRevision | Self::UnderWay | Self::Unfit { .. } => Class::Refused,
+        }
+    }
+    fn rule(&self) -> &'static str {
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
+    }
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Unfit { field, .. } => Some((*field).to_owned()),
+            Self::NotWanted | Self::OtherStream { .. } | Self::OtherRevision | Self::UnderWay => None,
+        }
+    }
+}
+
+impl Decider for Message {
+    const TYPE: &'static str = "dod.message";
+    const CREATES: &'static str = "want";
+    const ONLY_DAYBOOK: &'static [&'static str] = &["want", "note-sent", "note-refused"];
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let wanted = match (self, request.command) {
+            (
+                message,
+                Command::Want {
+                    issue_id,
+                    receiver_im,
+                    notice,
+                },
+            ) => {
+                if Self::stream(*issue_id, receiver_im) != request.stream {
+                    let receiver_im = receiver_im.clone();
+                    return Err(Refusal::OtherStream { receiver_im });
+                }
+                return Ok(vec![Event::MessageWanted {
+                    issue_id: *issue_id,
+                    receiver_im: receiver_im.clone(),
+                    revision: message.wanted().map_or(0, |wanted| wanted.revision) + 1,
+                    notice: notice.clone(),
+                }]);
+            }
+            (Self::Unwanted, _) => return Err(Refusal::NotWanted),
+            (Self::Wanted(wanted), _) => wanted,
+        };
+        let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
+        Ok(vec![match request.command {
+            Command::NoteSent { revision, .. } | Command::NoteRefused { revision, .. }
+                if *revision > wanted.revision || *revision == 0 =>
+            {
+                return Err(Refusal::OtherRevision);
+            }
+            Command::NoteSent { revision, .. } if *revision <= wanted.sent => return Ok(Vec::new()),
+            Command::NoteSent {
+                revision,
+                receiver_id,
+                place,
+            } => {
+                if let Some(place) = place {
+                    text::required(&place.im_id, IM_ID_CHARS_MAX).map_err(unfit("im_id"))?;
+                    text::optional(place.channel.as_ref(), IM_ID_CHARS_MAX).map_err(unfit("channel"))?;
+                }
+                Event::MessageSent {
+                    revision: *revision,
+                    receiver_id: *receiver_id,
+                    place: place.clone(),
+                    sent_at: request.at,
+                }
+            }
+            Command::NoteRefused { revision, .. } if wanted.refused == Some(*revision) => return Ok(Vec::new()),
+            Command::NoteRefused { revision, because } => {
+                text::required(because, BECAUSE_CHARS_MAX).map_err(unfit("because"))?;
+                Event::MessageRefused {
+                    revision: *revision,
+                    because: because.clone(),
+                    refused_at: request.at,
+                }
+            }
+            Command::SendAgain {} => {
+                wanted.offered()?;
+                Event::MessageWanted {
+                    issue_id: wanted.issue_id,
+                    receiver_im: wanted.receiver_im.clone(),
+                    revision: wanted.revision + 1,
+                    notice: Box::new(wanted.notice.clone()),
+                }
+            }
+            Command::Want { .. } => return Err(Refusal::UnderWay),
+        }])
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match (&mut *self, event) {
+            (Self::Wanted(wanted), Event::MessageWanted { revision, notice, .. }) => {
+                wanted.revision = *revision;
+                wanted.notice = (**notice).clone();
+                wanted.refused = None;
+            }
+            (
+                Self::Unwanted,
+                Event::MessageWanted {
+                    issue_id,
+                    receiver_im,
+                    revision,
+                    notice,
+                },
+            ) => {
+                *self = Self::Wanted(Wanted {
+                    issue_id: *issue_id,
+                    receiver_im: receiver_im.clone(),
+                    revision: *revision,
+                    notice: (**notice).clone(),
+                    sent: 0,
+                    place: None,
+                    refused: None,
+                });
+            }
+            (Self::Wanted(wanted), Event::MessageSent { revision, place, .. }) => {
+                wanted.sent = *revision;
+                wanted.place = place.clone().or(wanted.place.take());
+                wanted.refused = None;
+            }
+            (Self::Wanted(wanted), Event::MessageRefused { revision, .. }) => wanted.refused = Some(*revision),
+            (Self::Unwanted, _) => {}
+        }
+    }
+
+    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+        match (self, command) {
+            (_, "want") => Ok(()),
+            (Self::Unwanted, _) => Err(Refusal::NotWanted),
+            (Self::Wanted(wanted), "send-again") => wanted.offered(),
+            (Self::Wanted(_), _) => Ok(()),
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether it can be sent once more: it was taken or refused.
+    fn offered(&self) -> Result<(), Refusal> {
+        match self.sent == self.revision || self.refused == Some(self.revision) {
+            true => Ok(()),
+            false => Err(Refusal::UnderWay),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! From a signal that fires to the issue that its alert joins, and back when either is over.
+
+use chrono::TimeDelta;
+use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
+use uuid::Uuid;
+
+use crate::alert::{self, Alert, Brief, Opened, ResolvedHow};
+use crate::group::{self, Group};
+use crate::issue::{self, Issue};
+use crate::signal::{self, Signal};
+
+/// Opens alerts, has them join issues, and ends them together.
+#[derive(Debug)]
+pub struct Alerts;
+
+impl Policy for Alerts {
+    fn name(&self) -> &'static str {
+        "dod-alerts"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[Signal::TYPE, Alert::TYPE, Group::TYPE, Issue::TYPE]
+    }
+
+    fn wants_state(&self, recorded: &Recorded<AnyEvent>) -> bool {
+        if let Some(event) = recorded.of::<Alert>() {
+            return !matches!(
+                event,
+                alert::Event::AlertOpened { .. }
+                    | alert::Event::AlertAcknowledged {}
+                    | alert::Event::AlertAssigned { .. }
+            );
+        }
+        matches!(
+            recorded.of::<Issue>(),
+            Some(issue::Event::IssueResolved { by_itself: false, .. } | issue::Event::IssueMarkedFalsePositive { .. })
+        )
+    }
+
+    fn react(&self, seen: &Seen<'_>) -> Vec<Reaction> {
+        let recorded = seen.recorded;
+        if let Some(event) = recorded.of::<Signal>() {
+            return of_signal(event, recorded.stream);
+        }
+        if let Some(event) = recorded.of::<Alert>() {
+            return of_alert(event, seen);
+        }
+        if let Some(group::Event::AlertGrouped { alert_id, issue_id, .. }) = recorded.of::<Group>() {
+            // Together, so that an alert which says where it belongs is known there.
+            return vec![Reaction::send(vec![
+                Sending::of::<Issue>(*issue_id, issue::Command::Bind { alert_id: *alert_id }),
+                Sending::of::<Alert>(*alert_id, alert::Command::NoteIssue { issue_id: *issue_id }),
+            ])];
+        }
+        if let Some(event) = recorded.of::<Issue>() {
+            return of_issue(event, seen);
+        }
+        Vec::new()
+    }
+}
+
+fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
+    match event {
+        signal::Event::SignalFired {
+            alert_id,
+            source_id,
+            source,
+            delivery_id,
+            receiver_im,
+            observation,
+            raw,
+            is_flapping,
+            received_at,
+            expires_at,
+            ..
+        } => {
+            let brief = Brief {
+                source: source.clone(),
+                alert_type: observation.alert_type.clone(),
+                severity: observation.severity,
+                title: observation.title.clone(),
+                description: observation.description.clone(),
+                labels: observation.labels.clone(),
+                receiver_im: receiver_im.clone(),
+                is_flapping: *is_flapping,
+                received_at: *received_at,
+            };
+            let open = alert::Command::Open {
+                signal_id,
+                source_id: *source_id,
+                delivery_id: *delivery_id,
+                brief: Box::new(brief),
+                original_severity: observation.original_severity.clone(),
+                starts_at: observation.starts_at,
+                links: observation.links.clone(),
+                raw: raw.open().cloned().flatten(),
+                is_heartbeat: observation.is_heartbeat,
+            };
+            let open = Reaction::send(vec![Sending::of::<Alert>(*alert_id, open)]);
+            let expire = expires_at.map(|due_at| expire(signal_id, *alert_id, *source_id, due_at));
+            std::iter::once(open).chain(expire).collect()
+        }
+        signal::Event::SignalRepeated {
+            alert_id,
+            source_id,
+            expires_at,
+            ..
+        } => {
+            let expire = expires_at.map(|due_at| expire(signal_id, *alert_id, *source_id, due_at));
+            expire.into_iter().collect()
+        }
+        signal::Event::SignalCleared {
+            alert_id,
+            cleared_at,
+            expired,
+            ..
+        } => {
+            let clear = alert::Command::Clear {
+                cleared_at: *cleared_at,
+                expired: *expired,
+            };
+            let forget = Reaction::Forget {
+                timer: expiry(*alert_id),
+            };
+            vec![Reaction::send(vec![Sending::of::<Alert>(*alert_id, clear)]), forget]
+        }
+        signal::Event::SignalReleased { alert_id } => vec![Reaction::Forget {
+            timer: expiry(*alert_id),
+        }],
+        signal::Event::SignalClearedUnseen { .. } => Vec::new(),
+    }
+}
+
+fn expire(signal_id: Uuid, alert_id: Uuid, source_id: Uuid, due_at: chrono::DateTime<chrono::Utc>) -> Reaction {
+    Reaction::Wait {
+        timer: expiry(alert_id),
+        due_at,
+        sending: Sending::of::<Signal>(signal_id, signal::Command::Expire { alert_id, source_id }),
+    }
+}
+
+/// The timer by which an alert ends of which nothing more is heard.
+fn expiry(alert_id: Uuid) -> Uuid {
+    Uuid::new_v5(&alert_id, b"expiry")
+}
+
+fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
+    let alert_id = seen.recorded.stream;
+    if let alert::Event::AlertOpened {
+        group_id,
+        window_minutes,
+        silence_id,
+        silence_ends_at,
+        is_heartbeat,
+        ..
+    } = event
+    {
+        return match (silence_id, silence_ends_at) {
+            _ if *is_heartbeat => Vec::new(),
+            (Some(_), Some(ends_at)) => vec![Reaction::Wait {
+                timer: Uuid::new_v5(&alert_id, b"silence"),
+                // A moment later, so that the silence is over by whatever clock.
+                due_at: *ends_at + TimeDelta::seconds(1),
+                sending: Sending::of::<Alert>(alert_id, alert::Command::EndSilence {}),
+            }],
+            (_, _) => vec![join(alert_id, *group_id, *window_minutes)],
+        };
+    }
+    let Some(now) = seen.state::<Alert>().and_then(Alert::opened) else {
+        return Vec::new();
+    };
+    let ended = || now.issue_id.map(|issue_id| note_ended(issue_id, alert_id));
+    match event {
+        alert::Event::AlertOpened { .. }
+        | alert::Event::AlertAcknowledged {}
+        | alert::Event::AlertAssigned { .. } => Vec::new(),
+        alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
+        alert::Event::AlertJoinedIssue { .. } => Vec::new(),
+        alert::Event::AlertSilenceEnded {} => vec![join(alert_id, now.group_id, now.window_minutes)],
+        alert::Event::AlertReopened {} => vec![reopened(alert_id, now)],
+        alert::Event::AlertResolved { how, .. } => {
+            let release = matches!(how, ResolvedHow::Person | ResolvedHow::Issue).then(|| {
+                let release = signal::Command::Release { alert_id };
+                Reaction::send(vec![Sending::of::<Signal>(now.signal_id, release)])
+            });
+            ended().into_iter().chain(release).collect()
+        }
+        alert::Event::AlertMarkedFalsePositive {} | alert::Event::AlertIgnored {} => ended().into_iter().collect(),
+    }
+}
+
+fn join(alert_id: Uuid, group_id: Uuid, window_minutes: u32) -> Reaction {
+    let join = group::Command::Join {
+        alert_id,
+        window_minutes,
+    };
+    Reaction::send(vec![Sending::of::<Group>(group_id, join)])
+}
+
+/// One that was ignored from the beginning belongs to no issue yet.
+fn reopened(alert_id: Uuid, now: &Opened) -> Reaction {
+    match now.issue_id {
+        None => join(alert_id, now.group_id, now.window_minutes),
+        Some(issue_id) => {
+            let note = issue::Command::NoteAlertReopened { alert_id };
+            Reaction::send(vec![Sending::of::<Issue>(issue_id, note)])
+        }
+    }
+}
+
+fn note_ended(issue_id: Uuid, alert_id: Uuid) -> Reaction {
+    let note = issue::Command::NoteAlertEnded { alert_id };
+    Reaction::send(vec![Sending::of::<Issue>(issue_id, note)])
+}
+
+/// What a person has ended ends its alerts.
+fn of_issue(event: &issue::Event, seen: &Seen<'_>) -> Vec<Reaction> {
+    let false_positive = match event {
+        issue::Event::IssueResolved { by_itself: false, .. } => false,
+        issue::Event::IssueMarkedFalsePositive { .. } => true,
+        _ => return Vec::new(),
+    };
+    let Some(now) = seen.state::<Issue>().and_then(Issue::opened) else {
+        return Vec::new();
+    };
+    let open = now.alerts.iter().filter(|(_, is_over)| !**is_over);
+    let end = |(&alert_id, _): (&Uuid, &bool)| {
+        let end = alert::Command::EndWithIssue { false_positive };
+        Reaction::send(vec![Sending::of::<Alert>(alert_id, end)])
+    };
+    open.map(end).collect()
+}

@@ -1,0 +1,183 @@
+//! What one source says of one thing over time, by the key under which it tells of it: whether a telling is new, a repeat,
+//! or the end. Feeds `alerts` of document 002_292caa697ae18d8c, an alert for each time that it fires.
+//!
+//! Senders repeat themselves, pairs of them send twice, and what was sent first may come last. The end state is the same in
+//! whatever order and however often the tellings come, as far as they say when what they tell of began.
+
+mod decide;
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Utc};
+use dod_formats::{Observation, Severity, Signal as Said};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::VariantNames;
+use uuid::Uuid;
+
+use domain::{Class, Refuse, Sealed, stored_by_variant};
+
+/// The kind as a value.
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Signal>("signals");
+
+/// Tellings that are remembered so that a repeat of one of them is known: more than a sender has under way.
+pub const REMEMBERED_MAX: usize = 64;
+/// Moments at which it fired that are remembered for finding out whether it flaps.
+pub const FLIPS_MAX: usize = 20;
+
+/// What is known of a thing that a source tells of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// The alert that is not over.
+    pub current: Option<Current>,
+    /// How often it fired.
+    pub episodes: u32,
+    /// The latest tellings by their ids, the oldest first.
+    told: VecDeque<String>,
+    /// When it fired lately, the oldest first.
+    fired_at: VecDeque<DateTime<Utc>>,
+    /// The latest beginning that is known to be over.
+    over: Option<DateTime<Utc>>,
+}
+
+/// An alert that is not over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Current {
+    pub alert_id: Uuid,
+    /// Since when it is so, as the sender says.
+    pub starts_at: Option<DateTime<Utc>>,
+    pub last_seen_at: DateTime<Utc>,
+    pub severity: Severity,
+}
+
+impl Signal {
+    /// The stream of what a source tells of under this key.
+    #[must_use]
+    pub fn stream(source_id: Uuid, dedup_key: &str) -> Uuid {
+        Uuid::new_v5(&source_id, format!("signal/{dedup_key}").as_bytes())
+    }
+
+    /// The alert of the nth time that it fired, from 1.
+    #[must_use]
+    pub fn alert_id(stream: Uuid, episode: u32) -> Uuid {
+        Uuid::new_v5(&stream, format!("alert/{episode}").as_bytes())
+    }
+}
+
+/// What can be asked of a signal; Daybook alone asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Takes notice of what was told.
+    Observe {
+        source_id: Uuid,
+        delivery_id: Uuid,
+        receiver_im: Option<String>,
+        observation: Box<Observation>,
+        received_at: DateTime<Utc>,
+    },
+    /// Ends the alert when nothing was heard of it for as long as its source says.
+    Expire {
+        alert_id: Uuid,
+        source_id: Uuid,
+    },
+    /// Lets the alert go after a person has closed it, so that the next telling is a new one.
+    Release {
+        alert_id: Uuid,
+    },
+}
+
+// Stored for ever. Add variants; do not rename or reuse them.
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
+)]
+pub enum Event {
+    /// It fires, and did not before.
+    SignalFired {
+        alert_id: Uuid,
+        /// How often it has fired, this time included.
+        episode: u32,
+        source_id: Uuid,
+        source: String,
+        delivery_id: Uuid,
+        receiver_im: Option<String>,
+        /// Without the part of the body, which is `raw`.
+        observation: Box<Observation>,
+        raw: Sealed<Option<String>>,
+        /// Whether it fires again and again.
+        is_flapping: bool,
+        received_at: DateTime<Utc>,
+        /// When it is taken to be over if nothing more is heard of it.
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// It fires still.
+    SignalRepeated {
+        alert_id: Uuid,
+        source_id: Uuid,
+        event_id: String,
+        delivery_id: Uuid,
+        said: Said,
+        severity: Severity,
+        starts_at: Option<DateTime<Utc>>,
+        received_at: DateTime<Utc>,
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// It is over.
+    SignalCleared {
+        alert_id: Uuid,
+        /// Absent when nothing more was heard of it.
+        event_id: Option<String>,
+        cleared_at: DateTime<Utc>,
+        expired: bool,
+    },
+    /// What nobody has told of is over; if its beginning comes late, nothing comes of it.
+    SignalClearedUnseen { event_id: String, starts_at: DateTime<Utc> },
+    /// A person has closed the alert.
+    SignalReleased { alert_id: Uuid },
+}
+
+stored_by_variant!(Event);
+
+impl domain::Event for Event {
+    const PERSONAL: bool = true;
+
+    // In the name of the delivery that it came in, so that it goes with the body.
+    fn sealed_apart(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {
+        match self {
+            Self::SignalFired { delivery_id, .. } => vec![("raw", *delivery_id)],
+            Self::SignalRepeated { .. }
+            | Self::SignalCleared { .. }
+            | Self::SignalClearedUnseen { .. }
+            | Self::SignalReleased { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Why a command to a signal is refused.
+// The names of its variants are those of the rules, which clients know.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Refusal {
+    #[error("the source is not in use; enter it again first")]
+    NoSource,
+    #[error("what is told under this key belongs to another signal")]
+    OtherKey,
+}
+
+impl Refuse for Refusal {
+    fn class(&self) -> Class {
+        Class::Refused
+    }
+    fn rule(&self) -> &'static str {
+        self.into()
+    }
+    fn rules() -> Vec<&'static str> {
+        <Self as VariantNames>::VARIANTS.to_vec()
+    }
+    fn field(&self) -> Option<String> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

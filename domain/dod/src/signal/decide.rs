@@ -1,0 +1,229 @@
+//! What happens when a telling meets what is known.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dod_formats::{Observation, Signal as Said};
+use domain::{Asking, Decider, FactRef, Request, Sealed};
+use uuid::Uuid;
+
+use super::{Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, Refusal, Signal};
+use crate::source::{Flapping, Source};
+
+impl Decider for Signal {
+    const TYPE: &'static str = "dod.signal";
+    const CREATES: &'static str = "observe";
+    const ONLY_DAYBOOK: &'static [&'static str] = &["observe", "expire", "release"];
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let happens = match request.command {
+            Command::Observe {
+                source_id,
+                delivery_id,
+                receiver_im,
+                observation,
+                received_at,
+            } => {
+                if Self::stream(*source_id, &observation.dedup_key) != request.stream {
+                    return Err(Refusal::OtherKey);
+                }
+                let telling = Telling {
+                    source_id: *source_id,
+                    source: request.facts.get::<Source>(*source_id).ok_or(Refusal::NoSource)?,
+                    delivery_id: *delivery_id,
+                    receiver_im: receiver_im.as_ref(),
+                    observation,
+                    received_at: *received_at,
+                };
+                self.observe(request, &telling)
+            }
+            Command::Expire { alert_id, source_id } => {
+                let source = request.facts.get::<Source>(*source_id);
+                let after = source.and_then(Source::auto_resolve);
+                self.current
+                    .as_ref()
+                    .filter(|current| current.alert_id == *alert_id)
+                    .filter(|current| after.is_some_and(|after| current.last_seen_at + after <= request.at))
+                    .map(|current| Event::SignalCleared {
+                        alert_id: current.alert_id,
+                        event_id: None,
+                        cleared_at: request.at,
+                        expired: true,
+                    })
+            }
+            Command::Release { alert_id } => self
+                .current
+                .as_ref()
+                .filter(|current| current.alert_id == *alert_id)
+                .map(|_| Event::SignalReleased { alert_id: *alert_id }),
+        };
+        Ok(happens.into_iter().collect())
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::SignalFired {
+                alert_id,
+                episode,
+                observation,
+                received_at,
+                ..
+            } => {
+                self.remember(&observation.event_id);
+                self.episodes = *episode;
+                self.fired_at.push_back(*received_at);
+                if self.fired_at.len() > FLIPS_MAX {
+                    self.fired_at.pop_front();
+                }
+                self.current = Some(Current {
+                    alert_id: *alert_id,
+                    starts_at: observation.starts_at,
+                    last_seen_at: *received_at,
+                    severity: observation.severity,
+                });
+            }
+            Event::SignalRepeated {
+                event_id,
+                severity,
+                starts_at,
+                received_at,
+                ..
+            } => {
+                self.remember(event_id);
+                if let Some(current) = &mut self.current {
+                    current.starts_at = current.starts_at.max(*starts_at);
+                    current.last_seen_at = current.last_seen_at.max(*received_at);
+                    current.severity = *severity;
+                }
+            }
+            Event::SignalCleared { event_id, .. } => {
+                if let Some(event_id) = event_id {
+                    self.remember(event_id);
+                }
+                let current = self.current.take();
+                self.over = self.over.max(current.and_then(|current| current.starts_at));
+            }
+            Event::SignalClearedUnseen { event_id, starts_at } => {
+                self.remember(event_id);
+                self.over = self.over.max(Some(*starts_at));
+            }
+            // What it tells of is not over; only the alert is.
+            Event::SignalReleased { .. } => self.current = None,
+        }
+    }
+
+    fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        match asking.command {
+            Command::Observe { source_id, .. } | Command::Expire { source_id, .. } => {
+                vec![FactRef::of::<Source>(*source_id)]
+            }
+            Command::Release { .. } => Vec::new(),
+        }
+    }
+}
+
+/// What was told, by whom and in what.
+struct Telling<'a> {
+    source_id: Uuid,
+    source: &'a Source,
+    delivery_id: Uuid,
+    receiver_im: Option<&'a String>,
+    observation: &'a Observation,
+    received_at: DateTime<Utc>,
+}
+
+impl Signal {
+    fn observe(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Option<Event> {
+        let observation = telling.observation;
+        if self.told.contains(&observation.event_id) {
+            return None;
+        }
+        match (observation.signal, &self.current) {
+            // It came late: what it tells of is known to be over.
+            (Said::Firing | Said::NoData, _)
+                if observation.starts_at.is_some() && observation.starts_at <= self.over =>
+            {
+                None
+            }
+            (Said::Firing | Said::NoData, None) => Some(self.fires(request.stream, telling)),
+            (Said::Firing | Said::NoData | Said::Acknowledged | Said::Suppressed, Some(current)) => {
+                Some(repeated(current, telling))
+            }
+            (Said::Acknowledged | Said::Suppressed, None) => None,
+            (Said::Resolved, _) => self.clears(request, observation),
+        }
+    }
+
+    fn fires(&self, stream: Uuid, telling: &Telling<'_>) -> Event {
+        let episode = self.episodes + 1;
+        let mut observation = telling.observation.clone();
+        let raw = Sealed::Open(observation.raw.take());
+        Event::SignalFired {
+            alert_id: Self::alert_id(stream, episode),
+            episode,
+            source_id: telling.source_id,
+            source: telling.source.name().to_owned(),
+            delivery_id: telling.delivery_id,
+            receiver_im: telling.receiver_im.cloned(),
+            is_flapping: self.is_flapping(telling.source.flapping(), telling.received_at),
+            observation: Box::new(observation),
+            raw,
+            received_at: telling.received_at,
+            expires_at: telling.expires_at(),
+        }
+    }
+
+    fn clears(&self, request: &Request<'_, Command>, observation: &Observation) -> Option<Event> {
+        match (&self.current, observation.starts_at) {
+            // The end of what was before: it came late.
+            (Some(current), Some(starts_at)) if current.starts_at.is_some_and(|since| starts_at < since) => None,
+            (Some(current), _) => Some(Event::SignalCleared {
+                alert_id: current.alert_id,
+                event_id: Some(observation.event_id.clone()),
+                cleared_at: observation.ends_at.unwrap_or(request.at).min(request.at),
+                expired: false,
+            }),
+            (None, Some(starts_at)) if Some(starts_at) > self.over => Some(Event::SignalClearedUnseen {
+                event_id: observation.event_id.clone(),
+                starts_at,
+            }),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether it has fired so often of late, this time included, that its ups and downs are one thing.
+    fn is_flapping(&self, flapping: Flapping, at: DateTime<Utc>) -> bool {
+        let since = at - TimeDelta::minutes(flapping.minutes.into());
+        let lately = self.fired_at.iter().filter(|&&fired_at| fired_at > since).count() + 1;
+        u32::try_from(lately).is_ok_and(|lately| lately >= flapping.flips)
+    }
+
+    fn remember(&mut self, event_id: &str) {
+        self.told.push_back(event_id.to_owned());
+        if self.told.len() > REMEMBERED_MAX {
+            self.told.pop_front();
+        }
+    }
+}
+
+fn repeated(current: &Current, telling: &Telling<'_>) -> Event {
+    let observation = telling.observation;
+    Event::SignalRepeated {
+        alert_id: current.alert_id,
+        source_id: telling.source_id,
+        event_id: observation.event_id.clone(),
+        delivery_id: telling.delivery_id,
+        said: observation.signal,
+        severity: observation.severity,
+        starts_at: observation.starts_at,
+        received_at: telling.received_at,
+        expires_at: telling.expires_at(),
+    }
+}
+
+impl Telling<'_> {
+    fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.source.auto_resolve().map(|after| self.received_at + after)
+    }
+}
