@@ -11,6 +11,7 @@ pub mod error;
 pub mod execute;
 pub mod facts;
 mod gather;
+pub mod keys;
 pub mod logins;
 pub mod master;
 pub mod migrations;

@@ -66,6 +66,10 @@ impl Vault {
         Self { pool, secrets, keys }
     }
 
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// The keys of the book itself.
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets

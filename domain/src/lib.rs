@@ -16,8 +16,10 @@ pub mod policy;
 pub mod refusal;
 pub mod sourced;
 
+pub mod object;
 pub mod register;
 pub mod sealed;
+pub mod setting;
 
 pub mod canonical;
 pub mod money;
