@@ -123,8 +123,12 @@ impl Condition {
             Op::Equal => self.is_so(subject, |value| value == self.value),
             Op::NotEqual => !self.is_so(subject, |value| value == self.value),
             // An expression that this program cannot run was refused when it came: neither way does it hold.
-            Op::Matches => self.pattern().is_some_and(|pattern| self.is_so(subject, |value| pattern.is_match(value))),
-            Op::NotMatches => self.pattern().is_some_and(|pattern| !self.is_so(subject, |value| pattern.is_match(value))),
+            Op::Matches => self
+                .pattern()
+                .is_some_and(|pattern| self.is_so(subject, |value| pattern.is_match(value))),
+            Op::NotMatches => self
+                .pattern()
+                .is_some_and(|pattern| !self.is_so(subject, |value| pattern.is_match(value))),
         }
     }
 
@@ -138,7 +142,10 @@ impl Condition {
     fn pattern(&self) -> Option<&Regex> {
         let compile = || {
             let mut pattern = RegexBuilder::new(&self.value);
-            pattern.nest_limit(PATTERN_LEVELS_MAX).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(RUNNING_BYTES_MAX);
+            pattern
+                .nest_limit(PATTERN_LEVELS_MAX)
+                .size_limit(COMPILED_BYTES_MAX)
+                .dfa_size_limit(RUNNING_BYTES_MAX);
             pattern.build().ok()
         };
         self.compiled.get_or_init(compile).as_ref()
@@ -178,7 +185,9 @@ pub fn all_hold(conditions: &[Condition], subject: &Subject<'_>) -> bool {
 pub fn check(conditions: &[Condition]) -> Result<(), String> {
     if conditions.len() > CONDITIONS_MAX {
         let count = conditions.len();
-        return Err(format!("when has {count} conditions; at most {CONDITIONS_MAX} are allowed"));
+        return Err(format!(
+            "when has {count} conditions; at most {CONDITIONS_MAX} are allowed"
+        ));
     }
     for (place, condition) in conditions.iter().enumerate() {
         condition.check().map_err(|misfit| match condition.op.takes_pattern() {
@@ -192,7 +201,10 @@ pub fn check(conditions: &[Condition]) -> Result<(), String> {
 /// How many of the conditions are regular expressions.
 #[must_use]
 pub fn patterns(conditions: &[Condition]) -> usize {
-    conditions.iter().filter(|condition| condition.op.takes_pattern()).count()
+    conditions
+        .iter()
+        .filter(|condition| condition.op.takes_pattern())
+        .count()
 }
 
 #[cfg(test)]

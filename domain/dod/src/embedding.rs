@@ -4,7 +4,6 @@ use dod_skills::vectors::DIMENSIONS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
-use uuid::Uuid;
 
 use crate::skill::Skill;
 use domain::register::Register;
@@ -163,7 +162,9 @@ impl Decider for Embedding {
 fn check_vector(vector: &[f32]) -> Result<(), Unfit> {
     if vector.len() != DIMENSIONS {
         let numbers = vector.len();
-        return Err(Unfit::Inside(format!("has {numbers} numbers; it must have {DIMENSIONS}")));
+        return Err(Unfit::Inside(format!(
+            "has {numbers} numbers; it must have {DIMENSIONS}"
+        )));
     }
     if vector.iter().any(|number| !number.is_finite()) {
         return Err(Unfit::Form("has something else than finite numbers"));

@@ -12,10 +12,17 @@ pub mod conditions;
 pub mod correlation;
 pub mod silence;
 
+pub mod configuration;
 pub mod receiver;
 pub mod source;
 
+pub mod binding;
+pub mod embedding;
+pub mod skill;
+pub mod tool;
+
 pub mod member;
+pub mod token;
 
 pub mod policies;
 
@@ -28,6 +35,7 @@ pub static CONTEXT: Context = Context {
     name: "dod",
     aggregates: &[
         source::AGGREGATE,
+        token::AGGREGATE,
         delivery::AGGREGATE,
         signal::AGGREGATE,
         alert::AGGREGATE,
@@ -38,6 +46,12 @@ pub static CONTEXT: Context = Context {
         member::holders::AGGREGATE,
         correlation::AGGREGATE,
         silence::AGGREGATE,
+        receiver::AGGREGATE,
+        configuration::AGGREGATE,
+        skill::AGGREGATE,
+        embedding::AGGREGATE,
+        binding::AGGREGATE,
+        tool::AGGREGATE,
     ],
     policies: &[
         &policies::Intake,

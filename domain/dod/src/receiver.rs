@@ -100,10 +100,16 @@ impl Receiver {
             );
         }
         if self.webhook_url.is_some() != self.webhook_host.is_some() {
-            return form("webhook_host", "stands beside webhook_url, from which the API takes it; send webhook_url alone");
+            return form(
+                "webhook_host",
+                "stands beside webhook_url, from which the API takes it; send webhook_url alone",
+            );
         }
         if self.bot_token.is_some() && self.destination_id.is_none() {
-            return form("destination_id", "is missing: say which channel or chat the bot writes to");
+            return form(
+                "destination_id",
+                "is missing: say which channel or chat the bot writes to",
+            );
         }
         if self.im_type == ImType::Slack && self.sign_secret.is_some() {
             return form("sign_secret", "is known to Lark alone; leave it out");
@@ -112,10 +118,16 @@ impl Receiver {
             return form("app_id", "is known to Lark alone; leave it out");
         }
         if self.im_type == ImType::Lark && self.bot_token.is_some() != self.app_id.is_some() {
-            return form("app_id", "and bot_token belong together for an app of Lark; enter both or none");
+            return form(
+                "app_id",
+                "and bot_token belong together for an app of Lark; enter both or none",
+            );
         }
         if self.sign_secret.is_some() && self.webhook_url.is_none() {
-            return form("sign_secret", "belongs to a webhook; enter webhook_url, or leave it out");
+            return form(
+                "sign_secret",
+                "belongs to a webhook; enter webhook_url, or leave it out",
+            );
         }
         Ok(())
     }
@@ -142,7 +154,9 @@ fn check_host(host: &str) -> Result<(), Unfit> {
     let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     match host.strip_prefix(HTTPS) {
         Some(name) if !name.is_empty() && name.bytes().all(is_in) => Ok(()),
-        Some(_) | None => Err(Unfit::Form("must be https:// and a host and no more of a URL, which is a secret")),
+        Some(_) | None => Err(Unfit::Form(
+            "must be https:// and a host and no more of a URL, which is a secret",
+        )),
     }
 }
 
@@ -162,7 +176,8 @@ impl Entry for Receiver {
         secret::sealed_if_any(self.webhook_url.as_ref()).map_err(|unfit| ("webhook_url", unfit))?;
         secret::sealed_if_any(self.sign_secret.as_ref()).map_err(|unfit| ("sign_secret", unfit))?;
         let host = self.webhook_host.as_deref();
-        host.map_or(Ok(()), check_host).map_err(|unfit| ("webhook_host", unfit))?;
+        host.map_or(Ok(()), check_host)
+            .map_err(|unfit| ("webhook_host", unfit))?;
         let required = |value: &Option<String>, max| value.as_ref().map_or(Ok(()), |value| text::required(value, max));
         required(&self.app_id, APP_ID_CHARS_MAX).map_err(|unfit| ("app_id", unfit))?;
         required(&self.destination_id, DESTINATION_ID_CHARS_MAX).map_err(|unfit| ("destination_id", unfit))?;

@@ -81,7 +81,9 @@ impl Silences {
     /// Those that have not ended, but for this one.
     fn open_beside(&self, silence_id: Uuid, at: DateTime<Utc>) -> impl Iterator<Item = &Silence> {
         let others = self.set.iter().filter(move |(id, _)| **id != silence_id);
-        others.map(|(_, silence)| silence).filter(move |silence| silence.ends_at > at)
+        others
+            .map(|(_, silence)| silence)
+            .filter(move |silence| silence.ends_at > at)
     }
 }
 

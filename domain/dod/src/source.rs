@@ -17,9 +17,9 @@ use domain::{Asker, Claim, ClaimChange, Class, Decider, Refuse, Request, stored_
 mod settings;
 
 pub use settings::{
-    AUTO_RESOLVE_MINUTES_MAX, FLAP_COUNT_MAX, FLAP_COUNT_MIN, FLAP_MINUTES_MAX, HEADER_CHARS_MAX, HEARTBEAT_MINUTES_MAX,
-    MAPPINGS_MAX, NAME_CHARS_MAX, Overload, SEVERITIES_MAX, SEVERITY_CHARS_MAX, SNS_TOPIC_CHARS_MAX, SNS_TOPICS_MAX, Settings,
-    Signature, SignatureScheme,
+    AUTO_RESOLVE_MINUTES_MAX, FLAP_COUNT_MAX, FLAP_COUNT_MIN, FLAP_MINUTES_MAX, HEADER_CHARS_MAX,
+    HEARTBEAT_MINUTES_MAX, MAPPINGS_MAX, NAME_CHARS_MAX, Overload, SEVERITIES_MAX, SEVERITY_CHARS_MAX,
+    SNS_TOPIC_CHARS_MAX, SNS_TOPICS_MAX, Settings, Signature, SignatureScheme,
 };
 
 /// The kind as a value.
@@ -222,11 +222,9 @@ impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotEntered => Class::Missing,
-            Self::AlreadyEntered
-            | Self::Struck
-            | Self::TooManyTokens
-            | Self::NoSuchToken
-            | Self::Unfit { .. } => Class::Refused,
+            Self::AlreadyEntered | Self::Struck | Self::TooManyTokens | Self::NoSuchToken | Self::Unfit { .. } => {
+                Class::Refused
+            }
         }
     }
     fn rule(&self) -> &'static str {
@@ -309,11 +307,7 @@ impl Decider for Source {
                     Self::Entered(known) | Self::Struck(known) => Self::Struck(known),
                 };
             }
-            Event::SourceTokenIssued {
-                token_id,
-                digest,
-                ..
-            } => {
+            Event::SourceTokenIssued { token_id, digest, .. } => {
                 let token = Token { digest: digest.clone() };
                 if let Self::Entered(known) | Self::Struck(known) = self {
                     known.tokens.insert(*token_id, token);

@@ -36,7 +36,10 @@ fn each_field_of_an_alert_can_be_compared() {
     for (field, value) in fields {
         assert!(holds(field, Op::Equal, value), "{field}");
         assert!(!holds(field, Op::NotEqual, value), "{field}");
-        assert!(!holds(field, Op::Equal, &value.to_uppercase()) || value.is_empty(), "{field}");
+        assert!(
+            !holds(field, Op::Equal, &value.to_uppercase()) || value.is_empty(),
+            "{field}"
+        );
     }
 }
 
@@ -92,8 +95,16 @@ fn a_bad_expression_is_refused_with_its_place() {
         let fine = Condition::new(Field::Title, Op::Equal, "x");
         check(&[fine, Condition::new(Field::Title, Op::Matches, value)]).unwrap_err()
     };
-    assert!(refused("é(b").starts_with("when[1].value, character 2 of the pattern: "), "{}", refused("é(b"));
-    assert!(refused("(?=a)").starts_with("when[1].value, character 1 "), "{}", refused("(?=a)"));
+    assert!(
+        refused("é(b").starts_with("when[1].value, character 2 of the pattern: "),
+        "{}",
+        refused("é(b")
+    );
+    assert!(
+        refused("(?=a)").starts_with("when[1].value, character 1 "),
+        "{}",
+        refused("(?=a)")
+    );
     assert!(refused(r"\w{500}").contains("too large"), "{}", refused(r"\w{500}"));
     assert!(refused("").contains("is empty"), "{}", refused(""));
 }
@@ -135,6 +146,11 @@ fn a_condition_is_written_as_it_was_read() {
 #[test]
 fn patterns_are_counted() {
     let with = |op| Condition::new(Field::Title, op, "x");
-    let all = [with(Op::Equal), with(Op::Matches), with(Op::NotEqual), with(Op::NotMatches)];
+    let all = [
+        with(Op::Equal),
+        with(Op::Matches),
+        with(Op::NotEqual),
+        with(Op::NotMatches),
+    ];
     assert_eq!(patterns(&all), 2);
 }

@@ -79,7 +79,9 @@ fn a_rule_is_set_replaced_and_dropped() {
     let after = rule(RULE, "critical", 5);
     rules([before.clone()]).when(set(&after)).then([after]);
     let dropped = Event::CorrelationRuleDropped { rule_id: RULE };
-    rules([before]).when(Command::DropRule { rule_id: RULE }).then([dropped]);
+    rules([before])
+        .when(Command::DropRule { rule_id: RULE })
+        .then([dropped]);
 }
 
 #[test]
@@ -88,7 +90,9 @@ fn a_rule_without_an_id_is_a_new_one() {
     if let Command::SetRule { rule_id, .. } = &mut new {
         *rule_id = None;
     }
-    rules([rule(RULE, "high", 0)]).when(new).then([rule(drawn(0), "high", 0)]);
+    rules([rule(RULE, "high", 0)])
+        .when(new)
+        .then([rule(drawn(0), "high", 0)]);
 }
 
 #[test]
@@ -105,7 +109,9 @@ fn one_per_tenant() {
 fn no_such_rule() {
     let drop = || Command::DropRule { rule_id: RULE };
     rules([]).when(drop()).refused(Refusal::NoSuchRule);
-    rules([rule(OTHER, "high", 0)]).when(drop()).refused(Refusal::NoSuchRule);
+    rules([rule(OTHER, "high", 0)])
+        .when(drop())
+        .refused(Refusal::NoSuchRule);
     assert_eq!(rules([]).offered(), ["set-rule"]);
     assert_eq!(rules([rule(OTHER, "high", 0)]).offered(), ["set-rule", "drop-rule"]);
 }
@@ -117,7 +123,9 @@ fn many() -> Vec<Event> {
 
 #[test]
 fn too_many_rules() {
-    rules(many()).when(set(&rule(RULE, "high", 0))).refused(Refusal::TooManyRules);
+    rules(many())
+        .when(set(&rule(RULE, "high", 0)))
+        .refused(Refusal::TooManyRules);
     let first = rule(Uuid::from_u128(0x1000), "low", 0);
     rules(many()).when(set(&first)).then([first]);
 }
@@ -134,7 +142,9 @@ fn too_many_patterns() {
     };
     let ids = (0..6).map(|n| Uuid::from_u128(0x1000 + n));
     let before: Vec<Event> = ids.map(|id| matching(id, 16)).collect();
-    rules(before.clone()).when(set(&matching(RULE, 5))).refused(Refusal::TooManyPatterns);
+    rules(before.clone())
+        .when(set(&matching(RULE, 5)))
+        .refused(Refusal::TooManyPatterns);
     rules(before).when(set(&matching(RULE, 4))).then([matching(RULE, 4)]);
 }
 
@@ -148,8 +158,15 @@ fn joins_everything() {
         window_minutes: 1,
         priority: 0,
     };
-    rules([]).when(with(Vec::new(), Vec::new())).refused(Refusal::JoinsEverything);
-    assert!(rules([]).when(with(vec![severity_is("low")], Vec::new())).outcome().is_ok());
+    rules([])
+        .when(with(Vec::new(), Vec::new()))
+        .refused(Refusal::JoinsEverything);
+    assert!(
+        rules([])
+            .when(with(vec![severity_is("low")], Vec::new()))
+            .outcome()
+            .is_ok()
+    );
     assert!(rules([]).when(with(Vec::new(), vec![Field::Source])).outcome().is_ok());
 }
 
@@ -179,8 +196,14 @@ fn a_rule_fits_its_limits() {
     assert_eq!(with!(by, vec![Field::Source, Field::Source]), "by");
     assert_eq!(with!(by, vec![Field::Description]), "by");
     assert_eq!(with!(by, vec![Field::Any]), "by");
-    assert_eq!(with!(by, (0..=BY_MAX).map(|n| Field::Label(n.to_string())).collect()), "by");
-    assert_eq!(with!(when, vec![Condition::new(Field::Title, Op::Matches, "(")]), "when");
+    assert_eq!(
+        with!(by, (0..=BY_MAX).map(|n| Field::Label(n.to_string())).collect()),
+        "by"
+    );
+    assert_eq!(
+        with!(when, vec![Condition::new(Field::Title, Op::Matches, "(")]),
+        "when"
+    );
 }
 
 #[test]
@@ -202,8 +225,14 @@ fn a_rule_makes_a_group_of_each_of_its_values() {
     assert_eq!(group.rule_name, "high of a cluster");
     assert_eq!(group.key, "labels.cluster=a");
     assert_eq!(group.window, TimeDelta::minutes(60));
-    assert_eq!(group, grouped(&rules, "OutOfMemory", &[("cluster", "a"), ("host", "x")]));
-    assert_ne!(group.group_id, grouped(&rules, "DiskFull", &[("cluster", "b")]).group_id);
+    assert_eq!(
+        group,
+        grouped(&rules, "OutOfMemory", &[("cluster", "a"), ("host", "x")])
+    );
+    assert_ne!(
+        group.group_id,
+        grouped(&rules, "DiskFull", &[("cluster", "b")]).group_id
+    );
 }
 
 #[test]
@@ -219,11 +248,23 @@ fn the_rule_of_the_highest_priority_decides_and_among_equals_the_older() {
     let (old, new) = (rule(OTHER, "high", 0), rule(RULE, "high", 0));
     assert_eq!(id(vec![old.clone(), new.clone()]), Some(OTHER));
     assert_eq!(id(vec![old.clone(), rule(RULE, "high", 1)]), Some(RULE));
-    assert_eq!(id(vec![rule(OTHER, "low", 9), new.clone()]), Some(RULE), "one that does not hold is passed over");
+    assert_eq!(
+        id(vec![rule(OTHER, "low", 9), new.clone()]),
+        Some(RULE),
+        "one that does not hold is passed over"
+    );
     let changed = rule(OTHER, "high", 0);
-    assert_eq!(id(vec![rule(OTHER, "low", 0), new.clone(), changed]), Some(OTHER), "a change keeps its age");
+    assert_eq!(
+        id(vec![rule(OTHER, "low", 0), new.clone(), changed]),
+        Some(OTHER),
+        "a change keeps its age"
+    );
     let dropped = Event::CorrelationRuleDropped { rule_id: OTHER };
-    assert_eq!(id(vec![old.clone(), new, dropped, old]), Some(RULE), "what comes again is new");
+    assert_eq!(
+        id(vec![old.clone(), new, dropped, old]),
+        Some(RULE),
+        "what comes again is new"
+    );
 }
 
 #[test]
@@ -249,7 +290,10 @@ fn groups_are_told_apart_by_tenant_rule_and_each_value() {
 fn a_long_key_is_cut() {
     let rules = state::<Correlations>([rule(RULE, "high", 0)]);
     let (a, b) = (long(600) + "a", long(600) + "b");
-    let (a, b) = (grouped(&rules, "x", &[("cluster", &a)]), grouped(&rules, "x", &[("cluster", &b)]));
+    let (a, b) = (
+        grouped(&rules, "x", &[("cluster", &a)]),
+        grouped(&rules, "x", &[("cluster", &b)]),
+    );
     assert_eq!(a.key.chars().count(), KEY_CHARS_MAX);
     assert!(a.key.ends_with('…'));
     assert_ne!(a.group_id, b.group_id);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::secret;
-use domain::register::{Change, Command, Refusal};
 use domain::Refuse;
+use domain::register::{Change, Command, Refusal};
 use rehearsal::given::{given, long, releases, takes};
 use serde_json::json;
 
@@ -65,7 +65,13 @@ fn a_receiver_is_named_by_one_word() {
         .when(Command::Amend(other.clone()))
         .then([Change::Amended(other)])
         .claims([releases(RECEIVER_IM, "devops-slack"), takes(RECEIVER_IM, "sre_1.lark")]);
-    for bad in ["", "DevOps", "dev ops", "dévops", &"a".repeat(RECEIVER_IM_CHARS_MAX + 1)] {
+    for bad in [
+        "",
+        "DevOps",
+        "dev ops",
+        "dévops",
+        &"a".repeat(RECEIVER_IM_CHARS_MAX + 1),
+    ] {
         let receiver_im = bad.to_owned();
         assert_eq!(refused(Receiver { receiver_im, ..slack() }).0, "receiver_im", "{bad}");
     }
@@ -75,9 +81,27 @@ fn a_receiver_is_named_by_one_word() {
 fn a_secret_in_clear_is_refused() {
     let clear = || Some("xoxb-1".to_owned());
     let cases = [
-        (Receiver { bot_token: clear(), ..lark() }, "bot_token"),
-        (Receiver { webhook_url: clear(), ..slack() }, "webhook_url"),
-        (Receiver { sign_secret: clear(), ..lark() }, "sign_secret"),
+        (
+            Receiver {
+                bot_token: clear(),
+                ..lark()
+            },
+            "bot_token",
+        ),
+        (
+            Receiver {
+                webhook_url: clear(),
+                ..slack()
+            },
+            "webhook_url",
+        ),
+        (
+            Receiver {
+                sign_secret: clear(),
+                ..lark()
+            },
+            "sign_secret",
+        ),
     ];
     for (receiver, field) in cases {
         let (refused, told) = refused(receiver);
@@ -94,27 +118,62 @@ fn there_is_a_way_to_every_receiver() {
         sign_secret: sealed(),
         ..lark()
     };
-    let bot = Receiver { im_type: ImType::Slack, app_id: None, ..lark() };
+    let bot = Receiver {
+        im_type: ImType::Slack,
+        app_id: None,
+        ..lark()
+    };
     for good in [slack(), lark(), both, bot] {
         assert_eq!(enter(good.clone()), Ok(vec![Change::Entered(good)]));
     }
-    let none = Receiver { webhook_url: None, webhook_host: None, ..slack() };
+    let none = Receiver {
+        webhook_url: None,
+        webhook_host: None,
+        ..slack()
+    };
     assert!(refused(none).1.contains("nothing can be told"));
-    assert_eq!(refused(Receiver { destination_id: None, ..lark() }).0, "destination_id");
+    assert_eq!(
+        refused(Receiver {
+            destination_id: None,
+            ..lark()
+        })
+        .0,
+        "destination_id"
+    );
     assert_eq!(refused(Receiver { app_id: None, ..lark() }).0, "app_id");
 }
 
 #[test]
 fn what_belongs_to_lark_is_refused_of_slack() {
-    assert_eq!(refused(Receiver { sign_secret: sealed(), ..slack() }).0, "sign_secret");
-    assert_eq!(refused(Receiver { app_id: Some("cli_1".to_owned()), ..slack() }).0, "app_id");
-    let without_webhook = Receiver { sign_secret: sealed(), ..lark() };
+    assert_eq!(
+        refused(Receiver {
+            sign_secret: sealed(),
+            ..slack()
+        })
+        .0,
+        "sign_secret"
+    );
+    assert_eq!(
+        refused(Receiver {
+            app_id: Some("cli_1".to_owned()),
+            ..slack()
+        })
+        .0,
+        "app_id"
+    );
+    let without_webhook = Receiver {
+        sign_secret: sealed(),
+        ..lark()
+    };
     assert_eq!(refused(without_webhook).0, "sign_secret");
 }
 
 #[test]
 fn of_a_webhook_its_host_alone_is_shown() {
-    let with = |host: Option<&str>| Receiver { webhook_host: host.map(str::to_owned), ..slack() };
+    let with = |host: Option<&str>| Receiver {
+        webhook_host: host.map(str::to_owned),
+        ..slack()
+    };
     assert!(enter(with(Some("https://127.0.0.1:8443"))).is_ok());
     for bad in [
         "http://hooks.slack.com",
@@ -127,22 +186,59 @@ fn of_a_webhook_its_host_alone_is_shown() {
         assert_eq!(refused(with(Some(bad))).0, "webhook_host", "{bad}");
     }
     assert!(refused(with(None)).1.contains("send webhook_url alone"));
-    let alone = Receiver { webhook_host: Some("https://a".to_owned()), ..lark() };
+    let alone = Receiver {
+        webhook_host: Some("https://a".to_owned()),
+        ..lark()
+    };
     assert_eq!(refused(alone).0, "webhook_host");
 }
 
 #[test]
 fn a_receiver_fits_its_columns() {
-    assert_eq!(refused(Receiver { name: String::new(), ..slack() }).0, "name");
-    assert_eq!(refused(Receiver { name: long(NAME_CHARS_MAX + 1), ..slack() }).0, "name");
+    assert_eq!(
+        refused(Receiver {
+            name: String::new(),
+            ..slack()
+        })
+        .0,
+        "name"
+    );
+    assert_eq!(
+        refused(Receiver {
+            name: long(NAME_CHARS_MAX + 1),
+            ..slack()
+        })
+        .0,
+        "name"
+    );
     let destination_id = Some(long(DESTINATION_ID_CHARS_MAX + 1));
-    assert_eq!(refused(Receiver { destination_id, ..lark() }).0, "destination_id");
-    assert_eq!(refused(Receiver { app_id: Some(String::new()), ..lark() }).0, "app_id");
+    assert_eq!(
+        refused(Receiver {
+            destination_id,
+            ..lark()
+        })
+        .0,
+        "destination_id"
+    );
+    assert_eq!(
+        refused(Receiver {
+            app_id: Some(String::new()),
+            ..lark()
+        })
+        .0,
+        "app_id"
+    );
 }
 
 #[test]
 fn a_receiver_hears_of_its_least_severity_and_worse() {
-    let hears = |min_severity, severity| Receiver { min_severity, ..slack() }.hears_of(severity);
+    let hears = |min_severity, severity| {
+        Receiver {
+            min_severity,
+            ..slack()
+        }
+        .hears_of(severity)
+    };
     assert!(hears(None, Severity::Low));
     assert!(hears(Some(Severity::High), Severity::High));
     assert!(hears(Some(Severity::High), Severity::Critical));

@@ -91,13 +91,18 @@ fn silencing(silences: &Silences, alert_type: &str, at: DateTime<Utc>) -> Option
 
 #[test]
 fn alerts_are_silenced_and_no_longer() {
-    silences([]).when(command(&silenced(ID, 0, 2))).then([silenced(ID, 0, 2)]);
+    silences([])
+        .when(command(&silenced(ID, 0, 2)))
+        .then([silenced(ID, 0, 2)]);
     let ended = Event::SilenceEnded {
         silence_id: ID,
         ended_at: at(1),
     };
     let end = || Command::End { silence_id: ID };
-    silences([silenced(ID, 0, 2)]).at(at(1)).when(end()).then([ended.clone()]);
+    silences([silenced(ID, 0, 2)])
+        .at(at(1))
+        .when(end())
+        .then([ended.clone()]);
     silences([silenced(ID, 0, 2), ended]).at(at(1)).when(end()).then([]);
     silences([silenced(ID, 0, 2)]).at(at(2)).when(end()).then([]);
 }
@@ -113,26 +118,36 @@ fn a_silence_without_id_and_start_is_a_new_one_from_now_on() {
         ends_at: at(2),
         kind: SilenceKind::Silence,
     };
-    silences([silenced(ID, 0, 2)]).when(new).then([silenced(drawn(0), 0, 2)]);
+    silences([silenced(ID, 0, 2)])
+        .when(new)
+        .then([silenced(drawn(0), 0, 2)]);
     let past = with!(starts_at: at(-5));
     silences([]).when(past).then([silenced(ID, 0, 2)]);
 }
 
 #[test]
 fn a_silence_that_goes_on_keeps_its_start_and_says_nothing_twice() {
-    let longer = silences([silenced(ID, 0, 2)]).at(at(1)).when(with!(ends_at: at(9))).events();
+    let longer = silences([silenced(ID, 0, 2)])
+        .at(at(1))
+        .when(with!(ends_at: at(9)))
+        .events();
     let [Event::AlertsSilenced { starts_at, ends_at, .. }] = &longer[..] else {
         panic!("{longer:?}");
     };
     assert_eq!((*starts_at, *ends_at), (at(0), at(9)));
-    silences([silenced(ID, 0, 2)]).at(at(1)).when(with!(comment: None)).then([]);
+    silences([silenced(ID, 0, 2)])
+        .at(at(1))
+        .when(with!(comment: None))
+        .then([]);
 }
 
 #[test]
 fn one_per_tenant() {
-    given::<Silences>([]).when(command(&silenced(ID, 0, 2))).refused(Refusal::OnePerTenant {
-        id: Silences::only_stream(TENANT),
-    });
+    given::<Silences>([])
+        .when(command(&silenced(ID, 0, 2)))
+        .refused(Refusal::OnePerTenant {
+            id: Silences::only_stream(TENANT),
+        });
     assert_eq!(given::<Silences>([]).offered(), Vec::<String>::new());
 }
 
@@ -140,7 +155,9 @@ fn one_per_tenant() {
 fn no_such_silence() {
     let end = || Command::End { silence_id: OTHER };
     silences([]).when(end()).refused(Refusal::NoSuchSilence);
-    silences([silenced(ID, 0, 2)]).when(end()).refused(Refusal::NoSuchSilence);
+    silences([silenced(ID, 0, 2)])
+        .when(end())
+        .refused(Refusal::NoSuchSilence);
     assert_eq!(silences([]).offered(), ["silence"]);
     assert_eq!(silences([silenced(ID, 0, 2)]).offered(), ["silence", "end"]);
 }
@@ -152,7 +169,9 @@ fn many() -> Vec<Event> {
 
 #[test]
 fn too_many_silences() {
-    silences(many()).when(command(&silenced(ID, 0, 2))).refused(Refusal::TooManySilences);
+    silences(many())
+        .when(command(&silenced(ID, 0, 2)))
+        .refused(Refusal::TooManySilences);
     let again = silenced(Uuid::from_u128(0x1000), 0, 3);
     silences(many()).when(command(&again)).then([again]);
     // Those that have ended take no room.
@@ -178,7 +197,9 @@ fn too_many_patterns() {
 
 #[test]
 fn silences_everything() {
-    silences([]).when(with!(when: Vec::new())).refused(Refusal::SilencesEverything);
+    silences([])
+        .when(with!(when: Vec::new()))
+        .refused(Refusal::SilencesEverything);
 }
 
 #[test]
@@ -190,16 +211,28 @@ fn bad_period() {
     }
     assert!(silences([]).when(with!(ends_at: at(366 * 24))).outcome().is_ok());
     let far = DateTime::<Utc>::MAX_UTC;
-    let refusal = silences([]).when(with!(starts_at: far, ends_at: far)).outcome().unwrap_err();
-    assert_eq!((refusal.rule(), refusal.field().unwrap().as_str()), ("unfit", "starts_at"));
+    let refusal = silences([])
+        .when(with!(starts_at: far, ends_at: far))
+        .outcome()
+        .unwrap_err();
+    assert_eq!(
+        (refusal.rule(), refusal.field().unwrap().as_str()),
+        ("unfit", "starts_at")
+    );
 }
 
 #[test]
 fn a_condition_that_cannot_be_run_is_refused_with_its_place() {
     let bad = vec![Condition::new(Field::Title, Op::Matches, "a(")];
     let refusal = silences([]).when(with!(when: bad)).outcome().unwrap_err();
-    assert_eq!((refusal.rule(), refusal.field().unwrap().as_str()), ("condition", "when"));
-    assert!(refusal.to_string().starts_with("when[0].value, character 2"), "{refusal}");
+    assert_eq!(
+        (refusal.rule(), refusal.field().unwrap().as_str()),
+        ("condition", "when")
+    );
+    assert!(
+        refusal.to_string().starts_with("when[0].value, character 2"),
+        "{refusal}"
+    );
 }
 
 #[test]

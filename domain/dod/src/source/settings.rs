@@ -213,10 +213,16 @@ impl Signature {
         let own_header = "signature.header";
         match (self.scheme, &self.header) {
             (SignatureScheme::HmacSha256 | SignatureScheme::SharedSecret, None) => {
-                return Err((own_header, Unfit::Form("must say the header that has the signature or the secret")));
+                return Err((
+                    own_header,
+                    Unfit::Form("must say the header that has the signature or the secret"),
+                ));
             }
             (SignatureScheme::Sentry | SignatureScheme::Pagerduty, Some(_)) => {
-                return Err((own_header, Unfit::Form("cannot be chosen: this sender has one of its own; leave it out")));
+                return Err((
+                    own_header,
+                    Unfit::Form("cannot be chosen: this sender has one of its own; leave it out"),
+                ));
             }
             (_, Some(header)) => check_header(header).map_err(|unfit| (own_header, unfit))?,
             (_, None) => {}
@@ -243,7 +249,9 @@ fn check_header(header: &str) -> Result<(), Unfit> {
 
 fn check_mappings(mappings: &[Mapping]) -> Result<(), Unfit> {
     if mappings.len() > MAPPINGS_MAX {
-        return Err(Unfit::Form("has more than 20 mappings; enter a source for each kind of body"));
+        return Err(Unfit::Form(
+            "has more than 20 mappings; enter a source for each kind of body",
+        ));
     }
     for (place, mapping) in mappings.iter().enumerate() {
         let told = |(field, reason)| Unfit::Inside(format!("[{place}].{field}: {reason}"));
@@ -254,7 +262,9 @@ fn check_mappings(mappings: &[Mapping]) -> Result<(), Unfit> {
 
 fn check_topics(topics: &[String]) -> Result<(), Unfit> {
     if topics.len() > SNS_TOPICS_MAX {
-        return Err(Unfit::Form("names more than 50 topics; enter a source for each group of them"));
+        return Err(Unfit::Form(
+            "names more than 50 topics; enter a source for each group of them",
+        ));
     }
     let mut seen = BTreeSet::new();
     for topic in topics {
@@ -290,7 +300,9 @@ fn is_topic(arn: &str) -> bool {
 
 fn check_severities(severities: &BTreeMap<String, Severity>) -> Result<(), Unfit> {
     if severities.len() > SEVERITIES_MAX {
-        return Err(Unfit::Form("maps more than 100 words; leave out those that mean what they say"));
+        return Err(Unfit::Form(
+            "maps more than 100 words; leave out those that mean what they say",
+        ));
     }
     let mut seen = BTreeSet::new();
     for word in severities.keys() {

@@ -52,15 +52,26 @@ fn source(events: impl IntoIterator<Item = Event>) -> Given<Source> {
 
 #[test]
 fn a_source_is_entered_amended_struck_and_entered_again() {
-    source([]).when(Command::Enter(settings())).then([entered()]).claims([takes(NAME, "prometheus prod")]);
+    source([])
+        .when(Command::Enter(settings()))
+        .then([entered()])
+        .claims([takes(NAME, "prometheus prod")]);
     let other = with(|settings| settings.name = "Other".to_owned());
-    let amended = source([entered()]).when(Command::Amend(other.clone())).then([Event::SourceAmended(other)]);
+    let amended = source([entered()])
+        .when(Command::Amend(other.clone()))
+        .then([Event::SourceAmended(other)]);
     amended.claims([releases(NAME, "prometheus prod"), takes(NAME, "other")]);
     source([entered()]).when(Command::Amend(settings())).then([]);
-    source([entered()]).when(Command::Strike {}).then([Event::SourceStruck {}]).claims([]);
+    source([entered()])
+        .when(Command::Strike {})
+        .then([Event::SourceStruck {}])
+        .claims([]);
     let struck = || [entered(), Event::SourceStruck {}];
     source(struck()).when(Command::Strike {}).then([]);
-    source(struck()).when(Command::Enter(settings())).then([entered()]).claims([]);
+    source(struck())
+        .when(Command::Enter(settings()))
+        .then([entered()])
+        .claims([]);
 }
 
 #[test]
@@ -72,13 +83,17 @@ fn not_entered() {
 
 #[test]
 fn already_entered() {
-    source([entered()]).when(Command::Enter(settings())).refused(Refusal::AlreadyEntered);
+    source([entered()])
+        .when(Command::Enter(settings()))
+        .refused(Refusal::AlreadyEntered);
 }
 
 #[test]
 fn struck() {
     for command in [Command::Amend(settings()), issue(1)] {
-        source([entered(), Event::SourceStruck {}]).when(command).refused(Refusal::Struck);
+        source([entered(), Event::SourceStruck {}])
+            .when(command)
+            .refused(Refusal::Struck);
     }
 }
 
@@ -100,7 +115,9 @@ fn a_token_is_issued_beside_the_one_in_use_until_that_is_retired() {
     let retired = Event::SourceTokenRetired {
         token_id: Uuid::from_u128(1),
     };
-    source([entered(), issued(1), issued(2)]).when(retire(1)).then([retired.clone()]);
+    source([entered(), issued(1), issued(2)])
+        .when(retire(1))
+        .then([retired.clone()]);
     let one = state::<Source>([entered(), issued(1), issued(2), retired]);
     assert_eq!(one.token(&digest(1)), None);
     assert_eq!(one.token(&digest(2)), Some(Uuid::from_u128(2)));
@@ -108,12 +125,16 @@ fn a_token_is_issued_beside_the_one_in_use_until_that_is_retired() {
 
 #[test]
 fn too_many_tokens() {
-    source([entered(), issued(1), issued(2)]).when(issue(3)).refused(Refusal::TooManyTokens);
+    source([entered(), issued(1), issued(2)])
+        .when(issue(3))
+        .refused(Refusal::TooManyTokens);
 }
 
 #[test]
 fn no_such_token() {
-    source([entered(), issued(1)]).when(retire(2)).refused(Refusal::NoSuchToken);
+    source([entered(), issued(1)])
+        .when(retire(2))
+        .refused(Refusal::NoSuchToken);
     source([entered()]).when(retire(1)).refused(Refusal::NoSuchToken);
 }
 
@@ -152,21 +173,30 @@ fn what_is_offered_in_each_state() {
         source([entered(), issued(1)]).offered(),
         ["amend", "strike", "issue-token", "retire-token"]
     );
-    assert_eq!(source([entered(), Event::SourceStruck {}]).offered(), ["enter", "strike"]);
+    assert_eq!(
+        source([entered(), Event::SourceStruck {}]).offered(),
+        ["enter", "strike"]
+    );
     assert_eq!(source([entered()]).by(BY).offered(), ["amend", "strike"]);
 }
 
 #[test]
 fn a_state_that_is_shown_has_no_digest() {
     let shown = serde_json::to_string(&state::<Source>([entered(), issued(1)])).unwrap();
-    assert!(shown.contains("Prometheus prod") && !shown.contains(&digest(1)), "{shown}");
+    assert!(
+        shown.contains("Prometheus prod") && !shown.contains(&digest(1)),
+        "{shown}"
+    );
 }
 
 #[test]
 fn what_is_not_said_of_a_source_is_as_usual() {
     let usual = state::<Source>([entered()]);
     assert_eq!(usual.flapping(), Flapping { flips: 3, minutes: 60 });
-    assert_eq!((usual.auto_resolve(), usual.heartbeat(), usual.receiver_im()), (None, None, None));
+    assert_eq!(
+        (usual.auto_resolve(), usual.heartbeat(), usual.receiver_im()),
+        (None, None, None)
+    );
     assert_eq!(usual.rules(), Rules::default());
     assert_eq!(Source::default().flapping(), usual.flapping());
     assert_eq!(Source::default().name(), "");
@@ -189,8 +219,15 @@ fn what_is_said_of_a_source_holds() {
     assert_eq!(source.heartbeat(), Some(TimeDelta::minutes(5)));
     assert_eq!(source.flapping(), Flapping { flips: 4, minutes: 30 });
     let rules = source.rules();
-    assert_eq!((rules.format, rules.default_severity), (Some(Format::Zabbix), Some(Severity::Low)));
-    assert_eq!(rules.severities.get("sev-1"), Some(&Severity::Critical), "words are asked for in small letters");
+    assert_eq!(
+        (rules.format, rules.default_severity),
+        (Some(Format::Zabbix), Some(Severity::Low))
+    );
+    assert_eq!(
+        rules.severities.get("sev-1"),
+        Some(&Severity::Critical),
+        "words are asked for in small letters"
+    );
 }
 
 #[test]
@@ -200,14 +237,25 @@ fn a_sender_is_answered_under_overload_as_it_takes_it() {
         state::<Source>([Event::SourceEntered(said)]).overload()
     };
     for format in [Format::Alertmanager, Format::Cloudwatch, Format::Datadog] {
-        assert_eq!(answered(Some(format), None), Overload::Retry5xx, "{format} does not try again after 429");
+        assert_eq!(
+            answered(Some(format), None),
+            Overload::Retry5xx,
+            "{format} does not try again after 429"
+        );
     }
     for format in [Format::Grafana, Format::Sentry] {
-        assert_eq!(answered(Some(format), None), Overload::AlwaysTake, "{format} tries nothing again");
+        assert_eq!(
+            answered(Some(format), None),
+            Overload::AlwaysTake,
+            "{format} tries nothing again"
+        );
     }
     assert_eq!(answered(Some(Format::PagerdutyEvents), None), Overload::Retry429);
     assert_eq!(answered(None, None), Overload::Retry5xx);
-    assert_eq!(answered(Some(Format::Grafana), Some(Overload::Retry429)), Overload::Retry429);
+    assert_eq!(
+        answered(Some(Format::Grafana), Some(Overload::Retry429)),
+        Overload::Retry429
+    );
 }
 
 /// The field that is refused, and why.
@@ -221,10 +269,22 @@ fn refused(change: impl FnOnce(&mut Settings)) -> (String, String) {
 fn settings_have_limits() {
     assert_eq!(refused(|settings| settings.name = String::new()).0, "name");
     assert_eq!(refused(|settings| settings.name = long(NAME_CHARS_MAX + 1)).0, "name");
-    assert_eq!(refused(|settings| settings.receiver_im = Some("De vops".to_owned())).0, "receiver_im");
-    assert_eq!(refused(|settings| settings.auto_resolve_minutes = Some(0)).0, "auto_resolve_minutes");
-    assert_eq!(refused(|settings| settings.auto_resolve_minutes = Some(43_201)).0, "auto_resolve_minutes");
-    assert_eq!(refused(|settings| settings.heartbeat_minutes = Some(10_081)).0, "heartbeat_minutes");
+    assert_eq!(
+        refused(|settings| settings.receiver_im = Some("De vops".to_owned())).0,
+        "receiver_im"
+    );
+    assert_eq!(
+        refused(|settings| settings.auto_resolve_minutes = Some(0)).0,
+        "auto_resolve_minutes"
+    );
+    assert_eq!(
+        refused(|settings| settings.auto_resolve_minutes = Some(43_201)).0,
+        "auto_resolve_minutes"
+    );
+    assert_eq!(
+        refused(|settings| settings.heartbeat_minutes = Some(10_081)).0,
+        "heartbeat_minutes"
+    );
     assert_eq!(refused(|settings| settings.flap_count = 1).0, "flap_count");
     assert_eq!(refused(|settings| settings.flap_minutes = 1_441).0, "flap_minutes");
     assert_eq!(refused(|settings| settings.format = Some(Format::Unmapped)).0, "format");
@@ -239,12 +299,23 @@ fn topics_are_arns_and_each_is_named_once() {
         source([]).when(Command::Enter(entered)).outcome()
     };
     assert!(named(&[topic, "arn:aws-cn:sns:cn-north-1:123456789012:a.fifo"]).is_ok());
-    for bad in ["", "alarms", "arn:aws:sqs:eu-west-1:123456789012:a", "arn:aws:sns:eu-west-1:1234:a", &format!("{topic} ")] {
+    for bad in [
+        "",
+        "alarms",
+        "arn:aws:sqs:eu-west-1:123456789012:a",
+        "arn:aws:sns:eu-west-1:1234:a",
+        &format!("{topic} "),
+    ] {
         let refusal = named(&[bad]).unwrap_err();
         assert_eq!(refusal.field().as_deref(), Some("sns_topics"), "{bad}");
     }
     assert!(named(&[topic, topic]).unwrap_err().to_string().contains("twice"));
-    assert!(named(&vec![topic; SNS_TOPICS_MAX + 1]).unwrap_err().to_string().contains("more than 50"));
+    assert!(
+        named(&vec![topic; SNS_TOPICS_MAX + 1])
+            .unwrap_err()
+            .to_string()
+            .contains("more than 50")
+    );
 }
 
 #[test]
@@ -255,7 +326,11 @@ fn a_word_for_a_severity_is_mapped_once_whatever_its_case() {
     assert!(map(vec!["P1".to_owned(), "p1".to_owned()]).1.contains("twice"));
     assert_eq!(map(vec![String::new()]).0, "severities");
     assert_eq!(map(vec![long(SEVERITY_CHARS_MAX + 1)]).0, "severities");
-    assert!(map((0..=SEVERITIES_MAX).map(|n| n.to_string()).collect()).1.contains("more than 100"));
+    assert!(
+        map((0..=SEVERITIES_MAX).map(|n| n.to_string()).collect())
+            .1
+            .contains("more than 100")
+    );
 }
 
 #[test]
@@ -306,7 +381,9 @@ fn each_way_of_signing_has_its_headers() {
     ];
     for signature in good {
         let entered = with(|settings| settings.signature = Some(signature));
-        source([]).when(Command::Enter(entered.clone())).then([Event::SourceEntered(entered)]);
+        source([])
+            .when(Command::Enter(entered.clone()))
+            .then([Event::SourceEntered(entered)]);
     }
     let bad = [
         (signed(HmacSha256, None, None), "signature.header"),

@@ -28,13 +28,22 @@ const ARG_CHARS_MAX: usize = 1_000;
 
 /// Parts of names of headers whose values are secrets.
 const SECRET_NAMES: [&str; 9] = [
-    "auth", "token", "secret", "password", "passwd", "key", "cookie", "session", "credential",
+    "auth",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "key",
+    "cookie",
+    "session",
+    "credential",
 ];
 /// What secrets begin with, in small letters, whatever the header is called.
 const SECRET_VALUES: [&str; 7] = ["bearer ", "basic ", "xoxb-", "xoxp-", "sk-", "ghp_", "glpat-"];
 
 const OF_HTTP: &str = r#"{"kind": "http", "base_url": "https://...", "headers": {"Name": "value"}, "read_only": true}"#;
-const OF_MCP: &str = r#"{"transport": "http" or "sse", "url": "https://..."} or {"transport": "stdio", "command": "..."}"#;
+const OF_MCP: &str =
+    r#"{"transport": "http" or "sse", "url": "https://..."} or {"transport": "stdio", "command": "..."}"#;
 const OF_CODE: &str = r#"{"language": "javascript", "code": "..."}"#;
 
 /// What a tool's `config` says.
@@ -155,9 +164,13 @@ impl Config {
     /// What is wrong with it.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Http(tool) if !tool.read_only => Err("says that it writes; only tools with read_only true are taken".to_owned()),
+            Self::Http(tool) if !tool.read_only => {
+                Err("says that it writes; only tools with read_only true are taken".to_owned())
+            }
             Self::Http(HttpTool { base_url, headers, .. }) => check_call("base_url", base_url, headers),
-            Self::Mcp(McpServer::Http { url, headers } | McpServer::Sse { url, headers }) => check_call("url", url, headers),
+            Self::Mcp(McpServer::Http { url, headers } | McpServer::Sse { url, headers }) => {
+                check_call("url", url, headers)
+            }
             Self::Mcp(McpServer::Stdio { command, args }) => check_command(command, args),
             Self::CustomCode(CustomCode { code, .. }) => {
                 text::required(code, CONFIG_BYTES_MAX).map_err(|unfit| format!("code {unfit}"))
@@ -186,7 +199,10 @@ fn check_call(field: &str, url: &str, headers: &BTreeMap<String, HeaderValue>) -
         ));
     }
     if headers.len() > HEADERS_MAX {
-        return Err(format!("headers has {} headers; at most {HEADERS_MAX} are allowed", headers.len()));
+        return Err(format!(
+            "headers has {} headers; at most {HEADERS_MAX} are allowed",
+            headers.len()
+        ));
     }
     for (name, value) in headers {
         check_header(name, value).map_err(|detail| format!("headers: {detail}"))?;
@@ -207,7 +223,9 @@ fn check_header(name: &str, value: &HeaderValue) -> Result<(), String> {
         HeaderValue::Text(value) => {
             let is_printable = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
             if value.len() > HEADER_VALUE_CHARS_MAX || !is_printable {
-                return Err(format!("{name} must be at most {HEADER_VALUE_CHARS_MAX} characters of plain ASCII"));
+                return Err(format!(
+                    "{name} must be at most {HEADER_VALUE_CHARS_MAX} characters of plain ASCII"
+                ));
             }
             if is_secret(name, value) {
                 return Err(format!(
@@ -241,10 +259,18 @@ fn is_secret(name: &str, value: &str) -> bool {
 fn check_command(command: &str, args: &[String]) -> Result<(), String> {
     text::required(command, COMMAND_CHARS_MAX).map_err(|unfit| format!("command {unfit}"))?;
     if args.len() > ARGS_MAX {
-        return Err(format!("args has {} arguments; at most {ARGS_MAX} are allowed", args.len()));
+        return Err(format!(
+            "args has {} arguments; at most {ARGS_MAX} are allowed",
+            args.len()
+        ));
     }
     for (place, arg) in args.iter().enumerate() {
         text::optional(Some(arg), ARG_CHARS_MAX).map_err(|unfit| format!("args[{place}] {unfit}"))?;
+        if is_secret("", arg) {
+            return Err(format!(
+                "args[{place}] is a secret, and none is kept in clear; leave it out"
+            ));
+        }
     }
     Ok(())
 }
