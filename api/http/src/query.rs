@@ -136,7 +136,8 @@ pub async fn list(
     }
 
     let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
-    let read = read::rows(&app, source.context, by.bearer, after, Plan::OfValues, move || {
+    let plan = Plan::OfValues.of_page(query.limit);
+    let read = read::rows(&app, source.context, by.bearer, after, plan, move || {
         sql::page(source.table, &query, &reader)
     })
     .await?;

@@ -225,7 +225,13 @@ pub async fn list(
         limit,
     };
     let (page, reader) = (asked.clone(), source.reader_of(&by));
-    let read = read::rows(&app, source.context, by.bearer, posted, Plan::OfStatement, move || {
+    // Rows without documents are never so large that planning each time, which pieces cost, would pay.
+    let has_documents = query.table.shown().any(|column| column.kind == ColumnKind::Json);
+    let plan = match has_documents {
+        true => Plan::OfStatement.of_page(limit),
+        false => Plan::OfStatement,
+    };
+    let read = read::rows(&app, source.context, by.bearer, posted, plan, move || {
         sql::chosen(query, &page, &reader)
     })
     .await?;

@@ -6,26 +6,44 @@ use std::time::{Duration, Instant};
 use futures::TryStreamExt as _;
 use projections::Context;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Executor as _, PgPool, Postgres, QueryBuilder, Row as _};
+use sqlx::{Execute as _, Executor as _, PgPool, Postgres, QueryBuilder, Row as _};
 
 use super::POSTED_SECONDS_MAX;
 use crate::app::App;
 use crate::auth::token::Bearer;
 use crate::problem::{self, Problem};
 
-/// For which values a statement is planned.
+/// For which values a statement is planned, and how its rows come.
 #[derive(Debug, Clone, Copy)]
 pub enum Plan {
     /// Those at hand: which index serves a query depends on which filter is the selective one.
     OfValues,
     /// Any, and so only now and then: one plan is right for all, as a test of the plans has found.
     OfStatement,
+    /// Those at hand; and the rows come a few at a time until they weigh enough. So the database makes none that are left
+    /// out: of large ones that is most of its work, and all that others wait for.
+    InPieces,
+}
+
+impl Plan {
+    /// That of a page of so many rows, which is this one where they are few.
+    #[must_use]
+    pub fn of_page(self, limit: i64) -> Self {
+        match limit < FIRST_ROWS as i64 {
+            true => self,
+            false => Self::InPieces,
+        }
+    }
 }
 
 /// How long a query may take in all, in seconds: longer than the server lets it.
 const ROWS_SECONDS_MAX: u64 = 15;
 /// How often a statement is tried that a swap of generations broke.
 const SWAPS_MAX: usize = 3;
+/// Rows that come first of those that come in pieces.
+const FIRST_ROWS: usize = 8;
+/// How many times as many rows as have come may come next, however light they were.
+const GROWTH_MAX: usize = 3;
 /// Bytes of rows that one query gives, however few they are; the first row comes whatever it weighs.
 pub const ROWS_BYTES_MAX: usize = 1 << 20;
 
@@ -38,6 +56,8 @@ pub struct Read {
     pub posted: i64,
     /// Whether rows were left out because these weigh enough.
     pub is_cut: bool,
+    /// What the rows weigh that came, those that were left out included.
+    bytes: usize,
 }
 
 /// The rows of a query, of tables that are posted up to `after`. It runs to its end even if the client hangs
@@ -58,13 +78,14 @@ where
     B: Fn() -> QueryBuilder<'static, Postgres> + Send + Sync + 'static,
 {
     let mode = match plan {
-        Plan::OfValues => "force_custom_plan",
+        Plan::OfValues | Plan::InPieces => "force_custom_plan",
         Plan::OfStatement => "force_generic_plan",
     };
-    // Row-level security asks for the tenant. Read here, the checkpoint costs no round trip of its own.
+    // Row-level security asks for the tenant. Read here, the checkpoint costs no round trip of its own. Most pages are read
+    // to their end, so a cursor is planned for all of its rows.
     let begin = format!(
         "begin read only; select book.posted('{}') as posted, set_config('daybook.tenant', '{}', true), \
-         set_config('plan_cache_mode', '{mode}', true)",
+         set_config('plan_cache_mode', '{mode}', true), set_config('cursor_tuple_fraction', '1', true)",
         context.name, by.tenant
     );
     let question = Arc::new((begin, build));
@@ -76,7 +97,7 @@ where
             let (begin, build) = &*question;
             let mut tried = 1;
             loop {
-                match once(&pool, begin, after, build()).await {
+                match once(&pool, begin, after, plan, build()).await {
                     Err(error) if tried < SWAPS_MAX && met_a_swap(&error) => tried += 1,
                     outcome => return outcome.map_err(problem),
                 }
@@ -141,11 +162,12 @@ async fn once(
     pool: &PgPool,
     begin: &str,
     after: Option<i64>,
+    plan: Plan,
     mut query: QueryBuilder<'static, Postgres>,
 ) -> Result<Read, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let limit = Duration::from_secs(ROWS_SECONDS_MAX);
-    let Ok(read) = tokio::time::timeout(limit, within(&mut connection, begin, after, &mut query)).await else {
+    let Ok(read) = tokio::time::timeout(limit, within(&mut connection, begin, after, plan, &mut query)).await else {
         // It has fallen silent, or the server would have ended the query: nobody is to meet it again.
         drop(connection.detach());
         return Err(sqlx::Error::PoolTimedOut);
@@ -163,6 +185,7 @@ async fn within(
     connection: &mut PgConnection,
     begin: &str,
     after: Option<i64>,
+    plan: Plan,
     query: &mut QueryBuilder<'static, Postgres>,
 ) -> Result<Read, sqlx::Error> {
     let begun = connection.fetch_all(begin).await?;
@@ -174,18 +197,60 @@ async fn within(
     if read.posted < 0 || after.is_some_and(|position| position > read.posted) {
         return Ok(read);
     }
-    let mut bytes = 0;
+    if let Plan::InPieces = plan {
+        in_pieces(connection, query, &mut read).await?;
+        return Ok(read);
+    }
     let mut rows = query.build().fetch(connection);
     // Read to the end in any case: what is left out is not kept.
     while let Some(row) = rows.try_next().await? {
-        bytes += weight(&row);
-        read.is_cut |= bytes > ROWS_BYTES_MAX && !read.rows.is_empty();
-        if !read.is_cut {
-            read.rows.push(row);
-        }
+        read.keep(row);
     }
     drop(rows);
     Ok(read)
+}
+
+/// Leaves the rest of the statement to the end of the transaction, which closes its cursor.
+async fn in_pieces(
+    connection: &mut PgConnection,
+    query: &mut QueryBuilder<'static, Postgres>,
+    read: &mut Read,
+) -> Result<(), sqlx::Error> {
+    let mut query = query.build();
+    let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?.unwrap_or_default();
+    let declare = format!("declare page no scroll cursor for {}", query.sql());
+    sqlx::query_with(&declare, arguments).execute(&mut *connection).await?;
+    let mut asked = FIRST_ROWS;
+    while !read.is_cut {
+        let rows = connection.fetch_all(&*format!("fetch {asked} from page")).await?;
+        let is_end = rows.len() < asked;
+        for row in rows {
+            read.keep(row);
+        }
+        if is_end {
+            break;
+        }
+        asked = next_rows(read.rows.len(), read.bytes);
+    }
+    Ok(())
+}
+
+impl Read {
+    /// Keeps a row, unless those before it weigh enough with it.
+    fn keep(&mut self, row: PgRow) {
+        self.bytes += weight(&row);
+        self.is_cut |= self.bytes > ROWS_BYTES_MAX && !self.rows.is_empty();
+        if !self.is_cut {
+            self.rows.push(row);
+        }
+    }
+}
+
+/// How many rows to ask for when so many came and weigh so much: as many as fit if they weigh the same, and the one that
+/// shows that there are more. They may weigh more than that, so they are not many more than have come.
+fn next_rows(came: usize, bytes: usize) -> usize {
+    let fitting = ROWS_BYTES_MAX.saturating_sub(bytes) * came / bytes.max(1);
+    (fitting + 1).min(came * GROWTH_MAX)
 }
 
 fn weight(row: &PgRow) -> usize {
@@ -225,4 +290,21 @@ fn met_a_swap(error: &sqlx::Error) -> bool {
 
 fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_rows_are_asked_for_as_they_fit_and_small_ones_a_few_times_as_many_each_time() {
+        assert_eq!(
+            next_rows(8, 8 * (100 << 10)),
+            3,
+            "2.2 fit, and one more shows that there are more"
+        );
+        assert_eq!(next_rows(8, ROWS_BYTES_MAX), 1);
+        assert_eq!(next_rows(8, 8 * 200), 24);
+        assert_eq!(next_rows(32, 0), 96);
+    }
 }
