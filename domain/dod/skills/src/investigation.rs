@@ -98,7 +98,7 @@ pub struct Conclusion {
     pub is_real_issue: Option<bool>,
     /// The steps that it rests on.
     pub evidence: Vec<u32>,
-    /// What could not be known: steps without an answer, and steps that were not done. At most 100 lines.
+    /// What could not be known: steps without an answer, and steps that were not done. At most 50 lines of some 260 characters.
     pub unknown: Vec<String>,
 }
 
@@ -153,9 +153,10 @@ impl<'a> Run<'a> {
             match findings.iter().find(|finding| finding.step == number) {
                 Some(finding) => done.push(finding),
                 None if done.len() >= self.steps_max as usize => {
-                    return Next::Conclude(
-                        self.stopped(findings, &format!("Only {} steps may be done.", self.steps_max)),
-                    );
+                    return Next::Conclude(self.stopped(
+                        findings,
+                        &format!("It had done the {} steps that it may do.", self.steps_max),
+                    ));
                 }
                 None => return Next::Do(self.step(step, cut(notes, NOTES_BYTES_MAX))),
             }
@@ -270,9 +271,11 @@ fn is_so(condition: Condition, done: &[&Finding]) -> bool {
     }
 }
 
-/// A part of the alert as text. Of the body, what is at the place; numbers as they stand in it.
+/// A part of the alert, or what is at a place of a body.
 enum Found {
     Text(String),
+    /// A number of JSON, as it stands there.
+    Number(String),
     Absent,
     /// And why.
     Unknown(String),
@@ -299,6 +302,7 @@ fn at(body: &serde_json::Value, pointer: &str) -> Found {
     match body.pointer(pointer) {
         None | Some(serde_json::Value::Null) => Found::Absent,
         Some(serde_json::Value::String(text)) => Found::Text(text.clone()),
+        Some(serde_json::Value::Number(number)) => Found::Number(number.to_string()),
         Some(value) => Found::Text(value.to_string()),
     }
 }

@@ -1,9 +1,9 @@
 //! Vectors made of the words themselves, where no model is at hand: deterministic, the same on every machine.
 //!
 //! This is not what a language model makes. It sees that two texts have words, pairs of words and pieces of words in common,
-//! and knows a short list of the trade's synonyms ([`CONCEPTS`]); it does not know what is meant. Each of these features is
-//! hashed to one of the dimensions and a sign, weighs more the rarer its kind is by chance, less each time it comes again, and
-//! the whole has length one.
+//! and knows a short list of the trade's synonyms ([`CONCEPTS`]); it does not know what is meant. Each of these is
+//! hashed to one of the dimensions and to a sign; it weighs by its kind, and less each time it comes again. The whole has length
+//! one.
 
 use std::collections::BTreeMap;
 

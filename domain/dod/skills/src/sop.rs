@@ -108,7 +108,7 @@ pub enum Part {
 pub enum Test {
     Exists,
     Missing,
-    /// One of these, without regard to case; numbers by their worth.
+    /// One of these, without regard to case; numbers of JSON by their worth.
     Is(Vec<String>),
     IsNot(Vec<String>),
     Contains(String),

@@ -220,26 +220,6 @@ mod tests {
         assert_eq!(near, [(Uuid::from_u128(1), 1.0), (Uuid::from_u128(2), 1.0)]);
     }
 
-    #[test]
-    #[ignore = "for the figures; to be run by itself"]
-    fn figures_of_vectors() {
-        let text = "The volume /var of host-17 is 96 % used. Replica lagging, queue slow. ".repeat(8);
-        let start = std::time::Instant::now();
-        let vectors: Vec<_> = (0..1_000).map(|n| lexical::embed(&format!("{n} {text}"))).collect();
-        println!("a vector of {} bytes: {:?}", text.len(), start.elapsed() / 1_000);
-        let start = std::time::Instant::now();
-        let candidates = (0..10_000).map(|n| (Uuid::from_u128(n), vectors[n as usize % 1_000].as_slice()));
-        let near = nearest(&vectors[0], candidates, 0.2, 5);
-        println!("the nearest {} of 10,000: {:?}", near.len(), start.elapsed());
-        let start = std::time::Instant::now();
-        let longest = lexical::embed(&text.repeat(15));
-        println!(
-            "a vector of the longest text: {:?} ({})",
-            start.elapsed(),
-            longest.len()
-        );
-    }
-
     proptest! {
         #[test]
         fn a_cosine_lies_between_minus_one_and_one(a in proptest::collection::vec(any::<f32>(), 0..20), b in proptest::collection::vec(any::<f32>(), 0..20)) {

@@ -8,7 +8,8 @@ use crate::sop::{Conclude, Of, What};
 /// Corrections that a conclusion shows, lines of what could not be known, characters of a line, and bytes of a list, so that
 /// there is room for what was checked.
 const CORRECTIONS_SHOWN_MAX: usize = 3;
-const UNKNOWN_MAX: usize = 100;
+const UNKNOWN_MAX: usize = 50;
+const UNKNOWN_CHARS_MAX: usize = 240;
 const LINE_CHARS_MAX: usize = 600;
 const LIST_BYTES_MAX: usize = 2 << 10;
 
@@ -105,7 +106,7 @@ impl Run<'_> {
         let without_answer = done
             .iter()
             .filter(|finding| finding.outcome == Outcome::CouldNotKnow)
-            .map(|finding| format!("Step {}: {}", finding.step, plain(&finding.seen, LINE_CHARS_MAX)));
+            .map(|finding| format!("Step {}: {}", finding.step, plain(&finding.seen, UNKNOWN_CHARS_MAX)));
         let is_done = |number: u32| done.iter().any(|finding| finding.step == number);
         let not_done = self
             .sop
@@ -118,7 +119,7 @@ impl Run<'_> {
             });
         let not_done = not_done
             .filter(|_| ended.is_some())
-            .map(|(number, text)| format!("Step {number} was not done: {}", plain(text, LINE_CHARS_MAX)));
+            .map(|(number, text)| format!("Step {number} was not done: {}", plain(text, UNKNOWN_CHARS_MAX)));
         without_answer.chain(not_done).take(UNKNOWN_MAX).collect()
     }
 }

@@ -142,7 +142,7 @@ fn others(include: bool, name: &str, evidence: &Evidence) -> (Outcome, String) {
 
 /// Holds what was found against the test.
 pub fn tested(found: &Found, test: &Test, name: &str) -> (Outcome, String) {
-    let text = match found {
+    let (text, is_number) = match found {
         Found::Unknown(reason) => return (Outcome::CouldNotKnow, reason.clone()),
         Found::Absent => {
             let holds = match test {
@@ -157,9 +157,10 @@ pub fn tested(found: &Found, test: &Test, name: &str) -> (Outcome, String) {
             };
             return (outcome(holds), format!("{name} is missing"));
         }
-        Found::Text(text) => text,
+        Found::Text(text) => (text, false),
+        Found::Number(text) => (text, true),
     };
-    match is_met(text, test) {
+    match is_met(text, is_number, test) {
         Some(holds) => (outcome(holds), format!("{name} is {}", quoted(text, EXCERPT_CHARS_MAX))),
         None => (
             Outcome::CouldNotKnow,
@@ -168,13 +169,13 @@ pub fn tested(found: &Found, test: &Test, name: &str) -> (Outcome, String) {
     }
 }
 
-/// Whether a text is as it must be. None when a number is asked for and it is none.
-pub fn is_met(text: &str, test: &Test) -> Option<bool> {
+/// Whether a text, or a number of JSON, is as it must be: of two texts, `1.1` and `1.10` are not the same version. None when a number is asked for and it is none.
+pub fn is_met(text: &str, is_number: bool, test: &Test) -> Option<bool> {
     Some(match test {
         Test::Exists => true,
         Test::Missing => false,
-        Test::Is(all) => all.iter().any(|one| is_same(text, one)),
-        Test::IsNot(all) => !all.iter().any(|one| is_same(text, one)),
+        Test::Is(all) => all.iter().any(|one| is_same(text, is_number, one)),
+        Test::IsNot(all) => !all.iter().any(|one| is_same(text, is_number, one)),
         Test::Contains(part) => fold(text).contains(&fold(part)),
         Test::Lacks(part) => !fold(text).contains(&fold(part)),
         Test::Matches(regex) => regex.is_match(text),
@@ -183,8 +184,8 @@ pub fn is_met(text: &str, test: &Test) -> Option<bool> {
     })
 }
 
-fn is_same(a: &str, b: &str) -> bool {
-    fold(a.trim()) == fold(b.trim()) || matches!((decimal(a), decimal(b)), (Some(a), Some(b)) if a == b)
+fn is_same(a: &str, is_number: bool, b: &str) -> bool {
+    fold(a.trim()) == fold(b.trim()) || is_number && matches!((decimal(a), decimal(b)), (Some(a), Some(b)) if a == b)
 }
 
 fn outcome(holds: bool) -> Outcome {

@@ -15,12 +15,14 @@ pub fn filled(parts: &[PathPart], evidence: &Evidence) -> Result<String, String>
         match part {
             PathPart::Text(text) => path.push_str(text),
             PathPart::Of(part) => match part_of(part, evidence) {
-                Found::Text(text) if text.is_empty() || text.chars().nth(PART_CHARS_MAX).is_some() => {
+                Found::Text(text) | Found::Number(text)
+                    if text.is_empty() || text.chars().nth(PART_CHARS_MAX).is_some() =>
+                {
                     return Err(format!(
                         "The tool was not asked: what its path names of the alert is empty or longer than {PART_CHARS_MAX} characters."
                     ));
                 }
-                Found::Text(text) => encode(&text, &mut path),
+                Found::Text(text) | Found::Number(text) => encode(&text, &mut path),
                 Found::Absent => {
                     return Err("The tool was not asked: the alert lacks a part that the path names.".to_owned());
                 }

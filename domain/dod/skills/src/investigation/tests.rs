@@ -23,7 +23,13 @@ pub fn evidence() -> Evidence {
         alert_type: "HostDiskFull".to_owned(),
         severity: Severity::High,
         labels: BTreeMap::from(
-            [("env", "Production"), ("used", "96.5%"), ("host", "db 7/a?b")].map(|(k, v)| (k.into(), v.into())),
+            [
+                ("env", "Production"),
+                ("used", "96.5%"),
+                ("version", "1.10"),
+                ("host", "db 7/a?b"),
+            ]
+            .map(|(k, v)| (k.into(), v.into())),
         ),
         starts_at: Some(now() - TimeDelta::minutes(30)),
         raw: Some(r#"{"values": {"B": 9007199254740993, "C": 0.1}, "state": "alerting", "none": null}"#.to_owned()),
@@ -99,6 +105,7 @@ fn what_is_so_holds() {
         "check value at /values/B is 9007199254740993",
         "check value at /values/B > 9007199254740992",
         "check value at /values/C is 0.10",
+        "check label version is 1.10",
         "check value at /state = \"ALERTING\"",
         "check value at /none is missing",
         "check fired exactly 2 times in 24h",
@@ -125,6 +132,8 @@ fn what_is_not_so_fails() {
         "check label env is prod",
         "check label absent exists",
         "check label absent is x",
+        "check label version is 1.1",
+        "check label version is one of 1, 1.100",
         "check severity is low",
         "check severity at least critical",
         "check value at /values/B > 9007199254740993",
@@ -381,7 +390,7 @@ fn steps_are_bounded_and_what_was_not_done_is_said() {
     assert_eq!(conclusion.is_real_issue, None);
     assert_eq!(conclusion.unknown.len(), 2);
     assert!(
-        conclusion.text.contains("Only 1 steps may be done."),
+        conclusion.text.contains("It had done the 1 steps that it may do."),
         "{}",
         conclusion.text
     );

@@ -94,7 +94,7 @@ impl Answer<'_> {
     }
 
     fn body(&self, test: &Test) -> (Outcome, Option<String>) {
-        let found = local::is_met(&self.text, test);
+        let found = local::is_met(&self.text, false, test);
         // What was not seen in the start may stand in the rest.
         let sought_is_there = match test {
             Test::Lacks(_) | Test::MatchesNot(_) => found.map(|is_met| !is_met),

@@ -6,6 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod large;
+
+use large::{large_tenant, usual_labels};
+
 fn subject<'a>(title: &'a str, labels: &'a BTreeMap<String, String>) -> Subject<'a> {
     Subject {
         title,
@@ -18,15 +22,7 @@ fn subject<'a>(title: &'a str, labels: &'a BTreeMap<String, String>) -> Subject<
 }
 
 fn binding(number: u128, kind: PatternKind, field: &str, pattern: &str, priority: i32) -> Binding {
-    Binding {
-        id: Uuid::from_u128(number),
-        skill_id: Uuid::from_u128(number + 1_000_000),
-        kind,
-        field: field.parse().unwrap(),
-        pattern: pattern.to_owned(),
-        priority,
-        since: number as i64,
-    }
+    large::binding(number, kind, field.parse().unwrap(), pattern, priority)
 }
 
 fn first(bindings: Vec<Binding>, title: &str) -> Option<Match> {
@@ -200,69 +196,6 @@ fn an_expression_made_to_be_slow_is_not() {
     }
 }
 
-/// A tenant as large as they come, and an alert of a usual length.
-fn large_tenant() -> Vec<Binding> {
-    let nouns = [
-        "disk",
-        "pod",
-        "replica",
-        "queue",
-        "certificate",
-        "gateway",
-        "cache",
-        "volume",
-        "job",
-        "node",
-    ];
-    let verbs = [
-        "full",
-        "down",
-        "slow",
-        "lagging",
-        "expired",
-        "restarting",
-        "unreachable",
-        "throttled",
-        "failed",
-        "hot",
-    ];
-    let fields = [
-        "title",
-        "any",
-        "description",
-        "alert_type",
-        "labels.service",
-        "labels.team",
-    ];
-    let keywords = (0..9_000).map(|n| {
-        let pattern = format!("{} {} service{}", nouns[n % 10], verbs[n / 10 % 10], n / 100);
-        binding(n as u128, Keyword, fields[n % 6], &pattern, (n % 50) as i32)
-    });
-    let regexes = (0..1_000).map(|n| {
-        let (noun, verb) = (nouns[n % 10], verbs[n / 10 % 10]);
-        let pattern = match n % 10 {
-            0..3 => format!("(?i){noun}.*{verb}.*{n}"),
-            3..6 => format!(r"^{noun}-\d{{1,3}}\.zone{n}\."),
-            6..8 => format!(r"\b({noun}|{verb})s? (on|of) host-{n}\b"),
-            8 => format!(r"{noun}_\w+_{n}$"),
-            // Nothing of it can be looked for ahead.
-            _ => format!(r"^[a-z]+\d+[A-Z]{{{}}}$", n / 10 + 1),
-        };
-        binding(10_000 + n as u128, Expr, fields[n % 6], &pattern, (n % 50) as i32)
-    });
-    keywords.chain(regexes).collect()
-}
-
-fn usual_labels() -> BTreeMap<String, String> {
-    (0..14)
-        .map(|n| (format!("label{n}"), format!("value-{n}.zone{n}.example")))
-        .chain([
-            ("service".to_owned(), "checkout".to_owned()),
-            ("team".to_owned(), "storage".to_owned()),
-        ])
-        .collect()
-}
-
 #[test]
 fn ten_thousand_bindings_are_asked_in_a_millisecond() {
     let start = Instant::now();
@@ -300,51 +233,5 @@ fn ten_thousand_bindings_are_asked_in_a_millisecond() {
         );
         // The median, for other tests run beside this one; the figure is taken when it runs alone.
         assert!(taken[1_000] < bound, "{name}: {} us", taken[1_000]);
-    }
-}
-
-#[test]
-#[ignore = "for the figures of memory; to be run by itself"]
-fn figures_of_memory() {
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .unwrap()
-            .to_owned();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
-    };
-    let keywords: Vec<_> = large_tenant().into_iter().filter(|b| b.kind == Keyword).collect();
-    let regexes: Vec<_> = large_tenant().into_iter().filter(|b| b.kind == Expr).collect();
-    let wide = (0..1_000)
-        .map(|n| {
-            binding(
-                n,
-                Expr,
-                "any",
-                &format!(r"\w+-\w+\s\d{{{}}}[a-c]{{{}}}", n % 40 + 1, n / 40 + 1),
-                0,
-            )
-        })
-        .collect();
-    for (name, bindings) in [
-        ("9,000 keywords", keywords),
-        ("1,000 expressions", regexes),
-        ("1,000 with Unicode classes", wide),
-    ] {
-        let before = resident();
-        let start = Instant::now();
-        let (matcher, unusable) = Matcher::new(bindings);
-        println!(
-            "{name}: {} MB, made in {:?}, {} not taken",
-            resident() - before,
-            start.elapsed(),
-            unusable.len()
-        );
-        let text = "checkout-host 1234 is slow ".repeat(40);
-        let start = Instant::now();
-        matcher.first(&subject(&text, &usual_labels()));
-        println!("  asked once: {:?}, then {} MB", start.elapsed(), resident() - before);
     }
 }
