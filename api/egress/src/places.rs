@@ -93,14 +93,15 @@ impl Places {
         }
     }
 
-    /// Whether the tenant may hold one more. Its first needs a free place alone; the others need so many more free ones
-    /// that no single tenant takes the last, and many that hang leave some to those that come after.
+    /// Whether the tenant may hold one more. Its first needs a free place alone. The others need the more free ones the
+    /// more it holds, so that no tenant takes the last place besides others, and many that hang leave some to those that
+    /// come after.
     fn has(&self, held: &Held, tenant: Uuid) -> bool {
         let free = self.all - held.all;
         let its = held.tenants.get(&tenant).map_or(0, |tenant| tenant.held);
         match its {
             0 => free > 0,
-            its => its < self.of_tenant && its * self.all <= free * self.of_tenant * 2,
+            its => its < self.of_tenant && its * self.all < free * self.of_tenant,
         }
     }
 
@@ -122,17 +123,20 @@ impl Places {
                 its.held -= 1;
             }
             held.forget_those_gone();
-            for _ in 0..held.turns.len() {
-                let Some(next) = held.turns.pop_front() else { break };
+            // Whoever gets nothing keeps its turn; whoever gets a place goes to the end.
+            let (mut passed, mut served) = (VecDeque::new(), VecDeque::new());
+            for next in std::mem::take(&mut held.turns) {
                 if self.has(&held, next)
                     && let Some(sender) = held.tenants.get_mut(&next).and_then(|its| its.waiting.pop_front())
                 {
                     given.push((sender, self.give(&mut held, next)));
-                }
-                if held.tenants.get(&next).is_some_and(|its| !its.waiting.is_empty()) {
-                    held.turns.push_back(next);
+                    served.push_back(next);
+                } else {
+                    passed.push_back(next);
                 }
             }
+            passed.append(&mut served);
+            held.turns = passed;
         }
         // Without the lock: a place that nobody waits for any more is given back at once.
         for (sender, place) in given {

@@ -131,17 +131,16 @@ impl Reach {
     }
 
     fn check(&self, address: IpAddr, port: u16, own: &[IpAddr]) -> Result<(), Refusal> {
+        if own.iter().any(|own| is_same(*own, address, port)) {
+            return Err(Refusal::Own);
+        }
         let kind = Kind::of(address);
         let is_named = self.private_networks.iter().any(|network| network.contains(&address));
         match kind {
-            Kind::Public => {}
-            _ if kind.is_nameable() && is_named => {}
-            _ if kind.is_nameable() => return Err(Refusal::NotNamed(kind)),
-            _ => return Err(Refusal::Never(kind)),
-        }
-        match own.iter().any(|own| is_same(*own, address, port)) {
-            true => Err(Refusal::Own),
-            false => Ok(()),
+            Kind::Public => Ok(()),
+            _ if kind.is_nameable() && is_named => Ok(()),
+            _ if kind.is_nameable() => Err(Refusal::NotNamed(kind)),
+            _ => Err(Refusal::Never(kind)),
         }
     }
 }

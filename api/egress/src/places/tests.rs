@@ -56,7 +56,7 @@ async fn a_single_tenant_leaves_a_place_free_however_few_there_are() {
         let places = Places::new(all, all);
         let its = at_once(&places, tenant(1)).await;
         assert!(its.len() < all, "{all}");
-        assert_eq!(at_once(&places, tenant(2)).await.len(), 1, "{all}");
+        assert!(!at_once(&places, tenant(2)).await.is_empty(), "{all}");
     }
     assert_eq!(at_once(&Places::new(1, 1), tenant(1)).await.len(), 1);
 }

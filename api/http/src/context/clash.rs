@@ -14,7 +14,7 @@ const WORKERS: [&str; 8] = [
 ];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 54] = [
+const METRICS: [&str; 55] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -27,6 +27,7 @@ const METRICS: [&str; 54] = [
     "daybook_commands_slowed_total",
     "daybook_connections_refused_total",
     "daybook_connections_unread_total",
+    "daybook_egress_calls_total",
     "daybook_erasures_unswept",
     "daybook_http_seconds",
     "daybook_lead_sessions_lost_total",
