@@ -66,6 +66,7 @@ impl Subject<'_> {
 }
 
 /// How a field is compared.
+// Stored for ever, within events. Add variants; do not rename or reuse them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {

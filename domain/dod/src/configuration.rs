@@ -33,6 +33,7 @@ pub struct Configuration {
 }
 
 /// What a configuration is for, in the document's words.
+// Stored for ever, within events. Add variants; do not rename or reuse them.
 #[derive(
     Debug,
     Clone,

@@ -426,3 +426,6 @@ fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;

@@ -41,6 +41,7 @@ struct Silence {
 }
 
 /// Why alerts are kept quiet.
+// Stored for ever, within events. Add variants; do not rename or reuse them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]
@@ -370,3 +371,6 @@ fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;

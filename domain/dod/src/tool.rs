@@ -45,6 +45,7 @@ pub struct Tool {
 }
 
 /// The kinds of tools, in the document's words.
+// Stored for ever, within events. Add variants; do not rename or reuse them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]

@@ -120,6 +120,7 @@ pub struct Signature {
 }
 
 /// A way of signing requests. All but the last have HMAC-SHA256 over the body.
+// Stored for ever, within events. Add variants; do not rename or reuse them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]
@@ -139,6 +140,7 @@ pub enum SignatureScheme {
 }
 
 /// What a sender is answered whose request cannot be taken now.
+// Stored for ever, within events. Add variants; do not rename or reuse them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
 )]
