@@ -223,7 +223,14 @@ fn measured(folder: &Path, names: &mut BTreeSet<String>) {
 fn every_metric_of_the_engines_is_in_the_list_that_contexts_are_held_against() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut names = BTreeSet::new();
-    for engine in ["book/src", "projections/src", "api/http/src", "api/egress/src", "api/reactors/src", "api/src"] {
+    for engine in [
+        "book/src",
+        "projections/src",
+        "api/http/src",
+        "api/egress/src",
+        "api/reactors/src",
+        "api/src",
+    ] {
         measured(&root.join(engine), &mut names);
     }
     assert_eq!(names, METRICS.map(str::to_owned).into());
