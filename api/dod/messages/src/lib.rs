@@ -88,6 +88,13 @@ pub fn check_webhook(url: &str) -> Result<(), BadWebhook> {
     Ok(())
 }
 
+/// What of a webhook's URL people may be shown: scheme, host and port. None of what is no webhook.
+pub fn shown_host(url: &str) -> Option<String> {
+    check_webhook(url).ok()?;
+    let (scheme, _) = url.split_once("://")?;
+    Some(format!("{scheme}://{}", host(url)))
+}
+
 /// The host of a URL, and its port.
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

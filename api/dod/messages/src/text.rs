@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Ends a text that was cut.
-pub const CUT_MARK: &str = " … [cut]";
+pub const CUT_MARK: &str = " … (cut)";
 /// Stands where a character was that no reader should meet.
 const REPLACEMENT: char = '\u{FFFD}';
 /// Put into what would call people or begin a tag, so that it does neither. It has no width.
@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn a_text_that_fits_is_whole_and_one_that_does_not_says_so() {
         assert_eq!(plain(10, 1).line("0123456789"), "0123456789");
-        assert_eq!(plain(10, 1).line("0123456789a"), "01 … [cut]");
+        assert_eq!(plain(10, 1).line("0123456789a"), "01 … (cut)");
         assert_eq!(
             plain(10, 2).pages("0123456789abcdefghijk"),
-            ["0123456789", "ab … [cut]"]
+            ["0123456789", "ab … (cut)"]
         );
         assert_eq!(plain(10, 2).pages("0123456789abcdefghij"), ["0123456789", "abcdefghij"]);
     }

@@ -25,6 +25,18 @@ const LABELS_BYTES_MAX: usize = 2_000;
 const LINK_TITLE_BYTES_MAX: usize = 200;
 const LINKS_BYTES_MAX: usize = 2_200;
 const MORE_BYTES_MAX: usize = 24;
+/// The card itself: its names and quotes, the names of the facts, the last line, and a bot's signature.
+const AROUND_BYTES_MAX: usize = 2_000;
+const _: () = assert!(
+    TITLE_BYTES_MAX
+        + 9 * FACT_BYTES_MAX
+        + DESCRIPTION_BYTES_MAX
+        + CONCLUSION_BYTES_MAX
+        + LABELS_BYTES_MAX
+        + LINKS_BYTES_MAX
+        + AROUND_BYTES_MAX
+        <= BOT_BODY_BYTES_MAX
+);
 
 pub fn card(notice: &Notice) -> Value {
     let title = plain(TITLE_BYTES_MAX).line(&notice.headline());

@@ -32,6 +32,18 @@ const LABELS_CHARS_MAX: usize = 1_300;
 const LINK_TITLE_CHARS_MAX: usize = 120;
 const LINKS_CHARS_MAX: usize = 2_000;
 const MORE_CHARS_MAX: usize = 24;
+/// Titles of the parts, the last line, and what a header counts for besides its text.
+const AROUND_CHARS_MAX: usize = 300;
+const _: () = assert!(
+    HEADER_CHARS_MAX
+        + 10 * FACT_CHARS_MAX
+        + DESCRIPTION_CHARS_MAX
+        + CONCLUSION_PAGES_MAX * CONCLUSION_PAGE_CHARS_MAX
+        + LABELS_CHARS_MAX
+        + LINKS_CHARS_MAX
+        + AROUND_CHARS_MAX
+        <= BLOCKS_CHARS_MAX
+);
 
 /// `text`, `blocks` and `attachments` of a message.
 pub fn content(notice: &Notice) -> Map<String, Value> {
@@ -171,7 +183,7 @@ fn escape(character: char, rest: &str, out: &mut String) {
         '&' => out.push_str("&amp;"),
         '<' => out.push_str("&lt;"),
         '>' => out.push_str("&gt;"),
-        '@' if CALLS.iter().any(|word| begins(word)) => out.extend(['@', WORD_JOINER]),
+        '@' if CALLS.iter().any(begins) => out.extend(['@', WORD_JOINER]),
         other => out.push(other),
     }
 }

@@ -79,7 +79,7 @@ fn slack(door: Door, body: &Value) -> Vec<Fault> {
         door != Door::SlackUpdate || text.len() <= 4_000,
         "msg_too_long: an update's text beyond 4,000 bytes",
     );
-    faults.slack_text(text, true);
+    faults.slack_text(text, false);
     let attachments = body["attachments"].as_array().cloned().unwrap_or_default();
     let lists = [&body["blocks"]]
         .into_iter()
