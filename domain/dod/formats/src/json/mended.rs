@@ -127,18 +127,20 @@ impl Scan<'_> {
                     return;
                 }
                 b'\\' => self.escape(),
-                0 => {
-                    self.mends.zeros += 1;
-                    self.replace(1, REPLACEMENT);
-                }
-                control @ 1..=0x1f => {
-                    self.mends.controls += 1;
-                    let escape = format!("\\u{control:04x}");
-                    self.replace(1, escape.as_bytes());
-                }
+                control @ 0..=0x1f => self.control(*control, 1),
                 _ => self.at += 1,
             }
         }
+    }
+
+    fn control(&mut self, control: u8, length: usize) {
+        if control == 0 {
+            self.mends.zeros += 1;
+            return self.replace(length, REPLACEMENT);
+        }
+        self.mends.controls += 1;
+        let escape = format!("\\u{control:04x}");
+        self.replace(length, escape.as_bytes());
     }
 
     fn escape(&mut self) {
@@ -152,16 +154,13 @@ impl Scan<'_> {
                 self.mends.surrogates += 1;
                 self.replace(6, REPLACEMENT);
             }
-            // The escaped character may be a quotation mark; a broken escape is the parser's to refuse. A control
-            // character after the backslash is looked at by itself.
             Some(_) => self.at += 6,
-            None => {
-                self.at += if matches!(self.bytes.get(self.at + 1), Some(0..=0x1f)) {
-                    1
-                } else {
-                    2
-                }
-            }
+            None => match self.bytes.get(self.at + 1) {
+                // A control character that somebody tried to escape.
+                Some(control @ 0..=0x1f) => self.control(*control, 2),
+                // The escaped character may be a quotation mark; a broken escape is the parser's to refuse.
+                _ => self.at += 2,
+            },
         }
     }
 
@@ -248,21 +247,18 @@ mod tests {
     }
 
     #[test]
+    fn a_control_character_behind_a_backslash_is_mended_as_one() {
+        assert_eq!(text(b"[\"a\\\nb\\\x00\"]"), "[\"a\\u000ab\\ufffd\"]");
+    }
+
+    #[test]
     fn what_is_no_json_says_where() {
         assert_eq!(
             refused(b"{\"a\":1,\n\"b\"}"),
             Unreadable::NotJson { line: 2, column: 4 }
         );
         assert_eq!(refused(b" \n"), Unreadable::Empty);
-        for body in [
-            "{\"a\":\"\\\n\"}",
-            "{\"a\":\"\\",
-            "\"\\u12",
-            "{} {}",
-            "[1,]",
-            "{\"a\":01}",
-            "\0",
-        ] {
+        for body in ["{\"a\":\"\\", "\"\\u12", "{} {}", "[1,]", "{\"a\":01}", "\0"] {
             assert!(matches!(refused(body.as_bytes()), Unreadable::NotJson { .. }), "{body}");
         }
     }

@@ -66,9 +66,11 @@ const NUMBERS: [&str; 9] = [
     "-9223372036854775808",
 ];
 
-fn mutate(body: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
+// Most of what breaks a text breaks its JSON; every other body stays JSON, so that what is behind the parser is tried too.
+fn mutate(body: &mut Vec<u8>, other: &[u8], stays_json: bool, dice: &mut Dice) {
     let at = dice.below(body.len() + 1);
-    match dice.below(9) {
+    let way = if stays_json { 5 + dice.below(4) } else { dice.below(9) };
+    match way {
         0 if !body.is_empty() => {
             let at = at.min(body.len() - 1);
             body[at] ^= 1 << dice.below(8);
@@ -83,43 +85,53 @@ fn mutate(body: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             let to = at + dice.below((body.len() - at).min(40) + 1);
             body.drain(at..to);
         }
-        4 => insert_member(body, dice),
-        5 => replace_number(body, dice),
-        6 => {
+        5 => insert_member(body, dice),
+        6 => replace_number(body, dice),
+        4 => {
             let text = TEXTS[dice.below(TEXTS.len())];
             body.splice(at..at, text.bytes());
         }
         7 => replace_text(body, dice),
         _ => {
-            let levels = dice.below(100);
+            let levels = if stays_json { dice.below(50) } else { dice.below(100) };
             let nested = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
             replace_value(body, nested.as_bytes(), dice);
         }
     }
 }
 
-// A member that is there already, under the same name, with another value.
+// A name of the body once more somewhere, with another value.
 fn insert_member(body: &mut Vec<u8>, dice: &mut Dice) {
-    let Some((from, to)) = quoted(body, dice) else { return };
-    let name = body[from..to].to_vec();
-    let Some(open) = body[..from].iter().rposition(|byte| *byte == b'{') else {
+    let (Some(name), Some((at, _))) = (pick(body, true, dice), pick(body, true, dice)) else {
         return;
     };
-    let value = if dice.below(2) == 0 {
-        "null".to_string()
-    } else {
-        NUMBERS[dice.below(NUMBERS.len())].to_string()
-    };
-    let member = [&name, b":".as_slice(), value.as_bytes(), b","].concat();
-    body.splice(open + 1..open + 1, member);
+    let name = &body[name.0..name.1];
+    let values = [
+        "null",
+        "true",
+        "\"ok\"",
+        "[]",
+        "{}",
+        "\"\"",
+        "1e400",
+        "9007199254740993",
+    ];
+    let member = [name, b":", values[dice.below(values.len())].as_bytes(), b","].concat();
+    body.splice(at..at, member);
 }
 
 fn replace_number(body: &mut Vec<u8>, dice: &mut Dice) {
     let number = NUMBERS[dice.below(NUMBERS.len())];
-    let from = dice.below(body.len() + 1);
-    let Some(at) = body[from..].iter().position(u8::is_ascii_digit).map(|at| from + at) else {
+    let starts: Vec<usize> = body
+        .windows(2)
+        .enumerate()
+        .filter(|(_, pair)| matches!(pair[0], b':' | b'[' | b',' | b'"') && pair[1].is_ascii_digit())
+        .map(|(at, _)| at + 1)
+        .collect();
+    if starts.is_empty() {
         return;
-    };
+    }
+    let at = starts[dice.below(starts.len())];
     let to = body[at..]
         .iter()
         .position(|byte| !byte.is_ascii_digit())
@@ -128,27 +140,41 @@ fn replace_number(body: &mut Vec<u8>, dice: &mut Dice) {
 }
 
 fn replace_text(body: &mut Vec<u8>, dice: &mut Dice) {
-    let Some((from, to)) = quoted(body, dice) else { return };
-    let text = match dice.below(3) {
+    let Some((from, to)) = pick(body, false, dice) else {
+        return;
+    };
+    let text = match dice.below(8) {
         0 => "x".repeat(dice.below(40_000)),
-        1 => TEXTS[dice.below(TEXTS.len())].replace(['"', '\\'], ""),
-        _ => String::new(),
+        1 => String::new(),
+        2 => NUMBERS[dice.below(NUMBERS.len())].to_string(),
+        _ => TEXTS[dice.below(TEXTS.len())].trim_end_matches(['"', '\\']).to_string(),
     };
     body.splice(from + 1..to - 1, text.bytes());
 }
 
 fn replace_value(body: &mut Vec<u8>, value: &[u8], dice: &mut Dice) {
-    if let Some((from, to)) = quoted(body, dice) {
+    if let Some((from, to)) = pick(body, false, dice) {
         body.splice(from..to, value.iter().copied());
     }
 }
 
-// A quoted text somewhere behind a random place.
-fn quoted(body: &[u8], dice: &mut Dice) -> Option<(usize, usize)> {
-    let start = dice.below(body.len() + 1);
-    let from = start + body[start..].iter().position(|byte| *byte == b'"')?;
-    let to = from + 1 + body[from + 1..].iter().position(|byte| *byte == b'"')?;
-    Some((from, to + 1))
+// A text of the body: the name of a member, or a value.
+fn pick(body: &[u8], is_name: bool, dice: &mut Dice) -> Option<(usize, usize)> {
+    let (mut texts, mut at) = (Vec::new(), 0);
+    while let Some(from) = body[at..].iter().position(|byte| *byte == b'"').map(|from| at + from) {
+        let mut to = from + 1;
+        while body.get(to).is_some_and(|byte| *byte != b'"') {
+            to += if body[to] == b'\\' { 2 } else { 1 };
+        }
+        if to >= body.len() {
+            break;
+        }
+        at = to + 1;
+        if (body.get(at) == Some(&b':')) == is_name {
+            texts.push((from, at));
+        }
+    }
+    (!texts.is_empty()).then(|| texts[dice.below(texts.len())])
 }
 
 fn holds(recognised: &Recognised, body: &[u8]) {
@@ -236,7 +262,7 @@ fn no_broken_body_panics_or_ends_with_nothing_told() {
         let mut body = sample.body.as_bytes().to_vec();
         for _ in 0..1 + dice.below(4) {
             let other = samples[dice.below(samples.len())].body.as_bytes();
-            mutate(&mut body, other, &mut dice);
+            mutate(&mut body, other, number % 2 == 0, &mut dice);
         }
         let rules = if number % 4 == 0 {
             &fixed[dice.below(fixed.len())]
