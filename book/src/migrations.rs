@@ -39,6 +39,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         18 => "0018_tenants",
         19 => "0019_histories",
         20 => "0020_reactions",
+        21 => "0021_vectors",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

@@ -2,6 +2,8 @@
 
 mod inet;
 pub mod json;
+mod sent;
+mod vector;
 mod word;
 
 use std::fmt::{Debug, Display, Write as _};
@@ -16,6 +18,7 @@ use sqlx::{Arguments as _, Postgres, Row as _};
 use uuid::Uuid;
 
 pub use json::Json;
+pub use vector::Vector;
 pub use word::Word;
 
 use crate::table::ColumnKind;

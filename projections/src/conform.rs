@@ -177,6 +177,7 @@ fn types(kind: ColumnKind) -> &'static [&'static str] {
         ColumnKind::Date => &["date"],
         ColumnKind::Json => &["jsonb", "json"],
         ColumnKind::Inet => &["inet"],
+        ColumnKind::Vector => &["vector"],
     }
 }
 

@@ -56,6 +56,8 @@ pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
 /// the closure computes the same), `find`, `scope`, `masked`, where events have sealed fields `personal`, where they
 /// have texts `texts`, and where one event can bring in several rows `lines`, which names the column of their order.
 ///
+/// A column whose name is a word of Rust is written as one: `r#type`.
+///
 /// Every row also says its `position`: that of the event that brought it in, for as long as it is there.
 ///
 /// The crate that declares one depends on `serde_json`, `sqlx` and `uuid`.
@@ -150,7 +152,7 @@ macro_rules! row {
             fn json(&self) -> serde_json::Map<String, serde_json::Value> {
                 let mut json = serde_json::Map::new();
                 $(json.insert(stringify!($key).to_owned(), $crate::cell::Cell::json(&self.$key));)+
-                $(json.insert(stringify!($column).to_owned(), $crate::cell::Cell::json(&self.$column));)*
+                $(json.insert($crate::row::plain(stringify!($column)).to_owned(), $crate::cell::Cell::json(&self.$column));)*
                 json.insert($crate::table::POSITION.to_owned(), $crate::cell::Cell::json(&self.position));
                 $(json.insert(stringify!($place).to_owned(), $crate::cell::Cell::json(&self.$place));)?
                 $({
@@ -163,7 +165,7 @@ macro_rules! row {
             fn image(&self) -> $crate::cell::Json {
                 let mut image = $crate::image::Whole::of(Self::TABLE);
                 $(image.add(stringify!($key), &self.$key);)+
-                $(image.add(stringify!($column), &self.$column);)*
+                $(image.add($crate::row::plain(stringify!($column)), &self.$column);)*
                 $({
                     let make: fn(&$row) -> $made_type = $make;
                     image.add(stringify!($made), &make(self));
@@ -172,7 +174,7 @@ macro_rules! row {
             }
             fn difference(&self, after: &Self) -> Option<($crate::cell::Json, $crate::cell::Json)> {
                 let mut difference = $crate::image::Difference::of(Self::TABLE);
-                $(difference.add(stringify!($column), &self.$column, &after.$column);)*
+                $(difference.add($crate::row::plain(stringify!($column)), &self.$column, &after.$column);)*
                 $({
                     let make: fn(&$row) -> $made_type = $make;
                     difference.add(stringify!($made), &make(self), &make(after));
@@ -195,12 +197,21 @@ pub const POSITION: Column = column::<i64>(
     " The place in the book of the event that brought the row in.",
 );
 
+/// The name of a column as SQL has it, whose field may be written otherwise: `type` of `r#type`.
+#[must_use]
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
 /// A column that folds write. The doc comes as the compiler gives it, with a leading space.
 #[must_use]
 pub const fn column<C: Cell>(name: &'static str, doc: &'static str) -> Column {
     let doc = doc.trim_ascii_start();
     Column {
-        name,
+        name: plain(name),
         kind: C::KIND,
         nullable: C::NULLABLE,
         generated: false,

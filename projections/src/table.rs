@@ -59,6 +59,8 @@ pub enum ColumnKind {
     Date,
     Json,
     Inet,
+    /// Numbers of a fixed count, compared by how near they are to others.
+    Vector,
 }
 
 /// Which rows of a tenant a person may see, besides holding the table's read permission.
@@ -117,8 +119,8 @@ impl ColumnKind {
             Self::Decimal => "numeric",
             Self::Timestamp => "timestamptz",
             Self::Date => "date",
-            // unnest would flatten nested arrays and Postgres parses json itself, so these go as text.
-            Self::Text | Self::Json | Self::Inet => "text",
+            // unnest would flatten nested arrays and Postgres parses json and vectors itself, so these go as text.
+            Self::Text | Self::Json | Self::Inet | Self::Vector => "text",
         }
     }
 
@@ -128,6 +130,7 @@ impl ColumnKind {
         match self {
             Self::Json => Some("jsonb"),
             Self::Inet => Some("inet"),
+            Self::Vector => Some("vector"),
             Self::Uuid | Self::Integer | Self::Bigint | Self::Boolean | Self::Decimal | Self::Timestamp => None,
             Self::Date | Self::Text => None,
         }

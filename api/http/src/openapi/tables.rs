@@ -78,6 +78,10 @@ pub fn of_kind(kind: ColumnKind, doc: &str, nullable: bool) -> Value {
         ColumnKind::Timestamp => ("string", Some("date-time")),
         ColumnKind::Date => ("string", Some("date")),
         ColumnKind::Json => return json!({ "description": doc }),
+        ColumnKind::Vector => {
+            let kind = if nullable { json!(["array", "null"]) } else { json!("array") };
+            return json!({ "type": kind, "items": { "type": "number" }, "description": doc });
+        }
     };
     let mut property = json!({ "type": kind, "description": doc });
     if nullable {

@@ -126,13 +126,14 @@ pub fn limit(text: &str) -> Result<i64, Problem> {
     })
 }
 
-/// The columns that `select` names, or all that may be seen.
+/// The columns that `select` names, or all that may be seen but vectors, which are long and tell a person nothing.
 ///
 /// # Errors
 /// 400 when it names another one, or one twice.
 pub fn columns(table: &'static Table, select: Option<String>) -> Result<Vec<&'static Column>, Problem> {
     let Some(select) = select else {
-        return Ok(table.shown().collect());
+        let all = table.shown().filter(|column| column.kind != ColumnKind::Vector);
+        return Ok(all.collect());
     };
     let mut columns: Vec<&'static Column> = Vec::new();
     for name in select.split(',') {
@@ -153,7 +154,8 @@ pub fn columns(table: &'static Table, select: Option<String>) -> Result<Vec<&'st
 
 /// Columns to order by: an index serves them, and null has no place among values.
 pub fn orderable(table: &'static Table) -> impl Iterator<Item = &'static Column> {
-    findable(table).filter(|column| !column.nullable && !matches!(column.kind, ColumnKind::Json | ColumnKind::Inet))
+    let has_order = |kind| !matches!(kind, ColumnKind::Json | ColumnKind::Inet | ColumnKind::Vector);
+    findable(table).filter(move |column| !column.nullable && has_order(column.kind))
 }
 
 /// Columns to filter by.

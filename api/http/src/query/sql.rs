@@ -288,6 +288,8 @@ fn shown(kind: ColumnKind, name: &str) -> String {
         ColumnKind::Date => format!("to_char({name}, 'YYYY-MM-DD')"),
         // As text, an address would come with the bits of its network.
         ColumnKind::Inet => format!("abbrev({name})"),
+        // As text, it would be one word.
+        ColumnKind::Vector => format!("{name}::real[]"),
         ColumnKind::Uuid
         | ColumnKind::Text
         | ColumnKind::Integer

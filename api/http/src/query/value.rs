@@ -59,6 +59,8 @@ impl Value {
                 .filter(|json| !domain::canonical::contains_nul(json))
                 .map(Self::Json),
             ColumnKind::Inet => inet(text).map(Self::Inet),
+            // Nobody compares one with another: they are never equal.
+            ColumnKind::Vector => None,
         }
     }
 
@@ -109,6 +111,7 @@ pub fn form(kind: ColumnKind) -> &'static str {
         ColumnKind::Date => "a date such as 2026-01-31",
         ColumnKind::Json => "JSON without U+0000",
         ColumnKind::Inet => "an IP address, or a network such as 10.0.0.0/8",
+        ColumnKind::Vector => "nothing: no value is compared with a vector",
     }
 }
 
