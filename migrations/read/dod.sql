@@ -176,25 +176,28 @@ create table webhook_tokens (
 );
 
 create table deliveries (
-    tenant_id    uuid        not null,
-    id           uuid        primary key,
-    source_id    uuid        not null,
-    token_id     uuid        not null,
-    received_at  timestamptz not null,
-    content_type text,
-    receiver_im  varchar(100),
-    bytes        bigint      not null,
-    sha256       varchar(64) not null,
-    format       varchar(50),
-    status       varchar(20) not null,
-    alerts       integer,
-    notes        jsonb       not null,
-    reason       text,
-    rounds       integer     not null,
-    is_stored    boolean     not null,
-    is_dropped   boolean     not null,
-    updated_at   timestamptz not null,
-    position     bigint      not null
+    tenant_id           uuid        not null,
+    id                  uuid        primary key,
+    source_id           uuid        not null,
+    token_id            uuid        not null,
+    received_at         timestamptz not null,
+    content_type        text,
+    receiver_im         varchar(100),
+    bytes               bigint      not null,
+    sha256              varchar(64) not null,
+    format              varchar(50),
+    status              varchar(20) not null,
+    alerts              integer,
+    notes               jsonb       not null,
+    reason              text,
+    topic_arn           varchar(512),
+    confirmed_at        timestamptz,
+    unconfirmed_because text,
+    rounds              integer     not null,
+    is_stored           boolean     not null,
+    is_dropped          boolean     not null,
+    updated_at          timestamptz not null,
+    position            bigint      not null
 ) with (fillfactor = 80);
 
 create table alerts (

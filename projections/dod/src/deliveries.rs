@@ -67,6 +67,12 @@ row! {
         notes: Value,
         /// Why nothing can be made of it.
         reason: Option<String>,
+        /// The topic of SNS whose subscription it asked to confirm, by its ARN; null when it was none, or nobody has answered yet.
+        topic_arn: Option<String>,
+        /// When that was confirmed; null when it was not.
+        confirmed_at: Option<DateTime<Utc>>,
+        /// Why it was not confirmed.
+        unconfirmed_because: Option<String>,
         /// How often it was asked to be parsed anew.
         rounds: i32,
         /// Whether the body lies in the object store.
@@ -92,7 +98,9 @@ impl Project for DeliveryRow {
                 | Event::DeliveryRecognised { .. }
                 | Event::DeliveryUnreadable { .. }
                 | Event::DeliveryParsedAgain { .. }
-                | Event::DeliveryBodyDropped {},
+                | Event::DeliveryBodyDropped {}
+                | Event::SubscriptionConfirmed { .. }
+                | Event::SubscriptionRefused { .. },
             ) => vec![recorded.stream],
             Some(Event::AlertsRecognised { .. }) | None => Vec::new(),
         }
@@ -128,6 +136,9 @@ impl Project for DeliveryRow {
                 alerts: None,
                 notes: json!([]),
                 reason: None,
+                topic_arn: None,
+                confirmed_at: None,
+                unconfirmed_because: None,
                 rounds: 0,
                 is_stored: object.is_some(),
                 is_dropped: false,
@@ -169,6 +180,22 @@ impl Project for DeliveryRow {
             },
             Event::DeliveryBodyDropped {} => Self {
                 is_dropped: true,
+                updated_at,
+                ..existing(row)?
+            },
+            Event::SubscriptionConfirmed {
+                topic_arn,
+                confirmed_at,
+            } => Self {
+                topic_arn: Some(topic_arn.clone()),
+                confirmed_at: Some(*confirmed_at),
+                unconfirmed_because: None,
+                updated_at,
+                ..existing(row)?
+            },
+            Event::SubscriptionRefused { topic_arn, because } => Self {
+                topic_arn: Some(topic_arn.clone()),
+                unconfirmed_because: Some(because.clone()),
                 updated_at,
                 ..existing(row)?
             },

@@ -133,7 +133,11 @@ impl Project for MessageRow {
                 let is_latest = row.revision == count(*revision);
                 Self {
                     receiver_id: Some(*receiver_id),
-                    status: if is_latest { Word(MessageStatus::Sent) } else { row.status },
+                    status: if is_latest {
+                        Word(MessageStatus::Sent)
+                    } else {
+                        row.status
+                    },
                     sent_revision: count(*revision),
                     im_id: place.as_ref().map(|place| place.im_id.clone()).or(row.im_id),
                     channel: match place {

@@ -86,9 +86,7 @@ impl Project for SourceRow {
         let came = |row: Self| (row.position, row.created_at, row.created_by);
         let first = || (recorded.position, recorded.at, actor(recorded));
         Ok(match event {
-            Event::SourceEntered(settings) => {
-                Some(Self::written(id, settings, row.map_or_else(first, came), recorded))
-            }
+            Event::SourceEntered(settings) => Some(Self::written(id, settings, row.map_or_else(first, came), recorded)),
             Event::SourceAmended(settings) => Some(Self::written(id, settings, came(existing(row)?), recorded)),
             Event::SourceStruck {} => Some(Self {
                 status: Word(Standing::Inactive),

@@ -63,7 +63,8 @@ fn recorded(position: i64, stream: Uuid, sequence: i64, by: Uuid, event: AnyEven
 
 fn folded<R: Project>(key: &R::Key, events: &[Recorded<AnyEvent>]) -> Result<Option<R>, FoldError> {
     let mine = events.iter().filter(|recorded| R::keys(recorded).contains(key));
-    mine.into_iter().try_fold(None, |row, recorded| R::fold(row, key, recorded))
+    mine.into_iter()
+        .try_fold(None, |row, recorded| R::fold(row, key, recorded))
 }
 
 fn row<R: Project>(key: &R::Key, events: &[Recorded<AnyEvent>]) -> R {
@@ -174,7 +175,10 @@ fn what_is_told_again_before_the_alert_is_opened_is_counted() {
     let after: AlertRow = row(&ALERT, &events);
     assert_eq!((after.count, after.last_seen_at, after.position), (2, at(9), 1));
     assert_eq!(after.dedup_key.as_deref(), Some("key"));
-    assert_eq!(after.raw_payload.unwrap().json(), json!({"n": 9_007_199_254_740_993_u64}));
+    assert_eq!(
+        after.raw_payload.unwrap().json(),
+        json!({"n": 9_007_199_254_740_993_u64})
+    );
     assert_eq!(after.labels["host"], "db-1");
 }
 
@@ -195,7 +199,10 @@ fn a_row_of_two_streams_is_the_same_in_whatever_order_they_are_posted() {
     let first: AlertRow = row(&ALERT, &[&signal[..], &alert[..]].concat());
     let last: AlertRow = row(&ALERT, &[&alert[..], &signal[..]].concat());
     assert_eq!(first, last);
-    assert_eq!((first.status.0, first.resolved_by), (AlertStatus::Resolved, Some(PERSON)));
+    assert_eq!(
+        (first.status.0, first.resolved_by),
+        (AlertStatus::Resolved, Some(PERSON))
+    );
     assert_eq!((first.count, first.position, first.created_at), (2, 1, at(1)));
 }
 
@@ -222,7 +229,10 @@ fn only_a_person_who_ends_an_alert_is_named_and_nobody_once_it_is_open_again() {
     let again = of_alert(4, 4, PERSON, alert::Event::AlertReopened {});
     let events = [opened, given, none, again];
     let row = |count: usize| row::<AlertRow>(&ALERT, &events[..count]);
-    assert_eq!((row(2).assigned_to, row(2).acknowledged_at), (Some(PERSON), Some(at(2))));
+    assert_eq!(
+        (row(2).assigned_to, row(2).acknowledged_at),
+        (Some(PERSON), Some(at(2)))
+    );
     assert_eq!((row(3).resolved_by, row(3).resolved_at), (Some(PERSON), Some(at(3))));
     assert_eq!((row(4).resolved_by, row(4).resolved_at), (None, None));
     assert_eq!((row(4).status.0, row(4).assigned_to), (AlertStatus::Open, Some(PERSON)));
@@ -248,7 +258,12 @@ fn a_tenant_is_there_from_its_first_person_on_and_has_a_name_once_it_is_named() 
     let of_tenant = |position, event| recorded(position, TENANT, 1, SYSTEM, AnyEvent::new::<Tenant>(event));
     let events = [
         recorded(1, PERSON, 1, SYSTEM, registered()),
-        of_tenant(2, tenant::Event::TenantCreated { name: "Acme".to_owned() }),
+        of_tenant(
+            2,
+            tenant::Event::TenantCreated {
+                name: "Acme".to_owned(),
+            },
+        ),
         of_tenant(3, tenant::Event::TenantSuspended {}),
     ];
     assert_eq!(row::<TenantRow>(&TENANT, &events[..1]).name, TENANT.to_string());
@@ -263,13 +278,21 @@ fn a_tenant_is_there_from_its_first_person_on_and_has_a_name_once_it_is_named() 
 #[test]
 fn what_happens_to_a_tenant_all_the_time_does_not_touch_its_row() {
     let deactivated = AnyEvent::new::<User>(user::Event::UserDeactivated {});
-    assert_eq!(TenantRow::keys(&recorded(2, PERSON, 2, SYSTEM, deactivated)), Vec::<Uuid>::new());
-    assert_eq!(TenantRow::keys(&recorded(2, SIGNAL, 1, SYSTEM, fired())), Vec::<Uuid>::new());
+    assert_eq!(
+        TenantRow::keys(&recorded(2, PERSON, 2, SYSTEM, deactivated)),
+        Vec::<Uuid>::new()
+    );
+    assert_eq!(
+        TenantRow::keys(&recorded(2, SIGNAL, 1, SYSTEM, fired())),
+        Vec::<Uuid>::new()
+    );
 }
 
 #[test]
 fn a_person_views_until_more_is_found_and_an_erased_one_says_nothing() {
-    let found = member::Event::MemberRoleFound { role: MemberRole::Admin };
+    let found = member::Event::MemberRoleFound {
+        role: MemberRole::Admin,
+    };
     let erased = user::Event::UserErased {
         unassigned: Vec::new(),
         left: Vec::new(),
@@ -282,7 +305,10 @@ fn a_person_views_until_more_is_found_and_an_erased_one_says_nothing() {
     assert_eq!(row::<UserRow>(&PERSON, &events[..1]).role.0, MemberRole::Viewer);
     assert_eq!(row::<UserRow>(&PERSON, &events[..2]).role.0, MemberRole::Admin);
     let gone: UserRow = row(&PERSON, &events);
-    assert_eq!((gone.status.0, gone.name.as_deref()), (Standing::Inactive, Some("erased")));
+    assert_eq!(
+        (gone.status.0, gone.name.as_deref()),
+        (Standing::Inactive, Some("erased"))
+    );
     assert!(!gone.email.contains("ada"));
 }
 
@@ -317,7 +343,8 @@ fn a_skill_keeps_its_vector_and_says_when_it_is_of_another_text() {
         problem_description: "The disk is full.".to_owned(),
         sop: "Look.".to_owned(),
     };
-    let of_skill = |position, change| recorded(position, id, position, PERSON, AnyEvent::new::<Register<Skill>>(change));
+    let of_skill =
+        |position, change| recorded(position, id, position, PERSON, AnyEvent::new::<Register<Skill>>(change));
     let embedded = embedding::Event::SkillEmbedded {
         model: "lexical".to_owned(),
         text_sha256: skill("Disk").text_sha256(),
@@ -364,10 +391,16 @@ fn an_issue_counts_its_alerts_and_forgets_how_it_ended_once_it_is_open_again() {
         of_issue(6, issue::Event::IssueReopened { by_itself: false }),
     ];
     let ended: IssueRow = row(&ISSUE, &events[..5]);
-    assert_eq!((ended.alerts, ended.alerts_open, ended.severity.0), (2, 1, Severity::Critical));
+    assert_eq!(
+        (ended.alerts, ended.alerts_open, ended.severity.0),
+        (2, 1, Severity::Critical)
+    );
     assert_eq!((ended.resolved_by, ended.resolved_at), (Some(PERSON), Some(at(5))));
     let again: IssueRow = row(&ISSUE, &events);
-    assert_eq!((again.status.0, again.resolution, again.resolved_at), (IssueStatus::Analyzing, None, None));
+    assert_eq!(
+        (again.status.0, again.resolution, again.resolved_at),
+        (IssueStatus::Analyzing, None, None)
+    );
 }
 
 #[test]
@@ -400,7 +433,14 @@ fn a_message_that_is_wanted_anew_is_on_its_way_whatever_became_of_the_one_before
         because: "There is no such channel.".to_owned(),
         refused_at: at(3),
     };
-    let events = [of_message(1, wanted(1)), of_message(2, wanted(2)), of_message(3, refused)];
+    let events = [
+        of_message(1, wanted(1)),
+        of_message(2, wanted(2)),
+        of_message(3, refused),
+    ];
     let late: MessageRow = row(&stream, &events);
-    assert_eq!((late.status, late.revision, late.because), (Word(MessageStatus::Wanted), 2, None));
+    assert_eq!(
+        (late.status, late.revision, late.because),
+        (Word(MessageStatus::Wanted), 2, None)
+    );
 }

@@ -7,9 +7,11 @@ use super::Json;
 
 /// Arrays and objects within one another.
 const LEVELS_MAX: usize = 100;
-/// The power of ten by which a number may be written, above and below zero: that of a number of 64 bits. Postgres would take
-/// greater ones and write out each of their digits.
-const EXPONENT_MAX: i32 = 308;
+/// Characters of a number, and the power of ten by which it may be written, above and below zero: Postgres holds some more.
+const NUMBER_CHARS_MAX: usize = 4_000;
+const EXPONENT_MAX: usize = 4_000;
+/// All powers of ten together: Postgres writes out each digit, and a short text would become a very long one.
+const EXPONENTS_MAX: usize = 64 << 10;
 
 impl Json {
     /// The JSON of a text, its numbers with each of their digits. A text that jsonb does not hold is a string of JSON, with all
@@ -37,7 +39,7 @@ fn fits(text: &str) -> bool {
 
 /// Whether JSON text has no more levels than it may, and numbers and strings that Postgres holds.
 fn is_moderate(mut text: &[u8]) -> bool {
-    let mut levels = 0_usize;
+    let (mut levels, mut exponents) = (0_usize, 0_usize);
     while let Some((first, rest)) = text.split_first() {
         text = match first {
             b'[' | b'{' => {
@@ -56,13 +58,16 @@ fn is_moderate(mut text: &[u8]) -> bool {
                 None => return false,
             },
             b'-' | b'0'..=b'9' => match after_number(text) {
-                Some(rest) => rest,
+                Some((exponent, rest)) => {
+                    exponents += exponent;
+                    rest
+                }
                 None => return false,
             },
             _ => rest,
         };
     }
-    true
+    exponents <= EXPONENTS_MAX
 }
 
 /// What comes after a string; `None` when it has what jsonb does not hold.
@@ -95,18 +100,20 @@ fn unit(text: &[u8]) -> Option<(u16, &[u8])> {
     Some((unit, rest))
 }
 
-/// What comes after a number; `None` when its power of ten is too great.
-fn after_number(text: &[u8]) -> Option<&[u8]> {
+/// By which power of ten a number is written, and what comes after it; `None` when it is too long or the power too great.
+fn after_number(text: &[u8]) -> Option<(usize, &[u8])> {
     let is_in = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     let end = text.iter().position(|byte| !is_in(byte)).unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
     let mut parts = number.split(|byte| matches!(byte, b'e' | b'E'));
-    let exponent = parts.nth(1);
-    let is_small = |exponent: &[u8]| {
-        let exponent: Option<i32> = str::from_utf8(exponent).ok().and_then(|digits| digits.parse().ok());
-        exponent.is_some_and(|exponent| exponent.abs() <= EXPONENT_MAX)
+    let exponent = match parts.nth(1) {
+        None => 0,
+        Some(exponent) => {
+            let digits = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+"));
+            str::from_utf8(digits.unwrap_or(exponent)).ok()?.parse().ok()?
+        }
     };
-    exponent.is_none_or(is_small).then_some(rest)
+    (number.len() <= NUMBER_CHARS_MAX && exponent <= EXPONENT_MAX).then_some((exponent, rest))
 }
 
 #[cfg(test)]
@@ -116,7 +123,7 @@ mod tests {
     #[test]
     fn what_jsonb_holds_stays_as_it_is_with_each_digit() {
         for text in [
-            r#"{"n": 9007199254740993, "x": 0.10000000000000000001, "e": -1.5e-300}"#,
+            r#"{"n": 9007199254740993, "x": 0.10000000000000000001, "e": -1.5e-300, "f": 1E+400}"#,
             r#"[true, false, null, "e99999999", "\"[[[", "\ud83d\ude00 \u00e9 \\u0000"]"#,
             "123456789012345678901234567890",
             "{}",
@@ -136,8 +143,10 @@ mod tests {
             r#"{"\ud800": 1}"#,
             r#"["\ud800\u0041"]"#,
             r#"["\udc00"]"#,
-            "[1e309]",
+            "[1e4001]",
             "[1E-99999999999]",
+            &format!("[0.{}]", "1".repeat(NUMBER_CHARS_MAX)),
+            &format!("[{}1]", "1e4000,".repeat(17)),
             &deep,
         ] {
             let json = Json::sent(text);

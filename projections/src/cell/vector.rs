@@ -48,9 +48,7 @@ impl Cell for Vector {
             PgValueFormat::Text => value.as_str().map(parsed),
         };
         let vector = read.map_err(|error| decode_error(index, error))?;
-        vector
-            .map(Some)
-            .ok_or_else(|| decode_error(index, "no vector".into()))
+        vector.map(Some).ok_or_else(|| decode_error(index, "no vector".into()))
     }
 
     // A number is told in as few digits as it takes, as Postgres tells it.

@@ -1,0 +1,102 @@
+//! From a body that a sender delivers to a concluded issue and a message in the right channel.
+
+use std::time::Duration;
+
+use dod_messages::stand_in::StandIn;
+use serde_json::{Value, json};
+use tests::until;
+
+use crate::house::{Source, alertmanager, service, slack};
+
+const WAIT: Duration = Duration::from_secs(60);
+
+fn rows(page: &Value) -> &Vec<Value> {
+    page["rows"].as_array().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_becomes_an_issue_that_is_investigated_told_and_ends_with_it() {
+    let stand_in = StandIn::start().await.unwrap();
+    let service = service(&[&stand_in]).await;
+    let admin = &service.admin;
+    slack(admin, "devops-slack", &stand_in).await;
+    let skill = json!({
+        "name": "Disk is full",
+        "problem_description": "A filesystem has no space left.",
+        "sop": "# Disk is full\n\n1. check label instance is db-1\n2. check severity at least high\nconclude real issue: the disk of a database is full\n",
+    });
+    let skill = admin.post("/v1/dod/skills", &skill).await.ok();
+    let skill_id = skill["streams"][0]["stream"].clone();
+    let binding = json!({ "alert_pattern": "DiskFull", "pattern_kind": "keyword", "field": "alert_type", "skill_id": skill_id });
+    let bound = admin.post("/v1/dod/bindings", &binding).await;
+    admin.get_after("/v1/dod/alert_skill_bindings", bound.position()).await.ok();
+    let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
+
+    let firing = alertmanager("DiskFull", "db-1", "firing", "2026-01-05T12:00:00Z");
+    let (status, told) = source
+        .deliver(&service, "?receiver_im=devops-slack", "application/json", firing)
+        .await;
+    assert_eq!(status, 202, "{told}");
+    let concluded = |page: &Value| rows(page).iter().any(|row| !row["ai_conclusion"].is_null());
+    let issues = admin.until("/v1/dod/issues", concluded).await;
+    let issue = &rows(&issues)[0];
+    assert_eq!(issue["status"], "in_progress", "{issue}");
+    assert_eq!(issue["is_real_issue"], true, "{issue}");
+    assert_eq!(issue["skill_id"], skill_id, "{issue}");
+    let id = issue["id"].as_str().unwrap();
+    let logs = admin.get(&format!("/v1/dod/issue_logs?issue_id={id}&order=created_at.asc")).await.ok();
+    let types: Vec<&str> = rows(&logs).iter().map(|log| log["log_type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["skill_matched", "reasoning", "reasoning", "conclusion"], "{logs}");
+    let told = async || (stand_in.received().iter().any(|message| message.arrived)).then_some(());
+    until("a message in Slack", WAIT, told).await;
+
+    // The same again changes nothing; its end ends the issue.
+    let again = alertmanager("DiskFull", "db-1", "firing", "2026-01-05T12:00:00Z");
+    source.deliver(&service, "", "application/json", again).await;
+    let over = alertmanager("DiskFull", "db-1", "resolved", "2026-01-05T12:00:00Z");
+    let (status, _) = source.deliver(&service, "", "application/json", over).await;
+    assert_eq!(status, 202);
+    let resolved = |page: &Value| rows(page).iter().all(|row| row["status"] == "resolved");
+    admin.until("/v1/dod/issues", resolved).await;
+    let alerts = admin.until("/v1/dod/alerts", resolved).await;
+    assert_eq!(rows(&alerts).len(), 1, "{alerts}");
+    assert_eq!(stand_in.faults(), []);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_alert_is_refused_before_it_is_taken_or_said_to_be_unreadable_afterwards() {
+    let service = service(&[]).await;
+    let admin = &service.admin;
+    let source = Source::entered(admin, json!({ "name": "Anything" })).await;
+    let image = source.deliver(&service, "", "image/png", vec![1, 2, 3]).await;
+    assert_eq!(image.0, 415, "{}", image.1);
+    let large = source.deliver(&service, "", "application/json", vec![b' '; (1 << 20) + 1]).await;
+    assert_eq!(large.0, 413, "{}", large.1);
+    let nobody = Source { path: format!("/v1/dod/webhooks/{}", "x".repeat(32)), ..source };
+    let unknown = nobody.deliver(&service, "", "application/json", b"{}".to_vec()).await;
+    assert_eq!(unknown.0, 401, "{}", unknown.1);
+    let source = Source::entered(admin, json!({ "name": "Something" })).await;
+    let (status, _) = source.deliver(&service, "", "application/json", b"{".to_vec()).await;
+    assert_eq!(status, 202, "what it is meant to be is found out afterwards");
+    let unreadable = |page: &Value| rows(page).iter().any(|row| row["status"] == "unreadable");
+    admin.until("/v1/dod/deliveries", unreadable).await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_body_lies_in_the_store_and_is_parsed_all_the_same() {
+    let service = service(&[]).await;
+    let admin = &service.admin;
+    let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
+    let body = json!({ "title": "Large", "description": "x".repeat(300 << 10) }).to_string();
+    let (status, told) = source.deliver(&service, "", "application/json", body.into_bytes()).await;
+    assert_eq!(status, 202, "{told}");
+    let recognised = |page: &Value| rows(page).iter().any(|row| row["status"] == "recognised");
+    let deliveries = admin.until("/v1/dod/deliveries", recognised).await;
+    assert_eq!(rows(&deliveries)[0]["is_stored"], true, "{deliveries}");
+    let opened = |page: &Value| !rows(page).is_empty();
+    let alerts = admin.until("/v1/dod/alerts", opened).await;
+    assert_eq!(rows(&alerts)[0]["title"], "Large");
+    service.end().await;
+}

@@ -1,0 +1,87 @@
+//! A tenant that is told of alerts: a source with a token, a receiver whose messages a stand-in takes.
+
+use daybook::Role;
+use dod_messages::stand_in::StandIn;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tests::{Client, Database, Service};
+
+/// All roles, since what follows from an alert takes all of them.
+pub const ROLES: [Role; 5] = [Role::Api, Role::Relay, Role::Projector, Role::Policy, Role::Reactor];
+
+/// A service that may call what listens on this machine.
+pub async fn service(reaches: &[&StandIn]) -> Service {
+    let database = Database::create().await;
+    let bases = reaches.iter().map(|stand_in| stand_in.base());
+    let ports: Vec<String> = bases.filter_map(|base| Some(base.rsplit_once(':')?.1.to_owned())).collect();
+    Service::configured(database, ROLES.into(), |config| {
+        config.egress_private_networks = Some("127.0.0.0/8".to_owned());
+        config.egress_plain_http = Some("127.0.0.0/8".to_owned());
+        config.egress_ports = Some(ports.join(","));
+    })
+    .await
+}
+
+/// A source of this name and settings, and its address.
+pub struct Source {
+    pub id: String,
+    pub path: String,
+    pub token: String,
+}
+
+impl Source {
+    pub async fn entered(admin: &Client, settings: Value) -> Self {
+        let entered = admin.post("/v1/dod/sources", &settings).await.ok();
+        let id = entered["streams"][0]["stream"].as_str().or(entered["stream"].as_str()).unwrap().to_owned();
+        let shown = admin.post(&format!("/v1/dod/sources/{id}/tokens"), &json!({})).await.ok();
+        Self {
+            id,
+            path: shown["path"].as_str().unwrap().to_owned(),
+            token: shown["token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Delivers a body as a sender does: without any other proof than the token.
+    pub async fn deliver(&self, service: &Service, query: &str, content_type: &str, body: Vec<u8>) -> (StatusCode, Value) {
+        let sender = tests::service::http();
+        let url = format!("{}{}{query}", service.url, self.path);
+        let request = sender.request(Method::POST, url).header("Content-Type", content_type).body(body);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+}
+
+/// A receiver that a stand-in of Slack takes messages for.
+pub async fn slack(admin: &Client, receiver_im: &str, slack: &StandIn) {
+    let webhook = slack.slack_webhook(receiver_im);
+    let receiver = json!({ "name": receiver_im, "receiver_im": receiver_im, "im_type": "slack", "webhook_url": webhook });
+    admin.post("/v1/dod/receivers", &receiver).await.ok();
+}
+
+/// One alert as Alertmanager tells it.
+pub fn alertmanager(name: &str, instance: &str, status: &str, starts_at: &str) -> Vec<u8> {
+    let labels = json!({ "alertname": name, "instance": instance, "severity": "critical" });
+    let alert = json!({
+        "status": status,
+        "labels": labels,
+        "annotations": { "summary": format!("{name} on {instance}") },
+        "startsAt": starts_at,
+        "endsAt": if status == "resolved" { "2026-01-05T12:30:00Z" } else { "0001-01-01T00:00:00Z" },
+        "generatorURL": "http://prometheus.example/graph",
+    });
+    json!({
+        "version": "4",
+        "groupKey": "{}",
+        "status": status,
+        "receiver": "daybook",
+        "groupLabels": {},
+        "commonLabels": labels,
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example",
+        "alerts": [alert],
+    })
+    .to_string()
+    .into_bytes()
+}
