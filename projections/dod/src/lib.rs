@@ -23,6 +23,8 @@ pub mod messages;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use dod::{
