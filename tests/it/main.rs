@@ -35,6 +35,7 @@ mod problems;
 mod processes;
 mod projector;
 mod proxy;
+mod reactors;
 mod reading;
 mod readme;
 mod ready;

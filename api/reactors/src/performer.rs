@@ -12,7 +12,7 @@ use book::{Book, BookError, End, Tail};
 use domain::Recorded;
 use sqlx::PgPool;
 use tokio::task::JoinError;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ const PAGE_TASKS_MAX: usize = 5_000;
 const CHECK_SECONDS: u64 = 1;
 /// How often it is counted what waits, and dropped what is of deleted tenants, in seconds.
 const TIDY_SECONDS: u64 = 10;
+/// Rows of deleted tenants that are dropped at once.
+const DROPPED_MAX: i64 = 10_000;
 /// After something that passes has failed, in milliseconds.
 const RETRY_MS: u64 = 250;
 /// How long effects that are under way may go on once it is time to stop, in seconds: less than a process gives its workers.
@@ -121,11 +123,10 @@ impl<R: Reactor> Work for Performer<R> {
 
     async fn lead(&mut self, lease: &Lease, beat: &Beat, stop: &CancellationToken) -> Result<(), ReactorError> {
         let over = CancellationToken::new();
-        // Whatever goes on for a moment after this was dropped finds that it is over.
-        let _over = over.clone().drop_guard();
         let reactor = self.reactor.name();
         let checkpoint = Checkpoint::begin(&self.pool, reactor, self.reactor.reads()).await?;
         let mut leading = Leading {
+            _over: over.clone().drop_guard(),
             lead: Lead {
                 hold: lease.hold(),
                 over,
@@ -195,6 +196,8 @@ impl Next {
 }
 
 struct Leading<'a, R> {
+    /// The first that is dropped: whatever goes on for a moment after that finds that it is over.
+    _over: DropGuard,
     work: &'a Performer<R>,
     lead: Lead,
     checkpoint: Checkpoint,
@@ -215,8 +218,8 @@ impl<R: Reactor> Leading<'_, R> {
             .tidied
             .is_none_or(|tidied| tidied.elapsed() >= Duration::from_secs(TIDY_SECONDS))
         {
-            self.tidy(beat).await?;
-            self.tidied = Some(Instant::now());
+            let is_tidy = self.tidy(beat).await?;
+            self.tidied = is_tidy.then(Instant::now);
         }
         let wait = self.begin().await?;
         let is_behind = self.position < self.work.end.position();
@@ -305,14 +308,14 @@ impl<R: Reactor> Leading<'_, R> {
         let work = self.work;
         let soon = taking::due(&work.pool, &*work.reactor, &self.running).await?;
         let next = soon.next;
-        let mut events = self.events(soon.due.iter().map(|begun| begun.position)).await?;
+        let events = self.events(soon.due.iter().map(|begun| begun.position)).await?;
         self.lead.check()?;
         for begun in soon.begin(&work.pool, &self.checkpoint).await? {
             let attempt = Attempt {
                 reactor: work.reactor.clone(),
                 book: work.book.clone(),
                 lead: self.lead.clone(),
-                recorded: events.get_mut(&begun.position).cloned(),
+                recorded: events.get(&begun.position).cloned(),
                 begun: begun.clone(),
             };
             self.running.begin(&begun, async move {
@@ -341,15 +344,18 @@ impl<R: Reactor> Leading<'_, R> {
         Ok(events)
     }
 
-    /// Drops what is to be done for deleted tenants and what rates are over, and counts the rest.
-    async fn tidy(&self, beat: &Beat) -> Result<(), ReactorError> {
+    /// Drops what is to be done for deleted tenants and what rates are over, and counts the rest. Whether nothing more is
+    /// to be dropped.
+    async fn tidy(&self, beat: &Beat) -> Result<bool, ReactorError> {
         let reactor = self.checkpoint.reactor;
         let tidying = async {
             let mut transaction = self.work.pool.begin().await?;
             self.checkpoint.lock(&mut transaction).await?;
-            let dropping = "delete from book.reactions r using book.tenants t
-                            where r.reactor = $1 and t.standing = 'deleted' and r.tenant_id = t.tenant_id";
-            let dropped = sqlx::query(dropping).bind(reactor).execute(&mut *transaction).await?;
+            let dropping = "delete from book.reactions where reaction_id in (
+                                select r.reaction_id from book.tenants t join book.reactions r using (tenant_id)
+                                where r.reactor = $1 and t.standing = 'deleted' limit $2)";
+            let dropping = sqlx::query(dropping).bind(reactor).bind(DROPPED_MAX);
+            let dropped = dropping.execute(&mut *transaction).await?;
             let over = "delete from book.reaction_targets
                         where reactor = $1 and free_at < clock_timestamp() - interval '1 minute'";
             sqlx::query(over).bind(reactor).execute(&mut *transaction).await?;
@@ -369,7 +375,7 @@ impl<R: Reactor> Leading<'_, R> {
         metrics::gauge!("daybook_reactions", "reactor" => reactor, "status" => "waiting").set(waiting as f64);
         metrics::gauge!("daybook_reactions", "reactor" => reactor, "status" => "dead").set(dead as f64);
         beat.beat(|status| status.set_aside = usize::try_from(dead).unwrap_or_default());
-        Ok(())
+        Ok(dropped < DROPPED_MAX.unsigned_abs())
     }
 
     /// Writes down what is known at the end, and gives back what is still under way.
