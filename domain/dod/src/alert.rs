@@ -39,7 +39,7 @@ pub enum AlertStatus {
 pub enum Alert {
     #[default]
     Unopened,
-    Opened(Opened),
+    Opened(Box<Opened>),
 }
 
 /// An alert as later decisions read it.
@@ -59,16 +59,27 @@ pub struct Opened {
 }
 
 /// What an issue is told of an alert that joins it.
+// Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Brief {
+    /// The name of its source when it began.
     pub source: String,
+    /// What kind of alert it is. At most 255 characters.
     pub alert_type: String,
+    /// How bad it is.
     pub severity: Severity,
+    /// What it says, in one line. At most 500 characters.
     pub title: String,
+    /// What else it says. At most 16 KiB.
     pub description: Option<String>,
+    /// Its labels, by their names. At most 128.
     pub labels: BTreeMap<String, String>,
+    /// The receiver that is to be told, by its `receiver_im`; nobody when absent.
     pub receiver_im: Option<String>,
+    /// Whether it fires again and again.
     pub is_flapping: bool,
+    /// When the delivery came in that tells of it, UTC.
     pub received_at: DateTime<Utc>,
 }
 
@@ -114,24 +125,44 @@ pub enum ResolvedHow {
 pub enum Command {
     /// Opens the alert of a signal that fires.
     Open {
+        /// The signal that fires.
         signal_id: Uuid,
+        /// The source that told of it.
         source_id: Uuid,
+        /// The delivery in which it told.
         delivery_id: Uuid,
+        /// What it says.
         brief: Box<Brief>,
+        /// The sender's own word for the severity.
         original_severity: Option<String>,
+        /// Since when it is so, as the sender says, UTC.
         starts_at: Option<DateTime<Utc>>,
+        /// Places to look at. At most 16.
         links: Vec<Link>,
+        /// The part of the body that is about it, JSON text. At most 64 KiB.
         raw: Option<String>,
+        /// Whether it only shows that the sender lives.
         is_heartbeat: bool,
     },
     /// Ends the alert because its signal is over.
-    Clear { cleared_at: DateTime<Utc>, expired: bool },
+    Clear {
+        /// When it was over, UTC.
+        cleared_at: DateTime<Utc>,
+        /// Whether nothing more was heard of it; otherwise its sender said so.
+        expired: bool,
+    },
     /// Ends the silence that the alert is ignored by.
     EndSilence {},
     /// Notes which issue the alert belongs to.
-    NoteIssue { issue_id: Uuid },
+    NoteIssue {
+        /// The issue.
+        issue_id: Uuid,
+    },
     /// Ends the alert because a person has ended its issue.
-    EndWithIssue { false_positive: bool },
+    EndWithIssue {
+        /// Whether the issue was none; otherwise it is mended.
+        false_positive: bool,
+    },
     /// Says that somebody looks at the alert; nothing happens when it was said before.
     Acknowledge {},
     /// Gives the alert to somebody, who looks at it from now on.
@@ -176,11 +207,18 @@ pub enum Event {
         silence_id: Option<Uuid>,
         silence_ends_at: Option<DateTime<Utc>>,
     },
-    AlertJoinedIssue { issue_id: Uuid },
+    AlertJoinedIssue {
+        issue_id: Uuid,
+    },
     AlertSilenceEnded {},
     AlertAcknowledged {},
-    AlertAssigned { user_id: Uuid },
-    AlertResolved { how: ResolvedHow, resolved_at: DateTime<Utc> },
+    AlertAssigned {
+        user_id: Uuid,
+    },
+    AlertResolved {
+        how: ResolvedHow,
+        resolved_at: DateTime<Utc>,
+    },
     AlertMarkedFalsePositive {},
     AlertIgnored {},
     AlertReopened {},

@@ -52,6 +52,8 @@ pub struct Received {
     pub source_id: Uuid,
     pub envelope: Enclosed,
     pub content: Content,
+    /// The object in the store that it was put into, also after it was dropped.
+    pub object: Option<Object>,
     /// How often it was asked to be parsed anew.
     pub round: u32,
     /// Whether the latest asking was answered.
@@ -59,18 +61,21 @@ pub struct Received {
 }
 
 /// What came along with a body.
+// Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Enclosed {
     /// The media type that the sender named.
     pub content_type: Option<String>,
-    /// The headers that say something of alerts, their names in lower case.
+    /// The headers that say something of alerts, their names in lower case. Together with the parameters at most 40, and 8 KiB.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// The parameters behind the question mark.
     #[serde(default)]
     pub query: Vec<(String, String)>,
-    /// The receiver that the sender named, see `im_receivers`.
+    /// The receiver that the sender named, see `im_receivers`. At most 100 characters.
     pub receiver_im: Option<String>,
+    /// When it came in, UTC.
     pub received_at: DateTime<Utc>,
 }
 
@@ -89,17 +94,22 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
+    /// A body that is UTF-8 without U+0000, as it came.
     Text(String),
+    /// Any other body, in base64 with padding.
     Base64(String),
 }
 
 /// A body in the object store.
+// Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Object {
     /// What the store calls it.
     pub name: String,
     /// SHA-256 of the body, lower-case hex.
     pub sha256: String,
+    /// The bytes of the body.
     pub bytes: u64,
 }
 
@@ -146,15 +156,19 @@ impl Delivery {
 pub enum Command {
     /// Takes in what a sender has delivered at the address of a source.
     Receive {
+        /// The source at whose address it was delivered; in use.
         source_id: Uuid,
         /// The token that the sender has shown.
         token_id: Uuid,
+        /// What came along with the body.
         enclosed: Enclosed,
-        /// The body, unless it lies in the object store.
+        /// The body, unless it lies in the object store. Written within JSON at most 160 KiB.
         body: Option<Body>,
+        /// Where the body lies in the object store; absent when it is here.
         object: Option<Object>,
         /// SHA-256 of the body, lower-case hex.
         sha256: String,
+        /// The bytes of the body; at most 1 MiB.
         bytes: u64,
     },
     /// Recognises what was delivered, by the rules of its source as they are now.
@@ -168,6 +182,14 @@ pub enum Command {
     ParseAgain {},
     /// Drops the body; what was recognised stays.
     DropBody {},
+    /// Notes what came of a subscription of SNS that was to be confirmed.
+    NoteSubscription {
+        /// The topic's ARN. At most 512 characters.
+        topic_arn: String,
+        /// Why it was not confirmed; absent when it was. At most 500 characters.
+        #[serde(default)]
+        refused: Option<String>,
+    },
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -213,6 +235,15 @@ pub enum Event {
         round: u32,
     },
     DeliveryBodyDropped {},
+    /// A topic of SNS sends its messages from now on.
+    SubscriptionConfirmed {
+        topic_arn: String,
+        confirmed_at: DateTime<Utc>,
+    },
+    SubscriptionRefused {
+        topic_arn: String,
+        because: String,
+    },
 }
 
 stored_by_variant!(Event);
@@ -228,7 +259,9 @@ impl domain::Event for Event {
             Self::DeliveryRecognised { .. }
             | Self::DeliveryUnreadable { .. }
             | Self::DeliveryParsedAgain { .. }
-            | Self::DeliveryBodyDropped {} => Vec::new(),
+            | Self::DeliveryBodyDropped {}
+            | Self::SubscriptionConfirmed { .. }
+            | Self::SubscriptionRefused { .. } => Vec::new(),
         }
     }
 }

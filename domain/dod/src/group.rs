@@ -19,6 +19,7 @@ pub struct Group {
     pub latest: Option<Latest>,
 }
 
+/// The issue that an alert of the group joined last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latest {
     pub issue_id: Uuid,
@@ -31,7 +32,12 @@ pub struct Latest {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Has an alert join the issue of its group.
-    Join { alert_id: Uuid, window_minutes: u32 },
+    Join {
+        /// The alert.
+        alert_id: Uuid,
+        /// Minutes after the last alert within which another one joins the same issue; at least 1.
+        window_minutes: u32,
+    },
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.

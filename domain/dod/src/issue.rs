@@ -183,33 +183,57 @@ impl Opened {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Has an alert join the issue; the first one opens it.
-    Bind { alert_id: Uuid },
+    Bind {
+        /// The alert; of no other issue.
+        alert_id: Uuid,
+    },
     /// Notes that an alert of the issue is over.
-    NoteAlertEnded { alert_id: Uuid },
+    NoteAlertEnded {
+        /// The alert.
+        alert_id: Uuid,
+    },
     /// Notes that an alert of the issue is not over any more.
-    NoteAlertReopened { alert_id: Uuid },
+    NoteAlertReopened {
+        /// The alert.
+        alert_id: Uuid,
+    },
     /// Notes which skill the investigation follows, and why.
     NoteMatch {
+        /// The investigation, counted from 1; the one under way.
         round: u32,
+        /// The skill; absent when none was found.
         skill_id: Option<Uuid>,
+        /// How it was found.
         by: MatchedBy,
+        /// Why it is that one, or none, in sentences. At most 8,000 characters.
+        #[schemars(length(min = 1, max = CONTENT_CHARS_MAX))]
         why: String,
         /// What the investigation looks at; kept, so that it goes on with the same after a crash. What persons said
-        /// before is not among it.
+        /// before is not among it. As JSON at most 120 KiB.
         evidence: Box<Evidence>,
         /// The procedure that it follows, if there is one.
         sop: Option<String>,
+        /// What else is known of the choice. At most 32 KiB.
         metadata: Value,
     },
     /// Notes what a step of the investigation has found.
     NoteStep {
+        /// The investigation, counted from 1; the one under way.
         round: u32,
+        /// What was checked and what was seen; of a later step than those before.
         finding: Box<Finding>,
+        /// What the step did.
         log_type: LogType,
+        /// What else is known of the step. At most 32 KiB.
         metadata: Value,
     },
     /// Ends the investigation.
-    Conclude { round: u32, conclusion: Box<Conclusion> },
+    Conclude {
+        /// The investigation, counted from 1; the one under way.
+        round: u32,
+        /// What it is, and what that rests on.
+        conclusion: Box<Conclusion>,
+    },
     /// Gives the issue to somebody.
     Assign {
         /// An active person of the tenant.
@@ -263,9 +287,15 @@ pub enum Event {
         /// Absent once the issue remembers enough of them.
         brief: Option<Box<Brief>>,
     },
-    IssueAlertEnded { alert_id: Uuid },
-    IssueAlertReopened { alert_id: Uuid },
-    InvestigationBegun { round: u32 },
+    IssueAlertEnded {
+        alert_id: Uuid,
+    },
+    IssueAlertReopened {
+        alert_id: Uuid,
+    },
+    InvestigationBegun {
+        round: u32,
+    },
     IssueSkillMatched {
         log_id: Uuid,
         round: u32,
@@ -289,7 +319,9 @@ pub enum Event {
         conclusion: Box<Conclusion>,
         status: IssueStatus,
     },
-    IssueAssigned { user_id: Uuid },
+    IssueAssigned {
+        user_id: Uuid,
+    },
     IssueStarted {},
     IssueResolved {
         /// Whether it ended because its alerts did.

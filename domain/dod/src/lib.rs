@@ -28,6 +28,11 @@ pub mod policies;
 
 mod secret;
 
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod simulation;
+
 use domain::Context;
 
 /// The document's kinds of streams, and what they lead to by themselves.

@@ -108,7 +108,10 @@ impl Decider for Member {
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let user = request.facts.get::<User>(request.stream).ok_or(Refusal::NoUser)?;
-        let roles: Vec<&Role> = user.roles().filter_map(|role| request.facts.get::<Role>(role)).collect();
+        let roles: Vec<&Role> = user
+            .roles()
+            .filter_map(|role| request.facts.get::<Role>(role))
+            .collect();
         let may = |permissions: &[&str]| {
             let granted = |permission: &&str| roles.iter().any(|role| role.permits(permission));
             permissions.iter().all(granted)
@@ -119,7 +122,10 @@ impl Decider for Member {
             (false, false) => MemberRole::Viewer,
         };
         let is_so = self.role.unwrap_or_default() == role;
-        Ok((!is_so).then_some(Event::MemberRoleFound { role }).into_iter().collect())
+        Ok((!is_so)
+            .then_some(Event::MemberRoleFound { role })
+            .into_iter()
+            .collect())
     }
 
     fn evolve(&mut self, event: &Event) {
@@ -130,7 +136,9 @@ impl Decider for Member {
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
         let user = asking.facts.get::<User>(asking.stream);
         let roles = user.into_iter().flat_map(User::roles).map(FactRef::of::<Role>);
-        std::iter::once(FactRef::of::<User>(asking.stream)).chain(roles).collect()
+        std::iter::once(FactRef::of::<User>(asking.stream))
+            .chain(roles)
+            .collect()
     }
 }
 
@@ -159,23 +167,22 @@ pub mod holders {
     #[serde(rename_all = "kebab-case", deny_unknown_fields)]
     pub enum Command {
         /// Somebody has the role from now on.
-        Add { user_id: Uuid },
+        Add {
+            /// The user.
+            user_id: Uuid,
+        },
         /// Somebody has it no more.
-        Remove { user_id: Uuid },
+        Remove {
+            /// The user.
+            user_id: Uuid,
+        },
         /// The role permits something else: whoever has it is to be looked at again.
         LookAgain {},
     }
 
     // Stored for ever. Add variants; do not rename or reuse them.
     #[derive(
-        Debug,
-        Clone,
-        PartialEq,
-        Serialize,
-        Deserialize,
-        schemars::JsonSchema,
-        strum::IntoStaticStr,
-        strum::VariantNames,
+        Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
     )]
     pub enum Event {
         RoleHolderAdded { user_id: Uuid },

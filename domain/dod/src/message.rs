@@ -40,21 +40,37 @@ pub enum Tells {
 }
 
 /// What is told.
+// Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Notice {
+    /// How the issue stands.
     pub tells: Tells,
+    /// The title of its first alert. At most 500 characters.
     pub title: String,
+    /// The worst of its alerts.
     pub severity: Severity,
+    /// The source of its first alert.
     pub source: String,
+    /// The type of its first alert.
     pub alert_type: String,
+    /// How many alerts have joined it.
     pub alerts: u32,
+    /// How many of them are not over.
     pub alerts_open: u32,
+    /// What else its first alert says. At most 4,000 characters.
     pub description: Option<String>,
+    /// Labels of its first alert, each with its name. At most 12.
     pub labels: Vec<(String, String)>,
+    /// What was concluded, if anything was. At most 4,000 characters.
     pub conclusion: Option<String>,
+    /// Whether it is a real issue; absent where nobody can tell.
     pub is_real_issue: Option<bool>,
+    /// Places to look at.
     pub links: Vec<Link>,
+    /// When the issue was opened, UTC.
     pub opened_at: DateTime<Utc>,
+    /// When what is told happened, UTC.
     pub told_at: DateTime<Utc>,
 }
 
@@ -63,7 +79,7 @@ pub struct Notice {
 pub enum Message {
     #[default]
     Unwanted,
-    Wanted(Wanted),
+    Wanted(Box<Wanted>),
 }
 
 /// A message as later decisions read it.
@@ -83,9 +99,13 @@ pub struct Wanted {
 }
 
 /// Where a message is.
+// Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
+    /// What the platform calls the message. At most 255 characters.
     pub im_id: String,
+    /// The channel or chat that it is in. At most 255 characters.
     pub channel: Option<String>,
 }
 
@@ -112,18 +132,30 @@ impl Message {
 pub enum Command {
     /// Has the receiver told.
     Want {
+        /// The issue.
         issue_id: Uuid,
+        /// The receiver, by its `receiver_im`.
         receiver_im: String,
+        /// What is told.
         notice: Box<Notice>,
     },
     /// Notes that the receiver's place has taken a revision.
     NoteSent {
+        /// The revision that was taken, from 1.
         revision: u32,
+        /// The receiver that was told.
         receiver_id: Uuid,
+        /// Where the message is now; absent where the platform does not say.
         place: Option<Place>,
     },
     /// Notes that a revision will never be taken.
-    NoteRefused { revision: u32, because: String },
+    NoteRefused {
+        /// The revision that was refused, from 1.
+        revision: u32,
+        /// Why, in a sentence. At most 1,000 characters.
+        #[schemars(length(min = 1, max = BECAUSE_CHARS_MAX))]
+        because: String,
+    },
     /// Sends the latest once more, after what refused it was mended.
     SendAgain {},
 }
@@ -288,7 +320,7 @@ impl Decider for Message {
                     notice,
                 },
             ) => {
-                *self = Self::Wanted(Wanted {
+                *self = Self::Wanted(Box::new(Wanted {
                     issue_id: *issue_id,
                     receiver_im: receiver_im.clone(),
                     revision: *revision,
@@ -296,7 +328,7 @@ impl Decider for Message {
                     sent: 0,
                     place: None,
                     refused: None,
-                });
+                }));
             }
             (Self::Wanted(wanted), Event::MessageSent { revision, place, .. }) => {
                 wanted.sent = *revision;

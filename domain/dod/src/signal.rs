@@ -24,6 +24,9 @@ pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Signal>("signal
 pub const REMEMBERED_MAX: usize = 64;
 /// Moments at which it fired that are remembered for finding out whether it flaps.
 pub const FLIPS_MAX: usize = 20;
+/// Minutes after which a repeat of a telling is noted, where alerts end of which nothing more is heard: pairs of senders
+/// repeat each other within seconds.
+pub const REPEAT_MINUTES: i64 = 1;
 
 /// What is known of a thing that a source tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,19 +73,27 @@ impl Signal {
 pub enum Command {
     /// Takes notice of what was told.
     Observe {
+        /// The source that told of it.
         source_id: Uuid,
+        /// The delivery in which it told.
         delivery_id: Uuid,
+        /// The receiver that is to be told, by its `receiver_im`.
         receiver_im: Option<String>,
+        /// What was told.
         observation: Box<Observation>,
+        /// When the delivery came in, UTC.
         received_at: DateTime<Utc>,
     },
     /// Ends the alert when nothing was heard of it for as long as its source says.
     Expire {
+        /// The alert of which nothing more was heard.
         alert_id: Uuid,
+        /// The source that says how long that may be.
         source_id: Uuid,
     },
     /// Lets the alert go after a person has closed it, so that the next telling is a new one.
     Release {
+        /// The alert that was closed.
         alert_id: Uuid,
     },
 }
@@ -127,6 +138,8 @@ pub enum Event {
         alert_id: Uuid,
         /// Absent when nothing more was heard of it.
         event_id: Option<String>,
+        /// The beginning of what is over, as the sender says.
+        starts_at: Option<DateTime<Utc>>,
         cleared_at: DateTime<Utc>,
         expired: bool,
     },

@@ -29,11 +29,17 @@ impl Decider for Alert {
             // Whatever became of it, it is over now.
             (AlertStatus::Resolved, Command::Clear { .. }) => return Ok(Vec::new()),
             (_, Command::Clear { cleared_at, expired }) => Event::AlertResolved {
-                how: if *expired { ResolvedHow::Timeout } else { ResolvedHow::Sender },
+                how: if *expired {
+                    ResolvedHow::Timeout
+                } else {
+                    ResolvedHow::Sender
+                },
                 resolved_at: *cleared_at,
             },
 
-            (AlertStatus::Ignored, Command::EndSilence {}) if opened.silence_id.is_some() => Event::AlertSilenceEnded {},
+            (AlertStatus::Ignored, Command::EndSilence {}) if opened.silence_id.is_some() => {
+                Event::AlertSilenceEnded {}
+            }
             (_, Command::EndSilence {}) => return Ok(Vec::new()),
 
             (_, Command::NoteIssue { issue_id }) => {
@@ -76,10 +82,9 @@ impl Decider for Alert {
                     resolved_at: request.at,
                 }
             }
-            (
-                AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored,
-                Command::MarkFalsePositive {},
-            ) => Event::AlertMarkedFalsePositive {},
+            (AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored, Command::MarkFalsePositive {}) => {
+                Event::AlertMarkedFalsePositive {}
+            }
             (AlertStatus::Open | AlertStatus::Investigating, Command::Ignore {}) => Event::AlertIgnored {},
             (_, Command::Resolve {} | Command::MarkFalsePositive {} | Command::Ignore {}) => return ended,
 
@@ -108,7 +113,7 @@ impl Decider for Alert {
                     ..
                 },
             ) => {
-                *self = Self::Opened(Opened {
+                *self = Self::Opened(Box::new(Opened {
                     status: *status,
                     signal_id: *signal_id,
                     group_id: *group_id,
@@ -118,7 +123,7 @@ impl Decider for Alert {
                     assigned_to: None,
                     issue_id: None,
                     brief: (**brief).clone(),
-                });
+                }));
             }
             (Self::Opened(opened), event) => opened.evolve(event),
             (Self::Unopened, _) => {}
@@ -211,13 +216,19 @@ fn open(request: &Request<'_, Command>) -> Option<Event> {
         labels: &brief.labels,
     };
     let none = Correlations::default();
-    let correlation = request.facts.get::<Correlations>(Correlations::only_stream(request.tenant));
+    let correlation = request
+        .facts
+        .get::<Correlations>(Correlations::only_stream(request.tenant));
     let grouping = correlation.unwrap_or(&none).group(request.tenant, &subject);
     let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant));
     let silencing = silences.and_then(|silences| silences.silencing(&subject, request.at));
     let is_quiet = *is_heartbeat || silencing.is_some();
     Some(Event::AlertOpened {
-        status: if is_quiet { AlertStatus::Ignored } else { AlertStatus::Open },
+        status: if is_quiet {
+            AlertStatus::Ignored
+        } else {
+            AlertStatus::Open
+        },
         signal_id: *signal_id,
         source_id: *source_id,
         delivery_id: *delivery_id,

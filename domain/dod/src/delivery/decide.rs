@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::{
     BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body, Command, Content, Delivery, Enclosed, Event, HEADERS_BYTES_MAX,
-    HEADERS_MAX, Object, Received, Refusal, erased, recognise,
+    HEADERS_MAX, NOTE_CHARS_MAX, Object, Received, Refusal, erased, recognise,
 };
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
-use crate::source::Source;
+use crate::source::{SNS_TOPIC_CHARS_MAX, Source};
 
 /// Digits of a SHA-256.
 const SHA256_CHARS: usize = 64;
@@ -17,7 +17,7 @@ const SHA256_CHARS: usize = 64;
 impl Decider for Delivery {
     const TYPE: &'static str = "dod.delivery";
     const CREATES: &'static str = "receive";
-    const ONLY_DAYBOOK: &'static [&'static str] = &["receive", "recognise", "drop-body"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["receive", "recognise", "drop-body", "note-subscription"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -72,6 +72,19 @@ impl Decider for Delivery {
                 let round = received.round + 1;
                 Ok(vec![Event::DeliveryParsedAgain { round }])
             }
+            (Self::Received(_), Command::NoteSubscription { topic_arn, refused }) => {
+                let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
+                text::required(topic_arn, SNS_TOPIC_CHARS_MAX).map_err(unfit("topic_arn"))?;
+                text::optional(refused.as_ref(), NOTE_CHARS_MAX).map_err(unfit("refused"))?;
+                let topic_arn = topic_arn.clone();
+                Ok(vec![match refused.clone() {
+                    None => Event::SubscriptionConfirmed {
+                        topic_arn,
+                        confirmed_at: request.at,
+                    },
+                    Some(because) => Event::SubscriptionRefused { topic_arn, because },
+                }])
+            }
             (Self::Received(received), Command::DropBody {}) => {
                 let is_dropped = received.content == Content::Dropped;
                 let dropped = (!is_dropped).then_some(Event::DeliveryBodyDropped {});
@@ -101,20 +114,26 @@ impl Decider for Delivery {
                     source_id: *source_id,
                     envelope: enclosed.clone(),
                     content,
+                    object: object.clone(),
                     round: 0,
                     is_parsed: false,
                 });
             }
-            (
-                Self::Received(received),
-                Event::DeliveryRecognised { .. } | Event::DeliveryUnreadable { .. },
-            ) => received.is_parsed = true,
+            (Self::Received(received), Event::DeliveryRecognised { .. } | Event::DeliveryUnreadable { .. }) => {
+                received.is_parsed = true
+            }
             (Self::Received(received), Event::DeliveryParsedAgain { round }) => {
                 received.round = *round;
                 received.is_parsed = false;
             }
             (Self::Received(received), Event::DeliveryBodyDropped {}) => received.content = Content::Dropped,
-            (Self::Received(_), Event::AlertsRecognised { .. }) | (Self::Unreceived, _) => {}
+            (
+                Self::Received(_),
+                Event::AlertsRecognised { .. }
+                | Event::SubscriptionConfirmed { .. }
+                | Event::SubscriptionRefused { .. },
+            )
+            | (Self::Unreceived, _) => {}
         }
     }
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::alert::Alert;
 
 use super::{
-    ALERT, ALERTS_MAX, Brief, CONCLUSION_CHARS_MAX, CONTENT_CHARS_MAX, Command, EVIDENCE_BYTES_MAX, Event, Issue, IssueStatus,
-    METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX,
+    ALERT, ALERTS_MAX, Brief, CONCLUSION_CHARS_MAX, CONTENT_CHARS_MAX, Command, EVIDENCE_BYTES_MAX, Event, Issue,
+    IssueStatus, METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX,
 };
 
 impl Decider for Issue {
@@ -37,10 +37,9 @@ impl Decider for Issue {
             }
             (Self::Opened(opened), Command::NoteAlertEnded { alert_id }) => opened.alert_ended(*alert_id, request),
             (Self::Opened(opened), Command::NoteAlertReopened { alert_id }) => opened.alert_reopened(*alert_id),
-            (
-                Self::Opened(opened),
-                Command::NoteMatch { .. } | Command::NoteStep { .. } | Command::Conclude { .. },
-            ) => opened.investigated(request),
+            (Self::Opened(opened), Command::NoteMatch { .. } | Command::NoteStep { .. } | Command::Conclude { .. }) => {
+                opened.investigated(request)
+            }
             (Self::Opened(opened), _) => opened.handled(request),
         }
     }

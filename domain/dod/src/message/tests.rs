@@ -1,1 +1,203 @@
-//! Placeholder
+//! What is told, what is taken, and what is told again.
+
+use rehearsal::given::{Given, given, long, state};
+
+use super::*;
+
+const ISSUE: Uuid = Uuid::from_u128(0x15);
+const RECEIVER: Uuid = Uuid::from_u128(0x4e);
+const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn notice(tells: Tells) -> Box<Notice> {
+    Box::new(Notice {
+        tells,
+        title: "Disk is full".to_owned(),
+        severity: Severity::High,
+        source: "Prometheus".to_owned(),
+        alert_type: "DiskFull".to_owned(),
+        alerts: 1,
+        alerts_open: 1,
+        description: None,
+        labels: Vec::new(),
+        conclusion: None,
+        is_real_issue: None,
+        links: Vec::new(),
+        opened_at: AT,
+        told_at: AT,
+    })
+}
+
+fn wanted(revision: u32, tells: Tells) -> Event {
+    Event::MessageWanted {
+        issue_id: ISSUE,
+        receiver_im: "ops".to_owned(),
+        revision,
+        notice: notice(tells),
+    }
+}
+
+fn want(tells: Tells) -> Command {
+    Command::Want {
+        issue_id: ISSUE,
+        receiver_im: "ops".to_owned(),
+        notice: notice(tells),
+    }
+}
+
+fn place() -> Place {
+    Place {
+        im_id: "17.1".to_owned(),
+        channel: Some("C1".to_owned()),
+    }
+}
+
+fn sent(revision: u32, place: Option<Place>) -> Event {
+    Event::MessageSent {
+        revision,
+        receiver_id: RECEIVER,
+        place,
+        sent_at: AT,
+    }
+}
+
+fn note_sent(revision: u32, place: Option<Place>) -> Command {
+    Command::NoteSent {
+        revision,
+        receiver_id: RECEIVER,
+        place,
+    }
+}
+
+fn refused(revision: u32) -> Event {
+    Event::MessageRefused {
+        revision,
+        because: "There is no such channel.".to_owned(),
+        refused_at: AT,
+    }
+}
+
+fn note_refused(revision: u32, because: &str) -> Command {
+    Command::NoteRefused {
+        revision,
+        because: because.to_owned(),
+    }
+}
+
+fn message(events: impl IntoIterator<Item = Event>) -> Given<Message> {
+    given::<Message>(events).on(Message::stream(ISSUE, "ops"))
+}
+
+#[test]
+fn each_change_that_is_told_is_a_revision() {
+    message([]).when(want(Tells::Opened)).then([wanted(1, Tells::Opened)]);
+    message([wanted(1, Tells::Opened)])
+        .when(want(Tells::Resolved))
+        .then([wanted(2, Tells::Resolved)]);
+}
+
+#[test]
+fn an_issue_has_one_message_for_each_receiver() {
+    given::<Message>([])
+        .when(want(Tells::Opened))
+        .refused(Refusal::OtherStream {
+            receiver_im: "ops".to_owned(),
+        });
+    assert_ne!(Message::stream(ISSUE, "ops"), Message::stream(ISSUE, "dev"));
+    assert_ne!(Message::stream(ISSUE, "ops"), Message::stream(RECEIVER, "ops"));
+}
+
+#[test]
+fn what_was_taken_is_noted_once_and_never_what_was_not_wanted() {
+    let told = || [wanted(1, Tells::Opened), wanted(2, Tells::Resolved)];
+    message(told())
+        .when(note_sent(2, Some(place())))
+        .then([sent(2, Some(place()))]);
+    for revision in [0, 3] {
+        message(told())
+            .when(note_sent(revision, None))
+            .refused(Refusal::OtherRevision);
+        message(told())
+            .when(note_refused(revision, "No."))
+            .refused(Refusal::OtherRevision);
+    }
+    let taken = told().into_iter().chain([sent(2, None)]);
+    for revision in [1, 2] {
+        message(taken.clone()).when(note_sent(revision, None)).then([]);
+    }
+}
+
+#[test]
+fn a_place_is_kept_until_there_is_another() {
+    let told = [
+        wanted(1, Tells::Opened),
+        sent(1, Some(place())),
+        wanted(2, Tells::Resolved),
+    ];
+    let message = state::<Message>(told.into_iter().chain([sent(2, None)]));
+    let wanted = message.wanted().unwrap();
+    assert_eq!((wanted.place.clone(), wanted.sent), (Some(place()), 2));
+}
+
+#[test]
+fn what_places_say_is_bounded() {
+    let (chars, max) = (IM_ID_CHARS_MAX + 1, IM_ID_CHARS_MAX);
+    let told = || [wanted(1, Tells::Opened)];
+    for (field, place, unfit) in [
+        ("im_id", (String::new(), None), Unfit::Empty),
+        ("im_id", (long(chars), None), Unfit::TooLong { chars, max }),
+        (
+            "channel",
+            ("1".to_owned(), Some(long(chars))),
+            Unfit::TooLong { chars, max },
+        ),
+    ] {
+        let (im_id, channel) = place;
+        message(told())
+            .when(note_sent(1, Some(Place { im_id, channel })))
+            .refused(Refusal::Unfit { field, unfit });
+    }
+    let (chars, max) = (BECAUSE_CHARS_MAX + 1, BECAUSE_CHARS_MAX);
+    for (because, unfit) in [
+        (String::new(), Unfit::Empty),
+        (long(chars), Unfit::TooLong { chars, max }),
+    ] {
+        message(told()).when(note_refused(1, &because)).refused(Refusal::Unfit {
+            field: "because",
+            unfit,
+        });
+    }
+}
+
+#[test]
+fn a_refusal_is_noted_once() {
+    let because = "There is no such channel.";
+    message([wanted(1, Tells::Opened)])
+        .when(note_refused(1, because))
+        .then([refused(1)]);
+    message([wanted(1, Tells::Opened), refused(1)])
+        .when(note_refused(1, because))
+        .then([]);
+}
+
+#[test]
+fn the_latest_is_sent_again_once_it_was_taken_or_refused() {
+    for over in [sent(1, None), refused(1)] {
+        message([wanted(1, Tells::Concluded), over])
+            .when(Command::SendAgain {})
+            .then([wanted(2, Tells::Concluded)]);
+    }
+    message([wanted(1, Tells::Opened)])
+        .when(Command::SendAgain {})
+        .refused(Refusal::UnderWay);
+    // Of an earlier one it does not matter what became.
+    message([wanted(1, Tells::Opened), refused(1), wanted(2, Tells::Resolved)])
+        .when(Command::SendAgain {})
+        .refused(Refusal::UnderWay);
+}
+
+#[test]
+fn nothing_can_be_asked_of_a_message_that_nobody_wanted() {
+    for command in [note_sent(1, None), note_refused(1, "No."), Command::SendAgain {}] {
+        message([]).when(command).refused(Refusal::NotWanted);
+    }
+}

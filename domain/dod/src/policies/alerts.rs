@@ -171,9 +171,9 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
     };
     let ended = || now.issue_id.map(|issue_id| note_ended(issue_id, alert_id));
     match event {
-        alert::Event::AlertOpened { .. }
-        | alert::Event::AlertAcknowledged {}
-        | alert::Event::AlertAssigned { .. } => Vec::new(),
+        alert::Event::AlertOpened { .. } | alert::Event::AlertAcknowledged {} | alert::Event::AlertAssigned { .. } => {
+            Vec::new()
+        }
         alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
         alert::Event::AlertJoinedIssue { .. } => Vec::new(),
         alert::Event::AlertSilenceEnded {} => vec![join(alert_id, now.group_id, now.window_minutes)],

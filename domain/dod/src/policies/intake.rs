@@ -1,7 +1,7 @@
 //! From a body that came in to what is told of each alert in it.
 
 use chrono::TimeDelta;
-use domain::{Decider, Policy, Reaction, Recorded, AnyEvent, Seen, Sending};
+use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
 
 use crate::delivery::{self, BODY_DAYS, Content, Delivery};
@@ -69,7 +69,9 @@ impl Policy for Intake {
             }
             delivery::Event::DeliveryRecognised { .. }
             | delivery::Event::DeliveryUnreadable { .. }
-            | delivery::Event::DeliveryBodyDropped {} => Vec::new(),
+            | delivery::Event::DeliveryBodyDropped {}
+            | delivery::Event::SubscriptionConfirmed { .. }
+            | delivery::Event::SubscriptionRefused { .. } => Vec::new(),
         }
     }
 }

@@ -31,7 +31,10 @@ impl Policy for Members {
             return of_user(event, recorded.stream);
         }
         if let Some(event) = recorded.of::<Role>() {
-            let is_other = !matches!(event, role::Event::RoleDescribed { .. } | role::Event::RoleDefined { .. });
+            let is_other = !matches!(
+                event,
+                role::Event::RoleDescribed { .. } | role::Event::RoleDefined { .. }
+            );
             let look = || holders(recorded.stream, holders::Command::LookAgain {});
             return is_other.then(look).into_iter().collect();
         }

@@ -174,9 +174,11 @@ fn of_a_webhook_its_host_alone_is_shown() {
         webhook_host: host.map(str::to_owned),
         ..slack()
     };
-    assert!(enter(with(Some("https://127.0.0.1:8443"))).is_ok());
+    for good in ["https://127.0.0.1:8443", "http://127.0.0.1:8080"] {
+        assert!(enter(with(Some(good))).is_ok(), "{good}");
+    }
     for bad in [
-        "http://hooks.slack.com",
+        "ftp://hooks.slack.com",
         "hooks.slack.com",
         "https://",
         "https://hooks.slack.com/services/T/B/x",

@@ -5,7 +5,7 @@ use dod_formats::{Observation, Signal as Said};
 use domain::{Asking, Decider, FactRef, Request, Sealed};
 use uuid::Uuid;
 
-use super::{Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, Refusal, Signal};
+use super::{Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, REPEAT_MINUTES, Refusal, Signal};
 use crate::source::{Flapping, Source};
 
 impl Decider for Signal {
@@ -48,6 +48,7 @@ impl Decider for Signal {
                     .map(|current| Event::SignalCleared {
                         alert_id: current.alert_id,
                         event_id: None,
+                        starts_at: current.starts_at,
                         cleared_at: request.at,
                         expired: true,
                     })
@@ -97,12 +98,14 @@ impl Decider for Signal {
                     current.severity = *severity;
                 }
             }
-            Event::SignalCleared { event_id, .. } => {
+            Event::SignalCleared {
+                event_id, starts_at, ..
+            } => {
                 if let Some(event_id) = event_id {
                     self.remember(event_id);
                 }
-                let current = self.current.take();
-                self.over = self.over.max(current.and_then(|current| current.starts_at));
+                self.current = None;
+                self.over = self.over.max(*starts_at);
             }
             Event::SignalClearedUnseen { event_id, starts_at } => {
                 self.remember(event_id);
@@ -137,7 +140,7 @@ impl Signal {
     fn observe(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Option<Event> {
         let observation = telling.observation;
         if self.told.contains(&observation.event_id) {
-            return None;
+            return self.goes_on(telling);
         }
         match (observation.signal, &self.current) {
             // It came late: what it tells of is known to be over.
@@ -153,6 +156,17 @@ impl Signal {
             (Said::Acknowledged | Said::Suppressed, None) => None,
             (Said::Resolved, _) => self.clears(request, observation),
         }
+    }
+
+    /// A repeat of what was told says only that it goes on, which counts where alerts end of which nothing more is heard.
+    fn goes_on(&self, telling: &Telling<'_>) -> Option<Event> {
+        telling.source.auto_resolve()?;
+        let observation = telling.observation;
+        let fires = matches!(observation.signal, Said::Firing | Said::NoData);
+        let current = self.current.as_ref()?;
+        let is_of_it = observation.starts_at >= current.starts_at;
+        let is_later = telling.received_at - current.last_seen_at >= TimeDelta::minutes(REPEAT_MINUTES);
+        (fires && is_of_it && is_later).then(|| repeated(current, telling))
     }
 
     fn fires(&self, stream: Uuid, telling: &Telling<'_>) -> Event {
@@ -181,6 +195,7 @@ impl Signal {
             (Some(current), _) => Some(Event::SignalCleared {
                 alert_id: current.alert_id,
                 event_id: Some(observation.event_id.clone()),
+                starts_at: current.starts_at.max(observation.starts_at),
                 cleared_at: observation.ends_at.unwrap_or(request.at).min(request.at),
                 expired: false,
             }),
@@ -200,6 +215,7 @@ impl Signal {
     }
 
     fn remember(&mut self, event_id: &str) {
+        self.told.retain(|told| told != event_id);
         self.told.push_back(event_id.to_owned());
         if self.told.len() > REMEMBERED_MAX {
             self.told.pop_front();

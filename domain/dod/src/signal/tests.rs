@@ -1,1 +1,255 @@
-//! Placeholder
+//! What is told of one thing, in any order and any number of times.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dod_formats::{Observation, Severity};
+use domain::Facts;
+use proptest::prelude::*;
+use rehearsal::given::{given, state};
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::source::{self, Source};
+
+const SOURCE: Uuid = Uuid::from_u128(0x50);
+/// 2026-01-05T12:00:00Z.
+const NOON: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_614_400_000_000_000);
+
+fn stream() -> Uuid {
+    Signal::stream(SOURCE, "disk")
+}
+
+fn told(signal: Said, event_id: &str, starts_at: Option<i64>) -> Observation {
+    Observation {
+        event_id: event_id.to_owned(),
+        dedup_key: "disk".to_owned(),
+        signal,
+        severity: Severity::High,
+        original_severity: Some("page".to_owned()),
+        alert_type: "DiskFull".to_owned(),
+        title: "Disk is full".to_owned(),
+        description: None,
+        labels: BTreeMap::new(),
+        starts_at: starts_at.map(|minutes| NOON + TimeDelta::minutes(minutes)),
+        ends_at: None,
+        links: Vec::new(),
+        is_heartbeat: false,
+        raw: Some("{}".to_owned()),
+    }
+}
+
+fn observe(observation: Observation, minutes: i64) -> Command {
+    Command::Observe {
+        source_id: SOURCE,
+        delivery_id: Uuid::from_u128(0xd),
+        receiver_im: None,
+        observation: Box::new(observation),
+        received_at: NOON + TimeDelta::minutes(minutes),
+    }
+}
+
+fn facts() -> Facts {
+    source_with(serde_json::json!({ "name": "Prometheus" }))
+}
+
+fn source_with(settings: serde_json::Value) -> Facts {
+    let settings = serde_json::from_value(settings);
+    let entered = source::Event::SourceEntered(settings.unwrap());
+    Facts::default().with(SOURCE, state::<Source>([entered]))
+}
+
+/// What happens when these are told one after the other, a minute apart.
+fn happens(tellings: impl IntoIterator<Item = Observation>) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    for (minute, observation) in (0_i64..).zip(tellings) {
+        let decided = given::<Signal>(events.clone())
+            .on(stream())
+            .with_facts(facts())
+            .at(NOON + TimeDelta::minutes(minute))
+            .when(observe(observation, minute));
+        events.extend(decided.events());
+    }
+    events
+}
+
+fn names(events: &[Event]) -> Vec<&'static str> {
+    events.iter().map(Into::into).collect()
+}
+
+#[test]
+fn what_fires_is_an_alert_until_it_is_over_and_then_another_one() {
+    let events = happens([
+        told(Said::Firing, "1", Some(0)),
+        told(Said::Firing, "2", Some(0)),
+        told(Said::Resolved, "3", Some(0)),
+        told(Said::Firing, "4", Some(3)),
+    ]);
+    assert_eq!(
+        names(&events),
+        ["SignalFired", "SignalRepeated", "SignalCleared", "SignalFired"]
+    );
+    let alerts: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::SignalFired { alert_id, episode, .. } => Some((*alert_id, *episode)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        alerts,
+        [(Signal::alert_id(stream(), 1), 1), (Signal::alert_id(stream(), 2), 2)]
+    );
+}
+
+#[test]
+fn a_repeat_of_a_telling_changes_nothing() {
+    let events = happens([
+        told(Said::Firing, "1", Some(0)),
+        told(Said::Firing, "1", Some(0)),
+        told(Said::Resolved, "2", Some(0)),
+        told(Said::Resolved, "2", Some(0)),
+        told(Said::Firing, "1", Some(0)),
+    ]);
+    assert_eq!(names(&events), ["SignalFired", "SignalCleared"]);
+}
+
+#[test]
+fn an_end_that_comes_before_its_beginning_leaves_no_alert() {
+    let events = happens([told(Said::Resolved, "2", Some(0)), told(Said::Firing, "1", Some(0))]);
+    assert_eq!(names(&events), ["SignalClearedUnseen"]);
+}
+
+#[test]
+fn the_end_of_what_was_before_does_not_end_what_is_now() {
+    let events = happens([told(Said::Firing, "3", Some(5)), told(Said::Resolved, "2", Some(0))]);
+    assert_eq!(names(&events), ["SignalFired"]);
+}
+
+#[test]
+fn an_end_of_what_never_fired_is_nothing_when_it_says_no_beginning() {
+    assert_eq!(happens([told(Said::Resolved, "1", None)]), []);
+}
+
+#[test]
+fn no_data_counts_as_firing_and_an_acknowledgement_opens_nothing() {
+    assert_eq!(names(&happens([told(Said::NoData, "1", None)])), ["SignalFired"]);
+    assert_eq!(happens([told(Said::Acknowledged, "1", None)]), []);
+}
+
+#[test]
+fn the_third_time_within_an_hour_it_flaps() {
+    let mut tellings = Vec::new();
+    for n in 0..3 {
+        tellings.push(told(Said::Firing, &format!("f{n}"), Some(10 * n)));
+        tellings.push(told(Said::Resolved, &format!("r{n}"), Some(10 * n)));
+    }
+    let flapping: Vec<bool> = happens(tellings)
+        .iter()
+        .filter_map(|event| match event {
+            Event::SignalFired { is_flapping, .. } => Some(*is_flapping),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(flapping, [false, false, true]);
+}
+
+#[test]
+fn what_is_told_under_another_key_is_refused() {
+    let refused = given::<Signal>([])
+        .with_facts(facts())
+        .when(observe(told(Said::Firing, "1", None), 0));
+    refused.refused(Refusal::OtherKey);
+}
+
+#[test]
+fn a_signal_of_no_source_is_refused() {
+    let refused = given::<Signal>([])
+        .on(stream())
+        .when(observe(told(Said::Firing, "1", None), 0));
+    refused.refused(Refusal::NoSource);
+}
+
+#[test]
+fn an_alert_that_a_person_has_closed_lets_the_next_telling_be_a_new_one() {
+    let mut events = happens([told(Said::Firing, "1", Some(0))]);
+    let alert_id = Signal::alert_id(stream(), 1);
+    let released = given::<Signal>(events.clone())
+        .on(stream())
+        .when(Command::Release { alert_id })
+        .events();
+    assert_eq!(released, [Event::SignalReleased { alert_id }]);
+    events.extend(released);
+    let next = given::<Signal>(events)
+        .on(stream())
+        .with_facts(facts())
+        .when(observe(told(Said::Firing, "2", Some(0)), 1));
+    assert_eq!(names(&next.events()), ["SignalFired"]);
+}
+
+#[test]
+fn a_repeat_tells_that_it_goes_on_where_alerts_end_of_which_nothing_is_heard() {
+    let mut events = happens([told(Said::Firing, "1", Some(0))]);
+    let observed = |events: &[Event], minutes| {
+        let source = source_with(serde_json::json!({ "name": "Prometheus", "auto_resolve_minutes": 60 }));
+        let decided = given::<Signal>(events.to_vec()).on(stream()).with_facts(source);
+        decided
+            .when(observe(told(Said::Firing, "1", Some(0)), minutes))
+            .events()
+    };
+    assert_eq!(observed(&events, 0), []);
+    let repeated = observed(&events, 50);
+    assert_eq!(names(&repeated), ["SignalRepeated"]);
+    events.extend(repeated);
+
+    let alert_id = Signal::alert_id(stream(), 1);
+    let expired = |minutes| {
+        let source = source_with(serde_json::json!({ "name": "Prometheus", "auto_resolve_minutes": 60 }));
+        let decided = given::<Signal>(events.clone()).on(stream()).with_facts(source);
+        let at = NOON + TimeDelta::minutes(minutes);
+        let expire = Command::Expire {
+            alert_id,
+            source_id: SOURCE,
+        };
+        names(&decided.at(at).when(expire).events())
+    };
+    assert_eq!(expired(60), [""; 0]);
+    assert_eq!(expired(110), ["SignalCleared"]);
+}
+
+#[test]
+fn a_repeat_of_what_was_before_does_not_keep_alive_what_is_now() {
+    let events = happens([
+        told(Said::Firing, "1", Some(0)),
+        told(Said::Resolved, "2", Some(0)),
+        told(Said::Firing, "3", Some(2)),
+    ]);
+    let source = source_with(serde_json::json!({ "name": "Prometheus", "auto_resolve_minutes": 60 }));
+    let decided = given::<Signal>(events).on(stream()).with_facts(source);
+    decided.when(observe(told(Said::Firing, "1", Some(0)), 30)).then([]);
+}
+
+/// What should come of it, written as a person would say it: of the beginnings that were told and are not known to be over,
+/// there is an alert when the latest is later than the latest end.
+fn should_fire(tellings: &[(i64, bool)]) -> bool {
+    let latest = |over: bool| {
+        let of_kind = tellings.iter().filter(|(_, is_over)| *is_over == over);
+        of_kind.map(|(began, _)| *began).max()
+    };
+    latest(false) > latest(true)
+}
+
+proptest! {
+    #[test]
+    fn the_order_and_number_of_tellings_do_not_matter(
+        tellings in prop::collection::vec((0_i64..6, any::<bool>()), 1..12),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let mut sent = tellings.clone();
+        sent.extend(again.iter().map(|index| *index.get(&tellings)));
+        let observations = sent.iter().map(|&(began, is_over)| {
+            let signal = if is_over { Said::Resolved } else { Said::Firing };
+            told(signal, &format!("{began}/{is_over}"), Some(began))
+        });
+        let signal = state::<Signal>(happens(observations));
+        prop_assert_eq!(signal.current.is_some(), should_fire(&tellings), "{:?}", sent);
+    }
+}

@@ -1,0 +1,37 @@
+//! The day as a whole.
+
+use chrono::{DateTime, Utc};
+use domain::Contexts;
+use rehearsal::chronicle::id;
+use rehearsal::{Chronicle, History};
+use uuid::Uuid;
+
+use super::{alerts, deliveries, issues, people, settings};
+use crate::CONTEXT;
+
+/// 2026-03-01T08:00:00Z, a Sunday: the samples of bodies are of its noon.
+const MORNING: DateTime<Utc> = DateTime::from_timestamp_nanos(1_772_352_000_000_000_000);
+
+pub(super) const ADA: Uuid = id(1, 1);
+pub(super) const BEN: Uuid = id(1, 2);
+pub(super) const CLEO: Uuid = id(1, 3);
+pub(super) const DORA: Uuid = id(1, 4);
+
+/// The golden history, decided anew.
+pub(super) fn story() -> History {
+    let contexts = Contexts::new(&[&identity::CONTEXT, &CONTEXT]).unwrap();
+    let mut chronicle = Chronicle::new(contexts, ADA, MORNING);
+    people::people(&mut chronicle);
+    settings::settings(&mut chronicle);
+    chronicle.later(3);
+    deliveries::told_and_not_told(&mut chronicle);
+    issues::errors(&mut chronicle);
+    issues::maintenance(&mut chronicle);
+    issues::storm(&mut chronicle);
+    issues::comes_back(&mut chronicle);
+    alerts::one_by_one(&mut chronicle);
+    people::farewells(&mut chronicle);
+    settings::farewells(&mut chronicle);
+    deliveries::dropped(&mut chronicle);
+    chronicle.ended()
+}
