@@ -287,6 +287,7 @@ fn allowed(kind: ColumnKind, condition: &Condition) -> bool {
 pub fn operators(column: &Column) -> Vec<&'static str> {
     let mut words = match column.kind {
         ColumnKind::Json => vec!["cs.{json}"],
+        ColumnKind::Vector => Vec::new(),
         ColumnKind::Boolean | ColumnKind::Inet => vec!["eq.", "neq.", "in.(..)"],
         ColumnKind::Text => vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)", "like."],
         ColumnKind::Uuid
