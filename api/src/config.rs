@@ -24,6 +24,12 @@
 //! | `DAYBOOK_NATS_OPEN` | `1` uses a NATS that lets in everybody: whoever reaches it can disturb the bus | |
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
+//! | `DAYBOOK_OBJECTS` | where large content lies: an absolute folder that all processes share, or `s3://bucket/prefix` | `objects` within the archive |
+//! | `DAYBOOK_EGRESS_PRIVATE_NETWORKS` | private networks that tenants' calls may reach, with commas between | |
+//! | `DAYBOOK_EGRESS_PORTS` | ports that may be called besides 443 | |
+//! | `DAYBOOK_EGRESS_PLAIN_HTTP` | hosts, `*.names` and networks that may be called without TLS | |
+//! | `DAYBOOK_EGRESS_CA_FILE` | certificates, in PEM, of authorities that are believed besides the system's | |
+//! | `DAYBOOK_EGRESS_CALLS`, `DAYBOOK_EGRESS_CALLS_OF_TENANT` | calls under way at once, of a process and of one tenant | 128, 8 |
 //! | `DAYBOOK_SEAL_KEY` | 64 hex digits, which `daybook seal key` makes; signs seals, and without it there are none | |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `DAYBOOK_TENANT` | tenant of `demo`, `roles` and `token` | see [`DEMO_TENANT`] |
@@ -125,6 +131,27 @@ pub struct Config {
     /// Folder for archives of what left the tables
     #[arg(long, env = "DAYBOOK_ARCHIVE", default_value = "archive", global = true)]
     pub archive: PathBuf,
+    /// Where large content lies: an absolute folder, or s3://bucket/prefix; within the folder of archives otherwise
+    #[arg(long, env = "DAYBOOK_OBJECTS", global = true)]
+    pub objects: Option<String>,
+    /// Private networks that may be called, with commas between
+    #[arg(long, env = "DAYBOOK_EGRESS_PRIVATE_NETWORKS", global = true)]
+    pub egress_private_networks: Option<String>,
+    /// Ports that may be called besides 443, with commas between
+    #[arg(long, env = "DAYBOOK_EGRESS_PORTS", global = true)]
+    pub egress_ports: Option<String>,
+    /// Hosts and networks that may be called without TLS, with commas between
+    #[arg(long, env = "DAYBOOK_EGRESS_PLAIN_HTTP", global = true)]
+    pub egress_plain_http: Option<String>,
+    /// A file with certificates of authorities that are believed besides the system's
+    #[arg(long, env = "DAYBOOK_EGRESS_CA_FILE", global = true)]
+    pub egress_ca_file: Option<PathBuf>,
+    /// Calls under way at once
+    #[arg(long, env = "DAYBOOK_EGRESS_CALLS", global = true)]
+    pub egress_calls: Option<String>,
+    /// Calls under way at once for one tenant
+    #[arg(long, env = "DAYBOOK_EGRESS_CALLS_OF_TENANT", global = true)]
+    pub egress_calls_of_tenant: Option<String>,
     /// What signs seals: from the environment or a file, never from the command line, which others can see
     #[arg(skip)]
     pub seal_key: Option<Secret>,

@@ -6,6 +6,7 @@ pub mod contexts;
 
 pub mod check;
 pub mod logins;
+pub mod mechanisms;
 pub mod migrate;
 pub mod serve;
 

@@ -32,7 +32,7 @@ use crate::config::secrets::Secret;
 use crate::config::{Config, needed};
 use crate::listen::{self, Door};
 use crate::workers::{self, Means, Role};
-use crate::{Fault, check};
+use crate::{Fault, check, mechanisms};
 
 /// How long the workers may take to end once the requests have ended, in seconds.
 const WORKERS_SECONDS_MAX: u64 = 10;
@@ -95,6 +95,11 @@ pub async fn serve(
     let drained = CancellationToken::new();
     let (end_watch, end) = end::Watch::new(tail.clone(), bus.clone(), &book);
     let fingerprints = fingerprints(&contexts);
+    let mut states = States::default();
+    mechanisms::add(&mut states, &config, book.vault()).await?;
+    for context in contexts.iter() {
+        (context.state)(&mut states);
+    }
     let means = Means {
         contexts: &contexts,
         fingerprints: &fingerprints,
@@ -104,6 +109,7 @@ pub async fn serve(
         posted: &posted,
         bus,
         end: end.clone(),
+        states: &states,
         archive: config.archive.clone(),
         seal_key: config.seal_key()?,
         tasks: &mut tasks,
@@ -111,10 +117,6 @@ pub async fn serve(
     };
     let workers = workers::start(&roles, means)?;
     let lost = workers.lost.clone();
-    let mut states = States::default();
-    for context in contexts.iter() {
-        (context.state)(&mut states);
-    }
     let mark = watch::Sender::new(Mark::read(tail.pool()).await?);
     let app = App::new(Parts {
         principals: Principals::new(book.clone()),

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use http::Contexts;
+use http::context::States;
 use http::crew::{Crew, POLICY, PROJECTOR, RELAY, SEALER, TIMERS, Workers};
 
 use crate::Fault;
@@ -49,6 +50,8 @@ pub struct Means<'a> {
     pub bus: Bus,
     /// The end of the book, which somebody watches.
     pub end: End,
+    /// What the contexts share.
+    pub states: &'a States,
     /// The folder of archives.
     pub archive: PathBuf,
     /// The key that seals are signed with; without it none are made.
@@ -71,6 +74,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
         posted,
         bus,
         end,
+        states,
         archive,
         seal_key,
         tasks,
@@ -191,6 +195,7 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             tail,
             posted,
             end,
+            states,
             archive,
             leases: &leases,
             statuses: &mut workers.statuses,

@@ -160,8 +160,16 @@ pub fn arguments(stream: &str) -> Vec<String> {
         &crate::ledger::STREAM_BYTES_MAX.to_string(),
         "--rate-per-second",
         "1000000",
+        "--objects",
+        &objects(),
     ];
     arguments.map(str::to_owned).into()
+}
+
+/// Where large content of tests lies: content of one tenant is no other's.
+fn objects() -> String {
+    let folder = std::env::temp_dir().join("daybook-objects-of-tests");
+    folder.display().to_string()
 }
 
 /// One person at the API.

@@ -1,1 +1,65 @@
-//! Context `dod` as it is served, beside its commands and tables.
+//! Context `dod` as it is served, beside its commands and tables: where senders of alerts send, and what follows outside:
+//! investigations, messages to people, vectors of skills.
+
+pub mod counts;
+pub mod enqueue;
+pub mod refused;
+pub mod senders;
+pub mod signed;
+pub mod sns;
+pub mod tokens;
+pub mod webhooks;
+
+pub mod edges;
+pub mod outward;
+
+pub mod embed;
+pub mod fetch;
+pub mod investigate;
+pub mod notify;
+pub mod subscribe;
+pub mod tools;
+
+pub mod paths;
+pub mod roles;
+
+use axum::routing::{get, post};
+use http::Context;
+use http::context::{Route, States};
+
+/// The context as it is served.
+pub static CONTEXT: Context = Context {
+    routes,
+    paths: paths::add,
+    edges: edges::EDGES,
+    state,
+    workers: &[&fetch::WORKER, &subscribe::WORKER, &investigate::WORKER, &notify::WORKER, &embed::WORKER],
+    permissions: &[(
+        tokens::ISSUE,
+        "Has tokens issued by which senders of alerts are let in.",
+    )],
+    roles: roles::GRANTS,
+    ..Context::of(&dod::CONTEXT, Some(&dod_tables::CONTEXT))
+};
+
+fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            takes_parameters: true,
+            is_secret: true,
+            ..Route::new(webhooks::ADDRESS, post(webhooks::receive))
+        },
+        Route {
+            takes_parameters: true,
+            ..Route::new(enqueue::ADDRESS, post(enqueue::receive))
+        },
+        Route::new(tokens::ADDRESS, post(tokens::issue)),
+        Route::new(counts::ADDRESS, get(counts::show)),
+    ]
+}
+
+fn state(states: &mut States) {
+    states.insert(senders::Senders::default());
+    states.insert(refused::Refusals::default());
+    states.insert(sns::Certificates::default());
+}

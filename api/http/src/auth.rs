@@ -61,6 +61,12 @@ impl Caller {
     pub fn get(&self) -> Option<Bearer> {
         self.0.get().copied()
     }
+
+    /// Says who it is, once that is found out.
+    pub fn set(&self, bearer: Bearer) {
+        // Authenticated once.
+        let _ = self.0.set(bearer);
+    }
 }
 
 impl From<Bearer> for Caller {
@@ -197,9 +203,8 @@ async fn verified(parts: &Parts, app: &App) -> Result<Shown, Problem> {
     let span = tracing::Span::current();
     span.record("tenant", tracing::field::display(bearer.tenant));
     span.record("actor", tracing::field::display(bearer.user));
-    if let Some(Caller(caller)) = parts.extensions.get() {
-        // Authenticated once.
-        let _ = caller.set(bearer);
+    if let Some(caller) = parts.extensions.get::<Caller>() {
+        caller.set(bearer);
     }
     app.rates.check(bearer)?;
     Ok(shown)

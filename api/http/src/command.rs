@@ -83,8 +83,10 @@ pub async fn send(
     };
     permitted(&app.contexts, aggregate, &command, &by)?;
     let mut body = body.read(&app, &by, (aggregate.body_bytes_max)(&command)).await?;
-    let fields = body::fields(&headers, &mut body)?;
+    let mut fields = body::fields(&headers, &mut body)?;
+    sent.come_in(&app, &by, &mut fields).await?;
     let envelope = sent.envelope(&by, &fields);
+    sent.complete(&app, &by, &mut fields).await?;
     let parsed = sent.parse(fields)?;
     if sent.headers.is_dry_run {
         return sent.rehearse(&app, &by, envelope, parsed).await;
@@ -125,7 +127,8 @@ pub async fn create(
     let mut body = body
         .read(&app, &by, (aggregate.body_bytes_max)(aggregate.creates))
         .await?;
-    let fields = body::fields(&headers, &mut body)?;
+    let mut fields = body::fields(&headers, &mut body)?;
+    sent.come_in(&app, &by, &mut fields).await?;
     let envelope = sent.envelope(&by, &fields);
     let parsed = sent.parse(fields)?;
     // The one that it can be sent to, where what it says decides that.

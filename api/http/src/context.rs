@@ -10,6 +10,7 @@ use axum::routing::MethodRouter;
 use book::{Book, BookError};
 use domain::{Aggregate, AnyCommand, FactRef, Refusal};
 use futures::future::BoxFuture;
+use serde_json::Value;
 use projections::Table;
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ use crate::crew::{Tasks, Worker};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
 use crate::permissions;
+use crate::problem::Problem;
 use crate::query::named::Named;
 use crate::roles::Grants;
 pub use clash::Clash;
@@ -39,6 +41,8 @@ pub struct Context {
     pub paths: fn(&mut Paths),
     /// Commands that are carried out in another way than others.
     pub receivers: &'static [Receiver],
+    /// What is done to the fields of commands as they come in.
+    pub edges: &'static [Edge],
     /// What is looked at before a command is decided.
     pub checks: &'static [Check],
     /// Whom a decision may have to see before it refuses for good.
@@ -67,6 +71,28 @@ pub struct Context {
     pub demo: Option<&'static Demo>,
     /// Brings the book to what this program expects of it, before a process serves; again, it changes nothing.
     pub prepare: for<'a> fn(&'a Book) -> BoxFuture<'a, Result<(), Fault>>,
+}
+
+/// Changes the fields of commands as they come in, before anything is made of them, their digest for repeats included: so
+/// a secret is sealed before anybody can keep it. The same fields must come out the same again.
+#[derive(Clone, Copy)]
+pub struct Edge {
+    pub aggregate_type: &'static str,
+    pub commands: &'static [&'static str],
+    pub change: Change,
+    /// Then fills in what was left out, from the stream as it is: what nobody is shown, nobody can send again.
+    pub complete: Option<Complete>,
+}
+
+/// Changes the fields of a command that comes in from a tenant.
+pub type Change = for<'a> fn(&'a App, Uuid, &'a mut Value) -> BoxFuture<'a, Result<(), Problem>>;
+/// Completes the fields of a command to a stream of a tenant, which stands last.
+pub type Complete = for<'a> fn(&'a App, Uuid, Uuid, &'a mut Value) -> BoxFuture<'a, Result<(), Problem>>;
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Edge({} {:?})", self.aggregate_type, self.commands)
+    }
 }
 
 /// Looks at a command before it is decided, with what decisions do not know: which permissions there are, and whether
@@ -117,6 +143,7 @@ impl Context {
             routes: Vec::new,
             paths: |_| {},
             receivers: &[],
+            edges: &[],
             checks: &[],
             witnesses: &[],
             joint: &[],
@@ -152,6 +179,11 @@ pub struct Route {
     pub methods: MethodRouter<App>,
     /// For how long a request may wait for something to happen, in seconds, beyond what any may take; 0 for most.
     pub waits_seconds: u64,
+    /// Whether what is sent with POST may have parameters behind the question mark: a sender that takes nothing but an
+    /// address says everything there.
+    pub takes_parameters: bool,
+    /// Whether the path shows who asks, in the place of a token: then it is written nowhere.
+    pub is_secret: bool,
 }
 
 impl Route {
@@ -161,6 +193,8 @@ impl Route {
             path,
             methods,
             waits_seconds: 0,
+            takes_parameters: false,
+            is_secret: false,
         }
     }
 }
@@ -280,6 +314,13 @@ impl Contexts {
     pub fn joint(&self, aggregate: &Aggregate, command: &str) -> Option<&'static JointRequest> {
         let mut joint = self.iter().flat_map(|context| context.joint).copied();
         joint.find(|request| request.takes(aggregate, command))
+    }
+
+    /// What is done to the fields of a command as they come in.
+    #[must_use]
+    pub fn edge(&self, aggregate: &Aggregate, command: &str) -> Option<&'static Edge> {
+        let mut edges = self.iter().flat_map(|context| context.edges);
+        edges.find(|edge| edge.aggregate_type == aggregate.aggregate_type && edge.commands.contains(&command))
     }
 
     /// Looks at a command before it is decided.

@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::context::States;
+
 /// The relay's name among the workers.
 pub const RELAY: &str = "relay";
 /// The name of the worker that seals the book.
@@ -56,6 +58,8 @@ pub struct Crew<'a> {
     pub tail: &'a Tail,
     pub posted: &'a Posted,
     pub end: End,
+    /// What the contexts and the program share, each by its type: the way out, the object store, sealed settings.
+    pub states: &'a States,
     /// The folder of archives.
     pub archive: PathBuf,
     pub leases: &'a Leases,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::By;
+use crate::auth::token::Bearer;
 use crate::command::headers::only;
 use crate::problem::{self, Problem};
 use crate::shares::Share;
@@ -232,13 +233,21 @@ impl Body {
     /// # Errors
     /// 413 when there are more; 429 or 503 when there is no room for it; 400 when it breaks off.
     pub async fn read(self, app: &App, by: &By, bytes_max: usize) -> Result<Read, Problem> {
+        self.read_of(app, by.bearer, bytes_max).await
+    }
+
+    /// As [`Body::read`], for a sender who has shown in another way than by a token or key who they are.
+    ///
+    /// # Errors
+    /// As [`Body::read`].
+    pub async fn read_of(self, app: &App, bearer: Bearer, bytes_max: usize) -> Result<Read, Problem> {
         let too_large = || Problem::new(problem::TOO_LARGE, format!("the body is larger than {bytes_max} bytes"));
         if self.0.size_hint().lower() > bytes_max as u64 {
             return Err(too_large());
         }
         let mut read = Read {
             bytes: Vec::new(),
-            share: app.bounds.bodies.take(by.bearer, 0)?,
+            share: app.bounds.bodies.take(bearer, 0)?,
         };
         let mut chunks = self.0.into_data_stream();
         while let Some(chunk) = chunks.next().await {

@@ -1,8 +1,9 @@
 //! Every route, and what every request goes through.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -41,6 +42,8 @@ pub fn router(app: App, has_metrics: bool) -> Router {
             .into_iter()
             .partition(|route| route.waits_seconds > 0);
         let added = |router: Router<App>, route: Route| {
+            let takes_parameters = route.takes_parameters;
+            let heeded = move |request, next| heeded(takes_parameters, request, next);
             let methods = route.methods.route_layer(middleware::from_fn(heeded));
             router.route(route.path, methods)
         };
@@ -73,10 +76,12 @@ fn looked_at(has_metrics: bool) -> Router<App> {
 }
 
 fn finished(router: Router<App>, app: App) -> Router {
+    let routes = routes(&app.contexts).into_iter();
+    let secret: Secret = Arc::new(routes.filter(|route| route.is_secret).map(|route| route.path).collect());
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(middleware::from_fn_with_state(app.clone(), observed))
+        .layer(middleware::from_fn_with_state((app.clone(), secret), observed))
         .with_state(app)
 }
 
@@ -163,7 +168,7 @@ async fn no_method(request: Request) -> Problem {
 }
 
 /// Refuses what would go unheeded: a dry run that is asked for in the wrong place would be carried out.
-async fn heeded(request: Request, next: Next) -> Response {
+async fn heeded(takes_parameters: bool, request: Request, next: Next) -> Response {
     if request.headers().contains_key(header::TRAILER) {
         let detail = "what follows a body is not read; send it as a header, and leave Trailer out";
         return Problem::new(problem::MALFORMED, detail)
@@ -171,6 +176,7 @@ async fn heeded(request: Request, next: Next) -> Response {
             .into_response();
     }
     if request.method() == Method::POST
+        && !takes_parameters
         && let Err(problem) = extract::no_parameters(request.uri())
     {
         return problem.into_response();
@@ -200,17 +206,23 @@ async fn bounded(request: Request, next: Next) -> Response {
     }
 }
 
+/// The routes whose paths are written nowhere.
+type Secret = Arc<BTreeSet<&'static str>>;
+
 /// The outermost layer: an id for the request, a span, metrics, every error as a problem, and what becomes of a body that
 /// nobody read.
-async fn observed(State(app): State<App>, mut request: Request, next: Next) -> Response {
+async fn observed(State((app, secret)): State<(App, Secret)>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("(none)".to_owned(), |route| route.as_str().to_owned());
+    let path = match secret.contains(route.as_str()) {
+        true => route.clone(),
+        false => request.uri().path().to_owned(),
+    };
     let span = info_span!(
         "request",
         id,

@@ -43,7 +43,7 @@ pub const BODY_DAYS: i64 = 90;
 pub enum Delivery {
     #[default]
     Unreceived,
-    Received(Received),
+    Received(Box<Received>),
 }
 
 /// A delivery as later decisions read it.
@@ -151,6 +151,10 @@ impl Delivery {
 }
 
 /// What can be asked of a delivery.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "commands travel as `AnyCommand`, which is a pointer"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {

@@ -53,10 +53,35 @@ impl Sent<'_> {
     ///
     /// # Errors
     /// [`Problem`].
-    pub async fn carry_out_fields(&self, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
+    pub async fn carry_out_fields(&self, app: &App, by: &By, mut fields: Value) -> Result<Answer, Problem> {
         permitted(&app.contexts, self.aggregate, self.command, by)?;
+        self.come_in(app, by, &mut fields).await?;
         let envelope = self.envelope(by, &fields);
+        self.complete(app, by, &mut fields).await?;
         self.carry_out(app, by, envelope, self.parse(fields)?).await
+    }
+
+    /// Does to the fields what is done as they come in, see [`crate::context::Edge`].
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub async fn come_in(&self, app: &App, by: &Principal, fields: &mut Value) -> Result<(), Problem> {
+        match app.contexts.edge(self.aggregate, self.command) {
+            Some(edge) => (edge.change)(app, by.tenant, fields).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Fills in what was left out and nobody can send again.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub async fn complete(&self, app: &App, by: &Principal, fields: &mut Value) -> Result<(), Problem> {
+        let edge = app.contexts.edge(self.aggregate, self.command);
+        match edge.and_then(|edge| edge.complete) {
+            Some(complete) => complete(app, by.tenant, self.stream, fields).await,
+            None => Ok(()),
+        }
     }
 
     /// Carries out a command that the principal holds the permission for, if its streams are within their reach.

@@ -41,6 +41,7 @@ pub struct Mapping {
     pub each: Option<String>,
     /// The title: a pointer or a template. An element in which it is not found is left out, with a note.
     pub title: String,
+    /// What kind of alert it is. Absent, or not found: the title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert_type: Option<String>,
     /// The sender's word for the severity; the source's words and those of everybody tell what it means.
@@ -61,10 +62,13 @@ pub struct Mapping {
     /// What makes two tellings the same. Absent: the start with the text, else every delivery tells anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
+    /// What else the alert says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Since when it is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,
+    /// When it ended. Without a state, an alert whose end is past is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<String>,
     /// A link to where the alert is seen.

@@ -25,25 +25,31 @@ pub const RAW_BYTES_MAX: usize = 64 << 10;
 /// One alert as a body tells of it.
 // Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Observation {
     /// What makes this telling the same as another: a repeat of it changes nothing. Unique within its source.
     pub event_id: String,
     /// What makes it one alert with another telling, within its source. At most 255 characters.
     pub dedup_key: String,
+    /// Whether it is so, or over.
     pub signal: Signal,
+    /// How bad it is.
     pub severity: Severity,
     /// The sender's own word for the severity.
     pub original_severity: Option<String>,
     /// What kind of alert it is: the name of a rule or an alarm. At most 255 characters, never empty.
     pub alert_type: String,
-    /// At most 500 characters, never empty.
+    /// What it says, in one line. At most 500 characters, never empty.
     pub title: String,
+    /// What else it says. At most 16 KiB.
     pub description: Option<String>,
+    /// Its labels, by their names. At most 128, and 16 KiB.
     pub labels: BTreeMap<String, String>,
     /// Since when it is so, as the sender says.
     pub starts_at: Option<DateTime<Utc>>,
     /// When it ended, or is taken to have ended when nothing more is heard.
     pub ends_at: Option<DateTime<Utc>>,
+    /// Places to look at. At most 16.
     pub links: Vec<Link>,
     /// Whether it only shows that the sender lives: such an alert never notifies anybody.
     pub is_heartbeat: bool,
@@ -54,7 +60,9 @@ pub struct Observation {
 
 /// A place to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Link {
+    /// What the place is called.
     pub title: String,
     /// An absolute URL of http or https. At most 2,000 characters.
     pub url: String,

@@ -15,15 +15,23 @@ pub const CORRECTIONS_MAX: usize = 20;
 /// What is known at one time. An investigation that is taken up again needs the same evidence, so it is kept with it.
 // Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// The time of the investigation, which "24h" counts back from.
     pub as_of: DateTime<Utc>,
+    /// The alert's title.
     pub title: String,
+    /// What else it says.
     pub description: Option<String>,
+    /// The name of its source.
     pub source: String,
+    /// What kind of alert it is.
     pub alert_type: String,
+    /// How bad it is.
     pub severity: Severity,
+    /// Its labels, by their names.
     pub labels: BTreeMap<String, String>,
+    /// Since when it is so, as its sender says.
     pub starts_at: Option<DateTime<Utc>>,
     /// The part of the body that is about this alert, JSON text; absent when it was not kept.
     pub raw: Option<String>,
@@ -31,6 +39,7 @@ pub struct Evidence {
     pub fired_at: Vec<DateTime<Utc>>,
     /// Since when its history is whole. What is asked of the time before cannot be known. Absent when nothing was left out.
     pub fired_since: Option<DateTime<Utc>>,
+    /// Whether it fires again and again.
     pub is_flapping: bool,
     /// Other alerts of the same issue. At most 200.
     pub others: Vec<OtherAlert>,
@@ -42,19 +51,25 @@ pub struct Evidence {
 
 /// Another alert of the issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct OtherAlert {
+    /// What kind of alert it is.
     pub alert_type: String,
+    /// Its title.
     pub title: String,
 }
 
 /// What a person said of an earlier conclusion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Correction {
+    /// When.
     pub at: DateTime<Utc>,
     /// Who, as people call them.
     pub by: String,
     /// Absent when the person could not tell either.
     pub is_real_issue: Option<bool>,
+    /// What they said.
     pub text: String,
 }
 

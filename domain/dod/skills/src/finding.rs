@@ -26,11 +26,13 @@ pub enum Outcome {
 /// The result of one step.
 // Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Finding {
     /// The step's number, from 1, among those of its procedure.
     pub step: u32,
     /// The check as it is written in the procedure. At most 300 characters.
     pub check: String,
+    /// How it came out.
     pub outcome: Outcome,
     /// A sentence: what was seen, or why nothing could be known. Texts of alerts and tools stand between quotation marks. At
     /// most 600 characters.

@@ -91,10 +91,11 @@ pub struct Call {
 /// How an investigation ends.
 // Stored for ever, within events. Add optional fields; do not rename or reuse them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Conclusion {
     /// What it is, what was checked, what was found and what could not be known. Never empty, at most 8 KiB.
     pub text: String,
-    /// Absent where it cannot be told.
+    /// Whether it is a real issue; absent where it cannot be told.
     pub is_real_issue: Option<bool>,
     /// The steps that it rests on.
     pub evidence: Vec<u32>,

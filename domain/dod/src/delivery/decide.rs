@@ -110,14 +110,14 @@ impl Decider for Delivery {
                     (_, Some(object)) => Content::Stored(object.clone()),
                     (_, None) => Content::Dropped,
                 };
-                *self = Self::Received(Received {
+                *self = Self::Received(Box::new(Received {
                     source_id: *source_id,
                     envelope: enclosed.clone(),
                     content,
                     object: object.clone(),
                     round: 0,
                     is_parsed: false,
-                });
+                }));
             }
             (Self::Received(received), Event::DeliveryRecognised { .. } | Event::DeliveryUnreadable { .. }) => {
                 received.is_parsed = true

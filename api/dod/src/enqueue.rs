@@ -1,0 +1,63 @@
+//! `POST /v1/dod/v2/enqueue`: what speaks the Events API of PagerDuty sends here, a token in the place of its routing key.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Extension, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use chrono::Utc;
+use dod_formats::pagerduty;
+use http::App;
+use http::auth::Caller;
+use http::auth::token::Bearer;
+use http::extract::Body;
+use http::problem::Problem;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::senders::Senders;
+use crate::webhooks;
+
+/// Its address.
+pub const ADDRESS: &str = "/v1/dod/v2/enqueue";
+/// Bytes of an event, as PagerDuty has it.
+pub const EVENT_BYTES_MAX: usize = 512 << 10;
+/// Whose room is taken while nobody knows yet who sends.
+const NOBODY: Bearer = Bearer {
+    tenant: Uuid::nil(),
+    user: Uuid::nil(),
+};
+
+/// Takes an event.
+///
+/// # Errors
+/// [`Problem`]; what is wrong with the event itself is said as PagerDuty says it.
+pub async fn receive(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    // The body says who sends, so it is read for nobody: all such requests share one part of the room.
+    let _place = app.bounds.places.take(NOBODY, 1)?;
+    let read = body.read_of(&app, NOBODY, EVENT_BYTES_MAX).await?;
+    // The same for the key that is made here and in what is recognised of the event.
+    let now = Utc::now();
+    let accepted = match pagerduty::check(&read, now) {
+        Ok(accepted) => accepted,
+        Err(errors) => {
+            let told = json!({ "status": "invalid event", "message": "Event object is invalid", "errors": errors });
+            return Ok((StatusCode::BAD_REQUEST, Json(told)).into_response());
+        }
+    };
+    let sender = app.of::<Senders>()?.of(&app.book, &accepted.routing_key).await?;
+    caller.set(sender.bearer());
+    app.rates.check(sender.bearer())?;
+    let content_type = webhooks::text(&headers, "content-type");
+    webhooks::accept(&app, peer, &sender, &uri, &headers, content_type, &read, now).await?;
+    let told = json!({ "status": "success", "message": "Event processed", "dedup_key": accepted.dedup_key });
+    Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+}

@@ -1,0 +1,92 @@
+//! Brings bodies from the object store to where they are parsed.
+
+use book::BookError;
+use dod::delivery::{BODY_BYTES_MAX, Body, Command, Content, Delivery, Event};
+use domain::object::ObjectRef;
+use domain::{AnyEvent, Decider as _, Recorded, Sending};
+use http::crew::Worker;
+use objects::Objects;
+use reactors::{Doing, Done, Performer, Reactor, Task};
+
+/// The worker.
+pub static WORKER: Worker = Worker {
+    name: "dod bodies",
+    lock: "daybook dod bodies",
+    start: |crew| {
+        let Some(objects) = crew.states.get::<Objects>().cloned() else {
+            return;
+        };
+        let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
+        let performer = Performer::new(Fetcher { objects }, pool, book, crew.tail.clone(), crew.end.clone());
+        crew.lead(&WORKER, performer);
+    },
+};
+
+/// Reads stored bodies.
+#[derive(Debug)]
+pub struct Fetcher {
+    pub objects: Objects,
+}
+
+impl Reactor for Fetcher {
+    fn name(&self) -> &'static str {
+        "dod-bodies"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[Delivery::TYPE]
+    }
+
+    fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {
+        let key = match recorded.of::<Delivery>() {
+            Some(Event::DeliveryReceived { object: Some(_), .. }) => "parse".to_owned(),
+            // Whether it is a stored one is seen when it is done.
+            Some(Event::DeliveryParsedAgain { round }) => format!("parse/{round}"),
+            Some(Event::DeliveryBodyDropped {}) => "delete".to_owned(),
+            _ => return Vec::new(),
+        };
+        vec![Task {
+            key,
+            lane: recorded.stream,
+            target: "objects".to_owned(),
+            due_at: None,
+        }]
+    }
+
+    async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
+        let delivery = doing.book.fresh::<Delivery>(doing.tenant, &[doing.recorded.stream]).await?;
+        let delivery = delivery.into_iter().next().flatten();
+        let Some(received) = delivery.as_deref().and_then(Delivery::received) else {
+            return Ok(Done::Done);
+        };
+        let Some(object) = received.object.as_ref() else {
+            return Ok(Done::Done);
+        };
+        let object: ObjectRef = match serde_json::from_str(&object.name) {
+            Ok(object) => object,
+            Err(error) => return Ok(Done::dead(format!("the event names no object: {error}"))),
+        };
+        if received.content == Content::Dropped {
+            return match self.objects.delete(doing.tenant, &object).await {
+                Ok(_) => Ok(Done::Done),
+                Err(error) => Ok(Done::again(error.to_string())),
+            };
+        }
+        if received.is_parsed {
+            return Ok(Done::Done);
+        }
+        let bytes = match self.objects.get(doing.tenant, &object, BODY_BYTES_MAX).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Done::again(error.to_string())),
+        };
+        let recognise = Command::Recognise {
+            body: Some(Body::of(&bytes)),
+        };
+        let sending = Sending::of::<Delivery>(doing.recorded.stream, recognise);
+        let step = format!("recognise/{}", doing.round);
+        match doing.send(&step, vec![sending]).await? {
+            Some(_) => Ok(Done::Done),
+            None => Ok(Done::dead("the delivery takes no body any more")),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Which skill an issue calls for: what persons have bound to such alerts, then what is nearest to its words.
+
+use std::sync::Arc;
+
+use book::BookError;
+use chrono::{DateTime, Utc};
+use dod::issue::{MatchedBy, Opened};
+use dod_skills::lexical;
+use dod_skills::matching::{Binding, Matcher};
+use dod_skills::pattern::PatternKind;
+use dod_skills::subject::Subject;
+use dod_skills::vectors;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// Tenants whose bindings are kept ready.
+const TENANTS_MAX: u64 = 1_000;
+/// Skills that are compared one by one; above that the index finds the nearest.
+const EXACT_SKILLS_MAX: i64 = 10_000;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    pub skill_id: Option<Uuid>,
+    pub by: MatchedBy,
+    pub why: String,
+    pub sop: Option<String>,
+    pub metadata: Value,
+}
+
+/// The bindings of late, ready to be asked.
+#[derive(Clone)]
+pub struct Skills(moka::future::Cache<Uuid, Ready>);
+
+#[derive(Clone)]
+struct Ready {
+    /// What they were made of: how many, and when one changed last.
+    of: (i64, Option<DateTime<Utc>>),
+    matcher: Arc<Matcher>,
+}
+
+impl std::fmt::Debug for Skills {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Skills")
+    }
+}
+
+impl Default for Skills {
+    fn default() -> Self {
+        Self(moka::future::Cache::new(TENANTS_MAX))
+    }
+}
+
+impl Skills {
+    /// The skill that the issue's first alert calls for.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn find(&self, pool: &PgPool, tenant: Uuid, issue: &Opened) -> Result<Found, BookError> {
+        let brief = &issue.brief;
+        let subject = Subject {
+            title: &brief.title,
+            description: brief.description.as_deref().unwrap_or_default(),
+            source: &brief.source,
+            alert_type: &brief.alert_type,
+            severity: brief.severity,
+            labels: &brief.labels,
+        };
+        let matcher = self.matcher(pool, tenant).await?;
+        if let Some(met) = matcher.first(&subject)
+            && let Some(sop) = sop_of(pool, tenant, met.skill_id).await?
+        {
+            return Ok(Found {
+                skill_id: Some(met.skill_id),
+                by: MatchedBy::Binding,
+                metadata: json!({
+                    "binding_id": met.binding_id,
+                    "others": met.others,
+                    "others_count": met.others_count,
+                }),
+                why: met.why,
+                sop: Some(sop),
+            });
+        }
+        nearest(pool, tenant, &subject).await
+    }
+
+    async fn matcher(&self, pool: &PgPool, tenant: Uuid) -> Result<Arc<Matcher>, BookError> {
+        let of: (i64, Option<DateTime<Utc>>) = sqlx::query_as(
+            "select count(*), max(updated_at) from dod.alert_skill_bindings where tenant_id = $1",
+        )
+        .bind(tenant)
+        .fetch_one(pool)
+        .await?;
+        if let Some(ready) = self.0.get(&tenant).await.filter(|ready| ready.of == of) {
+            return Ok(ready.matcher);
+        }
+        let rows: Vec<(Uuid, Uuid, String, String, String, i32, i64)> = sqlx::query_as(
+            "select b.id, b.skill_id, b.pattern_kind, b.field, b.alert_pattern, coalesce(b.priority, 0), b.position
+             from dod.alert_skill_bindings b join dod.skills s on s.id = b.skill_id
+             where b.tenant_id = $1 and s.status = 'active'",
+        )
+        .bind(tenant)
+        .fetch_all(pool)
+        .await?;
+        let bindings = rows.into_iter().filter_map(binding).collect();
+        // A thousand expressions take tenths of a second, and nobody else is to wait for that.
+        let making = tokio::task::spawn_blocking(move || Matcher::new(bindings).0);
+        let made = making.await.map_err(|error| BookError::Broken(error.to_string()))?;
+        let matcher = Arc::new(made);
+        let ready = Ready {
+            of,
+            matcher: matcher.clone(),
+        };
+        self.0.insert(tenant, ready).await;
+        Ok(matcher)
+    }
+}
+
+fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Binding> {
+    let (id, skill_id, kind, field, pattern, priority, since) = row;
+    Some(Binding {
+        id,
+        skill_id,
+        kind: match kind.as_str() {
+            "regex" => PatternKind::Regex,
+            _ => PatternKind::Keyword,
+        },
+        field: field.parse().ok()?,
+        pattern,
+        priority,
+        since,
+    })
+}
+
+async fn sop_of(pool: &PgPool, tenant: Uuid, skill: Uuid) -> Result<Option<String>, BookError> {
+    let asking = sqlx::query_scalar("select sop from dod.skills where tenant_id = $1 and id = $2 and status = 'active'");
+    Ok(asking.bind(tenant).bind(skill).fetch_optional(pool).await?)
+}
+
+/// The skill whose described problem is nearest to the alert's words.
+async fn nearest(pool: &PgPool, tenant: Uuid, subject: &Subject<'_>) -> Result<Found, BookError> {
+    let text = vectors::text_of_alert(subject);
+    let query = vector(&lexical::embed(&text));
+    let threshold = vectors::threshold(lexical::MODEL);
+    let mut transaction = pool.begin().await?;
+    let skills: i64 =
+        sqlx::query_scalar("select count(*) from dod.skills where tenant_id = $1 and embedding is not null")
+            .bind(tenant)
+            .fetch_one(&mut *transaction)
+            .await?;
+    if skills <= EXACT_SKILLS_MAX {
+        // A filtered walk through an index may find fewer than there are; few skills are compared one by one.
+        sqlx::query("set local enable_indexscan = off").execute(&mut *transaction).await?;
+    } else {
+        sqlx::query("set local hnsw.iterative_scan = strict_order")
+            .execute(&mut *transaction)
+            .await?;
+    }
+    let found: Option<(Uuid, String, String, f64)> = sqlx::query_as(
+        "select id, name, sop, 1 - (embedding <=> $2::vector) from dod.skills
+         where tenant_id = $1 and status = 'active' and embedding is not null
+         order by embedding <=> $2::vector limit 1",
+    )
+    .bind(tenant)
+    .bind(query)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.rollback().await?;
+    Ok(match found {
+        Some((id, name, sop, near)) if near >= f64::from(threshold) => Found {
+            skill_id: Some(id),
+            by: MatchedBy::Similarity,
+            why: format!(
+                "No binding matches. Of {skills} skills, {name:?} is nearest to the alert's words ({near:.2}; from {threshold:.2} \
+                 on a skill is taken)."
+            ),
+            sop: Some(sop),
+            metadata: json!({ "model": lexical::MODEL, "similarity": near, "skills": skills }),
+        },
+        Some((id, name, _, near)) => Found {
+            skill_id: None,
+            by: MatchedBy::Nothing,
+            why: format!(
+                "No binding matches, and no skill is near: the nearest of {skills}, {name:?}, has {near:.2}, and one is taken \
+                 from {threshold:.2} on. What is always looked at is looked at."
+            ),
+            sop: None,
+            metadata: json!({ "model": lexical::MODEL, "similarity": near, "nearest": id, "skills": skills }),
+        },
+        None => Found {
+            skill_id: None,
+            by: MatchedBy::Nothing,
+            why: "No binding matches, and no skill is in use that could be near. What is always looked at is looked at."
+                .to_owned(),
+            sop: None,
+            metadata: json!({ "skills": skills }),
+        },
+    })
+}
+
+/// A vector as Postgres reads it.
+fn vector(numbers: &[f32]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(f32::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}

@@ -1,0 +1,99 @@
+//! What the reactors need to reach others: the way out, and the secrets that are shown there.
+
+use book::{Book, BookError};
+use dod::configuration::{self, ConfigType, Configuration};
+use domain::register::{Entry, Register};
+use domain::{Claim, Decider};
+use egress::{Allowed, Answer, Call, Egress, EgressError};
+use http::crew::Crew;
+use settings::{Secret, SettingError, Settings};
+use uuid::Uuid;
+
+use crate::edges::CONFIG_VALUE;
+
+/// Entries of one kind that are looked through.
+const ENTRIES_MAX: i64 = 10_000;
+
+/// The way out and the secrets.
+#[derive(Debug, Clone)]
+pub struct Outward {
+    pub book: Book,
+    pub egress: Egress,
+    pub settings: Settings,
+}
+
+/// Why something outside could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum OutwardError {
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error("{0}")]
+    Entered(String),
+}
+
+impl Outward {
+    /// As the workers of a process have it; none where the program brings no way out.
+    #[must_use]
+    pub fn of(crew: &Crew<'_>) -> Option<Self> {
+        Some(Self {
+            book: crew.book.clone(),
+            egress: crew.states.get::<Egress>()?.clone(),
+            settings: crew.states.get::<Settings>()?.clone(),
+        })
+    }
+
+    /// Calls a URL that the tenant has entered: its host alone.
+    ///
+    /// # Errors
+    /// [`EgressError`].
+    pub async fn call(&self, tenant: Uuid, call: Call) -> Result<Answer, OutwardError> {
+        let host = url::Url::parse(&call.url).ok();
+        let host = host.as_ref().and_then(url::Url::host_str);
+        let host = host.ok_or_else(|| OutwardError::Entered("the address is no URL; enter it anew".to_owned()))?;
+        let allowed = Allowed::new([host]).map_err(|error| OutwardError::Entered(error.to_string()))?;
+        Ok(self.egress.call(tenant, &allowed, call).await?)
+    }
+
+    /// The value of a configuration; none when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or the book fails.
+    pub async fn configuration(
+        &self,
+        tenant: Uuid,
+        config_type: ConfigType,
+        key: &str,
+    ) -> Result<Option<Secret>, OutwardError> {
+        let is_it = |entry: &Configuration| entry.config_type == config_type && entry.config_key == key;
+        let found = entry::<Configuration>(&self.book, tenant, configuration::KEY, is_it).await?;
+        let Some((_, entry)) = found else { return Ok(None) };
+        let opened = self.settings.open(tenant, CONFIG_VALUE, &entry.config_value).await?;
+        Ok(Some(opened))
+    }
+}
+
+/// The entry in use of a tenant that this holds of, with its id.
+///
+/// # Errors
+/// When the book fails.
+pub async fn entry<K: Entry + Clone>(
+    book: &Book,
+    tenant: Uuid,
+    claim: Claim,
+    is_it: impl Fn(&K) -> bool,
+) -> Result<Option<(Uuid, K)>, BookError>
+where
+    Register<K>: Decider,
+{
+    let ids = book.holders(tenant, claim, None, Uuid::nil(), ENTRIES_MAX).await?;
+    let entries = book.fresh::<Register<K>>(tenant, &ids).await?;
+    let found = ids.into_iter().zip(entries).find_map(|(id, state)| {
+        let entry = state.as_deref().and_then(Register::active)?;
+        is_it(entry).then(|| (id, entry.clone()))
+    });
+    Ok(found)
+}

@@ -1,0 +1,241 @@
+//! `POST /v1/dod/webhooks/{token}`: takes what senders of alerts send. What is answered 202 is in the book; what is meant by
+//! it is found out afterwards.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Extension, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use book::{Envelope, ExecuteError, Step};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use dod::delivery::{
+    BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body as Written, Command, Delivery, Enclosed, HEADERS_BYTES_MAX, HEADERS_MAX,
+    Object,
+};
+use dod::source::Overload;
+use dod_formats::KEPT_HEADERS;
+use domain::SYSTEM;
+use http::App;
+use http::auth::Caller;
+use http::extract::{Body, Path};
+use http::problem::{self, Problem};
+use objects::{Objects, Sealing};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::refused::{Reason, Refusals};
+use crate::senders::{Sender, Senders};
+use crate::signed;
+
+/// Its address.
+pub const ADDRESS: &str = "/v1/dod/webhooks/{token}";
+/// The parameter that names the receiver.
+pub const RECEIVER_IM: &str = "receiver_im";
+/// How long a sender waits that is to send again, in seconds.
+const RETRY_SECONDS: u64 = 5;
+
+/// Takes a body.
+///
+/// # Errors
+/// [`Problem`]: 401 for a token or signature that is not good, 413, 415 and 400 for a body that cannot be one; 503 or 429, as
+/// its sender understands it, when there is no room.
+pub async fn receive(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(token): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let sender = app.of::<Senders>()?.of(&app.book, &token).await?;
+    let taken = take(&app, &caller, peer, &sender, &uri, &headers, body).await?;
+    let told = json!({ "status": "accepted", "delivery_id": taken.id, "position": taken.position });
+    Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+}
+
+/// A body that is in the book.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    pub id: Uuid,
+    pub position: i64,
+}
+
+/// Reads a body and takes it in.
+///
+/// # Errors
+/// As [`receive`].
+pub async fn take(
+    app: &App,
+    caller: &Caller,
+    peer: SocketAddr,
+    sender: &Sender,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Taken, Problem> {
+    let bearer = sender.bearer();
+    caller.set(bearer);
+    let refusals = app.of::<Refusals>()?;
+    let as_understood = |problem: Problem| overloaded(sender, problem);
+    app.rates.check(bearer).map_err(as_understood)?;
+    let _place = app.bounds.places.take(bearer, 1).map_err(as_understood)?;
+    let content_type = text(headers, header::CONTENT_TYPE.as_str());
+    if let Err(unreadable) = dod_formats::kind(content_type.as_deref()) {
+        refusals.note(sender, Reason::MediaType);
+        return Err(Problem::new(problem::MEDIA_TYPE, unreadable.to_string()));
+    }
+    let read = body.read_of(app, bearer, BODY_BYTES_MAX).await.map_err(|problem| {
+        if problem.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            refusals.note(sender, Reason::TooLarge);
+        }
+        overloaded(sender, problem)
+    })?;
+    accept(app, peer, sender, uri, headers, content_type, &read, Utc::now()).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "a request in its parts, of which none belong together")]
+/// Takes in a body that was read, and came then.
+///
+/// # Errors
+/// As [`receive`].
+pub async fn accept(
+    app: &App,
+    peer: SocketAddr,
+    sender: &Sender,
+    uri: &Uri,
+    headers: &HeaderMap,
+    content_type: Option<String>,
+    body: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Taken, Problem> {
+    let refusals = app.of::<Refusals>()?;
+    let (query, receiver_im) = query(uri)?;
+    if body.is_empty() && query.is_empty() {
+        refusals.note(sender, Reason::Empty);
+        let detail = "the body is empty; send the alert as JSON, or its fields as a form or in the query";
+        return Err(Problem::new(problem::MALFORMED, detail));
+    }
+    if let Err(problem) = signed::check(app, sender, headers, body, now).await {
+        refusals.note(sender, Reason::Signature);
+        return Err(problem);
+    }
+    let enclosed = Enclosed {
+        content_type,
+        headers: kept(headers, KEPT_HEADERS.iter().copied()),
+        query,
+        receiver_im,
+        received_at: now,
+    };
+    let id = Uuid::now_v7();
+    let (written, object) = content(app, sender, id, body).await?;
+    let command = Command::Receive {
+        source_id: sender.source_id,
+        token_id: sender.token_id,
+        enclosed,
+        body: written,
+        object,
+        sha256: hex::encode(Sha256::digest(body)),
+        bytes: body.len() as u64,
+    };
+    let envelope = Envelope {
+        ip: Some(peer.ip().to_canonical().to_string()),
+        traceparent: text(headers, "traceparent"),
+        ..Envelope::once(sender.tenant, SYSTEM, now)
+    };
+    let step = Step::of::<Delivery>(id, None, command);
+    let executed = app.book.execute(envelope, vec![step]).await;
+    let answer = executed.map_err(|error| match error {
+        // Whatever is refused of what is well-formed is so for now.
+        ExecuteError::Suspended => Problem::new(problem::UNAVAILABLE, "the tenant is suspended; send it again later")
+            .retry_after(RETRY_SECONDS),
+        error => overloaded(sender, error.into()),
+    })?;
+    Ok(Taken {
+        id,
+        position: answer.position,
+    })
+}
+
+/// Where the bytes go: into the event, or into the object store before it.
+async fn content(
+    app: &App,
+    sender: &Sender,
+    id: Uuid,
+    body: &[u8],
+) -> Result<(Option<Written>, Option<Object>), Problem> {
+    let written = Written::of(body);
+    if written.written_bytes() <= BODY_WRITTEN_BYTES_MAX {
+        return Ok((Some(written), None));
+    }
+    let objects = app.of::<Objects>()?;
+    let sealing = Sealing::Sealed {
+        key: Uuid::new_v5(&id, b"body"),
+        owner: id,
+    };
+    let stored = objects.put(sender.tenant, Bytes::copy_from_slice(body), sealing).await;
+    let stored = stored.map_err(|error| {
+        tracing::warn!(%error, "a body could not be stored");
+        Problem::new(problem::UNAVAILABLE, "the body cannot be stored now; send it again").retry_after(RETRY_SECONDS)
+    })?;
+    let object = serde_json::to_string(&stored).map_err(|error| Problem::internal(&error))?;
+    Ok((
+        None,
+        Some(Object {
+            name: object,
+            sha256: hex::encode(Sha256::digest(body)),
+            bytes: body.len() as u64,
+        }),
+    ))
+}
+
+/// A refusal for want of room in the words that the sender understands: one that drops what is answered 429 is never told
+/// that.
+fn overloaded(sender: &Sender, problem: Problem) -> Problem {
+    let is_want = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&problem.status());
+    if !is_want {
+        return problem;
+    }
+    let kind = match sender.source.overload() {
+        Overload::Retry429 => problem::TOO_MANY,
+        Overload::Retry5xx | Overload::AlwaysTake => problem::OVERLOADED,
+    };
+    Problem::new(kind, "there is no room for more of this source now; send it again").retry_after(RETRY_SECONDS)
+}
+
+/// The parameters, and the receiver that they name.
+fn query(uri: &Uri) -> Result<(Vec<(String, String)>, Option<String>), Problem> {
+    let axum::extract::Query(mut query) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)?;
+    let named = query.iter().position(|(name, _)| name == RECEIVER_IM);
+    let receiver_im = named.map(|at| query.remove(at).1);
+    if let Some(receiver_im) = &receiver_im {
+        dod::receiver::check_receiver_im(receiver_im)
+            .map_err(|unfit| Problem::bad_value(RECEIVER_IM, format!("{RECEIVER_IM} {unfit}")))?;
+    }
+    let bytes: usize = query.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if query.len() > HEADERS_MAX / 2 || bytes > HEADERS_BYTES_MAX / 2 {
+        let detail = "there are too many parameters; send them as a form or as JSON";
+        return Err(Problem::new(problem::MALFORMED, detail));
+    }
+    Ok((query, receiver_im))
+}
+
+/// The headers of these names as they are kept, as far as there is room.
+fn kept<'a>(headers: &HeaderMap, names: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+    let mut bytes = 0;
+    let pairs = names.filter_map(|name| Some((name.to_owned(), text(headers, name)?)));
+    let fits = |(name, value): &(String, String)| {
+        bytes += name.len() + value.len();
+        bytes <= HEADERS_BYTES_MAX / 2
+    };
+    pairs.take_while(fits).take(HEADERS_MAX / 2).collect()
+}
+
+/// The value of a header, if it is a text.
+#[must_use]
+pub fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
