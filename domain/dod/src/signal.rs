@@ -143,7 +143,7 @@ pub enum Event {
         cleared_at: DateTime<Utc>,
         expired: bool,
     },
-    /// What nobody has told of is over; if its beginning comes late, nothing comes of it.
+    /// What nobody has told of, or what was before, is over; if its beginning comes late, nothing comes of it.
     SignalClearedUnseen { event_id: String, starts_at: DateTime<Utc> },
     /// A person has closed the alert.
     SignalReleased { alert_id: Uuid },

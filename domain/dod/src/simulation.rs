@@ -159,9 +159,9 @@ impl World {
         self.issues().iter().map(|(_, issue)| issue.status).collect()
     }
 
-    /// Events of what comes of deliveries.
+    /// Events of what comes of signals.
     fn happened(&self) -> usize {
-        let kinds = [Signal::TYPE, Alert::TYPE, Issue::TYPE, Message::TYPE];
+        let kinds = [Alert::TYPE, Issue::TYPE, Message::TYPE];
         let events = self.book.events().iter();
         events
             .filter(|event| kinds.contains(&event.aggregate_type.as_str()))

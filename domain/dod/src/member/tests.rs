@@ -123,7 +123,7 @@ fn whoever_has_a_role_is_noted_once_and_until_they_have_it_no_more() {
     let removed = holders::Event::RoleHolderRemoved { user_id: BEN };
     assert_eq!(holders(add(), []), [added(BEN)]);
     assert_eq!(holders(add(), [added(BEN)]), []);
-    assert_eq!(holders(remove(), [added(BEN)]), [removed.clone()]);
+    assert_eq!(holders(remove(), [added(BEN)]), vec![removed.clone()]);
     assert_eq!(holders(remove(), [added(BEN), removed.clone()]), []);
     assert_eq!(holders(remove(), [added(CLEO)]), []);
     let left = state::<Holders>([added(BEN), added(CLEO), removed]);

@@ -154,7 +154,7 @@ impl Signal {
                 Some(repeated(current, telling))
             }
             (Said::Acknowledged | Said::Suppressed, None) => None,
-            (Said::Resolved, _) => self.clears(request, observation),
+            (Said::Resolved, _) => self.clears(request, telling),
         }
     }
 
@@ -188,10 +188,14 @@ impl Signal {
         }
     }
 
-    fn clears(&self, request: &Request<'_, Command>, observation: &Observation) -> Option<Event> {
-        match (&self.current, observation.starts_at) {
-            // The end of what was before: it came late.
-            (Some(current), Some(starts_at)) if current.starts_at.is_some_and(|since| starts_at < since) => None,
+    fn clears(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Option<Event> {
+        let observation = telling.observation;
+        // The end of what was before comes late: it ends nothing that is now, and is remembered.
+        let is_earlier = |since: DateTime<Utc>| observation.starts_at.is_some_and(|starts_at| starts_at < since);
+        let ends = |current: &&Current| !current.starts_at.is_some_and(is_earlier);
+        match (self.current.as_ref().filter(ends), observation.starts_at) {
+            // It says no beginning, and came before what is now was heard of: its body is parsed again.
+            (Some(current), None) if telling.received_at < current.last_seen_at => None,
             (Some(current), _) => Some(Event::SignalCleared {
                 alert_id: current.alert_id,
                 event_id: Some(observation.event_id.clone()),

@@ -120,13 +120,35 @@ fn an_end_that_comes_before_its_beginning_leaves_no_alert() {
 
 #[test]
 fn the_end_of_what_was_before_does_not_end_what_is_now() {
-    let events = happens([told(Said::Firing, "3", Some(5)), told(Said::Resolved, "2", Some(0))]);
-    assert_eq!(names(&events), ["SignalFired"]);
+    let events = happens([told(Said::Firing, "3", Some(5)), told(Said::Resolved, "2", Some(2))]);
+    assert_eq!(names(&events), ["SignalFired", "SignalClearedUnseen"]);
+    assert!(state::<Signal>(events).current.is_some());
+}
+
+#[test]
+fn the_end_of_what_was_before_counts_also_once_a_person_has_closed_what_is_now() {
+    let mut events = happens([told(Said::Firing, "3", Some(5)), told(Said::Resolved, "2", Some(2))]);
+    let alert_id = Signal::alert_id(stream(), 1);
+    events.push(Event::SignalReleased { alert_id });
+    let decided = given::<Signal>(events).on(stream()).with_facts(facts());
+    decided.when(observe(told(Said::Firing, "1", Some(0)), 9)).then([]);
 }
 
 #[test]
 fn an_end_of_what_never_fired_is_nothing_when_it_says_no_beginning() {
     assert_eq!(happens([told(Said::Resolved, "1", None)]), []);
+}
+
+#[test]
+fn an_end_without_a_beginning_ends_nothing_that_began_after_it_came() {
+    let events = happens([told(Said::Resolved, "1", None), told(Said::Firing, "2", None)]);
+    assert_eq!(names(&events), ["SignalFired"]);
+    let again = |minutes| {
+        let decided = given::<Signal>(events.clone()).on(stream()).with_facts(facts());
+        names(&decided.when(observe(told(Said::Resolved, "1", None), minutes)).events())
+    };
+    assert_eq!(again(0), [""; 0]);
+    assert_eq!(again(1), ["SignalCleared"]);
 }
 
 #[test]
