@@ -172,7 +172,7 @@ async fn damaged_content_is_found_and_mended_by_putting_it_again() {
         assert!(damaged.to_string().contains("from a backup"), "{damaged}");
         let verified = objects.verify(tenant).await.unwrap();
         assert_eq!(verified.read.objects, 2);
-        assert_eq!(verified.damaged, [object.sha256.clone()]);
+        assert_eq!(verified.damaged, std::slice::from_ref(&object.sha256));
         assert_eq!(objects.is_there(tenant, &object).await.unwrap(), spoiled.len() == 5);
         assert_eq!(put(&objects, tenant, "hello").await, object);
         assert_eq!(get(&objects, tenant, &object).await.unwrap(), "hello");
