@@ -34,7 +34,9 @@ fn place(config: &Config) -> Result<Place, Fault> {
         Some(place) => place.parse().map_err(refused),
         None => {
             let archive = std::path::absolute(&config.archive).map_err(|error| {
-                Fault::setting(format!("DAYBOOK_ARCHIVE cannot be resolved ({error}); write an absolute path"))
+                Fault::setting(format!(
+                    "DAYBOOK_ARCHIVE cannot be resolved ({error}); write an absolute path"
+                ))
             })?;
             Ok(Place::Folder(archive.join(OBJECTS)))
         }
@@ -50,7 +52,12 @@ fn way_out(config: &Config) -> Result<Egress, Fault> {
         text(&config.egress_calls),
         text(&config.egress_calls_of_tenant),
     ];
-    let extra_roots = config.egress_ca_file.as_deref().map(read).transpose()?.unwrap_or_default();
+    let extra_roots = config
+        .egress_ca_file
+        .as_deref()
+        .map(read)
+        .transpose()?
+        .unwrap_or_default();
     let texts = Texts {
         private_networks: &private_networks,
         ports: &ports,

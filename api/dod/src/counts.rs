@@ -47,27 +47,29 @@ pub async fn show(State(app): State<App>, by: By, _none: NoParameters) -> Result
     let refused = app.of::<Refusals>()?.of(by.tenant);
     let sources: Vec<Value> = rows
         .into_iter()
-        .map(|(id, name, received, recognised, unreadable, waiting, alerts, last_at)| {
-            let refused: serde_json::Map<String, Value> = refused
-                .iter()
-                .filter(|(source_id, _, _)| *source_id == id)
-                .map(|(_, reason, count)| {
-                    let told = json!({ "times": count.times, "last_at": count.last_at });
-                    (reason.word().to_owned(), told)
+        .map(
+            |(id, name, received, recognised, unreadable, waiting, alerts, last_at)| {
+                let refused: serde_json::Map<String, Value> = refused
+                    .iter()
+                    .filter(|(source_id, _, _)| *source_id == id)
+                    .map(|(_, reason, count)| {
+                        let told = json!({ "times": count.times, "last_at": count.last_at });
+                        (reason.word().to_owned(), told)
+                    })
+                    .collect();
+                json!({
+                    "source_id": id,
+                    "name": name,
+                    "received": received,
+                    "recognised": recognised,
+                    "unreadable": unreadable,
+                    "waiting": waiting,
+                    "alerts": alerts,
+                    "last_received_at": last_at,
+                    "refused": refused,
                 })
-                .collect();
-            json!({
-                "source_id": id,
-                "name": name,
-                "received": received,
-                "recognised": recognised,
-                "unreadable": unreadable,
-                "waiting": waiting,
-                "alerts": alerts,
-                "last_received_at": last_at,
-                "refused": refused,
-            })
-        })
+            },
+        )
         .collect();
     Ok(Json(json!({ "hours": COUNTED_HOURS, "sources": sources })).into_response())
 }

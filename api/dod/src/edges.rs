@@ -1,10 +1,10 @@
 //! Secrets are sealed as they come in, before anything is made of what came.
 
-use domain::Decider;
-use domain::register::Register;
 use dod::configuration::Configuration;
 use dod::receiver::Receiver;
 use dod::source::Source;
+use domain::Decider;
+use domain::register::Register;
 use http::App;
 use http::context::Edge;
 use http::problem::{self, Problem};
@@ -71,8 +71,14 @@ async fn keep<D: Decider>(
 ) -> Result<(), Problem> {
     let state = app.book.fresh::<D>(tenant, &[stream]).await?.pop().flatten();
     for (path, secret) in state.as_deref().and_then(secrets).unwrap_or_default() {
-        let (within, name) = path.rsplit_once('/').map_or(("", path), |(within, name)| (within, name));
-        let pointer = if within.is_empty() { String::new() } else { format!("/{within}") };
+        let (within, name) = path
+            .rsplit_once('/')
+            .map_or(("", path), |(within, name)| (within, name));
+        let pointer = if within.is_empty() {
+            String::new()
+        } else {
+            format!("/{within}")
+        };
         if let Some(Value::Object(object)) = fields.pointer_mut(&pointer)
             && !secret.is_null()
         {
@@ -128,7 +134,10 @@ async fn seal(
 
 fn refused(pointer: &str, error: &SettingError) -> Problem {
     if error.is_transient() {
-        return Problem::new(problem::UNAVAILABLE, "the secret could not be sealed now; send it again in a moment");
+        return Problem::new(
+            problem::UNAVAILABLE,
+            "the secret could not be sealed now; send it again in a moment",
+        );
     }
     let field = pointer.trim_start_matches('/').replace('/', ".");
     Problem::bad_value(&field, format!("{field}: {error}"))

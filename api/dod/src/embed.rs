@@ -47,7 +47,8 @@ impl Reactor for Embedder {
     }
 
     async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
-        let (Some(Change::Entered(skill)) | Some(Change::Amended(skill))) = doing.recorded.of::<Register<Skill>>() else {
+        let (Some(Change::Entered(skill)) | Some(Change::Amended(skill))) = doing.recorded.of::<Register<Skill>>()
+        else {
             return Ok(Done::Done);
         };
         let text = vectors::text_of_skill(&skill.name, &skill.problem_description);

@@ -54,7 +54,10 @@ impl Reactor for Fetcher {
     }
 
     async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
-        let delivery = doing.book.fresh::<Delivery>(doing.tenant, &[doing.recorded.stream]).await?;
+        let delivery = doing
+            .book
+            .fresh::<Delivery>(doing.tenant, &[doing.recorded.stream])
+            .await?;
         let delivery = delivery.into_iter().next().flatten();
         let Some(received) = delivery.as_deref().and_then(Delivery::received) else {
             return Ok(Done::Done);

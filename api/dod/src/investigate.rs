@@ -86,7 +86,10 @@ impl Reactor for Investigator {
             return Ok(Done::Done);
         };
         loop {
-            let issue = doing.book.fresh::<Issue>(doing.tenant, &[doing.recorded.stream]).await?;
+            let issue = doing
+                .book
+                .fresh::<Issue>(doing.tenant, &[doing.recorded.stream])
+                .await?;
             let issue = issue.into_iter().next().flatten();
             let Some(now) = issue.as_deref().and_then(Issue::opened) else {
                 return Ok(Done::Done);
@@ -208,7 +211,9 @@ impl Investigator {
             Some(_) => Ok(()),
             // Somebody was faster, or the issue has moved on: what it is now says what comes next. What is refused again
             // and again must not go round for ever.
-            None => Err(BookError::Broken(format!("the issue does not take {step} of its investigation"))),
+            None => Err(BookError::Broken(format!(
+                "the issue does not take {step} of its investigation"
+            ))),
         }
     }
 }

@@ -33,7 +33,13 @@ pub static CONTEXT: Context = Context {
     paths: paths::add,
     edges: edges::EDGES,
     state,
-    workers: &[&fetch::WORKER, &subscribe::WORKER, &investigate::WORKER, &notify::WORKER, &embed::WORKER],
+    workers: &[
+        &fetch::WORKER,
+        &subscribe::WORKER,
+        &investigate::WORKER,
+        &notify::WORKER,
+        &embed::WORKER,
+    ],
     permissions: &[(
         tokens::ISSUE,
         "Has tokens issued by which senders of alerts are let in.",

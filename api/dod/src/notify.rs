@@ -71,7 +71,10 @@ impl Reactor for Notifier {
         let Some(Event::MessageWanted { revision, .. }) = doing.recorded.of::<Message>() else {
             return Ok(Done::Done);
         };
-        let message = doing.book.fresh::<Message>(doing.tenant, &[doing.recorded.stream]).await?;
+        let message = doing
+            .book
+            .fresh::<Message>(doing.tenant, &[doing.recorded.stream])
+            .await?;
         let message = message.into_iter().next().flatten();
         let Some(wanted) = message.as_deref().and_then(Message::wanted) else {
             return Ok(Done::Done);
@@ -81,7 +84,9 @@ impl Reactor for Notifier {
             return Ok(Done::Done);
         }
         let im = &wanted.receiver_im;
-        let found = entry::<Receiver>(doing.book, doing.tenant, receiver::RECEIVER_IM, |entry| entry.receiver_im == *im);
+        let found = entry::<Receiver>(doing.book, doing.tenant, receiver::RECEIVER_IM, |entry| {
+            entry.receiver_im == *im
+        });
         let Some((receiver_id, receiver)) = found.await? else {
             let because = format!("no receiver in use is called {im}; enter it, and send the message again");
             return self.refused(doing, *revision, &because).await;

@@ -77,7 +77,14 @@ pub async fn check(app: &App, sender: &Sender, headers: &HeaderMap, body: &[u8])
             let certificates = app.of::<Certificates>()?;
             let egress = app.of::<Egress>()?;
             let topics = sender.source.settings().map(|settings| &settings.sns_topics[..]);
-            believe(egress, certificates, sender.tenant, topics.unwrap_or_default(), &envelope).await
+            believe(
+                egress,
+                certificates,
+                sender.tenant,
+                topics.unwrap_or_default(),
+                &envelope,
+            )
+            .await
         }
         None => Err(Unbelieved::NoEnvelope),
     };
@@ -174,7 +181,10 @@ fn is_signed(key: &RsaPublicKey, envelope: &Envelope) -> bool {
 /// # Errors
 /// [`Unbelieved`].
 pub async fn confirm(egress: &Egress, tenant: Uuid, envelope: &Envelope) -> Result<(), Unbelieved> {
-    let url = envelope.subscribe_url.as_deref().filter(|url| sns::allowed_subscribe_url(url));
+    let url = envelope
+        .subscribe_url
+        .as_deref()
+        .filter(|url| sns::allowed_subscribe_url(url));
     let url = url.ok_or(Unbelieved::OtherHost)?;
     get(egress, tenant, url, CONFIRMATION_BYTES_MAX).await.map(|_| ())
 }

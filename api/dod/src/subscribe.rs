@@ -67,7 +67,12 @@ impl Reactor for Subscriber {
 
     async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
         let stream = doing.recorded.stream;
-        let delivery = doing.book.fresh::<Delivery>(doing.tenant, &[stream]).await?.pop().flatten();
+        let delivery = doing
+            .book
+            .fresh::<Delivery>(doing.tenant, &[stream])
+            .await?
+            .pop()
+            .flatten();
         let Some(received) = delivery.as_deref().and_then(Delivery::received) else {
             return Ok(Done::Done);
         };
@@ -77,9 +82,17 @@ impl Reactor for Subscriber {
         let Some(envelope) = body.bytes().as_deref().and_then(Envelope::read) else {
             return Ok(Done::Done);
         };
-        let source = doing.book.fresh::<Source>(doing.tenant, &[received.source_id]).await?.pop().flatten();
+        let source = doing
+            .book
+            .fresh::<Source>(doing.tenant, &[received.source_id])
+            .await?
+            .pop()
+            .flatten();
         // As it is now: a topic may have been taken off it since.
-        let topics = source.as_deref().and_then(Source::settings).map(|settings| settings.sns_topics.clone());
+        let topics = source
+            .as_deref()
+            .and_then(Source::settings)
+            .map(|settings| settings.sns_topics.clone());
         let topics = topics.unwrap_or_default();
         let confirmed = async {
             sns::believe(&self.egress, &self.certificates, doing.tenant, &topics, &envelope).await?;

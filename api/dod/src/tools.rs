@@ -20,7 +20,12 @@ pub const TOOL_ANSWER_BYTES_MAX: usize = 256 << 10;
 /// When the book fails.
 pub async fn ask(outward: &Outward, tenant: Uuid, step: &Step, question: &Question) -> Result<Finding, BookError> {
     match answer(outward, tenant, question).await {
-        Ok(answer) => Ok(investigation::judge_http(step, answer.status, &answer.body, answer.is_cut)),
+        Ok(answer) => Ok(investigation::judge_http(
+            step,
+            answer.status,
+            &answer.body,
+            answer.is_cut,
+        )),
         Err(OutwardError::Book(error)) => Err(error),
         Err(error) => Ok(investigation::no_answer(step, &error.to_string())),
     }
@@ -28,7 +33,10 @@ pub async fn ask(outward: &Outward, tenant: Uuid, step: &Step, question: &Questi
 
 async fn answer(outward: &Outward, tenant: Uuid, question: &Question) -> Result<egress::Answer, OutwardError> {
     let name = question.tool.to_lowercase();
-    let found = entry::<Tool>(&outward.book, tenant, tool::NAME, |tool| tool.name.to_lowercase() == name).await?;
+    let found = entry::<Tool>(&outward.book, tenant, tool::NAME, |tool| {
+        tool.name.to_lowercase() == name
+    })
+    .await?;
     let entered = |told: String| OutwardError::Entered(told);
     let (_, tool) = found.ok_or_else(|| entered(format!("no tool in use is called {:?}; enter it", question.tool)))?;
     let http = tool.http().ok_or_else(|| {
@@ -40,14 +48,13 @@ async fn answer(outward: &Outward, tenant: Uuid, question: &Question) -> Result<
         let value = match value {
             HeaderValue::Text(text) => text.clone(),
             HeaderValue::Secret(reference) => {
-                let named = reference.named().ok_or_else(|| {
-                    entered(format!("the header {name} names no configuration; amend the tool"))
-                })?;
+                let named = reference
+                    .named()
+                    .ok_or_else(|| entered(format!("the header {name} names no configuration; amend the tool")))?;
                 let (config_type, key) = named;
                 let secret = outward.configuration(tenant, config_type, key).await?;
-                let secret = secret.ok_or_else(|| {
-                    entered(format!("the configuration of the header {name} is not there; enter it"))
-                })?;
+                let secret = secret
+                    .ok_or_else(|| entered(format!("the configuration of the header {name} is not there; enter it")))?;
                 format!("{}{}", reference.prefix.as_deref().unwrap_or_default(), secret.expose())
             }
         };

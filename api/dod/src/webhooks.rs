@@ -11,8 +11,8 @@ use book::{Envelope, ExecuteError, Step};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use dod::delivery::{
-    BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body as Written, Command, Delivery, Enclosed, HEADERS_BYTES_MAX, HEADERS_MAX,
-    Object,
+    BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body as Written, Command, Delivery, Enclosed, HEADERS_BYTES_MAX,
+    HEADERS_MAX, Object,
 };
 use dod::source::Overload;
 use dod_formats::KEPT_HEADERS;
@@ -89,7 +89,7 @@ pub async fn take(
         return Err(Problem::new(problem::MEDIA_TYPE, unreadable.to_string()));
     }
     let read = body.read_of(app, bearer, BODY_BYTES_MAX).await.map_err(|problem| {
-        if problem.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
             refusals.note(sender, Reason::TooLarge);
         }
         overloaded(sender, problem)
@@ -97,7 +97,10 @@ pub async fn take(
     accept(app, peer, sender, uri, headers, content_type, &read, Utc::now()).await
 }
 
-#[expect(clippy::too_many_arguments, reason = "a request in its parts, of which none belong together")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a request in its parts, of which none belong together"
+)]
 /// Takes in a body that was read, and came then.
 ///
 /// # Errors
@@ -195,7 +198,7 @@ async fn content(
 /// A refusal for want of room in the words that the sender understands: one that drops what is answered 429 is never told
 /// that.
 fn overloaded(sender: &Sender, problem: Problem) -> Problem {
-    let is_want = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&problem.status());
+    let is_want = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&problem.status);
     if !is_want {
         return problem;
     }

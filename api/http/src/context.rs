@@ -10,8 +10,8 @@ use axum::routing::MethodRouter;
 use book::{Book, BookError};
 use domain::{Aggregate, AnyCommand, FactRef, Refusal};
 use futures::future::BoxFuture;
-use serde_json::Value;
 use projections::Table;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Fault;

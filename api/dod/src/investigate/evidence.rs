@@ -50,10 +50,15 @@ pub async fn gather(
         // The tables may not show it yet.
         fired_at.insert(0, brief.received_at);
     }
-    let others = issue.remembered.iter().skip(1).take(OTHERS_MAX).map(|other| OtherAlert {
-        alert_type: other.brief.alert_type.clone(),
-        title: other.brief.title.clone(),
-    });
+    let others = issue
+        .remembered
+        .iter()
+        .skip(1)
+        .take(OTHERS_MAX)
+        .map(|other| OtherAlert {
+            alert_type: other.brief.alert_type.clone(),
+            title: other.brief.title.clone(),
+        });
     let mut evidence = Evidence {
         as_of: begun.at,
         title: brief.title.clone(),

@@ -87,12 +87,11 @@ impl Skills {
     }
 
     async fn matcher(&self, pool: &PgPool, tenant: Uuid) -> Result<Arc<Matcher>, BookError> {
-        let of: (i64, Option<DateTime<Utc>>) = sqlx::query_as(
-            "select count(*), max(updated_at) from dod.alert_skill_bindings where tenant_id = $1",
-        )
-        .bind(tenant)
-        .fetch_one(pool)
-        .await?;
+        let of: (i64, Option<DateTime<Utc>>) =
+            sqlx::query_as("select count(*), max(updated_at) from dod.alert_skill_bindings where tenant_id = $1")
+                .bind(tenant)
+                .fetch_one(pool)
+                .await?;
         if let Some(ready) = self.0.get(&tenant).await.filter(|ready| ready.of == of) {
             return Ok(ready.matcher);
         }
@@ -135,7 +134,8 @@ fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Bindin
 }
 
 async fn sop_of(pool: &PgPool, tenant: Uuid, skill: Uuid) -> Result<Option<String>, BookError> {
-    let asking = sqlx::query_scalar("select sop from dod.skills where tenant_id = $1 and id = $2 and status = 'active'");
+    let asking =
+        sqlx::query_scalar("select sop from dod.skills where tenant_id = $1 and id = $2 and status = 'active'");
     Ok(asking.bind(tenant).bind(skill).fetch_optional(pool).await?)
 }
 
@@ -152,7 +152,9 @@ async fn nearest(pool: &PgPool, tenant: Uuid, subject: &Subject<'_>) -> Result<F
             .await?;
     if skills <= EXACT_SKILLS_MAX {
         // A filtered walk through an index may find fewer than there are; few skills are compared one by one.
-        sqlx::query("set local enable_indexscan = off").execute(&mut *transaction).await?;
+        sqlx::query("set local enable_indexscan = off")
+            .execute(&mut *transaction)
+            .await?;
     } else {
         sqlx::query("set local hnsw.iterative_scan = strict_order")
             .execute(&mut *transaction)
@@ -192,8 +194,9 @@ async fn nearest(pool: &PgPool, tenant: Uuid, subject: &Subject<'_>) -> Result<F
         None => Found {
             skill_id: None,
             by: MatchedBy::Nothing,
-            why: "No binding matches, and no skill is in use that could be near. What is always looked at is looked at."
-                .to_owned(),
+            why:
+                "No binding matches, and no skill is in use that could be near. What is always looked at is looked at."
+                    .to_owned(),
             sop: None,
             metadata: json!({ "skills": skills }),
         },

@@ -30,7 +30,13 @@ pub async fn tell(
     wanted: &Wanted,
 ) -> Result<Outcome, OutwardError> {
     let base = outward.configuration(tenant, ConfigType::General, PUBLIC_URL).await?;
-    let link = base.map(|base| format!("{}/v1/dod/issues/{}", base.expose().trim_end_matches('/'), wanted.issue_id));
+    let link = base.map(|base| {
+        format!(
+            "{}/v1/dod/issues/{}",
+            base.expose().trim_end_matches('/'),
+            wanted.issue_id
+        )
+    });
     let notice = notice(wanted, link);
     let way = Way {
         outward,
@@ -91,14 +97,18 @@ impl Way<'_> {
             Err(outcome) => return Ok(outcome),
         };
         if let Some(place) = &self.wanted.place {
-            let answer = self.call(lark::update(&base, &token.value, &place.im_id, self.notice)).await?;
+            let answer = self
+                .call(lark::update(&base, &token.value, &place.im_id, self.notice))
+                .await?;
             if !lark::message_is_gone(&answer.body) {
                 return Ok(lark::outcome(answer.status, &answer.headers, &answer.body));
             }
         }
         let chat = self.receiver.destination_id.as_deref().unwrap_or_default();
         let uuid = lark::stable_uuid(self.wanted.issue_id, self.wanted.revision, chat);
-        let answer = self.call(lark::send(&base, &token.value, chat, &uuid, self.notice)).await?;
+        let answer = self
+            .call(lark::send(&base, &token.value, chat, &uuid, self.notice))
+            .await?;
         Ok(lark::outcome(answer.status, &answer.headers, &answer.body))
     }
 
@@ -109,7 +119,12 @@ impl Way<'_> {
             Some(secret) => Some(self.open(SIGN_SECRET, secret).await?),
             None => None,
         };
-        let call = lark::bot(url.expose(), secret.as_ref().map(Secret::expose), Utc::now(), self.notice);
+        let call = lark::bot(
+            url.expose(),
+            secret.as_ref().map(Secret::expose),
+            Utc::now(),
+            self.notice,
+        );
         let answer = self.call(call).await?;
         Ok(lark::outcome(answer.status, &answer.headers, &answer.body))
     }
@@ -127,7 +142,10 @@ impl Way<'_> {
 
     async fn api_base(&self, config_type: ConfigType, usual: &str) -> Result<String, OutwardError> {
         let base = self.outward.configuration(self.tenant, config_type, API_BASE).await?;
-        Ok(base.map_or_else(|| usual.to_owned(), |base| base.expose().trim_end_matches('/').to_owned()))
+        Ok(base.map_or_else(
+            || usual.to_owned(),
+            |base| base.expose().trim_end_matches('/').to_owned(),
+        ))
     }
 
     async fn call(&self, call: Call) -> Result<Answer, OutwardError> {

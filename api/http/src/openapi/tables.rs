@@ -79,7 +79,11 @@ pub fn of_kind(kind: ColumnKind, doc: &str, nullable: bool) -> Value {
         ColumnKind::Date => ("string", Some("date")),
         ColumnKind::Json => return json!({ "description": doc }),
         ColumnKind::Vector => {
-            let kind = if nullable { json!(["array", "null"]) } else { json!("array") };
+            let kind = if nullable {
+                json!(["array", "null"])
+            } else {
+                json!("array")
+            };
             return json!({ "type": kind, "items": { "type": "number" }, "description": doc });
         }
     };
