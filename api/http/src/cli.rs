@@ -34,8 +34,14 @@ pub const SUBCOMMANDS: [&str; 14] = [
 /// The option of `daybook demo` that all contexts share.
 pub const SEED: &str = "seed";
 /// The options of every subcommand: settings and help.
-pub const OPTIONS: [&str; 21] = [
+pub const OPTIONS: [&str; 28] = [
     "archive",
+    "egress-ca-file",
+    "egress-calls",
+    "egress-calls-of-tenant",
+    "egress-plain-http",
+    "egress-ports",
+    "egress-private-networks",
     "h",
     "help",
     "jwks-http",
@@ -50,6 +56,7 @@ pub const OPTIONS: [&str; 21] = [
     "nats-prefix",
     "nats-stream",
     "nats-stream-bytes",
+    "objects",
     "proxies",
     "rate-per-second",
     "tenant",

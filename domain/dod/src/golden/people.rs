@@ -1,10 +1,12 @@
 //! Who works there and what they may do.
 
 use domain::SYSTEM;
+use domain::register::Register;
+use identity::department::Department;
 use identity::role::Role;
 use identity::sign_in::SignIns;
 use identity::tenant::Tenant;
-use identity::user::User;
+use identity::user::{Event as UserEvent, User};
 use rehearsal::Chronicle;
 use rehearsal::chronicle::{TENANT, id};
 use serde_json::{Value, json};
@@ -17,6 +19,7 @@ use crate::member::holders::Holders;
 const ADMIN: Uuid = id(2, 1);
 const ON_CALL: Uuid = id(2, 2);
 const READER: Uuid = id(2, 3);
+const OPERATIONS: Uuid = id(3, 1);
 
 pub(super) fn people(chronicle: &mut Chronicle) {
     chronicle
@@ -34,7 +37,11 @@ pub(super) fn people(chronicle: &mut Chronicle) {
     has(chronicle, ADA, ADMIN).send::<Member>(ADA, json!({"assess": {}}));
     chronicle
         .by(ADA)
+        .wrote::<User>(ADA, &UserEvent::UserSignedIn {})
         .send::<SignIns>(ADA, json!({"record": {}}))
+        .send::<Register<Department>>(OPERATIONS, json!({"enter": {"name": "Operations"}}))
+        .send::<User>(ADA, json!({"join-department": {"department_id": OPERATIONS}}))
+        .send::<User>(ADA, json!({"leave-department": {"department_id": OPERATIONS}}))
         .send::<User>(BEN, registered("ben@example.com", "Ben"))
         .send::<User>(CLEO, registered("cleo@example.com", "Cleo"))
         .send::<User>(DORA, registered("dora@example.com", "Dora"))
@@ -78,6 +85,16 @@ pub(super) fn farewells(chronicle: &mut Chronicle) {
         .send::<Holders>(READER, json!({"look-again": {}}))
         .by(BEN)
         .send::<SignIns>(BEN, json!({"record": {}}));
+}
+
+/// The shop closes for a while, and then for good.
+pub(super) fn closing(chronicle: &mut Chronicle) {
+    chronicle
+        .by(SYSTEM)
+        .send::<Tenant>(TENANT, json!({"suspend": {}}))
+        .send::<Tenant>(TENANT, json!({"resume": {}}))
+        .send::<Tenant>(TENANT, json!({"suspend": {}}))
+        .send::<Tenant>(TENANT, json!({"delete": {}}));
 }
 
 /// Somebody is given a role, and Daybook notes that they have it.

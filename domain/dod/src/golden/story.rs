@@ -33,5 +33,6 @@ pub(super) fn story() -> History {
     people::farewells(&mut chronicle);
     settings::farewells(&mut chronicle);
     deliveries::dropped(&mut chronicle);
+    people::closing(&mut chronicle);
     chronicle.ended()
 }
