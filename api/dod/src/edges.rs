@@ -61,13 +61,16 @@ pub const EDGES: &[Edge] = &[
     },
 ];
 
+/// Sealed secrets of a stream, each by the path of its field.
+type Kept = Vec<(&'static str, Value)>;
+
 /// Puts the secrets that the stream has in the place of those that were left out. One that is null is given up.
 async fn keep<D: Decider>(
     app: &App,
     tenant: Uuid,
     stream: Uuid,
     fields: &mut Value,
-    secrets: fn(&D) -> Option<Vec<(&'static str, Value)>>,
+    secrets: fn(&D) -> Option<Kept>,
 ) -> Result<(), Problem> {
     let state = app.book.fresh::<D>(tenant, &[stream]).await?.pop().flatten();
     for (path, secret) in state.as_deref().and_then(secrets).unwrap_or_default() {

@@ -209,8 +209,11 @@ fn overloaded(sender: &Sender, problem: Problem) -> Problem {
     Problem::new(kind, "there is no room for more of this source now; send it again").retry_after(RETRY_SECONDS)
 }
 
+/// Parameters, and the receiver that one of them names.
+type Named = (Vec<(String, String)>, Option<String>);
+
 /// The parameters, and the receiver that they name.
-fn query(uri: &Uri) -> Result<(Vec<(String, String)>, Option<String>), Problem> {
+fn query(uri: &Uri) -> Result<Named, Problem> {
     let axum::extract::Query(mut query) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)?;
     let named = query.iter().position(|(name, _)| name == RECEIVER_IM);
     let receiver_im = named.map(|at| query.remove(at).1);
