@@ -48,7 +48,7 @@ impl Settings {
     }
 
     /// Seals a secret for a place, the only one where it opens: context, kind and id of the stream, and the field, such as
-    /// `dod.configuration/0190.../token`. The first secret of a tenant makes its key.
+    /// `sample.jar/0190.../token`. The first secret of a tenant makes its key.
     ///
     /// # Errors
     /// When the secret is empty, too long or sealed already, the tenant is deleted, or the book fails.
@@ -196,13 +196,13 @@ mod tests {
     #[test]
     fn a_secret_has_its_bounds() {
         let longest = "x".repeat(SECRET_BYTES_MAX);
-        assert!(check("dod.source/1/token", &longest).is_ok());
+        assert!(check("sample.jar/1/token", &longest).is_ok());
         for (place, secret) in [
             ("", "secret"),
             (&*"p".repeat(PLACE_BYTES_MAX + 1), "secret"),
-            ("dod.source/1/token", ""),
-            ("dod.source/1/token", &*(longest + "x")),
-            ("dod.source/1/token", "⟦setting:"),
+            ("sample.jar/1/token", ""),
+            ("sample.jar/1/token", &*(longest + "x")),
+            ("sample.jar/1/token", "⟦setting:"),
         ] {
             assert!(check(place, secret).is_err(), "{place} {secret}");
         }
