@@ -26,10 +26,15 @@ async fn an_alert_becomes_an_issue_that_is_investigated_told_and_ends_with_it() 
         "sop": "# Disk is full\n\n1. check label instance is db-1\n2. check severity at least high\nconclude real issue: the disk of a database is full\n",
     });
     let skill = admin.post("/v1/dod/skills", &skill).await.ok();
-    let skill_id = skill["streams"][0]["stream"].clone();
-    let binding = json!({ "alert_pattern": "DiskFull", "pattern_kind": "keyword", "field": "alert_type", "skill_id": skill_id });
+    let skill_id = skill["stream"].clone();
+    let binding =
+        json!({ "alert_pattern": "DiskFull", "pattern_kind": "keyword", "field": "alert_type", "skill_id": skill_id });
     let bound = admin.post("/v1/dod/bindings", &binding).await;
-    admin.get_after("/v1/dod/alert_skill_bindings", bound.position()).await.ok();
+    assert_eq!(bound.status, 200, "{}", bound.text);
+    admin
+        .get_after("/v1/dod/alert_skill_bindings", bound.position())
+        .await
+        .ok();
     let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
 
     let firing = alertmanager("DiskFull", "db-1", "firing", "2026-01-05T12:00:00Z");
@@ -44,9 +49,19 @@ async fn an_alert_becomes_an_issue_that_is_investigated_told_and_ends_with_it() 
     assert_eq!(issue["is_real_issue"], true, "{issue}");
     assert_eq!(issue["skill_id"], skill_id, "{issue}");
     let id = issue["id"].as_str().unwrap();
-    let logs = admin.get(&format!("/v1/dod/issue_logs?issue_id={id}&order=created_at.asc")).await.ok();
-    let types: Vec<&str> = rows(&logs).iter().map(|log| log["log_type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["skill_matched", "reasoning", "reasoning", "conclusion"], "{logs}");
+    let logs = admin
+        .get(&format!("/v1/dod/issue_logs?issue_id={id}&order=created_at.asc"))
+        .await
+        .ok();
+    let types: Vec<&str> = rows(&logs)
+        .iter()
+        .map(|log| log["log_type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        ["skill_matched", "reasoning", "reasoning", "conclusion"],
+        "{logs}"
+    );
     let told = async || (stand_in.received().iter().any(|message| message.arrived)).then_some(());
     until("a message in Slack", WAIT, told).await;
 
@@ -71,9 +86,14 @@ async fn what_is_no_alert_is_refused_before_it_is_taken_or_said_to_be_unreadable
     let source = Source::entered(admin, json!({ "name": "Anything" })).await;
     let image = source.deliver(&service, "", "image/png", vec![1, 2, 3]).await;
     assert_eq!(image.0, 415, "{}", image.1);
-    let large = source.deliver(&service, "", "application/json", vec![b' '; (1 << 20) + 1]).await;
+    let large = source
+        .deliver(&service, "", "application/json", vec![b' '; (1 << 20) + 1])
+        .await;
     assert_eq!(large.0, 413, "{}", large.1);
-    let nobody = Source { path: format!("/v1/dod/webhooks/{}", "x".repeat(32)), ..source };
+    let nobody = Source {
+        path: format!("/v1/dod/webhooks/{}", "x".repeat(32)),
+        ..source
+    };
     let unknown = nobody.deliver(&service, "", "application/json", b"{}".to_vec()).await;
     assert_eq!(unknown.0, 401, "{}", unknown.1);
     let source = Source::entered(admin, json!({ "name": "Something" })).await;
@@ -90,7 +110,9 @@ async fn a_large_body_lies_in_the_store_and_is_parsed_all_the_same() {
     let admin = &service.admin;
     let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
     let body = json!({ "title": "Large", "description": "x".repeat(300 << 10) }).to_string();
-    let (status, told) = source.deliver(&service, "", "application/json", body.into_bytes()).await;
+    let (status, told) = source
+        .deliver(&service, "", "application/json", body.into_bytes())
+        .await;
     assert_eq!(status, 202, "{told}");
     let recognised = |page: &Value| rows(page).iter().any(|row| row["status"] == "recognised");
     let deliveries = admin.until("/v1/dod/deliveries", recognised).await;

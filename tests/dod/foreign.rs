@@ -25,11 +25,15 @@ impl foreign::Goods for Goods {
             ("post", ["v2", "enqueue"]) => {
                 let payload = json!({"summary": "Disk is full", "source": "db-1", "severity": "error"});
                 let body = json!({"routing_key": goods::NO_TOKEN, "event_action": "trigger", "payload": payload});
-                Some(operation.at(operation.path, Some(body), Reach::New, [401; 3]).without_key())
+                Some(
+                    operation
+                        .at(operation.path, Some(body), Reach::New, [401; 3])
+                        .without_key(),
+                )
             }
             ("post", ["sources", "{id}", "tokens"]) => {
                 let path = operation.path.replace("{id}", &self.id("sources").to_string());
-                let call = operation.at(path, Some(json!({})), Reach::Tenant, [200, 404, 403]);
+                let call = operation.at(path, None, Reach::Tenant, [200, 404, 403]);
                 // Daybook itself draws it, and writes what is kept of it.
                 Some(call.without_key().silent())
             }

@@ -13,7 +13,9 @@ pub const ROLES: [Role; 5] = [Role::Api, Role::Relay, Role::Projector, Role::Pol
 pub async fn service(reaches: &[&StandIn]) -> Service {
     let database = Database::create().await;
     let bases = reaches.iter().map(|stand_in| stand_in.base());
-    let ports: Vec<String> = bases.filter_map(|base| Some(base.rsplit_once(':')?.1.to_owned())).collect();
+    let ports: Vec<String> = bases
+        .filter_map(|base| Some(base.rsplit_once(':')?.1.to_owned()))
+        .collect();
     Service::configured(database, ROLES.into(), |config| {
         config.egress_private_networks = Some("127.0.0.0/8".to_owned());
         config.egress_plain_http = Some("127.0.0.0/8".to_owned());
@@ -32,8 +34,15 @@ pub struct Source {
 impl Source {
     pub async fn entered(admin: &Client, settings: Value) -> Self {
         let entered = admin.post("/v1/dod/sources", &settings).await.ok();
-        let id = entered["streams"][0]["stream"].as_str().or(entered["stream"].as_str()).unwrap().to_owned();
-        let shown = admin.post(&format!("/v1/dod/sources/{id}/tokens"), &json!({})).await.ok();
+        let id = entered["streams"][0]["stream"]
+            .as_str()
+            .or(entered["stream"].as_str())
+            .unwrap()
+            .to_owned();
+        let shown = admin
+            .post(&format!("/v1/dod/sources/{id}/tokens"), &json!({}))
+            .await
+            .ok();
         Self {
             id,
             path: shown["path"].as_str().unwrap().to_owned(),
@@ -42,10 +51,19 @@ impl Source {
     }
 
     /// Delivers a body as a sender does: without any other proof than the token.
-    pub async fn deliver(&self, service: &Service, query: &str, content_type: &str, body: Vec<u8>) -> (StatusCode, Value) {
+    pub async fn deliver(
+        &self,
+        service: &Service,
+        query: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> (StatusCode, Value) {
         let sender = tests::service::http();
         let url = format!("{}{}{query}", service.url, self.path);
-        let request = sender.request(Method::POST, url).header("Content-Type", content_type).body(body);
+        let request = sender
+            .request(Method::POST, url)
+            .header("Content-Type", content_type)
+            .body(body);
         let answer = request.send().await.unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
@@ -56,7 +74,8 @@ impl Source {
 /// A receiver that a stand-in of Slack takes messages for.
 pub async fn slack(admin: &Client, receiver_im: &str, slack: &StandIn) {
     let webhook = slack.slack_webhook(receiver_im);
-    let receiver = json!({ "name": receiver_im, "receiver_im": receiver_im, "im_type": "slack", "webhook_url": webhook });
+    let receiver =
+        json!({ "name": receiver_im, "receiver_im": receiver_im, "im_type": "slack", "webhook_url": webhook });
     admin.post("/v1/dod/receivers", &receiver).await.ok();
 }
 

@@ -7,6 +7,8 @@
 )]
 
 mod conforms;
+mod flow;
 mod foreign;
+mod house;
 mod plans;
 mod unique_keys;

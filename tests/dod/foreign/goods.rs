@@ -91,7 +91,11 @@ impl Goods {
             goods.ids.insert(kind.to_owned(), stream);
         }
         for (path, kind, body) in [
-            ("identity/departments/{}/enter", "elsewhere", json!({"name": "Elsewhere"})),
+            (
+                "identity/departments/{}/enter",
+                "elsewhere",
+                json!({"name": "Elsewhere"}),
+            ),
             ("dod/sources/{}/enter", "sources", source(NAME)),
             ("dod/receivers/{}/enter", "receivers", receiver(RECEIVER_IM)),
             ("dod/configurations/{}/enter", "configurations", configuration("xyzzy")),
@@ -123,15 +127,18 @@ impl Goods {
             .iter()
             .map(|name| json!({"title": format!("{NAME} {name}"), "alert_type": name, "dedup_key": name, "severity": "high"}))
             .collect();
-        let request = service.admin.request(reqwest::Method::POST, &format!("{path}?receiver_im={RECEIVER_IM}"));
+        let request = service
+            .admin
+            .request(reqwest::Method::POST, &format!("{path}?receiver_im={RECEIVER_IM}"));
         let sent = service.admin.send(request.json(&body)).await;
         assert_eq!(sent.status, 202, "{}", sent.text);
-        self.ids.insert("deliveries".to_owned(), id(&sent.json()["delivery_id"]));
+        self.ids
+            .insert("deliveries".to_owned(), id(&sent.json()["delivery_id"]));
         for name in &names {
             let alert = Signal::alert_id(Signal::stream(self.id("sources"), name), 1);
             let path = format!("/v1/dod/alerts/{alert}");
             let limit = Duration::from_secs(BOUND_SECONDS_MAX);
-            let row = tests::until("an alert's issue", limit, async || {
+            let (row, _) = tests::until("an alert's issue", limit, async || {
                 let reply = service.admin.get(&path).await;
                 let row = (reply.status == 200).then(|| reply.json())?;
                 row["issue_id"].is_string().then_some(row)
@@ -180,7 +187,7 @@ impl Goods {
         for table in tables() {
             let limit = Duration::from_secs(BOUND_SECONDS_MAX);
             let path = format!("/v1/dod/{table}?limit=200");
-            let key = tests::until("a row of every table", limit, async || {
+            let (key, _) = tests::until("a row of every table", limit, async || {
                 let rows = owner.get(&path).await.ok();
                 let row = rows["rows"].as_array()?.first()?;
                 Some(text(&row["id"]))
@@ -245,22 +252,22 @@ impl Goods {
         let sent = |kind: &str, body: Value, owner| Some((self.id(kind), body, owner));
         let none = json!({});
         match (plural, command) {
-            ("sources", "enter") => sent("sources", source(NAME), 409),
+            ("sources", "enter") => sent("sources", source(NAME), 422),
             ("sources", "amend") => sent("sources", source("Xyzzy anew"), 200),
             ("sources", "retire-token") => sent("sources", json!({"token_id": self.token_id}), 200),
-            ("receivers", "enter") => sent("receivers", receiver(RECEIVER_IM), 409),
+            ("receivers", "enter") => sent("receivers", receiver(RECEIVER_IM), 422),
             ("receivers", "amend") => sent("receivers", receiver("xyzzy-anew"), 200),
-            ("configurations", "enter") => sent("configurations", configuration("xyzzy"), 409),
+            ("configurations", "enter") => sent("configurations", configuration("xyzzy"), 422),
             ("configurations", "amend") => sent("configurations", configuration("xyzzy-anew"), 200),
-            ("tools", "enter") => sent("tools", tool("xyzzy"), 409),
+            ("tools", "enter") => sent("tools", tool("xyzzy"), 422),
             ("tools", "amend") => sent("tools", tool("xyzzy-anew"), 200),
-            ("skills", "enter") => sent("skills", skill(), 409),
+            ("skills", "enter") => sent("skills", skill(), 422),
             ("skills", "amend") => {
                 let mut anew = skill();
                 anew["name"] = json!("Xyzzy anew");
                 sent("skills", anew, 200)
             }
-            ("bindings", "enter") => sent("bindings", self.binding(), 409),
+            ("bindings", "enter") => sent("bindings", self.binding(), 422),
             ("bindings", "amend") => {
                 let mut anew = self.binding();
                 anew["priority"] = json!(7);
