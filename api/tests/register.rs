@@ -28,7 +28,7 @@ impl Kept {
     fn words(self) -> &'static str {
         match self {
             Self::OfPerson => "sealed under the person's key | with the person",
-            Self::Contact => "sealed under a key of its own | when contacts are forgotten",
+            Self::Contact => "sealed under a key of its own | by an event that forgets or drops it, or with the tenant",
             Self::Text => "sealed under a key of its own | alone by `redact`, or with who wrote it",
             Self::Address => "in clear, shown with `personal.read` | never",
         }

@@ -92,7 +92,6 @@ async fn what_is_no_alert_is_refused_before_it_is_taken_or_said_to_be_unreadable
     assert_eq!(large.0, 413, "{}", large.1);
     let nobody = Source {
         path: format!("/v1/dod/webhooks/{}", "x".repeat(32)),
-        ..source
     };
     let unknown = nobody.deliver(&service, "", "application/json", b"{}".to_vec()).await;
     assert_eq!(unknown.0, 401, "{}", unknown.1);

@@ -26,9 +26,7 @@ pub async fn service(reaches: &[&StandIn]) -> Service {
 
 /// A source of this name and settings, and its address.
 pub struct Source {
-    pub id: String,
     pub path: String,
-    pub token: String,
 }
 
 impl Source {
@@ -44,9 +42,7 @@ impl Source {
             .await
             .ok();
         Self {
-            id,
             path: shown["path"].as_str().unwrap().to_owned(),
-            token: shown["token"].as_str().unwrap().to_owned(),
         }
     }
 
