@@ -116,6 +116,14 @@ impl Book {
             .and_then(|loaded| loaded.state.downcast().ok()))
     }
 
+    /// As [`Book::state`], read from the book now.
+    ///
+    /// # Errors
+    /// As [`Book::state`].
+    pub async fn now<D: domain::Decider>(&self, tenant: Uuid, stream: Uuid) -> Result<Option<Arc<D>>, BookError> {
+        Ok(self.fresh::<D>(tenant, &[stream]).await?.pop().flatten())
+    }
+
     /// As [`Book::state`] for several streams of one kind, read from the book now.
     ///
     /// # Errors

@@ -193,9 +193,8 @@ impl Archiver {
     async fn before(&self, tenant: Uuid) -> Result<DateTime<Utc>, ArchiveError> {
         let policy = self
             .book
-            .fresh::<Register<DevicePolicy>>(tenant, &[DevicePolicy::stream(tenant)])
+            .now::<Register<DevicePolicy>>(tenant, DevicePolicy::stream(tenant))
             .await?;
-        let policy = policy.into_iter().next().flatten();
         let asking = sqlx::query_scalar("select clock_timestamp()").fetch_one(&self.pool);
         let now: DateTime<Utc> = answered(async { Ok::<_, ArchiveError>(asking.await?) }).await?;
         Ok(now - DevicePolicy::of(policy.as_deref()).retention())
@@ -253,8 +252,8 @@ impl Archiver {
     }
 
     async fn is_archived(&self, tenant: Uuid, request: Uuid) -> Result<bool, ArchiveError> {
-        let state = self.book.fresh::<DeviceRequest>(tenant, &[request]).await?;
-        Ok(state.iter().flatten().any(|state| state.is_archived()))
+        let state = self.book.now::<DeviceRequest>(tenant, request).await?;
+        Ok(state.is_some_and(|state| state.is_archived()))
     }
 }
 

@@ -163,12 +163,8 @@ impl<'a> Receiving<'a> {
         if own.into_iter().any(|own| own == id) {
             return Ok(());
         }
-        let there = self
-            .app
-            .book
-            .fresh::<DeviceRequest>(self.envelope.tenant, &[id])
-            .await?;
-        if there.into_iter().flatten().next().is_some() {
+        let there = self.app.book.now::<DeviceRequest>(self.envelope.tenant, id).await?;
+        if there.is_some() {
             return Ok(());
         }
         let refusal = book::Refusal::of::<DeviceRequest>(&Refusal::DerivedId);
@@ -185,9 +181,8 @@ impl<'a> Receiving<'a> {
     /// Asked of the book each time: what another process made of the policy must hold here at once.
     async fn policy_minutes(&self) -> Result<i32, Problem> {
         let tenant = self.envelope.tenant;
-        let streams = [DevicePolicy::stream(tenant)];
-        let found = self.app.book.fresh::<Register<DevicePolicy>>(tenant, &streams).await?;
-        let policy = found.into_iter().next().flatten();
+        let policy = DevicePolicy::stream(tenant);
+        let policy = self.app.book.now::<Register<DevicePolicy>>(tenant, policy).await?;
         Ok(DevicePolicy::of(policy.as_deref()).dedup_window_minutes)
     }
 

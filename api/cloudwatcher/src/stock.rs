@@ -312,7 +312,7 @@ async fn record(app: &App, by: &By, inventory_id: Uuid) -> Result<Arc<Inventory>
 }
 
 async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Option<Arc<D>>, Problem> {
-    Ok(app.book.fresh::<D>(by.tenant, &[stream]).await?.pop().flatten())
+    Ok(app.book.now::<D>(by.tenant, stream).await?)
 }
 
 fn asked<T: for<'de> Deserialize<'de>>(

@@ -72,7 +72,7 @@ async fn keep<D: Decider>(
     fields: &mut Value,
     secrets: fn(&D) -> Option<Kept>,
 ) -> Result<(), Problem> {
-    let state = app.book.fresh::<D>(tenant, &[stream]).await?.pop().flatten();
+    let state = app.book.now::<D>(tenant, stream).await?;
     for (path, secret) in state.as_deref().and_then(secrets).unwrap_or_default() {
         let (within, name) = path
             .rsplit_once('/')

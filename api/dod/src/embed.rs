@@ -7,17 +7,17 @@ use dod_skills::{lexical, vectors};
 use domain::register::{Change, Register};
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
-use reactors::{Doing, Done, Performer, Reactor, Task};
+use reactors::{Doing, Done, Reactor, Task};
 use sha2::{Digest as _, Sha256};
+
+use crate::outward;
 
 /// The worker.
 pub static WORKER: Worker = Worker {
     name: "dod embeddings",
     lock: "daybook dod embeddings",
     start: |crew| {
-        let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
-        let performer = Performer::new(Embedder, pool, book, crew.tail.clone(), crew.end.clone());
-        crew.lead(&WORKER, performer);
+        outward::perform(crew, &WORKER, Embedder);
     },
 };
 

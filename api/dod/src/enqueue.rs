@@ -17,7 +17,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::senders::Senders;
-use crate::webhooks;
+use crate::webhooks::{self, Came};
 
 /// Its address.
 pub const ADDRESS: &str = "/v1/dod/v2/enqueue";
@@ -56,8 +56,12 @@ pub async fn receive(
     let sender = app.of::<Senders>()?.of(&app.book, &accepted.routing_key).await?;
     caller.set(sender.bearer());
     app.rates.check(sender.bearer())?;
-    let content_type = webhooks::text(&headers, "content-type");
-    webhooks::accept(&app, peer, &sender, &uri, &headers, content_type, &read, now).await?;
+    let came = Came {
+        peer,
+        uri: &uri,
+        headers: &headers,
+    };
+    webhooks::accept(&app, &sender, &came, &read, now).await?;
     let told = json!({ "status": "success", "message": "Event processed", "dedup_key": accepted.dedup_key });
     Ok((StatusCode::ACCEPTED, Json(told)).into_response())
 }

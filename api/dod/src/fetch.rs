@@ -2,11 +2,12 @@
 
 use book::BookError;
 use dod::delivery::{BODY_BYTES_MAX, Body, Command, Content, Delivery, Event};
-use domain::object::ObjectRef;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
 use objects::Objects;
-use reactors::{Doing, Done, Performer, Reactor, Task};
+use reactors::{Doing, Done, Reactor, Task};
+
+use crate::outward;
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -16,9 +17,7 @@ pub static WORKER: Worker = Worker {
         let Some(objects) = crew.states.get::<Objects>().cloned() else {
             return;
         };
-        let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
-        let performer = Performer::new(Fetcher { objects }, pool, book, crew.tail.clone(), crew.end.clone());
-        crew.lead(&WORKER, performer);
+        outward::perform(crew, &WORKER, Fetcher { objects });
     },
 };
 
@@ -54,23 +53,15 @@ impl Reactor for Fetcher {
     }
 
     async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
-        let delivery = doing
-            .book
-            .fresh::<Delivery>(doing.tenant, &[doing.recorded.stream])
-            .await?;
-        let delivery = delivery.into_iter().next().flatten();
+        let delivery = doing.book.now::<Delivery>(doing.tenant, doing.recorded.stream).await?;
         let Some(received) = delivery.as_deref().and_then(Delivery::received) else {
             return Ok(Done::Done);
         };
         let Some(object) = received.object.as_ref() else {
             return Ok(Done::Done);
         };
-        let object: ObjectRef = match serde_json::from_str(&object.name) {
-            Ok(object) => object,
-            Err(error) => return Ok(Done::dead(format!("the event names no object: {error}"))),
-        };
         if received.content == Content::Dropped {
-            return match self.objects.delete(doing.tenant, &object).await {
+            return match self.objects.delete(doing.tenant, object).await {
                 Ok(_) => Ok(Done::Done),
                 Err(error) => Ok(Done::again(error.to_string())),
             };
@@ -78,7 +69,7 @@ impl Reactor for Fetcher {
         if received.is_parsed {
             return Ok(Done::Done);
         }
-        let bytes = match self.objects.get(doing.tenant, &object, BODY_BYTES_MAX).await {
+        let bytes = match self.objects.get(doing.tenant, object, BODY_BYTES_MAX).await {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Done::again(error.to_string())),
         };

@@ -15,11 +15,11 @@ use dod_skills::investigation::{self, Action, Conclusion, Next, Run};
 use dod_skills::sop;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
-use reactors::{Bounds, Doing, Done, Performer, Reactor, Task};
+use reactors::{Bounds, Doing, Done, Reactor, Task};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::outward::Outward;
+use crate::outward::{self, Outward};
 use crate::tools;
 use skills::Skills;
 
@@ -45,9 +45,7 @@ pub static WORKER: Worker = Worker {
             posted: crew.posted.clone(),
             skills: Skills::default(),
         };
-        let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
-        let performer = Performer::new(investigator, pool, book, crew.tail.clone(), crew.end.clone());
-        crew.lead(&WORKER, performer);
+        outward::perform(crew, &WORKER, investigator);
     },
 };
 
@@ -86,11 +84,7 @@ impl Reactor for Investigator {
             return Ok(Done::Done);
         };
         loop {
-            let issue = doing
-                .book
-                .fresh::<Issue>(doing.tenant, &[doing.recorded.stream])
-                .await?;
-            let issue = issue.into_iter().next().flatten();
+            let issue = doing.book.now::<Issue>(doing.tenant, doing.recorded.stream).await?;
             let Some(now) = issue.as_deref().and_then(Issue::opened) else {
                 return Ok(Done::Done);
             };
@@ -128,7 +122,7 @@ impl Reactor for Investigator {
             round: *round,
             conclusion: Box::new(conclusion),
         };
-        self.send(doing, "give-up", conclude).await
+        self.send(doing, *round, "give-up", conclude).await
     }
 }
 
@@ -146,7 +140,7 @@ impl Investigator {
             sop: found.sop,
             metadata: found.metadata,
         };
-        self.send(doing, "match", note).await
+        self.send(doing, round, "match", note).await
     }
 
     async fn go_on(&self, doing: &Doing<'_>, now: &Opened, round: u32) -> Result<(), BookError> {
@@ -176,42 +170,48 @@ impl Investigator {
                     round,
                     conclusion: Box::new(conclusion),
                 };
-                self.send(doing, "conclude", conclude).await
+                self.send(doing, round, "conclude", conclude).await
             }
             Next::Do(step) => {
-                let (log_type, finding) = match &step.action {
-                    Action::Local(_) => (LogType::Reasoning, investigation::evaluate_local(&step, &evidence)),
+                let (log_type, finding, metadata) = match &step.action {
+                    Action::Local(_) => {
+                        let finding = investigation::evaluate_local(&step, &evidence);
+                        (LogType::Reasoning, finding, json!({ "notes": step.notes }))
+                    }
                     Action::Http(question) => {
-                        let asked = tools::ask(&self.outward, doing.tenant, &step, question).await?;
-                        (LogType::ToolCalled, asked)
+                        let finding = tools::ask(&self.outward, doing.tenant, &step, question).await?;
+                        let asked = json!({ "notes": step.notes, "tool": question.tool, "path": question.path });
+                        (LogType::ToolCalled, finding, asked)
                     }
                 };
                 let name = format!("step/{}", step.number);
-                let metadata = match &step.action {
-                    Action::Local(_) => json!({ "notes": step.notes }),
-                    Action::Http(question) => {
-                        json!({ "notes": step.notes, "tool": question.tool, "path": question.path })
-                    }
-                };
                 let note = Command::NoteStep {
                     round,
                     finding: Box::new(finding),
                     log_type,
                     metadata,
                 };
-                self.send(doing, &name, note).await
+                self.send(doing, round, &name, note).await
             }
         }
     }
 
-    async fn send(&self, doing: &Doing<'_>, step: &str, command: Command) -> Result<(), BookError> {
+    async fn send(&self, doing: &Doing<'_>, round: u32, step: &str, command: Command) -> Result<(), BookError> {
         let sending = Sending::of::<Issue>(doing.recorded.stream, command);
         let step = format!("{step}/{}", doing.round);
-        match doing.send(&step, vec![sending]).await? {
-            Some(_) => Ok(()),
-            // Somebody was faster, or the issue has moved on: what it is now says what comes next. What is refused again
-            // and again must not go round for ever.
-            None => Err(BookError::Broken(format!(
+        if doing.send(&step, vec![sending]).await?.is_some() {
+            return Ok(());
+        }
+        // Another investigation may have begun, or this one have ended: what the issue is now says what comes next.
+        // Otherwise it would go round for ever.
+        let now = doing.book.now::<Issue>(doing.tenant, doing.recorded.stream).await?;
+        let moved_on = |issue: &Issue| {
+            let under_way = issue.opened().map(|now| &now.investigation);
+            under_way.is_none_or(|under_way| under_way.round != round || under_way.is_over)
+        };
+        match now.as_deref().is_none_or(moved_on) {
+            true => Ok(()),
+            false => Err(BookError::Broken(format!(
                 "the issue does not take {step} of its investigation"
             ))),
         }

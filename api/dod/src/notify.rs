@@ -14,10 +14,10 @@ use dod::receiver::{self, Receiver};
 use dod_messages::Outcome;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
-use reactors::{Doing, Done, Performer, Reactor, Schedule, Task};
+use reactors::{Doing, Done, Reactor, Schedule, Task};
 use uuid::Uuid;
 
-use crate::outward::{Outward, OutwardError, entry};
+use crate::outward::{self, Outward, OutwardError, entry};
 
 /// Seconds between two messages to one receiver: what Slack takes for one channel, and less than Lark does.
 pub const RECEIVER_SECONDS: u64 = 1;
@@ -32,9 +32,7 @@ pub static WORKER: Worker = Worker {
         let Some(outward) = Outward::of(crew) else {
             return;
         };
-        let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
-        let performer = Performer::new(Notifier { outward }, pool, book, crew.tail.clone(), crew.end.clone());
-        crew.lead(&WORKER, performer);
+        outward::perform(crew, &WORKER, Notifier { outward });
     },
 };
 
@@ -71,11 +69,7 @@ impl Reactor for Notifier {
         let Some(Event::MessageWanted { revision, .. }) = doing.recorded.of::<Message>() else {
             return Ok(Done::Done);
         };
-        let message = doing
-            .book
-            .fresh::<Message>(doing.tenant, &[doing.recorded.stream])
-            .await?;
-        let message = message.into_iter().next().flatten();
+        let message = doing.book.now::<Message>(doing.tenant, doing.recorded.stream).await?;
         let Some(wanted) = message.as_deref().and_then(Message::wanted) else {
             return Ok(Done::Done);
         };

@@ -5,7 +5,8 @@ use dod::configuration::{self, ConfigType, Configuration};
 use domain::register::{Entry, Register};
 use domain::{Claim, Decider};
 use egress::{Allowed, Answer, Call, Egress, EgressError};
-use http::crew::Crew;
+use http::crew::{Crew, Worker};
+use reactors::{Performer, Reactor};
 use settings::{Secret, SettingError, Settings};
 use uuid::Uuid;
 
@@ -20,6 +21,13 @@ pub struct Outward {
     pub book: Book,
     pub egress: Egress,
     pub settings: Settings,
+}
+
+/// Has a reactor perform, or stand by.
+pub fn perform(crew: &mut Crew<'_>, worker: &Worker, reactor: impl Reactor) {
+    let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
+    let performer = Performer::new(reactor, pool, book, crew.tail.clone(), crew.end.clone());
+    crew.lead(worker, performer);
 }
 
 /// Why something outside could not be reached.

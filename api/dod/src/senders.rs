@@ -80,11 +80,6 @@ impl Senders {
         })?;
         known.ok_or_else(unknown)
     }
-
-    /// Forgets a token at once, for whoever has retired it here.
-    pub fn forget_all(&self) {
-        self.known.invalidate_all();
-    }
 }
 
 async fn read(book: &Book, stream: Uuid, token: &str) -> Result<Option<Sender>, BookError> {
@@ -94,7 +89,7 @@ async fn read(book: &Book, stream: Uuid, token: &str) -> Result<Option<Sender>, 
     let Some(source_id) = issued.source_id() else {
         return Ok(None);
     };
-    let source = book.fresh::<Source>(tenant, &[source_id]).await?.pop().flatten();
+    let source = book.now::<Source>(tenant, source_id).await?;
     let Some(source) = source else { return Ok(None) };
     let token_id = source.token(&Token::digest(token));
     Ok(token_id.map(|token_id| Sender {

@@ -8,8 +8,9 @@ use dod_formats::sns::Envelope;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use egress::Egress;
 use http::crew::Worker;
-use reactors::{Doing, Done, Performer, Reactor, Task};
+use reactors::{Doing, Done, Reactor, Task};
 
+use crate::outward;
 use crate::sns::{self, Certificates, MESSAGE_TYPE, Unbelieved};
 
 /// What SNS calls the message that is to be confirmed.
@@ -27,9 +28,7 @@ pub static WORKER: Worker = Worker {
             egress,
             certificates: Certificates::default(),
         };
-        let (pool, book) = (crew.pools.writer.clone(), crew.book.clone());
-        let performer = Performer::new(subscriber, pool, book, crew.tail.clone(), crew.end.clone());
-        crew.lead(&WORKER, performer);
+        outward::perform(crew, &WORKER, subscriber);
     },
 };
 
@@ -67,12 +66,7 @@ impl Reactor for Subscriber {
 
     async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
         let stream = doing.recorded.stream;
-        let delivery = doing
-            .book
-            .fresh::<Delivery>(doing.tenant, &[stream])
-            .await?
-            .pop()
-            .flatten();
+        let delivery = doing.book.now::<Delivery>(doing.tenant, stream).await?;
         let Some(received) = delivery.as_deref().and_then(Delivery::received) else {
             return Ok(Done::Done);
         };
@@ -82,12 +76,7 @@ impl Reactor for Subscriber {
         let Some(envelope) = body.bytes().as_deref().and_then(Envelope::read) else {
             return Ok(Done::Done);
         };
-        let source = doing
-            .book
-            .fresh::<Source>(doing.tenant, &[received.source_id])
-            .await?
-            .pop()
-            .flatten();
+        let source = doing.book.now::<Source>(doing.tenant, received.source_id).await?;
         // As it is now: a topic may have been taken off it since.
         let topics = source
             .as_deref()

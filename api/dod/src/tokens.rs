@@ -62,10 +62,8 @@ pub async fn issue(
     let answer = app.book.execute(envelope, steps).await?;
     let token_id = app
         .book
-        .fresh::<Source>(by.tenant, &[source_id])
+        .now::<Source>(by.tenant, source_id)
         .await?
-        .pop()
-        .flatten()
         .and_then(|source| source.token(&Token::digest(&drawn)));
     let told = json!({
         "token_id": token_id.unwrap_or_else(Uuid::nil),

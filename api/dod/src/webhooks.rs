@@ -12,11 +12,12 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use dod::delivery::{
     BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body as Written, Command, Delivery, Enclosed, HEADERS_BYTES_MAX,
-    HEADERS_MAX, Object,
+    HEADERS_MAX,
 };
 use dod::source::Overload;
 use dod_formats::KEPT_HEADERS;
 use domain::SYSTEM;
+use domain::object::ObjectRef;
 use http::App;
 use http::auth::Caller;
 use http::extract::{Body, Path};
@@ -52,9 +53,22 @@ pub async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let sender = app.of::<Senders>()?.of(&app.book, &token).await?;
-    let taken = take(&app, &caller, peer, &sender, &uri, &headers, body).await?;
+    let came = Came {
+        peer,
+        uri: &uri,
+        headers: &headers,
+    };
+    let taken = take(&app, &caller, &sender, &came, body).await?;
     let told = json!({ "status": "accepted", "delivery_id": taken.id, "position": taken.position });
     Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+}
+
+/// What came with a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Came<'a> {
+    pub peer: SocketAddr,
+    pub uri: &'a Uri,
+    pub headers: &'a HeaderMap,
 }
 
 /// A body that is in the book.
@@ -68,22 +82,14 @@ pub struct Taken {
 ///
 /// # Errors
 /// As [`receive`].
-pub async fn take(
-    app: &App,
-    caller: &Caller,
-    peer: SocketAddr,
-    sender: &Sender,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Taken, Problem> {
+async fn take(app: &App, caller: &Caller, sender: &Sender, came: &Came<'_>, body: Body) -> Result<Taken, Problem> {
     let bearer = sender.bearer();
     caller.set(bearer);
     let refusals = app.of::<Refusals>()?;
     let as_understood = |problem: Problem| overloaded(sender, problem);
     app.rates.check(bearer).map_err(as_understood)?;
     let _place = app.bounds.places.take(bearer, 1).map_err(as_understood)?;
-    let content_type = text(headers, header::CONTENT_TYPE.as_str());
+    let content_type = text(came.headers, header::CONTENT_TYPE.as_str());
     if let Err(unreadable) = dod_formats::kind(content_type.as_deref()) {
         refusals.note(sender, Reason::MediaType);
         return Err(Problem::new(problem::MEDIA_TYPE, unreadable.to_string()));
@@ -94,29 +100,23 @@ pub async fn take(
         }
         overloaded(sender, problem)
     })?;
-    accept(app, peer, sender, uri, headers, content_type, &read, Utc::now()).await
+    accept(app, sender, came, &read, Utc::now()).await
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a request in its parts, of which none belong together"
-)]
 /// Takes in a body that was read, and came then.
 ///
 /// # Errors
 /// As [`receive`].
 pub async fn accept(
     app: &App,
-    peer: SocketAddr,
     sender: &Sender,
-    uri: &Uri,
-    headers: &HeaderMap,
-    content_type: Option<String>,
+    came: &Came<'_>,
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Taken, Problem> {
+    let headers = came.headers;
     let refusals = app.of::<Refusals>()?;
-    let (query, receiver_im) = query(uri)?;
+    let (query, receiver_im) = query(came.uri)?;
     if body.is_empty() && query.is_empty() {
         refusals.note(sender, Reason::Empty);
         let detail = "the body is empty; send the alert as JSON, or its fields as a form or in the query";
@@ -127,8 +127,8 @@ pub async fn accept(
         return Err(problem);
     }
     let enclosed = Enclosed {
-        content_type,
-        headers: kept(headers, KEPT_HEADERS.iter().copied()),
+        content_type: text(headers, header::CONTENT_TYPE.as_str()),
+        headers: kept(headers),
         query,
         receiver_im,
         received_at: now,
@@ -145,14 +145,14 @@ pub async fn accept(
         bytes: body.len() as u64,
     };
     let envelope = Envelope {
-        ip: Some(peer.ip().to_canonical().to_string()),
+        ip: Some(came.peer.ip().to_canonical().to_string()),
         traceparent: text(headers, "traceparent"),
         ..Envelope::once(sender.tenant, SYSTEM, now)
     };
     let step = Step::of::<Delivery>(id, None, command);
     let executed = app.book.execute(envelope, vec![step]).await;
     let answer = executed.map_err(|error| match error {
-        // Whatever is refused of what is well-formed is so for now.
+        // It may be active again before the sender gives up.
         ExecuteError::Suspended => Problem::new(problem::UNAVAILABLE, "the tenant is suspended; send it again later")
             .retry_after(RETRY_SECONDS),
         error => overloaded(sender, error.into()),
@@ -169,7 +169,7 @@ async fn content(
     sender: &Sender,
     id: Uuid,
     body: &[u8],
-) -> Result<(Option<Written>, Option<Object>), Problem> {
+) -> Result<(Option<Written>, Option<ObjectRef>), Problem> {
     let written = Written::of(body);
     if written.written_bytes() <= BODY_WRITTEN_BYTES_MAX {
         return Ok((Some(written), None));
@@ -184,15 +184,7 @@ async fn content(
         tracing::warn!(%error, "a body could not be stored");
         Problem::new(problem::UNAVAILABLE, "the body cannot be stored now; send it again").retry_after(RETRY_SECONDS)
     })?;
-    let object = serde_json::to_string(&stored).map_err(|error| Problem::internal(&error))?;
-    Ok((
-        None,
-        Some(Object {
-            name: object,
-            sha256: hex::encode(Sha256::digest(body)),
-            bytes: body.len() as u64,
-        }),
-    ))
+    Ok((None, Some(stored)))
 }
 
 /// A refusal for want of room in the words that the sender understands: one that drops what is answered 429 is never told
@@ -229,10 +221,11 @@ fn query(uri: &Uri) -> Result<Named, Problem> {
     Ok((query, receiver_im))
 }
 
-/// The headers of these names as they are kept, as far as there is room.
-fn kept<'a>(headers: &HeaderMap, names: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+/// The headers that say something of alerts, as far as there is room.
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut bytes = 0;
-    let pairs = names.filter_map(|name| Some((name.to_owned(), text(headers, name)?)));
+    let names = KEPT_HEADERS.iter();
+    let pairs = names.filter_map(|&name| Some((name.to_owned(), text(headers, name)?)));
     let fits = |(name, value): &(String, String)| {
         bytes += name.len() + value.len();
         bytes <= HEADERS_BYTES_MAX / 2

@@ -19,8 +19,8 @@ use crate::problem::Problem;
 /// # Errors
 /// [`Problem`].
 pub async fn show(State(app): State<App>, by: By, _: NoParameters) -> Result<Response, Problem> {
-    let user = app.book.fresh::<User>(by.tenant, &[by.user]).await?.pop().flatten();
-    let tenant = app.book.fresh::<Tenant>(by.tenant, &[by.tenant]).await?.pop().flatten();
+    let user = app.book.now::<User>(by.tenant, by.user).await?;
+    let tenant = app.book.now::<Tenant>(by.tenant, by.tenant).await?;
     let standing = app.book.standing(by.tenant).await?;
     let departments = app
         .book

@@ -136,11 +136,7 @@ pub async fn define(
 
 /// How a role is that was defined before; none when it was not.
 async fn standing(book: &Book, tenant: Uuid, role: &Standard) -> Result<Option<Outcome>, Fault> {
-    let found = book
-        .fresh::<Role>(tenant, &[id(tenant, role.name)])
-        .await?
-        .pop()
-        .flatten();
+    let found = book.now::<Role>(tenant, id(tenant, role.name)).await?;
     let Some(found) = found else { return Ok(None) };
     if !found.is_active() {
         return Ok(Some(Outcome::Retired));

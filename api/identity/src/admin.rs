@@ -62,7 +62,7 @@ async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
     }
     let role = everything(book, tenant).await?;
     let user = wanted.user.unwrap_or_else(Uuid::now_v7);
-    let person = book.fresh::<User>(tenant, &[user]).await?.pop().flatten();
+    let person = book.now::<User>(tenant, user).await?;
     let mut steps = Vec::new();
     let mut then = |command: user::Command| steps.push(Step::of::<User>(user, None, command));
     match (person.as_deref(), wanted.email, wanted.name) {
@@ -117,6 +117,6 @@ async fn everything(book: &Book, tenant: Uuid) -> Result<Uuid, Fault> {
 }
 
 async fn grants(book: &Book, tenant: Uuid, role: Uuid) -> Result<bool, Fault> {
-    let found: Option<Arc<Role>> = book.fresh::<Role>(tenant, &[role]).await?.pop().flatten();
+    let found: Option<Arc<Role>> = book.now::<Role>(tenant, role).await?;
     Ok(found.as_deref().is_some_and(Role::grants_everything))
 }

@@ -165,11 +165,7 @@ async fn posted(opened: &Opened, context: &'static Context, end: i64) -> Result<
 
 async fn list(book: &Book) -> Result<(), Fault> {
     for known in book.tenants().await? {
-        let tenant = book
-            .fresh::<Tenant>(known.tenant, &[known.tenant])
-            .await?
-            .pop()
-            .flatten();
+        let tenant = book.now::<Tenant>(known.tenant, known.tenant).await?;
         let name = tenant.as_deref().and_then(Tenant::name).unwrap_or_default();
         let (standing, since) = (known.standing.stored(), known.since.format("%Y-%m-%dT%H:%M:%SZ"));
         say(&format!("{}  {standing:<9}  since {since}  {name}", known.tenant))?;
@@ -179,7 +175,7 @@ async fn list(book: &Book) -> Result<(), Fault> {
 
 /// The tenant as it stands.
 async fn of(book: &Book, id: Uuid) -> Result<Arc<Tenant>, Fault> {
-    let found = book.fresh::<Tenant>(id, &[id]).await?.pop().flatten();
+    let found = book.now::<Tenant>(id, id).await?;
     Ok(found.unwrap_or_default())
 }
 

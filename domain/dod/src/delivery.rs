@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 pub use refusal::Refusal;
 
+use domain::object::ObjectRef;
 use domain::{Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
@@ -53,7 +54,7 @@ pub struct Received {
     pub envelope: Enclosed,
     pub content: Content,
     /// The object in the store that it was put into, also after it was dropped.
-    pub object: Option<Object>,
+    pub object: Option<ObjectRef>,
     /// How often it was asked to be parsed anew.
     pub round: u32,
     /// Whether the latest asking was answered.
@@ -85,7 +86,7 @@ pub enum Content {
     /// In the event.
     Here(Body),
     /// In the object store.
-    Stored(Object),
+    Stored(ObjectRef),
     /// Nowhere any more.
     Dropped,
 }
@@ -98,19 +99,6 @@ pub enum Body {
     Text(String),
     /// Any other body, in base64 with padding.
     Base64(String),
-}
-
-/// A body in the object store.
-// Stored for ever, within events. Add optional fields; do not rename or reuse them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Object {
-    /// What the store calls it.
-    pub name: String,
-    /// SHA-256 of the body, lower-case hex.
-    pub sha256: String,
-    /// The bytes of the body.
-    pub bytes: u64,
 }
 
 impl Body {
@@ -169,7 +157,7 @@ pub enum Command {
         /// The body, unless it lies in the object store. Written within JSON at most 160 KiB.
         body: Option<Body>,
         /// Where the body lies in the object store; absent when it is here.
-        object: Option<Object>,
+        object: Option<ObjectRef>,
         /// SHA-256 of the body, lower-case hex.
         sha256: String,
         /// The bytes of the body; at most 1 MiB.
@@ -206,7 +194,7 @@ pub enum Event {
         token_id: Uuid,
         enclosed: Enclosed,
         body: Sealed<Option<Body>>,
-        object: Option<Object>,
+        object: Option<ObjectRef>,
         sha256: String,
         bytes: u64,
     },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::samples;
+use domain::object::ObjectRef;
 use domain::{AnyCommand, Contexts, Decider, Reaction, SYSTEM, Sending};
 use proptest::prelude::*;
 use rehearsal::{Occasion, Rehearsal};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::CONTEXT;
 use crate::alert::{self, Alert, AlertStatus};
-use crate::delivery::{self, BODY_WRITTEN_BYTES_MAX, Body, Delivery, Enclosed, Object};
+use crate::delivery::{self, BODY_WRITTEN_BYTES_MAX, Body, Delivery, Enclosed};
 use crate::issue::{self, Issue, IssueStatus};
 use crate::message::Message;
 use crate::signal::Signal;
@@ -103,10 +104,10 @@ impl World {
         let stream = Uuid::from_u128(0xd000 + self.deliveries);
         let body = Body::of(text.as_bytes());
         let is_here = body.written_bytes() <= BODY_WRITTEN_BYTES_MAX;
-        let object = || Object {
-            name: stream.to_string(),
-            sha256: "0a".repeat(32),
-            bytes: text.len() as u64,
+        let object = || ObjectRef {
+            sha256: "0b".repeat(32),
+            bytes: text.len() as i64,
+            key: Some(stream),
         };
         let receive = delivery::Command::Receive {
             source_id: SOURCE,

@@ -11,6 +11,7 @@ use strum::VariantNames;
 use uuid::Uuid;
 
 use self::settings::{FLAP_COUNT_DEFAULT, FLAP_MINUTES_DEFAULT};
+use domain::object::is_sha256;
 use domain::text::Unfit;
 use domain::{Asker, Claim, ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
 
@@ -361,8 +362,7 @@ fn checked(settings: &Settings) -> Result<Settings, Refusal> {
 }
 
 fn check_digest(digest: &str) -> Result<(), Refusal> {
-    let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
-    if digest.len() == DIGEST_CHARS && digest.bytes().all(is_digit) {
+    if is_sha256(digest) {
         return Ok(());
     }
     let unfit = Unfit::Form("must be SHA-256 in lower-case hexadecimal");

@@ -41,12 +41,7 @@ impl Departments {
         let mut above = Some(department);
         // One beyond the levels that the domain allows, so that not even a cycle would run on.
         while let Some(id) = above.take().filter(|_| line.len() <= LEVELS_MAX) {
-            let found = self
-                .book
-                .fresh::<Register<Department>>(tenant, &[id])
-                .await?
-                .pop()
-                .flatten();
+            let found = self.book.now::<Register<Department>>(tenant, id).await?;
             above = match found.as_deref() {
                 Some(Register::Entered(entry) | Register::Struck(entry)) => entry.parent_id,
                 Some(Register::Unborn) | None => None,

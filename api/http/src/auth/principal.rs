@@ -202,12 +202,7 @@ impl Principals {
             let value = Standing::Gone;
             return Ok(Read { value, streams });
         }
-        let user = self
-            .book
-            .fresh::<User>(bearer.tenant, &[bearer.user])
-            .await?
-            .pop()
-            .flatten();
+        let user = self.book.now::<User>(bearer.tenant, bearer.user).await?;
         let value = match user {
             None => Standing::Unregistered,
             Some(user) if !user.is_active() => Standing::Inactive,

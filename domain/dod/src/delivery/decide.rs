@@ -1,18 +1,16 @@
 //! What happens when a command meets a delivery.
 
+use domain::object::{self, ObjectRef};
 use domain::text::{self, Unfit};
 use domain::{Asker, Asking, Decider, Erase, FactRef, Request, Sealed};
 use uuid::Uuid;
 
 use super::{
     BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body, Command, Content, Delivery, Enclosed, Event, HEADERS_BYTES_MAX,
-    HEADERS_MAX, NOTE_CHARS_MAX, Object, Received, Refusal, erased, recognise,
+    HEADERS_MAX, NOTE_CHARS_MAX, Received, Refusal, erased, recognise,
 };
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
 use crate::source::{SNS_TOPIC_CHARS_MAX, Source};
-
-/// Digits of a SHA-256.
-const SHA256_CHARS: usize = 64;
 
 impl Decider for Delivery {
     const TYPE: &'static str = "dod.delivery";
@@ -172,21 +170,23 @@ fn offered(received: &Received) -> Result<(), Refusal> {
 fn check(
     enclosed: &Enclosed,
     body: Option<&Body>,
-    object: Option<&Object>,
+    stored: Option<&ObjectRef>,
     sha256: &str,
     bytes: u64,
 ) -> Result<(), Refusal> {
-    let fits = match (body, object) {
+    let fits = match (body, stored) {
         (Some(body), None) => body.written_bytes() <= BODY_WRITTEN_BYTES_MAX && body.bytes().is_some(),
-        (None, Some(_)) => true,
+        (None, Some(stored)) => stored.is_well_formed(),
         (Some(_), Some(_)) | (None, None) => false,
     };
     if !fits || bytes > BODY_BYTES_MAX as u64 {
         return Err(Refusal::Body);
     }
     let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
-    if sha256.len() != SHA256_CHARS || !sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(unfit("sha256")(Unfit::Form("must be SHA-256 in hexadecimal")));
+    if !object::is_sha256(sha256) {
+        return Err(unfit("sha256")(Unfit::Form(
+            "must be SHA-256 in lower-case hexadecimal",
+        )));
     }
     let pairs = || enclosed.headers.iter().chain(&enclosed.query);
     let size: usize = pairs().map(|(name, value)| name.len() + value.len()).sum();

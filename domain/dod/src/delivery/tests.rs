@@ -42,15 +42,15 @@ fn enclosed() -> Enclosed {
     }
 }
 
-fn object() -> Object {
-    Object {
-        name: "deliveries/0a".to_owned(),
+fn object() -> ObjectRef {
+    ObjectRef {
         sha256: sha256(),
         bytes: 2,
+        key: Some(Uuid::from_u128(0x4e)),
     }
 }
 
-fn receive(enclosed: Enclosed, body: Option<Body>, object: Option<Object>) -> Command {
+fn receive(enclosed: Enclosed, body: Option<Body>, object: Option<ObjectRef>) -> Command {
     Command::Receive {
         source_id: SOURCE,
         token_id: TOKEN,
@@ -62,7 +62,7 @@ fn receive(enclosed: Enclosed, body: Option<Body>, object: Option<Object>) -> Co
     }
 }
 
-fn received(enclosed: Enclosed, body: Option<Body>, object: Option<Object>) -> Event {
+fn received(enclosed: Enclosed, body: Option<Body>, object: Option<ObjectRef>) -> Event {
     Event::DeliveryReceived {
         source_id: SOURCE,
         token_id: TOKEN,
@@ -170,7 +170,7 @@ fn the_digest_is_one() {
         };
         given_in_use([]).when(command).refused(Refusal::Unfit {
             field: "sha256",
-            unfit: Unfit::Form("must be SHA-256 in hexadecimal"),
+            unfit: Unfit::Form("must be SHA-256 in lower-case hexadecimal"),
         });
     }
 }

@@ -105,7 +105,7 @@ fn receive(chronicle: &mut Chronicle, delivery: Uuid, source_id: Uuid, sent: &Se
     let bytes = sent.body.len();
     let object = sent
         .is_stored
-        .then(|| json!({"name": format!("deliveries/{sha256}"), "sha256": sha256, "bytes": bytes}));
+        .then(|| json!({"sha256": hex::encode(Sha256::digest(&sha256)), "bytes": bytes, "key": Uuid::new_v5(&delivery, b"body")}));
     let body = (!sent.is_stored).then(|| Body::of(sent.body.as_bytes()));
     let token_id = chronicle.named(source_id, "token_id");
     let enclosed = json!({

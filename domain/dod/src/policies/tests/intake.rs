@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 use domain::Sealed;
+use domain::object::ObjectRef;
 
 use super::*;
-use crate::delivery::{BODY_DAYS, Body, Command, Delivery, Enclosed, Event, Object};
+use crate::delivery::{BODY_DAYS, Body, Command, Delivery, Enclosed, Event};
 use crate::policies::Intake;
 use crate::signal::{self, Signal};
 
-fn received(object: Option<Object>) -> Event {
+fn received(object: Option<ObjectRef>) -> Event {
     Event::DeliveryReceived {
         source_id: SOURCE,
         token_id: SOURCE,
@@ -23,11 +24,11 @@ fn received(object: Option<Object>) -> Event {
     }
 }
 
-fn object() -> Object {
-    Object {
-        name: "deliveries/1".to_owned(),
+fn object() -> ObjectRef {
+    ObjectRef {
         sha256: String::new(),
         bytes: 2,
+        key: None,
     }
 }
 
