@@ -5,7 +5,7 @@ use http::{Context, Contexts};
 use crate::Fault;
 
 /// Every context, in the order of the documents after the prelude.
-pub static CONTEXTS: &[&Context] = &[&identity_http::CONTEXT, &cloudwatcher_http::CONTEXT];
+pub static CONTEXTS: &[&Context] = &[&identity_http::CONTEXT, &cloudwatcher_http::CONTEXT, &dod_http::CONTEXT];
 
 /// The contexts as one value.
 ///
