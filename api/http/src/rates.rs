@@ -1,10 +1,12 @@
-//! How often one user may ask.
+//! How often one user may ask, and how soon they are told that they asked too often.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::token::Bearer;
@@ -12,11 +14,20 @@ use crate::problem::{self, Problem};
 
 /// How often users who have not asked of late are forgotten, in seconds.
 const FORGET_SECONDS: u64 = 60;
+/// Answers of 429 a second that one user gets at once. A refusal costs little, and thousands of somebody who asks again
+/// without a pause cost everybody.
+const REFUSALS_AT_ONCE_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
+/// How long further ones are held back, in seconds.
+pub const REFUSAL_SECONDS: u64 = 4;
+/// How many are held back at one time, of all users; whoever is refused beyond that is told at once.
+pub const REFUSALS_HELD_MAX: usize = 16_384;
 
-/// A bucket of requests for each user, which fills again at a steady rate.
+/// A bucket of requests for each user, which fills again at a steady rate, and one of refusals.
 pub struct Rates {
     limiter: DefaultKeyedRateLimiter<Bearer>,
     per_second: NonZeroU32,
+    refusals: DefaultKeyedRateLimiter<Bearer>,
+    held: Arc<Semaphore>,
 }
 
 impl Rates {
@@ -27,6 +38,8 @@ impl Rates {
         Self {
             limiter: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
             per_second,
+            refusals: RateLimiter::keyed(Quota::per_second(REFUSALS_AT_ONCE_PER_SECOND)),
+            held: Arc::new(Semaphore::new(REFUSALS_HELD_MAX)),
         }
     }
 
@@ -47,11 +60,28 @@ impl Rates {
         })
     }
 
+    /// Waits before somebody is told of a refusal who is refused all the time, until the service ends at the latest.
+    pub async fn hold_back(&self, bearer: Bearer, stop: &CancellationToken) {
+        if self.refusals.check_key(&bearer).is_ok() {
+            return;
+        }
+        let Ok(_held) = self.held.clone().try_acquire_owned() else {
+            return;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(REFUSAL_SECONDS)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
     /// Forgets users who ask no more, now and then, until stopped.
     pub async fn sweep(&self, stop: CancellationToken) {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(FORGET_SECONDS)) => self.limiter.retain_recent(),
+                () = tokio::time::sleep(Duration::from_secs(FORGET_SECONDS)) => {
+                    self.limiter.retain_recent();
+                    self.refusals.retain_recent();
+                }
                 () = stop.cancelled() => return,
             }
         }
@@ -66,8 +96,30 @@ impl std::fmt::Debug for Rates {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
     use uuid::Uuid;
+
+    #[tokio::test]
+    async fn who_is_refused_all_the_time_is_told_later_and_nobody_else() {
+        let rates = Rates::new(NonZeroU32::new(5).unwrap());
+        let stop = CancellationToken::new();
+        let at_once = |user| {
+            let user = Uuid::from_u128(user);
+            let tenant = Uuid::from_u128(1);
+            rates.hold_back(Bearer { tenant, user }, &stop).now_or_never().is_some()
+        };
+        for _ in 0..REFUSALS_AT_ONCE_PER_SECOND.get() {
+            assert!(at_once(2));
+        }
+        // The bucket got a few at most while this ran.
+        let told = (0..1_000).filter(|_| at_once(2)).count();
+        assert!(told < 900, "{told} of 1,000");
+        assert!(at_once(3), "another user");
+        stop.cancel();
+        assert!(at_once(2), "a service that ends keeps nobody");
+    }
 
     #[test]
     fn twice_the_rate_passes_at_once_and_no_more() {

@@ -256,6 +256,11 @@ async fn observed(State((app, secret)): State<(App, Secret)>, mut request: Reque
         response = as_problem(response, &path, &id);
         watched.answered(&route, &id, &response);
     }
+    if response.status() == StatusCode::TOO_MANY_REQUESTS
+        && let Some(bearer) = caller.get()
+    {
+        app.rates.hold_back(bearer, &app.stop).await;
+    }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
