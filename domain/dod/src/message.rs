@@ -282,7 +282,10 @@ impl Decider for Message {
                     sent_at: request.at,
                 }
             }
-            Command::NoteRefused { revision, .. } if wanted.refused == Some(*revision) => return Ok(Vec::new()),
+            // It was taken after all, or it is known.
+            Command::NoteRefused { revision, .. } if *revision <= wanted.sent || wanted.refused >= Some(*revision) => {
+                return Ok(Vec::new());
+            }
             Command::NoteRefused { revision, because } => {
                 text::required(because, BECAUSE_CHARS_MAX).map_err(unfit("because"))?;
                 Event::MessageRefused {
@@ -333,7 +336,8 @@ impl Decider for Message {
             (Self::Wanted(wanted), Event::MessageSent { revision, place, .. }) => {
                 wanted.sent = *revision;
                 wanted.place = place.clone().or(wanted.place.take());
-                wanted.refused = None;
+                // A later one may have been refused since.
+                wanted.refused = wanted.refused.filter(|refused| refused > revision);
             }
             (Self::Wanted(wanted), Event::MessageRefused { revision, .. }) => wanted.refused = Some(*revision),
             (Self::Unwanted, _) => {}

@@ -180,6 +180,33 @@ fn a_refusal_is_noted_once() {
 }
 
 #[test]
+fn what_was_taken_is_not_refused_afterwards() {
+    let told = || {
+        [
+            wanted(1, Tells::Opened),
+            wanted(2, Tells::Resolved),
+            sent(2, Some(place())),
+        ]
+    };
+    for revision in [1, 2] {
+        message(told())
+            .when(note_refused(revision, "It took too long."))
+            .then([]);
+    }
+    let late = [wanted(1, Tells::Opened), refused(1)];
+    message(late).when(note_sent(1, None)).then([sent(1, None)]);
+}
+
+#[test]
+fn what_became_of_an_earlier_revision_hides_no_refusal_of_the_latest() {
+    let told = || [wanted(1, Tells::Opened), wanted(2, Tells::Resolved), refused(2)];
+    message(told()).when(note_refused(1, "No.")).then([]);
+    message(told().into_iter().chain([sent(1, None)]))
+        .when(Command::SendAgain {})
+        .then([wanted(3, Tells::Resolved)]);
+}
+
+#[test]
 fn the_latest_is_sent_again_once_it_was_taken_or_refused() {
     for over in [sent(1, None), refused(1)] {
         message([wanted(1, Tells::Concluded), over])
