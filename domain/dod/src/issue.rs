@@ -97,6 +97,8 @@ pub enum Issue {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
     pub status: IssueStatus,
+    /// Whether a person said so last: that stays when it is looked into anew.
+    pub is_decided_by_person: bool,
     pub brief: Brief,
     pub severity: Severity,
     pub opened_at: DateTime<Utc>,
@@ -163,7 +165,7 @@ impl Issue {
 }
 
 impl Opened {
-    /// Whether it opens again when one of its alerts does.
+    /// Whether it opens again when another alert joins it.
     fn reopens(&self) -> bool {
         self.status == IssueStatus::Resolved && self.ended_by_itself
     }
@@ -201,7 +203,7 @@ pub enum Command {
     NoteMatch {
         /// The investigation, counted from 1; the one under way.
         round: u32,
-        /// The skill; absent when none was found.
+        /// The skill, also one that was struck since; absent when none was found.
         skill_id: Option<Uuid>,
         /// How it was found.
         by: MatchedBy,
@@ -239,7 +241,7 @@ pub enum Command {
         /// An active person of the tenant.
         user_id: Uuid,
     },
-    /// Says that somebody works on the issue; nothing happens when it was said before.
+    /// Says that somebody works on the issue; nothing happens when a person said so before.
     Start {},
     /// Ends the issue: what it was about is mended.
     Resolve {
@@ -267,7 +269,8 @@ pub enum Command {
         #[schemars(length(min = 1, max = CONCLUSION_CHARS_MAX))]
         conclusion: String,
     },
-    /// Looks into the issue anew, by the skills and bindings of now.
+    /// Looks into the issue anew, by the skills and bindings of now. Where it stands changes with it, unless a person has said
+    /// where, or all of its alerts are over.
     Investigate {},
 }
 
@@ -295,6 +298,8 @@ pub enum Event {
     },
     InvestigationBegun {
         round: u32,
+        /// Where the issue stands from then on.
+        status: IssueStatus,
     },
     IssueSkillMatched {
         log_id: Uuid,
@@ -335,7 +340,7 @@ pub enum Event {
     },
     IssueMarkedUnableToResolve {},
     IssueReopened {
-        /// Whether another of its alerts fired.
+        /// Whether another alert joined it, or a person has opened one of its alerts again.
         by_itself: bool,
     },
     IssueCorrected {

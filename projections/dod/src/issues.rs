@@ -150,12 +150,12 @@ impl IssueRow {
                 alerts_open: self.alerts_open.saturating_add(1),
                 ..self
             },
-            Event::InvestigationBegun { round } => Self {
+            Event::InvestigationBegun { round, status } => Self {
                 rounds: count(*round),
                 concluded_at: None,
                 skill_id: None,
                 matched_by: None,
-                ..self
+                ..self.stands(*status, recorded)
             },
             Event::IssueSkillMatched { skill_id, by, .. } => Self {
                 skill_id: *skill_id,

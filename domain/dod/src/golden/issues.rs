@@ -196,6 +196,7 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
     let starts_at: DateTime<Utc> = chronicle.next();
     let body = samples::alertmanager(3, &labels, "firing", starts_at);
     let came = comes(chronicle, id(20, 23), PROMETHEUS, &Sent::json(&body).stored());
+    let over = samples::alertmanager(3, &labels, "resolved", starts_at);
     let told: Vec<(Uuid, Uuid, Uuid)> = (0..came.observations.len())
         .map(|place| {
             let signal = observe(chronicle, &came, place);
@@ -203,7 +204,7 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
             (signal, alert, join(chronicle, alert))
         })
         .collect();
-    let [(signal, resolved, issue), (_, none, same), (_, ignored, too)] = told[..] else {
+    let [(signal, resolved, issue), (of_none, none, same), (_, ignored, too)] = told[..] else {
         panic!("the body has three alerts");
     };
     assert_eq!([issue, issue], [same, too]);
@@ -239,6 +240,10 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
         .by(BEN)
         .send::<Alert>(none, json!({"mark-false-positive": {}}));
     ended(chronicle, issue, none);
+    // Its sender says that it is over, which changes nothing of what Ben said.
+    let came = comes(chronicle, id(20, 28), PROMETHEUS, &Sent::json(&over));
+    assert_eq!(observe(chronicle, &came, 1), of_none);
+    clear(chronicle, of_none);
     chronicle.by(BEN).send::<Alert>(ignored, json!({"ignore": {}}));
     ended(chronicle, issue, ignored);
     chronicle.by(BEN).send::<Alert>(ignored, json!({"reopen": {}}));

@@ -8,6 +8,7 @@ impl Issue {
             (_, Event::IssueOpened { brief, opened_at }) => {
                 *self = Self::Opened(Box::new(Opened {
                     status: IssueStatus::Analyzing,
+                    is_decided_by_person: false,
                     severity: brief.severity,
                     brief: (**brief).clone(),
                     opened_at: *opened_at,
@@ -59,11 +60,14 @@ impl Opened {
                 self.alerts.insert(*alert_id, false);
                 self.alerts_open += 1;
             }
-            Event::InvestigationBegun { round } => {
+            Event::InvestigationBegun { round, status } => {
                 self.investigation = Investigation {
                     round: *round,
                     ..Investigation::default()
                 };
+                self.status = *status;
+                // What it has said before is open again.
+                self.ended_by_itself &= !self.is_open();
             }
             Event::IssueSkillMatched {
                 skill_id,
@@ -82,24 +86,34 @@ impl Opened {
             Event::InvestigationStepTaken { finding, .. } => self.investigation.findings.push((**finding).clone()),
             Event::IssueConcluded { conclusion, status, .. } => {
                 self.investigation.is_over = true;
+                // What a person has called none meanwhile did not end by itself.
+                self.ended_by_itself |= self.is_open() && *status == IssueStatus::FalsePositive;
                 self.status = *status;
-                self.ended_by_itself |= *status == IssueStatus::FalsePositive;
                 self.conclusion = Some(conclusion.text.clone());
                 self.is_real_issue = conclusion.is_real_issue;
             }
             Event::IssueAssigned { user_id } => self.assigned_to = Some(*user_id),
-            Event::IssueStarted {} => self.status = IssueStatus::InProgress,
+            Event::IssueStarted {} => {
+                self.status = IssueStatus::InProgress;
+                self.is_decided_by_person = true;
+            }
             Event::IssueResolved { by_itself, .. } => {
                 self.status = IssueStatus::Resolved;
                 self.ended_by_itself = *by_itself;
+                self.is_decided_by_person = !by_itself;
             }
             Event::IssueMarkedFalsePositive { .. } => {
                 self.status = IssueStatus::FalsePositive;
                 self.ended_by_itself = false;
+                self.is_decided_by_person = true;
             }
-            Event::IssueMarkedUnableToResolve {} => self.status = IssueStatus::UnableToResolve,
+            Event::IssueMarkedUnableToResolve {} => {
+                self.status = IssueStatus::UnableToResolve;
+                self.is_decided_by_person = true;
+            }
             Event::IssueReopened { .. } => {
                 self.ended_by_itself = false;
+                self.is_decided_by_person = false;
                 self.status = match self.investigation.is_over {
                     true => IssueStatus::InProgress,
                     false => IssueStatus::Analyzing,

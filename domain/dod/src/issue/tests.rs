@@ -12,6 +12,8 @@ use serde_json::json;
 
 use super::*;
 use crate::alert::{self, Alert, AlertStatus};
+use crate::skill::Skill;
+use domain::register::{Change, Register};
 
 const FIRST: Uuid = Uuid::from_u128(0xa1);
 const SECOND: Uuid = Uuid::from_u128(0xa2);
@@ -36,7 +38,15 @@ fn brief(severity: Severity) -> Brief {
     }
 }
 
-/// All that a decision may ask of others: two alerts and a person.
+fn skill() -> Skill {
+    Skill {
+        name: "Disk".to_owned(),
+        problem_description: "The disk is full.".to_owned(),
+        sop: "Look at it.".to_owned(),
+    }
+}
+
+/// All that a decision may ask of others: two alerts, a person and a skill.
 fn facts() -> Facts {
     let opened = |severity| alert::Event::AlertOpened {
         status: AlertStatus::Open,
@@ -66,6 +76,7 @@ fn facts() -> Facts {
         .with(FIRST, state::<Alert>([opened(Severity::Medium)]))
         .with(SECOND, state::<Alert>([opened(Severity::Critical)]))
         .with(BEN, state::<User>([registered]))
+        .with(SKILL, state::<Register<Skill>>([Change::Entered(skill())]))
 }
 
 fn opened() -> Event {
@@ -85,7 +96,10 @@ fn bound(alert_id: Uuid) -> Event {
 }
 
 fn begun(round: u32) -> Event {
-    Event::InvestigationBegun { round }
+    Event::InvestigationBegun {
+        round,
+        status: IssueStatus::Analyzing,
+    }
 }
 
 fn ended(alert_id: Uuid) -> Event {
@@ -327,14 +341,29 @@ fn what_has_ended_by_itself_goes_on_when_an_alert_does() {
         .then([Event::IssueAlertReopened { alert_id: FIRST }, reopened(true)]);
     let events = issue(over()).when(bind(SECOND)).events();
     assert_eq!(events[1..], [reopened(true)]);
-    let by_person = issue([resolved(false), ended(FIRST)]);
-    by_person
-        .when(Command::NoteAlertReopened { alert_id: FIRST })
-        .then([Event::IssueAlertReopened { alert_id: FIRST }]);
     issue([]).when(Command::NoteAlertReopened { alert_id: FIRST }).then([]);
     issue([])
         .when(Command::NoteAlertReopened { alert_id: SECOND })
         .refused(Refusal::NotBound);
+}
+
+#[test]
+fn an_alert_that_a_person_opens_again_opens_its_issue_whoever_has_ended_that() {
+    let by_investigation = concluded(1, Some(false), IssueStatus::FalsePositive);
+    for over in [
+        vec![resolved(true)],
+        vec![resolved(false)],
+        vec![none(None)],
+        vec![matched(1), by_investigation],
+    ] {
+        let over = || [ended(FIRST)].into_iter().chain(over.clone());
+        issue(over())
+            .when(Command::NoteAlertReopened { alert_id: FIRST })
+            .then([Event::IssueAlertReopened { alert_id: FIRST }, reopened(true)]);
+    }
+    issue([bound(SECOND), ended(FIRST)])
+        .when(Command::NoteAlertReopened { alert_id: FIRST })
+        .then([Event::IssueAlertReopened { alert_id: FIRST }]);
 }
 
 #[test]

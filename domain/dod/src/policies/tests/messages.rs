@@ -129,7 +129,10 @@ fn the_rest_is_not_told() {
         issue::Event::IssueAlertEnded { alert_id: SOURCE },
         issue::Event::IssueStarted {},
         issue::Event::IssueAssigned { user_id: SOURCE },
-        issue::Event::InvestigationBegun { round: 2 },
+        issue::Event::InvestigationBegun {
+            round: 2,
+            status: IssueStatus::Analyzing,
+        },
     ] {
         assert_eq!(told(1, Some(event)), []);
     }
