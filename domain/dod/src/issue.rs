@@ -106,6 +106,8 @@ pub struct Opened {
     pub alerts: BTreeMap<Uuid, bool>,
     /// Those that are not over.
     pub alerts_open: usize,
+    /// Whether one of them flapped when it joined.
+    pub is_flapping: bool,
     /// What the first of them say.
     pub remembered: Vec<Remembered>,
     pub assigned_to: Option<Uuid>,
@@ -289,6 +291,8 @@ pub enum Event {
         severity: Severity,
         /// Absent once the issue remembers enough of them.
         brief: Option<Box<Brief>>,
+        /// Whether it fires again and again.
+        is_flapping: bool,
     },
     IssueAlertEnded {
         alert_id: Uuid,

@@ -16,7 +16,7 @@ use crate::CONTEXT;
 use crate::alert::{self, Alert, AlertStatus};
 use crate::delivery::{self, BODY_WRITTEN_BYTES_MAX, Body, Content, Delivery, Enclosed};
 use crate::issue::{self, Issue, IssueStatus};
-use crate::message::Message;
+use crate::message::{Message, Tells};
 use crate::signal::Signal;
 use crate::silence::{self, Silences};
 use crate::source::{self, Source};
@@ -435,6 +435,50 @@ fn a_heartbeat_is_an_alert_of_no_issue() {
     world.comes(watchdog.unwrap().body);
     assert_eq!(world.alert_statuses(), [AlertStatus::Ignored]);
     assert_eq!(world.issues(), []);
+}
+
+#[test]
+fn an_alert_that_flaps_is_told_every_half_hour_with_how_it_stands_and_nothing_is_lost() {
+    let mut world = World::usual();
+    let mut told_at = Vec::new();
+    let mut look = |world: &World| {
+        let (issue, _) = world.issues()[0];
+        let message = world.book.state::<Message>(Message::stream(issue, "ops")).unwrap();
+        let wanted = message.wanted().unwrap();
+        if told_at.last().is_none_or(|(revision, ..)| *revision != wanted.revision) {
+            let minute = (world.at - NOON).num_minutes();
+            told_at.push((wanted.revision, minute, wanted.notice.tells, wanted.notice.is_flapping));
+        }
+    };
+    // It fires every ten minutes, for five minutes each time.
+    for minute in (0..80).step_by(10) {
+        world.comes(&told([1], "firing", minute));
+        look(&world);
+        world.passes(5);
+        look(&world);
+        world.comes(&told([1], "resolved", minute));
+        look(&world);
+        world.passes(5);
+        look(&world);
+    }
+    world.passes(240);
+    look(&world);
+    assert_eq!(world.issue_statuses(), [IssueStatus::Resolved]);
+    let expected = [
+        (1, 0, Tells::Opened, false),
+        (2, 5, Tells::Resolved, false),
+        (3, 10, Tells::Reopened, false),
+        (4, 15, Tells::Resolved, false),
+        (5, 20, Tells::Reopened, true),
+        (6, 50, Tells::Resolved, true),
+        (7, 80, Tells::Resolved, true),
+    ];
+    assert_eq!(told_at, expected);
+    // Whoever ends it is heard at once.
+    let issue = world.issues()[0].0;
+    world.does(resolve_issue(issue));
+    let message = world.book.state::<Message>(Message::stream(issue, "ops")).unwrap();
+    assert_eq!(message.wanted().unwrap().revision, 8);
 }
 
 #[test]

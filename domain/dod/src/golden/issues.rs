@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::alerts::{clear, ended, join, open, released, reopened};
 use super::deliveries::{Sent, comes, observe, sample, sample_comes};
-use super::messages::{Stands, refused, sent, tell};
+use super::messages::{Stands, hold, refused, sent, tell, tell_held};
 use super::settings::{DISK, DISK_SOP, ERRORS, ERRORS_SOP, LARK, MONITORS, PROMETHEUS, SLACK};
 use super::story::{ADA, BEN, CLEO};
 use crate::alert::Alert;
@@ -250,7 +250,7 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
     reopened(chronicle, issue, ignored);
 }
 
-/// One that is over by itself and comes back within the hour.
+/// One that is over by itself and comes back within the hour, again and again.
 pub(super) fn comes_back(chronicle: &mut Chronicle) {
     let came = sample_comes(chronicle, id(20, 24), MONITORS, "pagerduty events: a trigger");
     let signal = observe(chronicle, &came, 0);
@@ -284,4 +284,28 @@ pub(super) fn comes_back(chronicle: &mut Chronicle) {
     stands.tells = "reopened";
     stands.alerts = (2, 1);
     tell(chronicle, issue, alert, &stands);
+
+    let ends = |chronicle: &mut Chronicle, delivery, alert| {
+        let came = sample_comes(chronicle, delivery, MONITORS, "pagerduty events: an end");
+        observe(chronicle, &came, 0);
+        clear(chronicle, signal);
+        ended(chronicle, issue, alert);
+    };
+    ends(chronicle, id(20, 32), again);
+    stands.tells = "resolved";
+    stands.alerts = (2, 0);
+    tell(chronicle, issue, alert, &stands);
+    let later = later.replace("12:29:00.000", "12:49:00.000");
+    let came = comes(chronicle, id(20, 33), MONITORS, &Sent::json(&later));
+    observe(chronicle, &came, 0);
+    let flapping = open(chronicle, signal);
+    assert_eq!(join(chronicle, flapping), issue);
+    stands.tells = "reopened";
+    stands.alerts = (3, 1);
+    hold(chronicle, issue, alert, &stands);
+    ends(chronicle, id(20, 34), flapping);
+    stands.tells = "resolved";
+    stands.alerts = (3, 0);
+    hold(chronicle, issue, alert, &stands);
+    tell_held(chronicle, message);
 }

@@ -113,6 +113,7 @@ fn open(alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Vec<Ev
             alert_id,
             severity: brief.severity,
             brief: None,
+            is_flapping: brief.is_flapping,
         },
         Event::InvestigationBegun {
             round: 1,
@@ -140,6 +141,7 @@ impl Opened {
             alert_id,
             severity: brief.severity,
             brief: remembers.then(|| Box::new(brief.clone())),
+            is_flapping: brief.is_flapping,
         }];
         if self.reopens() {
             events.push(Event::IssueReopened { by_itself: true });

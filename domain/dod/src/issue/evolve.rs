@@ -14,6 +14,7 @@ impl Issue {
                     opened_at: *opened_at,
                     alerts: Default::default(),
                     alerts_open: 0,
+                    is_flapping: false,
                     remembered: Vec::new(),
                     assigned_to: None,
                     investigation: Investigation::default(),
@@ -36,8 +37,10 @@ impl Opened {
                 alert_id,
                 severity,
                 brief,
+                is_flapping,
                 ..
             } => {
+                self.is_flapping |= *is_flapping;
                 self.alerts.insert(*alert_id, false);
                 self.alerts_open += 1;
                 self.severity = self.severity.max(*severity);

@@ -48,12 +48,26 @@ fn skill() -> Skill {
 
 /// All that a decision may ask of others: two alerts, a person and a skill.
 fn facts() -> Facts {
-    let opened = |severity| alert::Event::AlertOpened {
+    let registered = user::Event::UserRegistered {
+        email: Sealed::Open("ben@example.com".to_owned()),
+        name: Sealed::Open("Ben".to_owned()),
+        oauth_provider: None,
+        oauth_id: None,
+    };
+    Facts::default()
+        .with(FIRST, state::<Alert>([alert_opened(brief(Severity::Medium))]))
+        .with(SECOND, state::<Alert>([alert_opened(brief(Severity::Critical))]))
+        .with(BEN, state::<User>([registered]))
+        .with(SKILL, state::<Register<Skill>>([Change::Entered(skill())]))
+}
+
+fn alert_opened(brief: Brief) -> alert::Event {
+    alert::Event::AlertOpened {
         status: AlertStatus::Open,
         signal_id: FIRST,
         source_id: FIRST,
         delivery_id: FIRST,
-        brief: Box::new(brief(severity)),
+        brief: Box::new(brief),
         original_severity: None,
         starts_at: None,
         links: Vec::new(),
@@ -65,18 +79,7 @@ fn facts() -> Facts {
         window_minutes: 30,
         silence_id: None,
         silence_ends_at: None,
-    };
-    let registered = user::Event::UserRegistered {
-        email: Sealed::Open("ben@example.com".to_owned()),
-        name: Sealed::Open("Ben".to_owned()),
-        oauth_provider: None,
-        oauth_id: None,
-    };
-    Facts::default()
-        .with(FIRST, state::<Alert>([opened(Severity::Medium)]))
-        .with(SECOND, state::<Alert>([opened(Severity::Critical)]))
-        .with(BEN, state::<User>([registered]))
-        .with(SKILL, state::<Register<Skill>>([Change::Entered(skill())]))
+    }
 }
 
 fn opened() -> Event {
@@ -92,6 +95,7 @@ fn bound(alert_id: Uuid) -> Event {
         alert_id,
         severity: Severity::Medium,
         brief: None,
+        is_flapping: false,
     }
 }
 
@@ -253,6 +257,7 @@ fn the_first_alert_opens_the_issue_and_its_investigation() {
         alert_id: FIRST,
         severity: Severity::Medium,
         brief: None,
+        is_flapping: false,
     };
     given::<Issue>([])
         .with_facts(facts())
@@ -269,6 +274,7 @@ fn another_alert_joins_and_the_worst_of_them_counts() {
         alert_id: SECOND,
         severity: Severity::Critical,
         brief: Some(Box::new(brief(Severity::Critical))),
+        is_flapping: false,
     };
     issue([]).when(bind(SECOND)).then([second.clone()]);
     let issue = state::<Issue>([opened(), bound(FIRST), begun(1), second]);
@@ -286,12 +292,28 @@ fn an_alert_joins_once_and_only_one_that_there_is() {
 }
 
 #[test]
+fn an_issue_notes_that_an_alert_of_it_flaps_also_when_it_remembers_no_more_of_them() {
+    let mut flapping = brief(Severity::Low);
+    flapping.is_flapping = true;
+    let alert = state::<Alert>([alert_opened(flapping)]);
+    let many = (0..REMEMBERED_MAX as u128).map(|n| bound(Uuid::from_u128(0x1000 + n)));
+    let events = issue(many).with_facts(facts().with(SECOND, alert)).when(bind(SECOND)).events();
+    let [Event::IssueAlertBound { is_flapping: true, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let flaps = |events: Vec<Event>| state::<Issue>(events).opened().unwrap().is_flapping;
+    assert!(!flaps(vec![opened(), bound(FIRST)]));
+    assert!(flaps([vec![opened(), bound(FIRST)], events, vec![bound(BINDING)]].concat()));
+}
+
+#[test]
 fn only_the_first_alerts_are_remembered_with_what_they_say() {
     let many = (0..REMEMBERED_MAX).map(|n| Event::IssueAlertBound {
         binding_id: BINDING,
         alert_id: Uuid::from_u128(0x1000 + n as u128),
         severity: Severity::Low,
         brief: Some(Box::new(brief(Severity::Low))),
+        is_flapping: false,
     });
     let events = issue(many).when(bind(SECOND)).events();
     let [Event::IssueAlertBound { brief: None, .. }] = &events[..] else {

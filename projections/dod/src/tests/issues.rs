@@ -14,6 +14,7 @@ fn an_issue_counts_its_alerts_and_forgets_how_it_ended_once_it_is_open_again() {
         alert_id,
         severity,
         brief: None,
+        is_flapping: false,
     };
     let resolved = issue::Event::IssueResolved {
         by_itself: false,
@@ -90,6 +91,7 @@ fn a_message_that_is_wanted_anew_is_on_its_way_whatever_became_of_the_one_before
             links: Vec::new(),
             opened_at: at(1),
             told_at: at(1),
+            is_flapping: false,
         }),
     };
     let refused = message::Event::MessageRefused {
@@ -107,4 +109,7 @@ fn a_message_that_is_wanted_anew_is_on_its_way_whatever_became_of_the_one_before
         (late.status, late.revision, late.because),
         (Word(MessageStatus::Wanted), 2, None)
     );
+    // What only waits changes nothing of the row.
+    let quieted = message::Event::MessageQuieted { quiet_until: at(9) };
+    assert_eq!(MessageRow::keys(&of_message(4, quieted)), Vec::<Uuid>::new());
 }

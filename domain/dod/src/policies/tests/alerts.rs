@@ -317,6 +317,7 @@ fn of_issue(event: issue::Event) -> Vec<Reaction> {
         alert_id,
         severity: Severity::High,
         brief: None,
+        is_flapping: false,
     };
     let opened = issue::Event::IssueOpened {
         brief: Box::new(brief()),
