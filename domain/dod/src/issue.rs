@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use refusal::Refusal;
 
 use crate::alert::Brief;
-use domain::{Claim, Sealed, stored_by_variant};
+use domain::{Claim, Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Issue>("issues");
@@ -112,6 +112,8 @@ pub struct Opened {
     pub remembered: Vec<Remembered>,
     pub assigned_to: Option<Uuid>,
     pub investigation: Investigation,
+    /// Whether what an investigation looked at can still be read.
+    pub has_evidence: bool,
     /// Whether no person has ended it: its alerts are over, or the investigation says that there is none.
     pub ended_by_itself: bool,
     pub conclusion: Option<String>,
@@ -238,6 +240,8 @@ pub enum Command {
         /// What it is, and what that rests on.
         conclusion: Box<Conclusion>,
     },
+    /// Drops what investigations have looked at, which quotes what bodies said; what they found stays.
+    DropEvidence {},
     /// Gives the issue to somebody.
     Assign {
         /// An active person of the tenant.
@@ -353,6 +357,7 @@ pub enum Event {
         is_real_issue: bool,
         conclusion: Option<String>,
     },
+    IssueEvidenceDropped {},
 }
 
 stored_by_variant!(Event);
@@ -376,6 +381,14 @@ impl domain::Event for Event {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// What the keys of what investigations looked at are destroyed by.
+fn erased(stream: Uuid, event: &Event) -> Vec<Erase> {
+    match event {
+        Event::IssueEvidenceDropped {} => vec![Erase::Person(stream)],
+        _ => Vec::new(),
     }
 }
 

@@ -335,8 +335,16 @@ impl Decider for Message {
                 self.told(wanted.issue_id, &wanted.receiver_im, latest)
             }
             Command::TellHeld { quiet_until } => {
-                let held = wanted.held.as_deref().filter(|_| wanted.quiet_until == Some(*quiet_until));
-                let tell = |notice| [self.told(wanted.issue_id, &wanted.receiver_im, notice), quieted(request.at)];
+                let held = wanted
+                    .held
+                    .as_deref()
+                    .filter(|_| wanted.quiet_until == Some(*quiet_until));
+                let tell = |notice| {
+                    [
+                        self.told(wanted.issue_id, &wanted.receiver_im, notice),
+                        quieted(request.at),
+                    ]
+                };
                 return Ok(held.map(tell).into_iter().flatten().collect());
             }
             Command::Want { .. } | Command::Hold { .. } => return Err(Refusal::UnderWay),

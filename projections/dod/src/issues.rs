@@ -84,7 +84,7 @@ impl Project for IssueRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Issue>() {
-            Some(Event::InvestigationStepTaken { .. }) | None => Vec::new(),
+            Some(Event::InvestigationStepTaken { .. } | Event::IssueEvidenceDropped {}) | None => Vec::new(),
             Some(_) => vec![recorded.stream],
         }
     }
@@ -213,7 +213,7 @@ impl IssueRow {
                 corrected_by: actor(recorded),
                 ..self
             },
-            Event::IssueOpened { .. } | Event::InvestigationStepTaken { .. } => self,
+            Event::IssueOpened { .. } | Event::InvestigationStepTaken { .. } | Event::IssueEvidenceDropped {} => self,
         }
     }
 

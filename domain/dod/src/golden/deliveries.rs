@@ -15,6 +15,7 @@ use super::settings::{MONITORS, PROMETHEUS};
 use super::story::ADA;
 use crate::alert::Alert;
 use crate::delivery::{BODY_DAYS, Body, Delivery};
+use crate::issue::Issue;
 use crate::signal::Signal;
 
 const WATCHDOG: Uuid = id(20, 1);
@@ -192,12 +193,13 @@ pub(super) fn told_and_not_told(chronicle: &mut Chronicle) -> Uuid {
     heartbeat
 }
 
-/// A quarter of a year later bodies are dropped, and with them what they said of alerts.
-pub(super) fn dropped(chronicle: &mut Chronicle, heartbeat: Uuid) {
+/// A quarter of a year later bodies are dropped, and with them what they said of alerts, and what quotes it.
+pub(super) fn dropped(chronicle: &mut Chronicle, heartbeat: Uuid, issue: Uuid) {
     chronicle
         .later(24 * BODY_DAYS)
         .by(SYSTEM)
         .send::<Delivery>(WATCHDOG, json!({"drop-body": {}}))
         .send::<Alert>(heartbeat, json!({"drop-raw": {}}))
+        .send::<Issue>(issue, json!({"drop-evidence": {}}))
         .send::<Delivery>(UNREADABLE, json!({"drop-body": {}}));
 }

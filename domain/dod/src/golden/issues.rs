@@ -79,7 +79,7 @@ fn evidence(chronicle: &Chronicle, alert: Uuid, others: u32) -> Evidence {
 }
 
 /// A real one: it is found by a binding, a tool is asked, people see to it and end it, and its alert ends with it.
-pub(super) fn errors(chronicle: &mut Chronicle) {
+pub(super) fn errors(chronicle: &mut Chronicle) -> Uuid {
     let name = "alertmanager: a group that fires and clears";
     let came = sample_comes(chronicle, id(20, 20), PROMETHEUS, name);
     let signal = observe(chronicle, &came, 0);
@@ -134,6 +134,7 @@ pub(super) fn errors(chronicle: &mut Chronicle) {
     sent(chronicle, message, SLACK, None);
     ended(chronicle, issue, alert);
     released(chronicle, signal, alert);
+    issue
 }
 
 /// One that is kept quiet while somebody works there, and that nobody can tell anything of.

@@ -2,7 +2,7 @@
 
 use domain::register::Register;
 use domain::text::{self, Unfit};
-use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::skill::Skill;
 
 use super::{
     ALERT, ALERTS_MAX, Brief, CONCLUSION_CHARS_MAX, CONTENT_CHARS_MAX, Command, EVIDENCE_BYTES_MAX, Event, Issue,
-    IssueStatus, METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX,
+    IssueStatus, METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX, erased,
 };
 
 impl Decider for Issue {
@@ -25,6 +25,7 @@ impl Decider for Issue {
         "note-match",
         "note-step",
         "conclude",
+        "drop-evidence",
     ];
     type Command = Command;
     type Event = Event;
@@ -41,6 +42,10 @@ impl Decider for Issue {
             (Self::Opened(opened), Command::NoteAlertReopened { alert_id }) => opened.alert_reopened(*alert_id),
             (Self::Opened(opened), Command::NoteMatch { .. } | Command::NoteStep { .. } | Command::Conclude { .. }) => {
                 opened.investigated(request)
+            }
+            (Self::Opened(opened), Command::DropEvidence {}) => {
+                let dropped = opened.has_evidence.then_some(Event::IssueEvidenceDropped {});
+                Ok(dropped.into_iter().collect())
             }
             (Self::Opened(opened), _) => opened.handled(request),
         }
@@ -69,6 +74,10 @@ impl Decider for Issue {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn erases(stream: Uuid, event: &Event) -> Vec<Erase> {
+        erased(stream, event)
     }
 
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
@@ -261,7 +270,9 @@ impl Opened {
             }
             Command::Conclude { round, conclusion } => {
                 check(*round, None)?;
-                if now.matched.is_none() {
+                // One that broke off before says only that: otherwise nothing would ever end it.
+                let says_nothing = conclusion.is_real_issue.is_none() && conclusion.evidence.is_empty();
+                if now.matched.is_none() && !says_nothing {
                     return Err(Refusal::NotMatched);
                 }
                 Event::IssueConcluded {

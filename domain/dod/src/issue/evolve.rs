@@ -18,6 +18,7 @@ impl Issue {
                     remembered: Vec::new(),
                     assigned_to: None,
                     investigation: Investigation::default(),
+                    has_evidence: false,
                     ended_by_itself: false,
                     conclusion: None,
                     is_real_issue: None,
@@ -79,6 +80,7 @@ impl Opened {
                 sop,
                 ..
             } => {
+                self.has_evidence |= evidence.open().is_some();
                 self.investigation.matched = Some(Matched {
                     skill_id: *skill_id,
                     by: *by,
@@ -123,6 +125,12 @@ impl Opened {
                 };
             }
             Event::IssueCorrected { is_real_issue, .. } => self.is_real_issue = Some(*is_real_issue),
+            Event::IssueEvidenceDropped {} => {
+                self.has_evidence = false;
+                if let Some(matched) = &mut self.investigation.matched {
+                    matched.evidence = None;
+                }
+            }
         }
     }
 }

@@ -297,13 +297,18 @@ fn an_issue_notes_that_an_alert_of_it_flaps_also_when_it_remembers_no_more_of_th
     flapping.is_flapping = true;
     let alert = state::<Alert>([alert_opened(flapping)]);
     let many = (0..REMEMBERED_MAX as u128).map(|n| bound(Uuid::from_u128(0x1000 + n)));
-    let events = issue(many).with_facts(facts().with(SECOND, alert)).when(bind(SECOND)).events();
+    let events = issue(many)
+        .with_facts(facts().with(SECOND, alert))
+        .when(bind(SECOND))
+        .events();
     let [Event::IssueAlertBound { is_flapping: true, .. }] = &events[..] else {
         panic!("{events:?}");
     };
     let flaps = |events: Vec<Event>| state::<Issue>(events).opened().unwrap().is_flapping;
     assert!(!flaps(vec![opened(), bound(FIRST)]));
-    assert!(flaps([vec![opened(), bound(FIRST)], events, vec![bound(BINDING)]].concat()));
+    assert!(flaps(
+        [vec![opened(), bound(FIRST)], events, vec![bound(BINDING)]].concat()
+    ));
 }
 
 #[test]
@@ -434,11 +439,11 @@ fn what_an_investigation_looked_at_can_be_erased_and_what_persons_wrote_struck()
     let stream = Uuid::from_u128(0x15);
     assert_eq!(domain::Event::sealed_apart(&matched(1), stream), [("evidence", stream)]);
     assert_eq!(domain::Event::texts(&resolved(false)), ["conclusion"]);
-    let mut erased = matched(1);
-    if let Event::IssueSkillMatched { evidence, .. } = &mut erased {
+    let mut erased_match = matched(1);
+    if let Event::IssueSkillMatched { evidence, .. } = &mut erased_match {
         *evidence = Sealed::Erased;
     }
-    let issue = state::<Issue>([opened(), bound(FIRST), begun(1), erased]);
+    let issue = state::<Issue>([opened(), bound(FIRST), begun(1), erased_match]);
     let matched = issue.opened().unwrap().investigation.matched.clone().unwrap();
     assert_eq!((matched.skill_id, matched.evidence), (Some(SKILL), None));
 }

@@ -36,7 +36,11 @@ impl Policy for Alerts {
         }
         matches!(
             recorded.of::<Issue>(),
-            Some(issue::Event::IssueResolved { by_itself: false, .. } | issue::Event::IssueMarkedFalsePositive { .. })
+            Some(
+                issue::Event::IssueResolved { by_itself: false, .. }
+                    | issue::Event::IssueMarkedFalsePositive { .. }
+                    | issue::Event::IssueSkillMatched { .. }
+            )
         )
     }
 
@@ -209,6 +213,18 @@ fn drop_raw(alert_id: Uuid, brief: &Brief) -> Reaction {
     }
 }
 
+/// Of the alerts' bodies it quotes that of the first one. An investigation that comes when that is gone has none of it, and a
+/// day to come to its end.
+fn drop_evidence(seen: &Seen<'_>, now: &issue::Opened) -> Reaction {
+    let issue_id = seen.recorded.stream;
+    let with_body = now.brief.received_at + TimeDelta::days(BODY_DAYS);
+    Reaction::Wait {
+        timer: Uuid::new_v5(&issue_id, b"evidence"),
+        due_at: with_body.max(seen.recorded.at + TimeDelta::days(1)),
+        sending: Sending::of::<Issue>(issue_id, issue::Command::DropEvidence {}),
+    }
+}
+
 fn join(alert_id: Uuid, group_id: Uuid, window_minutes: u32) -> Reaction {
     let join = group::Command::Join {
         alert_id,
@@ -233,15 +249,16 @@ fn note_ended(issue_id: Uuid, alert_id: Uuid) -> Reaction {
     Reaction::send(vec![Sending::of::<Issue>(issue_id, note)])
 }
 
-/// What a person has ended ends its alerts.
+/// What a person has ended ends its alerts, and what an investigation looked at goes when the bodies that it quotes do.
 fn of_issue(event: &issue::Event, seen: &Seen<'_>) -> Vec<Reaction> {
+    let Some(now) = seen.state::<Issue>().and_then(Issue::opened) else {
+        return Vec::new();
+    };
     let false_positive = match event {
         issue::Event::IssueResolved { by_itself: false, .. } => false,
         issue::Event::IssueMarkedFalsePositive { .. } => true,
+        issue::Event::IssueSkillMatched { .. } => return vec![drop_evidence(seen, now)],
         _ => return Vec::new(),
-    };
-    let Some(now) = seen.state::<Issue>().and_then(Issue::opened) else {
-        return Vec::new();
     };
     let open = now.alerts.iter().filter(|(_, is_over)| !**is_over);
     let end = |(&alert_id, _): (&Uuid, &bool)| {

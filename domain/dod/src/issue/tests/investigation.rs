@@ -20,6 +20,21 @@ fn an_investigation_finds_its_skill_then_takes_its_steps_then_concludes() {
 }
 
 #[test]
+fn an_investigation_that_breaks_off_before_it_finds_its_skill_says_so_and_nothing_else() {
+    let broken_off = |is_real_issue| {
+        let mut conclusion = conclusion(is_real_issue);
+        conclusion.evidence.clear();
+        Command::Conclude { round: 1, conclusion }
+    };
+    let events = issue([]).when(broken_off(None)).events();
+    let [Event::IssueConcluded { status, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*status, IssueStatus::UnableToResolve);
+    issue([]).when(broken_off(Some(true))).refused(Refusal::NotMatched);
+}
+
+#[test]
 fn the_skill_that_is_found_is_one_of_the_tenants_also_when_it_was_struck_meanwhile() {
     let struck = state::<Register<Skill>>([Change::Entered(skill()), Change::Struck {}]);
     let found = |facts: Facts| {
@@ -214,4 +229,27 @@ fn an_issue_that_was_none_and_is_looked_into_anew_ends_as_any_other() {
     issue(none_of_itself)
         .when(Command::NoteAlertEnded { alert_id: FIRST })
         .then([ended(FIRST), resolved(true)]);
+}
+
+#[test]
+fn what_an_investigation_looked_at_is_dropped_once_and_what_it_found_stays() {
+    let drop = || Command::DropEvidence {};
+    let dropped = Event::IssueEvidenceDropped {};
+    issue([]).when(drop()).then([]);
+    issue([matched(1)]).when(drop()).then([dropped.clone()]);
+    issue([matched(1), dropped.clone()]).when(drop()).then([]);
+    // Those of former investigations, too.
+    let again = || [matched(1), concluded(1, None, IssueStatus::UnableToResolve), begun(2)];
+    issue(again()).when(drop()).then([dropped.clone()]);
+    issue(again().into_iter().chain([dropped.clone(), matched(2)]))
+        .when(drop())
+        .then([dropped.clone()]);
+    let stream = Uuid::from_u128(0x15);
+    assert_eq!(erased(stream, &dropped), [domain::Erase::Person(stream)]);
+    assert_eq!(erased(stream, &matched(1)), []);
+    let begins = [opened(), bound(FIRST), begun(1), matched(1), step_taken(1, 1), dropped];
+    let now = state::<Issue>(begins);
+    let investigation = &now.opened().unwrap().investigation;
+    assert_eq!(investigation.matched.as_ref().unwrap().evidence, None);
+    assert_eq!(investigation.findings.len(), 1);
 }

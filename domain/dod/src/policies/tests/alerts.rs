@@ -7,7 +7,7 @@ use super::*;
 use crate::alert::{self, Alert, AlertStatus, ResolvedHow};
 use crate::delivery::BODY_DAYS;
 use crate::group::{self, Group};
-use crate::issue::{self, Issue, IssueStatus};
+use crate::issue::{self, Issue, IssueStatus, MatchedBy};
 use crate::policies::Alerts;
 use crate::signal::{self, Signal};
 
@@ -345,6 +345,37 @@ fn what_a_person_has_ended_ends_its_alerts_that_are_open() {
     assert_eq!(of_issue(resolved(false)), [ends(false)]);
     assert_eq!(of_issue(none), [ends(true)]);
     assert_eq!(of_issue(resolved(true)), []);
+}
+
+#[test]
+fn what_an_investigation_looked_at_goes_at_the_age_of_the_body_that_it_quotes_but_not_before_its_end() {
+    let matched = issue::Event::IssueSkillMatched {
+        log_id: SOURCE,
+        round: 1,
+        skill_id: None,
+        by: MatchedBy::Nothing,
+        why: "Nothing fits.".to_owned(),
+        evidence: Sealed::Erased,
+        sop: None,
+        metadata: serde_json::Value::Null,
+    };
+    let opened = |received_at| issue::Event::IssueOpened {
+        brief: Box::new(Brief { received_at, ..brief() }),
+        opened_at: NOON,
+    };
+    let waits = |due_at| Reaction::Wait {
+        timer: Uuid::new_v5(&STREAM, b"evidence"),
+        due_at,
+        sending: Sending::of::<Issue>(STREAM, issue::Command::DropEvidence {}),
+    };
+    let days = TimeDelta::days;
+    for (received_at, due_at) in [
+        (NOON - days(1), NOON + days(BODY_DAYS - 1)),
+        (NOON - days(BODY_DAYS), NOON + days(1)),
+    ] {
+        let events = [opened(received_at), matched.clone()];
+        assert_eq!(react::<Issue>(&Alerts, events), [waits(due_at)]);
+    }
 }
 
 #[test]
