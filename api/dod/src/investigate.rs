@@ -69,7 +69,7 @@ impl Reactor for Investigator {
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {
         match recorded.of::<Issue>() {
-            Some(Event::InvestigationBegun { round }) => vec![Task {
+            Some(Event::InvestigationBegun { round, .. }) => vec![Task {
                 key: format!("investigate/{round}"),
                 lane: recorded.stream,
                 target: "issues".to_owned(),
@@ -80,7 +80,7 @@ impl Reactor for Investigator {
     }
 
     async fn perform(&self, doing: &Doing<'_>) -> Result<Done, BookError> {
-        let Some(Event::InvestigationBegun { round }) = doing.recorded.of::<Issue>() else {
+        let Some(Event::InvestigationBegun { round, .. }) = doing.recorded.of::<Issue>() else {
             return Ok(Done::Done);
         };
         loop {
@@ -109,7 +109,7 @@ impl Reactor for Investigator {
     }
 
     async fn gave_up(&self, doing: &Doing<'_>, because: &str) -> Result<(), BookError> {
-        let Some(Event::InvestigationBegun { round }) = doing.recorded.of::<Issue>() else {
+        let Some(Event::InvestigationBegun { round, .. }) = doing.recorded.of::<Issue>() else {
             return Ok(());
         };
         let conclusion = Conclusion {

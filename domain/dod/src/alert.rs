@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use refusal::Refusal;
 
-use domain::{Sealed, stored_by_variant};
+use domain::{Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Alert>("alerts");
@@ -52,6 +52,12 @@ pub struct Opened {
     /// The silence by which it is ignored.
     pub silence_id: Option<Uuid>,
     pub is_heartbeat: bool,
+    /// Whether it is ignored because a person said so: the end of a silence changes nothing of that, nor does the signal's.
+    pub is_ignored_by_person: bool,
+    /// Whether its signal is over, though a person had ended the alert before: nothing of it can go on.
+    pub is_over: bool,
+    /// Whether the part of the body that is about it can still be read.
+    pub has_raw: bool,
     pub assigned_to: Option<Uuid>,
     /// The issue that it belongs to, once it does.
     pub issue_id: Option<Uuid>,
@@ -144,7 +150,8 @@ pub enum Command {
         /// Whether it only shows that the sender lives.
         is_heartbeat: bool,
     },
-    /// Ends the alert because its signal is over.
+    /// Ends the alert because its signal is over. One that a person has called none or ignored stays so, and is not opened
+    /// again.
     Clear {
         /// When it was over, UTC.
         cleared_at: DateTime<Utc>,
@@ -153,6 +160,8 @@ pub enum Command {
     },
     /// Ends the silence that the alert is ignored by.
     EndSilence {},
+    /// Drops the part of the body that is about the alert; what was read from it stays.
+    DropRaw {},
     /// Notes which issue the alert belongs to.
     NoteIssue {
         /// The issue.
@@ -170,14 +179,15 @@ pub enum Command {
         /// An active person of the tenant.
         user_id: Uuid,
     },
-    /// Ends the alert. When its source tells of the same again, a new one opens.
+    /// Ends the alert. When its source tells of the same again, a new one opens: at once when it says something that it has
+    /// not said before, after five minutes when it repeats to the letter that it fires.
     Resolve {},
     /// Says that the alert was none. What its source tells of the same goes on being it until it is over.
     MarkFalsePositive {},
-    /// Says that nobody is to be bothered with the alert. What its source tells of the same goes on being it until it is
-    /// over.
+    /// Says that nobody is to be bothered with the alert, whatever becomes of a silence that it is ignored by. What its
+    /// source tells of the same goes on being it until it is over.
     Ignore {},
-    /// Opens an alert again that was ended by a person.
+    /// Opens an alert again that was called none or ignored, for as long as its signal is not over.
     Reopen {},
 }
 
@@ -226,6 +236,11 @@ pub enum Event {
     AlertMarkedFalsePositive {},
     AlertIgnored {},
     AlertReopened {},
+    /// Its signal is over; what a person has said of it stays.
+    AlertSignalOver {
+        over_at: DateTime<Utc>,
+    },
+    AlertRawDropped {},
 }
 
 stored_by_variant!(Event);
@@ -233,11 +248,20 @@ stored_by_variant!(Event);
 impl domain::Event for Event {
     const PERSONAL: bool = true;
 
-    fn sealed_apart(&self, _stream: Uuid) -> Vec<(&'static str, Uuid)> {
+    // In the name of the alert and not of the delivery, so that an event of the alert says when it goes: rows follow events.
+    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
         match self {
-            Self::AlertOpened { delivery_id, .. } => vec![("raw", *delivery_id)],
+            Self::AlertOpened { .. } => vec![("raw", stream)],
             _ => Vec::new(),
         }
+    }
+}
+
+/// What the key of the part of a body is destroyed by.
+fn erased(stream: Uuid, event: &Event) -> Vec<Erase> {
+    match event {
+        Event::AlertRawDropped {} => vec![Erase::Person(stream)],
+        _ => Vec::new(),
     }
 }
 

@@ -168,7 +168,7 @@ pub enum Command {
     /// Adds a rule, or replaces every field of one. It holds for alerts that begin from then on; a rule that is changed
     /// keeps its age. A tenant has at most 100.
     SetRule {
-        /// The rule; a new one when absent.
+        /// The rule that is to change; a new one when absent, whose id is drawn.
         #[serde(default)]
         rule_id: Option<Uuid>,
         /// What people call it. At most 255 characters.
@@ -227,7 +227,7 @@ impl domain::Event for Event {}
 pub enum Refusal {
     #[error("a tenant's rules of correlation are one stream and its id is {id}; send the command there")]
     OnePerTenant { id: Uuid },
-    #[error("rule_id names no rule of correlation; look at correlation_rules")]
+    #[error("rule_id names no rule of correlation; choose one of correlation_rules, or leave it out for a new one")]
     NoSuchRule,
     #[error("there are {RULES_MAX} rules of correlation, as many as a tenant may have; drop one first")]
     TooManyRules,
@@ -341,9 +341,13 @@ impl Decider for Correlations {
                     priority: *priority,
                 };
                 asked.check()?;
-                let rule_id = rule_id.unwrap_or_else(|| request.ids.draw());
+                let before = match rule_id {
+                    Some(rule_id) => Some(self.rule(*rule_id).ok_or(Refusal::NoSuchRule)?),
+                    None => None,
+                };
+                let rule_id = before.map_or_else(|| request.ids.draw(), |rule| rule.rule_id);
                 self.takes(rule_id, when)?;
-                if self.rule(rule_id).is_some_and(|rule| rule.says(&asked)) {
+                if before.is_some_and(|rule| rule.says(&asked)) {
                     return Ok(Vec::new());
                 }
                 Ok(vec![Event::CorrelationRuleSet {

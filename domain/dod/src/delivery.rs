@@ -59,6 +59,16 @@ pub struct Received {
     pub round: u32,
     /// Whether the latest asking was answered.
     pub is_parsed: bool,
+    /// What came of the subscription that it asked to confirm, once somebody has said.
+    pub subscription: Option<Subscription>,
+}
+
+/// What came of a subscription of SNS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub topic_arn: String,
+    /// Why it was not confirmed; absent when it was.
+    pub refused: Option<String>,
 }
 
 /// What came along with a body.
@@ -174,7 +184,7 @@ pub enum Command {
     ParseAgain {},
     /// Drops the body; what was recognised stays.
     DropBody {},
-    /// Notes what came of a subscription of SNS that was to be confirmed.
+    /// Notes what came of a subscription of SNS that was to be confirmed; nothing happens when that is known.
     NoteSubscription {
         /// The topic's ARN. At most 512 characters.
         topic_arn: String,

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use refusal::Refusal;
 
 use crate::alert::Brief;
-use domain::{Claim, Sealed, stored_by_variant};
+use domain::{Claim, Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Issue>("issues");
@@ -97,6 +97,8 @@ pub enum Issue {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
     pub status: IssueStatus,
+    /// Whether a person said so last: that stays when it is looked into anew.
+    pub is_decided_by_person: bool,
     pub brief: Brief,
     pub severity: Severity,
     pub opened_at: DateTime<Utc>,
@@ -104,10 +106,14 @@ pub struct Opened {
     pub alerts: BTreeMap<Uuid, bool>,
     /// Those that are not over.
     pub alerts_open: usize,
+    /// Whether one of them flapped when it joined.
+    pub is_flapping: bool,
     /// What the first of them say.
     pub remembered: Vec<Remembered>,
     pub assigned_to: Option<Uuid>,
     pub investigation: Investigation,
+    /// Whether what an investigation looked at can still be read.
+    pub has_evidence: bool,
     /// Whether no person has ended it: its alerts are over, or the investigation says that there is none.
     pub ended_by_itself: bool,
     pub conclusion: Option<String>,
@@ -163,7 +169,7 @@ impl Issue {
 }
 
 impl Opened {
-    /// Whether it opens again when one of its alerts does.
+    /// Whether it opens again when another alert joins it.
     fn reopens(&self) -> bool {
         self.status == IssueStatus::Resolved && self.ended_by_itself
     }
@@ -201,7 +207,7 @@ pub enum Command {
     NoteMatch {
         /// The investigation, counted from 1; the one under way.
         round: u32,
-        /// The skill; absent when none was found.
+        /// The skill, also one that was struck since; absent when none was found.
         skill_id: Option<Uuid>,
         /// How it was found.
         by: MatchedBy,
@@ -234,12 +240,14 @@ pub enum Command {
         /// What it is, and what that rests on.
         conclusion: Box<Conclusion>,
     },
+    /// Drops what investigations have looked at, which quotes what bodies said; what they found stays.
+    DropEvidence {},
     /// Gives the issue to somebody.
     Assign {
         /// An active person of the tenant.
         user_id: Uuid,
     },
-    /// Says that somebody works on the issue; nothing happens when it was said before.
+    /// Says that somebody works on the issue; nothing happens when a person said so before.
     Start {},
     /// Ends the issue: what it was about is mended.
     Resolve {
@@ -267,7 +275,8 @@ pub enum Command {
         #[schemars(length(min = 1, max = CONCLUSION_CHARS_MAX))]
         conclusion: String,
     },
-    /// Looks into the issue anew, by the skills and bindings of now.
+    /// Looks into the issue anew, by the skills and bindings of now. Where it stands changes with it, unless a person has said
+    /// where, or all of its alerts are over.
     Investigate {},
 }
 
@@ -286,6 +295,8 @@ pub enum Event {
         severity: Severity,
         /// Absent once the issue remembers enough of them.
         brief: Option<Box<Brief>>,
+        /// Whether it fires again and again.
+        is_flapping: bool,
     },
     IssueAlertEnded {
         alert_id: Uuid,
@@ -295,6 +306,8 @@ pub enum Event {
     },
     InvestigationBegun {
         round: u32,
+        /// Where the issue stands from then on.
+        status: IssueStatus,
     },
     IssueSkillMatched {
         log_id: Uuid,
@@ -335,7 +348,7 @@ pub enum Event {
     },
     IssueMarkedUnableToResolve {},
     IssueReopened {
-        /// Whether another of its alerts fired.
+        /// Whether another alert joined it, or a person has opened one of its alerts again.
         by_itself: bool,
     },
     IssueCorrected {
@@ -344,6 +357,7 @@ pub enum Event {
         is_real_issue: bool,
         conclusion: Option<String>,
     },
+    IssueEvidenceDropped {},
 }
 
 stored_by_variant!(Event);
@@ -367,6 +381,14 @@ impl domain::Event for Event {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// What the keys of what investigations looked at are destroyed by.
+fn erased(stream: Uuid, event: &Event) -> Vec<Erase> {
+    match event {
+        Event::IssueEvidenceDropped {} => vec![Erase::Person(stream)],
+        _ => Vec::new(),
     }
 }
 

@@ -2,9 +2,9 @@
 //! 002_292caa697ae18d8c does not know.
 //!
 //! Each change that is worth telling makes a revision. Only the latest is sent: what was not told in time is not told any
-//! more once it is over.
+//! more once it is over. Where an alert flaps, its ups and downs wait: the latest of them is told every half hour.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::{Link, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Message>("messa
 pub const IM_ID_CHARS_MAX: usize = 255;
 /// Characters of why a message was not taken.
 pub const BECAUSE_CHARS_MAX: usize = 1_000;
+/// Minutes between two tellings of an alert's ups and downs once it flaps.
+pub const QUIET_MINUTES: i64 = 30;
 
 /// How an issue stands, for whoever is told of it.
 #[derive(
@@ -72,6 +74,9 @@ pub struct Notice {
     pub opened_at: DateTime<Utc>,
     /// When what is told happened, UTC.
     pub told_at: DateTime<Utc>,
+    /// Whether one of its alerts fires again and again, so that its ups and downs are not told one by one.
+    #[serde(default)]
+    pub is_flapping: bool,
 }
 
 /// The message of an issue to a receiver.
@@ -96,6 +101,10 @@ pub struct Wanted {
     pub place: Option<Place>,
     /// The revision that was refused for good, if the latest was.
     pub refused: Option<u32>,
+    /// Until when ups and downs wait, once one of them was told.
+    pub quiet_until: Option<DateTime<Utc>>,
+    /// The latest of those that wait.
+    pub held: Option<Box<Notice>>,
 }
 
 /// Where a message is.
@@ -139,6 +148,21 @@ pub enum Command {
         /// What is told.
         notice: Box<Notice>,
     },
+    /// Has the receiver told of an up or down of an alert that flaps: at once when none was told within half an hour,
+    /// otherwise at the end of that, unless another one follows.
+    Hold {
+        /// The issue.
+        issue_id: Uuid,
+        /// The receiver, by its `receiver_im`.
+        receiver_im: String,
+        /// What is told.
+        notice: Box<Notice>,
+    },
+    /// Has the receiver told of the latest up or down that waits; nothing happens when none does.
+    TellHeld {
+        /// Until when it was to wait, UTC; nothing happens when that is another time by now.
+        quiet_until: DateTime<Utc>,
+    },
     /// Notes that the receiver's place has taken a revision.
     NoteSent {
         /// The revision that was taken, from 1.
@@ -171,6 +195,10 @@ pub enum Event {
         revision: u32,
         notice: Box<Notice>,
     },
+    /// An up or down of an alert that flaps waits, in the place of one that waited before.
+    MessageHeld { notice: Box<Notice> },
+    /// Ups and downs wait until then.
+    MessageQuieted { quiet_until: DateTime<Utc> },
     MessageSent {
         revision: u32,
         receiver_id: Uuid,
@@ -229,7 +257,7 @@ impl Refuse for Refusal {
 impl Decider for Message {
     const TYPE: &'static str = "dod.message";
     const CREATES: &'static str = "want";
-    const ONLY_DAYBOOK: &'static [&'static str] = &["want", "note-sent", "note-refused"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["want", "hold", "tell-held", "note-sent", "note-refused"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -244,16 +272,23 @@ impl Decider for Message {
                     notice,
                 },
             ) => {
-                if Self::stream(*issue_id, receiver_im) != request.stream {
-                    let receiver_im = receiver_im.clone();
-                    return Err(Refusal::OtherStream { receiver_im });
-                }
-                return Ok(vec![Event::MessageWanted {
-                    issue_id: *issue_id,
-                    receiver_im: receiver_im.clone(),
-                    revision: message.wanted().map_or(0, |wanted| wanted.revision) + 1,
-                    notice: notice.clone(),
-                }]);
+                in_place(*issue_id, receiver_im, request.stream)?;
+                return Ok(vec![message.told(*issue_id, receiver_im, notice)]);
+            }
+            (
+                message,
+                Command::Hold {
+                    issue_id,
+                    receiver_im,
+                    notice,
+                },
+            ) => {
+                in_place(*issue_id, receiver_im, request.stream)?;
+                let quiet_until = message.wanted().and_then(|wanted| wanted.quiet_until);
+                return Ok(match quiet_until.is_some_and(|until| request.at < until) {
+                    true => vec![Event::MessageHeld { notice: notice.clone() }],
+                    false => vec![message.told(*issue_id, receiver_im, notice), quieted(request.at)],
+                });
             }
             (Self::Unwanted, _) => return Err(Refusal::NotWanted),
             (Self::Wanted(wanted), _) => wanted,
@@ -282,7 +317,10 @@ impl Decider for Message {
                     sent_at: request.at,
                 }
             }
-            Command::NoteRefused { revision, .. } if wanted.refused == Some(*revision) => return Ok(Vec::new()),
+            // It was taken after all, or it is known.
+            Command::NoteRefused { revision, .. } if *revision <= wanted.sent || wanted.refused >= Some(*revision) => {
+                return Ok(Vec::new());
+            }
             Command::NoteRefused { revision, because } => {
                 text::required(because, BECAUSE_CHARS_MAX).map_err(unfit("because"))?;
                 Event::MessageRefused {
@@ -293,14 +331,23 @@ impl Decider for Message {
             }
             Command::SendAgain {} => {
                 wanted.offered()?;
-                Event::MessageWanted {
-                    issue_id: wanted.issue_id,
-                    receiver_im: wanted.receiver_im.clone(),
-                    revision: wanted.revision + 1,
-                    notice: Box::new(wanted.notice.clone()),
-                }
+                let latest = wanted.held.as_deref().unwrap_or(&wanted.notice);
+                self.told(wanted.issue_id, &wanted.receiver_im, latest)
             }
-            Command::Want { .. } => return Err(Refusal::UnderWay),
+            Command::TellHeld { quiet_until } => {
+                let held = wanted
+                    .held
+                    .as_deref()
+                    .filter(|_| wanted.quiet_until == Some(*quiet_until));
+                let tell = |notice| {
+                    [
+                        self.told(wanted.issue_id, &wanted.receiver_im, notice),
+                        quieted(request.at),
+                    ]
+                };
+                return Ok(held.map(tell).into_iter().flatten().collect());
+            }
+            Command::Want { .. } | Command::Hold { .. } => return Err(Refusal::UnderWay),
         }])
     }
 
@@ -310,6 +357,8 @@ impl Decider for Message {
                 wanted.revision = *revision;
                 wanted.notice = (**notice).clone();
                 wanted.refused = None;
+                // Whatever waited was before that.
+                wanted.held = None;
             }
             (
                 Self::Unwanted,
@@ -328,12 +377,17 @@ impl Decider for Message {
                     sent: 0,
                     place: None,
                     refused: None,
+                    quiet_until: None,
+                    held: None,
                 }));
             }
+            (Self::Wanted(wanted), Event::MessageHeld { notice }) => wanted.held = Some(notice.clone()),
+            (Self::Wanted(wanted), Event::MessageQuieted { quiet_until }) => wanted.quiet_until = Some(*quiet_until),
             (Self::Wanted(wanted), Event::MessageSent { revision, place, .. }) => {
                 wanted.sent = *revision;
                 wanted.place = place.clone().or(wanted.place.take());
-                wanted.refused = None;
+                // A later one may have been refused since.
+                wanted.refused = wanted.refused.filter(|refused| refused > revision);
             }
             (Self::Wanted(wanted), Event::MessageRefused { revision, .. }) => wanted.refused = Some(*revision),
             (Self::Unwanted, _) => {}
@@ -342,11 +396,40 @@ impl Decider for Message {
 
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
-            (_, "want") => Ok(()),
+            (_, "want" | "hold") => Ok(()),
             (Self::Unwanted, _) => Err(Refusal::NotWanted),
             (Self::Wanted(wanted), "send-again") => wanted.offered(),
             (Self::Wanted(_), _) => Ok(()),
         }
+    }
+}
+
+impl Message {
+    /// That the receiver is told of this.
+    fn told(&self, issue_id: Uuid, receiver_im: &str, notice: &Notice) -> Event {
+        Event::MessageWanted {
+            issue_id,
+            receiver_im: receiver_im.to_owned(),
+            revision: self.wanted().map_or(0, |wanted| wanted.revision) + 1,
+            notice: Box::new(notice.clone()),
+        }
+    }
+}
+
+/// That ups and downs wait from now on.
+fn quieted(at: DateTime<Utc>) -> Event {
+    Event::MessageQuieted {
+        quiet_until: at + TimeDelta::minutes(QUIET_MINUTES),
+    }
+}
+
+/// Refuses any stream but the one of this issue and receiver.
+fn in_place(issue_id: Uuid, receiver_im: &str, stream: Uuid) -> Result<(), Refusal> {
+    match Message::stream(issue_id, receiver_im) == stream {
+        true => Ok(()),
+        false => Err(Refusal::OtherStream {
+            receiver_im: receiver_im.to_owned(),
+        }),
     }
 }
 

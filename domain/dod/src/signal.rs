@@ -28,6 +28,10 @@ pub const FLIPS_MAX: usize = 20;
 /// repeat each other within seconds.
 pub const REPEAT_MINUTES: i64 = 1;
 
+/// Minutes after a person has closed an alert from which on a repeat of what was told before opens another one: the sender
+/// needs time to notice what was mended, and pairs of senders repeat each other within seconds.
+pub const CLOSED_MINUTES: i64 = 5;
+
 /// What is known of a thing that a source tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -41,6 +45,16 @@ pub struct Signal {
     fired_at: VecDeque<DateTime<Utc>>,
     /// The latest beginning that is known to be over.
     over: Option<DateTime<Utc>>,
+    /// What a person has closed though nobody has said that it is over.
+    closed: Option<Closed>,
+}
+
+/// An alert that a person has closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Closed {
+    /// Since when it was so, as the sender says.
+    starts_at: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
 }
 
 /// An alert that is not over.
@@ -91,10 +105,12 @@ pub enum Command {
         /// The source that says how long that may be.
         source_id: Uuid,
     },
-    /// Lets the alert go after a person has closed it, so that the next telling is a new one.
+    /// Lets the alert go after a person has closed it, so that another one opens if it goes on.
     Release {
         /// The alert that was closed.
         alert_id: Uuid,
+        /// When it was closed, UTC.
+        closed_at: DateTime<Utc>,
     },
 }
 
@@ -143,10 +159,14 @@ pub enum Event {
         cleared_at: DateTime<Utc>,
         expired: bool,
     },
-    /// What nobody has told of, or what was before, is over; if its beginning comes late, nothing comes of it.
-    SignalClearedUnseen { event_id: String, starts_at: DateTime<Utc> },
+    /// What nobody has told of, what was before or what a person has closed is over; if its beginning comes late, nothing
+    /// comes of it.
+    SignalClearedUnseen {
+        event_id: String,
+        starts_at: Option<DateTime<Utc>>,
+    },
     /// A person has closed the alert.
-    SignalReleased { alert_id: Uuid },
+    SignalReleased { alert_id: Uuid, closed_at: DateTime<Utc> },
 }
 
 stored_by_variant!(Event);

@@ -101,7 +101,7 @@ pub enum Command {
     /// Keeps alerts quiet for a time, or replaces every field of a silence. They are kept and listed, but nobody is told
     /// of them and no skill is looked for. A tenant has at most 500 silences that have not ended.
     Silence {
-        /// The silence; a new one when absent. One that has ended begins anew.
+        /// The silence that is to change, one that has not ended; a new one when absent, whose id is drawn.
         #[serde(default)]
         silence_id: Option<Uuid>,
         /// What people call it. At most 255 characters.
@@ -170,7 +170,7 @@ impl domain::Event for Event {
 pub enum Refusal {
     #[error("a tenant's silences are one stream and its id is {id}; send the command there")]
     OnePerTenant { id: Uuid },
-    #[error("silence_id names no silence that goes on; look at silences")]
+    #[error("silence_id names no silence that has not ended; choose one of silences, or leave it out for a new one")]
     NoSuchSilence,
     #[error("there are {SILENCES_MAX} silences that have not ended, as many as a tenant may have; end one first")]
     TooManySilences,
@@ -245,18 +245,22 @@ impl Decider for Silences {
                 text::required(name, NAME_CHARS_MAX).map_err(unfit("name"))?;
                 text::optional(comment.as_ref(), COMMENT_CHARS_MAX).map_err(unfit("comment"))?;
                 check_conditions(when)?;
+                let before = match silence_id {
+                    Some(silence_id) => Some(self.not_ended(*silence_id, at).ok_or(Refusal::NoSuchSilence)?),
+                    None => None,
+                };
                 let silence_id = silence_id.unwrap_or_else(|| request.ids.draw());
                 let silence = Silence {
                     name: name.clone(),
                     when: when.clone(),
-                    starts_at: self.start(silence_id, *starts_at, at),
+                    starts_at: start(before, *starts_at, at),
                     ends_at: *ends_at,
                     kind: *kind,
                 };
                 check_period(silence.starts_at, *ends_at, at)?;
                 self.takes(silence_id, when, at)?;
                 // What was said about it before is not known here: it lies in the book alone.
-                if comment.is_none() && self.set.get(&silence_id) == Some(&silence) {
+                if comment.is_none() && before == Some(&silence) {
                     return Ok(Vec::new());
                 }
                 Ok(vec![Event::AlertsSilenced {
@@ -321,13 +325,9 @@ impl Decider for Silences {
 }
 
 impl Silences {
-    /// When a silence starts: as it is asked for, not before now, unless it has started already.
-    fn start(&self, silence_id: Uuid, asked: Option<DateTime<Utc>>, at: DateTime<Utc>) -> DateTime<Utc> {
-        let starts_at = asked.map_or(at, |asked| asked.max(at));
-        match self.set.get(&silence_id) {
-            Some(before) if before.is_on(at) && starts_at == at => before.starts_at,
-            Some(_) | None => starts_at,
-        }
+    /// The silence of this id, unless it has ended.
+    fn not_ended(&self, silence_id: Uuid, at: DateTime<Utc>) -> Option<&Silence> {
+        self.set.get(&silence_id).filter(|silence| silence.ends_at > at)
     }
 
     /// Whether a silence with these conditions has room among the others.
@@ -341,6 +341,15 @@ impl Silences {
         } else {
             Ok(())
         }
+    }
+}
+
+/// When a silence starts: as it is asked for, not before now, unless it has started already.
+fn start(before: Option<&Silence>, asked: Option<DateTime<Utc>>, at: DateTime<Utc>) -> DateTime<Utc> {
+    let starts_at = asked.map_or(at, |asked| asked.max(at));
+    match before {
+        Some(before) if before.is_on(at) && starts_at == at => before.starts_at,
+        Some(_) | None => starts_at,
     }
 }
 

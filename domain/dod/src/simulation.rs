@@ -1,21 +1,22 @@
 //! Bodies in, issues out: the policies of the context carried out over a book in memory until nothing is left to do.
 
+mod properties;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::samples;
 use domain::object::ObjectRef;
 use domain::{AnyCommand, Contexts, Decider, Reaction, SYSTEM, Sending};
-use proptest::prelude::*;
 use rehearsal::{Occasion, Rehearsal};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::CONTEXT;
 use crate::alert::{self, Alert, AlertStatus};
-use crate::delivery::{self, BODY_WRITTEN_BYTES_MAX, Body, Delivery, Enclosed};
+use crate::delivery::{self, BODY_WRITTEN_BYTES_MAX, Body, Content, Delivery, Enclosed};
 use crate::issue::{self, Issue, IssueStatus};
-use crate::message::Message;
+use crate::message::{Message, Tells};
 use crate::signal::Signal;
 use crate::silence::{self, Silences};
 use crate::source::{self, Source};
@@ -301,6 +302,92 @@ fn a_person_who_resolves_the_last_alert_resolves_the_issue() {
 }
 
 #[test]
+fn what_a_person_has_resolved_and_its_source_goes_on_telling_is_another_alert_of_another_issue() {
+    let mut world = World::usual();
+    world.comes(&told([1], "firing", 0));
+    let first = world.issues()[0].0;
+    world.passes(1);
+    world.does(resolve_issue(first));
+    // The other of a pair sends the same.
+    world.comes(&told([1], "firing", 0));
+    assert_eq!(world.alert_statuses(), [AlertStatus::Resolved]);
+    world.passes(5);
+    world.comes(&told([1], "firing", 0));
+    world.comes(&told([1], "firing", 0));
+    assert_eq!(world.alert_statuses(), [AlertStatus::Resolved, AlertStatus::Open]);
+    assert_eq!(world.issue_statuses(), [IssueStatus::Resolved, IssueStatus::Analyzing]);
+    world.comes(&told([1], "resolved", 0));
+    assert_eq!(world.alert_statuses(), [AlertStatus::Resolved; 2]);
+    world.passes(60);
+    world.comes(&told([1], "firing", 0));
+    assert_eq!(world.alert_statuses(), [AlertStatus::Resolved; 2]);
+}
+
+#[test]
+fn what_a_person_said_of_an_alert_stays_until_its_signal_is_over_and_afterwards() {
+    for (says, stays) in [
+        (alert::Command::MarkFalsePositive {}, AlertStatus::FalsePositive),
+        (alert::Command::Ignore {}, AlertStatus::Ignored),
+    ] {
+        let mut world = World::usual();
+        world.comes(&told([1], "firing", 0));
+        let (alert_id, _) = world.alerts()[0];
+        world.does(Sending::of::<Alert>(alert_id, says));
+        world.passes(60);
+        world.comes(&told([1], "firing", 0));
+        assert_eq!(world.alert_statuses(), [stays]);
+        world.comes(&told([1], "resolved", 0));
+        assert_eq!(world.alert_statuses(), [stays]);
+        let reopen = Sending::of::<Alert>(alert_id, alert::Command::Reopen {});
+        assert!(!world.asks(BEN, reopen));
+        world.comes(&told([1], "firing", 60));
+        assert_eq!(world.alert_statuses(), [stays, AlertStatus::Open]);
+    }
+}
+
+#[test]
+fn what_a_person_ignores_during_a_silence_stays_so_after_it() {
+    let mut world = World::usual();
+    world.does(silenced(60));
+    world.comes(&told([1, 2], "firing", 0));
+    let (alert_id, _) = world.alerts()[0];
+    world.does(Sending::of::<Alert>(alert_id, alert::Command::Ignore {}));
+    world.passes(61);
+    assert_eq!(world.alert_statuses(), [AlertStatus::Ignored, AlertStatus::Open]);
+}
+
+#[test]
+fn an_alert_that_a_person_opens_again_opens_the_issue_that_was_called_none() {
+    let mut world = World::usual();
+    world.comes(&told([1], "firing", 0));
+    let issue = world.issues()[0].0;
+    let none = issue::Command::MarkFalsePositive { conclusion: None };
+    world.does(Sending::of::<Issue>(issue, none));
+    assert_eq!(world.issue_statuses(), [IssueStatus::FalsePositive]);
+    let (alert_id, _) = world.alerts()[0];
+    world.does(Sending::of::<Alert>(alert_id, alert::Command::Reopen {}));
+    assert_eq!(world.alert_statuses(), [AlertStatus::Open]);
+    assert_eq!(world.issue_statuses(), [IssueStatus::Analyzing]);
+}
+
+#[test]
+fn what_a_body_said_of_an_alert_goes_when_the_body_does_and_not_before() {
+    let mut world = World::usual();
+    let delivery = world.comes(&told([1], "firing", 0));
+    let (alert_id, _) = world.alerts()[0];
+    let is_there = |world: &World| {
+        let body = world.book.state::<Delivery>(delivery).unwrap();
+        let body = body.received().unwrap().content != Content::Dropped;
+        let raw = world.book.state::<Alert>(alert_id).unwrap();
+        (body, raw.opened().unwrap().has_raw)
+    };
+    world.passes(delivery::BODY_DAYS * 24 * 60 - 1);
+    assert_eq!(is_there(&world), (true, true));
+    world.passes(1);
+    assert_eq!(is_there(&world), (false, false));
+}
+
+#[test]
 fn an_alert_ends_when_nothing_more_is_heard_of_it_and_not_before() {
     let mut world = World::new(json!({"name": "Prometheus", "auto_resolve_minutes": 60}));
     world.comes(&told([1, 2], "firing", 0));
@@ -351,121 +438,54 @@ fn a_heartbeat_is_an_alert_of_no_issue() {
 }
 
 #[test]
+fn an_alert_that_flaps_is_told_every_half_hour_with_how_it_stands_and_nothing_is_lost() {
+    let mut world = World::usual();
+    let mut told_at = Vec::new();
+    let mut look = |world: &World| {
+        let (issue, _) = world.issues()[0];
+        let message = world.book.state::<Message>(Message::stream(issue, "ops")).unwrap();
+        let wanted = message.wanted().unwrap();
+        if told_at.last().is_none_or(|(revision, ..)| *revision != wanted.revision) {
+            let minute = (world.at - NOON).num_minutes();
+            told_at.push((wanted.revision, minute, wanted.notice.tells, wanted.notice.is_flapping));
+        }
+    };
+    // It fires every ten minutes, for five minutes each time.
+    for minute in (0..80).step_by(10) {
+        world.comes(&told([1], "firing", minute));
+        look(&world);
+        world.passes(5);
+        look(&world);
+        world.comes(&told([1], "resolved", minute));
+        look(&world);
+        world.passes(5);
+        look(&world);
+    }
+    world.passes(240);
+    look(&world);
+    assert_eq!(world.issue_statuses(), [IssueStatus::Resolved]);
+    let expected = [
+        (1, 0, Tells::Opened, false),
+        (2, 5, Tells::Resolved, false),
+        (3, 10, Tells::Reopened, false),
+        (4, 15, Tells::Resolved, false),
+        (5, 20, Tells::Reopened, true),
+        (6, 50, Tells::Resolved, true),
+        (7, 80, Tells::Resolved, true),
+    ];
+    assert_eq!(told_at, expected);
+    // Whoever ends it is heard at once.
+    let issue = world.issues()[0].0;
+    world.does(resolve_issue(issue));
+    let message = world.book.state::<Message>(Message::stream(issue, "ops")).unwrap();
+    assert_eq!(message.wanted().unwrap().revision, 8);
+}
+
+#[test]
 fn what_nobody_can_read_harms_nothing() {
     let mut world = World::usual();
     world.comes("<html>");
     world.comes(r#"{"foo":1}"#);
     world.comes(&told([1], "firing", 0));
     assert_eq!(world.alert_statuses(), [AlertStatus::Open]);
-}
-
-/// Something that happens in the world; hosts and issues are named by numbers.
-#[derive(Debug, Clone)]
-enum Step {
-    Fires(u32, i64),
-    Clears(u32, i64),
-    Passes(i64),
-    ResolvesIssue(usize),
-    CallsIssueNone(usize),
-    ReopensIssue(usize),
-    ToAlert(usize, u8),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let host = || 1_u32..4;
-    let step = prop_oneof![
-        4 => (host(), 0_i64..4).prop_map(|(host, began)| Step::Fires(host, began)),
-        3 => (host(), 0_i64..4).prop_map(|(host, began)| Step::Clears(host, began)),
-        2 => (1_i64..40).prop_map(Step::Passes),
-        1 => (0_usize..3).prop_map(Step::ResolvesIssue),
-        1 => (0_usize..3).prop_map(Step::CallsIssueNone),
-        1 => (0_usize..3).prop_map(Step::ReopensIssue),
-        3 => (0_usize..6, 0_u8..5).prop_map(|(alert, command)| Step::ToAlert(alert, command)),
-    ];
-    prop::collection::vec(step, 1..24)
-}
-
-fn take(world: &mut World, step: &Step) {
-    let issue = |world: &World, n: usize| world.streams::<Issue>().get(n).copied();
-    let to_issue = |world: &mut World, n: usize, command: issue::Command| {
-        if let Some(id) = issue(world, n) {
-            world.asks(BEN, Sending::of::<Issue>(id, command));
-        }
-    };
-    match step {
-        Step::Fires(host, began) => _ = world.comes(&told([*host], "firing", *began)),
-        Step::Clears(host, began) => _ = world.comes(&told([*host], "resolved", *began)),
-        Step::Passes(minutes) => world.passes(*minutes),
-        Step::ResolvesIssue(n) => to_issue(world, *n, issue::Command::Resolve { conclusion: None }),
-        Step::CallsIssueNone(n) => to_issue(world, *n, issue::Command::MarkFalsePositive { conclusion: None }),
-        Step::ReopensIssue(n) => to_issue(world, *n, issue::Command::Reopen {}),
-        Step::ToAlert(n, command) => {
-            let command = match command {
-                0 => alert::Command::Acknowledge {},
-                1 => alert::Command::Resolve {},
-                2 => alert::Command::MarkFalsePositive {},
-                3 => alert::Command::Ignore {},
-                _ => alert::Command::Reopen {},
-            };
-            if let Some(&id) = world.streams::<Alert>().get(*n) {
-                world.asks(BEN, Sending::of::<Alert>(id, command));
-            }
-        }
-    }
-}
-
-/// What holds whatever happens.
-fn check(world: &World) {
-    let issues: BTreeMap<Uuid, issue::Opened> = world.issues().into_iter().collect();
-    let mut bound = 0;
-    for (alert_id, alert) in world.alerts() {
-        assert!(
-            !alert.is_open() || alert.issue_id.is_some(),
-            "{alert_id} is open and of no issue"
-        );
-        if let Some(issue_id) = alert.issue_id {
-            bound += 1;
-            let is_over = issues[&issue_id].alerts.get(&alert_id);
-            assert_eq!(is_over, Some(&!alert.is_open()), "{alert_id} {}", alert.status);
-        }
-        let signal = world.book.state::<Signal>(alert.signal_id).unwrap();
-        let is_current = signal.current.is_some_and(|current| current.alert_id == alert_id);
-        assert!(
-            is_current || !alert.is_open(),
-            "{alert_id} is open though its signal is over"
-        );
-    }
-    for (issue_id, issue) in &issues {
-        let open = issue.alerts.values().filter(|is_over| !**is_over).count();
-        assert_eq!(issue.alerts_open, open, "{issue_id}");
-        bound -= issue.alerts.len();
-    }
-    assert_eq!(bound, 0, "an issue has alerts that say otherwise");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn alerts_and_issues_agree_whatever_happens_and_parsing_again_changes_nothing(
-        steps in steps(),
-        is_silenced in any::<bool>(),
-        auto_resolve in prop::option::of(10_i64..60),
-    ) {
-        let mut world = World::new(json!({
-            "name": "Prometheus", "receiver_im": "ops", "auto_resolve_minutes": auto_resolve,
-        }));
-        if is_silenced {
-            world.does(silenced(30));
-        }
-        for step in &steps {
-            take(&mut world, step);
-            check(&world);
-        }
-        let happened = world.happened();
-        for delivery in world.streams::<Delivery>() {
-            world.does(Sending::of::<Delivery>(delivery, delivery::Command::ParseAgain {}));
-        }
-        prop_assert_eq!(world.happened(), happened);
-    }
 }

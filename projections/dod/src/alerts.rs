@@ -64,7 +64,7 @@ row! {
         acknowledged_at: Option<DateTime<Utc>>,
         /// The user who said so.
         acknowledged_by: Option<Uuid>,
-        /// When it ended; null while it has not, and when it is ignored.
+        /// When it ended; null while it has not, and while it is ignored and goes on.
         resolved_at: Option<DateTime<Utc>>,
         /// How it was resolved: `person`, `sender`, `timeout`, `issue`; null when it was none.
         resolved_how: Option<Word<ResolvedHow>>,
@@ -144,7 +144,7 @@ fn told(row: Option<AlertRow>, id: Uuid, recorded: &Recorded<AnyEvent>, event: &
             delivery_id,
             receiver_im,
             observation,
-            // The alert has it, too, under a key of its own.
+            // Until the alert has it, nobody sees it: it goes with the delivery here, and with the alert there.
             raw: _,
             is_flapping,
             received_at,
@@ -286,6 +286,7 @@ fn became(
         },
         alert::Event::AlertIgnored {} => AlertRow {
             status: Word(AlertStatus::Ignored),
+            silence_id: None,
             updated_at,
             ..existing(row)?
         },
@@ -295,6 +296,20 @@ fn became(
             resolved_by: None,
             resolved_at: None,
             resolved_how: None,
+            updated_at,
+            ..existing(row)?
+        },
+        alert::Event::AlertSignalOver { over_at } => {
+            let row = existing(row)?;
+            AlertRow {
+                resolved_at: row.resolved_at.or(Some(*over_at)),
+                updated_at,
+                ..row
+            }
+        }
+        // Whoever posted the opening may have read the key just before it was destroyed.
+        alert::Event::AlertRawDropped {} => AlertRow {
+            raw_payload: None,
             updated_at,
             ..existing(row)?
         },

@@ -84,7 +84,7 @@ impl Project for IssueRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Issue>() {
-            Some(Event::InvestigationStepTaken { .. }) | None => Vec::new(),
+            Some(Event::InvestigationStepTaken { .. } | Event::IssueEvidenceDropped {}) | None => Vec::new(),
             Some(_) => vec![recorded.stream],
         }
     }
@@ -150,12 +150,12 @@ impl IssueRow {
                 alerts_open: self.alerts_open.saturating_add(1),
                 ..self
             },
-            Event::InvestigationBegun { round } => Self {
+            Event::InvestigationBegun { round, status } => Self {
                 rounds: count(*round),
                 concluded_at: None,
                 skill_id: None,
                 matched_by: None,
-                ..self
+                ..self.stands(*status, recorded)
             },
             Event::IssueSkillMatched { skill_id, by, .. } => Self {
                 skill_id: *skill_id,
@@ -213,7 +213,7 @@ impl IssueRow {
                 corrected_by: actor(recorded),
                 ..self
             },
-            Event::IssueOpened { .. } | Event::InvestigationStepTaken { .. } => self,
+            Event::IssueOpened { .. } | Event::InvestigationStepTaken { .. } | Event::IssueEvidenceDropped {} => self,
         }
     }
 

@@ -80,8 +80,13 @@ impl Project for MessageRow {
     const OWNED: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        let event = recorded.of::<Message>();
-        event.map(|_| recorded.stream).into_iter().collect()
+        match recorded.of::<Message>() {
+            Some(Event::MessageWanted { .. } | Event::MessageSent { .. } | Event::MessageRefused { .. }) => {
+                vec![recorded.stream]
+            }
+            // What waits is not told yet.
+            Some(Event::MessageHeld { .. } | Event::MessageQuieted { .. }) | None => Vec::new(),
+        }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
@@ -163,6 +168,7 @@ impl Project for MessageRow {
                     ..row
                 }
             }
+            Event::MessageHeld { .. } | Event::MessageQuieted { .. } => return Ok(row),
         }))
     }
 }

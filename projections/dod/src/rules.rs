@@ -43,8 +43,10 @@ row! {
     masked {}
 }
 
-// Not OWNED: whoever sets a rule may choose its id, and so choose one that is another tenant's.
+// Ids of rules are drawn, and the stream of a tenant is the only one that writes its rules.
 impl Project for CorrelationRuleRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Correlations>() {
             Some(
@@ -59,9 +61,6 @@ impl Project for CorrelationRuleRow {
         let Some(event) = recorded.of::<Correlations>() else {
             return Ok(row);
         };
-        if row.as_ref().is_some_and(|row| row.tenant_id != recorded.tenant_id) {
-            return Err(taken("correlation_rules"));
-        }
         match event {
             correlation::Event::CorrelationRuleSet {
                 rule_id: _,
@@ -129,8 +128,10 @@ row! {
     texts { comment }
 }
 
-// Not OWNED, as rules are not.
+// As rules are.
 impl Project for SilenceRow {
+    const OWNED: bool = true;
+
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Silences>() {
             Some(
@@ -144,9 +145,6 @@ impl Project for SilenceRow {
         let Some(event) = recorded.of::<Silences>() else {
             return Ok(row);
         };
-        if row.as_ref().is_some_and(|row| row.tenant_id != recorded.tenant_id) {
-            return Err(taken("silences"));
-        }
         Ok(Some(match event {
             silence::Event::AlertsSilenced {
                 silence_id: _,
@@ -187,14 +185,5 @@ impl Project for SilenceRow {
                 }
             }
         }))
-    }
-}
-
-/// An id that was chosen is that of a row which another tenant has.
-fn taken(table: &'static str) -> FoldError {
-    FoldError::Unfit {
-        table,
-        column: "id",
-        detail: "another tenant has a row of this id".to_owned(),
     }
 }

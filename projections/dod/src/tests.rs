@@ -1,5 +1,7 @@
 //! Folds, by stories that the golden history does not tell.
 
+mod issues;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use dod::alert::{self, Alert, AlertStatus, Brief, ResolvedHow};
 use dod::correlation::{self, Correlations};
@@ -222,6 +224,40 @@ fn a_body_that_jsonb_does_not_hold_stays_readable_and_an_erased_one_is_null() {
 }
 
 #[test]
+fn what_a_body_said_is_gone_once_it_is_dropped_whether_its_key_was_read_before_or_not() {
+    let dropped = || of_alert(3, 2, SYSTEM, alert::Event::AlertRawDropped {});
+    let signal = || recorded(1, SIGNAL, 3, SYSTEM, fired());
+    let after = |raw| {
+        let opened = recorded(2, ALERT, 1, SYSTEM, opened(raw));
+        row::<AlertRow>(&ALERT, &[signal(), opened, dropped()])
+    };
+    let live = after(Sealed::Open(Some("{}".to_owned())));
+    assert_eq!(live.raw_payload, None);
+    assert_eq!(after(Sealed::Erased), live);
+    // The signal was parked meanwhile.
+    let opened = recorded(2, ALERT, 1, SYSTEM, opened(Sealed::Open(Some("{}".to_owned()))));
+    assert_eq!(row::<AlertRow>(&ALERT, &[opened, dropped(), signal()]), live);
+}
+
+#[test]
+fn what_a_person_said_of_an_alert_stays_once_its_signal_is_over() {
+    let over = || of_alert(3, 3, SYSTEM, alert::Event::AlertSignalOver { over_at: at(7) });
+    let after = |event| {
+        let opened = recorded(1, ALERT, 1, SYSTEM, opened(Sealed::Open(None)));
+        row::<AlertRow>(&ALERT, &[opened, of_alert(2, 2, PERSON, event), over()])
+    };
+    let none = after(alert::Event::AlertMarkedFalsePositive {});
+    assert_eq!(
+        (none.status.0, none.resolved_by),
+        (AlertStatus::FalsePositive, Some(PERSON))
+    );
+    assert_eq!((none.resolved_at, none.resolved_how), (Some(at(2)), None));
+    let ignored = after(alert::Event::AlertIgnored {});
+    assert_eq!((ignored.status.0, ignored.resolved_by), (AlertStatus::Ignored, None));
+    assert_eq!((ignored.resolved_at, ignored.silence_id), (Some(at(7)), None));
+}
+
+#[test]
 fn only_a_person_who_ends_an_alert_is_named_and_nobody_once_it_is_open_again() {
     let opened = recorded(1, ALERT, 1, SYSTEM, opened(Sealed::Open(None)));
     let given = of_alert(2, 2, PERSON, alert::Event::AlertAssigned { user_id: PERSON });
@@ -313,26 +349,29 @@ fn a_person_views_until_more_is_found_and_an_erased_one_says_nothing() {
 }
 
 #[test]
-fn a_rule_does_not_take_the_row_of_another_tenants_rule() {
+fn a_rule_that_is_changed_keeps_who_first_set_it_and_one_that_is_dropped_is_gone() {
     let rule_id = Uuid::from_u128(0x4);
-    let set = correlation::Event::CorrelationRuleSet {
+    let set = |priority| correlation::Event::CorrelationRuleSet {
         rule_id,
         name: "by host".to_owned(),
         when: Vec::new(),
         by: Vec::new(),
         window_minutes: 5,
-        priority: 0,
+        priority,
     };
-    let own = recorded(1, Uuid::from_u128(1), 1, PERSON, AnyEvent::new::<Correlations>(set));
-    let others = Recorded {
-        tenant_id: Uuid::from_u128(0x8),
-        position: 2,
-        ..own.clone()
+    let of_rules = |sequence, by, event| {
+        let event = AnyEvent::new::<Correlations>(event);
+        recorded(sequence, Uuid::from_u128(1), sequence, by, event)
     };
-    assert!(matches!(
-        folded::<CorrelationRuleRow>(&rule_id, &[own, others]),
-        Err(FoldError::Unfit { column: "id", .. })
-    ));
+    let events = [
+        of_rules(1, PERSON, set(0)),
+        of_rules(2, SYSTEM, set(7)),
+        of_rules(3, PERSON, correlation::Event::CorrelationRuleDropped { rule_id }),
+    ];
+    let changed: CorrelationRuleRow = row(&rule_id, &events[..2]);
+    assert_eq!((changed.created_by, changed.created_at), (Some(PERSON), at(1)));
+    assert_eq!((changed.priority, changed.updated_at), (7, at(2)));
+    assert_eq!(folded::<CorrelationRuleRow>(&rule_id, &events), Ok(None));
 }
 
 #[test]
@@ -362,85 +401,4 @@ fn a_skill_keeps_its_vector_and_says_when_it_is_of_another_text() {
     let after: SkillRow = row(&id, &events);
     assert!(!is_current(&after));
     assert_eq!((after.embedding, after.created_by), (before.embedding, Some(PERSON)));
-}
-
-#[test]
-fn an_issue_counts_its_alerts_and_forgets_how_it_ended_once_it_is_open_again() {
-    let of_issue = |sequence, event| recorded(sequence, ISSUE, sequence, PERSON, AnyEvent::new::<Issue>(event));
-    let opened = issue::Event::IssueOpened {
-        brief: Box::new(brief()),
-        opened_at: at(1),
-    };
-    let bound = |alert_id, severity| issue::Event::IssueAlertBound {
-        binding_id: alert_id,
-        alert_id,
-        severity,
-        brief: None,
-    };
-    let resolved = issue::Event::IssueResolved {
-        by_itself: false,
-        conclusion: Some("A full disk.".to_owned()),
-        resolved_at: at(5),
-    };
-    let events = [
-        of_issue(1, opened),
-        of_issue(2, bound(ALERT, Severity::High)),
-        of_issue(3, bound(SIGNAL, Severity::Critical)),
-        of_issue(4, issue::Event::IssueAlertEnded { alert_id: ALERT }),
-        of_issue(5, resolved),
-        of_issue(6, issue::Event::IssueReopened { by_itself: false }),
-    ];
-    let ended: IssueRow = row(&ISSUE, &events[..5]);
-    assert_eq!(
-        (ended.alerts, ended.alerts_open, ended.severity.0),
-        (2, 1, Severity::Critical)
-    );
-    assert_eq!((ended.resolved_by, ended.resolved_at), (Some(PERSON), Some(at(5))));
-    let again: IssueRow = row(&ISSUE, &events);
-    assert_eq!(
-        (again.status.0, again.resolution, again.resolved_at),
-        (IssueStatus::Analyzing, None, None)
-    );
-}
-
-#[test]
-fn a_message_that_is_wanted_anew_is_on_its_way_whatever_became_of_the_one_before() {
-    let stream = Message::stream(ISSUE, "ops");
-    let of_message = |sequence, event| recorded(sequence, stream, sequence, SYSTEM, AnyEvent::new::<Message>(event));
-    let wanted = |revision| message::Event::MessageWanted {
-        issue_id: ISSUE,
-        receiver_im: "ops".to_owned(),
-        revision,
-        notice: Box::new(Notice {
-            tells: Tells::Opened,
-            title: "Disk is full".to_owned(),
-            severity: Severity::High,
-            source: "prometheus".to_owned(),
-            alert_type: "DiskFull".to_owned(),
-            alerts: 1,
-            alerts_open: 1,
-            description: None,
-            labels: Vec::new(),
-            conclusion: None,
-            is_real_issue: None,
-            links: Vec::new(),
-            opened_at: at(1),
-            told_at: at(1),
-        }),
-    };
-    let refused = message::Event::MessageRefused {
-        revision: 1,
-        because: "There is no such channel.".to_owned(),
-        refused_at: at(3),
-    };
-    let events = [
-        of_message(1, wanted(1)),
-        of_message(2, wanted(2)),
-        of_message(3, refused),
-    ];
-    let late: MessageRow = row(&stream, &events);
-    assert_eq!(
-        (late.status, late.revision, late.because),
-        (Word(MessageStatus::Wanted), 2, None)
-    );
 }

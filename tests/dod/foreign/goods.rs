@@ -73,8 +73,6 @@ impl Goods {
             "skills",
             "tools",
             "bindings",
-            "rule",
-            "silence",
             "skill in use",
             "elsewhere",
         ];
@@ -103,8 +101,8 @@ impl Goods {
             ("dod/skills/{}/enter", "skills", skill()),
             ("dod/skills/{}/enter", "skill in use", skill()),
             ("dod/bindings/{}/enter", "bindings", goods.binding()),
-            ("dod/correlations/{}/set-rule", "correlations", goods.rule()),
-            ("dod/silences/{}/silence", "silences", goods.silence()),
+            ("dod/correlations/{}/set-rule", "correlations", rule()),
+            ("dod/silences/{}/silence", "silences", silence()),
         ] {
             let path = path.replace("{}", &goods.id(kind).to_string());
             done(owner, &format!("/v1/{path}"), &body).await;
@@ -216,17 +214,6 @@ impl Goods {
         json!({"alert_pattern": NAME, "pattern_kind": "keyword", "field": "title", "skill_id": self.id("skill in use")})
     }
 
-    fn rule(&self) -> Value {
-        let types = json!([{"field": "labels.xyzzy", "op": "equal", "value": "xyzzy"}]);
-        json!({"rule_id": self.id("rule"), "name": NAME, "when": types, "by": ["alert_type"], "window_minutes": 5})
-    }
-
-    fn silence(&self) -> Value {
-        let types = json!([{"field": "labels.xyzzy", "op": "equal", "value": "xyzzy"}]);
-        let ends_at = Utc::now() + chrono::TimeDelta::days(1);
-        json!({"silence_id": self.id("silence"), "name": NAME, "comment": "Because.", "when": types, "ends_at": ends_at})
-    }
-
     /// The body that makes a new one, and what another tenant gets for it: what refers to things of this tenant is refused
     /// in the other.
     pub fn one_more(&self, plural: &str) -> Option<(Value, u16)> {
@@ -238,11 +225,7 @@ impl Goods {
             "tools" => (tool("another"), 200),
             "bindings" => (self.binding(), 422),
             "correlations" => (json!({"name": "another", "by": ["severity"], "window_minutes": 5}), 200),
-            "silences" => {
-                let mut silence = self.silence();
-                silence["silence_id"] = Value::Null;
-                (silence, 200)
-            }
+            "silences" => (silence(), 200),
             _ => return None,
         })
     }
@@ -277,13 +260,18 @@ impl Goods {
                 sent(plural, none, 200)
             }
             ("correlations", "set-rule") => {
-                let mut anew = self.rule();
+                let mut anew = rule();
+                anew["rule_id"] = json!(self.keys["correlation_rules"]);
                 anew["priority"] = json!(7);
                 sent(plural, anew, 200)
             }
-            ("correlations", "drop-rule") => sent(plural, json!({"rule_id": self.id("rule")}), 200),
-            ("silences", "silence") => sent(plural, self.silence(), 200),
-            ("silences", "end") => sent(plural, json!({"silence_id": self.id("silence")}), 200),
+            ("correlations", "drop-rule") => sent(plural, json!({"rule_id": self.keys["correlation_rules"]}), 200),
+            ("silences", "silence") => {
+                let mut anew = silence();
+                anew["silence_id"] = json!(self.keys["silences"]);
+                sent(plural, anew, 200)
+            }
+            ("silences", "end") => sent(plural, json!({"silence_id": self.keys["silences"]}), 200),
             ("deliveries", "parse-again") | ("messages", "send-again") => sent(plural, none, 200),
             ("alerts", "assign") => sent("alerts assign", json!({"user_id": self.owner}), 200),
             ("alerts", _) => sent(&format!("alerts {command}"), none, 200),
@@ -298,6 +286,17 @@ impl Goods {
             _ => None,
         }
     }
+}
+
+fn rule() -> Value {
+    let types = json!([{"field": "labels.xyzzy", "op": "equal", "value": "xyzzy"}]);
+    json!({"name": NAME, "when": types, "by": ["alert_type"], "window_minutes": 5})
+}
+
+fn silence() -> Value {
+    let types = json!([{"field": "labels.xyzzy", "op": "equal", "value": "xyzzy"}]);
+    let ends_at = Utc::now() + chrono::TimeDelta::days(1);
+    json!({"name": NAME, "comment": "Because.", "when": types, "ends_at": ends_at})
 }
 
 fn source(name: &str) -> Value {

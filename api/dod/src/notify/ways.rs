@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use dod::configuration::ConfigType;
-use dod::message::{Notice, Tells, Wanted};
+use dod::message::{Notice, QUIET_MINUTES, Tells, Wanted};
 use dod::receiver::{ImType, Receiver};
 use dod_messages::{ANSWER_BYTES_MAX, Call, Link, Outcome, State, lark, slack};
 use egress::{Answer, Method};
@@ -179,6 +179,7 @@ fn notice(wanted: &Wanted, link: Option<String>) -> dod_messages::Notice {
         links,
         opened_at,
         told_at,
+        is_flapping,
         ..
     } = &wanted.notice;
     let state = match tells {
@@ -197,7 +198,10 @@ fn notice(wanted: &Wanted, link: Option<String>) -> dod_messages::Notice {
         severity: severity.to_string(),
         source: source.clone(),
         alerts: (*alerts).into(),
-        description: description.clone(),
+        description: match is_flapping {
+            true => Some(flapping(description.as_deref())),
+            false => description.clone(),
+        },
         labels: labels.clone(),
         skill: None,
         conclusion: conclusion.clone(),
@@ -214,4 +218,11 @@ fn notice(wanted: &Wanted, link: Option<String>) -> dod_messages::Notice {
             .collect(),
         link,
     }
+}
+
+/// What else the first alert says, behind the reason why not each of its ups and downs is told.
+fn flapping(description: Option<&str>) -> String {
+    let flaps = format!("It flaps: its ups and downs are told every {QUIET_MINUTES} minutes at most.");
+    let parts = [Some(flaps.as_str()), description];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }

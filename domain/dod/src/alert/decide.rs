@@ -1,10 +1,10 @@
 //! What happens when a command meets an alert.
 
-use domain::{Asker, Asking, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Decider, Erase, FactRef, Request, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
-use super::{Alert, AlertStatus, Command, Event, Opened, Refusal, ResolvedHow};
+use super::{Alert, AlertStatus, Command, Event, Opened, Refusal, ResolvedHow, erased};
 use crate::conditions::Subject;
 use crate::correlation::Correlations;
 use crate::silence::Silences;
@@ -12,7 +12,14 @@ use crate::silence::Silences;
 impl Decider for Alert {
     const TYPE: &'static str = "dod.alert";
     const CREATES: &'static str = "open";
-    const ONLY_DAYBOOK: &'static [&'static str] = &["open", "clear", "note-issue", "end-with-issue", "end-silence"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &[
+        "open",
+        "clear",
+        "note-issue",
+        "end-with-issue",
+        "end-silence",
+        "drop-raw",
+    ];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -26,8 +33,12 @@ impl Decider for Alert {
         };
         let ended = Err(Refusal::Ended { status: opened.status });
         Ok(vec![match (opened.status, request.command) {
-            // Whatever became of it, it is over now.
             (AlertStatus::Resolved, Command::Clear { .. }) => return Ok(Vec::new()),
+            // What a person has said stays.
+            (_, Command::Clear { cleared_at, .. }) if opened.is_ended_by_person() => {
+                let over = (!opened.is_over).then_some(Event::AlertSignalOver { over_at: *cleared_at });
+                return Ok(over.into_iter().collect());
+            }
             (_, Command::Clear { cleared_at, expired }) => Event::AlertResolved {
                 how: if *expired {
                     ResolvedHow::Timeout
@@ -41,6 +52,11 @@ impl Decider for Alert {
                 Event::AlertSilenceEnded {}
             }
             (_, Command::EndSilence {}) => return Ok(Vec::new()),
+
+            (_, Command::DropRaw {}) => {
+                let dropped = opened.has_raw.then_some(Event::AlertRawDropped {});
+                return Ok(dropped.into_iter().collect());
+            }
 
             (_, Command::NoteIssue { issue_id }) => {
                 let is_new = opened.issue_id.is_none();
@@ -74,8 +90,8 @@ impl Decider for Alert {
             (_, Command::Assign { .. }) => return ended,
 
             (AlertStatus::Resolved, Command::Resolve {})
-            | (AlertStatus::FalsePositive, Command::MarkFalsePositive {})
-            | (AlertStatus::Ignored, Command::Ignore {}) => return Ok(Vec::new()),
+            | (AlertStatus::FalsePositive, Command::MarkFalsePositive {}) => return Ok(Vec::new()),
+            (AlertStatus::Ignored, Command::Ignore {}) if opened.is_ignored_by_person => return Ok(Vec::new()),
             (AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored, Command::Resolve {}) => {
                 Event::AlertResolved {
                     how: ResolvedHow::Person,
@@ -85,12 +101,18 @@ impl Decider for Alert {
             (AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored, Command::MarkFalsePositive {}) => {
                 Event::AlertMarkedFalsePositive {}
             }
-            (AlertStatus::Open | AlertStatus::Investigating, Command::Ignore {}) => Event::AlertIgnored {},
+            (AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Ignored, Command::Ignore {}) => {
+                Event::AlertIgnored {}
+            }
             (_, Command::Resolve {} | Command::MarkFalsePositive {} | Command::Ignore {}) => return ended,
 
-            (AlertStatus::FalsePositive | AlertStatus::Ignored, Command::Reopen {}) => Event::AlertReopened {},
+            (AlertStatus::FalsePositive | AlertStatus::Ignored, Command::Reopen {}) if !opened.is_over => {
+                Event::AlertReopened {}
+            }
             // Its signal was let go, or is over.
-            (AlertStatus::Resolved, Command::Reopen {}) => return Err(Refusal::Over),
+            (AlertStatus::FalsePositive | AlertStatus::Ignored | AlertStatus::Resolved, Command::Reopen {}) => {
+                return Err(Refusal::Over);
+            }
             (AlertStatus::Open | AlertStatus::Investigating, Command::Reopen {}) => {
                 return Err(Refusal::NotEnded { status: opened.status });
             }
@@ -110,6 +132,7 @@ impl Decider for Alert {
                     group_id,
                     window_minutes,
                     silence_id,
+                    raw,
                     ..
                 },
             ) => {
@@ -120,6 +143,9 @@ impl Decider for Alert {
                     window_minutes: *window_minutes,
                     silence_id: *silence_id,
                     is_heartbeat: *is_heartbeat,
+                    is_ignored_by_person: false,
+                    is_over: false,
+                    has_raw: raw.open().is_some_and(Option::is_some),
                     assigned_to: None,
                     issue_id: None,
                     brief: (**brief).clone(),
@@ -141,6 +167,10 @@ impl Decider for Alert {
         }
     }
 
+    fn erases(stream: Uuid, event: &Event) -> Vec<Erase> {
+        erased(stream, event)
+    }
+
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         let opened = match (self, command) {
             (Self::Unopened, "open") => return Ok(()),
@@ -153,20 +183,34 @@ impl Decider for Alert {
             (AlertStatus::Open | AlertStatus::Investigating, "reopen") => Err(Refusal::NotEnded { status }),
             (AlertStatus::Open | AlertStatus::Investigating, _) => Ok(()),
             (AlertStatus::Resolved, "reopen") => Err(Refusal::Over),
+            (AlertStatus::FalsePositive | AlertStatus::Ignored, "reopen") if opened.is_over => Err(Refusal::Over),
             (AlertStatus::FalsePositive | AlertStatus::Ignored, "reopen") => Ok(()),
             (AlertStatus::Resolved, "resolve")
             | (AlertStatus::FalsePositive, "mark-false-positive")
             | (AlertStatus::Ignored, "ignore" | "resolve" | "mark-false-positive") => Ok(()),
-            (_, "clear" | "note-issue" | "end-with-issue" | "end-silence") => Ok(()),
+            (_, "clear" | "note-issue" | "end-with-issue" | "end-silence" | "drop-raw") => Ok(()),
             (_, _) => Err(Refusal::Ended { status }),
         }
     }
 }
 
 impl Opened {
+    /// Whether a person has said what stays until its signal is over: that it is none, or that nobody is to be bothered.
+    fn is_ended_by_person(&self) -> bool {
+        self.status == AlertStatus::FalsePositive || self.is_ignored_by_person
+    }
+
     fn evolve(&mut self, event: &Event) {
         self.status = match event {
             Event::AlertOpened { .. } => return,
+            Event::AlertSignalOver { .. } => {
+                self.is_over = true;
+                return;
+            }
+            Event::AlertRawDropped {} => {
+                self.has_raw = false;
+                return;
+            }
             Event::AlertJoinedIssue { issue_id } => {
                 self.issue_id = Some(*issue_id);
                 return;
@@ -182,12 +226,16 @@ impl Opened {
             }
             Event::AlertResolved { .. } => AlertStatus::Resolved,
             Event::AlertMarkedFalsePositive {} => AlertStatus::FalsePositive,
-            Event::AlertIgnored {} => AlertStatus::Ignored,
+            Event::AlertIgnored {} => {
+                self.silence_id = None;
+                AlertStatus::Ignored
+            }
             Event::AlertReopened {} => {
                 self.silence_id = None;
                 AlertStatus::Open
             }
         };
+        self.is_ignored_by_person = matches!(event, Event::AlertIgnored {});
     }
 }
 

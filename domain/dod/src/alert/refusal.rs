@@ -18,7 +18,7 @@ pub enum Refusal {
     Ended { status: AlertStatus },
     #[error("this alert is {status}; only what a person has ended is reopened")]
     NotEnded { status: AlertStatus },
-    #[error("a resolved alert stays resolved; when its source tells of the same again, a new one opens")]
+    #[error("what this alert tells of is over; when its source tells of the same again, a new one opens")]
     Over,
     #[error("user_id names no active person of this tenant; choose another")]
     NoPerson,

@@ -73,6 +73,17 @@ fn resolved(how: ResolvedHow) -> Event {
     Event::AlertResolved { how, resolved_at: NOON }
 }
 
+fn clear(expired: bool) -> Command {
+    Command::Clear {
+        cleared_at: NOON,
+        expired,
+    }
+}
+
+fn over_at_noon() -> Event {
+    Event::AlertSignalOver { over_at: NOON }
+}
+
 fn people() -> Facts {
     let registered = user::Event::UserRegistered {
         email: Sealed::Open("ben@example.com".to_owned()),
@@ -206,7 +217,7 @@ fn a_person_ignores_what_is_open() {
 }
 
 #[test]
-fn what_a_person_has_ended_is_reopened_and_what_is_resolved_stays_so() {
+fn what_a_person_has_ended_is_reopened_while_it_goes_on_and_what_is_resolved_stays_so() {
     let reopened = || Ok(Some(Event::AlertReopened {}));
     let not_ended = |status| Err(Refusal::NotEnded { status });
     leads_to(
@@ -222,16 +233,77 @@ fn what_a_person_has_ended_is_reopened_and_what_is_resolved_stays_so() {
 }
 
 #[test]
-fn what_clears_is_resolved_whatever_became_of_it() {
+fn what_clears_is_resolved_unless_a_person_has_ended_it() {
     for (expired, how) in [(false, ResolvedHow::Sender), (true, ResolvedHow::Timeout)] {
         let happens = || Ok(Some(resolved(how)));
+        let is_over = || Ok(Some(over_at_noon()));
         leads_to(
-            || Command::Clear {
-                cleared_at: NOON,
-                expired,
-            },
-            [happens(), happens(), Ok(None), happens(), happens()],
+            || clear(expired),
+            [happens(), happens(), Ok(None), is_over(), is_over()],
         );
+    }
+}
+
+#[test]
+fn what_a_person_said_of_an_alert_stays_when_its_signal_is_over_and_it_is_not_reopened() {
+    for status in [AlertStatus::FalsePositive, AlertStatus::Ignored] {
+        let over = || past(status).into_iter().chain([over_at_noon()]);
+        assert_eq!(state::<Alert>(over()).opened().unwrap().status, status);
+        given::<Alert>(over()).when(clear(false)).then([]);
+        given::<Alert>(over()).when(Command::Reopen {}).refused(Refusal::Over);
+        assert!(!given::<Alert>(over()).offered().contains(&"reopen".to_owned()));
+    }
+}
+
+#[test]
+fn what_only_a_silence_or_a_heartbeat_ignores_is_resolved_when_it_clears() {
+    let heartbeat = || {
+        let mut event = opened(AlertStatus::Ignored, None);
+        if let Event::AlertOpened { is_heartbeat, .. } = &mut event {
+            *is_heartbeat = true;
+        }
+        event
+    };
+    for opened in [opened(AlertStatus::Ignored, Some(SILENCE)), heartbeat()] {
+        given::<Alert>([opened.clone()])
+            .when(clear(false))
+            .then([resolved(ResolvedHow::Sender)]);
+        given::<Alert>([opened, Event::AlertIgnored {}])
+            .when(clear(false))
+            .then([over_at_noon()]);
+    }
+}
+
+#[test]
+fn what_a_person_ignores_stays_so_when_the_silence_ends() {
+    let silenced = || opened(AlertStatus::Ignored, Some(SILENCE));
+    given::<Alert>([silenced()])
+        .when(Command::Ignore {})
+        .then([Event::AlertIgnored {}]);
+    let ignored = || [silenced(), Event::AlertIgnored {}];
+    given::<Alert>(ignored()).when(Command::Ignore {}).then([]);
+    given::<Alert>(ignored()).when(Command::EndSilence {}).then([]);
+    given::<Alert>(ignored())
+        .when(Command::Reopen {})
+        .then([Event::AlertReopened {}]);
+}
+
+#[test]
+fn what_a_body_said_of_an_alert_is_dropped_once_in_whatever_state() {
+    let dropped = || Ok(Some(Event::AlertRawDropped {}));
+    leads_to(
+        || Command::DropRaw {},
+        [dropped(), dropped(), dropped(), dropped(), dropped()],
+    );
+    let gone = [opened(AlertStatus::Open, None), Event::AlertRawDropped {}];
+    given::<Alert>(gone).when(Command::DropRaw {}).then([]);
+    // There was none, or its key is gone with the tenant's.
+    for nothing in [Sealed::Open(None), Sealed::Erased] {
+        let mut event = opened(AlertStatus::Open, None);
+        if let Event::AlertOpened { raw, .. } = &mut event {
+            *raw = nothing;
+        }
+        given::<Alert>([event]).when(Command::DropRaw {}).then([]);
     }
 }
 
@@ -278,6 +350,7 @@ fn the_end_of_a_silence_opens_only_what_it_kept_quiet() {
     for meanwhile in [
         Event::AlertReopened {},
         Event::AlertMarkedFalsePositive {},
+        Event::AlertIgnored {},
         resolved(ResolvedHow::Sender),
         Event::AlertSilenceEnded {},
     ] {
@@ -393,7 +466,10 @@ fn an_alert_is_grouped_by_the_rules_as_they_are_when_it_opens() {
 }
 
 #[test]
-fn what_a_body_said_goes_with_the_delivery() {
+fn what_a_body_said_is_sealed_in_the_name_of_the_alert_and_goes_when_the_alert_says_so() {
+    let stream = Uuid::from_u128(0xa1);
     let event = opened(AlertStatus::Open, None);
-    assert_eq!(domain::Event::sealed_apart(&event, ISSUE), [("raw", DELIVERY)]);
+    assert_eq!(domain::Event::sealed_apart(&event, stream), [("raw", stream)]);
+    assert_eq!(erased(stream, &event), []);
+    assert_eq!(erased(stream, &Event::AlertRawDropped {}), [Erase::Person(stream)]);
 }

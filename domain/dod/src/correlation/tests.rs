@@ -56,6 +56,15 @@ fn set(event: &Event) -> Command {
     }
 }
 
+/// As [`set`], without saying which one.
+fn new(event: &Event) -> Command {
+    let mut command = set(event);
+    if let Command::SetRule { rule_id, .. } = &mut command {
+        *rule_id = None;
+    }
+    command
+}
+
 /// The group of an alert of this type with these labels.
 fn grouped(rules: &Correlations, alert_type: &str, labels: &[(&str, &str)]) -> Grouping {
     let labels: BTreeMap<String, String> = labels.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
@@ -74,7 +83,6 @@ fn grouped(rules: &Correlations, alert_type: &str, labels: &[(&str, &str)]) -> G
 #[test]
 fn a_rule_is_set_replaced_and_dropped() {
     let before = rule(RULE, "high", 0);
-    rules([]).when(set(&before)).then([before.clone()]);
     rules([before.clone()]).when(set(&before)).then([]);
     let after = rule(RULE, "critical", 5);
     rules([before.clone()]).when(set(&after)).then([after]);
@@ -86,13 +94,23 @@ fn a_rule_is_set_replaced_and_dropped() {
 
 #[test]
 fn a_rule_without_an_id_is_a_new_one() {
-    let mut new = set(&rule(drawn(0), "high", 0));
-    if let Command::SetRule { rule_id, .. } = &mut new {
-        *rule_id = None;
-    }
     rules([rule(RULE, "high", 0)])
-        .when(new)
+        .when(new(&rule(RULE, "high", 0)))
         .then([rule(drawn(0), "high", 0)]);
+}
+
+#[test]
+fn only_a_rule_of_the_tenant_is_changed() {
+    let dropped = Event::CorrelationRuleDropped { rule_id: RULE };
+    let was = vec![rule(RULE, "high", 0), dropped];
+    for events in [vec![], vec![rule(OTHER, "high", 0)], was] {
+        rules(events)
+            .when(set(&rule(RULE, "high", 0)))
+            .refused(Refusal::NoSuchRule);
+    }
+    let refusal = Refusal::NoSuchRule;
+    assert_eq!(refusal.field().as_deref(), Some("rule_id"));
+    assert!(refusal.to_string().contains("leave it out for a new one"), "{refusal}");
 }
 
 #[test]
@@ -124,7 +142,7 @@ fn many() -> Vec<Event> {
 #[test]
 fn too_many_rules() {
     rules(many())
-        .when(set(&rule(RULE, "high", 0)))
+        .when(new(&rule(RULE, "high", 0)))
         .refused(Refusal::TooManyRules);
     let first = rule(Uuid::from_u128(0x1000), "low", 0);
     rules(many()).when(set(&first)).then([first]);
@@ -143,15 +161,17 @@ fn too_many_patterns() {
     let ids = (0..6).map(|n| Uuid::from_u128(0x1000 + n));
     let before: Vec<Event> = ids.map(|id| matching(id, 16)).collect();
     rules(before.clone())
-        .when(set(&matching(RULE, 5)))
+        .when(new(&matching(RULE, 5)))
         .refused(Refusal::TooManyPatterns);
-    rules(before).when(set(&matching(RULE, 4))).then([matching(RULE, 4)]);
+    rules(before)
+        .when(new(&matching(RULE, 4)))
+        .then([matching(drawn(0), 4)]);
 }
 
 #[test]
 fn joins_everything() {
     let with = |when: Vec<Condition>, by: Vec<Field>| Command::SetRule {
-        rule_id: Some(RULE),
+        rule_id: None,
         name: "all".to_owned(),
         when,
         by,

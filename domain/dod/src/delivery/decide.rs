@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body, Command, Content, Delivery, Enclosed, Event, HEADERS_BYTES_MAX,
-    HEADERS_MAX, NOTE_CHARS_MAX, Received, Refusal, erased, recognise,
+    HEADERS_MAX, NOTE_CHARS_MAX, Received, Refusal, Subscription, erased, recognise,
 };
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
 use crate::source::{SNS_TOPIC_CHARS_MAX, Source};
@@ -70,10 +70,17 @@ impl Decider for Delivery {
                 let round = received.round + 1;
                 Ok(vec![Event::DeliveryParsedAgain { round }])
             }
-            (Self::Received(_), Command::NoteSubscription { topic_arn, refused }) => {
+            (Self::Received(received), Command::NoteSubscription { topic_arn, refused }) => {
                 let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
                 text::required(topic_arn, SNS_TOPIC_CHARS_MAX).map_err(unfit("topic_arn"))?;
                 text::optional(refused.as_ref(), NOTE_CHARS_MAX).map_err(unfit("refused"))?;
+                let is_known = received
+                    .subscription
+                    .as_ref()
+                    .is_some_and(|known| (&known.topic_arn, &known.refused) == (topic_arn, refused));
+                if is_known {
+                    return Ok(Vec::new());
+                }
                 let topic_arn = topic_arn.clone();
                 Ok(vec![match refused.clone() {
                     None => Event::SubscriptionConfirmed {
@@ -115,6 +122,7 @@ impl Decider for Delivery {
                     object: object.clone(),
                     round: 0,
                     is_parsed: false,
+                    subscription: None,
                 }));
             }
             (Self::Received(received), Event::DeliveryRecognised { .. } | Event::DeliveryUnreadable { .. }) => {
@@ -125,13 +133,19 @@ impl Decider for Delivery {
                 received.is_parsed = false;
             }
             (Self::Received(received), Event::DeliveryBodyDropped {}) => received.content = Content::Dropped,
-            (
-                Self::Received(_),
-                Event::AlertsRecognised { .. }
-                | Event::SubscriptionConfirmed { .. }
-                | Event::SubscriptionRefused { .. },
-            )
-            | (Self::Unreceived, _) => {}
+            (Self::Received(received), Event::SubscriptionConfirmed { topic_arn, .. }) => {
+                received.subscription = Some(Subscription {
+                    topic_arn: topic_arn.clone(),
+                    refused: None,
+                });
+            }
+            (Self::Received(received), Event::SubscriptionRefused { topic_arn, because }) => {
+                received.subscription = Some(Subscription {
+                    topic_arn: topic_arn.clone(),
+                    refused: Some(because.clone()),
+                });
+            }
+            (Self::Received(_), Event::AlertsRecognised { .. }) | (Self::Unreceived, _) => {}
         }
     }
 

@@ -282,7 +282,7 @@ fn what_is_being_parsed_is_not_parsed_again() {
 }
 
 #[test]
-fn what_came_of_a_subscription_is_noted() {
+fn what_came_of_a_subscription_is_noted_when_it_is_new() {
     let note = |topic_arn: &str, refused: Option<&str>| Command::NoteSubscription {
         topic_arn: topic_arn.to_owned(),
         refused: refused.map(str::to_owned),
@@ -298,6 +298,29 @@ fn what_came_of_a_subscription_is_noted() {
             topic_arn: "arn".to_owned(),
             because: "It is of another source.".to_owned(),
         }]);
+    let refused = Event::SubscriptionRefused {
+        topic_arn: "arn".to_owned(),
+        because: "It is of another source.".to_owned(),
+    };
+    let confirmed = Event::SubscriptionConfirmed {
+        topic_arn: "arn".to_owned(),
+        confirmed_at: AT,
+    };
+    let known = |events: &[Event]| {
+        let past = [holding("{}"), recognised()].into_iter();
+        given_in_use(past.chain(events.iter().cloned()))
+    };
+    let why = Some("It is of another source.");
+    // What is known makes no event; what is new does, also when it was so before.
+    let confirmed_after = [refused.clone(), confirmed.clone()];
+    for (events, refused) in [(&confirmed_after[..1], why), (&confirmed_after[..], None)] {
+        known(events).when(note("arn", refused)).then([]);
+    }
+    known(&confirmed_after).when(note("arn", why)).then([refused.clone()]);
+    known(&confirmed_after[..1])
+        .when(note("arn", None))
+        .then([confirmed.clone()]);
+    assert_eq!(known(&[confirmed]).when(note("another arn", None)).events().len(), 1);
     received().when(note("", None)).refused(Refusal::Unfit {
         field: "topic_arn",
         unfit: Unfit::Empty,

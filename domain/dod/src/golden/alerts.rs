@@ -60,7 +60,8 @@ pub(super) fn reopened(chronicle: &mut Chronicle, issue: Uuid, alert: Uuid) {
 
 /// The signal lets an alert go that somebody has closed.
 pub(super) fn released(chronicle: &mut Chronicle, signal: Uuid, alert: Uuid) {
-    let release = json!({"release": {"alert_id": alert}});
+    let closed_at = chronicle.named(alert, "resolved_at");
+    let release = json!({"release": {"alert_id": alert, "closed_at": closed_at}});
     chronicle.by(SYSTEM).send::<Signal>(signal, release);
 }
 

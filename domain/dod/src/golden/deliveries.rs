@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::alerts;
 use super::settings::{MONITORS, PROMETHEUS};
 use super::story::ADA;
+use crate::alert::Alert;
 use crate::delivery::{BODY_DAYS, Body, Delivery};
+use crate::issue::Issue;
 use crate::signal::Signal;
 
 const WATCHDOG: Uuid = id(20, 1);
@@ -145,11 +147,11 @@ pub(super) fn observe(chronicle: &mut Chronicle, came: &Came, place: usize) -> U
     signal
 }
 
-/// A heartbeat, a body that nobody can read, one that nobody knows, and what each sender calls an alert.
-pub(super) fn told_and_not_told(chronicle: &mut Chronicle) {
+/// A heartbeat, whose alert it is, a body that nobody can read, one that nobody knows, and what each sender calls an alert.
+pub(super) fn told_and_not_told(chronicle: &mut Chronicle) -> Uuid {
     let came = sample_comes(chronicle, WATCHDOG, PROMETHEUS, "alertmanager: the watchdog");
     let signal = observe(chronicle, &came, 0);
-    alerts::open(chronicle, signal);
+    let heartbeat = alerts::open(chronicle, signal);
 
     receive(chronicle, UNREADABLE, MONITORS, &Sent::json("<html>Bad Gateway</html>"));
     chronicle
@@ -188,13 +190,16 @@ pub(super) fn told_and_not_told(chronicle: &mut Chronicle) {
             alerts::join(chronicle, alert);
         }
     }
+    heartbeat
 }
 
-/// A quarter of a year later bodies are dropped.
-pub(super) fn dropped(chronicle: &mut Chronicle) {
+/// A quarter of a year later bodies are dropped, and with them what they said of alerts, and what quotes it.
+pub(super) fn dropped(chronicle: &mut Chronicle, heartbeat: Uuid, issue: Uuid) {
     chronicle
         .later(24 * BODY_DAYS)
         .by(SYSTEM)
         .send::<Delivery>(WATCHDOG, json!({"drop-body": {}}))
+        .send::<Alert>(heartbeat, json!({"drop-raw": {}}))
+        .send::<Issue>(issue, json!({"drop-evidence": {}}))
         .send::<Delivery>(UNREADABLE, json!({"drop-body": {}}));
 }

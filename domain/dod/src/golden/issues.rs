@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::alerts::{clear, ended, join, open, released, reopened};
 use super::deliveries::{Sent, comes, observe, sample, sample_comes};
-use super::messages::{Stands, refused, sent, tell};
+use super::messages::{Stands, hold, refused, sent, tell, tell_held};
 use super::settings::{DISK, DISK_SOP, ERRORS, ERRORS_SOP, LARK, MONITORS, PROMETHEUS, SLACK};
 use super::story::{ADA, BEN, CLEO};
 use crate::alert::Alert;
@@ -79,7 +79,7 @@ fn evidence(chronicle: &Chronicle, alert: Uuid, others: u32) -> Evidence {
 }
 
 /// A real one: it is found by a binding, a tool is asked, people see to it and end it, and its alert ends with it.
-pub(super) fn errors(chronicle: &mut Chronicle) {
+pub(super) fn errors(chronicle: &mut Chronicle) -> Uuid {
     let name = "alertmanager: a group that fires and clears";
     let came = sample_comes(chronicle, id(20, 20), PROMETHEUS, name);
     let signal = observe(chronicle, &came, 0);
@@ -134,6 +134,7 @@ pub(super) fn errors(chronicle: &mut Chronicle) {
     sent(chronicle, message, SLACK, None);
     ended(chronicle, issue, alert);
     released(chronicle, signal, alert);
+    issue
 }
 
 /// One that is kept quiet while somebody works there, and that nobody can tell anything of.
@@ -196,6 +197,7 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
     let starts_at: DateTime<Utc> = chronicle.next();
     let body = samples::alertmanager(3, &labels, "firing", starts_at);
     let came = comes(chronicle, id(20, 23), PROMETHEUS, &Sent::json(&body).stored());
+    let over = samples::alertmanager(3, &labels, "resolved", starts_at);
     let told: Vec<(Uuid, Uuid, Uuid)> = (0..came.observations.len())
         .map(|place| {
             let signal = observe(chronicle, &came, place);
@@ -203,7 +205,7 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
             (signal, alert, join(chronicle, alert))
         })
         .collect();
-    let [(signal, resolved, issue), (_, none, same), (_, ignored, too)] = told[..] else {
+    let [(signal, resolved, issue), (of_none, none, same), (_, ignored, too)] = told[..] else {
         panic!("the body has three alerts");
     };
     assert_eq!([issue, issue], [same, too]);
@@ -239,13 +241,17 @@ pub(super) fn storm(chronicle: &mut Chronicle) {
         .by(BEN)
         .send::<Alert>(none, json!({"mark-false-positive": {}}));
     ended(chronicle, issue, none);
+    // Its sender says that it is over, which changes nothing of what Ben said.
+    let came = comes(chronicle, id(20, 28), PROMETHEUS, &Sent::json(&over));
+    assert_eq!(observe(chronicle, &came, 1), of_none);
+    clear(chronicle, of_none);
     chronicle.by(BEN).send::<Alert>(ignored, json!({"ignore": {}}));
     ended(chronicle, issue, ignored);
     chronicle.by(BEN).send::<Alert>(ignored, json!({"reopen": {}}));
     reopened(chronicle, issue, ignored);
 }
 
-/// One that is over by itself and comes back within the hour.
+/// One that is over by itself and comes back within the hour, again and again.
 pub(super) fn comes_back(chronicle: &mut Chronicle) {
     let came = sample_comes(chronicle, id(20, 24), MONITORS, "pagerduty events: a trigger");
     let signal = observe(chronicle, &came, 0);
@@ -279,4 +285,28 @@ pub(super) fn comes_back(chronicle: &mut Chronicle) {
     stands.tells = "reopened";
     stands.alerts = (2, 1);
     tell(chronicle, issue, alert, &stands);
+
+    let ends = |chronicle: &mut Chronicle, delivery, alert| {
+        let came = sample_comes(chronicle, delivery, MONITORS, "pagerduty events: an end");
+        observe(chronicle, &came, 0);
+        clear(chronicle, signal);
+        ended(chronicle, issue, alert);
+    };
+    ends(chronicle, id(20, 32), again);
+    stands.tells = "resolved";
+    stands.alerts = (2, 0);
+    tell(chronicle, issue, alert, &stands);
+    let later = later.replace("12:29:00.000", "12:49:00.000");
+    let came = comes(chronicle, id(20, 33), MONITORS, &Sent::json(&later));
+    observe(chronicle, &came, 0);
+    let flapping = open(chronicle, signal);
+    assert_eq!(join(chronicle, flapping), issue);
+    stands.tells = "reopened";
+    stands.alerts = (3, 1);
+    hold(chronicle, issue, alert, &stands);
+    ends(chronicle, id(20, 34), flapping);
+    stands.tells = "resolved";
+    stands.alerts = (3, 0);
+    hold(chronicle, issue, alert, &stands);
+    tell_held(chronicle, message);
 }

@@ -19,6 +19,22 @@ pub(super) struct Stands<'a> {
 
 /// The receiver that the first alert names is told of its issue.
 pub(super) fn tell(chronicle: &mut Chronicle, issue: Uuid, alert: Uuid, stands: &Stands<'_>) -> Uuid {
+    told(chronicle, issue, alert, stands, "want")
+}
+
+/// As [`tell`], of an up or down of an alert that flaps.
+pub(super) fn hold(chronicle: &mut Chronicle, issue: Uuid, alert: Uuid, stands: &Stands<'_>) -> Uuid {
+    told(chronicle, issue, alert, stands, "hold")
+}
+
+/// What waited is told when the time has come.
+pub(super) fn tell_held(chronicle: &mut Chronicle, message: Uuid) {
+    let quiet_until = chronicle.named(message, "quiet_until");
+    let tell = json!({"tell-held": {"quiet_until": quiet_until}});
+    chronicle.later(1).by(SYSTEM).send::<Message>(message, tell);
+}
+
+fn told(chronicle: &mut Chronicle, issue: Uuid, alert: Uuid, stands: &Stands<'_>, command: &str) -> Uuid {
     let brief = chronicle.named(alert, "brief");
     let receiver_im = brief["receiver_im"].as_str().unwrap();
     let labels: Vec<(&String, &Value)> = brief["labels"].as_object().unwrap().iter().collect();
@@ -29,11 +45,11 @@ pub(super) fn tell(chronicle: &mut Chronicle, issue: Uuid, alert: Uuid, stands: 
         "conclusion": stands.concluded.map(|conclusion| &conclusion.text),
         "is_real_issue": stands.concluded.and_then(|conclusion| conclusion.is_real_issue),
         "links": [], "opened_at": chronicle.named(issue, "opened_at"),
-        "told_at": chronicle.next() - TimeDelta::seconds(90),
+        "told_at": chronicle.next() - TimeDelta::seconds(90), "is_flapping": command == "hold",
     });
     let message = Message::stream(issue, receiver_im);
-    let want = json!({"want": {"issue_id": issue, "receiver_im": receiver_im, "notice": notice}});
-    chronicle.by(SYSTEM).send::<Message>(message, want);
+    let tell = json!({command: {"issue_id": issue, "receiver_im": receiver_im, "notice": notice}});
+    chronicle.by(SYSTEM).send::<Message>(message, tell);
     message
 }
 

@@ -24,15 +24,15 @@ pub(super) fn story() -> History {
     people::people(&mut chronicle);
     settings::settings(&mut chronicle);
     chronicle.later(3);
-    deliveries::told_and_not_told(&mut chronicle);
-    issues::errors(&mut chronicle);
+    let heartbeat = deliveries::told_and_not_told(&mut chronicle);
+    let errors = issues::errors(&mut chronicle);
     issues::maintenance(&mut chronicle);
     issues::storm(&mut chronicle);
     issues::comes_back(&mut chronicle);
     alerts::one_by_one(&mut chronicle);
     people::farewells(&mut chronicle);
     settings::farewells(&mut chronicle);
-    deliveries::dropped(&mut chronicle);
+    deliveries::dropped(&mut chronicle, heartbeat, errors);
     people::closing(&mut chronicle);
     chronicle.ended()
 }

@@ -39,6 +39,7 @@ fn bound(alert_id: Uuid) -> issue::Event {
         alert_id,
         severity: dod_formats::Severity::High,
         brief: None,
+        is_flapping: false,
     }
 }
 

@@ -1,15 +1,17 @@
 //! What happens when a command meets an issue.
 
+use domain::register::Register;
 use domain::text::{self, Unfit};
-use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
 use crate::alert::Alert;
+use crate::skill::Skill;
 
 use super::{
     ALERT, ALERTS_MAX, Brief, CONCLUSION_CHARS_MAX, CONTENT_CHARS_MAX, Command, EVIDENCE_BYTES_MAX, Event, Issue,
-    IssueStatus, METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX,
+    IssueStatus, METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX, erased,
 };
 
 impl Decider for Issue {
@@ -23,6 +25,7 @@ impl Decider for Issue {
         "note-match",
         "note-step",
         "conclude",
+        "drop-evidence",
     ];
     type Command = Command;
     type Event = Event;
@@ -40,6 +43,10 @@ impl Decider for Issue {
             (Self::Opened(opened), Command::NoteMatch { .. } | Command::NoteStep { .. } | Command::Conclude { .. }) => {
                 opened.investigated(request)
             }
+            (Self::Opened(opened), Command::DropEvidence {}) => {
+                let dropped = opened.has_evidence.then_some(Event::IssueEvidenceDropped {});
+                Ok(dropped.into_iter().collect())
+            }
             (Self::Opened(opened), _) => opened.handled(request),
         }
     }
@@ -52,6 +59,10 @@ impl Decider for Issue {
         match asking.command {
             Command::Bind { alert_id } => vec![FactRef::of::<Alert>(*alert_id)],
             Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
+            Command::NoteMatch {
+                skill_id: Some(skill_id),
+                ..
+            } => vec![FactRef::of::<Register<Skill>>(*skill_id)],
             _ => Vec::new(),
         }
     }
@@ -63,6 +74,10 @@ impl Decider for Issue {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn erases(stream: Uuid, event: &Event) -> Vec<Erase> {
+        erased(stream, event)
     }
 
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
@@ -90,6 +105,12 @@ fn alert<'a>(alert_id: Uuid, request: &Request<'a, Command>) -> Result<&'a Brief
     alert.map(|alert| &alert.brief).ok_or(Refusal::NoAlert)
 }
 
+/// Whether the tenant has such a skill, or had it: what was found may be struck before it is noted.
+fn is_skill(skill_id: Uuid, request: &Request<'_, Command>) -> bool {
+    let skill = request.facts.get::<Register<Skill>>(skill_id);
+    skill.is_some_and(|skill| !matches!(skill, Register::Unborn))
+}
+
 fn open(alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Vec<Event> {
     vec![
         Event::IssueOpened {
@@ -101,8 +122,12 @@ fn open(alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Vec<Ev
             alert_id,
             severity: brief.severity,
             brief: None,
+            is_flapping: brief.is_flapping,
         },
-        Event::InvestigationBegun { round: 1 },
+        Event::InvestigationBegun {
+            round: 1,
+            status: IssueStatus::Analyzing,
+        },
     ]
 }
 
@@ -125,6 +150,7 @@ impl Opened {
             alert_id,
             severity: brief.severity,
             brief: remembers.then(|| Box::new(brief.clone())),
+            is_flapping: brief.is_flapping,
         }];
         if self.reopens() {
             events.push(Event::IssueReopened { by_itself: true });
@@ -156,7 +182,8 @@ impl Opened {
             Some(false) => Ok(Vec::new()),
             Some(true) => {
                 let mut events = vec![Event::IssueAlertReopened { alert_id }];
-                if self.reopens() {
+                // A person has opened it: that is their latest word, whoever has ended the issue.
+                if !self.is_open() {
                     events.push(Event::IssueReopened { by_itself: true });
                 }
                 Ok(events)
@@ -190,6 +217,9 @@ impl Opened {
                 check(*round, Some(metadata))?;
                 if now.matched.is_some() {
                     return Err(Refusal::AlreadyMatched);
+                }
+                if skill_id.is_some_and(|skill_id| !is_skill(skill_id, request)) {
+                    return Err(Refusal::NoSkill);
                 }
                 let bytes = serde_json::to_vec(evidence).map_or(usize::MAX, |json| json.len());
                 if bytes > EVIDENCE_BYTES_MAX {
@@ -240,7 +270,9 @@ impl Opened {
             }
             Command::Conclude { round, conclusion } => {
                 check(*round, None)?;
-                if now.matched.is_none() {
+                // One that broke off before says only that: otherwise nothing would ever end it.
+                let says_nothing = conclusion.is_real_issue.is_none() && conclusion.evidence.is_empty();
+                if now.matched.is_none() && !says_nothing {
                     return Err(Refusal::NotMatched);
                 }
                 Event::IssueConcluded {
@@ -264,9 +296,23 @@ impl Opened {
         }
     }
 
+    /// Where it stands once it is looked into anew: what a person has said stays, and so does the end of all of its alerts.
+    fn looked_into_anew(&self) -> IssueStatus {
+        match self.status {
+            status if self.is_decided_by_person => status,
+            IssueStatus::Resolved => IssueStatus::Resolved,
+            IssueStatus::Analyzing
+            | IssueStatus::InProgress
+            | IssueStatus::FalsePositive
+            | IssueStatus::UnableToResolve => IssueStatus::Analyzing,
+        }
+    }
+
     /// What a person says.
     fn handled(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let status = self.status;
+        // What was only found out by itself is said anew by a person, so that it stays.
+        let is_said = |asked: IssueStatus| status == asked && self.is_decided_by_person;
         let open = || match self.is_open() {
             true => Ok(()),
             false => Err(Refusal::Ended { status }),
@@ -281,12 +327,12 @@ impl Opened {
             }
             Command::Start {} => {
                 open()?;
-                (status != IssueStatus::InProgress).then_some(Event::IssueStarted {})
+                (!is_said(IssueStatus::InProgress)).then_some(Event::IssueStarted {})
             }
             Command::Resolve { conclusion } => {
                 check_conclusion(conclusion.as_ref())?;
                 match status {
-                    IssueStatus::Resolved => None,
+                    IssueStatus::Resolved if self.is_decided_by_person => None,
                     IssueStatus::FalsePositive => return Err(Refusal::Ended { status }),
                     _ => Some(Event::IssueResolved {
                         by_itself: false,
@@ -298,7 +344,7 @@ impl Opened {
             Command::MarkFalsePositive { conclusion } => {
                 check_conclusion(conclusion.as_ref())?;
                 match status {
-                    IssueStatus::FalsePositive => None,
+                    IssueStatus::FalsePositive if self.is_decided_by_person => None,
                     IssueStatus::Resolved => return Err(Refusal::Ended { status }),
                     _ => Some(Event::IssueMarkedFalsePositive {
                         conclusion: conclusion.clone(),
@@ -308,7 +354,7 @@ impl Opened {
             }
             Command::MarkUnableToResolve {} => {
                 open()?;
-                (status != IssueStatus::UnableToResolve).then_some(Event::IssueMarkedUnableToResolve {})
+                (!is_said(IssueStatus::UnableToResolve)).then_some(Event::IssueMarkedUnableToResolve {})
             }
             Command::Reopen {} if self.is_open() => return Err(Refusal::NotEnded { status }),
             Command::Reopen {} => Some(Event::IssueReopened { by_itself: false }),
@@ -334,8 +380,10 @@ impl Opened {
                 if !self.investigation.is_over {
                     return Err(Refusal::UnderWay);
                 }
-                let round = self.investigation.round + 1;
-                Some(Event::InvestigationBegun { round })
+                Some(Event::InvestigationBegun {
+                    round: self.investigation.round + 1,
+                    status: self.looked_into_anew(),
+                })
             }
             _ => return Err(Refusal::OtherStep),
         };

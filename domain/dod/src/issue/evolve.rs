@@ -8,14 +8,17 @@ impl Issue {
             (_, Event::IssueOpened { brief, opened_at }) => {
                 *self = Self::Opened(Box::new(Opened {
                     status: IssueStatus::Analyzing,
+                    is_decided_by_person: false,
                     severity: brief.severity,
                     brief: (**brief).clone(),
                     opened_at: *opened_at,
                     alerts: Default::default(),
                     alerts_open: 0,
+                    is_flapping: false,
                     remembered: Vec::new(),
                     assigned_to: None,
                     investigation: Investigation::default(),
+                    has_evidence: false,
                     ended_by_itself: false,
                     conclusion: None,
                     is_real_issue: None,
@@ -35,8 +38,10 @@ impl Opened {
                 alert_id,
                 severity,
                 brief,
+                is_flapping,
                 ..
             } => {
+                self.is_flapping |= *is_flapping;
                 self.alerts.insert(*alert_id, false);
                 self.alerts_open += 1;
                 self.severity = self.severity.max(*severity);
@@ -59,11 +64,14 @@ impl Opened {
                 self.alerts.insert(*alert_id, false);
                 self.alerts_open += 1;
             }
-            Event::InvestigationBegun { round } => {
+            Event::InvestigationBegun { round, status } => {
                 self.investigation = Investigation {
                     round: *round,
                     ..Investigation::default()
                 };
+                self.status = *status;
+                // What it has said before is open again.
+                self.ended_by_itself &= !self.is_open();
             }
             Event::IssueSkillMatched {
                 skill_id,
@@ -72,6 +80,7 @@ impl Opened {
                 sop,
                 ..
             } => {
+                self.has_evidence |= evidence.open().is_some();
                 self.investigation.matched = Some(Matched {
                     skill_id: *skill_id,
                     by: *by,
@@ -82,30 +91,46 @@ impl Opened {
             Event::InvestigationStepTaken { finding, .. } => self.investigation.findings.push((**finding).clone()),
             Event::IssueConcluded { conclusion, status, .. } => {
                 self.investigation.is_over = true;
+                // What a person has called none meanwhile did not end by itself.
+                self.ended_by_itself |= self.is_open() && *status == IssueStatus::FalsePositive;
                 self.status = *status;
-                self.ended_by_itself |= *status == IssueStatus::FalsePositive;
                 self.conclusion = Some(conclusion.text.clone());
                 self.is_real_issue = conclusion.is_real_issue;
             }
             Event::IssueAssigned { user_id } => self.assigned_to = Some(*user_id),
-            Event::IssueStarted {} => self.status = IssueStatus::InProgress,
+            Event::IssueStarted {} => {
+                self.status = IssueStatus::InProgress;
+                self.is_decided_by_person = true;
+            }
             Event::IssueResolved { by_itself, .. } => {
                 self.status = IssueStatus::Resolved;
                 self.ended_by_itself = *by_itself;
+                self.is_decided_by_person = !by_itself;
             }
             Event::IssueMarkedFalsePositive { .. } => {
                 self.status = IssueStatus::FalsePositive;
                 self.ended_by_itself = false;
+                self.is_decided_by_person = true;
             }
-            Event::IssueMarkedUnableToResolve {} => self.status = IssueStatus::UnableToResolve,
+            Event::IssueMarkedUnableToResolve {} => {
+                self.status = IssueStatus::UnableToResolve;
+                self.is_decided_by_person = true;
+            }
             Event::IssueReopened { .. } => {
                 self.ended_by_itself = false;
+                self.is_decided_by_person = false;
                 self.status = match self.investigation.is_over {
                     true => IssueStatus::InProgress,
                     false => IssueStatus::Analyzing,
                 };
             }
             Event::IssueCorrected { is_real_issue, .. } => self.is_real_issue = Some(*is_real_issue),
+            Event::IssueEvidenceDropped {} => {
+                self.has_evidence = false;
+                if let Some(matched) = &mut self.investigation.matched {
+                    matched.evidence = None;
+                }
+            }
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum Refusal {
     UnderWay,
     #[error("nothing was concluded yet that could be corrected; wait for the investigation")]
     NotConcluded,
+    #[error("skill_id names no skill of this tenant; enter it or choose another")]
+    NoSkill,
     #[error("user_id names no active person of this tenant; choose another")]
     NoPerson,
     #[error("{field} {unfit}")]
@@ -59,6 +61,7 @@ impl Refuse for Refusal {
     fn field(&self) -> Option<String> {
         match self {
             Self::NoPerson => Some("user_id".to_owned()),
+            Self::NoSkill => Some("skill_id".to_owned()),
             Self::Unfit { field, .. } => Some((*field).to_owned()),
             _ => None,
         }

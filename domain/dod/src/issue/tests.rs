@@ -12,6 +12,8 @@ use serde_json::json;
 
 use super::*;
 use crate::alert::{self, Alert, AlertStatus};
+use crate::skill::Skill;
+use domain::register::{Change, Register};
 
 const FIRST: Uuid = Uuid::from_u128(0xa1);
 const SECOND: Uuid = Uuid::from_u128(0xa2);
@@ -36,14 +38,36 @@ fn brief(severity: Severity) -> Brief {
     }
 }
 
-/// All that a decision may ask of others: two alerts and a person.
+fn skill() -> Skill {
+    Skill {
+        name: "Disk".to_owned(),
+        problem_description: "The disk is full.".to_owned(),
+        sop: "Look at it.".to_owned(),
+    }
+}
+
+/// All that a decision may ask of others: two alerts, a person and a skill.
 fn facts() -> Facts {
-    let opened = |severity| alert::Event::AlertOpened {
+    let registered = user::Event::UserRegistered {
+        email: Sealed::Open("ben@example.com".to_owned()),
+        name: Sealed::Open("Ben".to_owned()),
+        oauth_provider: None,
+        oauth_id: None,
+    };
+    Facts::default()
+        .with(FIRST, state::<Alert>([alert_opened(brief(Severity::Medium))]))
+        .with(SECOND, state::<Alert>([alert_opened(brief(Severity::Critical))]))
+        .with(BEN, state::<User>([registered]))
+        .with(SKILL, state::<Register<Skill>>([Change::Entered(skill())]))
+}
+
+fn alert_opened(brief: Brief) -> alert::Event {
+    alert::Event::AlertOpened {
         status: AlertStatus::Open,
         signal_id: FIRST,
         source_id: FIRST,
         delivery_id: FIRST,
-        brief: Box::new(brief(severity)),
+        brief: Box::new(brief),
         original_severity: None,
         starts_at: None,
         links: Vec::new(),
@@ -55,17 +79,7 @@ fn facts() -> Facts {
         window_minutes: 30,
         silence_id: None,
         silence_ends_at: None,
-    };
-    let registered = user::Event::UserRegistered {
-        email: Sealed::Open("ben@example.com".to_owned()),
-        name: Sealed::Open("Ben".to_owned()),
-        oauth_provider: None,
-        oauth_id: None,
-    };
-    Facts::default()
-        .with(FIRST, state::<Alert>([opened(Severity::Medium)]))
-        .with(SECOND, state::<Alert>([opened(Severity::Critical)]))
-        .with(BEN, state::<User>([registered]))
+    }
 }
 
 fn opened() -> Event {
@@ -81,11 +95,15 @@ fn bound(alert_id: Uuid) -> Event {
         alert_id,
         severity: Severity::Medium,
         brief: None,
+        is_flapping: false,
     }
 }
 
 fn begun(round: u32) -> Event {
-    Event::InvestigationBegun { round }
+    Event::InvestigationBegun {
+        round,
+        status: IssueStatus::Analyzing,
+    }
 }
 
 fn ended(alert_id: Uuid) -> Event {
@@ -239,6 +257,7 @@ fn the_first_alert_opens_the_issue_and_its_investigation() {
         alert_id: FIRST,
         severity: Severity::Medium,
         brief: None,
+        is_flapping: false,
     };
     given::<Issue>([])
         .with_facts(facts())
@@ -255,6 +274,7 @@ fn another_alert_joins_and_the_worst_of_them_counts() {
         alert_id: SECOND,
         severity: Severity::Critical,
         brief: Some(Box::new(brief(Severity::Critical))),
+        is_flapping: false,
     };
     issue([]).when(bind(SECOND)).then([second.clone()]);
     let issue = state::<Issue>([opened(), bound(FIRST), begun(1), second]);
@@ -272,12 +292,33 @@ fn an_alert_joins_once_and_only_one_that_there_is() {
 }
 
 #[test]
+fn an_issue_notes_that_an_alert_of_it_flaps_also_when_it_remembers_no_more_of_them() {
+    let mut flapping = brief(Severity::Low);
+    flapping.is_flapping = true;
+    let alert = state::<Alert>([alert_opened(flapping)]);
+    let many = (0..REMEMBERED_MAX as u128).map(|n| bound(Uuid::from_u128(0x1000 + n)));
+    let events = issue(many)
+        .with_facts(facts().with(SECOND, alert))
+        .when(bind(SECOND))
+        .events();
+    let [Event::IssueAlertBound { is_flapping: true, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let flaps = |events: Vec<Event>| state::<Issue>(events).opened().unwrap().is_flapping;
+    assert!(!flaps(vec![opened(), bound(FIRST)]));
+    assert!(flaps(
+        [vec![opened(), bound(FIRST)], events, vec![bound(BINDING)]].concat()
+    ));
+}
+
+#[test]
 fn only_the_first_alerts_are_remembered_with_what_they_say() {
     let many = (0..REMEMBERED_MAX).map(|n| Event::IssueAlertBound {
         binding_id: BINDING,
         alert_id: Uuid::from_u128(0x1000 + n as u128),
         severity: Severity::Low,
         brief: Some(Box::new(brief(Severity::Low))),
+        is_flapping: false,
     });
     let events = issue(many).when(bind(SECOND)).events();
     let [Event::IssueAlertBound { brief: None, .. }] = &events[..] else {
@@ -327,14 +368,29 @@ fn what_has_ended_by_itself_goes_on_when_an_alert_does() {
         .then([Event::IssueAlertReopened { alert_id: FIRST }, reopened(true)]);
     let events = issue(over()).when(bind(SECOND)).events();
     assert_eq!(events[1..], [reopened(true)]);
-    let by_person = issue([resolved(false), ended(FIRST)]);
-    by_person
-        .when(Command::NoteAlertReopened { alert_id: FIRST })
-        .then([Event::IssueAlertReopened { alert_id: FIRST }]);
     issue([]).when(Command::NoteAlertReopened { alert_id: FIRST }).then([]);
     issue([])
         .when(Command::NoteAlertReopened { alert_id: SECOND })
         .refused(Refusal::NotBound);
+}
+
+#[test]
+fn an_alert_that_a_person_opens_again_opens_its_issue_whoever_has_ended_that() {
+    let by_investigation = concluded(1, Some(false), IssueStatus::FalsePositive);
+    for over in [
+        vec![resolved(true)],
+        vec![resolved(false)],
+        vec![none(None)],
+        vec![matched(1), by_investigation],
+    ] {
+        let over = || [ended(FIRST)].into_iter().chain(over.clone());
+        issue(over())
+            .when(Command::NoteAlertReopened { alert_id: FIRST })
+            .then([Event::IssueAlertReopened { alert_id: FIRST }, reopened(true)]);
+    }
+    issue([bound(SECOND), ended(FIRST)])
+        .when(Command::NoteAlertReopened { alert_id: FIRST })
+        .then([Event::IssueAlertReopened { alert_id: FIRST }]);
 }
 
 #[test]
@@ -383,11 +439,11 @@ fn what_an_investigation_looked_at_can_be_erased_and_what_persons_wrote_struck()
     let stream = Uuid::from_u128(0x15);
     assert_eq!(domain::Event::sealed_apart(&matched(1), stream), [("evidence", stream)]);
     assert_eq!(domain::Event::texts(&resolved(false)), ["conclusion"]);
-    let mut erased = matched(1);
-    if let Event::IssueSkillMatched { evidence, .. } = &mut erased {
+    let mut erased_match = matched(1);
+    if let Event::IssueSkillMatched { evidence, .. } = &mut erased_match {
         *evidence = Sealed::Erased;
     }
-    let issue = state::<Issue>([opened(), bound(FIRST), begun(1), erased]);
+    let issue = state::<Issue>([opened(), bound(FIRST), begun(1), erased_match]);
     let matched = issue.opened().unwrap().investigation.matched.clone().unwrap();
     assert_eq!((matched.skill_id, matched.evidence), (Some(SKILL), None));
 }

@@ -24,6 +24,7 @@ fn notice(tells: Tells) -> Box<Notice> {
         links: Vec::new(),
         opened_at: AT,
         told_at: AT,
+        is_flapping: false,
     })
 }
 
@@ -41,6 +42,35 @@ fn want(tells: Tells) -> Command {
         issue_id: ISSUE,
         receiver_im: "ops".to_owned(),
         notice: notice(tells),
+    }
+}
+
+fn hold(tells: Tells) -> Command {
+    Command::Hold {
+        issue_id: ISSUE,
+        receiver_im: "ops".to_owned(),
+        notice: notice(tells),
+    }
+}
+
+fn held(tells: Tells) -> Event {
+    Event::MessageHeld { notice: notice(tells) }
+}
+
+/// So many minutes after the first telling.
+fn after(minutes: i64) -> DateTime<Utc> {
+    AT + TimeDelta::minutes(minutes)
+}
+
+fn quieted(minutes: i64) -> Event {
+    Event::MessageQuieted {
+        quiet_until: after(minutes),
+    }
+}
+
+fn tell_held(minutes: i64) -> Command {
+    Command::TellHeld {
+        quiet_until: after(minutes),
     }
 }
 
@@ -92,6 +122,80 @@ fn each_change_that_is_told_is_a_revision() {
     message([]).when(want(Tells::Opened)).then([wanted(1, Tells::Opened)]);
     message([wanted(1, Tells::Opened)])
         .when(want(Tells::Resolved))
+        .then([wanted(2, Tells::Resolved)]);
+}
+
+#[test]
+fn the_first_of_ups_and_downs_is_told_at_once_and_the_next_ones_wait() {
+    message([])
+        .when(hold(Tells::Opened))
+        .then([wanted(1, Tells::Opened), quieted(30)]);
+    let told = || [wanted(1, Tells::Reopened), quieted(30)];
+    message(told())
+        .at(after(29))
+        .when(hold(Tells::Resolved))
+        .then([held(Tells::Resolved)]);
+    message(told())
+        .at(after(30))
+        .when(hold(Tells::Resolved))
+        .then([wanted(2, Tells::Resolved), quieted(60)]);
+    given::<Message>([])
+        .when(hold(Tells::Opened))
+        .refused(Refusal::OtherStream {
+            receiver_im: "ops".to_owned(),
+        });
+}
+
+#[test]
+fn the_latest_of_what_waits_is_told_when_the_time_has_come_and_the_next_ones_wait_again() {
+    let waits = || {
+        [
+            wanted(1, Tells::Reopened),
+            quieted(30),
+            held(Tells::Resolved),
+            held(Tells::Reopened),
+        ]
+    };
+    message(waits())
+        .at(after(30))
+        .when(tell_held(30))
+        .then([wanted(2, Tells::Reopened), quieted(60)]);
+    let over = || waits().into_iter().chain([wanted(2, Tells::Reopened), quieted(60)]);
+    for minutes in [30, 60] {
+        message(over()).at(after(60)).when(tell_held(minutes)).then([]);
+    }
+}
+
+#[test]
+fn what_a_person_or_an_investigation_says_is_told_at_once_and_what_waited_was_before_that() {
+    let waits = || [wanted(1, Tells::Reopened), quieted(30), held(Tells::Resolved)];
+    message(waits())
+        .at(after(5))
+        .when(want(Tells::FalsePositive))
+        .then([wanted(2, Tells::FalsePositive)]);
+    let said = || waits().into_iter().chain([wanted(2, Tells::FalsePositive)]);
+    message(said()).at(after(30)).when(tell_held(30)).then([]);
+    // What comes afterwards waits as before.
+    message(said())
+        .at(after(29))
+        .when(hold(Tells::Reopened))
+        .then([held(Tells::Reopened)]);
+    message(said().chain([held(Tells::Reopened)]))
+        .at(after(30))
+        .when(tell_held(30))
+        .then([wanted(3, Tells::Reopened), quieted(60)]);
+}
+
+#[test]
+fn what_is_sent_again_is_the_latest_also_when_it_waited() {
+    let waits = [
+        wanted(1, Tells::Reopened),
+        quieted(30),
+        sent(1, None),
+        held(Tells::Resolved),
+    ];
+    message(waits)
+        .when(Command::SendAgain {})
         .then([wanted(2, Tells::Resolved)]);
 }
 
@@ -180,6 +284,33 @@ fn a_refusal_is_noted_once() {
 }
 
 #[test]
+fn what_was_taken_is_not_refused_afterwards() {
+    let told = || {
+        [
+            wanted(1, Tells::Opened),
+            wanted(2, Tells::Resolved),
+            sent(2, Some(place())),
+        ]
+    };
+    for revision in [1, 2] {
+        message(told())
+            .when(note_refused(revision, "It took too long."))
+            .then([]);
+    }
+    let late = [wanted(1, Tells::Opened), refused(1)];
+    message(late).when(note_sent(1, None)).then([sent(1, None)]);
+}
+
+#[test]
+fn what_became_of_an_earlier_revision_hides_no_refusal_of_the_latest() {
+    let told = || [wanted(1, Tells::Opened), wanted(2, Tells::Resolved), refused(2)];
+    message(told()).when(note_refused(1, "No.")).then([]);
+    message(told().into_iter().chain([sent(1, None)]))
+        .when(Command::SendAgain {})
+        .then([wanted(3, Tells::Resolved)]);
+}
+
+#[test]
 fn the_latest_is_sent_again_once_it_was_taken_or_refused() {
     for over in [sent(1, None), refused(1)] {
         message([wanted(1, Tells::Concluded), over])
@@ -197,7 +328,12 @@ fn the_latest_is_sent_again_once_it_was_taken_or_refused() {
 
 #[test]
 fn nothing_can_be_asked_of_a_message_that_nobody_wanted() {
-    for command in [note_sent(1, None), note_refused(1, "No."), Command::SendAgain {}] {
+    for command in [
+        note_sent(1, None),
+        note_refused(1, "No."),
+        Command::SendAgain {},
+        tell_held(30),
+    ] {
         message([]).when(command).refused(Refusal::NotWanted);
     }
 }

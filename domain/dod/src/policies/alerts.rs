@@ -5,6 +5,7 @@ use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
 
 use crate::alert::{self, Alert, Brief, Opened, ResolvedHow};
+use crate::delivery::BODY_DAYS;
 use crate::group::{self, Group};
 use crate::issue::{self, Issue};
 use crate::signal::{self, Signal};
@@ -29,11 +30,17 @@ impl Policy for Alerts {
                 alert::Event::AlertOpened { .. }
                     | alert::Event::AlertAcknowledged {}
                     | alert::Event::AlertAssigned { .. }
+                    | alert::Event::AlertSignalOver { .. }
+                    | alert::Event::AlertRawDropped {}
             );
         }
         matches!(
             recorded.of::<Issue>(),
-            Some(issue::Event::IssueResolved { by_itself: false, .. } | issue::Event::IssueMarkedFalsePositive { .. })
+            Some(
+                issue::Event::IssueResolved { by_itself: false, .. }
+                    | issue::Event::IssueMarkedFalsePositive { .. }
+                    | issue::Event::IssueSkillMatched { .. }
+            )
         )
     }
 
@@ -124,7 +131,7 @@ fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
             };
             vec![Reaction::send(vec![Sending::of::<Alert>(*alert_id, clear)]), forget]
         }
-        signal::Event::SignalReleased { alert_id } => vec![Reaction::Forget {
+        signal::Event::SignalReleased { alert_id, .. } => vec![Reaction::Forget {
             timer: expiry(*alert_id),
         }],
         signal::Event::SignalClearedUnseen { .. } => Vec::new(),
@@ -152,40 +159,69 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
         silence_id,
         silence_ends_at,
         is_heartbeat,
+        brief,
         ..
     } = event
     {
-        return match (silence_id, silence_ends_at) {
-            _ if *is_heartbeat => Vec::new(),
-            (Some(_), Some(ends_at)) => vec![Reaction::Wait {
+        let goes_on = match (silence_id, silence_ends_at) {
+            _ if *is_heartbeat => None,
+            (Some(_), Some(ends_at)) => Some(Reaction::Wait {
                 timer: Uuid::new_v5(&alert_id, b"silence"),
                 // A moment later, so that the silence is over by whatever clock.
                 due_at: *ends_at + TimeDelta::seconds(1),
                 sending: Sending::of::<Alert>(alert_id, alert::Command::EndSilence {}),
-            }],
-            (_, _) => vec![join(alert_id, *group_id, *window_minutes)],
+            }),
+            (_, _) => Some(join(alert_id, *group_id, *window_minutes)),
         };
+        return goes_on.into_iter().chain([drop_raw(alert_id, brief)]).collect();
     }
     let Some(now) = seen.state::<Alert>().and_then(Alert::opened) else {
         return Vec::new();
     };
     let ended = || now.issue_id.map(|issue_id| note_ended(issue_id, alert_id));
     match event {
-        alert::Event::AlertOpened { .. } | alert::Event::AlertAcknowledged {} | alert::Event::AlertAssigned { .. } => {
-            Vec::new()
-        }
+        alert::Event::AlertOpened { .. }
+        | alert::Event::AlertAcknowledged {}
+        | alert::Event::AlertAssigned { .. }
+        // Its issue has heard that it is over when a person said so.
+        | alert::Event::AlertSignalOver { .. }
+        | alert::Event::AlertRawDropped {} => Vec::new(),
         alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
         alert::Event::AlertJoinedIssue { .. } => Vec::new(),
         alert::Event::AlertSilenceEnded {} => vec![join(alert_id, now.group_id, now.window_minutes)],
         alert::Event::AlertReopened {} => vec![reopened(alert_id, now)],
-        alert::Event::AlertResolved { how, .. } => {
+        alert::Event::AlertResolved { how, resolved_at } => {
             let release = matches!(how, ResolvedHow::Person | ResolvedHow::Issue).then(|| {
-                let release = signal::Command::Release { alert_id };
+                let release = signal::Command::Release {
+                    alert_id,
+                    closed_at: *resolved_at,
+                };
                 Reaction::send(vec![Sending::of::<Signal>(now.signal_id, release)])
             });
             ended().into_iter().chain(release).collect()
         }
         alert::Event::AlertMarkedFalsePositive {} | alert::Event::AlertIgnored {} => ended().into_iter().collect(),
+    }
+}
+
+/// What a body said of an alert goes when the body does. Both count from when it came in, so that neither waits for the other.
+fn drop_raw(alert_id: Uuid, brief: &Brief) -> Reaction {
+    Reaction::Wait {
+        timer: Uuid::new_v5(&alert_id, b"raw"),
+        due_at: brief.received_at + TimeDelta::days(BODY_DAYS),
+        sending: Sending::of::<Alert>(alert_id, alert::Command::DropRaw {}),
+    }
+}
+
+/// Of the alerts' bodies it quotes that of the first one. An investigation that comes when that is gone has none of it, and a
+/// day to come to its end.
+fn drop_evidence(seen: &Seen<'_>, now: &issue::Opened) -> Reaction {
+    let issue_id = seen.recorded.stream;
+    let with_body = now.brief.received_at + TimeDelta::days(BODY_DAYS);
+    Reaction::Wait {
+        timer: Uuid::new_v5(&issue_id, b"evidence"),
+        due_at: with_body.max(seen.recorded.at + TimeDelta::days(1)),
+        sending: Sending::of::<Issue>(issue_id, issue::Command::DropEvidence {}),
     }
 }
 
@@ -213,15 +249,16 @@ fn note_ended(issue_id: Uuid, alert_id: Uuid) -> Reaction {
     Reaction::send(vec![Sending::of::<Issue>(issue_id, note)])
 }
 
-/// What a person has ended ends its alerts.
+/// What a person has ended ends its alerts, and what an investigation looked at goes when the bodies that it quotes do.
 fn of_issue(event: &issue::Event, seen: &Seen<'_>) -> Vec<Reaction> {
+    let Some(now) = seen.state::<Issue>().and_then(Issue::opened) else {
+        return Vec::new();
+    };
     let false_positive = match event {
         issue::Event::IssueResolved { by_itself: false, .. } => false,
         issue::Event::IssueMarkedFalsePositive { .. } => true,
+        issue::Event::IssueSkillMatched { .. } => return vec![drop_evidence(seen, now)],
         _ => return Vec::new(),
-    };
-    let Some(now) = seen.state::<Issue>().and_then(Issue::opened) else {
-        return Vec::new();
     };
     let open = now.alerts.iter().filter(|(_, is_over)| !**is_over);
     let end = |(&alert_id, _): (&Uuid, &bool)| {

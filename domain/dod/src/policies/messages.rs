@@ -1,6 +1,8 @@
 //! From an issue to whoever is told of it.
 
+use chrono::{DateTime, Utc};
 use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
+use uuid::Uuid;
 
 use crate::issue::{self, Issue, Opened};
 use crate::message::{self, Message, Notice, Tells};
@@ -12,7 +14,7 @@ const LABELS_MAX: usize = 12;
 /// Characters of what is told of an issue's description and conclusion.
 const TOLD_CHARS_MAX: usize = 4_000;
 
-/// Tells the receiver that the first alert of an issue named.
+/// Tells the receiver that the first alert of an issue named. Once an alert of it flaps, its ups and downs wait for each other.
 #[derive(Debug)]
 pub struct Messages;
 
@@ -22,7 +24,7 @@ impl Policy for Messages {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[Issue::TYPE]
+        &[Issue::TYPE, Message::TYPE]
     }
 
     fn wants_state(&self, recorded: &Recorded<AnyEvent>) -> bool {
@@ -40,6 +42,9 @@ impl Policy for Messages {
     }
 
     fn react(&self, seen: &Seen<'_>) -> Vec<Reaction> {
+        if let Some(message::Event::MessageQuieted { quiet_until }) = seen.recorded.of::<Message>() {
+            return vec![tell_held(seen.recorded.stream, *quiet_until)];
+        }
         let Some(event) = seen.recorded.of::<Issue>() else {
             return Vec::new();
         };
@@ -50,13 +55,22 @@ impl Policy for Messages {
             return Vec::new();
         };
         let issue_id = seen.recorded.stream;
-        let want = message::Command::Want {
-            issue_id,
-            receiver_im: receiver_im.clone(),
-            notice: Box::new(notice(tells, now, seen.recorded)),
-        };
         let stream = Message::stream(issue_id, receiver_im);
-        vec![Reaction::send(vec![Sending::of::<Message>(stream, want)])]
+        let receiver_im = receiver_im.clone();
+        let notice = Box::new(notice(tells, now, seen.recorded));
+        let tell = match now.is_flapping && is_up_or_down(event) {
+            true => message::Command::Hold {
+                issue_id,
+                receiver_im,
+                notice,
+            },
+            false => message::Command::Want {
+                issue_id,
+                receiver_im,
+                notice,
+            },
+        };
+        vec![Reaction::send(vec![Sending::of::<Message>(stream, tell)])]
     }
 }
 
@@ -70,6 +84,25 @@ fn tells(event: &issue::Event, now: &Opened) -> Option<Tells> {
         issue::Event::IssueMarkedUnableToResolve {} => Some(Tells::UnableToResolve),
         issue::Event::IssueReopened { .. } => Some(Tells::Reopened),
         _ => None,
+    }
+}
+
+/// Whether it follows from alerts alone. What a person or an investigation says is told at once.
+fn is_up_or_down(event: &issue::Event) -> bool {
+    matches!(
+        event,
+        issue::Event::IssueAlertBound { .. }
+            | issue::Event::IssueResolved { by_itself: true, .. }
+            | issue::Event::IssueReopened { by_itself: true }
+    )
+}
+
+/// What waits is told when the time has come.
+fn tell_held(message: Uuid, quiet_until: DateTime<Utc>) -> Reaction {
+    Reaction::Wait {
+        timer: Uuid::new_v5(&message, b"held"),
+        due_at: quiet_until,
+        sending: Sending::of::<Message>(message, message::Command::TellHeld { quiet_until }),
     }
 }
 
@@ -92,5 +125,6 @@ fn notice(tells: Tells, now: &Opened, recorded: &Recorded<AnyEvent>) -> Notice {
         links: Vec::new(),
         opened_at: now.opened_at,
         told_at: recorded.at,
+        is_flapping: now.is_flapping,
     }
 }

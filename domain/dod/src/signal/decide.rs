@@ -5,7 +5,9 @@ use dod_formats::{Observation, Signal as Said};
 use domain::{Asking, Decider, FactRef, Request, Sealed};
 use uuid::Uuid;
 
-use super::{Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, REPEAT_MINUTES, Refusal, Signal};
+use super::{
+    CLOSED_MINUTES, Closed, Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, REPEAT_MINUTES, Refusal, Signal,
+};
 use crate::source::{Flapping, Source};
 
 impl Decider for Signal {
@@ -53,11 +55,14 @@ impl Decider for Signal {
                         expired: true,
                     })
             }
-            Command::Release { alert_id } => self
+            Command::Release { alert_id, closed_at } => self
                 .current
                 .as_ref()
                 .filter(|current| current.alert_id == *alert_id)
-                .map(|_| Event::SignalReleased { alert_id: *alert_id }),
+                .map(|_| Event::SignalReleased {
+                    alert_id: *alert_id,
+                    closed_at: *closed_at,
+                }),
         };
         Ok(happens.into_iter().collect())
     }
@@ -73,10 +78,13 @@ impl Decider for Signal {
             } => {
                 self.remember(&observation.event_id);
                 self.episodes = *episode;
-                self.fired_at.push_back(*received_at);
+                if !self.is_closed(observation.starts_at) {
+                    self.fired_at.push_back(*received_at);
+                }
                 if self.fired_at.len() > FLIPS_MAX {
                     self.fired_at.pop_front();
                 }
+                self.closed = None;
                 self.current = Some(Current {
                     alert_id: *alert_id,
                     starts_at: observation.starts_at,
@@ -109,10 +117,18 @@ impl Decider for Signal {
             }
             Event::SignalClearedUnseen { event_id, starts_at } => {
                 self.remember(event_id);
-                self.over = self.over.max(Some(*starts_at));
+                self.over = self.over.max(*starts_at);
+                // What was before that says nothing of it.
+                let is_earlier = |closed: &Closed| starts_at.is_some() && *starts_at < closed.starts_at;
+                self.closed = self.closed.take().filter(is_earlier);
             }
             // What it tells of is not over; only the alert is.
-            Event::SignalReleased { .. } => self.current = None,
+            Event::SignalReleased { closed_at, .. } => {
+                self.closed = self.current.take().map(|current| Closed {
+                    starts_at: current.starts_at,
+                    at: *closed_at,
+                });
+            }
         }
     }
 
@@ -139,9 +155,7 @@ struct Telling<'a> {
 impl Signal {
     fn observe(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Option<Event> {
         let observation = telling.observation;
-        if self.told.contains(&observation.event_id) {
-            return self.goes_on(telling);
-        }
+        let is_repeat = self.told.contains(&observation.event_id);
         match (observation.signal, &self.current) {
             // It came late: what it tells of is known to be over.
             (Said::Firing | Said::NoData, _)
@@ -149,7 +163,14 @@ impl Signal {
             {
                 None
             }
-            (Said::Firing | Said::NoData, None) => Some(self.fires(request.stream, telling)),
+            (Said::Firing | Said::NoData, None) => {
+                let opens = match &self.closed {
+                    None => !is_repeat,
+                    Some(closed) => closed.opens_by(telling, is_repeat),
+                };
+                opens.then(|| self.fires(request.stream, telling))
+            }
+            _ if is_repeat => self.goes_on(telling),
             (Said::Firing | Said::NoData | Said::Acknowledged | Said::Suppressed, Some(current)) => {
                 Some(repeated(current, telling))
             }
@@ -180,7 +201,7 @@ impl Signal {
             source: telling.source.name().to_owned(),
             delivery_id: telling.delivery_id,
             receiver_im: telling.receiver_im.cloned(),
-            is_flapping: self.is_flapping(telling.source.flapping(), telling.received_at),
+            is_flapping: self.is_flapping(telling),
             observation: Box::new(observation),
             raw,
             received_at: telling.received_at,
@@ -203,19 +224,35 @@ impl Signal {
                 cleared_at: observation.ends_at.unwrap_or(request.at).min(request.at),
                 expired: false,
             }),
-            (None, Some(starts_at)) if Some(starts_at) > self.over => Some(Event::SignalClearedUnseen {
-                event_id: observation.event_id.clone(),
-                starts_at,
-            }),
+            (None, starts_at) if starts_at > self.over || self.ends_closed(telling) => {
+                Some(Event::SignalClearedUnseen {
+                    event_id: observation.event_id.clone(),
+                    starts_at,
+                })
+            }
             (None, _) => None,
         }
     }
 
     /// Whether it has fired so often of late, this time included, that its ups and downs are one thing.
-    fn is_flapping(&self, flapping: Flapping, at: DateTime<Utc>) -> bool {
-        let since = at - TimeDelta::minutes(flapping.minutes.into());
-        let lately = self.fired_at.iter().filter(|&&fired_at| fired_at > since).count() + 1;
-        u32::try_from(lately).is_ok_and(|lately| lately >= flapping.flips)
+    fn is_flapping(&self, telling: &Telling<'_>) -> bool {
+        let Flapping { flips, minutes } = telling.source.flapping();
+        let since = telling.received_at - TimeDelta::minutes(minutes.into());
+        let before = self.fired_at.iter().filter(|&&fired_at| fired_at > since).count();
+        // What goes on though a person closed it is no up and down.
+        let lately = before + usize::from(!self.is_closed(telling.observation.starts_at));
+        u32::try_from(lately).is_ok_and(|lately| lately >= flips)
+    }
+
+    /// Whether what began then is what a person has closed, or was before it.
+    fn is_closed(&self, starts_at: Option<DateTime<Utc>>) -> bool {
+        self.closed.as_ref().is_some_and(|closed| starts_at <= closed.starts_at)
+    }
+
+    /// Whether it tells without a beginning that what a person has closed is over.
+    fn ends_closed(&self, telling: &Telling<'_>) -> bool {
+        let is_later = |closed: &Closed| telling.received_at >= closed.at;
+        telling.observation.starts_at.is_none() && self.closed.as_ref().is_some_and(is_later)
     }
 
     fn remember(&mut self, event_id: &str) {
@@ -239,6 +276,22 @@ fn repeated(current: &Current, telling: &Telling<'_>) -> Event {
         starts_at: observation.starts_at,
         received_at: telling.received_at,
         expires_at: telling.expires_at(),
+    }
+}
+
+impl Closed {
+    /// Whether another alert opens when it is told that it fires: what came before a person closed it was meant by that, and
+    /// a repeat, or what began earlier, counts once it cannot be one of a pair's, nor of a sender that has not noticed yet.
+    fn opens_by(&self, telling: &Telling<'_>, is_repeat: bool) -> bool {
+        let after = telling.received_at - self.at;
+        let is_earlier = telling
+            .observation
+            .starts_at
+            .is_some_and(|starts_at| Some(starts_at) < self.starts_at);
+        match is_repeat || is_earlier {
+            true => after >= TimeDelta::minutes(CLOSED_MINUTES),
+            false => after >= TimeDelta::zero(),
+        }
     }
 }
 

@@ -128,8 +128,7 @@ fn the_end_of_what_was_before_does_not_end_what_is_now() {
 #[test]
 fn the_end_of_what_was_before_counts_also_once_a_person_has_closed_what_is_now() {
     let mut events = happens([told(Said::Firing, "3", Some(5)), told(Said::Resolved, "2", Some(2))]);
-    let alert_id = Signal::alert_id(stream(), 1);
-    events.push(Event::SignalReleased { alert_id });
+    events.push(closed(9));
     let decided = given::<Signal>(events).on(stream()).with_facts(facts());
     decided.when(observe(told(Said::Firing, "1", Some(0)), 9)).then([]);
 }
@@ -164,14 +163,15 @@ fn the_third_time_within_an_hour_it_flaps() {
         tellings.push(told(Said::Firing, &format!("f{n}"), Some(10 * n)));
         tellings.push(told(Said::Resolved, &format!("r{n}"), Some(10 * n)));
     }
-    let flapping: Vec<bool> = happens(tellings)
-        .iter()
-        .filter_map(|event| match event {
-            Event::SignalFired { is_flapping, .. } => Some(*is_flapping),
-            _ => None,
-        })
-        .collect();
+    let flapping: Vec<bool> = happens(tellings).iter().filter_map(flaps).collect();
     assert_eq!(flapping, [false, false, true]);
+}
+
+fn flaps(event: &Event) -> Option<bool> {
+    match event {
+        Event::SignalFired { is_flapping, .. } => Some(*is_flapping),
+        _ => None,
+    }
 }
 
 #[test]
@@ -190,21 +190,105 @@ fn a_signal_of_no_source_is_refused() {
     refused.refused(Refusal::NoSource);
 }
 
+/// A person has closed the first alert so many minutes after noon.
+fn closed(minutes: i64) -> Event {
+    Event::SignalReleased {
+        alert_id: Signal::alert_id(stream(), 1),
+        closed_at: NOON + TimeDelta::minutes(minutes),
+    }
+}
+
+/// What happens when this comes so many minutes after noon, after those.
+fn then(events: &[Event], observation: Observation, minutes: i64) -> Vec<Event> {
+    let decided = given::<Signal>(events.to_vec()).on(stream()).with_facts(facts());
+    let at = NOON + TimeDelta::minutes(minutes);
+    decided.at(at).when(observe(observation, minutes)).events()
+}
+
 #[test]
-fn an_alert_that_a_person_has_closed_lets_the_next_telling_be_a_new_one() {
+fn an_alert_that_a_person_has_closed_is_let_go_once() {
     let mut events = happens([told(Said::Firing, "1", Some(0))]);
-    let alert_id = Signal::alert_id(stream(), 1);
-    let released = given::<Signal>(events.clone())
-        .on(stream())
-        .when(Command::Release { alert_id })
-        .events();
-    assert_eq!(released, [Event::SignalReleased { alert_id }]);
-    events.extend(released);
-    let next = given::<Signal>(events)
-        .on(stream())
-        .with_facts(facts())
-        .when(observe(told(Said::Firing, "2", Some(0)), 1));
-    assert_eq!(names(&next.events()), ["SignalFired"]);
+    let release = || Command::Release {
+        alert_id: Signal::alert_id(stream(), 1),
+        closed_at: NOON + TimeDelta::minutes(2),
+    };
+    let asked = |events: &[Event]| given::<Signal>(events.to_vec()).on(stream()).when(release()).events();
+    assert_eq!(asked(&events), [closed(2)]);
+    events.push(closed(2));
+    assert_eq!(asked(&events), []);
+}
+
+#[test]
+fn what_goes_on_after_a_person_closed_it_is_another_alert_once_the_sender_says_so_again() {
+    for began in [Some(0), None] {
+        let events = [happens([told(Said::Firing, "1", began)]), vec![closed(10)]].concat();
+        let fires = |event_id: &str, minutes| names(&then(&events, told(Said::Firing, event_id, began), minutes));
+        // What says something new counts at once, unless it came before the person had spoken.
+        assert_eq!(fires("2", 9), [""; 0]);
+        assert_eq!(fires("2", 10), ["SignalFired"]);
+        // A repeat may be that of the other of a pair, or of a sender that has not noticed yet.
+        assert_eq!(fires("1", 9), [""; 0]);
+        assert_eq!(fires("1", 14), [""; 0]);
+        assert_eq!(fires("1", 15), ["SignalFired"]);
+        let acknowledged = told(Said::Acknowledged, "3", began);
+        assert_eq!(then(&events, acknowledged, 60), []);
+    }
+}
+
+#[test]
+fn what_goes_on_after_a_person_closed_it_opens_one_alert_however_often_a_pair_of_senders_says_so() {
+    let mut events = [happens([told(Said::Firing, "1", Some(0))]), vec![closed(10)]].concat();
+    for minutes in [11, 11, 15, 15, 16, 16] {
+        let happened = then(&events, told(Said::Firing, "1", Some(0)), minutes);
+        events.extend(happened);
+    }
+    assert_eq!(names(&events), ["SignalFired", "SignalReleased", "SignalFired"]);
+}
+
+#[test]
+fn what_began_before_what_a_person_closed_opens_another_alert_only_if_it_goes_on() {
+    let events = [happens([told(Said::Firing, "2", Some(5))]), vec![closed(10)]].concat();
+    let late = |minutes| names(&then(&events, told(Said::Firing, "1", Some(0)), minutes));
+    assert_eq!(late(11), [""; 0]);
+    assert_eq!(late(15), ["SignalFired"]);
+    // What began since is another matter.
+    assert_eq!(
+        names(&then(&events, told(Said::Firing, "3", Some(10)), 11)),
+        ["SignalFired"]
+    );
+}
+
+#[test]
+fn what_a_person_closed_and_its_sender_has_ended_does_not_come_back_by_a_late_repeat() {
+    for began in [Some(0), None] {
+        let mut events = [happens([told(Said::Firing, "1", began)]), vec![closed(10)]].concat();
+        // An end that came before the person closed it is of what was before, when it says no beginning.
+        if began.is_none() {
+            assert_eq!(then(&events, told(Said::Resolved, "0", None), 9), []);
+        }
+        let over = then(&events, told(Said::Resolved, "2", began), 11);
+        assert_eq!(names(&over), ["SignalClearedUnseen"]);
+        events.extend(over);
+        assert_eq!(then(&events, told(Said::Firing, "1", began), 60), []);
+        assert_eq!(then(&events, told(Said::Resolved, "3", began), 60), []);
+        let next = told(Said::Firing, "4", began.map(|_| 30));
+        assert_eq!(names(&then(&events, next, 60)), ["SignalFired"]);
+    }
+}
+
+#[test]
+fn what_goes_on_though_a_person_closes_it_again_and_again_does_not_flap() {
+    let mut events = happens([told(Said::Firing, "1", Some(0))]);
+    for minutes in [10, 20, 30] {
+        let alert_id = state::<Signal>(events.clone()).current.unwrap().alert_id;
+        events.push(Event::SignalReleased {
+            alert_id,
+            closed_at: NOON + TimeDelta::minutes(minutes),
+        });
+        events.extend(then(&events, told(Said::Firing, "1", Some(0)), minutes + 6));
+    }
+    let flapping: Vec<bool> = events.iter().filter_map(flaps).collect();
+    assert_eq!(flapping, [false; 4]);
 }
 
 #[test]

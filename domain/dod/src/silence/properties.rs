@@ -2,7 +2,7 @@
 
 use dod_formats::Severity;
 use proptest::prelude::*;
-use rehearsal::given::{TENANT, given};
+use rehearsal::given::{TENANT, drawn, given};
 
 use super::*;
 use crate::conditions::{Field, Op};
@@ -32,21 +32,18 @@ fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
-fn id(n: u8) -> Uuid {
-    Uuid::from_u128(u128::from(n) + 1)
-}
-
-fn command(step: &Step, now: DateTime<Utc>) -> Command {
+/// What is asked, of the latest silence of this number: one that has ended is not named, so another begins.
+fn command(step: &Step, latest: Option<Uuid>, is_open: bool, now: DateTime<Utc>) -> Command {
     match *step {
         Step::Silence {
-            id: n,
+            id: _,
             alert_type,
             from,
             lasts,
         } => {
             let starts_at = now + TimeDelta::minutes(from);
             Command::Silence {
-                silence_id: Some(id(n)),
+                silence_id: latest.filter(|_| is_open),
                 name: "a silence".to_owned(),
                 comment: None,
                 when: vec![Condition::new(Field::AlertType, Op::Equal, alert_type.to_string())],
@@ -55,7 +52,9 @@ fn command(step: &Step, now: DateTime<Utc>) -> Command {
                 kind: SilenceKind::Silence,
             }
         }
-        Step::End { id: n } => Command::End { silence_id: id(n) },
+        Step::End { .. } => Command::End {
+            silence_id: latest.unwrap_or_default(),
+        },
     }
 }
 
@@ -94,27 +93,38 @@ proptest! {
         later in 0..25i64,
     ) {
         let mut known: BTreeMap<Uuid, Known> = BTreeMap::new();
+        let mut latest: BTreeMap<u8, Uuid> = BTreeMap::new();
         let (mut events, mut minute) = (Vec::new(), 0);
         let mut silences = Silences::default();
         for (step, pause) in &steps {
             minute += pause;
             let now = at(minute);
             let given = given::<Silences>(events.clone()).on(Silences::only_stream(TENANT)).at(now);
-            for event in given.when(command(step, now)).outcome().unwrap_or_default() {
+            let (Step::Silence { id: n, .. } | Step::End { id: n }) = *step;
+            let before = latest.get(&n).copied();
+            let is_open = before.is_some_and(|id| known[&id].ends_at > now);
+            // Each command of a test draws the same one.
+            let new = Uuid::from_u128(1 + known.len() as u128);
+            for mut event in given.when(command(step, before, is_open, now)).outcome().unwrap_or_default() {
+                if let Event::AlertsSilenced { silence_id, .. } = &mut event && *silence_id == drawn(0) {
+                    *silence_id = new;
+                }
                 silences.evolve(&event);
                 events.push(event);
             }
             match *step {
                 Step::Silence { id: n, alert_type, from, lasts } => {
                     let from = from.max(0);
-                    let before = known.get(&id(n));
+                    let id = before.filter(|_| is_open).unwrap_or(new);
+                    latest.insert(n, id);
+                    let before = known.get(&id);
                     let goes_on = before.filter(|known| from == 0 && known.starts_at <= now && now < known.ends_at);
                     let starts_at = goes_on.map_or(now + TimeDelta::minutes(from), |known| known.starts_at);
                     let ends_at = now + TimeDelta::minutes(from + lasts);
-                    known.insert(id(n), Known { alert_type, starts_at, ends_at });
+                    known.insert(id, Known { alert_type, starts_at, ends_at });
                 }
-                Step::End { id: n } => {
-                    if let Some(known) = known.get_mut(&id(n)) {
+                Step::End { .. } => {
+                    if let Some(known) = before.and_then(|id| known.get_mut(&id)) {
                         known.ends_at = known.ends_at.min(now);
                     }
                 }

@@ -58,6 +58,23 @@ fn command(event: &Event) -> Command {
     }
 }
 
+/// As [`silenced`], without saying which one.
+fn new(from: i64, to: i64) -> Command {
+    let mut command = command(&silenced(ID, from, to));
+    if let Command::Silence { silence_id, .. } = &mut command {
+        *silence_id = None;
+    }
+    command
+}
+
+/// As if it was set at this hour.
+fn set_at(hour: i64, mut event: Event) -> Event {
+    if let Event::AlertsSilenced { silenced_at, .. } = &mut event {
+        *silenced_at = at(hour);
+    }
+    event
+}
+
 fn changed(change: impl FnOnce(&mut Event)) -> Command {
     let mut event = silenced(ID, 0, 2);
     change(&mut event);
@@ -91,9 +108,7 @@ fn silencing(silences: &Silences, alert_type: &str, at: DateTime<Utc>) -> Option
 
 #[test]
 fn alerts_are_silenced_and_no_longer() {
-    silences([])
-        .when(command(&silenced(ID, 0, 2)))
-        .then([silenced(ID, 0, 2)]);
+    silences([]).when(new(0, 2)).then([silenced(drawn(0), 0, 2)]);
     let ended = Event::SilenceEnded {
         silence_id: ID,
         ended_at: at(1),
@@ -109,20 +124,42 @@ fn alerts_are_silenced_and_no_longer() {
 
 #[test]
 fn a_silence_without_id_and_start_is_a_new_one_from_now_on() {
-    let new = Command::Silence {
-        silence_id: None,
-        name: "Disks".to_owned(),
-        comment: Some("we know".to_owned()),
-        when: of_type("DiskFull"),
-        starts_at: None,
-        ends_at: at(2),
-        kind: SilenceKind::Silence,
-    };
+    let mut from_now_on = new(0, 2);
+    if let Command::Silence { starts_at, .. } = &mut from_now_on {
+        *starts_at = None;
+    }
     silences([silenced(ID, 0, 2)])
-        .when(new)
+        .when(from_now_on)
         .then([silenced(drawn(0), 0, 2)]);
-    let past = with!(starts_at: at(-5));
-    silences([]).when(past).then([silenced(ID, 0, 2)]);
+    silences([]).when(new(-5, 2)).then([silenced(drawn(0), 0, 2)]);
+}
+
+#[test]
+fn only_a_silence_of_the_tenant_that_has_not_ended_is_changed() {
+    let longer = || command(&silenced(ID, 0, 9));
+    silences([silenced(ID, 0, 2)])
+        .at(at(1))
+        .when(longer())
+        .then([set_at(1, silenced(ID, 0, 9))]);
+    let ended = Event::SilenceEnded {
+        silence_id: ID,
+        ended_at: at(1),
+    };
+    let over = silenced(ID, 0, 1);
+    for events in [
+        vec![],
+        vec![silenced(OTHER, 0, 2)],
+        vec![over],
+        vec![silenced(ID, 0, 2), ended],
+    ] {
+        silences(events)
+            .at(at(1))
+            .when(longer())
+            .refused(Refusal::NoSuchSilence);
+    }
+    let refusal = Refusal::NoSuchSilence;
+    assert_eq!(refusal.field().as_deref(), Some("silence_id"));
+    assert!(refusal.to_string().contains("leave it out for a new one"), "{refusal}");
 }
 
 #[test]
@@ -143,11 +180,9 @@ fn a_silence_that_goes_on_keeps_its_start_and_says_nothing_twice() {
 
 #[test]
 fn one_per_tenant() {
-    given::<Silences>([])
-        .when(command(&silenced(ID, 0, 2)))
-        .refused(Refusal::OnePerTenant {
-            id: Silences::only_stream(TENANT),
-        });
+    given::<Silences>([]).when(new(0, 2)).refused(Refusal::OnePerTenant {
+        id: Silences::only_stream(TENANT),
+    });
     assert_eq!(given::<Silences>([]).offered(), Vec::<String>::new());
 }
 
@@ -169,13 +204,11 @@ fn many() -> Vec<Event> {
 
 #[test]
 fn too_many_silences() {
-    silences(many())
-        .when(command(&silenced(ID, 0, 2)))
-        .refused(Refusal::TooManySilences);
+    silences(many()).when(new(0, 2)).refused(Refusal::TooManySilences);
     let again = silenced(Uuid::from_u128(0x1000), 0, 3);
     silences(many()).when(command(&again)).then([again]);
     // Those that have ended take no room.
-    let later = silences(many()).at(at(2)).when(command(&silenced(ID, 3, 4)));
+    let later = silences(many()).at(at(2)).when(new(3, 4));
     assert!(later.outcome().is_ok());
 }
 
@@ -190,14 +223,20 @@ fn too_many_patterns() {
     };
     let ids = (0..6).map(|n| Uuid::from_u128(0x1000 + n));
     let before: Vec<Event> = ids.map(|id| matching(id, 16)).collect();
-    let ask = |count| silences(before.clone()).when(command(&matching(ID, count)));
+    let ask = |count| {
+        let mut asked = command(&matching(ID, count));
+        if let Command::Silence { silence_id, .. } = &mut asked {
+            *silence_id = None;
+        }
+        silences(before.clone()).when(asked)
+    };
     ask(5).refused(Refusal::TooManyPatterns);
-    ask(4).then([matching(ID, 4)]);
+    ask(4).then([matching(drawn(0), 4)]);
 }
 
 #[test]
 fn silences_everything() {
-    silences([])
+    silences([silenced(ID, 0, 2)])
         .when(with!(when: Vec::new()))
         .refused(Refusal::SilencesEverything);
 }
@@ -206,12 +245,11 @@ fn silences_everything() {
 fn bad_period() {
     let periods = [(1, 1), (2, 1), (-3, -1), (-3, 0), (0, 366 * 24 + 1)];
     for (from, to) in periods {
-        let asked = silences([]).when(with!(starts_at: at(from), ends_at: at(to)));
-        asked.refused(Refusal::BadPeriod);
+        silences([]).when(new(from, to)).refused(Refusal::BadPeriod);
     }
-    assert!(silences([]).when(with!(ends_at: at(366 * 24))).outcome().is_ok());
+    assert!(silences([]).when(new(0, 366 * 24)).outcome().is_ok());
     let far = DateTime::<Utc>::MAX_UTC;
-    let refusal = silences([])
+    let refusal = silences([silenced(ID, 0, 2)])
         .when(with!(starts_at: far, ends_at: far))
         .outcome()
         .unwrap_err();
@@ -237,7 +275,14 @@ fn a_condition_that_cannot_be_run_is_refused_with_its_place() {
 
 #[test]
 fn a_silence_fits_its_columns() {
-    let field = |command| silences([]).when(command).outcome().unwrap_err().field().unwrap();
+    let field = |command| {
+        silences([silenced(ID, 0, 2)])
+            .when(command)
+            .outcome()
+            .unwrap_err()
+            .field()
+            .unwrap()
+    };
     assert_eq!(field(with!(name: String::new())), "name");
     assert_eq!(field(with!(name: long(NAME_CHARS_MAX + 1))), "name");
     assert_eq!(field(with!(comment: Some(long(COMMENT_CHARS_MAX + 1)))), "comment");

@@ -20,6 +20,41 @@ fn an_investigation_finds_its_skill_then_takes_its_steps_then_concludes() {
 }
 
 #[test]
+fn an_investigation_that_breaks_off_before_it_finds_its_skill_says_so_and_nothing_else() {
+    let broken_off = |is_real_issue| {
+        let mut conclusion = conclusion(is_real_issue);
+        conclusion.evidence.clear();
+        Command::Conclude { round: 1, conclusion }
+    };
+    let events = issue([]).when(broken_off(None)).events();
+    let [Event::IssueConcluded { status, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*status, IssueStatus::UnableToResolve);
+    issue([]).when(broken_off(Some(true))).refused(Refusal::NotMatched);
+}
+
+#[test]
+fn the_skill_that_is_found_is_one_of_the_tenants_also_when_it_was_struck_meanwhile() {
+    let struck = state::<Register<Skill>>([Change::Entered(skill()), Change::Struck {}]);
+    let found = |facts: Facts| {
+        let begins = [opened(), bound(FIRST), begun(1)];
+        given::<Issue>(begins).with_facts(facts).at(NOON).when(note_match(1))
+    };
+    assert_eq!(found(facts().with(SKILL, struck)).events().len(), 1);
+    let refusal = found(Facts::default()).outcome().unwrap_err();
+    assert_eq!(
+        (&refusal, refusal.field().as_deref()),
+        (&Refusal::NoSkill, Some("skill_id"))
+    );
+    let mut nothing = note_match(1);
+    if let Command::NoteMatch { skill_id, by, sop, .. } = &mut nothing {
+        (*skill_id, *by, *sop) = (None, MatchedBy::Nothing, None);
+    }
+    assert_eq!(issue([]).when(nothing).events().len(), 1);
+}
+
+#[test]
 fn steps_are_taken_in_their_order_and_each_once() {
     let taken = || [matched(1), step_taken(1, 2)];
     for step in [1, 2] {
@@ -135,4 +170,86 @@ fn an_issue_that_was_concluded_to_be_none_takes_more_and_one_that_a_person_calls
     assert!(!takes_more(resolved(false)));
     assert!(takes_more(resolved(true)));
     assert!(Issue::Unopened.takes_more());
+}
+
+#[test]
+fn what_a_person_calls_none_during_an_investigation_did_not_end_by_itself() {
+    let meanwhile = concluded(1, Some(false), IssueStatus::FalsePositive);
+    let events = [opened(), bound(FIRST), begun(1), matched(1), none(None), meanwhile];
+    assert!(!state::<Issue>(events).takes_more());
+}
+
+/// Where an issue stands once it is looked into anew, after this.
+fn anew(past: Vec<Event>) -> IssueStatus {
+    let events = issue(past).when(Command::Investigate {}).events();
+    let [Event::InvestigationBegun { round: 2, status }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    *status
+}
+
+#[test]
+fn an_issue_that_is_looked_into_anew_is_analyzed_unless_a_person_or_the_end_of_its_alerts_says_otherwise() {
+    let first = |is_real_issue, status| vec![matched(1), concluded(1, is_real_issue, status)];
+    let real = || first(Some(true), IssueStatus::InProgress);
+    assert_eq!(anew(real()), IssueStatus::Analyzing);
+    assert_eq!(
+        anew(first(Some(false), IssueStatus::FalsePositive)),
+        IssueStatus::Analyzing
+    );
+    assert_eq!(anew(first(None, IssueStatus::UnableToResolve)), IssueStatus::Analyzing);
+    for (said, stays) in [
+        (Event::IssueStarted {}, IssueStatus::InProgress),
+        (Event::IssueMarkedUnableToResolve {}, IssueStatus::UnableToResolve),
+        (resolved(false), IssueStatus::Resolved),
+        (resolved(true), IssueStatus::Resolved),
+        (none(None), IssueStatus::FalsePositive),
+    ] {
+        let events = || [real(), vec![said.clone()]].concat();
+        assert_eq!(anew(events()), stays, "{said:?}");
+        let is_over = matches!(stays, IssueStatus::Resolved | IssueStatus::FalsePositive);
+        if is_over {
+            // Who opens it again says nothing of where it stands.
+            assert_eq!(anew([events(), vec![reopened(false)]].concat()), IssueStatus::Analyzing);
+        }
+    }
+}
+
+#[test]
+fn an_issue_that_was_none_and_is_looked_into_anew_ends_as_any_other() {
+    let none_of_itself = [
+        matched(1),
+        concluded(1, Some(false), IssueStatus::FalsePositive),
+        begun(2),
+    ];
+    let begins = [opened(), bound(FIRST), begun(1)];
+    let now = state::<Issue>(begins.into_iter().chain(none_of_itself.clone()));
+    assert_eq!(now.opened().unwrap().status, IssueStatus::Analyzing);
+    assert!(!now.opened().unwrap().ended_by_itself);
+    issue(none_of_itself)
+        .when(Command::NoteAlertEnded { alert_id: FIRST })
+        .then([ended(FIRST), resolved(true)]);
+}
+
+#[test]
+fn what_an_investigation_looked_at_is_dropped_once_and_what_it_found_stays() {
+    let drop = || Command::DropEvidence {};
+    let dropped = Event::IssueEvidenceDropped {};
+    issue([]).when(drop()).then([]);
+    issue([matched(1)]).when(drop()).then([dropped.clone()]);
+    issue([matched(1), dropped.clone()]).when(drop()).then([]);
+    // Those of former investigations, too.
+    let again = || [matched(1), concluded(1, None, IssueStatus::UnableToResolve), begun(2)];
+    issue(again()).when(drop()).then([dropped.clone()]);
+    issue(again().into_iter().chain([dropped.clone(), matched(2)]))
+        .when(drop())
+        .then([dropped.clone()]);
+    let stream = Uuid::from_u128(0x15);
+    assert_eq!(erased(stream, &dropped), [domain::Erase::Person(stream)]);
+    assert_eq!(erased(stream, &matched(1)), []);
+    let begins = [opened(), bound(FIRST), begun(1), matched(1), step_taken(1, 1), dropped];
+    let now = state::<Issue>(begins);
+    let investigation = &now.opened().unwrap().investigation;
+    assert_eq!(investigation.matched.as_ref().unwrap().evidence, None);
+    assert_eq!(investigation.findings.len(), 1);
 }

@@ -78,6 +78,28 @@ fn a_person_ends_an_issue_once_and_in_one_way() {
 }
 
 #[test]
+fn what_was_found_by_itself_is_said_anew_by_a_person_and_then_stays() {
+    let found = |is_real_issue, status| vec![matched(1), concluded(1, is_real_issue, status)];
+    let in_progress = found(Some(true), IssueStatus::InProgress);
+    let unable = found(None, IssueStatus::UnableToResolve);
+    let nothing = found(Some(false), IssueStatus::FalsePositive);
+    let over = vec![ended(FIRST), resolved(true)];
+    for (past, command, event) in [
+        (in_progress, Command::Start {}, Event::IssueStarted {}),
+        (
+            unable,
+            Command::MarkUnableToResolve {},
+            Event::IssueMarkedUnableToResolve {},
+        ),
+        (nothing, mark_none(None), none(None)),
+        (over, resolve(None), resolved(false)),
+    ] {
+        issue(past.clone()).when(command.clone()).then([event.clone()]);
+        issue(past.into_iter().chain([event])).when(command).then([]);
+    }
+}
+
+#[test]
 fn what_a_person_writes_is_bounded() {
     let (chars, max) = (CONCLUSION_CHARS_MAX + 1, CONCLUSION_CHARS_MAX);
     let text = long(chars);

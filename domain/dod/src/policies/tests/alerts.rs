@@ -5,8 +5,9 @@ use domain::Sealed;
 
 use super::*;
 use crate::alert::{self, Alert, AlertStatus, ResolvedHow};
+use crate::delivery::BODY_DAYS;
 use crate::group::{self, Group};
-use crate::issue::{self, Issue};
+use crate::issue::{self, Issue, IssueStatus, MatchedBy};
 use crate::policies::Alerts;
 use crate::signal::{self, Signal};
 
@@ -121,11 +122,14 @@ fn what_clears_ends_its_alert() {
 
 #[test]
 fn what_is_let_go_does_not_expire_and_what_never_fired_leads_to_nothing() {
-    let released = signal::Event::SignalReleased { alert_id: ALERT };
+    let released = signal::Event::SignalReleased {
+        alert_id: ALERT,
+        closed_at: NOON,
+    };
     assert_eq!(react::<Signal>(&Alerts, [fired(None), released]), [forgets()]);
     let unseen = signal::Event::SignalClearedUnseen {
         event_id: "2".to_owned(),
-        starts_at: NOON,
+        starts_at: Some(NOON),
     };
     assert_eq!(react::<Signal>(&Alerts, [unseen]), []);
 }
@@ -156,6 +160,15 @@ fn opened(silence_ends_at: Option<DateTime<Utc>>, is_heartbeat: bool) -> alert::
     }
 }
 
+/// What its body said goes a quarter of a year after it came in.
+fn drops_raw() -> Reaction {
+    Reaction::Wait {
+        timer: Uuid::new_v5(&STREAM, b"raw"),
+        due_at: NOON + TimeDelta::days(BODY_DAYS),
+        sending: Sending::of::<Alert>(STREAM, alert::Command::DropRaw {}),
+    }
+}
+
 fn joins() -> Reaction {
     let join = group::Command::Join {
         alert_id: STREAM,
@@ -166,7 +179,19 @@ fn joins() -> Reaction {
 
 #[test]
 fn an_alert_that_opens_joins_its_group() {
-    assert_eq!(react::<Alert>(&Alerts, [opened(None, false)]), [joins()]);
+    assert_eq!(react::<Alert>(&Alerts, [opened(None, false)]), [joins(), drops_raw()]);
+}
+
+#[test]
+fn what_a_body_said_of_an_alert_goes_at_the_age_of_the_body_whatever_is_still_known_of_it() {
+    for raw in [Sealed::Open(Some("{}".to_owned())), Sealed::Erased] {
+        let mut event = opened(None, true);
+        if let alert::Event::AlertOpened { raw: sent, .. } = &mut event {
+            *sent = raw;
+        }
+        assert_eq!(react::<Alert>(&Alerts, [event]), [drops_raw()]);
+    }
+    assert_eq!(after(true, alert::Event::AlertRawDropped {}), []);
 }
 
 #[test]
@@ -176,15 +201,18 @@ fn an_alert_that_is_kept_quiet_waits_for_the_end_of_the_silence() {
         due_at: NOON + TimeDelta::seconds(1),
         sending: Sending::of::<Alert>(STREAM, alert::Command::EndSilence {}),
     };
-    assert_eq!(react::<Alert>(&Alerts, [opened(Some(NOON), false)]), [waits]);
+    assert_eq!(
+        react::<Alert>(&Alerts, [opened(Some(NOON), false)]),
+        [waits, drops_raw()]
+    );
     let over = [opened(Some(NOON), false), alert::Event::AlertSilenceEnded {}];
     assert_eq!(react::<Alert>(&Alerts, over), [joins()]);
 }
 
 #[test]
-fn a_heartbeat_leads_to_nothing() {
-    assert_eq!(react::<Alert>(&Alerts, [opened(None, true)]), []);
-    assert_eq!(react::<Alert>(&Alerts, [opened(Some(NOON), true)]), []);
+fn a_heartbeat_joins_nothing_and_waits_for_no_silence() {
+    assert_eq!(react::<Alert>(&Alerts, [opened(None, true)]), [drops_raw()]);
+    assert_eq!(react::<Alert>(&Alerts, [opened(Some(NOON), true)]), [drops_raw()]);
 }
 
 fn joined() -> alert::Event {
@@ -200,7 +228,11 @@ fn notes_ended() -> Reaction {
 }
 
 fn releases() -> Reaction {
-    send::<Signal>(SIGNAL, signal::Command::Release { alert_id: STREAM })
+    let release = signal::Command::Release {
+        alert_id: STREAM,
+        closed_at: NOON,
+    };
+    send::<Signal>(SIGNAL, release)
 }
 
 /// What happens to an open alert, in an issue or in none.
@@ -220,6 +252,15 @@ fn an_issue_hears_that_its_alert_is_over() {
     ] {
         assert_eq!(after(true, event.clone()), [notes_ended()], "{event:?}");
         assert_eq!(after(false, event.clone()), [], "{event:?}");
+    }
+}
+
+#[test]
+fn an_issue_has_heard_of_an_end_before_the_signal_is_over() {
+    let over = || alert::Event::AlertSignalOver { over_at: NOON };
+    for event in [alert::Event::AlertMarkedFalsePositive {}, alert::Event::AlertIgnored {}] {
+        let events = [opened(None, false), joined(), event, over()];
+        assert_eq!(react::<Alert>(&Alerts, events), []);
     }
 }
 
@@ -276,6 +317,7 @@ fn of_issue(event: issue::Event) -> Vec<Reaction> {
         alert_id,
         severity: Severity::High,
         brief: None,
+        is_flapping: false,
     };
     let opened = issue::Event::IssueOpened {
         brief: Box::new(brief()),
@@ -306,12 +348,46 @@ fn what_a_person_has_ended_ends_its_alerts_that_are_open() {
 }
 
 #[test]
+fn what_an_investigation_looked_at_goes_at_the_age_of_the_body_that_it_quotes_but_not_before_its_end() {
+    let matched = issue::Event::IssueSkillMatched {
+        log_id: SOURCE,
+        round: 1,
+        skill_id: None,
+        by: MatchedBy::Nothing,
+        why: "Nothing fits.".to_owned(),
+        evidence: Sealed::Erased,
+        sop: None,
+        metadata: serde_json::Value::Null,
+    };
+    let opened = |received_at| issue::Event::IssueOpened {
+        brief: Box::new(Brief { received_at, ..brief() }),
+        opened_at: NOON,
+    };
+    let waits = |due_at| Reaction::Wait {
+        timer: Uuid::new_v5(&STREAM, b"evidence"),
+        due_at,
+        sending: Sending::of::<Issue>(STREAM, issue::Command::DropEvidence {}),
+    };
+    let days = TimeDelta::days;
+    for (received_at, due_at) in [
+        (NOON - days(1), NOON + days(BODY_DAYS - 1)),
+        (NOON - days(BODY_DAYS), NOON + days(1)),
+    ] {
+        let events = [opened(received_at), matched.clone()];
+        assert_eq!(react::<Issue>(&Alerts, events), [waits(due_at)]);
+    }
+}
+
+#[test]
 fn the_rest_of_an_issue_leads_to_nothing_here() {
     for event in [
         issue::Event::IssueStarted {},
         issue::Event::IssueMarkedUnableToResolve {},
         issue::Event::IssueReopened { by_itself: false },
-        issue::Event::InvestigationBegun { round: 2 },
+        issue::Event::InvestigationBegun {
+            round: 2,
+            status: IssueStatus::Analyzing,
+        },
         issue::Event::IssueAssigned { user_id: SOURCE },
     ] {
         assert_eq!(of_issue(event), []);

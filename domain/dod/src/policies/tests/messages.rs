@@ -13,6 +13,7 @@ fn bound(n: u128) -> issue::Event {
         alert_id: Uuid::from_u128(n),
         severity: Severity::High,
         brief: None,
+        is_flapping: false,
     }
 }
 
@@ -40,6 +41,7 @@ fn notice(tells: Tells, alerts: u32) -> Notice {
         links: Vec::new(),
         opened_at: NOON,
         told_at: NOON,
+        is_flapping: false,
     }
 }
 
@@ -129,10 +131,80 @@ fn the_rest_is_not_told() {
         issue::Event::IssueAlertEnded { alert_id: SOURCE },
         issue::Event::IssueStarted {},
         issue::Event::IssueAssigned { user_id: SOURCE },
-        issue::Event::InvestigationBegun { round: 2 },
+        issue::Event::InvestigationBegun {
+            round: 2,
+            status: IssueStatus::Analyzing,
+        },
     ] {
         assert_eq!(told(1, Some(event)), []);
     }
+}
+
+/// What is told when this happens to an issue in which an alert flaps.
+fn told_of_flapping(event: Option<issue::Event>) -> message::Command {
+    let mut flapping = bound(1);
+    if let issue::Event::IssueAlertBound { is_flapping, .. } = &mut flapping {
+        *is_flapping = true;
+    }
+    let events = [opened(brief()), flapping].into_iter().chain(event);
+    let reactions = react::<Issue>(&Messages, events);
+    let [Reaction::Send { sendings, .. }] = &reactions[..] else {
+        panic!("{reactions:?}");
+    };
+    sendings[0].command.typed::<Message>().unwrap().clone()
+}
+
+#[test]
+fn ups_and_downs_of_an_alert_that_flaps_wait_and_nothing_else_does() {
+    let resolved = |by_itself| issue::Event::IssueResolved {
+        by_itself,
+        conclusion: None,
+        resolved_at: NOON,
+    };
+    let reopened = |by_itself| issue::Event::IssueReopened { by_itself };
+    for (event, expected) in [
+        (None, Tells::Opened),
+        (Some(resolved(true)), Tells::Resolved),
+        (Some(reopened(true)), Tells::Reopened),
+    ] {
+        let message::Command::Hold { notice, .. } = told_of_flapping(event) else {
+            panic!("{expected} is told at once");
+        };
+        assert_eq!((notice.tells, notice.is_flapping), (expected, true));
+    }
+    for event in [
+        resolved(false),
+        reopened(false),
+        issue::Event::IssueMarkedUnableToResolve {},
+    ] {
+        let told = told_of_flapping(Some(event.clone()));
+        let message::Command::Want { notice, .. } = told else {
+            panic!("{event:?} waits");
+        };
+        assert!(notice.is_flapping);
+    }
+}
+
+#[test]
+fn what_waits_is_told_when_the_time_has_come() {
+    let told = notice(Tells::Opened, 1);
+    let wanted = message::Event::MessageWanted {
+        issue_id: SOURCE,
+        receiver_im: "ops".to_owned(),
+        revision: 1,
+        notice: Box::new(told.clone()),
+    };
+    let quieted = message::Event::MessageQuieted { quiet_until: NOON };
+    let tell_held = message::Command::TellHeld { quiet_until: NOON };
+    let waits = Reaction::Wait {
+        timer: Uuid::new_v5(&STREAM, b"held"),
+        due_at: NOON,
+        sending: Sending::of::<Message>(STREAM, tell_held),
+    };
+    assert_eq!(react::<Message>(&Messages, [wanted.clone(), quieted]), [waits]);
+    let held = message::Event::MessageHeld { notice: Box::new(told) };
+    assert_eq!(react::<Message>(&Messages, [wanted.clone()]), []);
+    assert_eq!(react::<Message>(&Messages, [wanted, held]), []);
 }
 
 #[test]
