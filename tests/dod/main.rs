@@ -11,4 +11,5 @@ mod flow;
 mod foreign;
 mod house;
 mod plans;
+mod reactors;
 mod unique_keys;
