@@ -6,6 +6,7 @@
     reason = "a test that cannot go on must stop, loudly"
 )]
 
+mod before;
 mod conforms;
 mod flow;
 mod foreign;
