@@ -4,6 +4,7 @@ mod bi;
 mod events;
 mod keys;
 mod policies;
+mod reactors;
 mod rebuild;
 mod roles;
 mod seal;
@@ -63,6 +64,9 @@ pub enum Command {
     /// Show how far each policy is, its timers, and what it could not do
     #[command(override_usage = "daybook policies [--retry <POLICY>]")]
     Policies(policies::Policies),
+    /// Show how far each reactor is, what waits, and its dead letters
+    #[command(override_usage = "daybook reactors [--letters <REACTOR>] [--retry <REACTOR>] [--letter <UUID>]")]
+    Reactors(reactors::Reactors),
     /// Define the roles admin, manager, technician and viewer in a tenant, as far as they are missing
     #[command(override_usage = "daybook roles [--tenant <UUID>]")]
     Roles(roles::Roles),
@@ -212,6 +216,7 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
         Command::Rebuild(rebuild) => rebuild.run(&config, &contexts).await,
         Command::Unpark(unpark) => unpark.run(&config, &contexts).await,
         Command::Policies(policies) => policies.run(&config, &contexts).await,
+        Command::Reactors(reactors) => reactors.run(&config, &contexts).await,
         Command::Roles(roles) => roles.run(&config, &contexts).await,
         Command::Token(token) => token.run(&config, &contexts).await,
         Command::Seal(seal) => seal.run(&config).await,

@@ -20,7 +20,7 @@ const RETRY_MS: u64 = 500;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const DEADLOCK: &str = "40P01";
 
-/// Applies the migrations that the database lacks, and registers the policies that are new. The pool connects as the database's
+/// Applies the migrations that the database lacks, and registers the policies and reactors that are new. The pool connects as the database's
 /// owner. A database that a newer program migrated lacks none: whoever goes back to a former version migrates and serves as ever.
 ///
 /// # Errors
@@ -40,8 +40,12 @@ pub async fn migrate(owner: &PgPool, contexts: &Contexts) -> Result<(), Fault> {
         .fetch_one(owner)
         .await?;
     tell_newer(applied.unwrap_or(0), known());
-    // A policy begins where the book ends when it is first known, so this must not wait for its worker.
-    Ok(book::policy::register(owner, &contexts.decisions().policies()).await?)
+    // Policies and reactors begin where the book ends when they are first known, so this must not wait for their workers.
+    book::policy::register(owner, &contexts.decisions().policies()).await?;
+    for reactor in contexts.reactors() {
+        reactors::register(owner, reactor.name, reactor.reads).await?;
+    }
+    Ok(())
 }
 
 /// Applies what is lacking. A migration that waits for a lock holds up all who come after it, so it does not wait long.

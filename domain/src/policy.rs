@@ -16,6 +16,12 @@ pub trait Policy: Send + Sync + Debug {
     /// The kinds of streams whose events it reacts to.
     fn reads(&self) -> &'static [&'static str];
 
+    /// Whether it reacts to what happened before it was known, too: what follows from that is another fact of the book, and
+    /// as true late as it was then. Nobody is asked, told or reminded so.
+    fn catches_up(&self) -> bool {
+        false
+    }
+
     /// Whether [`Policy::react`] looks at the state of the event's stream.
     fn wants_state(&self, _recorded: &Recorded<AnyEvent>) -> bool {
         false

@@ -6,9 +6,11 @@
     reason = "a test that cannot go on must stop, loudly"
 )]
 
+mod before;
 mod conforms;
 mod flow;
 mod foreign;
 mod house;
 mod plans;
+mod reactors;
 mod unique_keys;

@@ -221,8 +221,17 @@ async fn what_can_only_be_done_refuses_a_dry_run() {
     let rebuild = format!("/v1/admin/rebuild/{}", tests::tables()[0].name);
     let policy = tests::policies()[0].name();
     let retry = format!("/v1/admin/policies/{policy}/retry");
+    let reactor = service.database.contexts.reactors().next().unwrap().name;
+    let again = format!("/v1/admin/reactors/{reactor}/retry");
+    let letter = format!("/v1/admin/reactors/{reactor}/letters/{}/retry", admin.user);
     let operator = &service.operator();
-    for (client, path) in [(operator, &*rebuild), (admin, &retry), (admin, "/v1/admin/unpark")] {
+    for (client, path) in [
+        (operator, &*rebuild),
+        (admin, &retry),
+        (admin, &again),
+        (admin, &letter),
+        (admin, "/v1/admin/unpark"),
+    ] {
         let problem = rehearsed(client, path, &json!({}), &[]).await.problem(400);
         assert_eq!(problem["field"], "Daybook-Dry-Run", "{path}");
     }

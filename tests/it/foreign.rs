@@ -123,8 +123,27 @@ fn administration(operation: Operation<'_>, words: &[&str]) -> Option<Call> {
             let path = template.replace("{policy}", goods::POLICY);
             installation(path, Some(json!({})), [200, 200, 403])
         }
+        // What is to be done outside for the asker's tenant; how far a reactor is, is no secret.
+        ("get", ["reactors"]) => Some(operation.at(template, None, Reach::Tenant, [200, 200, 403])),
+        ("get", ["reactors", "{reactor}", "letters"]) => {
+            installation(template.replace("{reactor}", reactor()), None, [200, 200, 403])
+        }
+        ("post", ["reactors", "{reactor}", "retry"]) => {
+            let path = template.replace("{reactor}", reactor());
+            installation(path, Some(json!({})), [200, 200, 403])
+        }
+        ("post", ["reactors", "{reactor}", "letters", "{letter}", "retry"]) => {
+            let path = template.replace("{reactor}", reactor());
+            let path = path.replace("{letter}", &Uuid::from_u128(7).to_string());
+            installation(path, Some(json!({})), [404, 404, 403])
+        }
         _ => None,
     }
+}
+
+/// A reactor, if any context has one.
+fn reactor() -> &'static str {
+    tests::contexts().reactors().next().map_or("none", |known| known.name)
 }
 
 /// Reactions that policies have missed.

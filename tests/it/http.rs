@@ -460,6 +460,7 @@ async fn what_was_made_can_be_read_where_the_answer_says_and_what_takes_no_param
         "/v1/openapi.json",
         "/v1/admin/parked",
         "/v1/admin/policies",
+        "/v1/admin/reactors",
         "/problems/claimed",
         "/problems/identity.user/last-administrator",
         "/v1/identity/keys",

@@ -168,7 +168,7 @@ async fn served(url: &str) -> (PgConnectOptions, PgConnection) {
     (server, connection)
 }
 
-/// The template for this code's migrations, policies and read tables; the first test that needs it makes it.
+/// The template for this code's migrations, policies, reactors and read tables; the first test that needs it makes it.
 async fn template(server: &PgConnectOptions, connection: &mut PgConnection, contexts: &Contexts) -> String {
     let mut hash = Sha256::new();
     for migration in book::MIGRATOR.iter() {
@@ -176,6 +176,9 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection, cont
     }
     for policy in contexts.decisions().policies() {
         hash.update(policy.name());
+    }
+    for reactor in contexts.reactors() {
+        hash.update(reactor.name);
     }
     for context in contexts.tables() {
         hash.update(context.fingerprint().expect("the golden history folds"));

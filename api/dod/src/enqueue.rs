@@ -16,18 +16,15 @@ use http::problem::Problem;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::senders::Senders;
+use crate::senders::{self, Senders};
 use crate::webhooks::{self, Came};
 
 /// Its address.
 pub const ADDRESS: &str = "/v1/dod/v2/enqueue";
 /// Bytes of an event, as PagerDuty has it.
 pub const EVENT_BYTES_MAX: usize = 512 << 10;
-/// Whose room is taken while nobody knows yet who sends.
-const NOBODY: Bearer = Bearer {
-    tenant: Uuid::nil(),
-    user: Uuid::nil(),
-};
+/// Who all are as long as nobody knows who sends: together they take no more room than a tenant.
+const STRANGERS: Uuid = Uuid::nil();
 
 /// Takes an event.
 ///
@@ -41,9 +38,14 @@ pub async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    // The body says who sends, so it is read for nobody: all such requests share one part of the room.
-    let _place = app.bounds.places.take(NOBODY, 1)?;
-    let read = body.read_of(&app, NOBODY, EVENT_BYTES_MAX).await?;
+    // The body says who sends, so it is read for a stranger: all such requests share one part of the room, and those from
+    // one address a part of that.
+    let stranger = Bearer {
+        tenant: STRANGERS,
+        ..senders::stranger(peer.ip())
+    };
+    let _place = app.bounds.places.take(stranger, 1)?;
+    let read = body.read_of(&app, stranger, EVENT_BYTES_MAX).await?;
     // The same for the key that is made here and in what is recognised of the event.
     let now = Utc::now();
     let accepted = match pagerduty::check(&read, now) {
@@ -53,7 +55,8 @@ pub async fn receive(
             return Ok((StatusCode::BAD_REQUEST, Json(told)).into_response());
         }
     };
-    let sender = app.of::<Senders>()?.of(&app.book, &accepted.routing_key).await?;
+    let senders = app.of::<Senders>()?;
+    let sender = senders.of(&app.book, peer.ip(), &accepted.routing_key).await?;
     caller.set(sender.bearer());
     app.rates.check(sender.bearer())?;
     let came = Came {

@@ -33,6 +33,7 @@ pub static CONTEXT: Context = Context {
     paths: paths::add,
     edges: edges::EDGES,
     state,
+    reactors: outward::REACTORS,
     workers: &[
         &fetch::WORKER,
         &subscribe::WORKER,

@@ -2,11 +2,15 @@
 
 use book::{Book, BookError};
 use dod::configuration::{self, ConfigType, Configuration};
+use dod::delivery::Delivery;
+use dod::issue::Issue;
+use dod::message::Message;
+use dod::skill::Skill;
 use domain::register::{Entry, Register};
 use domain::{Claim, Decider};
 use egress::{Allowed, Answer, Call, Egress, EgressError};
 use http::crew::{Crew, Worker};
-use reactors::{Performer, Reactor};
+use reactors::{Known, Performer, Reactor};
 use settings::{Secret, SettingError, Settings};
 use uuid::Uuid;
 
@@ -21,6 +25,19 @@ pub struct Outward {
     pub book: Book,
     pub egress: Egress,
     pub settings: Settings,
+}
+
+/// The reactors by what each reads, as they say it themselves.
+pub const REACTORS: &[Known] = &[
+    known("dod-bodies", &[Delivery::TYPE]),
+    known("dod-subscriptions", &[Delivery::TYPE]),
+    known("dod-investigations", &[Issue::TYPE]),
+    known("dod-messages", &[Message::TYPE]),
+    known("dod-embeddings", &[Register::<Skill>::TYPE]),
+];
+
+const fn known(name: &'static str, reads: &'static [&'static str]) -> Known {
+    Known { name, reads }
 }
 
 /// Has a reactor perform, or stand by.

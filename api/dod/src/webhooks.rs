@@ -52,7 +52,7 @@ pub async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let sender = app.of::<Senders>()?.of(&app.book, &token).await?;
+    let sender = app.of::<Senders>()?.of(&app.book, peer.ip(), &token).await?;
     let came = Came {
         peer,
         uri: &uri,

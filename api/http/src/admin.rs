@@ -1,5 +1,7 @@
 //! `/v1/admin`: rebuilding contexts, which is an operator's, since it concerns every tenant; and of one's own tenant
-//! un-parking streams and what policies have missed, with the permission `admin.rebuild`.
+//! un-parking streams, what policies have missed and what reactors could not do, with the permission `admin.rebuild`.
+
+pub mod reactors;
 
 use axum::Json;
 use axum::extract::State;

@@ -27,9 +27,9 @@ pub struct Opened {
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 14] = [
-    "bi", "demo", "events", "help", "keys", "migrate", "policies", "rebuild", "roles", "seal", "serve", "token",
-    "unpark", "verify",
+pub const SUBCOMMANDS: [&str; 15] = [
+    "bi", "demo", "events", "help", "keys", "migrate", "policies", "reactors", "rebuild", "roles", "seal",
+    "serve", "token", "unpark", "verify",
 ];
 /// The option of `daybook demo` that all contexts share.
 pub const SEED: &str = "seed";

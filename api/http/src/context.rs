@@ -11,6 +11,7 @@ use book::{Book, BookError};
 use domain::{Aggregate, AnyCommand, FactRef, Refusal};
 use futures::future::BoxFuture;
 use projections::Table;
+use reactors::Known;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -51,6 +52,9 @@ pub struct Context {
     pub joint: &'static [&'static JointRequest],
     /// Adds what its handlers share, to be found by [`App::of`].
     pub state: fn(&mut States),
+    /// Its reactors, by what each reads: whoever migrates registers them, so that what happens before one first leads has
+    /// effects, too.
+    pub reactors: &'static [Known],
     /// Workers of which one leads among all processes.
     pub workers: &'static [&'static Worker],
     /// Adds what a process that serves HTTP does on the side.
@@ -148,6 +152,7 @@ impl Context {
             witnesses: &[],
             joint: &[],
             state: |_| {},
+            reactors: &[],
             workers: &[],
             tasks: |_, _| {},
             gauges: &[],
@@ -339,6 +344,11 @@ impl Contexts {
     pub fn witnesses(&self, refusal: &Refusal) -> Option<&'static Witnesses> {
         let mut witnesses = self.iter().flat_map(|context| context.witnesses);
         witnesses.find(|of| (of.aggregate_type, of.rule) == (refusal.aggregate_type, refusal.rule))
+    }
+
+    /// The reactors of all contexts.
+    pub fn reactors(&self) -> impl Iterator<Item = &'static Known> {
+        self.iter().flat_map(|context| context.reactors)
     }
 
     /// The permissions that a key counts for which is bound to one device.

@@ -26,7 +26,7 @@ const NEAREST_MAX: usize = 5;
 pub const FIXED: [(&str, &str); 4] = [
     (
         admin::REBUILD,
-        "Looks after the tenant's parked streams and what policies missed of it.",
+        "Looks after the tenant's parked streams, what policies missed of it and what reactors could not do for it.",
     ),
     (audit::READ, "Reads the log of events."),
     (

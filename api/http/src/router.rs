@@ -141,6 +141,13 @@ fn fixed() -> Vec<Route> {
         ("/v1/admin/unpark", post(admin::unpark)),
         ("/v1/admin/policies", get(admin::policies)),
         ("/v1/admin/policies/{policy}/retry", post(admin::retry)),
+        ("/v1/admin/reactors", get(admin::reactors::list)),
+        ("/v1/admin/reactors/{reactor}/retry", post(admin::reactors::retry)),
+        ("/v1/admin/reactors/{reactor}/letters", get(admin::reactors::letters)),
+        (
+            "/v1/admin/reactors/{reactor}/letters/{letter}/retry",
+            post(admin::reactors::retry_one),
+        ),
         (openapi::ADDRESS, get(openapi::serve)),
         ("/problems/{kind}", get(problem::known::kind)),
         ("/problems/{aggregate_type}/{rule}", get(problem::known::rule)),

@@ -19,6 +19,8 @@ pub struct Progress {
     /// It never acts on what came before.
     pub floor: i64,
     pub position: i64,
+    /// Events of the book after that.
+    pub lag: i64,
     /// The kinds of streams that it reads, or any newer version of it that was here.
     pub kinds: Vec<String>,
     /// Raised by every leader when it begins.
@@ -38,6 +40,7 @@ pub struct Progress {
 pub struct Letter {
     /// Its id, the same as at every attempt.
     pub id: Uuid,
+    pub tenant: Uuid,
     /// The event that it follows from.
     pub position: i64,
     /// Its place among what follows from the event.
@@ -59,7 +62,8 @@ pub struct Letter {
 /// The database's error.
 pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progress>, BookError> {
     let reading = sqlx::query(
-        "select r.name, r.floor, r.position, r.kinds, r.term, c.* from book.reactors r cross join lateral (
+        "select r.name, r.floor, r.position, greatest(b.last - r.position, 0) as lag, r.kinds, r.term, c.*
+         from book.last_position() as b(last), book.reactors r cross join lateral (
              select count(*) filter (where not n.dead) as waiting, count(*) filter (where n.dead) as dead,
                     min(n.due_at) filter (where n.heads) as next_due_at, min(n.position) as oldest_position
              from book.reactions n where n.reactor = r.name and ($1::uuid is null or n.tenant_id = $1)) c
@@ -73,6 +77,7 @@ pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progres
             reactor: row.try_get("name")?,
             floor: row.try_get("floor")?,
             position: row.try_get("position")?,
+            lag: row.try_get("lag")?,
             kinds: row.try_get("kinds")?,
             term: row.try_get("term")?,
             waiting: row.try_get("waiting")?,
@@ -111,6 +116,7 @@ pub async fn letters(
     let read = |row: &PgRow| {
         Ok(Letter {
             id: row.try_get("reaction_id")?,
+            tenant: row.try_get("tenant_id")?,
             position: row.try_get("position")?,
             place: row.try_get("place")?,
             key: row.try_get("key")?,

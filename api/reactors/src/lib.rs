@@ -50,4 +50,4 @@ pub use checkpoint::register;
 pub use doing::Doing;
 pub use letters::{Letter, Progress, letters, progress, retry};
 pub use performer::{Performer, ReactorError};
-pub use reactor::{Bounds, Done, Reactor, Schedule, Task};
+pub use reactor::{Bounds, Done, Known, Reactor, Schedule, Task};

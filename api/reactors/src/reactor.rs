@@ -15,6 +15,14 @@ pub const TASKS_MAX: usize = 1_000;
 /// Bytes of a task's key and of its target.
 pub const KEY_BYTES_MAX: usize = 400;
 
+/// A reactor as it is known where it does not lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    pub name: &'static str,
+    /// The kinds of streams that it reads.
+    pub reads: &'static [&'static str],
+}
+
 /// Effects outside that follow from events.
 pub trait Reactor: Send + Sync + 'static {
     /// Stored for ever; it begins with its context's name.

@@ -10,7 +10,7 @@ use crate::BookError;
 use crate::pools::answered;
 
 /// Registers the policies that are new to this book: they begin at its end, and never act on what
-/// came before. Kinds of streams that a known policy did not read before are noted with its checkpoint: no leader
+/// came before, but for those that catch up ([`Policy::catches_up`]). Kinds of streams that a known policy did not read before are noted with its checkpoint: no leader
 /// that does not read them moves it past one of their events. Called by whoever migrates.
 ///
 /// # Errors
@@ -21,7 +21,8 @@ pub async fn register(pool: &PgPool, policies: &[&dyn Policy]) -> Result<(), Boo
         kinds.sort_unstable();
         let registering = sqlx::query_scalar(
             "insert into book.policies as p (name, floor, position, kinds)
-             select $1, last, last, $2 from book.last_position() as last
+             select $1, floor, floor, $2
+             from (select case when $3 then 0 else book.last_position() end as floor) as begins
              on conflict (name) do update set kinds = (
                  select array_agg(distinct kind order by kind) from unnest(p.kinds || excluded.kinds) kind)
              where p.kinds is null or not p.kinds @> excluded.kinds
@@ -29,9 +30,16 @@ pub async fn register(pool: &PgPool, policies: &[&dyn Policy]) -> Result<(), Boo
         )
         .bind(policy.name())
         .bind(&kinds)
+        .bind(policy.catches_up())
         .fetch_optional(pool);
         match answered(async { Ok::<_, BookError>(registering.await?) }).await? {
-            Some(true) => info!(policy = policy.name(), "a new policy begins at the end of the book"),
+            Some(true) => {
+                let catches_up = policy.catches_up();
+                info!(
+                    policy = policy.name(),
+                    catches_up, "a new policy begins at the end of the book, unless it catches up"
+                );
+            }
             Some(false) => info!(
                 policy = policy.name(),
                 ?kinds,

@@ -139,6 +139,9 @@ fn brought(context: &'static Context) -> Vec<Brought> {
         names.push(("worker", worker.name.to_owned()));
         names.push(("lock", worker.lock.to_owned()));
     }
+    for reactor in context.reactors {
+        names.push(("reactor", reactor.name.to_owned()));
+    }
     for gauge in context.gauges {
         names.push(("metric", gauge.name.to_owned()));
     }

@@ -5,6 +5,7 @@ use domain::SYSTEM;
 use serde_json::Value;
 
 use super::parts;
+use crate::admin::reactors::{PAGE_LETTERS, PAGE_LETTERS_MAX};
 use crate::audit::causes::TREE_EVENTS_MAX;
 use crate::audit::log::{PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
 use crate::auth::token::{LEEWAY_SECONDS, TOKEN_BYTES_MAX};
@@ -49,13 +50,15 @@ fn written(text: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn limits() -> [(&'static str, String); 12] {
+fn limits() -> [(&'static str, String); 14] {
     [
         ("KEY_CHARS_MAX", KEY_CHARS_MAX.to_string()),
         ("LEEWAY_SECONDS", LEEWAY_SECONDS.to_string()),
         ("PAGE_BYTES_MAX", PAGE_BYTES_MAX.to_string()),
         ("PAGE_EVENTS", PAGE_EVENTS.to_string()),
         ("PAGE_EVENTS_MAX", PAGE_EVENTS_MAX.to_string()),
+        ("PAGE_LETTERS", PAGE_LETTERS.to_string()),
+        ("PAGE_LETTERS_MAX", PAGE_LETTERS_MAX.to_string()),
         ("POSTED_SECONDS_MAX", POSTED_SECONDS_MAX.to_string()),
         ("REASON_CHARS_MAX", REASON_CHARS_MAX.to_string()),
         ("REQUEST_ID_CHARS_MAX", REQUEST_ID_CHARS_MAX.to_string()),

@@ -21,6 +21,11 @@ impl Policy for Members {
         &[User::TYPE, Role::TYPE, Holders::TYPE]
     }
 
+    // Whoever had a role before this context was served has it still.
+    fn catches_up(&self) -> bool {
+        true
+    }
+
     fn wants_state(&self, recorded: &Recorded<AnyEvent>) -> bool {
         recorded.of::<Holders>().is_some()
     }
