@@ -7,6 +7,7 @@
 )]
 
 mod conforms;
+mod demo;
 mod flow;
 mod foreign;
 mod house;

@@ -20,6 +20,9 @@ pub mod notify;
 pub mod subscribe;
 pub mod tools;
 
+pub mod demo;
+mod shown;
+
 pub mod paths;
 pub mod roles;
 
@@ -45,6 +48,7 @@ pub static CONTEXT: Context = Context {
         "Has tokens issued by which senders of alerts are let in.",
     )],
     roles: roles::GRANTS,
+    demo: Some(&demo::DEMO),
     ..Context::of(&dod::CONTEXT, Some(&dod_tables::CONTEXT))
 };
 
