@@ -21,6 +21,7 @@ pub mod subscribe;
 pub mod tools;
 
 pub mod demo;
+pub mod replay;
 mod shown;
 
 pub mod paths;
@@ -48,6 +49,7 @@ pub static CONTEXT: Context = Context {
         "Has tokens issued by which senders of alerts are let in.",
     )],
     roles: roles::GRANTS,
+    commands: &[replay::DOD],
     demo: Some(&demo::DEMO),
     ..Context::of(&dod::CONTEXT, Some(&dod_tables::CONTEXT))
 };
