@@ -7,6 +7,7 @@
 )]
 
 mod conforms;
+mod deaths;
 mod demo;
 mod flow;
 mod foreign;
