@@ -210,6 +210,8 @@ up() {
     export DAYBOOK_LISTEN=$address
     serve "$program" "$detach" || return
     wait_until_served "$address" "$detach" || return
+    # What comes from outside, as whoever sends it would send it.
+    run "$program" demo --to "http://${address/#0.0.0.0:/127.0.0.1:}" 7>&- || fail "the demo's alerts could not be sent" || return
     token=$("$program" token --admin) || fail "no token could be made" || return
     printf '%s\n' "$address" >"$state/address"
     write_stack "$program" "$address"
@@ -248,7 +250,7 @@ serve() {
     local program=$1 detach=$2 words=()
     ! command -v setsid >/dev/null || words=(setsid)
     [ -z "${DAYBOOK_WRITER_URL:-}" ] || words=(${words[@]+"${words[@]}"} env -u DATABASE_URL)
-    words=(${words[@]+"${words[@]}"} "$program" serve --roles api,relay,projector,policy)
+    words=(${words[@]+"${words[@]}"} "$program" serve --roles api,relay,projector,policy,reactor)
     if [ -n "$detach" ]; then
         "${words[@]}" </dev/null >>"$state/daybook.log" 2>&1 7>&- &
     else

@@ -112,6 +112,10 @@ struct Seeded {
     /// The same seed makes the same company
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Send what comes from outside to the Daybook that serves at this address, as http://127.0.0.1:8080, instead of loading
+    /// the rest
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
 }
 
 /// The command line with what the contexts add to it.
@@ -190,6 +194,12 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
         Wanted::Demo(matches) => {
             let seeded = Seeded::from_arg_matches(&matches).map_err(|error| Fault::Refused(error.to_string()))?;
             let opened = opened(&config, &contexts).await?;
+            if let Some(to) = &seeded.to {
+                for send in contexts.iter().filter_map(|context| context.demo?.send) {
+                    send(&opened, seeded.seed, to).await?;
+                }
+                return Ok(());
+            }
             let _alone = demo::alone(&opened.pools.writer, &contexts).await?;
             for demo in contexts.iter().filter_map(|context| context.demo) {
                 (demo.load)(&opened, seeded.seed, &matches).await?;
@@ -276,6 +286,6 @@ mod tests {
         assert_eq!(options, http::cli::OPTIONS.map(str::to_owned).into());
         let seeded = Seeded::augment_args(clap::Command::new(DEMO));
         let shared: Vec<_> = seeded.get_arguments().filter_map(clap::Arg::get_long).collect();
-        assert_eq!(shared, [http::cli::SEED]);
+        assert_eq!(shared, http::cli::SHARED_OF_DEMO);
     }
 }

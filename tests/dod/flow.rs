@@ -1,18 +1,10 @@
 //! From a body that a sender delivers to a concluded issue and a message in the right channel.
 
-use std::time::Duration;
-
 use dod_messages::stand_in::StandIn;
 use serde_json::{Value, json};
 use tests::until;
 
-use crate::house::{Source, alertmanager, service, slack};
-
-const WAIT: Duration = Duration::from_secs(60);
-
-fn rows(page: &Value) -> &Vec<Value> {
-    page["rows"].as_array().unwrap()
-}
+use crate::house::{Source, WAIT, alertmanager, rows, service, slack};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_becomes_an_issue_that_is_investigated_told_and_ends_with_it() {

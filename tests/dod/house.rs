@@ -1,5 +1,8 @@
 //! A tenant that is told of alerts: a source with a token, a receiver whose messages a stand-in takes.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use daybook::Role;
 use dod_messages::stand_in::StandIn;
 use reqwest::{Method, StatusCode};
@@ -8,6 +11,14 @@ use tests::{Client, Database, Service};
 
 /// All roles, since what follows from an alert takes all of them.
 pub const ROLES: [Role; 5] = [Role::Api, Role::Relay, Role::Projector, Role::Policy, Role::Reactor];
+
+/// How long a test waits for what Daybook does by itself.
+pub const WAIT: Duration = Duration::from_secs(60);
+
+/// The rows of a page.
+pub fn rows(page: &Value) -> &Vec<Value> {
+    page["rows"].as_array().unwrap()
+}
 
 /// A service that may call what listens on this machine.
 pub async fn service(reaches: &[&StandIn]) -> Service {
@@ -99,4 +110,21 @@ pub fn alertmanager(name: &str, instance: &str, status: &str, starts_at: &str) -
     })
     .to_string()
     .into_bytes()
+}
+
+/// What the program says to these arguments over a database; the test fails when the program does.
+pub async fn program(database: &Database, arguments: &[&str]) -> String {
+    let output = tokio::process::Command::new(tests::setting("DAYBOOK_BIN"))
+        .args(arguments)
+        .env("DATABASE_URL", database.url())
+        .env("DAYBOOK_MASTER_KEY", tests::ledger::MASTER_KEY)
+        .env("RUST_LOG", "warn")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}{complaint}");
+    told
 }

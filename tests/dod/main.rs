@@ -8,9 +8,12 @@
 
 mod before;
 mod conforms;
+mod deaths;
+mod demo;
 mod flow;
 mod foreign;
 mod house;
 mod plans;
 mod reactors;
+mod replay;
 mod unique_keys;

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tests::Service;
+use daybook::Role;
 use tests::service::{claims, token};
+use tests::{Database, Service};
 use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
-    let service = Service::start().await;
+    let roles = [Role::Api, Role::Relay, Role::Projector, Role::Policy, Role::Reactor];
+    let service = Service::over(Database::create().await, roles.into()).await;
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
     let blocks = readme
@@ -58,6 +60,11 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
             "ReorderAccepted",
             "transferred-out",
             "\"operation\":\"INSERT\"",
+            "\"status\":\"accepted\"",
+            "TourDiskFull",
+            "skill_matched",
+            "Free space on the host.",
+            "SourceTokenRetired",
         ] {
             assert!(printed.contains(word), "{word} is missing: {printed}");
         }

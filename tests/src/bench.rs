@@ -1,6 +1,7 @@
 //! The figures of DESIGN.md 9, each measured against its baseline in the same run.
 
 pub mod append;
+pub mod dod;
 pub mod http;
 pub mod idle;
 pub mod queries;
@@ -49,16 +50,25 @@ impl Figure {
 
 type Measuring = Pin<Box<dyn Future<Output = Vec<Figure>>>>;
 
+/// How much is measured with, where the full size takes long.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// How long bodies of alerts come in.
+    pub seconds: u64,
+    /// Among how many alerts lists are made.
+    pub alerts: u32,
+}
+
 /// Figures that are measured together.
 pub struct Group {
     pub figures: &'static [&'static str],
-    pub run: fn() -> Measuring,
+    pub run: fn(Size) -> Measuring,
 }
 
 pub const GROUPS: &[Group] = &[
     Group {
         figures: &["append.256", "append.stock.64"],
-        run: || Box::pin(append::run()),
+        run: |_| Box::pin(append::run()),
     },
     Group {
         figures: &[
@@ -68,19 +78,19 @@ pub const GROUPS: &[Group] = &[
             "freshness.p99",
             "memory.peak",
         ],
-        run: || Box::pin(http::run()),
+        run: |_| Box::pin(http::run()),
     },
     Group {
         figures: &["idle.cpu", "idle.statements"],
-        run: || Box::pin(idle::run()),
+        run: |_| Box::pin(idle::run()),
     },
     Group {
         figures: &["project.orders", "rebuild.cloudwatcher"],
-        run: || Box::pin(tables::run()),
+        run: |_| Box::pin(tables::run()),
     },
     Group {
         figures: &["verify", "verify.core", "seal"],
-        run: || Box::pin(seals::run()),
+        run: |_| Box::pin(seals::run()),
     },
     Group {
         figures: &[
@@ -89,7 +99,19 @@ pub const GROUPS: &[Group] = &[
             "query.best-supplier",
             "query.approval-chain",
         ],
-        run: || Box::pin(queries::run()),
+        run: |_| Box::pin(queries::run()),
+    },
+    Group {
+        figures: &["dod.match"],
+        run: |_| Box::pin(dod::matching::run()),
+    },
+    Group {
+        figures: &["dod.intake"],
+        run: |size| Box::pin(dod::intake::run(size)),
+    },
+    Group {
+        figures: &["dod.list"],
+        run: |size| Box::pin(dod::list::run(size)),
     },
 ];
 

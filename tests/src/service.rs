@@ -261,6 +261,11 @@ impl Client {
             .bearer_auth(&self.token)
     }
 
+    /// A request to a whole address, in nobody's name: senders of alerts show what they have in the address.
+    pub fn sending(&self, url: &str) -> reqwest::RequestBuilder {
+        self.http.post(url)
+    }
+
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
         let (http, request) = request.build_split();
         let request = request.expect("a request");

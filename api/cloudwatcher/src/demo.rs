@@ -73,6 +73,7 @@ pub async fn load(
 pub const DEMO: Demo = Demo {
     declared: |command| Options::augment_args(command),
     load: |opened, seed, matches| async move { parsed::<Options>(matches)?.run(opened, seed).await }.boxed(),
+    send: None,
 };
 
 #[derive(Debug, Args)]

@@ -20,6 +20,10 @@ pub mod notify;
 pub mod subscribe;
 pub mod tools;
 
+pub mod demo;
+pub mod replay;
+mod shown;
+
 pub mod paths;
 pub mod roles;
 
@@ -46,6 +50,8 @@ pub static CONTEXT: Context = Context {
         "Has tokens issued by which senders of alerts are let in.",
     )],
     roles: roles::GRANTS,
+    commands: &[replay::DOD],
+    demo: Some(&demo::DEMO),
     ..Context::of(&dod::CONTEXT, Some(&dod_tables::CONTEXT))
 };
 

@@ -46,19 +46,12 @@ pub async fn issue(
         .take(TOKEN_CHARS)
         .map(char::from)
         .collect();
-    let stream = Token::stream(&drawn).ok_or_else(|| Problem::internal(&"a token that was drawn is none"))?;
-    let issue = source::Command::IssueToken {
-        digest: Token::digest(&drawn),
-        issued_by: by.user,
-    };
+    let steps = steps(source_id, &drawn, by.user);
+    let steps = steps.ok_or_else(|| Problem::internal(&"a token that was drawn is none"))?;
     let envelope = Envelope {
         ip: Some(peer.ip().to_canonical().to_string()),
         ..Envelope::once(by.tenant, SYSTEM, Utc::now())
     };
-    let steps = vec![
-        Step::of::<Source>(source_id, None, issue),
-        Step::of::<Token>(stream, None, token::Command::Issue { source_id }),
-    ];
     let answer = app.book.execute(envelope, steps).await?;
     let token_id = app
         .book
@@ -72,4 +65,18 @@ pub async fn issue(
         "position": answer.position,
     });
     Ok(Json(told).into_response())
+}
+
+/// What has to happen for a token to be issued; none of what is no token.
+#[must_use]
+pub fn steps(source_id: Uuid, token: &str, issued_by: Uuid) -> Option<Vec<Step>> {
+    let stream = Token::stream(token)?;
+    let issue = source::Command::IssueToken {
+        digest: Token::digest(token),
+        issued_by,
+    };
+    Some(vec![
+        Step::of::<Source>(source_id, None, issue),
+        Step::of::<Token>(stream, None, token::Command::Issue { source_id }),
+    ])
 }

@@ -31,8 +31,8 @@ pub const SUBCOMMANDS: [&str; 15] = [
     "bi", "demo", "events", "help", "keys", "migrate", "policies", "reactors", "rebuild", "roles", "seal",
     "serve", "token", "unpark", "verify",
 ];
-/// The option of `daybook demo` that all contexts share.
-pub const SEED: &str = "seed";
+/// The options of `daybook demo` that all contexts share.
+pub const SHARED_OF_DEMO: [&str; 2] = ["seed", "to"];
 /// The options of every subcommand: settings and help.
 pub const OPTIONS: [&str; 28] = [
     "archive",

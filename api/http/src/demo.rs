@@ -31,7 +31,13 @@ pub struct Demo {
     pub declared: fn(clap::Command) -> clap::Command,
     /// Loads it, the same for the same seed.
     pub load: for<'a> fn(&'a Opened, u64, &'a ArgMatches) -> BoxFuture<'a, Result<(), Fault>>,
+    /// Sends what comes from outside to the Daybook that serves at an address, once the rest is loaded: the same for the same
+    /// seed, and what came there before is not sent again.
+    pub send: Option<Sending>,
 }
+
+/// Sends the demo's part from outside, of a seed, to an address.
+pub type Sending = for<'a> fn(&'a Opened, u64, &'a str) -> BoxFuture<'a, Result<(), Fault>>;
 
 /// Told of every command that was carried out.
 pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);

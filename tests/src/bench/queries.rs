@@ -16,7 +16,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(8);
 
 /// A figure, the half of its answers, and what is asked for the n-th time.
-type Pattern = (&'static str, &'static str, fn(u32) -> String);
+pub(super) type Pattern = (&'static str, &'static str, fn(u32) -> String);
 
 const PATTERNS: [Pattern; 4] = [
     ("query.pending-requests", "query.pending-requests.p50", |n| {
@@ -56,7 +56,7 @@ pub async fn run() -> Vec<Figure> {
 }
 
 /// Asks from several clients at once, each time for something else: median and 99th percentile, in milliseconds.
-async fn asked(client: &Client, path: fn(u32) -> String) -> (f64, f64) {
+pub(super) async fn asked(client: &Client, path: fn(u32) -> String) -> (f64, f64) {
     let counter = Arc::new(AtomicU32::new(0));
     let mut clients = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {

@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, reason = "a bench that cannot run must stop, loudly")]
 
 use clap::Parser;
-use tests::bench::{self, Figure};
+use tests::bench::{self, Figure, Size};
 
 /// The allocator of the service, so that what is measured in process is what runs.
 #[global_allocator]
@@ -16,11 +16,21 @@ struct Arguments {
     /// One JSON object per figure instead of a table.
     #[arg(long)]
     json: bool,
+    /// For how many seconds bodies of alerts come in, of `dod.intake`.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Among how many alerts lists are made, of `dod.list`.
+    #[arg(long, default_value_t = 1_000_000)]
+    alerts: u32,
 }
 
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
+    let size = Size {
+        seconds: arguments.seconds.max(1),
+        alerts: arguments.alerts,
+    };
     let wanted = arguments.name.unwrap_or_default();
     for group in bench::GROUPS {
         if !group
@@ -30,7 +40,7 @@ async fn main() {
         {
             continue;
         }
-        for figure in (group.run)().await {
+        for figure in (group.run)(size).await {
             print(&figure, arguments.json);
         }
     }

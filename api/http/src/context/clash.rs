@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::{OPTIONS, SEED, SUBCOMMANDS};
+use crate::cli::{OPTIONS, SHARED_OF_DEMO, SUBCOMMANDS};
 use crate::context::Context;
 use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, SEALER, TIMERS};
 use crate::{permissions, router};
@@ -178,7 +178,7 @@ fn is_of_an_engine(kind: &str, name: &str) -> bool {
         "permission" => permissions::FIXED.iter().any(|(fixed, _)| *fixed == name),
         "subcommand" => SUBCOMMANDS.contains(&name),
         "option" => OPTIONS.contains(&name),
-        "option of daybook demo" => name == SEED || OPTIONS.contains(&name),
+        "option of daybook demo" => SHARED_OF_DEMO.contains(&name) || OPTIONS.contains(&name),
         _ => false,
     }
 }

@@ -15,6 +15,7 @@ pub const DEMO: Demo = Demo {
         command.arg(jars.default_value("3").help("Jars, each with a label"))
     },
     load: |opened, seed, matches| load(opened, seed, matches).boxed(),
+    send: None,
 };
 
 async fn load(opened: &Opened, seed: u64, matches: &ArgMatches) -> Result<(), Fault> {

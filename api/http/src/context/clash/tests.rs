@@ -127,6 +127,7 @@ fn two_demos_have_no_option_in_common_and_the_seed_is_the_engines() {
     static ORDERS: Demo = Demo {
         declared: |command| command.arg(Arg::new("orders").long("orders")),
         load: |_, _, _| Box::pin(async { Ok(()) }),
+        send: None,
     };
     static SEEDED: Demo = Demo {
         declared: |command| command.arg(Arg::new("chance").long("seed")),
