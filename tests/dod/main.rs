@@ -7,6 +7,7 @@
 )]
 
 mod conforms;
+mod embeddings;
 mod flow;
 mod foreign;
 mod house;
