@@ -45,6 +45,12 @@ async fn configure(admin: &Client, key: &str, value: &str) -> String {
     entered["stream"].as_str().unwrap().to_owned()
 }
 
+async fn strike(admin: &Client, configuration: &str) {
+    let path = format!("/v1/dod/configurations/{configuration}/strike");
+    let struck = admin.post(&path, &json!({})).await;
+    assert_eq!(struck.status, 200, "{}", struck.text);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_configured_model_finds_skills_by_meaning_and_words_do_while_it_is_silent() {
     let model = StandIn::start(&MEANINGS).await.unwrap();
@@ -62,8 +68,7 @@ async fn a_configured_model_finds_skills_by_meaning_and_words_do_while_it_is_sil
     let (issue, why) = looked_into(&service, &source, "The box cannot write").await;
     assert_eq!(issue["matched_by"], "nothing", "{why}");
 
-    // Half of a configuration asks nobody.
-    configure(admin, "embeddings-model", "meanings-1").await;
+    let named = configure(admin, "embeddings-model", "meanings-1").await;
     configure(admin, "embeddings-api-key", "sk-test-1").await;
     let base = configure(admin, "embeddings-api-base", &model.base()).await;
     let port = model
@@ -91,13 +96,12 @@ async fn a_configured_model_finds_skills_by_meaning_and_words_do_while_it_is_sil
         "{why}"
     );
 
-    // Without the address it is the words again, in the table, too.
-    let struck = admin
-        .post(&format!("/v1/dod/configurations/{base}/strike"), &json!({}))
-        .await;
-    assert_eq!(struck.status, 200, "{}", struck.text);
+    // Half of a configuration asks nobody, and without the rest of it the skill is embedded anew.
+    strike(admin, &base).await;
     let (issue, why) = looked_into(&service, &source, "No space on the filesystem").await;
     assert_eq!(issue["matched_by"], "similarity", "{why}");
     assert!(why.contains("only one of") && why.contains("lexical-1"), "{why}");
+    strike(admin, &named).await;
+    made_by(admin, "lexical-1").await;
     service.end().await;
 }

@@ -12,4 +12,5 @@ mod flow;
 mod foreign;
 mod house;
 mod plans;
+mod rehearse;
 mod unique_keys;

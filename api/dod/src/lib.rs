@@ -20,6 +20,8 @@ pub mod notify;
 pub mod subscribe;
 pub mod tools;
 
+pub mod rehearse;
+
 pub mod paths;
 pub mod roles;
 
@@ -32,6 +34,7 @@ pub static CONTEXT: Context = Context {
     routes,
     paths: paths::add,
     edges: edges::EDGES,
+    rehearsals: rehearse::REHEARSALS,
     state,
     workers: &[
         &fetch::WORKER,

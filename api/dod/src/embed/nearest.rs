@@ -183,7 +183,12 @@ async fn by_vectors(
         let exactly = sqlx::query("set local enable_indexscan = off");
         exactly.execute(&mut *transaction).await?;
     } else {
-        sqlx::query("select set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.max_scan_tuples', $1, true)")
+        // What it costs to read large vectors the planner does not know: left alone it would compare them all, and sort.
+        let by_index = sqlx::query(
+            "select set_config('enable_sort', 'off', true), set_config('hnsw.iterative_scan', 'strict_order', true),
+                    set_config('hnsw.max_scan_tuples', $1, true)",
+        );
+        by_index
             .bind(SCANNED_MAX.to_string())
             .execute(&mut *transaction)
             .await?;

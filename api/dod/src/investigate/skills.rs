@@ -122,7 +122,8 @@ impl Skills {
     }
 }
 
-fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Binding> {
+/// A binding from its row.
+pub fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Binding> {
     let (id, skill_id, kind, field, pattern, priority, since) = row;
     Some(Binding {
         id,
