@@ -22,11 +22,15 @@ pub fn rows(page: &Value) -> &Vec<Value> {
 
 /// A service that may call what listens on this machine.
 pub async fn service(reaches: &[&StandIn]) -> Service {
+    let bases: Vec<String> = reaches.iter().map(|stand_in| stand_in.base()).collect();
+    service_that_reaches(&bases).await
+}
+
+/// A service that may call these addresses of this machine.
+pub async fn service_that_reaches(bases: &[String]) -> Service {
     let database = Database::create().await;
-    let bases = reaches.iter().map(|stand_in| stand_in.base());
-    let ports: Vec<String> = bases
-        .filter_map(|base| Some(base.rsplit_once(':')?.1.to_owned()))
-        .collect();
+    let port = |base: &String| Some(base.rsplit_once(':')?.1.split('/').next()?.to_owned());
+    let ports: Vec<String> = bases.iter().filter_map(port).collect();
     Service::configured(database, ROLES.into(), |config| {
         config.egress_private_networks = Some("127.0.0.0/8".to_owned());
         config.egress_plain_http = Some("127.0.0.0/8".to_owned());

@@ -4,7 +4,7 @@
 //! twice but the one that was under way, which only reads.
 
 mod evidence;
-mod skills;
+pub mod skills;
 
 use std::time::Duration;
 
@@ -129,7 +129,7 @@ impl Reactor for Investigator {
 impl Investigator {
     async fn find_skill(&self, doing: &Doing<'_>, now: &Opened, round: u32) -> Result<(), BookError> {
         // What somebody entered before the alert came is looked at, too.
-        let found = self.skills.find(&self.pool, doing.tenant, now).await?;
+        let found = self.skills.find(&self.outward, &self.pool, doing.tenant, now).await?;
         let evidence = evidence::gather(&self.pool, doing.tenant, doing.recorded, now).await?;
         let note = Command::NoteMatch {
             round,

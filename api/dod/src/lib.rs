@@ -21,6 +21,7 @@ pub mod subscribe;
 pub mod tools;
 
 pub mod demo;
+pub mod rehearse;
 pub mod replay;
 mod shown;
 
@@ -36,6 +37,7 @@ pub static CONTEXT: Context = Context {
     routes,
     paths: paths::add,
     edges: edges::EDGES,
+    rehearsals: rehearse::REHEARSALS,
     state,
     reactors: outward::REACTORS,
     workers: &[

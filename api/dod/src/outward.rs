@@ -76,11 +76,7 @@ impl Outward {
     /// # Errors
     /// [`EgressError`].
     pub async fn call(&self, tenant: Uuid, call: Call) -> Result<Answer, OutwardError> {
-        let host = url::Url::parse(&call.url).ok();
-        let host = host.as_ref().and_then(url::Url::host_str);
-        let host = host.ok_or_else(|| OutwardError::Entered("the address is no URL; enter it anew".to_owned()))?;
-        let allowed = Allowed::new([host]).map_err(|error| OutwardError::Entered(error.to_string()))?;
-        Ok(self.egress.call(tenant, &allowed, call).await?)
+        call_host_alone(&self.egress, tenant, call).await
     }
 
     /// The value of a configuration; none when there is none.
@@ -93,12 +89,47 @@ impl Outward {
         config_type: ConfigType,
         key: &str,
     ) -> Result<Option<Secret>, OutwardError> {
-        let is_it = |entry: &Configuration| entry.config_type == config_type && entry.config_key == key;
-        let found = entry::<Configuration>(&self.book, tenant, configuration::KEY, is_it).await?;
-        let Some((_, entry)) = found else { return Ok(None) };
-        let opened = self.settings.open(tenant, CONFIG_VALUE, &entry.config_value).await?;
-        Ok(Some(opened))
+        let [value] = self.configurations(tenant, config_type, [key]).await?;
+        Ok(value)
     }
+
+    /// The values of several configurations, as they are at one moment; none where there is none.
+    ///
+    /// # Errors
+    /// When one cannot be opened, or the book fails.
+    pub async fn configurations<const N: usize>(
+        &self,
+        tenant: Uuid,
+        config_type: ConfigType,
+        keys: [&str; N],
+    ) -> Result<[Option<Secret>; N], OutwardError> {
+        let ids = self
+            .book
+            .holders(tenant, configuration::KEY, None, Uuid::nil(), ENTRIES_MAX);
+        let entries = self.book.fresh::<Register<Configuration>>(tenant, &ids.await?).await?;
+        let mut values = [const { None }; N];
+        for entry in entries.iter().filter_map(|state| state.as_deref()?.active()) {
+            let place = keys.iter().position(|key| *key == entry.config_key);
+            if let Some(value) = place.and_then(|place| values.get_mut(place))
+                && entry.config_type == config_type
+            {
+                *value = Some(self.settings.open(tenant, CONFIG_VALUE, &entry.config_value).await?);
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Calls a URL; of all hosts its own alone.
+///
+/// # Errors
+/// [`EgressError`].
+pub async fn call_host_alone(egress: &Egress, tenant: Uuid, call: Call) -> Result<Answer, OutwardError> {
+    let host = url::Url::parse(&call.url).ok();
+    let host = host.as_ref().and_then(url::Url::host_str);
+    let host = host.ok_or_else(|| OutwardError::Entered("the address is no URL; enter it anew".to_owned()))?;
+    let allowed = Allowed::new([host]).map_err(|error| OutwardError::Entered(error.to_string()))?;
+    Ok(egress.call(tenant, &allowed, call).await?)
 }
 
 /// The entry in use of a tenant that this holds of, with its id.

@@ -28,8 +28,8 @@ pub struct Opened {
 
 /// The subcommands of the program itself, which no context has.
 pub const SUBCOMMANDS: [&str; 15] = [
-    "bi", "demo", "events", "help", "keys", "migrate", "policies", "reactors", "rebuild", "roles", "seal",
-    "serve", "token", "unpark", "verify",
+    "bi", "demo", "events", "help", "keys", "migrate", "policies", "reactors", "rebuild", "roles", "seal", "serve",
+    "token", "unpark", "verify",
 ];
 /// The options of `daybook demo` that all contexts share.
 pub const SHARED_OF_DEMO: [&str; 2] = ["seed", "to"];

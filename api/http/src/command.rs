@@ -5,6 +5,7 @@ pub mod body;
 pub mod headers;
 pub mod joint;
 pub mod offers;
+pub mod past;
 pub mod sent;
 
 use std::fmt::Write as _;

@@ -19,6 +19,7 @@ use crate::Fault;
 use crate::app::App;
 use crate::command::Receiver;
 use crate::command::joint::JointRequest;
+use crate::command::past::Rehearsal;
 use crate::crew::{Tasks, Worker};
 use crate::demo::Demo;
 use crate::openapi::{Paths, commands};
@@ -42,6 +43,8 @@ pub struct Context {
     pub paths: fn(&mut Paths),
     /// Commands that are carried out in another way than others.
     pub receivers: &'static [Receiver],
+    /// How commands are tried on the past.
+    pub rehearsals: &'static [Rehearsal],
     /// What is done to the fields of commands as they come in.
     pub edges: &'static [Edge],
     /// What is looked at before a command is decided.
@@ -147,6 +150,7 @@ impl Context {
             routes: Vec::new,
             paths: |_| {},
             receivers: &[],
+            rehearsals: &[],
             edges: &[],
             checks: &[],
             witnesses: &[],
@@ -326,6 +330,13 @@ impl Contexts {
     pub fn edge(&self, aggregate: &Aggregate, command: &str) -> Option<&'static Edge> {
         let mut edges = self.iter().flat_map(|context| context.edges);
         edges.find(|edge| edge.aggregate_type == aggregate.aggregate_type && edge.commands.contains(&command))
+    }
+
+    /// How a command is tried on the past, if it is.
+    #[must_use]
+    pub fn rehearsal(&self, aggregate: &Aggregate, command: &str) -> Option<&'static Rehearsal> {
+        let mut rehearsals = self.iter().flat_map(|context| context.rehearsals);
+        rehearsals.find(|of| of.aggregate_type == aggregate.aggregate_type && of.commands.contains(&command))
     }
 
     /// Looks at a command before it is decided.

@@ -16,7 +16,9 @@ pub mod stand_in;
 mod text;
 
 pub use notice::{LABELS_SHOWN_MAX, LINKS_SHOWN_MAX, Link, Notice, State};
-pub use outcome::{ANSWER_BYTES_MAX, BECAUSE_BYTES_MAX, Outcome, RETRY_AFTER_SECONDS_MAX, RETRY_AFTER_SECONDS_MIN};
+pub use outcome::{
+    ANSWER_BYTES_MAX, BECAUSE_BYTES_MAX, Outcome, RETRY_AFTER_SECONDS_MAX, RETRY_AFTER_SECONDS_MIN, retry_after,
+};
 pub use rate::{
     Im, LARK_APP_PER_MINUTE, LARK_APP_PER_SECOND, LARK_BOT_PER_MINUTE, LARK_CHAT_PER_SECOND, Rate,
     SLACK_CHANNEL_SECONDS, Window, rate,

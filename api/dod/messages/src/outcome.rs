@@ -75,6 +75,12 @@ pub(crate) fn wait(headers: &[(String, String)], names: &[&str]) -> Option<Durat
     ))
 }
 
+/// How long `Retry-After` asks us to wait, within the bounds of this crate. The names of the headers are in lower case.
+#[must_use]
+pub fn retry_after(headers: &[(String, String)]) -> Option<Duration> {
+    wait(headers, &["retry-after"])
+}
+
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use book::BookError;
 use chrono::{DateTime, Utc};
 use dod::issue::{MatchedBy, Opened};
-use dod_skills::lexical;
 use dod_skills::matching::{Binding, Matcher};
 use dod_skills::pattern::PatternKind;
 use dod_skills::subject::Subject;
-use dod_skills::vectors;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::embed::nearest::nearest;
+use crate::outward::Outward;
+
 /// Tenants whose bindings are kept ready.
 const TENANTS_MAX: u64 = 1_000;
-/// Skills that are compared one by one; above that the index finds the nearest.
-const EXACT_SKILLS_MAX: i64 = 10_000;
 
 /// What was found.
 #[derive(Debug)]
@@ -57,7 +56,13 @@ impl Skills {
     ///
     /// # Errors
     /// The database's error.
-    pub async fn find(&self, pool: &PgPool, tenant: Uuid, issue: &Opened) -> Result<Found, BookError> {
+    pub async fn find(
+        &self,
+        outward: &Outward,
+        pool: &PgPool,
+        tenant: Uuid,
+        issue: &Opened,
+    ) -> Result<Found, BookError> {
         let brief = &issue.brief;
         let subject = Subject {
             title: &brief.title,
@@ -83,7 +88,7 @@ impl Skills {
                 sop: Some(sop),
             });
         }
-        nearest(pool, tenant, &subject).await
+        nearest(outward, pool, tenant, &subject).await
     }
 
     async fn matcher(&self, pool: &PgPool, tenant: Uuid) -> Result<Arc<Matcher>, BookError> {
@@ -117,7 +122,8 @@ impl Skills {
     }
 }
 
-fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Binding> {
+/// A binding from its row.
+pub fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Binding> {
     let (id, skill_id, kind, field, pattern, priority, since) = row;
     Some(Binding {
         id,
@@ -133,78 +139,12 @@ fn binding(row: (Uuid, Uuid, String, String, String, i32, i64)) -> Option<Bindin
     })
 }
 
-async fn sop_of(pool: &PgPool, tenant: Uuid, skill: Uuid) -> Result<Option<String>, BookError> {
+/// The procedure of a skill in use.
+///
+/// # Errors
+/// The database's error.
+pub async fn sop_of(pool: &PgPool, tenant: Uuid, skill: Uuid) -> Result<Option<String>, BookError> {
     let asking =
         sqlx::query_scalar("select sop from dod.skills where tenant_id = $1 and id = $2 and status = 'active'");
     Ok(asking.bind(tenant).bind(skill).fetch_optional(pool).await?)
-}
-
-/// The skill whose described problem is nearest to the alert's words.
-async fn nearest(pool: &PgPool, tenant: Uuid, subject: &Subject<'_>) -> Result<Found, BookError> {
-    let text = vectors::text_of_alert(subject);
-    let query = vector(&lexical::embed(&text));
-    let threshold = vectors::threshold(lexical::MODEL);
-    let mut transaction = pool.begin().await?;
-    let skills: i64 =
-        sqlx::query_scalar("select count(*) from dod.skills where tenant_id = $1 and embedding is not null")
-            .bind(tenant)
-            .fetch_one(&mut *transaction)
-            .await?;
-    if skills <= EXACT_SKILLS_MAX {
-        // A filtered walk through an index may find fewer than there are; few skills are compared one by one.
-        sqlx::query("set local enable_indexscan = off")
-            .execute(&mut *transaction)
-            .await?;
-    } else {
-        sqlx::query("set local hnsw.iterative_scan = strict_order")
-            .execute(&mut *transaction)
-            .await?;
-    }
-    let found: Option<(Uuid, String, String, f64)> = sqlx::query_as(
-        "select id, name, sop, 1 - (embedding <=> $2::vector) from dod.skills
-         where tenant_id = $1 and status = 'active' and embedding is not null
-         order by embedding <=> $2::vector limit 1",
-    )
-    .bind(tenant)
-    .bind(query)
-    .fetch_optional(&mut *transaction)
-    .await?;
-    transaction.rollback().await?;
-    Ok(match found {
-        Some((id, name, sop, near)) if near >= f64::from(threshold) => Found {
-            skill_id: Some(id),
-            by: MatchedBy::Similarity,
-            why: format!(
-                "No binding matches. Of {skills} skills, {name:?} is nearest to the alert's words ({near:.2}; from {threshold:.2} \
-                 on a skill is taken)."
-            ),
-            sop: Some(sop),
-            metadata: json!({ "model": lexical::MODEL, "similarity": near, "skills": skills }),
-        },
-        Some((id, name, _, near)) => Found {
-            skill_id: None,
-            by: MatchedBy::Nothing,
-            why: format!(
-                "No binding matches, and no skill is near: the nearest of {skills}, {name:?}, has {near:.2}, and one is taken \
-                 from {threshold:.2} on. What is always looked at is looked at."
-            ),
-            sop: None,
-            metadata: json!({ "model": lexical::MODEL, "similarity": near, "nearest": id, "skills": skills }),
-        },
-        None => Found {
-            skill_id: None,
-            by: MatchedBy::Nothing,
-            why:
-                "No binding matches, and no skill is in use that could be near. What is always looked at is looked at."
-                    .to_owned(),
-            sop: None,
-            metadata: json!({ "skills": skills }),
-        },
-    })
-}
-
-/// A vector as Postgres reads it.
-fn vector(numbers: &[f32]) -> String {
-    let numbers: Vec<String> = numbers.iter().map(f32::to_string).collect();
-    format!("[{}]", numbers.join(","))
 }

@@ -46,6 +46,9 @@ struct Would {
     events: Option<Vec<Event>>,
     /// The position of the answer that the command repeats: it would get it again, and nothing would happen.
     repeats: Option<i64>,
+    /// What of the past would have gone another way, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rehearsal: Option<serde_json::Value>,
 }
 
 /// An event that would happen.
@@ -86,8 +89,8 @@ pub fn all_accepted(answer: &Answer) -> Response {
     response
 }
 
-/// `sight` is what the asker may see of the log, if they may read it.
-pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>) -> Response {
+/// `sight` is what the asker may see of the log, if they may read it; `past` what of the past would have gone another way.
+pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>, past: Option<serde_json::Value>) -> Response {
     let event = |sight, recorded| {
         let recorded = masked(recorded, sight);
         Event {
@@ -110,6 +113,7 @@ pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>) -> Response {
                 .collect()
         }),
         repeats: None,
+        rehearsal: past,
     };
     dry(&body)
 }
@@ -121,6 +125,7 @@ pub fn would_repeat(first: Answer, sight: Option<&Sight>) -> Response {
         streams: first.streams,
         events: sight.map(|_| Vec::new()),
         repeats: Some(first.position),
+        rehearsal: None,
     })
 }
 

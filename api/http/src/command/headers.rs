@@ -4,6 +4,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, header};
 
+use super::past::AskedSpan;
 use crate::problem::{self, Problem};
 
 /// Length of an Idempotency-Key.
@@ -15,6 +16,8 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub const DAYBOOK_REASON: HeaderName = HeaderName::from_static("daybook-reason");
 /// `true` decides without appending.
 pub const DAYBOOK_DRY_RUN: HeaderName = HeaderName::from_static("daybook-dry-run");
+/// The part of the book that a dry run is tried on besides.
+pub const DAYBOOK_SPAN: HeaderName = HeaderName::from_static("daybook-span");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The headers of a command, checked.
@@ -26,6 +29,8 @@ pub struct CommandHeaders {
     pub traceparent: Option<String>,
     /// Whether it is only asked what the command would lead to.
     pub is_dry_run: bool,
+    /// The part of the book that it is tried on besides; of a dry run alone.
+    pub span: Option<AskedSpan>,
 }
 
 /// Without the reason, which is free text.
@@ -43,6 +48,15 @@ impl CommandHeaders {
     /// # Errors
     /// 400, naming the header.
     pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let is_dry_run = only(headers, &DAYBOOK_DRY_RUN)?
+            .map(truth)
+            .transpose()?
+            .unwrap_or(false);
+        let span = only(headers, &DAYBOOK_SPAN)?.map(AskedSpan::parse).transpose()?;
+        if span.is_some() && !is_dry_run {
+            let detail = "Daybook-Span goes with `Daybook-Dry-Run: true`: what is carried out is not tried on the past";
+            return Err(Problem::bad_value("Daybook-Span", detail));
+        }
         Ok(Self {
             key: only(headers, &IDEMPOTENCY_KEY)?.map(key).transpose()?,
             if_match: only(headers, &header::IF_MATCH)?.map(sequence).transpose()?,
@@ -50,10 +64,8 @@ impl CommandHeaders {
                 .map(reason)
                 .transpose()?
                 .filter(|reason| !reason.is_empty()),
-            is_dry_run: only(headers, &DAYBOOK_DRY_RUN)?
-                .map(truth)
-                .transpose()?
-                .unwrap_or(false),
+            is_dry_run,
+            span,
             // A trace context that breaks the rules is to be ignored, says W3C.
             traceparent: only(headers, &TRACEPARENT).ok().flatten().and_then(traceparent),
         })
@@ -81,12 +93,27 @@ pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a 
 /// # Errors
 /// 400 when one is asked for.
 pub fn no_dry_run(headers: &HeaderMap) -> Result<(), Problem> {
+    no_span(only(headers, &DAYBOOK_SPAN)?.is_some())?;
     match only(headers, &DAYBOOK_DRY_RUN)?.map(truth).transpose()? {
         Some(true) => Err(Problem::bad_value(
             "Daybook-Dry-Run",
             "this takes no Daybook-Dry-Run; leave it out",
         )),
         Some(false) | None => Ok(()),
+    }
+}
+
+/// Refuses to try on the past what is not tried there.
+///
+/// # Errors
+/// 400 when that is asked for.
+pub(super) fn no_span(is_asked: bool) -> Result<(), Problem> {
+    match is_asked {
+        true => Err(Problem::bad_value(
+            "Daybook-Span",
+            "this is not tried on the past; leave Daybook-Span out",
+        )),
+        false => Ok(()),
     }
 }
 
@@ -243,6 +270,15 @@ mod tests {
         }
         assert!(no_dry_run(&with(DAYBOOK_DRY_RUN, b"true")).is_err());
         assert!(no_dry_run(&with(DAYBOOK_DRY_RUN, b"false")).is_ok() && no_dry_run(&HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn a_span_goes_with_a_dry_run_alone() {
+        let mut headers = with(DAYBOOK_SPAN, b"12..90");
+        assert!(CommandHeaders::read(&headers).is_err());
+        assert!(no_dry_run(&headers).is_err());
+        headers.insert(DAYBOOK_DRY_RUN, HeaderValue::from_static("true"));
+        assert!(CommandHeaders::read(&headers).unwrap().span.is_some());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use domain::{Aggregate, AnyCommand};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::headers::CommandHeaders;
+use super::headers::{CommandHeaders, no_span};
 use super::sent::{LET_THROUGH_MAX, Reach, may_rehearse};
 use super::{Sent, answer, permission, permitted};
 use crate::app::App;
@@ -96,6 +96,7 @@ impl Joint<'_> {
     /// # Errors
     /// [`Problem`] of the first that is not accepted; then nothing is done.
     pub async fn carry_out(&self, app: &App, by: &By, members: Vec<Member>) -> Result<Outcome, Problem> {
+        no_span(self.headers.span.is_some())?;
         let envelope = self
             .sent(self.aggregate, self.stream, self.word)
             .envelope(by, &self.fields);
@@ -113,7 +114,7 @@ impl Joint<'_> {
             let rehearsing = |steps| app.book.rehearse(envelope.clone(), steps);
             let rehearsed = self.let_through(app, by, &envelope, &commands, rehearsing).await?;
             let sight = audit::sight(app, by).ok();
-            return Ok(Outcome::Rehearsed(answer::would(rehearsed, sight.as_ref())));
+            return Ok(Outcome::Rehearsed(answer::would(rehearsed, sight.as_ref(), None)));
         }
         // Before it is read what the commands are let through on.
         let kinds = commands.iter().map(|(sent, _)| sent.aggregate.aggregate_type);

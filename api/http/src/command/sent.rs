@@ -124,12 +124,13 @@ impl Sent<'_> {
         command: AnyCommand,
     ) -> Result<Response, Problem> {
         may_rehearse(self.aggregate, by)?;
+        let on_the_past = self.on_the_past(app, by).await?;
         self.check(app, &envelope, &command).await?;
         if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
             let would = (receiver.rehearse)(self.received(app, by, envelope, command)).await?;
             let sight = audit::sight(app, by).ok();
             return Ok(match would {
-                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref()),
+                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref(), None),
                 Would::Repeat(first) => answer::would_repeat(first, sight.as_ref()),
             });
         }
@@ -137,7 +138,11 @@ impl Sent<'_> {
         let (reach, rehearsed) = self.let_through(app, by, &envelope, &command, rehearsing).await?;
         // Who commands a stream without seeing it in the log does not see its events here either.
         let sight = audit::sight(app, by).ok().filter(|_| reach != Reach::Beyond);
-        Ok(answer::would(rehearsed, sight.as_ref()))
+        let past = match on_the_past {
+            Some((rehearsal, span)) => Some(self.look_at_the_past(app, by, &rehearsed, rehearsal, span).await?),
+            None => None,
+        };
+        Ok(answer::would(rehearsed, sight.as_ref(), past))
     }
 
     /// Looks at the command before it is decided. What was accepted before, and is sent again, was looked at then.

@@ -148,6 +148,10 @@ fn brought(context: &'static Context) -> Vec<Brought> {
     for receiver in context.receivers {
         names.push(("receiver", format!("{} {}", receiver.aggregate_type, receiver.command)));
     }
+    for rehearsal in context.rehearsals {
+        let commands = rehearsal.commands.iter();
+        names.extend(commands.map(|command| ("rehearsal", format!("{} {command}", rehearsal.aggregate_type))));
+    }
     for (permission, _) in context.permissions {
         names.push(("permission", (*permission).to_owned()));
     }

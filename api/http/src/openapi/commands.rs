@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Paths;
 use super::parts::{self, answers, in_path, needs, response, uuid};
+use crate::command::past::Rehearsal;
 use crate::command::permission;
 use crate::context::Context;
 
@@ -26,14 +27,18 @@ pub fn add(context: &Context, paths: &mut Paths) {
             let definition = definitions.get(&name).cloned().unwrap_or_default();
             paths.schema(&named(aggregate, &name), with_references(aggregate, definition));
         }
-        let (plural, context) = (aggregate.plural, context.name());
+        let (plural, name) = (aggregate.plural, context.name());
         for (command, body) in sent {
             let body = Body::of(aggregate, command, body, &definitions, paths);
-            let base = format!("/v1/{context}/{plural}");
+            let base = format!("/v1/{name}/{plural}");
             let path = format!("{base}/{{id}}/{command}");
-            paths.add(&path, "post", operation(aggregate, command, &body, true));
+            let rehearsal = context
+                .rehearsals
+                .iter()
+                .find(|of| of.aggregate_type == aggregate.aggregate_type && of.commands.contains(&command.as_str()));
+            paths.add(&path, "post", operation(aggregate, command, &body, rehearsal, true));
             if command == aggregate.creates && !aggregate.borrows_id {
-                paths.add(&base, "post", operation(aggregate, command, &body, false));
+                paths.add(&base, "post", operation(aggregate, command, &body, rehearsal, false));
             }
         }
     }
@@ -173,7 +178,13 @@ impl Body {
     }
 }
 
-fn operation(aggregate: &Aggregate, command: &str, body: &Body, addressed: bool) -> Value {
+fn operation(
+    aggregate: &Aggregate,
+    command: &str,
+    body: &Body,
+    rehearsal: Option<&Rehearsal>,
+    addressed: bool,
+) -> Value {
     let doc = &body.doc;
     let (id, summary, accepted) = if addressed {
         ("with-id", doc.clone(), "Accepted")
@@ -187,11 +198,19 @@ fn operation(aggregate: &Aggregate, command: &str, body: &Body, addressed: bool)
     }
     parameters.extend(parts::of_a_command());
     let permission = permission(aggregate, command);
+    let mut description = format!("Permission `{permission}`.");
+    if let Some(rehearsal) = rehearsal {
+        parameters.push(parts::parameter("Span"));
+        description.push_str(&format!(
+            " Tried on the past it needs `{}` besides.",
+            rehearsal.permission
+        ));
+    }
     json!({
         "operationId": format!("{}.{command}.{id}", aggregate.aggregate_type),
         "tags": [aggregate.context()],
         "summary": summary,
-        "description": format!("Permission `{permission}`."),
+        "description": description,
         "security": needs([&permission]),
         "parameters": parameters,
         "x-body-bytes-max": (aggregate.body_bytes_max)(command),

@@ -10,6 +10,7 @@ use crate::audit::causes::TREE_EVENTS_MAX;
 use crate::audit::log::{PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
 use crate::auth::token::{LEEWAY_SECONDS, TOKEN_BYTES_MAX};
 use crate::command::headers::{KEY_CHARS_MAX, REASON_CHARS_MAX};
+use crate::command::past::{SPAN_BYTES_MAX, SPAN_EVENTS_MAX, SPAN_POSITIONS_MAX, SPAN_SECONDS_MAX};
 use crate::health;
 use crate::query::POSTED_SECONDS_MAX;
 use crate::router::REQUEST_ID_CHARS_MAX;
@@ -50,8 +51,12 @@ fn written(text: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn limits() -> [(&'static str, String); 14] {
+fn limits() -> [(&'static str, String); 18] {
     [
+        ("SPAN_BYTES_MAX", SPAN_BYTES_MAX.to_string()),
+        ("SPAN_EVENTS_MAX", SPAN_EVENTS_MAX.to_string()),
+        ("SPAN_POSITIONS_MAX", SPAN_POSITIONS_MAX.to_string()),
+        ("SPAN_SECONDS_MAX", SPAN_SECONDS_MAX.to_string()),
         ("KEY_CHARS_MAX", KEY_CHARS_MAX.to_string()),
         ("LEEWAY_SECONDS", LEEWAY_SECONDS.to_string()),
         ("PAGE_BYTES_MAX", PAGE_BYTES_MAX.to_string()),

@@ -178,7 +178,7 @@ impl Reading<'_> {
 
     // Says also whether the word is one of a heartbeat.
     fn judge(&mut self, word: Option<&str>, own: Option<Severity>) -> (Severity, bool) {
-        let presumed = self.rules.default_severity.unwrap_or(Severity::Medium);
+        let presumed = self.rules.presumed();
         let Some(word) = word.filter(|word| !word.trim().is_empty()) else {
             return (own.unwrap_or(presumed), false);
         };

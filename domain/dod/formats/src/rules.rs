@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::words::{self, Judged};
 use crate::{Mapping, Severity};
 
 /// How the bodies of one source are read.
@@ -20,6 +21,25 @@ pub struct Rules {
     pub mappings: Vec<Mapping>,
     /// The severity of an alert whose sender gives none, or a word that nobody knows. Absent: medium.
     pub default_severity: Option<Severity>,
+}
+
+impl Rules {
+    /// How bad it is where a sender says this word, or none: by the tenant's own words, then by everybody's. What a format
+    /// tells besides (a number of Zabbix) is not asked.
+    #[must_use]
+    pub fn severity(&self, word: Option<&str>) -> Severity {
+        let judged = word.map(|word| words::severity(word, self));
+        match judged {
+            Some(Judged::As(severity)) => severity,
+            Some(Judged::Heartbeat) => Severity::Low,
+            Some(Judged::NotKnown) | None => self.presumed(),
+        }
+    }
+
+    /// The severity of what says none, or a word that nobody knows.
+    pub(crate) fn presumed(&self) -> Severity {
+        self.default_severity.unwrap_or(Severity::Medium)
+    }
 }
 
 /// Whose words a body is in.
