@@ -125,6 +125,19 @@ create table correlation_rules (
     position       bigint       not null
 );
 
+create table escalation_policies (
+    tenant_id  uuid         not null,
+    id         uuid         primary key,
+    name       varchar(255) not null,
+    conditions jsonb        not null,
+    priority   integer      not null,
+    steps      jsonb        not null,
+    created_by uuid,
+    created_at timestamptz  not null,
+    updated_at timestamptz  not null,
+    position   bigint       not null
+);
+
 create table silences (
     tenant_id  uuid         not null,
     id         uuid         primary key,
@@ -313,6 +326,23 @@ create table messages (
     position      bigint       not null
 ) with (fillfactor = 80);
 
+-- Beside the document: what is done while nobody sees to an issue.
+create table escalations (
+    tenant_id   uuid         not null,
+    id          uuid         primary key,
+    issue_id    uuid         not null,
+    policy_id   uuid         not null,
+    policy_name varchar(255) not null,
+    round       integer      not null,
+    status      varchar(20)  not null,
+    steps       jsonb        not null,
+    steps_taken integer      not null,
+    next_at     timestamptz,
+    created_at  timestamptz  not null,
+    updated_at  timestamptz  not null,
+    position    bigint       not null
+) with (fillfactor = 80);
+
 -- Unique in the tenant. A constraint that is led by the id of a row is so by itself, because ids are
 -- unique over tenants. Deferred, so that values may change hands within a page.
 alter table users add constraint users_email unique (tenant_id, email) deferrable initially deferred;
@@ -352,6 +382,9 @@ create index alert_skill_bindings_created_at on alert_skill_bindings (tenant_id,
 
 create index correlation_rules_priority on correlation_rules (tenant_id, priority, position);
 create index correlation_rules_created_at on correlation_rules (tenant_id, created_at, position);
+
+create index escalation_policies_priority on escalation_policies (tenant_id, priority, position);
+create index escalation_policies_created_at on escalation_policies (tenant_id, created_at, position);
 
 create index silences_ends_at on silences (tenant_id, ends_at, position);
 create index silences_created_at on silences (tenant_id, created_at, position);
@@ -400,6 +433,10 @@ create index messages_receiver_im on messages (tenant_id, receiver_im, created_a
 create index messages_status on messages (tenant_id, status, created_at, position);
 create index messages_created_at on messages (tenant_id, created_at, position);
 
+create index escalations_issue_id on escalations (issue_id, created_at, position);
+create index escalations_status on escalations (tenant_id, status, created_at, position);
+create index escalations_created_at on escalations (tenant_id, created_at, position);
+
 -- Deferred, so that a page may post children before their parents. The document's cascades fire when a deleted tenant's rows
 -- go, and never else: no fold deletes what others refer to.
 alter table users add constraint users_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
@@ -412,6 +449,7 @@ alter table skills add constraint skills_created_by_user foreign key (created_by
 alter table alert_skill_bindings add constraint alert_skill_bindings_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table alert_skill_bindings add constraint alert_skill_bindings_skill foreign key (skill_id) references skills on delete cascade deferrable initially deferred;
 alter table correlation_rules add constraint correlation_rules_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table escalation_policies add constraint escalation_policies_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table silences add constraint silences_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_sources add constraint webhook_sources_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_tokens add constraint webhook_tokens_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
@@ -432,3 +470,5 @@ alter table issue_logs add constraint issue_logs_tenant foreign key (tenant_id) 
 alter table issue_logs add constraint issue_logs_issue foreign key (issue_id) references issues on delete cascade deferrable initially deferred;
 alter table messages add constraint messages_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table messages add constraint messages_issue foreign key (issue_id) references issues on delete cascade deferrable initially deferred;
+alter table escalations add constraint escalations_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table escalations add constraint escalations_issue foreign key (issue_id) references issues on delete cascade deferrable initially deferred;

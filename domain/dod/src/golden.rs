@@ -2,6 +2,7 @@
 
 mod alerts;
 mod deliveries;
+mod escalations;
 mod issues;
 mod messages;
 mod people;

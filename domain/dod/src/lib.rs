@@ -4,12 +4,14 @@ pub mod delivery;
 pub mod signal;
 
 pub mod alert;
+pub mod escalation;
 pub mod group;
 pub mod issue;
 pub mod message;
 
 pub mod conditions;
 pub mod correlation;
+pub mod escalation_policy;
 pub mod silence;
 
 pub mod configuration;
@@ -47,10 +49,12 @@ pub static CONTEXT: Context = Context {
         group::AGGREGATE,
         issue::AGGREGATE,
         message::AGGREGATE,
+        escalation::AGGREGATE,
         member::AGGREGATE,
         member::holders::AGGREGATE,
         correlation::AGGREGATE,
         silence::AGGREGATE,
+        escalation_policy::AGGREGATE,
         receiver::AGGREGATE,
         configuration::AGGREGATE,
         skill::AGGREGATE,
@@ -62,6 +66,7 @@ pub static CONTEXT: Context = Context {
         &policies::Intake,
         &policies::Alerts,
         &policies::Messages,
+        &policies::Escalations,
         &policies::Members,
     ],
     history: include_str!("../golden/history.json"),

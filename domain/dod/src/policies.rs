@@ -2,11 +2,13 @@
 //! people may do.
 
 mod alerts;
+mod escalations;
 mod intake;
 mod members;
 mod messages;
 
 pub use alerts::Alerts;
+pub use escalations::Escalations;
 pub use intake::Intake;
 pub use members::Members;
 pub use messages::Messages;

@@ -16,6 +16,7 @@ pub mod rules;
 
 pub mod alerts;
 pub mod deliveries;
+pub mod escalations;
 pub mod issue_logs;
 pub mod issues;
 pub mod messages;
@@ -28,8 +29,8 @@ mod properties;
 mod tests;
 
 use dod::{
-    alert, binding, configuration, correlation, delivery, embedding, issue, member, message, receiver, signal, silence,
-    skill, source, tool,
+    alert, binding, configuration, correlation, delivery, embedding, escalation, escalation_policy, issue, member,
+    message, receiver, signal, silence, skill, source, tool,
 };
 use identity::{sign_in, tenant, user};
 
@@ -54,11 +55,13 @@ pub static CONTEXT: Context = Context {
         tool::AGGREGATE,
         correlation::AGGREGATE,
         silence::AGGREGATE,
+        escalation_policy::AGGREGATE,
         delivery::AGGREGATE,
         signal::AGGREGATE,
         alert::AGGREGATE,
         issue::AGGREGATE,
         message::AGGREGATE,
+        escalation::AGGREGATE,
     ],
     tables: TABLES,
     audit: None,
@@ -78,6 +81,7 @@ static TABLES: &[&dyn Projection] = &[
     &of::<skills::AlertSkillBindingRow>(),
     &of::<rules::CorrelationRuleRow>(),
     &of::<rules::SilenceRow>(),
+    &of::<escalations::EscalationPolicyRow>(),
     &of::<sources::SourceRow>(),
     &of::<sources::TokenRow>(),
     &of::<deliveries::DeliveryRow>(),
@@ -86,6 +90,7 @@ static TABLES: &[&dyn Projection] = &[
     &of::<issues::IssueAlertBindingRow>(),
     &of::<issue_logs::IssueLogRow>(),
     &of::<messages::MessageRow>(),
+    &of::<escalations::EscalationRow>(),
 ];
 
 /// A count as its column holds it.

@@ -191,7 +191,7 @@ impl Project for SilenceRow {
 }
 
 /// An id that was chosen is that of a row which another tenant has.
-fn taken(table: &'static str) -> FoldError {
+pub(crate) fn taken(table: &'static str) -> FoldError {
     FoldError::Unfit {
         table,
         column: "id",

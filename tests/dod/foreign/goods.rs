@@ -6,6 +6,7 @@ use std::time::Duration;
 use book::{Book, Envelope, MasterKey, Pools, Step};
 use chrono::Utc;
 use dod::correlation::Correlations;
+use dod::escalation_policy::EscalationPolicies;
 use dod::issue::Issue;
 use dod::message::Message;
 use dod::signal::Signal;
@@ -75,6 +76,7 @@ impl Goods {
             "bindings",
             "rule",
             "silence",
+            "escalation policy",
             "skill in use",
             "elsewhere",
         ];
@@ -87,6 +89,7 @@ impl Goods {
         for (kind, stream) in [
             ("correlations", Correlations::only_stream(owner.tenant)),
             ("silences", Silences::only_stream(owner.tenant)),
+            ("escalation-policies", EscalationPolicies::only_stream(owner.tenant)),
         ] {
             goods.ids.insert(kind.to_owned(), stream);
         }
@@ -105,6 +108,11 @@ impl Goods {
             ("dod/bindings/{}/enter", "bindings", goods.binding()),
             ("dod/correlations/{}/set-rule", "correlations", goods.rule()),
             ("dod/silences/{}/silence", "silences", goods.silence()),
+            (
+                "dod/escalation-policies/{}/set-policy",
+                "escalation-policies",
+                goods.escalation_policy(),
+            ),
         ] {
             let path = path.replace("{}", &goods.id(kind).to_string());
             done(owner, &format!("/v1/{path}"), &body).await;
@@ -227,6 +235,12 @@ impl Goods {
         json!({"silence_id": self.id("silence"), "name": NAME, "comment": "Because.", "when": types, "ends_at": ends_at})
     }
 
+    /// For every issue, long after the test.
+    fn escalation_policy(&self) -> Value {
+        let step = json!({"after_minutes": 10_080, "receiver_im": RECEIVER_IM, "assign_to": self.owner});
+        json!({"policy_id": self.id("escalation policy"), "name": NAME, "steps": [step]})
+    }
+
     /// The body that makes a new one, and what another tenant gets for it: what refers to things of this tenant is refused
     /// in the other.
     pub fn one_more(&self, plural: &str) -> Option<(Value, u16)> {
@@ -238,6 +252,10 @@ impl Goods {
             "tools" => (tool("another"), 200),
             "bindings" => (self.binding(), 422),
             "correlations" => (json!({"name": "another", "by": ["severity"], "window_minutes": 5}), 200),
+            "escalation-policies" => {
+                let step = json!({"after_minutes": 5, "receiver_im": "another"});
+                (json!({"name": "another", "steps": [step]}), 200)
+            }
             "silences" => {
                 let mut silence = self.silence();
                 silence["silence_id"] = Value::Null;
@@ -282,6 +300,14 @@ impl Goods {
                 sent(plural, anew, 200)
             }
             ("correlations", "drop-rule") => sent(plural, json!({"rule_id": self.id("rule")}), 200),
+            ("escalation-policies", "set-policy") => {
+                let mut anew = self.escalation_policy();
+                anew["priority"] = json!(7);
+                sent(plural, anew, 200)
+            }
+            ("escalation-policies", "drop-policy") => {
+                sent(plural, json!({"policy_id": self.id("escalation policy")}), 200)
+            }
             ("silences", "silence") => sent(plural, self.silence(), 200),
             ("silences", "end") => sent(plural, json!({"silence_id": self.id("silence")}), 200),
             ("deliveries", "parse-again") | ("messages", "send-again") => sent(plural, none, 200),

@@ -1,7 +1,7 @@
 //! What happens when a command meets an issue.
 
 use domain::text::{self, Unfit};
-use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request, SYSTEM, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
@@ -277,11 +277,22 @@ impl Opened {
                 if !request.facts.get::<User>(*user_id).is_some_and(User::is_active_person) {
                     return Err(Refusal::NoPerson);
                 }
-                (self.assigned_to != Some(*user_id)).then_some(Event::IssueAssigned { user_id: *user_id })
+                let by_itself = request.by == SYSTEM;
+                // What a person says counts more, and it counts also where Daybook has said the same before.
+                let changes = match by_itself {
+                    true => !self.is_seen_to && self.assigned_to != Some(*user_id),
+                    false => !self.is_seen_to || self.assigned_to != Some(*user_id),
+                };
+                changes.then_some(Event::IssueAssigned {
+                    user_id: *user_id,
+                    by_itself,
+                })
             }
             Command::Start {} => {
                 open()?;
-                (status != IssueStatus::InProgress).then_some(Event::IssueStarted {})
+                // An investigation may have said so, which is nobody who works on it.
+                let was_said = status == IssueStatus::InProgress && self.is_seen_to;
+                (!was_said).then_some(Event::IssueStarted {})
             }
             Command::Resolve { conclusion } => {
                 check_conclusion(conclusion.as_ref())?;
@@ -308,7 +319,8 @@ impl Opened {
             }
             Command::MarkUnableToResolve {} => {
                 open()?;
-                (status != IssueStatus::UnableToResolve).then_some(Event::IssueMarkedUnableToResolve {})
+                let was_said = status == IssueStatus::UnableToResolve && self.is_seen_to;
+                (!was_said).then_some(Event::IssueMarkedUnableToResolve {})
             }
             Command::Reopen {} if self.is_open() => return Err(Refusal::NotEnded { status }),
             Command::Reopen {} => Some(Event::IssueReopened { by_itself: false }),

@@ -15,6 +15,7 @@ impl Issue {
                     alerts_open: 0,
                     remembered: Vec::new(),
                     assigned_to: None,
+                    is_seen_to: false,
                     investigation: Investigation::default(),
                     ended_by_itself: false,
                     conclusion: None,
@@ -87,8 +88,14 @@ impl Opened {
                 self.conclusion = Some(conclusion.text.clone());
                 self.is_real_issue = conclusion.is_real_issue;
             }
-            Event::IssueAssigned { user_id } => self.assigned_to = Some(*user_id),
-            Event::IssueStarted {} => self.status = IssueStatus::InProgress,
+            Event::IssueAssigned { user_id, by_itself } => {
+                self.assigned_to = Some(*user_id);
+                self.is_seen_to |= !by_itself;
+            }
+            Event::IssueStarted {} => {
+                self.status = IssueStatus::InProgress;
+                self.is_seen_to = true;
+            }
             Event::IssueResolved { by_itself, .. } => {
                 self.status = IssueStatus::Resolved;
                 self.ended_by_itself = *by_itself;
@@ -97,9 +104,13 @@ impl Opened {
                 self.status = IssueStatus::FalsePositive;
                 self.ended_by_itself = false;
             }
-            Event::IssueMarkedUnableToResolve {} => self.status = IssueStatus::UnableToResolve,
+            Event::IssueMarkedUnableToResolve {} => {
+                self.status = IssueStatus::UnableToResolve;
+                self.is_seen_to = true;
+            }
             Event::IssueReopened { .. } => {
                 self.ended_by_itself = false;
+                self.is_seen_to = false;
                 self.status = match self.investigation.is_over {
                     true => IssueStatus::InProgress,
                     false => IssueStatus::Analyzing,

@@ -7,10 +7,6 @@ use crate::message::{self, Message, Notice, Tells};
 
 /// Numbers of alerts at which it is told that more and more join.
 const GROWN_AT: [usize; 3] = [10, 100, 1_000];
-/// Labels that are told.
-const LABELS_MAX: usize = 12;
-/// Characters of what is told of an issue's description and conclusion.
-const TOLD_CHARS_MAX: usize = 4_000;
 
 /// Tells the receiver that the first alert of an issue named.
 #[derive(Debug)]
@@ -53,7 +49,7 @@ impl Policy for Messages {
         let want = message::Command::Want {
             issue_id,
             receiver_im: receiver_im.clone(),
-            notice: Box::new(notice(tells, now, seen.recorded)),
+            notice: Box::new(Notice::of(tells, now, seen.recorded.at)),
         };
         let stream = Message::stream(issue_id, receiver_im);
         vec![Reaction::send(vec![Sending::of::<Message>(stream, want)])]
@@ -70,27 +66,5 @@ fn tells(event: &issue::Event, now: &Opened) -> Option<Tells> {
         issue::Event::IssueMarkedUnableToResolve {} => Some(Tells::UnableToResolve),
         issue::Event::IssueReopened { .. } => Some(Tells::Reopened),
         _ => None,
-    }
-}
-
-fn notice(tells: Tells, now: &Opened, recorded: &Recorded<AnyEvent>) -> Notice {
-    let cut = |text: &String| text.chars().take(TOLD_CHARS_MAX).collect();
-    let count = |alerts: usize| u32::try_from(alerts).unwrap_or(u32::MAX);
-    let labels = now.brief.labels.iter().take(LABELS_MAX);
-    Notice {
-        tells,
-        title: now.brief.title.clone(),
-        severity: now.severity,
-        source: now.brief.source.clone(),
-        alert_type: now.brief.alert_type.clone(),
-        alerts: count(now.alerts.len()),
-        alerts_open: count(now.alerts_open),
-        description: now.brief.description.as_ref().map(cut),
-        labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        conclusion: now.conclusion.as_ref().map(cut),
-        is_real_issue: now.is_real_issue,
-        links: Vec::new(),
-        opened_at: now.opened_at,
-        told_at: recorded.at,
     }
 }

@@ -88,5 +88,14 @@ fn brief() -> Brief {
 #[test]
 fn every_policy_is_one_of_the_context_under_a_name_of_its_own() {
     let names: Vec<_> = crate::CONTEXT.policies.iter().map(|policy| policy.name()).collect();
-    assert_eq!(names, ["dod-intake", "dod-alerts", "dod-messages", "dod-members"]);
+    assert_eq!(
+        names,
+        [
+            "dod-intake",
+            "dod-alerts",
+            "dod-messages",
+            "dod-escalations",
+            "dod-members"
+        ]
+    );
 }

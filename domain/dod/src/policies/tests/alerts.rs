@@ -312,7 +312,10 @@ fn the_rest_of_an_issue_leads_to_nothing_here() {
         issue::Event::IssueMarkedUnableToResolve {},
         issue::Event::IssueReopened { by_itself: false },
         issue::Event::InvestigationBegun { round: 2 },
-        issue::Event::IssueAssigned { user_id: SOURCE },
+        issue::Event::IssueAssigned {
+            user_id: SOURCE,
+            by_itself: false,
+        },
     ] {
         assert_eq!(of_issue(event), []);
     }

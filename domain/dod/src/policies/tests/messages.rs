@@ -128,7 +128,10 @@ fn the_rest_is_not_told() {
     for event in [
         issue::Event::IssueAlertEnded { alert_id: SOURCE },
         issue::Event::IssueStarted {},
-        issue::Event::IssueAssigned { user_id: SOURCE },
+        issue::Event::IssueAssigned {
+            user_id: SOURCE,
+            by_itself: false,
+        },
         issue::Event::InvestigationBegun { round: 2 },
     ] {
         assert_eq!(told(1, Some(event)), []);
