@@ -188,6 +188,27 @@ create table webhook_tokens (
     position  bigint      not null
 );
 
+create table heartbeats (
+    tenant_id      uuid         not null,
+    id             uuid         primary key,
+    expectation_id uuid         not null,
+    name           varchar(255) not null,
+    source_id      uuid         not null,
+    conditions     jsonb        not null,
+    every_minutes  integer      not null,
+    grace_minutes  integer      not null,
+    severity       varchar(20)  not null,
+    receiver_im    varchar(100),
+    status         varchar(20)  not null,
+    heard_at       timestamptz,
+    due_at         timestamptz  not null,
+    alert_id       uuid,
+    episodes       integer      not null,
+    created_at     timestamptz  not null,
+    updated_at     timestamptz  not null,
+    position       bigint       not null
+) with (fillfactor = 70);
+
 create table deliveries (
     tenant_id           uuid        not null,
     id                  uuid        primary key,
@@ -395,6 +416,10 @@ create index webhook_sources_created_at on webhook_sources (tenant_id, created_a
 create index webhook_tokens_source_id on webhook_tokens (source_id);
 create index webhook_tokens_issued_at on webhook_tokens (tenant_id, issued_at, position);
 
+create index heartbeats_source_id on heartbeats (source_id, created_at, position);
+create index heartbeats_status on heartbeats (tenant_id, status, created_at, position);
+create index heartbeats_created_at on heartbeats (tenant_id, created_at, position);
+
 create index deliveries_source_id on deliveries (source_id, received_at, position);
 create index deliveries_status on deliveries (tenant_id, status, received_at, position);
 create index deliveries_received_at on deliveries (tenant_id, received_at, position);
@@ -454,6 +479,8 @@ alter table silences add constraint silences_tenant foreign key (tenant_id) refe
 alter table webhook_sources add constraint webhook_sources_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_tokens add constraint webhook_tokens_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_tokens add constraint webhook_tokens_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
+alter table heartbeats add constraint heartbeats_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table heartbeats add constraint heartbeats_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
 alter table deliveries add constraint deliveries_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table deliveries add constraint deliveries_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
 alter table alerts add constraint alerts_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;

@@ -207,6 +207,13 @@ pub enum Event {
         alerts: Sealed<Vec<Observation>>,
         received_at: DateTime<Utc>,
     },
+    /// It is what was expected of its source.
+    HeartbeatsHeard {
+        round: u32,
+        /// The expectations, by their ids.
+        expectations: Vec<Uuid>,
+        received_at: DateTime<Utc>,
+    },
     /// All of a body is recognised.
     DeliveryRecognised {
         round: u32,
@@ -248,7 +255,8 @@ impl domain::Event for Event {
         match self {
             Self::DeliveryReceived { .. } => vec![("body", stream)],
             Self::AlertsRecognised { .. } => vec![("alerts", stream)],
-            Self::DeliveryRecognised { .. }
+            Self::HeartbeatsHeard { .. }
+            | Self::DeliveryRecognised { .. }
             | Self::DeliveryUnreadable { .. }
             | Self::DeliveryParsedAgain { .. }
             | Self::DeliveryBodyDropped {}

@@ -3,6 +3,7 @@
 mod alerts;
 mod deliveries;
 mod escalations;
+mod heartbeats;
 mod issues;
 mod messages;
 mod people;

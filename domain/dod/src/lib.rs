@@ -6,12 +6,14 @@ pub mod signal;
 pub mod alert;
 pub mod escalation;
 pub mod group;
+pub mod heartbeat;
 pub mod issue;
 pub mod message;
 
 pub mod conditions;
 pub mod correlation;
 pub mod escalation_policy;
+pub mod expectation;
 pub mod silence;
 
 pub mod configuration;
@@ -50,11 +52,13 @@ pub static CONTEXT: Context = Context {
         issue::AGGREGATE,
         message::AGGREGATE,
         escalation::AGGREGATE,
+        heartbeat::AGGREGATE,
         member::AGGREGATE,
         member::holders::AGGREGATE,
         correlation::AGGREGATE,
         silence::AGGREGATE,
         escalation_policy::AGGREGATE,
+        expectation::AGGREGATE,
         receiver::AGGREGATE,
         configuration::AGGREGATE,
         skill::AGGREGATE,
@@ -67,6 +71,7 @@ pub static CONTEXT: Context = Context {
         &policies::Alerts,
         &policies::Messages,
         &policies::Escalations,
+        &policies::Heartbeats,
         &policies::Members,
     ],
     history: include_str!("../golden/history.json"),

@@ -1,6 +1,7 @@
 //! Bodies in, issues out: the policies of the context carried out over a book in memory until nothing is left to do.
 
 mod escalations;
+mod heartbeats;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -102,7 +102,7 @@ impl Project for DeliveryRow {
                 | Event::SubscriptionConfirmed { .. }
                 | Event::SubscriptionRefused { .. },
             ) => vec![recorded.stream],
-            Some(Event::AlertsRecognised { .. }) | None => Vec::new(),
+            Some(Event::AlertsRecognised { .. } | Event::HeartbeatsHeard { .. }) | None => Vec::new(),
         }
     }
 
@@ -199,7 +199,7 @@ impl Project for DeliveryRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::AlertsRecognised { .. } => return Ok(row),
+            Event::AlertsRecognised { .. } | Event::HeartbeatsHeard { .. } => return Ok(row),
         }))
     }
 }

@@ -17,6 +17,7 @@ pub mod rules;
 pub mod alerts;
 pub mod deliveries;
 pub mod escalations;
+pub mod heartbeats;
 pub mod issue_logs;
 pub mod issues;
 pub mod messages;
@@ -29,8 +30,8 @@ mod properties;
 mod tests;
 
 use dod::{
-    alert, binding, configuration, correlation, delivery, embedding, escalation, escalation_policy, issue, member,
-    message, receiver, signal, silence, skill, source, tool,
+    alert, binding, configuration, correlation, delivery, embedding, escalation, escalation_policy, heartbeat, issue,
+    member, message, receiver, signal, silence, skill, source, tool,
 };
 use identity::{sign_in, tenant, user};
 
@@ -62,6 +63,7 @@ pub static CONTEXT: Context = Context {
         issue::AGGREGATE,
         message::AGGREGATE,
         escalation::AGGREGATE,
+        heartbeat::AGGREGATE,
     ],
     tables: TABLES,
     audit: None,
@@ -84,6 +86,7 @@ static TABLES: &[&dyn Projection] = &[
     &of::<escalations::EscalationPolicyRow>(),
     &of::<sources::SourceRow>(),
     &of::<sources::TokenRow>(),
+    &of::<heartbeats::HeartbeatRow>(),
     &of::<deliveries::DeliveryRow>(),
     &of::<alerts::AlertRow>(),
     &of::<issues::IssueRow>(),

@@ -7,6 +7,7 @@ use book::{Book, Envelope, MasterKey, Pools, Step};
 use chrono::Utc;
 use dod::correlation::Correlations;
 use dod::escalation_policy::EscalationPolicies;
+use dod::expectation::Expectations;
 use dod::issue::Issue;
 use dod::message::Message;
 use dod::signal::Signal;
@@ -77,6 +78,7 @@ impl Goods {
             "rule",
             "silence",
             "escalation policy",
+            "expectation",
             "skill in use",
             "elsewhere",
         ];
@@ -90,6 +92,7 @@ impl Goods {
             ("correlations", Correlations::only_stream(owner.tenant)),
             ("silences", Silences::only_stream(owner.tenant)),
             ("escalation-policies", EscalationPolicies::only_stream(owner.tenant)),
+            ("expectations", Expectations::only_stream(owner.tenant)),
         ] {
             goods.ids.insert(kind.to_owned(), stream);
         }
@@ -108,6 +111,7 @@ impl Goods {
             ("dod/bindings/{}/enter", "bindings", goods.binding()),
             ("dod/correlations/{}/set-rule", "correlations", goods.rule()),
             ("dod/silences/{}/silence", "silences", goods.silence()),
+            ("dod/expectations/{}/expect", "expectations", goods.expectation(60)),
             (
                 "dod/escalation-policies/{}/set-policy",
                 "escalation-policies",
@@ -241,6 +245,11 @@ impl Goods {
         json!({"policy_id": self.id("escalation policy"), "name": NAME, "steps": [step]})
     }
 
+    fn expectation(&self, every_minutes: i32) -> Value {
+        let expectation = json!({"name": NAME, "source_id": self.id("sources"), "every_minutes": every_minutes});
+        json!({"expectation_id": self.id("expectation"), "expectation": expectation})
+    }
+
     /// The body that makes a new one, and what another tenant gets for it: what refers to things of this tenant is refused
     /// in the other.
     pub fn one_more(&self, plural: &str) -> Option<(Value, u16)> {
@@ -252,6 +261,7 @@ impl Goods {
             "tools" => (tool("another"), 200),
             "bindings" => (self.binding(), 422),
             "correlations" => (json!({"name": "another", "by": ["severity"], "window_minutes": 5}), 200),
+            "expectations" => (self.expectation(60), 422),
             "escalation-policies" => {
                 let step = json!({"after_minutes": 5, "receiver_im": "another"});
                 (json!({"name": "another", "steps": [step]}), 200)
@@ -300,6 +310,8 @@ impl Goods {
                 sent(plural, anew, 200)
             }
             ("correlations", "drop-rule") => sent(plural, json!({"rule_id": self.id("rule")}), 200),
+            ("expectations", "expect") => sent(plural, self.expectation(30), 200),
+            ("expectations", "drop") => sent(plural, json!({"expectation_id": self.id("expectation")}), 200),
             ("escalation-policies", "set-policy") => {
                 let mut anew = self.escalation_policy();
                 anew["priority"] = json!(7);

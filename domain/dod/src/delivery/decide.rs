@@ -63,7 +63,7 @@ impl Decider for Delivery {
                     (Content::Dropped, _) => return Err(Refusal::BodyDropped),
                 };
                 let bytes = body.bytes().ok_or(Refusal::Body)?;
-                Ok(recognise::recognise(received, source, &bytes, request.at))
+                Ok(recognise::recognise(received, source, &bytes, request))
             }
             (Self::Received(received), Command::ParseAgain {}) => {
                 offered(received)?;
@@ -128,6 +128,7 @@ impl Decider for Delivery {
             (
                 Self::Received(_),
                 Event::AlertsRecognised { .. }
+                | Event::HeartbeatsHeard { .. }
                 | Event::SubscriptionConfirmed { .. }
                 | Event::SubscriptionRefused { .. },
             )
@@ -138,7 +139,7 @@ impl Decider for Delivery {
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
         match (self, asking.command) {
             (_, Command::Receive { source_id, .. }) => vec![FactRef::of::<Source>(*source_id)],
-            (Self::Received(received), Command::Recognise { .. }) => vec![FactRef::of::<Source>(received.source_id)],
+            (Self::Received(received), Command::Recognise { .. }) => recognise::reads(received, asking),
             _ => Vec::new(),
         }
     }

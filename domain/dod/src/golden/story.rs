@@ -6,7 +6,7 @@ use rehearsal::chronicle::id;
 use rehearsal::{Chronicle, History};
 use uuid::Uuid;
 
-use super::{alerts, deliveries, escalations, issues, people, settings};
+use super::{alerts, deliveries, escalations, heartbeats, issues, people, settings};
 use crate::CONTEXT;
 
 /// 2026-03-01T08:00:00Z, a Sunday: the samples of bodies are of its noon.
@@ -32,6 +32,7 @@ pub(super) fn story() -> History {
     issues::comes_back(&mut chronicle);
     alerts::one_by_one(&mut chronicle);
     escalations::unseen(&mut chronicle);
+    heartbeats::expected(&mut chronicle);
     people::farewells(&mut chronicle);
     settings::farewells(&mut chronicle);
     deliveries::dropped(&mut chronicle);

@@ -70,6 +70,7 @@ impl Policy for Intake {
             delivery::Event::DeliveryRecognised { .. }
             | delivery::Event::DeliveryUnreadable { .. }
             | delivery::Event::DeliveryBodyDropped {}
+            | delivery::Event::HeartbeatsHeard { .. }
             | delivery::Event::SubscriptionConfirmed { .. }
             | delivery::Event::SubscriptionRefused { .. } => Vec::new(),
         }

@@ -95,6 +95,7 @@ fn every_policy_is_one_of_the_context_under_a_name_of_its_own() {
             "dod-alerts",
             "dod-messages",
             "dod-escalations",
+            "dod-heartbeats",
             "dod-members"
         ]
     );
