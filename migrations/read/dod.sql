@@ -314,9 +314,11 @@ create table issue_alert_bindings (
     position   bigint      not null
 );
 
+-- By month (UTC), for a year's steps are many and those of long ago are seldom asked for. Every time has its place, and
+-- there is no default partition, so that a page in the order of time reads the newest months alone.
 create table issue_logs (
     tenant_id  uuid        not null,
-    id         uuid        primary key,
+    id         uuid        not null,
     issue_id   uuid        not null,
     log_type   varchar(50) not null check (log_type in ('skill_matched', 'tool_called', 'reasoning', 'conclusion')),
     content    text        not null,
@@ -324,8 +326,36 @@ create table issue_logs (
     round      integer,
     user_id    uuid,
     created_at timestamptz not null,
-    position   bigint      not null
-);
+    position   bigint      not null,
+    primary key (id, created_at)
+) partition by range (created_at);
+
+create table issue_logs_before_2026_01 partition of issue_logs for values from (minvalue) to ('2026-01-01 00:00+00');
+create table issue_logs_2026_01 partition of issue_logs for values from ('2026-01-01 00:00+00') to ('2026-02-01 00:00+00');
+create table issue_logs_2026_02 partition of issue_logs for values from ('2026-02-01 00:00+00') to ('2026-03-01 00:00+00');
+create table issue_logs_2026_03 partition of issue_logs for values from ('2026-03-01 00:00+00') to ('2026-04-01 00:00+00');
+create table issue_logs_2026_04 partition of issue_logs for values from ('2026-04-01 00:00+00') to ('2026-05-01 00:00+00');
+create table issue_logs_2026_05 partition of issue_logs for values from ('2026-05-01 00:00+00') to ('2026-06-01 00:00+00');
+create table issue_logs_2026_06 partition of issue_logs for values from ('2026-06-01 00:00+00') to ('2026-07-01 00:00+00');
+create table issue_logs_2026_07 partition of issue_logs for values from ('2026-07-01 00:00+00') to ('2026-08-01 00:00+00');
+create table issue_logs_2026_08 partition of issue_logs for values from ('2026-08-01 00:00+00') to ('2026-09-01 00:00+00');
+create table issue_logs_2026_09 partition of issue_logs for values from ('2026-09-01 00:00+00') to ('2026-10-01 00:00+00');
+create table issue_logs_2026_10 partition of issue_logs for values from ('2026-10-01 00:00+00') to ('2026-11-01 00:00+00');
+create table issue_logs_2026_11 partition of issue_logs for values from ('2026-11-01 00:00+00') to ('2026-12-01 00:00+00');
+create table issue_logs_2026_12 partition of issue_logs for values from ('2026-12-01 00:00+00') to ('2027-01-01 00:00+00');
+create table issue_logs_2027_01 partition of issue_logs for values from ('2027-01-01 00:00+00') to ('2027-02-01 00:00+00');
+create table issue_logs_2027_02 partition of issue_logs for values from ('2027-02-01 00:00+00') to ('2027-03-01 00:00+00');
+create table issue_logs_2027_03 partition of issue_logs for values from ('2027-03-01 00:00+00') to ('2027-04-01 00:00+00');
+create table issue_logs_2027_04 partition of issue_logs for values from ('2027-04-01 00:00+00') to ('2027-05-01 00:00+00');
+create table issue_logs_2027_05 partition of issue_logs for values from ('2027-05-01 00:00+00') to ('2027-06-01 00:00+00');
+create table issue_logs_2027_06 partition of issue_logs for values from ('2027-06-01 00:00+00') to ('2027-07-01 00:00+00');
+create table issue_logs_2027_07 partition of issue_logs for values from ('2027-07-01 00:00+00') to ('2027-08-01 00:00+00');
+create table issue_logs_2027_08 partition of issue_logs for values from ('2027-08-01 00:00+00') to ('2027-09-01 00:00+00');
+create table issue_logs_2027_09 partition of issue_logs for values from ('2027-09-01 00:00+00') to ('2027-10-01 00:00+00');
+create table issue_logs_2027_10 partition of issue_logs for values from ('2027-10-01 00:00+00') to ('2027-11-01 00:00+00');
+create table issue_logs_2027_11 partition of issue_logs for values from ('2027-11-01 00:00+00') to ('2027-12-01 00:00+00');
+create table issue_logs_2027_12 partition of issue_logs for values from ('2027-12-01 00:00+00') to ('2028-01-01 00:00+00');
+create table issue_logs_from_2028_01 partition of issue_logs for values from ('2028-01-01 00:00+00') to (maxvalue);
 
 -- Beside the document: what became of each message.
 create table messages (
