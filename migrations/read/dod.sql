@@ -66,6 +66,16 @@ create table configurations (
     position     bigint       not null
 );
 
+create table retentions (
+    tenant_id  uuid        not null,
+    id         uuid        primary key,
+    body_days  integer     not null,
+    updated_by uuid,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    position   bigint      not null
+);
+
 create table tools (
     tenant_id   uuid         not null,
     id          uuid         primary key,
@@ -416,6 +426,8 @@ create index im_receivers_created_at on im_receivers (tenant_id, created_at, pos
 
 create index configurations_created_at on configurations (tenant_id, created_at, position);
 
+create index retentions_created_at on retentions (tenant_id, created_at, position);
+
 create index tools_created_by on tools (created_by);
 create index tools_status on tools (tenant_id, status, created_at, position);
 create index tools_created_at on tools (tenant_id, created_at, position);
@@ -497,6 +509,7 @@ create index escalations_created_at on escalations (tenant_id, created_at, posit
 alter table users add constraint users_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table im_receivers add constraint im_receivers_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table configurations add constraint configurations_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table retentions add constraint retentions_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table tools add constraint tools_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table tools add constraint tools_created_by_user foreign key (created_by) references users on delete set null deferrable initially deferred;
 alter table skills add constraint skills_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;

@@ -18,6 +18,7 @@ pub mod silence;
 
 pub mod configuration;
 pub mod receiver;
+pub mod retention;
 pub mod source;
 
 pub mod binding;
@@ -61,6 +62,7 @@ pub static CONTEXT: Context = Context {
         expectation::AGGREGATE,
         receiver::AGGREGATE,
         configuration::AGGREGATE,
+        retention::AGGREGATE,
         skill::AGGREGATE,
         embedding::AGGREGATE,
         binding::AGGREGATE,

@@ -120,6 +120,7 @@ impl Project for DeliveryRow {
                 object,
                 sha256,
                 bytes,
+                body_until: _,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 position: recorded.position,

@@ -6,6 +6,7 @@ pub mod tenants;
 pub mod users;
 
 pub mod receivers;
+pub mod retentions;
 pub mod sources;
 
 pub mod configurations;
@@ -31,7 +32,7 @@ mod tests;
 
 use dod::{
     alert, binding, configuration, correlation, delivery, embedding, escalation, escalation_policy, heartbeat, issue,
-    member, message, receiver, signal, silence, skill, source, tool,
+    member, message, receiver, retention, signal, silence, skill, source, tool,
 };
 use identity::{sign_in, tenant, user};
 
@@ -50,6 +51,7 @@ pub static CONTEXT: Context = Context {
         source::AGGREGATE,
         receiver::AGGREGATE,
         configuration::AGGREGATE,
+        retention::AGGREGATE,
         skill::AGGREGATE,
         embedding::AGGREGATE,
         binding::AGGREGATE,
@@ -78,6 +80,7 @@ static TABLES: &[&dyn Projection] = &[
     &of::<users::UserRow>(),
     &of::<receivers::ReceiverRow>(),
     &of::<configurations::ConfigurationRow>(),
+    &of::<retentions::RetentionRow>(),
     &of::<tools::ToolRow>(),
     &of::<skills::SkillRow>(),
     &of::<skills::AlertSkillBindingRow>(),

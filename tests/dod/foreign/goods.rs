@@ -10,6 +10,7 @@ use dod::escalation_policy::EscalationPolicies;
 use dod::expectation::Expectations;
 use dod::issue::Issue;
 use dod::message::Message;
+use dod::retention::Retention;
 use dod::signal::Signal;
 use dod::silence::Silences;
 use domain::{Decider, SYSTEM};
@@ -93,6 +94,7 @@ impl Goods {
             ("silences", Silences::only_stream(owner.tenant)),
             ("escalation-policies", EscalationPolicies::only_stream(owner.tenant)),
             ("expectations", Expectations::only_stream(owner.tenant)),
+            ("retentions", Retention::only_stream(owner.tenant)),
         ] {
             goods.ids.insert(kind.to_owned(), stream);
         }
@@ -111,6 +113,7 @@ impl Goods {
             ("dod/bindings/{}/enter", "bindings", goods.binding()),
             ("dod/correlations/{}/set-rule", "correlations", goods.rule()),
             ("dod/silences/{}/silence", "silences", goods.silence()),
+            ("dod/retentions/{}/set", "retentions", json!({"body_days": 60})),
             ("dod/expectations/{}/expect", "expectations", goods.expectation(60)),
             (
                 "dod/escalation-policies/{}/set-policy",
@@ -261,6 +264,7 @@ impl Goods {
             "tools" => (tool("another"), 200),
             "bindings" => (self.binding(), 422),
             "correlations" => (json!({"name": "another", "by": ["severity"], "window_minutes": 5}), 200),
+            "retentions" => (json!({"body_days": 7}), 200),
             "expectations" => (self.expectation(60), 422),
             "escalation-policies" => {
                 let step = json!({"after_minutes": 5, "receiver_im": "another"});
@@ -310,6 +314,7 @@ impl Goods {
                 sent(plural, anew, 200)
             }
             ("correlations", "drop-rule") => sent(plural, json!({"rule_id": self.id("rule")}), 200),
+            ("retentions", "set") => sent(plural, json!({"body_days": 30}), 200),
             ("expectations", "expect") => sent(plural, self.expectation(30), 200),
             ("expectations", "drop") => sent(plural, json!({"expectation_id": self.id("expectation")}), 200),
             ("escalation-policies", "set-policy") => {

@@ -11,11 +11,8 @@ const EXPECTED: Uuid = Uuid::from_u128(0xe1);
 const SOURCE: Uuid = Uuid::from_u128(0x50);
 
 fn expectations(events: impl IntoIterator<Item = Event>) -> Given<Expectations> {
-    let entered = json!({"SourceEntered": {"name": "Prometheus"}});
-    let source: Source = match serde_json::from_value::<source::Event>(entered) {
-        Ok(entered) => state::<Source>([entered]),
-        Err(error) => panic!("{error}"),
-    };
+    let settings = serde_json::from_value(json!({"name": "Prometheus"})).unwrap();
+    let source = state::<Source>([source::Event::SourceEntered(settings)]);
     given::<Expectations>(events)
         .on(Expectations::only_stream(TENANT))
         .with_facts(Facts::default().with(SOURCE, source))

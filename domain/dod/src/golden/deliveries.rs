@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::alerts;
 use super::settings::{MONITORS, PROMETHEUS};
 use super::story::ADA;
-use crate::delivery::{BODY_DAYS, Body, Delivery};
+use crate::delivery::{Body, Delivery};
+use crate::retention::BODY_DAYS;
 use crate::signal::Signal;
 
 const WATCHDOG: Uuid = id(20, 1);
@@ -193,7 +194,7 @@ pub(super) fn told_and_not_told(chronicle: &mut Chronicle) {
 /// A quarter of a year later bodies are dropped.
 pub(super) fn dropped(chronicle: &mut Chronicle) {
     chronicle
-        .later(24 * BODY_DAYS)
+        .later(24 * i64::from(BODY_DAYS))
         .by(SYSTEM)
         .send::<Delivery>(WATCHDOG, json!({"drop-body": {}}))
         .send::<Delivery>(UNREADABLE, json!({"drop-body": {}}));
