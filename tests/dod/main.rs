@@ -12,3 +12,4 @@ mod foreign;
 mod house;
 mod plans;
 mod unique_keys;
+mod unseen;

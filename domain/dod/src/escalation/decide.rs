@@ -180,6 +180,9 @@ impl Escalation {
             return Some(stopped);
         }
         let Now { issue_id, request, .. } = *now;
+        if under_way.due_at(place)? > request.at {
+            return None;
+        }
         let which = format!("Step {step} of {} of {}", under_way.steps.len(), under_way.policy_name);
         if let Some(silencing) = now.silencing() {
             return Some(Event::EscalationPostponed {

@@ -48,14 +48,14 @@ pub(super) fn unseen(chronicle: &mut Chronicle) {
     let to = |command: &str| json!({command: {"issue_id": issue}});
     chronicle.by(SYSTEM).send::<Escalation>(stream, to("begin"));
 
-    let ends_at = chronicle.next() + chrono::TimeDelta::minutes(30);
+    let ends_at = chronicle.next() + chrono::TimeDelta::minutes(90);
     let room = json!([{"field": "labels.room", "op": "equal", "value": "cellar"}]);
     chronicle.by(BEN).send::<Silences>(
         Silences::only_stream(TENANT),
         json!({"silence": {"name": "Wine is delivered", "when": room, "ends_at": ends_at}}),
     );
     let step = |step: u32| json!({"take-step": {"issue_id": issue, "round": 1, "step": step}});
-    chronicle.by(SYSTEM).send::<Escalation>(stream, step(1));
+    chronicle.later(1).by(SYSTEM).send::<Escalation>(stream, step(1));
     chronicle.later(1).send::<Escalation>(stream, step(1));
     let message = want(chronicle, issue, "devops-slack");
     chronicle.by(SYSTEM).send::<Escalation>(stream, step(2));
