@@ -133,7 +133,7 @@ fn what_came_before_it_was_missed_does_not_end_it() {
     let ended = now([watched(), missed()], 90).when(hear(85)).events();
     let [
         Event::HeartbeatHeard {
-            ended_alert_id: Some(STREAM),
+            ended_alert_id,
             episodes: 1,
             ..
         },
@@ -141,6 +141,7 @@ fn what_came_before_it_was_missed_does_not_end_it() {
     else {
         panic!("{ended:?}");
     };
+    assert_eq!(*ended_alert_id, Some(STREAM));
 }
 
 #[test]
