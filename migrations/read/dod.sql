@@ -66,6 +66,16 @@ create table configurations (
     position     bigint       not null
 );
 
+create table retentions (
+    tenant_id  uuid        not null,
+    id         uuid        primary key,
+    body_days  integer     not null,
+    updated_by uuid,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    position   bigint      not null
+);
+
 create table tools (
     tenant_id   uuid         not null,
     id          uuid         primary key,
@@ -125,6 +135,19 @@ create table correlation_rules (
     position       bigint       not null
 );
 
+create table escalation_policies (
+    tenant_id  uuid         not null,
+    id         uuid         primary key,
+    name       varchar(255) not null,
+    conditions jsonb        not null,
+    priority   integer      not null,
+    steps      jsonb        not null,
+    created_by uuid,
+    created_at timestamptz  not null,
+    updated_at timestamptz  not null,
+    position   bigint       not null
+);
+
 create table silences (
     tenant_id  uuid         not null,
     id         uuid         primary key,
@@ -174,6 +197,27 @@ create table webhook_tokens (
     issued_at timestamptz not null,
     position  bigint      not null
 );
+
+create table heartbeats (
+    tenant_id      uuid         not null,
+    id             uuid         primary key,
+    expectation_id uuid         not null,
+    name           varchar(255) not null,
+    source_id      uuid         not null,
+    conditions     jsonb        not null,
+    every_minutes  integer      not null,
+    grace_minutes  integer      not null,
+    severity       varchar(20)  not null,
+    receiver_im    varchar(100),
+    status         varchar(20)  not null,
+    heard_at       timestamptz,
+    due_at         timestamptz  not null,
+    alert_id       uuid,
+    episodes       integer      not null,
+    created_at     timestamptz  not null,
+    updated_at     timestamptz  not null,
+    position       bigint       not null
+) with (fillfactor = 70);
 
 create table deliveries (
     tenant_id           uuid        not null,
@@ -280,9 +324,11 @@ create table issue_alert_bindings (
     position   bigint      not null
 );
 
+-- By month (UTC), for a year's steps are many and those of long ago are seldom asked for. Every time has its place, and
+-- there is no default partition, so that a page in the order of time reads the newest months alone.
 create table issue_logs (
     tenant_id  uuid        not null,
-    id         uuid        primary key,
+    id         uuid        not null,
     issue_id   uuid        not null,
     log_type   varchar(50) not null check (log_type in ('skill_matched', 'tool_called', 'reasoning', 'conclusion')),
     content    text        not null,
@@ -290,8 +336,36 @@ create table issue_logs (
     round      integer,
     user_id    uuid,
     created_at timestamptz not null,
-    position   bigint      not null
-);
+    position   bigint      not null,
+    primary key (id, created_at)
+) partition by range (created_at);
+
+create table issue_logs_before_2026_01 partition of issue_logs for values from (minvalue) to ('2026-01-01 00:00+00');
+create table issue_logs_2026_01 partition of issue_logs for values from ('2026-01-01 00:00+00') to ('2026-02-01 00:00+00');
+create table issue_logs_2026_02 partition of issue_logs for values from ('2026-02-01 00:00+00') to ('2026-03-01 00:00+00');
+create table issue_logs_2026_03 partition of issue_logs for values from ('2026-03-01 00:00+00') to ('2026-04-01 00:00+00');
+create table issue_logs_2026_04 partition of issue_logs for values from ('2026-04-01 00:00+00') to ('2026-05-01 00:00+00');
+create table issue_logs_2026_05 partition of issue_logs for values from ('2026-05-01 00:00+00') to ('2026-06-01 00:00+00');
+create table issue_logs_2026_06 partition of issue_logs for values from ('2026-06-01 00:00+00') to ('2026-07-01 00:00+00');
+create table issue_logs_2026_07 partition of issue_logs for values from ('2026-07-01 00:00+00') to ('2026-08-01 00:00+00');
+create table issue_logs_2026_08 partition of issue_logs for values from ('2026-08-01 00:00+00') to ('2026-09-01 00:00+00');
+create table issue_logs_2026_09 partition of issue_logs for values from ('2026-09-01 00:00+00') to ('2026-10-01 00:00+00');
+create table issue_logs_2026_10 partition of issue_logs for values from ('2026-10-01 00:00+00') to ('2026-11-01 00:00+00');
+create table issue_logs_2026_11 partition of issue_logs for values from ('2026-11-01 00:00+00') to ('2026-12-01 00:00+00');
+create table issue_logs_2026_12 partition of issue_logs for values from ('2026-12-01 00:00+00') to ('2027-01-01 00:00+00');
+create table issue_logs_2027_01 partition of issue_logs for values from ('2027-01-01 00:00+00') to ('2027-02-01 00:00+00');
+create table issue_logs_2027_02 partition of issue_logs for values from ('2027-02-01 00:00+00') to ('2027-03-01 00:00+00');
+create table issue_logs_2027_03 partition of issue_logs for values from ('2027-03-01 00:00+00') to ('2027-04-01 00:00+00');
+create table issue_logs_2027_04 partition of issue_logs for values from ('2027-04-01 00:00+00') to ('2027-05-01 00:00+00');
+create table issue_logs_2027_05 partition of issue_logs for values from ('2027-05-01 00:00+00') to ('2027-06-01 00:00+00');
+create table issue_logs_2027_06 partition of issue_logs for values from ('2027-06-01 00:00+00') to ('2027-07-01 00:00+00');
+create table issue_logs_2027_07 partition of issue_logs for values from ('2027-07-01 00:00+00') to ('2027-08-01 00:00+00');
+create table issue_logs_2027_08 partition of issue_logs for values from ('2027-08-01 00:00+00') to ('2027-09-01 00:00+00');
+create table issue_logs_2027_09 partition of issue_logs for values from ('2027-09-01 00:00+00') to ('2027-10-01 00:00+00');
+create table issue_logs_2027_10 partition of issue_logs for values from ('2027-10-01 00:00+00') to ('2027-11-01 00:00+00');
+create table issue_logs_2027_11 partition of issue_logs for values from ('2027-11-01 00:00+00') to ('2027-12-01 00:00+00');
+create table issue_logs_2027_12 partition of issue_logs for values from ('2027-12-01 00:00+00') to ('2028-01-01 00:00+00');
+create table issue_logs_from_2028_01 partition of issue_logs for values from ('2028-01-01 00:00+00') to (maxvalue);
 
 -- Beside the document: what became of each message.
 create table messages (
@@ -311,6 +385,23 @@ create table messages (
     created_at    timestamptz  not null,
     updated_at    timestamptz  not null,
     position      bigint       not null
+) with (fillfactor = 80);
+
+-- Beside the document: what is done while nobody sees to an issue.
+create table escalations (
+    tenant_id   uuid         not null,
+    id          uuid         primary key,
+    issue_id    uuid         not null,
+    policy_id   uuid         not null,
+    policy_name varchar(255) not null,
+    round       integer      not null,
+    status      varchar(20)  not null,
+    steps       jsonb        not null,
+    steps_taken integer      not null,
+    next_at     timestamptz,
+    created_at  timestamptz  not null,
+    updated_at  timestamptz  not null,
+    position    bigint       not null
 ) with (fillfactor = 80);
 
 -- Unique in the tenant. A constraint that is led by the id of a row is so by itself, because ids are
@@ -335,6 +426,8 @@ create index im_receivers_created_at on im_receivers (tenant_id, created_at, pos
 
 create index configurations_created_at on configurations (tenant_id, created_at, position);
 
+create index retentions_created_at on retentions (tenant_id, created_at, position);
+
 create index tools_created_by on tools (created_by);
 create index tools_status on tools (tenant_id, status, created_at, position);
 create index tools_created_at on tools (tenant_id, created_at, position);
@@ -353,6 +446,9 @@ create index alert_skill_bindings_created_at on alert_skill_bindings (tenant_id,
 create index correlation_rules_priority on correlation_rules (tenant_id, priority, position);
 create index correlation_rules_created_at on correlation_rules (tenant_id, created_at, position);
 
+create index escalation_policies_priority on escalation_policies (tenant_id, priority, position);
+create index escalation_policies_created_at on escalation_policies (tenant_id, created_at, position);
+
 create index silences_ends_at on silences (tenant_id, ends_at, position);
 create index silences_created_at on silences (tenant_id, created_at, position);
 
@@ -361,6 +457,10 @@ create index webhook_sources_created_at on webhook_sources (tenant_id, created_a
 
 create index webhook_tokens_source_id on webhook_tokens (source_id);
 create index webhook_tokens_issued_at on webhook_tokens (tenant_id, issued_at, position);
+
+create index heartbeats_source_id on heartbeats (source_id, created_at, position);
+create index heartbeats_status on heartbeats (tenant_id, status, created_at, position);
+create index heartbeats_created_at on heartbeats (tenant_id, created_at, position);
 
 create index deliveries_source_id on deliveries (source_id, received_at, position);
 create index deliveries_status on deliveries (tenant_id, status, received_at, position);
@@ -400,11 +500,16 @@ create index messages_receiver_im on messages (tenant_id, receiver_im, created_a
 create index messages_status on messages (tenant_id, status, created_at, position);
 create index messages_created_at on messages (tenant_id, created_at, position);
 
+create index escalations_issue_id on escalations (issue_id, created_at, position);
+create index escalations_status on escalations (tenant_id, status, created_at, position);
+create index escalations_created_at on escalations (tenant_id, created_at, position);
+
 -- Deferred, so that a page may post children before their parents. The document's cascades fire when a deleted tenant's rows
 -- go, and never else: no fold deletes what others refer to.
 alter table users add constraint users_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table im_receivers add constraint im_receivers_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table configurations add constraint configurations_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table retentions add constraint retentions_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table tools add constraint tools_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table tools add constraint tools_created_by_user foreign key (created_by) references users on delete set null deferrable initially deferred;
 alter table skills add constraint skills_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
@@ -412,10 +517,13 @@ alter table skills add constraint skills_created_by_user foreign key (created_by
 alter table alert_skill_bindings add constraint alert_skill_bindings_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table alert_skill_bindings add constraint alert_skill_bindings_skill foreign key (skill_id) references skills on delete cascade deferrable initially deferred;
 alter table correlation_rules add constraint correlation_rules_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table escalation_policies add constraint escalation_policies_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table silences add constraint silences_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_sources add constraint webhook_sources_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_tokens add constraint webhook_tokens_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table webhook_tokens add constraint webhook_tokens_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
+alter table heartbeats add constraint heartbeats_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table heartbeats add constraint heartbeats_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
 alter table deliveries add constraint deliveries_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table deliveries add constraint deliveries_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
 alter table alerts add constraint alerts_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
@@ -432,3 +540,5 @@ alter table issue_logs add constraint issue_logs_tenant foreign key (tenant_id) 
 alter table issue_logs add constraint issue_logs_issue foreign key (issue_id) references issues on delete cascade deferrable initially deferred;
 alter table messages add constraint messages_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table messages add constraint messages_issue foreign key (issue_id) references issues on delete cascade deferrable initially deferred;
+alter table escalations add constraint escalations_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
+alter table escalations add constraint escalations_issue foreign key (issue_id) references issues on delete cascade deferrable initially deferred;

@@ -19,3 +19,4 @@ mod reactors;
 mod rehearse;
 mod replay;
 mod unique_keys;
+mod unseen;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 pub use refusal::Refusal;
 
+use crate::retention::Retention;
 use domain::{Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
@@ -87,6 +88,18 @@ pub struct Brief {
     pub is_flapping: bool,
     /// When the delivery came in that tells of it, UTC.
     pub received_at: DateTime<Utc>,
+    /// Until when what its body says of it is kept, UTC; said by the alert when it opens.
+    #[serde(default)]
+    pub body_until: Option<DateTime<Utc>>,
+}
+
+impl Brief {
+    /// Until when what its body says of it is kept, and what quotes that.
+    #[must_use]
+    pub fn body_until(&self) -> DateTime<Utc> {
+        self.body_until
+            .unwrap_or_else(|| Retention::body_until(None, self.received_at))
+    }
 }
 
 impl Alert {

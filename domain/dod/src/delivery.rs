@@ -36,8 +36,6 @@ pub const NOTE_CHARS_MAX: usize = 500;
 /// Headers and parameters that are kept, and bytes of all of them.
 pub const HEADERS_MAX: usize = 40;
 pub const HEADERS_BYTES_MAX: usize = 8 << 10;
-/// Days until a body is dropped.
-pub const BODY_DAYS: i64 = 90;
 
 /// The life of a delivery.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -207,6 +205,8 @@ pub enum Event {
         object: Option<ObjectRef>,
         sha256: String,
         bytes: u64,
+        /// When the body is dropped, by what its tenant has set when it came in.
+        body_until: DateTime<Utc>,
     },
     /// Some of the alerts that a body tells of, the `first` of them counted from 0.
     AlertsRecognised {
@@ -215,6 +215,13 @@ pub enum Event {
         receiver_im: Option<String>,
         first: u32,
         alerts: Sealed<Vec<Observation>>,
+        received_at: DateTime<Utc>,
+    },
+    /// It is what was expected of its source.
+    HeartbeatsHeard {
+        round: u32,
+        /// The expectations, by their ids.
+        expectations: Vec<Uuid>,
         received_at: DateTime<Utc>,
     },
     /// All of a body is recognised.
@@ -258,7 +265,8 @@ impl domain::Event for Event {
         match self {
             Self::DeliveryReceived { .. } => vec![("body", stream)],
             Self::AlertsRecognised { .. } => vec![("alerts", stream)],
-            Self::DeliveryRecognised { .. }
+            Self::HeartbeatsHeard { .. }
+            | Self::DeliveryRecognised { .. }
             | Self::DeliveryUnreadable { .. }
             | Self::DeliveryParsedAgain { .. }
             | Self::DeliveryBodyDropped {}

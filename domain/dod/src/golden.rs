@@ -2,6 +2,8 @@
 
 mod alerts;
 mod deliveries;
+mod escalations;
+mod heartbeats;
 mod issues;
 mod messages;
 mod people;

@@ -111,6 +111,8 @@ pub struct Opened {
     /// What the first of them say.
     pub remembered: Vec<Remembered>,
     pub assigned_to: Option<Uuid>,
+    /// Whether somebody was given it by a person, or has said that they see to it, since it was last opened.
+    pub is_seen_to: bool,
     pub investigation: Investigation,
     /// Whether what an investigation looked at can still be read.
     pub has_evidence: bool,
@@ -334,6 +336,8 @@ pub enum Event {
     },
     IssueAssigned {
         user_id: Uuid,
+        /// Whether nobody asked for it: an escalation says so.
+        by_itself: bool,
     },
     IssueStarted {},
     IssueResolved {

@@ -4,16 +4,21 @@ pub mod delivery;
 pub mod signal;
 
 pub mod alert;
+pub mod escalation;
 pub mod group;
+pub mod heartbeat;
 pub mod issue;
 pub mod message;
 
 pub mod conditions;
 pub mod correlation;
+pub mod escalation_policy;
+pub mod expectation;
 pub mod silence;
 
 pub mod configuration;
 pub mod receiver;
+pub mod retention;
 pub mod source;
 
 pub mod binding;
@@ -47,12 +52,17 @@ pub static CONTEXT: Context = Context {
         group::AGGREGATE,
         issue::AGGREGATE,
         message::AGGREGATE,
+        escalation::AGGREGATE,
+        heartbeat::AGGREGATE,
         member::AGGREGATE,
         member::holders::AGGREGATE,
         correlation::AGGREGATE,
         silence::AGGREGATE,
+        escalation_policy::AGGREGATE,
+        expectation::AGGREGATE,
         receiver::AGGREGATE,
         configuration::AGGREGATE,
+        retention::AGGREGATE,
         skill::AGGREGATE,
         embedding::AGGREGATE,
         binding::AGGREGATE,
@@ -62,6 +72,8 @@ pub static CONTEXT: Context = Context {
         &policies::Intake,
         &policies::Alerts,
         &policies::Messages,
+        &policies::Escalations,
+        &policies::Heartbeats,
         &policies::Members,
     ],
     history: include_str!("../golden/history.json"),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
+use crate::issue::Opened;
 use domain::text::{self, Unfit};
 use domain::{Asker, Class, Decider, Refuse, Request, stored_by_variant};
 
@@ -24,6 +25,11 @@ pub const BECAUSE_CHARS_MAX: usize = 1_000;
 /// Minutes between two tellings of an alert's ups and downs once it flaps.
 pub const QUIET_MINUTES: i64 = 30;
 
+/// Labels that are told.
+const LABELS_MAX: usize = 12;
+/// Characters of what is told of an issue's description and conclusion.
+const TOLD_CHARS_MAX: usize = 4_000;
+
 /// How an issue stands, for whoever is told of it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr, strum::Display,
@@ -36,6 +42,8 @@ pub enum Tells {
     /// More and more alerts join.
     Grown,
     Reopened,
+    /// Nobody has seen to it for so long.
+    Escalated,
     Resolved,
     FalsePositive,
     UnableToResolve,
@@ -77,6 +85,33 @@ pub struct Notice {
     /// Whether one of its alerts fires again and again, so that its ups and downs are not told one by one.
     #[serde(default)]
     pub is_flapping: bool,
+}
+
+impl Notice {
+    /// What is told of an issue as it stands.
+    #[must_use]
+    pub fn of(tells: Tells, now: &Opened, told_at: DateTime<Utc>) -> Self {
+        let cut = |text: &String| text.chars().take(TOLD_CHARS_MAX).collect();
+        let count = |alerts: usize| u32::try_from(alerts).unwrap_or(u32::MAX);
+        let labels = now.brief.labels.iter().take(LABELS_MAX);
+        Self {
+            tells,
+            title: now.brief.title.clone(),
+            severity: now.severity,
+            source: now.brief.source.clone(),
+            alert_type: now.brief.alert_type.clone(),
+            alerts: count(now.alerts.len()),
+            alerts_open: count(now.alerts_open),
+            description: now.brief.description.as_ref().map(cut),
+            labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            conclusion: now.conclusion.as_ref().map(cut),
+            is_real_issue: now.is_real_issue,
+            links: Vec::new(),
+            opened_at: now.opened_at,
+            told_at,
+            is_flapping: now.is_flapping,
+        }
+    }
 }
 
 /// The message of an issue to a receiver.

@@ -2,11 +2,15 @@
 //! people may do.
 
 mod alerts;
+mod escalations;
+mod heartbeats;
 mod intake;
 mod members;
 mod messages;
 
 pub use alerts::Alerts;
+pub use escalations::Escalations;
+pub use heartbeats::Heartbeats;
 pub use intake::Intake;
 pub use members::Members;
 pub use messages::Messages;

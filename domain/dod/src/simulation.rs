@@ -1,5 +1,7 @@
 //! Bodies in, issues out: the policies of the context carried out over a book in memory until nothing is left to do.
 
+mod escalations;
+mod heartbeats;
 mod properties;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,7 @@ use crate::alert::{self, Alert, AlertStatus};
 use crate::delivery::{self, BODY_WRITTEN_BYTES_MAX, Body, Content, Delivery, Enclosed};
 use crate::issue::{self, Issue, IssueStatus};
 use crate::message::{Message, Tells};
+use crate::retention::BODY_DAYS;
 use crate::signal::Signal;
 use crate::silence::{self, Silences};
 use crate::source::{self, Source};
@@ -381,7 +384,7 @@ fn what_a_body_said_of_an_alert_goes_when_the_body_does_and_not_before() {
         let raw = world.book.state::<Alert>(alert_id).unwrap();
         (body, raw.opened().unwrap().has_raw)
     };
-    world.passes(delivery::BODY_DAYS * 24 * 60 - 1);
+    world.passes(i64::from(BODY_DAYS) * 24 * 60 - 1);
     assert_eq!(is_there(&world), (true, true));
     world.passes(1);
     assert_eq!(is_there(&world), (false, false));
@@ -440,7 +443,7 @@ fn a_heartbeat_is_an_alert_of_no_issue() {
 #[test]
 fn an_alert_that_flaps_is_told_every_half_hour_with_how_it_stands_and_nothing_is_lost() {
     let mut world = World::usual();
-    let mut told_at = Vec::new();
+    let mut told_at: Vec<(u32, i64, Tells, bool)> = Vec::new();
     let mut look = |world: &World| {
         let (issue, _) = world.issues()[0];
         let message = world.book.state::<Message>(Message::stream(issue, "ops")).unwrap();

@@ -204,6 +204,7 @@ fn brief(
         receiver_im: receiver_im.cloned(),
         is_flapping,
         received_at,
+        body_until: None,
     }
 }
 

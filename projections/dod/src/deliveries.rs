@@ -102,7 +102,7 @@ impl Project for DeliveryRow {
                 | Event::SubscriptionConfirmed { .. }
                 | Event::SubscriptionRefused { .. },
             ) => vec![recorded.stream],
-            Some(Event::AlertsRecognised { .. }) | None => Vec::new(),
+            Some(Event::AlertsRecognised { .. } | Event::HeartbeatsHeard { .. }) | None => Vec::new(),
         }
     }
 
@@ -120,6 +120,7 @@ impl Project for DeliveryRow {
                 object,
                 sha256,
                 bytes,
+                body_until: _,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 position: recorded.position,
@@ -199,7 +200,7 @@ impl Project for DeliveryRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::AlertsRecognised { .. } => return Ok(row),
+            Event::AlertsRecognised { .. } | Event::HeartbeatsHeard { .. } => return Ok(row),
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! What was found out about issues, step by step.
 
 use chrono::{DateTime, Utc};
+use dod::escalation::{self, Escalation};
 use dod::issue::{Event, Issue, LogType};
 use dod_skills::finding::{Finding, Outcome};
 use domain::{AnyEvent, Recorded};
@@ -15,7 +16,7 @@ use projections::table::Scope;
 use crate::count;
 
 row! {
-    /// A step of an investigation, or what a person said of it.
+    /// A step of an investigation, what a person said of it, or what was done because nobody saw to the issue.
     IssueLogRow = dod.issue_logs
     key {
         /// The step's id.
@@ -30,7 +31,7 @@ row! {
         content: String,
         /// The same in parts, by the kind of step.
         metadata: Option<Value>,
-        /// Which investigation of the issue it belongs to, from 1; null when it is what a person said.
+        /// Which investigation of the issue it belongs to, from 1; null when it belongs to none.
         round: Option<i32>,
         /// The user who said it; null when Daybook itself found it.
         user_id: Option<Uuid>,
@@ -54,20 +55,28 @@ impl Project for IssueLogRow {
                 | Event::InvestigationStepTaken { log_id, .. }
                 | Event::IssueConcluded { log_id, .. }
                 | Event::IssueCorrected { log_id, .. },
+            ) => return vec![*log_id],
+            Some(_) | None => {}
+        }
+        match recorded.of::<Escalation>() {
+            Some(
+                escalation::Event::EscalationStepTaken { log_id, .. }
+                | escalation::Event::EscalationPostponed { log_id, .. },
             ) => vec![*log_id],
             Some(_) | None => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let Some(found) = recorded.of::<Issue>().and_then(found) else {
+        let of_issue = recorded.of::<Issue>().and_then(|event| found(event, recorded.stream));
+        let Some(found) = of_issue.or_else(|| recorded.of::<Escalation>().and_then(escalated)) else {
             return Ok(row);
         };
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,
             position: recorded.position,
             id,
-            issue_id: recorded.stream,
+            issue_id: found.issue_id,
             log_type: Word(found.log_type),
             content: found.content,
             metadata: Some(found.metadata).filter(|metadata| !metadata.is_null()),
@@ -78,19 +87,60 @@ impl Project for IssueLogRow {
     }
 }
 
-/// What an event tells of an investigation.
+/// What an event tells of an issue.
 struct Found {
+    issue_id: Uuid,
     log_type: LogType,
     content: String,
     metadata: Value,
     round: Option<u32>,
 }
 
-fn found(event: &Event) -> Option<Found> {
+/// What was done because nobody saw to it: the document has no word for it.
+fn escalated(event: &escalation::Event) -> Option<Found> {
+    match event {
+        escalation::Event::EscalationStepTaken {
+            issue_id,
+            round,
+            step,
+            content,
+            receiver_im,
+            assigned_to,
+            ..
+        } => Some(Found {
+            issue_id: *issue_id,
+            log_type: LogType::Reasoning,
+            content: content.clone(),
+            metadata: json!({ "escalation": round, "step": step, "receiver_im": receiver_im, "assigned_to": assigned_to }),
+            round: None,
+        }),
+        escalation::Event::EscalationPostponed {
+            issue_id,
+            round,
+            step,
+            content,
+            silence_id,
+            next_at,
+            ..
+        } => Some(Found {
+            issue_id: *issue_id,
+            log_type: LogType::Reasoning,
+            content: content.clone(),
+            metadata: json!({ "escalation": round, "step": step, "silence_id": silence_id, "next_at": next_at }),
+            round: None,
+        }),
+        escalation::Event::EscalationBegun { .. }
+        | escalation::Event::EscalationStopped { .. }
+        | escalation::Event::EscalationEndTold { .. } => None,
+    }
+}
+
+fn found(event: &Event, issue_id: Uuid) -> Option<Found> {
     Some(match event {
         Event::IssueSkillMatched {
             round, why, metadata, ..
         } => Found {
+            issue_id,
             log_type: LogType::SkillMatched,
             content: why.clone(),
             metadata: metadata.clone(),
@@ -103,12 +153,14 @@ fn found(event: &Event) -> Option<Found> {
             metadata,
             ..
         } => Found {
+            issue_id,
             log_type: *log_type,
             content: sentence(finding),
             metadata: metadata.clone(),
             round: Some(*round),
         },
         Event::IssueConcluded { round, conclusion, .. } => Found {
+            issue_id,
             log_type: LogType::Conclusion,
             content: conclusion.text.clone(),
             metadata: json!({
@@ -123,6 +175,7 @@ fn found(event: &Event) -> Option<Found> {
             conclusion,
             ..
         } => Found {
+            issue_id,
             log_type: LogType::Conclusion,
             content: conclusion.clone().unwrap_or_default(),
             metadata: json!({ "is_real_issue": is_real_issue }),

@@ -168,7 +168,7 @@ impl IssueRow {
                 concluded_at: Some(recorded.at),
                 ..self.stands(*status, recorded)
             },
-            Event::IssueAssigned { user_id } => Self {
+            Event::IssueAssigned { user_id, .. } => Self {
                 assigned_to: Some(*user_id),
                 ..self
             },

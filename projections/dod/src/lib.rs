@@ -6,6 +6,7 @@ pub mod tenants;
 pub mod users;
 
 pub mod receivers;
+pub mod retentions;
 pub mod sources;
 
 pub mod configurations;
@@ -16,6 +17,8 @@ pub mod rules;
 
 pub mod alerts;
 pub mod deliveries;
+pub mod escalations;
+pub mod heartbeats;
 pub mod issue_logs;
 pub mod issues;
 pub mod messages;
@@ -28,8 +31,8 @@ mod properties;
 mod tests;
 
 use dod::{
-    alert, binding, configuration, correlation, delivery, embedding, issue, member, message, receiver, signal, silence,
-    skill, source, tool,
+    alert, binding, configuration, correlation, delivery, embedding, escalation, escalation_policy, heartbeat, issue,
+    member, message, receiver, retention, signal, silence, skill, source, tool,
 };
 use identity::{sign_in, tenant, user};
 
@@ -48,17 +51,21 @@ pub static CONTEXT: Context = Context {
         source::AGGREGATE,
         receiver::AGGREGATE,
         configuration::AGGREGATE,
+        retention::AGGREGATE,
         skill::AGGREGATE,
         embedding::AGGREGATE,
         binding::AGGREGATE,
         tool::AGGREGATE,
         correlation::AGGREGATE,
         silence::AGGREGATE,
+        escalation_policy::AGGREGATE,
         delivery::AGGREGATE,
         signal::AGGREGATE,
         alert::AGGREGATE,
         issue::AGGREGATE,
         message::AGGREGATE,
+        escalation::AGGREGATE,
+        heartbeat::AGGREGATE,
     ],
     tables: TABLES,
     audit: None,
@@ -73,19 +80,23 @@ static TABLES: &[&dyn Projection] = &[
     &of::<users::UserRow>(),
     &of::<receivers::ReceiverRow>(),
     &of::<configurations::ConfigurationRow>(),
+    &of::<retentions::RetentionRow>(),
     &of::<tools::ToolRow>(),
     &of::<skills::SkillRow>(),
     &of::<skills::AlertSkillBindingRow>(),
     &of::<rules::CorrelationRuleRow>(),
     &of::<rules::SilenceRow>(),
+    &of::<escalations::EscalationPolicyRow>(),
     &of::<sources::SourceRow>(),
     &of::<sources::TokenRow>(),
+    &of::<heartbeats::HeartbeatRow>(),
     &of::<deliveries::DeliveryRow>(),
     &of::<alerts::AlertRow>(),
     &of::<issues::IssueRow>(),
     &of::<issues::IssueAlertBindingRow>(),
     &of::<issue_logs::IssueLogRow>(),
     &of::<messages::MessageRow>(),
+    &of::<escalations::EscalationRow>(),
 ];
 
 /// A count as its column holds it.

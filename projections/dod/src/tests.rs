@@ -84,6 +84,7 @@ fn brief() -> Brief {
         receiver_im: Some("ops".to_owned()),
         is_flapping: false,
         received_at: at(0),
+        body_until: None,
     }
 }
 

@@ -6,8 +6,11 @@ use std::time::Duration;
 use book::{Book, Envelope, MasterKey, Pools, Step};
 use chrono::Utc;
 use dod::correlation::Correlations;
+use dod::escalation_policy::EscalationPolicies;
+use dod::expectation::Expectations;
 use dod::issue::Issue;
 use dod::message::Message;
+use dod::retention::Retention;
 use dod::signal::Signal;
 use dod::silence::Silences;
 use domain::{Decider, SYSTEM};
@@ -85,6 +88,9 @@ impl Goods {
         for (kind, stream) in [
             ("correlations", Correlations::only_stream(owner.tenant)),
             ("silences", Silences::only_stream(owner.tenant)),
+            ("escalation-policies", EscalationPolicies::only_stream(owner.tenant)),
+            ("expectations", Expectations::only_stream(owner.tenant)),
+            ("retentions", Retention::only_stream(owner.tenant)),
         ] {
             goods.ids.insert(kind.to_owned(), stream);
         }
@@ -103,6 +109,13 @@ impl Goods {
             ("dod/bindings/{}/enter", "bindings", goods.binding()),
             ("dod/correlations/{}/set-rule", "correlations", rule()),
             ("dod/silences/{}/silence", "silences", silence()),
+            ("dod/retentions/{}/set", "retentions", json!({"body_days": 60})),
+            ("dod/expectations/{}/expect", "expectations", goods.expectation(60)),
+            (
+                "dod/escalation-policies/{}/set-policy",
+                "escalation-policies",
+                goods.escalation_policy(),
+            ),
         ] {
             let path = path.replace("{}", &goods.id(kind).to_string());
             done(owner, &format!("/v1/{path}"), &body).await;
@@ -193,6 +206,9 @@ impl Goods {
             .await;
             self.keys.insert(table, key);
         }
+        let heartbeats = owner.get("/v1/dod/heartbeats?limit=1").await.ok();
+        self.keys
+            .insert("expectation_id", text(&heartbeats["rows"][0]["expectation_id"]));
     }
 
     /// What nobody outside the tenant may see.
@@ -214,6 +230,17 @@ impl Goods {
         json!({"alert_pattern": NAME, "pattern_kind": "keyword", "field": "title", "skill_id": self.id("skill in use")})
     }
 
+    /// For every issue, long after the test.
+    fn escalation_policy(&self) -> Value {
+        let step = json!({"after_minutes": 10_080, "receiver_im": RECEIVER_IM, "assign_to": self.owner});
+        json!({"name": NAME, "steps": [step]})
+    }
+
+    fn expectation(&self, every_minutes: i32) -> Value {
+        let expectation = json!({"name": NAME, "source_id": self.id("sources"), "every_minutes": every_minutes});
+        json!({"expectation": expectation})
+    }
+
     /// The body that makes a new one, and what another tenant gets for it: what refers to things of this tenant is refused
     /// in the other.
     pub fn one_more(&self, plural: &str) -> Option<(Value, u16)> {
@@ -226,6 +253,12 @@ impl Goods {
             "bindings" => (self.binding(), 422),
             "correlations" => (json!({"name": "another", "by": ["severity"], "window_minutes": 5}), 200),
             "silences" => (silence(), 200),
+            "retentions" => (json!({"body_days": 7}), 200),
+            "expectations" => (self.expectation(60), 422),
+            "escalation-policies" => {
+                let step = json!({"after_minutes": 5, "receiver_im": "another"});
+                (json!({"name": "another", "steps": [step]}), 200)
+            }
             _ => return None,
         })
     }
@@ -272,6 +305,22 @@ impl Goods {
                 sent(plural, anew, 200)
             }
             ("silences", "end") => sent(plural, json!({"silence_id": self.keys["silences"]}), 200),
+            ("retentions", "set") => sent(plural, json!({"body_days": 30}), 200),
+            ("expectations", "expect") => {
+                let mut anew = self.expectation(30);
+                anew["expectation_id"] = json!(self.keys["expectation_id"]);
+                sent(plural, anew, 200)
+            }
+            ("expectations", "drop") => sent(plural, json!({"expectation_id": self.keys["expectation_id"]}), 200),
+            ("escalation-policies", "set-policy") => {
+                let mut anew = self.escalation_policy();
+                anew["policy_id"] = json!(self.keys["escalation_policies"]);
+                anew["priority"] = json!(7);
+                sent(plural, anew, 200)
+            }
+            ("escalation-policies", "drop-policy") => {
+                sent(plural, json!({"policy_id": self.keys["escalation_policies"]}), 200)
+            }
             ("deliveries", "parse-again") | ("messages", "send-again") => sent(plural, none, 200),
             ("alerts", "assign") => sent("alerts assign", json!({"user_id": self.owner}), 200),
             ("alerts", _) => sent(&format!("alerts {command}"), none, 200),

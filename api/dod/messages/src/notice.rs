@@ -70,6 +70,8 @@ pub enum State {
     /// Somebody has said that they look.
     Acknowledged,
     Investigating,
+    /// Alerts fire, and still nobody has looked.
+    Escalated,
     /// The investigation has ended; the alerts may still fire.
     Concluded,
     Resolved,
@@ -84,6 +86,7 @@ impl State {
             Self::Firing => "Firing",
             Self::Acknowledged => "Acknowledged",
             Self::Investigating => "Investigating",
+            Self::Escalated => "Escalated",
             Self::Concluded => "Concluded",
             Self::Resolved => "Resolved",
             Self::FalsePositive => "False positive",
@@ -110,7 +113,7 @@ impl Notice {
             State::Resolved => Tone::Green,
             State::FalsePositive => Tone::Grey,
             State::UnableToResolve => Tone::Purple,
-            State::Firing | State::Acknowledged | State::Investigating | State::Concluded => {
+            State::Firing | State::Acknowledged | State::Investigating | State::Escalated | State::Concluded => {
                 match self.severity.as_str() {
                     "critical" => Tone::Red,
                     "high" => Tone::Orange,

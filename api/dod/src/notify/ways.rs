@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use dod::configuration::ConfigType;
-use dod::message::{Notice, QUIET_MINUTES, Tells, Wanted};
+use dod::message::{Notice, Place, QUIET_MINUTES, Tells, Wanted};
 use dod::receiver::{ImType, Receiver};
 use dod_messages::{ANSWER_BYTES_MAX, Call, Link, Outcome, State, lark, slack};
 use egress::{Answer, Method};
@@ -65,7 +65,7 @@ impl Way<'_> {
     async fn slack_app(&self, token: &str) -> Result<Outcome, OutwardError> {
         let token = self.open(BOT_TOKEN, token).await?;
         let base = self.api_base(ConfigType::Slack, slack::API_BASE).await?;
-        if let Some(place) = &self.wanted.place
+        if let Some(place) = self.place()
             && let Some(channel) = &place.channel
         {
             let call = slack::update(&base, token.expose(), channel, &place.im_id, self.notice);
@@ -78,6 +78,12 @@ impl Way<'_> {
         let call = slack::post(&base, token.expose(), channel, self.notice, None);
         let answer = self.call(call).await?;
         Ok(slack::outcome(answer.status, &answer.headers, &answer.body))
+    }
+
+    /// The message that is changed. What is escalated is said anew, for nobody is called by a message that changes.
+    fn place(&self) -> Option<&Place> {
+        let is_escalated = self.wanted.notice.tells == Tells::Escalated;
+        self.wanted.place.as_ref().filter(|_| !is_escalated)
     }
 
     async fn slack_webhook(&self) -> Result<Outcome, OutwardError> {
@@ -96,7 +102,7 @@ impl Way<'_> {
             Ok(token) => token,
             Err(outcome) => return Ok(outcome),
         };
-        if let Some(place) = &self.wanted.place {
+        if let Some(place) = self.place() {
             let answer = self
                 .call(lark::update(&base, &token.value, &place.im_id, self.notice))
                 .await?;
@@ -184,6 +190,7 @@ fn notice(wanted: &Wanted, link: Option<String>) -> dod_messages::Notice {
     } = &wanted.notice;
     let state = match tells {
         Tells::Opened | Tells::Grown | Tells::Reopened => State::Firing,
+        Tells::Escalated => State::Escalated,
         Tells::Concluded => State::Concluded,
         Tells::Resolved => State::Resolved,
         Tells::FalsePositive => State::FalsePositive,

@@ -4,9 +4,10 @@ use domain::{Asker, Asking, Decider, Erase, FactRef, Request, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
-use super::{Alert, AlertStatus, Command, Event, Opened, Refusal, ResolvedHow, erased};
+use super::{Alert, AlertStatus, Brief, Command, Event, Opened, Refusal, ResolvedHow, erased};
 use crate::conditions::Subject;
 use crate::correlation::Correlations;
+use crate::retention::Retention;
 use crate::silence::Silences;
 
 impl Decider for Alert {
@@ -161,6 +162,7 @@ impl Decider for Alert {
             Command::Open { .. } => vec![
                 FactRef::of::<Correlations>(Correlations::only_stream(asking.tenant)),
                 FactRef::of::<Silences>(Silences::only_stream(asking.tenant)),
+                FactRef::of::<Retention>(Retention::only_stream(asking.tenant)),
             ],
             Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
             _ => Vec::new(),
@@ -271,6 +273,11 @@ fn open(request: &Request<'_, Command>) -> Option<Event> {
     let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant));
     let silencing = silences.and_then(|silences| silences.silencing(&subject, request.at));
     let is_quiet = *is_heartbeat || silencing.is_some();
+    let retention = request.facts.get::<Retention>(Retention::only_stream(request.tenant));
+    let brief = Brief {
+        body_until: Some(Retention::body_until(retention, brief.received_at)),
+        ..(**brief).clone()
+    };
     Some(Event::AlertOpened {
         status: if is_quiet {
             AlertStatus::Ignored
@@ -280,7 +287,7 @@ fn open(request: &Request<'_, Command>) -> Option<Event> {
         signal_id: *signal_id,
         source_id: *source_id,
         delivery_id: *delivery_id,
-        brief: brief.clone(),
+        brief: Box::new(brief),
         original_severity: original_severity.clone(),
         starts_at: *starts_at,
         links: links.clone(),

@@ -31,6 +31,7 @@ fn brief() -> Brief {
         receiver_im: None,
         is_flapping: false,
         received_at: NOON,
+        body_until: Some(NOON + TimeDelta::days(90)),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     HEADERS_MAX, NOTE_CHARS_MAX, Received, Refusal, Subscription, erased, recognise,
 };
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
+use crate::retention::Retention;
 use crate::source::{SNS_TOPIC_CHARS_MAX, Source};
 
 impl Decider for Delivery {
@@ -39,6 +40,7 @@ impl Decider for Delivery {
                 if !source.is_some_and(Source::is_in_use) {
                     return Err(Refusal::NoSource);
                 }
+                let retention = request.facts.get::<Retention>(Retention::only_stream(request.tenant));
                 Ok(vec![Event::DeliveryReceived {
                     source_id: *source_id,
                     token_id: *token_id,
@@ -47,6 +49,7 @@ impl Decider for Delivery {
                     object: object.clone(),
                     sha256: sha256.clone(),
                     bytes: *bytes,
+                    body_until: Retention::body_until(retention, enclosed.received_at),
                 }])
             }
             (Self::Received(_), Command::Receive { .. }) => Err(Refusal::AlreadyReceived),
@@ -63,7 +66,7 @@ impl Decider for Delivery {
                     (Content::Dropped, _) => return Err(Refusal::BodyDropped),
                 };
                 let bytes = body.bytes().ok_or(Refusal::Body)?;
-                Ok(recognise::recognise(received, source, &bytes, request.at))
+                Ok(recognise::recognise(received, source, &bytes, request))
             }
             (Self::Received(received), Command::ParseAgain {}) => {
                 offered(received)?;
@@ -145,14 +148,18 @@ impl Decider for Delivery {
                     refused: Some(because.clone()),
                 });
             }
-            (Self::Received(_), Event::AlertsRecognised { .. }) | (Self::Unreceived, _) => {}
+            (Self::Received(_), Event::AlertsRecognised { .. } | Event::HeartbeatsHeard { .. })
+            | (Self::Unreceived, _) => {}
         }
     }
 
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
         match (self, asking.command) {
-            (_, Command::Receive { source_id, .. }) => vec![FactRef::of::<Source>(*source_id)],
-            (Self::Received(received), Command::Recognise { .. }) => vec![FactRef::of::<Source>(received.source_id)],
+            (_, Command::Receive { source_id, .. }) => vec![
+                FactRef::of::<Source>(*source_id),
+                FactRef::of::<Retention>(Retention::only_stream(asking.tenant)),
+            ],
+            (Self::Received(received), Command::Recognise { .. }) => recognise::reads(received, asking),
             _ => Vec::new(),
         }
     }

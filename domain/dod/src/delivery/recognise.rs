@@ -1,14 +1,37 @@
 //! What is recognised in a body, cut into events.
 
 use chrono::{DateTime, Utc};
-use dod_formats::{Delivered, Observation};
-use domain::Sealed;
+use dod_formats::{Delivered, Observation, Signal};
+use domain::{Asking, Decider as _, FactRef, Request, Sealed};
+use uuid::Uuid;
 
-use super::{ALERTS_BYTES_MAX, Event, NOTE_CHARS_MAX, NOTES_MAX, Received};
+use super::{ALERTS_BYTES_MAX, Command, Event, NOTE_CHARS_MAX, NOTES_MAX, Received};
+use crate::conditions::Subject;
+use crate::expectation::Expectations;
+use crate::heartbeat::Heartbeat;
 use crate::source::Source;
 
+/// The source, what is expected of it, and when that was heard.
+pub(super) fn reads(received: &Received, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+    let all = Expectations::only_stream(asking.tenant);
+    let expected = asking.facts.get::<Expectations>(all);
+    let expected = expected.into_iter().flat_map(|all| all.of_source(received.source_id));
+    let heartbeats = expected.map(|(id, _)| FactRef::of::<Heartbeat>(Heartbeat::stream(all, id)));
+    let first = [
+        FactRef::of::<Source>(received.source_id),
+        FactRef::of::<Expectations>(all),
+    ];
+    first.into_iter().chain(heartbeats).collect()
+}
+
 /// What there is in a body by the rules of its source.
-pub(super) fn recognise(received: &Received, source: &Source, body: &[u8], at: DateTime<Utc>) -> Vec<Event> {
+pub(super) fn recognise(
+    received: &Received,
+    source: &Source,
+    body: &[u8],
+    request: &Request<'_, Command>,
+) -> Vec<Event> {
+    let at: DateTime<Utc> = request.at;
     let enclosed = &received.envelope;
     let delivered = Delivered {
         content_type: enclosed.content_type.as_deref(),
@@ -32,6 +55,14 @@ pub(super) fn recognise(received: &Received, source: &Source, body: &[u8], at: D
     let receiver_im = enclosed.receiver_im.clone();
     let receiver_im = receiver_im.or_else(|| source.receiver_im().map(str::to_owned));
     let mut events = Vec::new();
+    let expectations = heard(received, source, &recognised.observations, request);
+    if !expectations.is_empty() {
+        events.push(Event::HeartbeatsHeard {
+            round,
+            expectations,
+            received_at: enclosed.received_at,
+        });
+    }
     let mut first = 0;
     for alerts in in_parts(recognised.observations) {
         let told = u32::try_from(alerts.len()).unwrap_or(u32::MAX);
@@ -54,6 +85,38 @@ pub(super) fn recognise(received: &Received, source: &Source, body: &[u8], at: D
         recognised_at: at,
     });
     events
+}
+
+/// The expectations that a delivery meets, as far as it is worth noting. What is parsed again says nothing of now.
+fn heard(
+    received: &Received,
+    source: &Source,
+    observations: &[Observation],
+    request: &Request<'_, Command>,
+) -> Vec<Uuid> {
+    let all = Expectations::only_stream(request.tenant);
+    let Some(expected) = request.facts.get::<Expectations>(all).filter(|_| received.round == 0) else {
+        return Vec::new();
+    };
+    let firing = observations.iter().filter(|told| told.signal != Signal::Resolved);
+    let subjects: Vec<Subject<'_>> = firing
+        .map(|told| Subject {
+            source: source.name(),
+            source_id: received.source_id,
+            alert_type: &told.alert_type,
+            severity: told.severity,
+            title: &told.title,
+            description: told.description.as_deref(),
+            labels: &told.labels,
+        })
+        .collect();
+    let notes = |id: &Uuid| {
+        let heartbeat = request.facts.get::<Heartbeat>(Heartbeat::stream(all, *id));
+        heartbeat.is_some_and(|heartbeat| heartbeat.notes(received.envelope.received_at, request.at))
+    };
+    let expected = expected.of_source(received.source_id);
+    let met = expected.filter(|(id, expectation)| notes(id) && expectation.is_met(&subjects));
+    met.map(|(id, _)| id).collect()
 }
 
 /// As few parts as fit into an event each.

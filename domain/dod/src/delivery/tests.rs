@@ -4,13 +4,14 @@ mod recognised;
 
 use chrono::TimeDelta;
 use dod_formats::samples;
-use domain::Facts;
 use domain::text::Unfit;
-use rehearsal::given::{Given, given, long, state};
+use domain::{Decider as _, Facts, SYSTEM};
+use rehearsal::given::{Given, TENANT, given, long, state};
 use serde_json::json;
 
 use super::*;
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
+use crate::retention::{self, Retention};
 use crate::source::{self, Source};
 
 const SOURCE: Uuid = Uuid::from_u128(0x50);
@@ -71,6 +72,7 @@ fn received(enclosed: Enclosed, body: Option<Body>, object: Option<ObjectRef>) -
         object,
         sha256: sha256(),
         bytes: 2,
+        body_until: samples::received_at() + TimeDelta::days(90),
     }
 }
 
@@ -368,6 +370,7 @@ fn a_body_whose_key_is_gone_counts_as_dropped() {
         object: None,
         sha256: sha256(),
         bytes: 2,
+        body_until: samples::received_at(),
     };
     given_in_use([gone]).when(recognise()).refused(Refusal::BodyDropped);
 }
@@ -382,6 +385,17 @@ fn bytes_come_back_as_they_came() {
 }
 
 #[test]
-fn bodies_are_kept_for_a_quarter_of_a_year() {
-    assert_eq!(TimeDelta::days(BODY_DAYS).num_weeks(), 12);
+fn a_body_is_kept_as_long_as_its_tenant_says_when_it_comes_in() {
+    let set = state::<Retention>([retention::Event::RetentionSet { body_days: 7 }]);
+    let receive = receive(enclosed(), Some(Body::of(b"{}")), None);
+    let facts = in_use().with(Retention::only_stream(TENANT), set);
+    let events = given::<Delivery>([])
+        .by(SYSTEM)
+        .with_facts(facts)
+        .when(receive)
+        .events();
+    let [Event::DeliveryReceived { body_until, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*body_until, samples::received_at() + TimeDelta::days(7));
 }

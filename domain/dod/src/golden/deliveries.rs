@@ -14,8 +14,9 @@ use super::alerts;
 use super::settings::{MONITORS, PROMETHEUS};
 use super::story::ADA;
 use crate::alert::Alert;
-use crate::delivery::{BODY_DAYS, Body, Delivery};
+use crate::delivery::{Body, Delivery};
 use crate::issue::Issue;
+use crate::retention::BODY_DAYS;
 use crate::signal::Signal;
 
 const WATCHDOG: Uuid = id(20, 1);
@@ -196,7 +197,7 @@ pub(super) fn told_and_not_told(chronicle: &mut Chronicle) -> Uuid {
 /// A quarter of a year later bodies are dropped, and with them what they said of alerts, and what quotes it.
 pub(super) fn dropped(chronicle: &mut Chronicle, heartbeat: Uuid, issue: Uuid) {
     chronicle
-        .later(24 * BODY_DAYS)
+        .later(24 * i64::from(BODY_DAYS))
         .by(SYSTEM)
         .send::<Delivery>(WATCHDOG, json!({"drop-body": {}}))
         .send::<Alert>(heartbeat, json!({"drop-raw": {}}))

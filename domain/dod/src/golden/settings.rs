@@ -15,6 +15,7 @@ use crate::configuration::Configuration;
 use crate::correlation::Correlations;
 use crate::embedding::Embedding;
 use crate::receiver::Receiver;
+use crate::retention::Retention;
 use crate::secret::sample as secret;
 use crate::silence::Silences;
 use crate::skill::Skill;
@@ -87,7 +88,8 @@ fn configurations(chronicle: &mut Chronicle) {
         .send::<Register<Configuration>>(METRICS_TOKEN, enter(&entered("general", "metrics-token", "00000002")))
         .send::<Register<Configuration>>(METRICS_TOKEN, amend(&entered("general", "metrics-token", "00000003")))
         .send::<Register<Configuration>>(LARK_SECRET, enter(&entered("lark", "app-secret", "00000004")))
-        .send::<Register<Configuration>>(LARK_SECRET, json!({"strike": {}}));
+        .send::<Register<Configuration>>(LARK_SECRET, json!({"strike": {}}))
+        .send::<Retention>(Retention::only_stream(TENANT), json!({"set": {"body_days": 30}}));
 }
 
 fn receivers(chronicle: &mut Chronicle) {

@@ -6,7 +6,7 @@ use rehearsal::chronicle::id;
 use rehearsal::{Chronicle, History};
 use uuid::Uuid;
 
-use super::{alerts, deliveries, issues, people, settings};
+use super::{alerts, deliveries, escalations, heartbeats, issues, people, settings};
 use crate::CONTEXT;
 
 /// 2026-03-01T08:00:00Z, a Sunday: the samples of bodies are of its noon.
@@ -23,6 +23,7 @@ pub(super) fn story() -> History {
     let mut chronicle = Chronicle::new(contexts, ADA, MORNING);
     people::people(&mut chronicle);
     settings::settings(&mut chronicle);
+    escalations::policies(&mut chronicle);
     chronicle.later(3);
     let heartbeat = deliveries::told_and_not_told(&mut chronicle);
     let errors = issues::errors(&mut chronicle);
@@ -30,6 +31,8 @@ pub(super) fn story() -> History {
     issues::storm(&mut chronicle);
     issues::comes_back(&mut chronicle);
     alerts::one_by_one(&mut chronicle);
+    escalations::unseen(&mut chronicle);
+    heartbeats::expected(&mut chronicle);
     people::farewells(&mut chronicle);
     settings::farewells(&mut chronicle);
     deliveries::dropped(&mut chronicle, heartbeat, errors);

@@ -55,6 +55,7 @@ fn issue(then: impl IntoIterator<Item = issue::Event>) -> Facts {
         receiver_im: None,
         is_flapping: false,
         received_at: NOON,
+        body_until: None,
     };
     let opened = issue::Event::IssueOpened {
         brief: Box::new(brief),

@@ -2,7 +2,7 @@
 
 use domain::register::Register;
 use domain::text::{self, Unfit};
-use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request, Sealed};
+use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request, SYSTEM, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
@@ -323,7 +323,16 @@ impl Opened {
                 if !request.facts.get::<User>(*user_id).is_some_and(User::is_active_person) {
                     return Err(Refusal::NoPerson);
                 }
-                (self.assigned_to != Some(*user_id)).then_some(Event::IssueAssigned { user_id: *user_id })
+                let by_itself = request.by == SYSTEM;
+                // What a person says counts more, and it counts also where Daybook has said the same before.
+                let changes = match by_itself {
+                    true => !self.is_seen_to && self.assigned_to != Some(*user_id),
+                    false => !self.is_seen_to || self.assigned_to != Some(*user_id),
+                };
+                changes.then_some(Event::IssueAssigned {
+                    user_id: *user_id,
+                    by_itself,
+                })
             }
             Command::Start {} => {
                 open()?;

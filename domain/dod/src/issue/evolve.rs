@@ -17,6 +17,7 @@ impl Issue {
                     is_flapping: false,
                     remembered: Vec::new(),
                     assigned_to: None,
+                    is_seen_to: false,
                     investigation: Investigation::default(),
                     has_evidence: false,
                     ended_by_itself: false,
@@ -97,10 +98,14 @@ impl Opened {
                 self.conclusion = Some(conclusion.text.clone());
                 self.is_real_issue = conclusion.is_real_issue;
             }
-            Event::IssueAssigned { user_id } => self.assigned_to = Some(*user_id),
+            Event::IssueAssigned { user_id, by_itself } => {
+                self.assigned_to = Some(*user_id);
+                self.is_seen_to |= !by_itself;
+            }
             Event::IssueStarted {} => {
                 self.status = IssueStatus::InProgress;
                 self.is_decided_by_person = true;
+                self.is_seen_to = true;
             }
             Event::IssueResolved { by_itself, .. } => {
                 self.status = IssueStatus::Resolved;
@@ -115,10 +120,12 @@ impl Opened {
             Event::IssueMarkedUnableToResolve {} => {
                 self.status = IssueStatus::UnableToResolve;
                 self.is_decided_by_person = true;
+                self.is_seen_to = true;
             }
             Event::IssueReopened { .. } => {
                 self.ended_by_itself = false;
                 self.is_decided_by_person = false;
+                self.is_seen_to = false;
                 self.status = match self.investigation.is_over {
                     true => IssueStatus::InProgress,
                     false => IssueStatus::Analyzing,

@@ -35,6 +35,7 @@ fn brief(severity: Severity) -> Brief {
         receiver_im: None,
         is_flapping: false,
         received_at: NOON,
+        body_until: None,
     }
 }
 

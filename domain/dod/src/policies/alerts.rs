@@ -5,7 +5,6 @@ use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
 
 use crate::alert::{self, Alert, Brief, Opened, ResolvedHow};
-use crate::delivery::BODY_DAYS;
 use crate::group::{self, Group};
 use crate::issue::{self, Issue};
 use crate::signal::{self, Signal};
@@ -91,6 +90,7 @@ fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
                 receiver_im: receiver_im.clone(),
                 is_flapping: *is_flapping,
                 received_at: *received_at,
+                body_until: None,
             };
             let open = alert::Command::Open {
                 signal_id,
@@ -204,11 +204,11 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
     }
 }
 
-/// What a body said of an alert goes when the body does. Both count from when it came in, so that neither waits for the other.
+/// What a body said of an alert goes when the body does, and neither waits for the other.
 fn drop_raw(alert_id: Uuid, brief: &Brief) -> Reaction {
     Reaction::Wait {
         timer: Uuid::new_v5(&alert_id, b"raw"),
-        due_at: brief.received_at + TimeDelta::days(BODY_DAYS),
+        due_at: brief.body_until(),
         sending: Sending::of::<Alert>(alert_id, alert::Command::DropRaw {}),
     }
 }
@@ -217,10 +217,9 @@ fn drop_raw(alert_id: Uuid, brief: &Brief) -> Reaction {
 /// day to come to its end.
 fn drop_evidence(seen: &Seen<'_>, now: &issue::Opened) -> Reaction {
     let issue_id = seen.recorded.stream;
-    let with_body = now.brief.received_at + TimeDelta::days(BODY_DAYS);
     Reaction::Wait {
         timer: Uuid::new_v5(&issue_id, b"evidence"),
-        due_at: with_body.max(seen.recorded.at + TimeDelta::days(1)),
+        due_at: now.brief.body_until().max(seen.recorded.at + TimeDelta::days(1)),
         sending: Sending::of::<Issue>(issue_id, issue::Command::DropEvidence {}),
     }
 }

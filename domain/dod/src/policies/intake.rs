@@ -1,10 +1,9 @@
 //! From a body that came in to what is told of each alert in it.
 
-use chrono::TimeDelta;
 use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
 
-use crate::delivery::{self, BODY_DAYS, Content, Delivery};
+use crate::delivery::{self, Content, Delivery};
 use crate::signal::{self, Signal};
 
 /// Has a body recognised, and tells each signal what it says of it.
@@ -31,10 +30,10 @@ impl Policy for Intake {
             return Vec::new();
         };
         match event {
-            delivery::Event::DeliveryReceived { enclosed, object, .. } => {
+            delivery::Event::DeliveryReceived { object, body_until, .. } => {
                 let drop = Reaction::Wait {
                     timer: Uuid::new_v5(&recorded.stream, b"body"),
-                    due_at: enclosed.received_at + TimeDelta::days(BODY_DAYS),
+                    due_at: *body_until,
                     sending: Sending::of::<Delivery>(recorded.stream, delivery::Command::DropBody {}),
                 };
                 // One that lies in the object store is brought from there by a reactor.
@@ -70,6 +69,7 @@ impl Policy for Intake {
             delivery::Event::DeliveryRecognised { .. }
             | delivery::Event::DeliveryUnreadable { .. }
             | delivery::Event::DeliveryBodyDropped {}
+            | delivery::Event::HeartbeatsHeard { .. }
             | delivery::Event::SubscriptionConfirmed { .. }
             | delivery::Event::SubscriptionRefused { .. } => Vec::new(),
         }

@@ -9,10 +9,6 @@ use crate::message::{self, Message, Notice, Tells};
 
 /// Numbers of alerts at which it is told that more and more join.
 const GROWN_AT: [usize; 3] = [10, 100, 1_000];
-/// Labels that are told.
-const LABELS_MAX: usize = 12;
-/// Characters of what is told of an issue's description and conclusion.
-const TOLD_CHARS_MAX: usize = 4_000;
 
 /// Tells the receiver that the first alert of an issue named. Once an alert of it flaps, its ups and downs wait for each other.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ impl Policy for Messages {
         let issue_id = seen.recorded.stream;
         let stream = Message::stream(issue_id, receiver_im);
         let receiver_im = receiver_im.clone();
-        let notice = Box::new(notice(tells, now, seen.recorded));
+        let notice = Box::new(Notice::of(tells, now, seen.recorded.at));
         let tell = match now.is_flapping && is_up_or_down(event) {
             true => message::Command::Hold {
                 issue_id,
@@ -103,28 +99,5 @@ fn tell_held(message: Uuid, quiet_until: DateTime<Utc>) -> Reaction {
         timer: Uuid::new_v5(&message, b"held"),
         due_at: quiet_until,
         sending: Sending::of::<Message>(message, message::Command::TellHeld { quiet_until }),
-    }
-}
-
-fn notice(tells: Tells, now: &Opened, recorded: &Recorded<AnyEvent>) -> Notice {
-    let cut = |text: &String| text.chars().take(TOLD_CHARS_MAX).collect();
-    let count = |alerts: usize| u32::try_from(alerts).unwrap_or(u32::MAX);
-    let labels = now.brief.labels.iter().take(LABELS_MAX);
-    Notice {
-        tells,
-        title: now.brief.title.clone(),
-        severity: now.severity,
-        source: now.brief.source.clone(),
-        alert_type: now.brief.alert_type.clone(),
-        alerts: count(now.alerts.len()),
-        alerts_open: count(now.alerts_open),
-        description: now.brief.description.as_ref().map(cut),
-        labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        conclusion: now.conclusion.as_ref().map(cut),
-        is_real_issue: now.is_real_issue,
-        links: Vec::new(),
-        opened_at: now.opened_at,
-        told_at: recorded.at,
-        is_flapping: now.is_flapping,
     }
 }

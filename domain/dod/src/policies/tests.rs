@@ -5,7 +5,7 @@ mod intake;
 mod members;
 mod messages;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::{Observation, Severity, Signal as Said};
 use domain::fact::AnyState;
 use domain::{AnyEvent, Decider, Metadata, Policy, Reaction, Recorded, Seen, Sending};
@@ -82,11 +82,22 @@ fn brief() -> Brief {
         receiver_im: Some("ops".to_owned()),
         is_flapping: false,
         received_at: NOON,
+        body_until: Some(NOON + TimeDelta::days(30)),
     }
 }
 
 #[test]
 fn every_policy_is_one_of_the_context_under_a_name_of_its_own() {
     let names: Vec<_> = crate::CONTEXT.policies.iter().map(|policy| policy.name()).collect();
-    assert_eq!(names, ["dod-intake", "dod-alerts", "dod-messages", "dod-members"]);
+    assert_eq!(
+        names,
+        [
+            "dod-intake",
+            "dod-alerts",
+            "dod-messages",
+            "dod-escalations",
+            "dod-heartbeats",
+            "dod-members"
+        ]
+    );
 }

@@ -1,5 +1,7 @@
 //! What an investigation may say, and in what order.
 
+use domain::Refuse as _;
+
 use super::*;
 
 #[test]

@@ -31,7 +31,13 @@ fn whoever_works_on_an_open_issue_says_so() {
         }
         let unless = |is_so: bool, event: Event| Ok(if is_so { vec![] } else { vec![event] });
         assert_eq!(start, unless(status == IssueStatus::InProgress, Event::IssueStarted {}));
-        assert_eq!(assign, Ok(vec![Event::IssueAssigned { user_id: BEN }]));
+        assert_eq!(
+            assign,
+            Ok(vec![Event::IssueAssigned {
+                user_id: BEN,
+                by_itself: false
+            }])
+        );
         let is_unable = status == IssueStatus::UnableToResolve;
         assert_eq!(unable, unless(is_unable, Event::IssueMarkedUnableToResolve {}));
     }
@@ -39,9 +45,12 @@ fn whoever_works_on_an_open_issue_says_so() {
 
 #[test]
 fn an_issue_is_assigned_once_to_the_same_and_only_to_who_works_there() {
-    issue([Event::IssueAssigned { user_id: BEN }])
-        .when(Command::Assign { user_id: BEN })
-        .then([]);
+    issue([Event::IssueAssigned {
+        user_id: BEN,
+        by_itself: false,
+    }])
+    .when(Command::Assign { user_id: BEN })
+    .then([]);
     issue([])
         .when(Command::Assign { user_id: SKILL })
         .refused(Refusal::NoPerson);

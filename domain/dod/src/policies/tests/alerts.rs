@@ -5,7 +5,6 @@ use domain::Sealed;
 
 use super::*;
 use crate::alert::{self, Alert, AlertStatus, ResolvedHow};
-use crate::delivery::BODY_DAYS;
 use crate::group::{self, Group};
 use crate::issue::{self, Issue, IssueStatus, MatchedBy};
 use crate::policies::Alerts;
@@ -160,11 +159,11 @@ fn opened(silence_ends_at: Option<DateTime<Utc>>, is_heartbeat: bool) -> alert::
     }
 }
 
-/// What its body said goes a quarter of a year after it came in.
+/// What its body said goes when the body does.
 fn drops_raw() -> Reaction {
     Reaction::Wait {
         timer: Uuid::new_v5(&STREAM, b"raw"),
-        due_at: NOON + TimeDelta::days(BODY_DAYS),
+        due_at: NOON + TimeDelta::days(30),
         sending: Sending::of::<Alert>(STREAM, alert::Command::DropRaw {}),
     }
 }
@@ -359,8 +358,11 @@ fn what_an_investigation_looked_at_goes_at_the_age_of_the_body_that_it_quotes_bu
         sop: None,
         metadata: serde_json::Value::Null,
     };
-    let opened = |received_at| issue::Event::IssueOpened {
-        brief: Box::new(Brief { received_at, ..brief() }),
+    let opened = |body_until| issue::Event::IssueOpened {
+        brief: Box::new(Brief {
+            body_until: Some(body_until),
+            ..brief()
+        }),
         opened_at: NOON,
     };
     let waits = |due_at| Reaction::Wait {
@@ -369,11 +371,8 @@ fn what_an_investigation_looked_at_goes_at_the_age_of_the_body_that_it_quotes_bu
         sending: Sending::of::<Issue>(STREAM, issue::Command::DropEvidence {}),
     };
     let days = TimeDelta::days;
-    for (received_at, due_at) in [
-        (NOON - days(1), NOON + days(BODY_DAYS - 1)),
-        (NOON - days(BODY_DAYS), NOON + days(1)),
-    ] {
-        let events = [opened(received_at), matched.clone()];
+    for (body_until, due_at) in [(NOON + days(29), NOON + days(29)), (NOON, NOON + days(1))] {
+        let events = [opened(body_until), matched.clone()];
         assert_eq!(react::<Issue>(&Alerts, events), [waits(due_at)]);
     }
 }
@@ -388,7 +387,10 @@ fn the_rest_of_an_issue_leads_to_nothing_here() {
             round: 2,
             status: IssueStatus::Analyzing,
         },
-        issue::Event::IssueAssigned { user_id: SOURCE },
+        issue::Event::IssueAssigned {
+            user_id: SOURCE,
+            by_itself: false,
+        },
     ] {
         assert_eq!(of_issue(event), []);
     }

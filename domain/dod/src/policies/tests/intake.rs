@@ -5,7 +5,7 @@ use domain::Sealed;
 use domain::object::ObjectRef;
 
 use super::*;
-use crate::delivery::{BODY_DAYS, Body, Command, Delivery, Enclosed, Event};
+use crate::delivery::{Body, Command, Delivery, Enclosed, Event};
 use crate::policies::Intake;
 use crate::signal::{self, Signal};
 
@@ -21,6 +21,7 @@ fn received(object: Option<ObjectRef>) -> Event {
         object,
         sha256: String::new(),
         bytes: 2,
+        body_until: NOON + TimeDelta::days(7),
     }
 }
 
@@ -49,13 +50,13 @@ fn recognise() -> Reaction {
 fn drops() -> Reaction {
     Reaction::Wait {
         timer: Uuid::new_v5(&STREAM, b"body"),
-        due_at: NOON + TimeDelta::days(BODY_DAYS),
+        due_at: NOON + TimeDelta::days(7),
         sending: Sending::of::<Delivery>(STREAM, Command::DropBody {}),
     }
 }
 
 #[test]
-fn a_body_is_recognised_now_and_dropped_in_a_quarter_of_a_year() {
+fn a_body_is_recognised_now_and_dropped_when_its_time_has_come() {
     assert_eq!(react::<Delivery>(&Intake, [received(None)]), [recognise(), drops()]);
 }
 

@@ -130,7 +130,10 @@ fn the_rest_is_not_told() {
     for event in [
         issue::Event::IssueAlertEnded { alert_id: SOURCE },
         issue::Event::IssueStarted {},
-        issue::Event::IssueAssigned { user_id: SOURCE },
+        issue::Event::IssueAssigned {
+            user_id: SOURCE,
+            by_itself: false,
+        },
         issue::Event::InvestigationBegun {
             round: 2,
             status: IssueStatus::Analyzing,
