@@ -66,7 +66,7 @@ async fn the_demo_s_day_is_sent_to_where_daybook_serves_and_only_once() {
     let concluded = async || {
         let open = "select count(*) from dod.issues where tenant_id = $1 and concluded_at is null";
         let issues = "select count(*) from dod.issues where tenant_id = $1";
-        (counts(issues).await > 20 && counts(open).await == 0).then_some(())
+        (counts(issues).await > 10 && counts(open).await == 0).then_some(())
     };
     until("all issues are concluded", WAIT, concluded).await;
     let sources = "select count(distinct source_id) from dod.alerts where tenant_id = $1";

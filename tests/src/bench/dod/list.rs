@@ -37,9 +37,9 @@ const PATTERNS: [Pattern; 6] = [
         format!("/v1/dod/alerts?dedup_key=key-{key}&order=received_at.desc&limit=50")
     }),
     ("dod.list.span", "dod.list.span.p50", |n| {
-        let day = 1 + n % 5;
+        let hour = 1 + n % 9;
         format!(
-            "/v1/dod/alerts?received_at=gte.2026-01-0{day}T00:00:00Z&severity=critical&order=received_at.asc&limit=50"
+            "/v1/dod/alerts?received_at=gte.2026-01-01T0{hour}:00:00Z&severity=critical&order=received_at.asc&limit=50"
         )
     }),
 ];
@@ -91,7 +91,7 @@ async fn load(options: &PgConnectOptions, tenant: Uuid, alerts: u32) {
              last_seen_at, count, is_flapping, is_heartbeat, issue_id, source_id, delivery_id, signal_id, episode, dedup_key,
              created_at, updated_at, position)
          select '{tenant}', {alert}, 'Source ' || n % {SOURCES}, 'Type' || n % {TYPES},
-             (array['low', 'medium', 'high', 'critical'])[1 + n * 7919 % 4], 'Something is wrong with host-' || n % {SIGNALS},
+             (array['low', 'medium', 'high', 'critical'])[1 + n / {SOURCES} * 7919 % 4], 'Something is wrong with host-' || n % {SIGNALS},
              jsonb_build_object('instance', 'host-' || n % {SIGNALS}, 'team', 'team-' || n % 9), '[]',
              case when n % 97 = 0 then 'open' when n % 31 = 0 then 'ignored' else 'resolved' end,
              timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-01-01' + n * interval '1 second',
