@@ -1,6 +1,6 @@
 //! An issue that nobody sees to for a while.
 
-use domain::SYSTEM;
+use domain::{Decider as _, SYSTEM};
 use rehearsal::Chronicle;
 use rehearsal::chronicle::{TENANT, id};
 use serde_json::{Value, json};

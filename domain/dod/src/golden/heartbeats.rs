@@ -1,6 +1,6 @@
 //! What is expected to come, and does or does not.
 
-use domain::SYSTEM;
+use domain::{Decider as _, SYSTEM};
 use rehearsal::Chronicle;
 use rehearsal::chronicle::{TENANT, id};
 use serde_json::{Value, json};
