@@ -38,7 +38,10 @@ fn opens() -> Reaction {
         signal_id: STREAM,
         source_id: SOURCE,
         delivery_id: DELIVERY,
-        brief: Box::new(brief()),
+        brief: Box::new(Brief {
+            body_until: None,
+            ..brief()
+        }),
         original_severity: Some("page".to_owned()),
         starts_at: Some(NOON),
         links: Vec::new(),
