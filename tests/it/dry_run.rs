@@ -82,6 +82,7 @@ async fn a_dry_run_tells_what_would_happen_and_nothing_is_written() {
     assert!(again.status.is_client_error(), "{}", again.text);
     let other = json!({"name": "Hopper"});
     let path = format!("/v1/identity/users/{user}/rename");
+    service.database.settled().await;
     let before = written(&pool).await;
     let reply = rehearsed(admin, &path, &other, &key).await;
     assert_eq!(reply.ok()["streams"][0]["sequence"], 2);
@@ -130,6 +131,7 @@ async fn what_is_refused_is_refused_in_the_same_words_by_a_dry_run() {
         problem.as_object_mut().unwrap().remove("request_id");
         problem
     };
+    service.database.settled().await;
     let (before, mut dry) = (written(&pool).await, Vec::new());
     for (client, path, body, headers, status) in &cases {
         dry.push(told(rehearsed(client, path, body, headers).await, *status));

@@ -6,9 +6,13 @@ use std::time::Duration;
 use http::Contexts;
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{Connection as _, Executor as _, PgPool};
 use uuid::Uuid;
 
+use crate::until;
+
+/// How long policies may take to react to what a test began with.
+const SETTLED_MAX: Duration = Duration::from_secs(60);
 /// How long sessions may take to end that were told to.
 const SESSIONS_END_MAX: Duration = Duration::from_secs(60);
 /// Between two looks at them.
@@ -26,6 +30,25 @@ pub struct Database {
 }
 
 impl Database {
+    /// Waits until every policy has reacted to the whole book, its own events included: what a test did so far leads to
+    /// nothing more then. A process with the role `policy` must run.
+    pub async fn settled(&self) {
+        let all = i64::try_from(self.contexts.decisions().policies().len()).expect("few policies");
+        let pool = PgPool::connect_with(self.options.clone())
+            .await
+            .expect("the database answers");
+        let there = "select count(*) from book.policies where position >= book.last_position()";
+        let look = async || {
+            let there: i64 = sqlx::query_scalar(there)
+                .fetch_one(&pool)
+                .await
+                .expect("the book answers");
+            (there == all).then_some(())
+        };
+        until("the policies' catching up", SETTLED_MAX, look).await;
+        pool.close().await;
+    }
+
     /// A copy of the migrated template on the server of `DATABASE_URL`.
     pub async fn create() -> Self {
         Self::create_on(&crate::setting("DATABASE_URL")).await

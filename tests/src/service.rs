@@ -66,12 +66,16 @@ impl Service {
         let mut config = config(&database.url(), &database.name);
         change(&mut config);
         let stop = CancellationToken::new();
+        let reacts = roles.contains(&Role::Policy);
         let running = daybook::serve(config, database.contexts.clone(), roles, stop.clone())
             .await
             .expect("the service starts");
         let url = format!("http://{}", running.address);
         let tenant = Uuid::new_v4();
         let admin = administrator(&database, &url, tenant).await;
+        if reacts {
+            database.settled().await;
+        }
         Self {
             url,
             tenant,

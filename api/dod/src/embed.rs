@@ -22,7 +22,7 @@ use domain::register::{Change, Register};
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
 use projections::Posted;
-use reactors::{Bounds, Doing, Done, Reactor, Task};
+use reactors::{Bounds, Doing, Done, Known, Reactor, Task};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -38,6 +38,12 @@ const AGAIN_SECONDS: u64 = 180;
 const ATTEMPT_SECONDS_MAX: u64 = AGAIN_SECONDS + 2 * SKILLS_SECONDS_MAX;
 /// How long the tables may be behind, in seconds, before it is tried later.
 const POSTED_SECONDS_MAX: u64 = 10;
+
+/// What it is known by where it does not lead.
+pub const KNOWN: Known = Known {
+    name: "dod-embeddings",
+    reads: &[Register::<Skill>::TYPE, Register::<Configuration>::TYPE],
+};
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -66,11 +72,11 @@ pub struct Embedder {
 
 impl Reactor for Embedder {
     fn name(&self) -> &'static str {
-        "dod-embeddings"
+        KNOWN.name
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[Register::<Skill>::TYPE, Register::<Configuration>::TYPE]
+        KNOWN.reads
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

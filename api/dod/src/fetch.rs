@@ -5,9 +5,15 @@ use dod::delivery::{BODY_BYTES_MAX, Body, Command, Content, Delivery, Event};
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
 use objects::Objects;
-use reactors::{Doing, Done, Reactor, Task};
+use reactors::{Doing, Done, Known, Reactor, Task};
 
 use crate::outward;
+
+/// What it is known by where it does not lead.
+pub const KNOWN: Known = Known {
+    name: "dod-bodies",
+    reads: &[Delivery::TYPE],
+};
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -29,11 +35,11 @@ pub struct Fetcher {
 
 impl Reactor for Fetcher {
     fn name(&self) -> &'static str {
-        "dod-bodies"
+        KNOWN.name
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[Delivery::TYPE]
+        KNOWN.reads
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

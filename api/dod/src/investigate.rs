@@ -15,7 +15,7 @@ use dod_skills::investigation::{self, Action, Conclusion, Next, Run};
 use dod_skills::sop;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
-use reactors::{Bounds, Doing, Done, Reactor, Task};
+use reactors::{Bounds, Doing, Done, Known, Reactor, Task};
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -30,6 +30,12 @@ const ATTEMPT_SECONDS_MAX: u64 = 600;
 /// Investigations at one time, and of one tenant.
 const AT_ONCE: usize = 32;
 const PER_TENANT: usize = 8;
+
+/// What it is known by where it does not lead.
+pub const KNOWN: Known = Known {
+    name: "dod-investigations",
+    reads: &[Issue::TYPE],
+};
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -60,11 +66,11 @@ pub struct Investigator {
 
 impl Reactor for Investigator {
     fn name(&self) -> &'static str {
-        "dod-investigations"
+        KNOWN.name
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[Issue::TYPE]
+        KNOWN.reads
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

@@ -14,7 +14,7 @@ use dod::receiver::{self, Receiver};
 use dod_messages::Outcome;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use http::crew::Worker;
-use reactors::{Doing, Done, Reactor, Schedule, Task};
+use reactors::{Doing, Done, Known, Reactor, Schedule, Task};
 use uuid::Uuid;
 
 use crate::outward::{self, Outward, OutwardError, entry};
@@ -23,6 +23,12 @@ use crate::outward::{self, Outward, OutwardError, entry};
 pub const RECEIVER_SECONDS: u64 = 1;
 /// How long it is tried, in hours: what is older than that is told by the console.
 pub const TRIED_HOURS: u64 = 12;
+
+/// What it is known by where it does not lead.
+pub const KNOWN: Known = Known {
+    name: "dod-messages",
+    reads: &[Message::TYPE],
+};
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -44,11 +50,11 @@ pub struct Notifier {
 
 impl Reactor for Notifier {
     fn name(&self) -> &'static str {
-        "dod-messages"
+        KNOWN.name
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[Message::TYPE]
+        KNOWN.reads
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

@@ -2,10 +2,6 @@
 
 use book::{Book, BookError};
 use dod::configuration::{self, ConfigType, Configuration};
-use dod::delivery::Delivery;
-use dod::issue::Issue;
-use dod::message::Message;
-use dod::skill::Skill;
 use domain::register::{Entry, Register};
 use domain::{Claim, Decider};
 use egress::{Allowed, Answer, Call, Egress, EgressError};
@@ -15,6 +11,7 @@ use settings::{Secret, SettingError, Settings};
 use uuid::Uuid;
 
 use crate::edges::CONFIG_VALUE;
+use crate::{embed, fetch, investigate, notify, subscribe};
 
 /// Entries of one kind that are looked through.
 const ENTRIES_MAX: i64 = 10_000;
@@ -29,16 +26,12 @@ pub struct Outward {
 
 /// The reactors by what each reads, as they say it themselves.
 pub const REACTORS: &[Known] = &[
-    known("dod-bodies", &[Delivery::TYPE]),
-    known("dod-subscriptions", &[Delivery::TYPE]),
-    known("dod-investigations", &[Issue::TYPE]),
-    known("dod-messages", &[Message::TYPE]),
-    known("dod-embeddings", &[Register::<Skill>::TYPE]),
+    fetch::KNOWN,
+    subscribe::KNOWN,
+    investigate::KNOWN,
+    notify::KNOWN,
+    embed::KNOWN,
 ];
-
-const fn known(name: &'static str, reads: &'static [&'static str]) -> Known {
-    Known { name, reads }
-}
 
 /// Has a reactor perform, or stand by.
 pub fn perform(crew: &mut Crew<'_>, worker: &Worker, reactor: impl Reactor) {

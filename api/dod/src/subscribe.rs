@@ -8,13 +8,19 @@ use dod_formats::sns::Envelope;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use egress::Egress;
 use http::crew::Worker;
-use reactors::{Doing, Done, Reactor, Task};
+use reactors::{Doing, Done, Known, Reactor, Task};
 
 use crate::outward;
 use crate::sns::{self, Certificates, MESSAGE_TYPE, Unbelieved};
 
 /// What SNS calls the message that is to be confirmed.
 const CONFIRMATION: &str = "SubscriptionConfirmation";
+
+/// What it is known by where it does not lead.
+pub const KNOWN: Known = Known {
+    name: "dod-subscriptions",
+    reads: &[Delivery::TYPE],
+};
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -41,11 +47,11 @@ pub struct Subscriber {
 
 impl Reactor for Subscriber {
     fn name(&self) -> &'static str {
-        "dod-subscriptions"
+        KNOWN.name
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[Delivery::TYPE]
+        KNOWN.reads
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

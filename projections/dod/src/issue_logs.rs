@@ -49,14 +49,14 @@ impl Project for IssueLogRow {
     const APPENDS: bool = true;
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
-        match recorded.of::<Issue>() {
-            Some(
-                Event::IssueSkillMatched { log_id, .. }
-                | Event::InvestigationStepTaken { log_id, .. }
-                | Event::IssueConcluded { log_id, .. }
-                | Event::IssueCorrected { log_id, .. },
-            ) => return vec![*log_id],
-            Some(_) | None => {}
+        if let Some(
+            Event::IssueSkillMatched { log_id, .. }
+            | Event::InvestigationStepTaken { log_id, .. }
+            | Event::IssueConcluded { log_id, .. }
+            | Event::IssueCorrected { log_id, .. },
+        ) = recorded.of::<Issue>()
+        {
+            return vec![*log_id];
         }
         match recorded.of::<Escalation>() {
             Some(

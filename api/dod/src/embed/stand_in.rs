@@ -17,7 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response, header};
 use axum::routing::post;
 use dod_skills::vectors::DIMENSIONS;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -257,9 +257,17 @@ fn error(status: u16, code: &str) -> Response<Body> {
 }
 
 /// Promises all of the answer, gives half of it, and breaks the connection.
+/// Between half of an answer and its breaking off.
+const HALF: Duration = Duration::from_millis(50);
+
 fn half(answer: &str) -> Response<Body> {
     let half = Bytes::copy_from_slice(&answer.as_bytes()[..answer.len() / 2]);
-    let broken = stream::iter([Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionReset))]);
+    // What is sent is on its way before the connection closes.
+    let breaks = async {
+        tokio::time::sleep(HALF).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    let broken = stream::once(async { Ok(half) }).chain(stream::once(breaks));
     let length = answer.len().to_string();
     respond(200, &[("content-length", length)], Body::from_stream(broken))
 }

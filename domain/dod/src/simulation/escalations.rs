@@ -48,7 +48,7 @@ impl World {
         message.wanted().map(told)
     }
 
-    fn to_issue(&mut self, by: Uuid, command: issue::Command) {
+    fn on_issue(&mut self, by: Uuid, command: issue::Command) {
         let issue = self.issue().0;
         assert!(
             self.asks(by, Sending::of::<Issue>(issue, command.clone())),
@@ -85,7 +85,7 @@ fn what_nobody_sees_to_is_told_step_by_step_and_each_step_once() {
         ["EscalationBegun", "EscalationStepTaken", "EscalationStepTaken"]
     );
     // Those who were called learn of the end, and once.
-    world.to_issue(BEN, issue::Command::Resolve { conclusion: None });
+    world.on_issue(BEN, issue::Command::Resolve { conclusion: None });
     assert_eq!(world.told("second"), Some((2, Tells::Resolved)));
     assert_eq!(world.told("boss"), Some((2, Tells::Resolved)));
 }
@@ -113,11 +113,11 @@ fn whoever_sees_to_an_issue_stops_its_escalation() {
         let (alert, _) = world.alerts()[0];
         world.does(Sending::of::<Alert>(alert, alert::Command::Assign { user_id: BEN }));
     };
-    let assign: fn(&mut World) = |world| world.to_issue(BEN, issue::Command::Assign { user_id: BEN });
-    let start: fn(&mut World) = |world| world.to_issue(BEN, issue::Command::Start {});
-    let resolve: fn(&mut World) = |world| world.to_issue(BEN, issue::Command::Resolve { conclusion: None });
-    let none: fn(&mut World) = |world| world.to_issue(BEN, issue::Command::MarkFalsePositive { conclusion: None });
-    let unable: fn(&mut World) = |world| world.to_issue(BEN, issue::Command::MarkUnableToResolve {});
+    let assign: fn(&mut World) = |world| world.on_issue(BEN, issue::Command::Assign { user_id: BEN });
+    let start: fn(&mut World) = |world| world.on_issue(BEN, issue::Command::Start {});
+    let resolve: fn(&mut World) = |world| world.on_issue(BEN, issue::Command::Resolve { conclusion: None });
+    let none: fn(&mut World) = |world| world.on_issue(BEN, issue::Command::MarkFalsePositive { conclusion: None });
+    let unable: fn(&mut World) = |world| world.on_issue(BEN, issue::Command::MarkUnableToResolve {});
     let over: fn(&mut World) = |world| _ = world.comes(&told([1], "resolved", 0));
     for (nth, sees_to) in [acknowledge, assign_alert, assign, start, resolve, none, unable, over]
         .into_iter()
@@ -178,10 +178,10 @@ fn what_is_reopened_begins_anew() {
     let mut world = world();
     world.comes(&told([1], "firing", 0));
     world.passes(5);
-    world.to_issue(BEN, issue::Command::Assign { user_id: BEN });
-    world.to_issue(BEN, issue::Command::Resolve { conclusion: None });
+    world.on_issue(BEN, issue::Command::Assign { user_id: BEN });
+    world.on_issue(BEN, issue::Command::Resolve { conclusion: None });
     world.passes(100);
-    world.to_issue(BEN, issue::Command::Reopen {});
+    world.on_issue(BEN, issue::Command::Reopen {});
     world.passes(10);
     assert_eq!(world.told("second"), Some((1, Tells::Escalated)));
     world.passes(20);
