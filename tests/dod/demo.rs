@@ -8,13 +8,8 @@ use crate::house::{ROLES, WAIT, program, rows};
 
 /// The first number in what was told.
 fn number(told: &str) -> u64 {
-    let digits = told.split(|letter: char| !letter.is_ascii_digit());
-    digits
-        .filter(|digits| !digits.is_empty())
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap()
+    let mut digits = told.split(|letter: char| !letter.is_ascii_digit());
+    digits.find(|digits| !digits.is_empty()).unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,10 +1,6 @@
 //! Integration tests of context `dod`: real Postgres and NATS, a database each, positions to wait for.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on must stop, loudly"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
 
 mod before;
 mod conforms;
