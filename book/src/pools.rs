@@ -26,6 +26,9 @@ const REBUILD_CONNECTIONS_MAX: u32 = 4;
 const TRUSTED_SECONDS: u64 = 1;
 /// How long it may take to say so, in seconds.
 const PING_SECONDS_MAX: u64 = 1;
+/// How long a transaction of the writer may stand still, in milliseconds: a process that is stopped in the middle of one
+/// holds its locks, and whoever takes over waits for them.
+const WRITER_IDLE_MS_MAX: u32 = 10_000;
 /// A query of a person may run this long, in milliseconds.
 const READER_STATEMENT_MS_MAX: u32 = 10_000;
 /// How much of that it may wait for somebody who holds a lock on a table, in milliseconds. Rebuilds hold none for so long.
@@ -93,8 +96,14 @@ impl Pools {
             owner: pool(OWNER_CONNECTIONS_MAX).connect_lazy_with(session(&logins.owner)),
             // Whatever it asks has an index. Where one stream is most of the book, the planner would read all of it. What is
             // forbidden to the planner it counts as dear, and dear questions are compiled first, which takes longer than these.
-            writer: pool(WRITER_CONNECTIONS_MAX)
-                .connect_lazy_with(role(&logins.writer, WRITER).options([("enable_seqscan", "off"), ("jit", "off")])),
+            writer: pool(WRITER_CONNECTIONS_MAX).connect_lazy_with(role(&logins.writer, WRITER).options([
+                ("enable_seqscan", "off"),
+                ("jit", "off"),
+                (
+                    "idle_in_transaction_session_timeout",
+                    WRITER_IDLE_MS_MAX.to_string().as_str(),
+                ),
+            ])),
             projector: pool(PROJECTOR_CONNECTIONS_MAX).connect_lazy_with(role(&logins.projector, PROJECTOR)),
             reader: pool(READER_CONNECTIONS_MAX).connect_lazy_with(reader),
         }

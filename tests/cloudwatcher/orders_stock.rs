@@ -320,6 +320,7 @@ async fn a_transfer_is_booked_at_both_locations_or_at_none() {
 
     // Whoever reaches one of the locations alone orders a transfer instead.
     let north = service.person(&["cloudwatcher.inventory.*"], &[locations[0].0]).await;
+    service.database.settled().await;
     let end = count(&pool, "select book.last_position()").await;
     let refused = north.post(&path("transfer"), &transfer(1)).await;
     assert!(!refused.status.is_success(), "{}", refused.text);

@@ -32,7 +32,7 @@ async fn an_idle_process_with_all_roles_asks_postgres_less_than_twenty_things_a_
     let leads = || async { process.leads("projector cloudwatcher").await.then_some(()) };
     until("the projector's lead", WAIT, leads).await;
     // What it asks when it starts is none of it: the statistics come in up to ten seconds late.
-    let begin = transactions(&mut server, &name).await + 200;
+    let begin = transactions(&mut server, &name).await + 400;
     while transactions(&mut server, &name).await < begin {
         tokio::task::yield_now().await;
     }

@@ -274,7 +274,9 @@ async fn a_field_that_does_not_open_is_named_in_the_log_and_stops_its_own_stream
     let location = later.headers["location"].to_str().unwrap().to_owned();
     admin.get_after(&location, later.position()).await.ok();
     let streams = admin.get("/v1/admin/parked").await.ok();
-    let streams = streams["parked"].as_array().unwrap();
+    let streams = streams["parked"].as_array().unwrap().iter();
+    // Each context that has rows of people parks it by itself.
+    let streams: Vec<_> = streams.filter(|parked| parked["context"] == "cloudwatcher").collect();
     assert_eq!(streams.len(), 1, "{streams:?}");
     assert_eq!(streams[0]["stream"], user.to_string());
     assert!(

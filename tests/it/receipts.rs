@@ -4,7 +4,7 @@ use book::policy::missed;
 use book::retention::{self, Swept};
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudwatcher::order::Order;
-use domain::{Decider, Policy, SYSTEM};
+use domain::{Decider, Policy};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::Ledger;
@@ -86,9 +86,9 @@ async fn notes(pool: &PgPool) -> i64 {
 
 /// Receipts of commands that Daybook sent, and those of others.
 async fn receipts(pool: &PgPool) -> (i64, i64) {
-    let of_daybook = "select count(*) from book.receipts r join book.events e using (position)
-                      where e.metadata->>'command_id' = r.command_id::text and e.metadata->>'actor' = ";
-    let of_daybook = count(pool, &format!("{of_daybook} '{SYSTEM}'")).await;
+    // Their ids follow from what it reacted to, which is version 5; a command may make no event.
+    let of_daybook = "select count(*) from book.receipts where substr(command_id::text, 15, 1) = '5'";
+    let of_daybook = count(pool, of_daybook).await;
     (
         of_daybook,
         count(pool, "select count(*) from book.receipts").await - of_daybook,

@@ -55,7 +55,11 @@ pub const EDGES: &[Edge] = &[
         complete: Some(|app, tenant, stream, fields| {
             Box::pin(keep::<Source>(app, tenant, stream, fields, |state| {
                 let signature = state.settings()?.signature.as_ref()?;
-                Some(vec![("signature/secret", json!(signature.secret))])
+                // Without a word of it the requests have to be signed as before.
+                Some(vec![
+                    ("signature/secret", json!(signature.secret)),
+                    ("signature", json!(signature)),
+                ])
             }))
         }),
     },

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use book::{Envelope, ExecuteError, Step};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use dod::delivery::{
     BODY_BYTES_MAX, BODY_WRITTEN_BYTES_MAX, Body as Written, Command, Delivery, Enclosed, HEADERS_BYTES_MAX,
     HEADERS_MAX,
@@ -131,7 +131,8 @@ pub async fn accept(
         headers: kept(headers),
         query,
         receiver_im,
-        received_at: now,
+        // As exact as tables keep it: it is compared with what they have.
+        received_at: now.trunc_subsecs(6),
     };
     let id = Uuid::now_v7();
     let (written, object) = content(app, sender, id, body).await?;

@@ -45,6 +45,9 @@ pub struct Signal {
     fired_at: VecDeque<DateTime<Utc>>,
     /// The latest beginning that is known to be over.
     over: Option<DateTime<Utc>>,
+    /// When the latest end came in that said no beginning: bodies are read side by side, so what came in before it may be
+    /// heard of after it.
+    over_by: Option<DateTime<Utc>>,
     /// What a person has closed though nobody has said that it is over.
     closed: Option<Closed>,
 }
@@ -158,12 +161,16 @@ pub enum Event {
         starts_at: Option<DateTime<Utc>>,
         cleared_at: DateTime<Utc>,
         expired: bool,
+        /// When the delivery came in that tells of it; absent when nothing more was heard.
+        received_at: Option<DateTime<Utc>>,
     },
     /// What nobody has told of, what was before or what a person has closed is over; if its beginning comes late, nothing
     /// comes of it.
     SignalClearedUnseen {
         event_id: String,
         starts_at: Option<DateTime<Utc>>,
+        /// When the delivery came in that tells of it.
+        received_at: DateTime<Utc>,
     },
     /// A person has closed the alert.
     SignalReleased { alert_id: Uuid, closed_at: DateTime<Utc> },

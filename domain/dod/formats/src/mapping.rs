@@ -124,6 +124,7 @@ impl Mapping {
             if name.trim().is_empty() || name.chars().count() > crate::draft::LABEL_NAME_CHARS_MAX {
                 return Err(reason("a name has 1 to 255 characters".to_string()));
             }
+            bounded(name).map_err(reason)?;
             Template::parse(text).map_err(reason)?;
         }
         for (field, words) in [("firing", &self.firing), ("resolved", &self.resolved)] {
@@ -253,6 +254,9 @@ fn says(words: &[String], word: &str) -> bool {
 }
 
 fn bounded(text: &str) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("contains the character U+0000, which cannot be kept; leave it out".to_string());
+    }
     match text.chars().count() > TEXT_CHARS_MAX {
         true => Err(format!("has more than {TEXT_CHARS_MAX} characters; make it shorter")),
         false => Ok(()),

@@ -53,6 +53,7 @@ impl Decider for Signal {
                         starts_at: current.starts_at,
                         cleared_at: request.at,
                         expired: true,
+                        received_at: None,
                     })
             }
             Command::Release { alert_id, closed_at } => self
@@ -107,17 +108,24 @@ impl Decider for Signal {
                 }
             }
             Event::SignalCleared {
-                event_id, starts_at, ..
+                event_id,
+                starts_at,
+                received_at,
+                ..
             } => {
                 if let Some(event_id) = event_id {
                     self.remember(event_id);
                 }
                 self.current = None;
-                self.over = self.over.max(*starts_at);
+                self.is_over(*starts_at, *received_at);
             }
-            Event::SignalClearedUnseen { event_id, starts_at } => {
+            Event::SignalClearedUnseen {
+                event_id,
+                starts_at,
+                received_at,
+            } => {
                 self.remember(event_id);
-                self.over = self.over.max(*starts_at);
+                self.is_over(*starts_at, Some(*received_at));
                 // What was before that says nothing of it.
                 let is_earlier = |closed: &Closed| starts_at.is_some() && *starts_at < closed.starts_at;
                 self.closed = self.closed.take().filter(is_earlier);
@@ -158,11 +166,7 @@ impl Signal {
         let is_repeat = self.told.contains(&observation.event_id);
         match (observation.signal, &self.current) {
             // It came late: what it tells of is known to be over.
-            (Said::Firing | Said::NoData, _)
-                if observation.starts_at.is_some() && observation.starts_at <= self.over =>
-            {
-                None
-            }
+            (Said::Firing | Said::NoData, _) if self.is_known_over(telling) => None,
             (Said::Firing | Said::NoData, None) => {
                 let opens = match &self.closed {
                     None => !is_repeat,
@@ -223,14 +227,39 @@ impl Signal {
                 starts_at: current.starts_at.max(observation.starts_at),
                 cleared_at: observation.ends_at.unwrap_or(request.at).min(request.at),
                 expired: false,
+                received_at: Some(telling.received_at),
             }),
-            (None, starts_at) if starts_at > self.over || self.ends_closed(telling) => {
-                Some(Event::SignalClearedUnseen {
-                    event_id: observation.event_id.clone(),
-                    starts_at,
-                })
-            }
+            (None, starts_at) if self.is_new_end(telling) => Some(Event::SignalClearedUnseen {
+                event_id: observation.event_id.clone(),
+                starts_at,
+                received_at: telling.received_at,
+            }),
             (None, _) => None,
+        }
+    }
+
+    /// Whether it is known that what it tells of is over: by its beginning or, where it says none, by when it came in.
+    fn is_known_over(&self, telling: &Telling<'_>) -> bool {
+        match telling.observation.starts_at {
+            Some(_) => telling.observation.starts_at <= self.over,
+            None => Some(telling.received_at) <= self.over_by,
+        }
+    }
+
+    /// Whether it is worth noting though nothing is to be ended: its beginning may come late, or it ends what a person has
+    /// closed.
+    fn is_new_end(&self, telling: &Telling<'_>) -> bool {
+        match (telling.observation.starts_at, &self.closed) {
+            (None, Some(closed)) => telling.received_at >= closed.at,
+            (_, _) => !self.is_known_over(telling),
+        }
+    }
+
+    /// What began then is over, or all that came in before that.
+    fn is_over(&mut self, starts_at: Option<DateTime<Utc>>, received_at: Option<DateTime<Utc>>) {
+        match starts_at {
+            Some(_) => self.over = self.over.max(starts_at),
+            None => self.over_by = self.over_by.max(received_at),
         }
     }
 
@@ -247,12 +276,6 @@ impl Signal {
     /// Whether what began then is what a person has closed, or was before it.
     fn is_closed(&self, starts_at: Option<DateTime<Utc>>) -> bool {
         self.closed.as_ref().is_some_and(|closed| starts_at <= closed.starts_at)
-    }
-
-    /// Whether it tells without a beginning that what a person has closed is over.
-    fn ends_closed(&self, telling: &Telling<'_>) -> bool {
-        let is_later = |closed: &Closed| telling.received_at >= closed.at;
-        telling.observation.starts_at.is_none() && self.closed.as_ref().is_some_and(is_later)
     }
 
     fn remember(&mut self, event_id: &str) {

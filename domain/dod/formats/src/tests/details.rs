@@ -351,6 +351,10 @@ fn a_mapping_says_which_of_its_fields_cannot_be_used() {
         "labels"
     );
     assert_eq!(field(&|mapping| mapping.tags = Some("/~".into())), "tags");
+    // What no table can keep.
+    assert_eq!(field(&|mapping| mapping.title = "a\0b".into()), "title");
+    let nul = |mapping: &mut Mapping| drop(mapping.labels.insert("a\0".into(), "/a".into()));
+    assert_eq!(field(&nul), "labels");
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn what_clears_ends_its_alert() {
             starts_at: None,
             cleared_at: NOON,
             expired,
+            received_at: None,
         };
         let clear = alert::Command::Clear {
             cleared_at: NOON,
@@ -132,6 +133,7 @@ fn what_is_let_go_does_not_expire_and_what_never_fired_leads_to_nothing() {
     let unseen = signal::Event::SignalClearedUnseen {
         event_id: "2".to_owned(),
         starts_at: Some(NOON),
+        received_at: NOON,
     };
     assert_eq!(react::<Signal>(&Alerts, [unseen]), []);
 }
