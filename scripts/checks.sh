@@ -26,6 +26,8 @@ check_everything() {
     fi
     # Last, so that the output ends with the runner's own summary.
     if cargo nextest --version >/dev/null 2>&1; then
+        # Tests wait for servers about half of their time.
+        export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
         check tests cargo nextest run --workspace "$@"
     else
         check tests cargo test --workspace "$@"

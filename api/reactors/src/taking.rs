@@ -15,7 +15,7 @@ use crate::reactor::Reactor;
 use crate::running::Running;
 
 /// How far ahead it is looked for what will be due, and so how often at least, in seconds.
-pub const AHEAD_SECONDS: u64 = 2;
+pub const AHEAD_SECONDS: u64 = 5;
 
 /// A task whose attempt begins.
 #[derive(Debug, Clone)]
