@@ -148,7 +148,7 @@ impl<R: Reactor> Work for Performer<R> {
                 ending = Some((Instant::now(), Ok(())));
             }
             let turn = match &ending {
-                Some(_) => leading.settle().await.map(|()| Next::in_a_while()),
+                Some((since, _)) => leading.settle().await.map(|()| Next::before_the_end(since.elapsed())),
                 None => leading.turn(beat).await,
             };
             let next = match turn {
@@ -187,9 +187,10 @@ struct Next {
 }
 
 impl Next {
-    fn in_a_while() -> Self {
+    /// Until it is time to stop, which has been asked for so long.
+    fn before_the_end(asked: Duration) -> Self {
         Self {
-            wait: Duration::from_secs(AHEAD_SECONDS),
+            wait: Duration::from_secs(STOP_SECONDS_MAX).saturating_sub(asked),
             at_end: false,
         }
     }
