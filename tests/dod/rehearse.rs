@@ -15,9 +15,12 @@ async fn tried(client: &Client, path: &str, body: &Value, span: &str) -> Reply {
 }
 
 /// The titles of those that would have gone another way, in order.
+/// The titles of the alerts that would go another way, by the alphabet: those of one body open in any order.
 fn changed(rehearsal: &Value) -> Vec<&str> {
-    let changed = rehearsal["changed"].as_array().unwrap();
-    changed.iter().map(|alert| alert["title"].as_str().unwrap()).collect()
+    let changed = rehearsal["changed"].as_array().unwrap().iter();
+    let mut titles: Vec<&str> = changed.map(|alert| alert["title"].as_str().unwrap()).collect();
+    titles.sort_unstable();
+    titles
 }
 
 /// A service to which four alerts have come, and the id of their source.
@@ -76,7 +79,9 @@ async fn a_rule_says_which_alerts_of_the_past_would_have_gone_another_way_and_ch
     let rehearsal = &told["rehearsal"];
     assert_eq!(rehearsal["issues"], json!({ "before": 3, "after": 2 }), "{told}");
     assert_eq!(changed(rehearsal).len(), 4, "{told}");
-    assert_eq!(rehearsal["changed"][2]["after"]["opens_issue"], false, "{told}");
+    let all = rehearsal["changed"].as_array().unwrap().iter();
+    let opens = all.filter(|changed| changed["after"]["opens_issue"] == true).count();
+    assert_eq!(opens, 2, "one for each team: {told}");
 
     let silence = json!({
         "name": "known",

@@ -218,18 +218,21 @@ async fn whoever_is_deactivated_while_waiting_gets_no_response() {
         .person(&["cloudwatcher.request.*", "cloudwatcher.responses.read"], &[])
         .await;
     let id = received(&device, &keyed("r-1", &json!(1))).await;
-    let waits = ["?wait=40s", "/stream"].map(|how| {
-        let (device, path) = (device.clone(), response(id, how));
-        tokio::spawn(async move { device.get(&path).await })
+    // Both wait when the person is sent away: the stream has begun to tell.
+    let stream = device.request(reqwest::Method::GET, &response(id, "/stream"));
+    let mut stream = stream.send().await.unwrap();
+    assert!(stream.chunk().await.unwrap().is_some());
+    let long = tokio::spawn({
+        let (device, path) = (device.clone(), response(id, "?wait=40s"));
+        async move { device.get(&path).await }
     });
     waited_for(&service, 1).await;
     let deactivate = format!("/v1/identity/users/{}/deactivate", device.user);
     service.admin.post(&deactivate, &json!({})).await.ok();
     respond(&service.admin, id, json!("secret")).await;
-    let [long, stream] = waits;
     long.await.unwrap().problem(403);
-    let stream = stream.await.unwrap();
-    assert!(!stream.text.contains("secret"), "{}", stream.text);
+    let stream = stream.text().await.unwrap();
+    assert!(!stream.contains("secret"), "{stream}");
     service.end().await;
 }
 
