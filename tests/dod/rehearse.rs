@@ -14,7 +14,6 @@ async fn tried(client: &Client, path: &str, body: &Value, span: &str) -> Reply {
     client.send(request).await
 }
 
-/// The titles of those that would have gone another way, in order.
 /// The titles of the alerts that would go another way, by the alphabet: those of one body open in any order.
 fn changed(rehearsal: &Value) -> Vec<&str> {
     let changed = rehearsal["changed"].as_array().unwrap().iter();
