@@ -392,6 +392,12 @@ async fn a_tenant_that_was_there_before_tenants_were_told_of_gets_a_stream_once(
 
 /// An event that no command would have made.
 async fn happened(pool: &PgPool, kind: &str, stream: &str, event_type: &str, payload: Value) {
+    let mut transaction = pool.begin().await.unwrap();
+    // As every append does: policies write meanwhile.
+    sqlx::query("select pg_advisory_xact_lock(7236270102)")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     sqlx::query(
         "insert into book.events
          select book.last_position() + 1, gen_random_uuid(), tenant_id, aggregate_type, aggregate_id, sequence + 1, $3,
@@ -402,9 +408,10 @@ async fn happened(pool: &PgPool, kind: &str, stream: &str, event_type: &str, pay
     .bind(stream)
     .bind(event_type)
     .bind(payload.to_string())
-    .execute(pool)
+    .execute(&mut *transaction)
     .await
     .unwrap();
+    transaction.commit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
