@@ -10,7 +10,9 @@ use tracing::warn;
 
 use crate::{Book, Bus, Tail};
 
-/// How often the end of the book is looked at without having been told of a commit, in milliseconds.
+/// How often the end of the book is looked at without having been told of a commit, in milliseconds: while the bus tells of
+/// commits, and while it does not.
+const POLL_TOLD_MS: u64 = 1_000;
 const POLL_MS: u64 = 200;
 /// How long a look holds off the next one, however many commits other processes tell of, in milliseconds.
 const PAUSE_MS: u64 = 8;
@@ -69,13 +71,21 @@ impl Watch {
                 }
                 () = tokio::time::sleep_until(next) => {
                     looked = Instant::now();
-                    next = looked + Duration::from_millis(POLL_MS);
+                    next = looked + self.poll(wakes.is_some());
                     // One look answers all the wakes that came before it.
                     while let Some(Some(_)) = wakes.as_mut().and_then(|wakes| wakes.next().now_or_never()) {}
                     self.look().await;
                 }
                 () = stop.cancelled() => return,
             }
+        }
+    }
+
+    /// How long until the next look if nobody tells of a commit.
+    fn poll(&self, is_told: bool) -> Duration {
+        match is_told && self.bus.is_connected() {
+            true => Duration::from_millis(POLL_TOLD_MS),
+            false => Duration::from_millis(POLL_MS),
         }
     }
 

@@ -1,10 +1,13 @@
 //! The worker of a policy: reads the book from the policy's own checkpoint and sends what it asks for.
 //!
-//! What it would do for a tenant that is suspended waits (`policy/waiting.rs`); for one that is deleted it does nothing.
+//! What it would do for a tenant that is suspended waits (`policy/waiting.rs`); for one that is deleted it does nothing. What it
+//! would do for a tenant beyond its share waits as well, and is done beside the rest (`policy/aside.rs`): nobody's flood holds up
+//! another's.
 //!
 //! A command's id is derived from the event that caused it, and its receipt makes a repeat change
 //! nothing: the checkpoint may lag behind what was done, but never the other way round.
 
+mod aside;
 pub mod checkpoint;
 pub mod missed;
 pub mod reading;
@@ -26,7 +29,7 @@ use domain::{AnyCommand, AnyEvent, Contexts, Policy, Reaction, Recorded, Seen, S
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 use uuid::Uuid;
 
 use crate::lease::Lease;
@@ -41,7 +44,7 @@ pub(crate) use sending::send;
 pub use sending::{Caused, Time};
 use states::States;
 use timer::Timer;
-use waiting::Waiting;
+use waiting::{Share, Waiting};
 
 /// Streams whose events are reacted to at one time; one stream's in order.
 const STREAMS_AT_ONCE: usize = 32;
@@ -65,6 +68,9 @@ pub struct PolicyWorker {
     /// Shared by the policies of its context in a process.
     pub reading: Reading,
 }
+
+/// Events that are to wait.
+type Aside = Vec<Arc<Recorded<String>>>;
 
 /// What a leader keeps to while it reacts.
 #[derive(Debug, Clone, Copy)]
@@ -96,17 +102,26 @@ impl Work for PolicyWorker {
             waiting: &waiting,
             stop,
         };
+        tokio::try_join!(self.follow(lead, &mut checkpoint), self.catch_up(lead))?;
+        Ok(())
+    }
+}
+
+impl PolicyWorker {
+    /// Reacts to what comes until it is to stop.
+    async fn follow(&self, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<(), BookError> {
+        let Lead { lease, beat, stop, .. } = lead;
         let mut end = self.reading.end();
         let mut position = checkpoint.position();
         let mut checked = Instant::now();
         while !stop.is_cancelled() {
             let page = self.reading.page(position, checkpoint.kinds()).await?;
             let from = position;
-            position = self.turn(page, lead, &mut checkpoint).await?;
+            position = self.turn(page, lead, checkpoint).await?;
             beat.beat(|status| status.position = position);
             if checked.elapsed() >= Duration::from_secs(CHECK_SECONDS) {
                 checked = Instant::now();
-                self.check(position, lead, &mut checkpoint).await?;
+                self.check(position, lead, checkpoint).await?;
             }
             if position == from {
                 tokio::select! {
@@ -121,26 +136,19 @@ impl Work for PolicyWorker {
         }
         Ok(())
     }
-}
 
-impl PolicyWorker {
     /// Reacts to a page, and says how far the policy is then. It stops before the first event of a kind that only a
     /// newer version of the policy reads, or only a program with further contexts, and fails there.
     async fn turn(&self, page: reading::Page, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<i64, BookError> {
         let mut events = page.events;
-        let is_read = |event: &Arc<Recorded<String>>| {
-            let kind = event.aggregate_type.as_str();
-            self.policy.reads().contains(&kind) && self.book.contexts().aggregate(kind).is_some()
-        };
-        let readable = events.iter().take_while(|event| is_read(event)).count();
+        let readable = events.iter().take_while(|event| self.is_read(event)).count();
         let unread = events.split_off(readable).into_iter().next();
         let to = unread.as_ref().map_or(page.to, |unread| unread.position - 1);
         if !events.is_empty() {
             checkpoint.check(page.noted.get(self.policy.name()))?;
-            // What came first is reacted to first.
-            self.go_on(lead.waiting.among(&events), lead).await?;
-            let timers = self.react(events, lead).await?;
+            let (timers, aside) = self.react(events, lead).await?;
             lead.lease.check()?;
+            lead.waiting.put(&self.pool, self.policy.name(), &aside).await?;
             checkpoint.advance(to, &timers).await?;
         }
         let Some(unread) = unread else {
@@ -169,7 +177,6 @@ impl PolicyWorker {
         if position > checkpoint.position() {
             checkpoint.advance(position, &[]).await?;
         }
-        self.go_on(lead.waiting.all(), lead).await?;
         let policy = self.policy.name();
         let lag = (self.reading.end().position() - position).max(0);
         let missed = self.reading.missed(policy).await?;
@@ -182,74 +189,77 @@ impl PolicyWorker {
         Ok(())
     }
 
-    /// Reacts to events that follow one another; what is to become of timers, in order.
-    async fn react(&self, events: Vec<Arc<Recorded<String>>>, lead: Lead<'_>) -> Result<Vec<Timer>, BookError> {
+    fn is_read(&self, event: &Recorded<String>) -> bool {
+        let kind = event.aggregate_type.as_str();
+        self.policy.reads().contains(&kind) && self.book.contexts().aggregate(kind).is_some()
+    }
+
+    /// Reacts to events that follow one another, within the share of each tenant; what is to become of timers, in order,
+    /// and what is to wait.
+    async fn react(&self, events: Vec<Arc<Recorded<String>>>, lead: Lead<'_>) -> Result<(Vec<Timer>, Aside), BookError> {
+        // What came first is reacted to first.
+        let (waits, now): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .partition(|event| lead.waiting.holds(event.tenant_id));
         let mut streams: BTreeMap<(String, Uuid), Vec<Arc<Recorded<String>>>> = BTreeMap::new();
-        for recorded in events {
+        for recorded in now {
             let stream = (recorded.aggregate_type.clone(), recorded.stream);
             streams.entry(stream).or_default().push(recorded);
         }
+        let share = &Share::default();
         let streams = streams.into_values().map(|events| async move {
-            let mut timers = Vec::new();
+            let (mut timers, mut aside) = (Vec::new(), Aside::new());
             for recorded in events {
                 let position = recorded.position;
-                let reacted = self.react_or_miss(&recorded, lead).await?;
-                timers.extend(reacted.into_iter().map(|timer| (position, timer)));
+                match self.react_or_miss(&recorded, lead, share).await? {
+                    Some(reacted) => timers.extend(reacted.into_iter().map(|timer| (position, timer))),
+                    None => aside.push(recorded),
+                }
                 lead.beat.beat(|_| {});
             }
-            Ok::<_, BookError>(timers)
+            Ok::<_, BookError>((timers, aside))
         });
-        let mut timers: Vec<(i64, Timer)> = futures::stream::iter(streams)
+        let reacted: Vec<(Vec<(i64, Timer)>, Aside)> = futures::stream::iter(streams)
             .buffer_unordered(STREAMS_AT_ONCE)
-            .try_collect::<Vec<_>>()
-            .await?
-            .concat();
+            .try_collect()
+            .await?;
+        let (timers, mut aside): (Vec<_>, Vec<_>) = reacted.into_iter().unzip();
+        aside.push(waits);
         // What one event sets and a later one drops must come in the book's order.
+        let mut timers = timers.concat();
         timers.sort_by_key(|(position, _)| *position);
-        Ok(timers.into_iter().map(|(_, timer)| timer).collect())
+        Ok((timers.into_iter().map(|(_, timer)| timer).collect(), aside.concat()))
     }
 
-    async fn react_or_miss(&self, recorded: &Recorded<String>, lead: Lead<'_>) -> Result<Vec<Timer>, BookError> {
+    /// What is to become of timers; nothing when the event is to wait.
+    async fn react_or_miss(
+        &self,
+        recorded: &Recorded<String>,
+        lead: Lead<'_>,
+        share: &Share,
+    ) -> Result<Option<Vec<Timer>>, BookError> {
         if lead.stop.is_cancelled() {
             // The page is left where it is: whoever leads next reacts to it again, which changes nothing.
             return Err(BookError::Abandoned);
         }
-        let reacting = carry_out(&self.book, self.policy, recorded, None, Some(lead));
+        let reacting = carry_out(&self.book, self.policy, recorded, None, Some(lead), Some(share));
         let error = match unpanicked(reacting).await {
-            Ok(reacted) => return Ok(reacted.timers),
+            Ok(reacted) if reacted.is_beyond_share => return Ok(None),
+            Ok(reacted) => return Ok(Some(reacted.timers)),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => error,
         };
         let tenant = recorded.tenant_id;
         // Its fields do not open any more, and nothing is ever done for it.
         if tenants::standing(&self.pool, tenant).await? == Standing::Deleted {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         lead.lease.check()?;
         self.miss(recorded, &error).await?;
         if matches!(error, BookError::Suspended) {
             lead.waiting.add(tenant);
         }
-        Ok(Vec::new())
-    }
-
-    /// Reacts to what waited for these tenants, if they are active again.
-    async fn go_on(&self, waiting: Vec<Uuid>, lead: Lead<'_>) -> Result<(), BookError> {
-        let policy = self.policy;
-        for tenant in lead.waiting.over(&self.pool, policy.name(), waiting).await? {
-            let told = || {
-                lead.beat.beat(|_| {});
-                lead.lease.check()
-            };
-            let tail = self.reading.tail();
-            let done = missed::go_on(&self.pool, &self.book, tail, policy, tenant, &told).await?;
-            info!(policy = policy.name(), %tenant, done, "reacted to what had waited while the tenant was suspended");
-            // It may be suspended again by now, and then some of it waits on.
-            if !missed::waits(&self.pool, policy.name(), tenant).await? {
-                lead.waiting.done(tenant);
-            }
-        }
-        Ok(())
+        Ok(Some(Vec::new()))
     }
 
     async fn miss(&self, recorded: &Recorded<String>, error: &BookError) -> Result<(), BookError> {
@@ -292,6 +302,8 @@ pub(crate) async fn unpanicked<T>(doing: impl Future<Output = Result<T, BookErro
 /// What came of a reaction.
 #[derive(Debug, Default)]
 pub struct Reacted {
+    /// Nothing was done, and it is for later.
+    is_beyond_share: bool,
     pub timers: Vec<Timer>,
     /// The answers to the commands that were accepted, now or before.
     pub answers: Vec<Answer>,
@@ -308,7 +320,7 @@ pub async fn react(
     recorded: &Recorded<String>,
     then: Option<DateTime<Utc>>,
 ) -> Result<Reacted, BookError> {
-    unpanicked(carry_out(book, policy, recorded, then, None)).await
+    unpanicked(carry_out(book, policy, recorded, then, None, None)).await
 }
 
 async fn carry_out(
@@ -317,6 +329,7 @@ async fn carry_out(
     recorded: &Recorded<String>,
     then: Option<DateTime<Utc>>,
     lead: Option<Lead<'_>>,
+    share: Option<&Share>,
 ) -> Result<Reacted, BookError> {
     let Some(event) = book.contexts().decode(recorded)? else {
         return Err(BookError::NewerNeeded {
@@ -341,7 +354,14 @@ async fn carry_out(
     };
     let lease = lead.map(|lead| lead.lease);
     let mut reacted = Reacted::default();
-    for (nth, reaction) in (0_u32..).zip(policy.react(&seen)) {
+    let reactions = policy.react(&seen);
+    let sends = |reaction: &&Reaction| matches!(reaction, Reaction::Send { .. });
+    let sent = reactions.iter().filter(sends).count();
+    if share.is_some_and(|share| !share.takes(caused.tenant, sent)) {
+        reacted.is_beyond_share = true;
+        return Ok(reacted);
+    }
+    for (nth, reaction) in (0_u32..).zip(reactions) {
         match reaction {
             Reaction::Send { sendings, refused } => {
                 let command_id = Uuid::new_v5(&recorded.event_id, format!("{}/{nth}", policy.name()).as_bytes());

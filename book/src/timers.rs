@@ -29,8 +29,10 @@ use crate::{Book, BookError, tenants};
 /// one may lead beside the workers of contexts, and fire what they fire: that does no harm, since both send a timer's
 /// command under the same id, and the receipt of the first answers the second.
 pub const FORMER_LOCK_NAME: &str = "daybook timers";
-/// Timers read at once.
+/// Timers read at once, of each tenant as many as of any other that has so many.
 const DUE_TIMERS_MAX: i64 = 1_000;
+/// Timers of a policy among which tenants take turns, the longest overdue.
+const TURNS_TIMERS_MAX: i64 = 50_000;
 /// How long one timer may take, in seconds: longer than a command is tried while its outcome is unknown.
 const TURN_SECONDS_MAX: u64 = 60;
 /// Timers fired at one time.
@@ -112,23 +114,28 @@ struct Soon {
 }
 
 impl TimerWorker {
-    /// What has fallen due by the database's clock, the longest overdue first, and what will next.
+    /// What has fallen due by the database's clock, tenants in turns and of each the longest overdue first, and what will next.
     async fn soon(&self) -> Result<Soon, BookError> {
         let known: Vec<&str> = self.context.policies.iter().map(|policy| policy.name()).collect();
         // Policy by policy, along the index: what others have overdue is not read.
         let looking = sqlx::query(
             "select t.timer_id, t.policy, t.tenant_id, t.due_at, t.event_id, t.position, t.correlation_id,
                     t.aggregate_type, t.aggregate_id, t.command::text as command, now() as now
-             from unnest($1::text[]) known(policy)
-             cross join lateral (
-                 select * from book.timers t
-                 where t.policy = known.policy and not t.waits and t.due_at <= now() + make_interval(secs => $3)
-                 order by t.due_at limit $2) t
-             order by t.due_at limit $2",
+             from (
+                 select t.timer_id, t.due_at, row_number() over (partition by t.tenant_id order by t.due_at) as turn
+                 from unnest($1::text[]) known(policy)
+                 cross join lateral (
+                     select t.timer_id, t.tenant_id, t.due_at from book.timers t
+                     where t.policy = known.policy and not t.waits and t.due_at <= now() + make_interval(secs => $3)
+                     order by t.due_at limit $4) t
+                 order by turn, t.due_at limit $2) first
+             join book.timers t on t.timer_id = first.timer_id
+             order by first.turn, first.due_at",
         )
         .bind(known)
         .bind(DUE_TIMERS_MAX)
         .bind(AHEAD_SECONDS as f64)
+        .bind(TURNS_TIMERS_MAX)
         .fetch_all(&self.pool);
         let rows = answered(async { Ok::<_, BookError>(looking.await?) }).await?;
         let mut soon = Soon {
@@ -139,12 +146,11 @@ impl TimerWorker {
         for row in &rows {
             let Some(due) = self.read(row)? else { continue };
             let wait = (due.due_at - due.now).to_std().unwrap_or_default();
-            if !wait.is_zero() {
+            if wait.is_zero() {
+                soon.due.push(due);
+            } else {
                 soon.next = soon.next.min(wait);
-                soon.more = false;
-                break;
             }
-            soon.due.push(due);
         }
         Ok(soon)
     }

@@ -133,11 +133,7 @@ impl<'a> House<'a> {
             worker.kill();
         }
         let worker = start().await;
-        until("the policies' catching up", WAIT, async || {
-            let behind = "select count(*) from book.policies where position < book.last_position()";
-            (count(pool, behind).await == 0).then_some(())
-        })
-        .await;
+        tests::database::policies_caught_up(pool, WAIT).await;
         worker.kill();
     }
 }

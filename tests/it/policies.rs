@@ -1,6 +1,7 @@
 //! Policies and timers: each does what it should exactly once, whatever dies.
 
 mod acting;
+mod fair;
 mod overdue;
 mod reading;
 mod rolling;
@@ -66,11 +67,7 @@ pub async fn submitted(ledger: &Ledger, goods: &Goods) -> Uuid {
 
 /// Waits until the policy has reacted to the whole book, its own events included.
 pub async fn caught_up(pool: &PgPool) {
-    let look = async || {
-        let behind = "select count(*) from book.policies where position < book.last_position()";
-        (count(pool, behind).await == 0).then_some(())
-    };
-    until("the policies' catching up", WAIT, look).await;
+    tests::database::policies_caught_up(pool, WAIT).await;
 }
 
 pub async fn count(pool: &PgPool, query: &str) -> i64 {

@@ -313,11 +313,9 @@ async fn policies_go_on_after(former: &str) {
     daybook::migrate(&pools.owner, &tests::contexts()).await.unwrap();
     pools.close().await;
     let service = Service::over(database, vec![Role::Api, Role::Relay, Role::Projector, Role::Policy]).await;
-    let look = async || {
-        let behind = "select count(*) from book.policies where position < book.last_position()";
-        (asked().await.len() > before.len() && count(&pool, behind).await == 0).then_some(())
-    };
-    until("the policies' catching up", WAIT, look).await;
+    let look = async || (asked().await.len() > before.len()).then_some(());
+    until("what was submitted meanwhile", WAIT, look).await;
+    tests::database::policies_caught_up(&pool, WAIT).await;
     let mut wanted = before;
     wanted.push(LAST_ORDER.to_owned());
     assert_eq!(

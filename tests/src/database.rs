@@ -29,23 +29,40 @@ pub struct Database {
     server_url: String,
 }
 
+/// Waits until the policies that are registered have reacted to the whole book; for tenants that are suspended nothing is
+/// done.
+pub async fn policies_caught_up(pool: &PgPool, limit: Duration) {
+    let behind = "select exists (select from book.policies where position < book.last_position())
+                      or exists (select from book.missed m left join book.tenants t using (tenant_id)
+                                 where m.waits and coalesce(t.standing, 'active') = 'active')";
+    let look = async || {
+        let behind: bool = sqlx::query_scalar(behind)
+            .fetch_one(pool)
+            .await
+            .expect("the book answers");
+        (!behind).then_some(())
+    };
+    until("the policies' catching up", limit, look).await;
+}
+
 impl Database {
     /// Waits until every policy has reacted to the whole book, its own events included: what a test did so far leads to
     /// nothing more then. A process with the role `policy` must run.
     pub async fn settled(&self) {
         let all = i64::try_from(self.contexts.decisions().policies().len()).expect("few policies");
+        let registered = "select count(*) from book.policies";
         let pool = PgPool::connect_with(self.options.clone())
             .await
             .expect("the database answers");
-        let there = "select count(*) from book.policies where position >= book.last_position()";
         let look = async || {
-            let there: i64 = sqlx::query_scalar(there)
+            let registered: i64 = sqlx::query_scalar(registered)
                 .fetch_one(&pool)
                 .await
                 .expect("the book answers");
-            (there == all).then_some(())
+            (registered == all).then_some(())
         };
-        until("the policies' catching up", SETTLED_MAX, look).await;
+        until("the policies' registration", SETTLED_MAX, look).await;
+        policies_caught_up(&pool, SETTLED_MAX).await;
         pool.close().await;
     }
 

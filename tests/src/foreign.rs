@@ -230,13 +230,7 @@ impl<'a> Trial<'a> {
 
 /// Waits until the policies have reacted to the whole book.
 pub async fn caught_up(pool: &PgPool) {
-    let behind = "select exists (select from book.policies where position < book.last_position())";
-    let limit = Duration::from_secs(CAUGHT_UP_SECONDS_MAX);
-    crate::until("the policies' catching up", limit, async || {
-        let behind: bool = sqlx::query_scalar(behind).fetch_one(pool).await.unwrap();
-        (!behind).then_some(())
-    })
-    .await;
+    policies_caught_up(pool, Duration::from_secs(CAUGHT_UP_SECONDS_MAX)).await;
 }
 
 /// Every operation of the share, with the call that tries it: reads first, then commands by their turns, and at the

@@ -29,10 +29,11 @@ impl Policies {
                 .next_due_at
                 .map_or_else(String::new, |due| format!(", the next at {due}"));
             say(&format!(
-                "{} is at position {} (floor {}), {} timers{next}, reads {}",
+                "{} is at position {} (floor {}), {} reactions wait, {} timers{next}, reads {}",
                 progress.policy,
                 progress.position,
                 progress.floor,
+                progress.waiting,
                 progress.timers,
                 progress.kinds.join(", ")
             ))?;

@@ -3,17 +3,13 @@
 use chrono::{DateTime, Utc};
 use domain::Policy;
 use sqlx::{PgPool, Row as _};
-use tracing::error;
 use uuid::Uuid;
 
 use super::{react, timer};
 use crate::pools::answered;
 use crate::{Book, BookError, Tail};
 
-/// How many reactions that wait are read at once.
-const WAITING_READ_MAX: i64 = 1_000;
-
-/// A reaction that could not be carried out, or waits for its tenant.
+/// A reaction that could not be carried out.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Missed {
     pub policy: String,
@@ -37,18 +33,23 @@ pub struct Progress {
     /// Timers that wait, and the first of them.
     pub timers: i64,
     pub next_due_at: Option<DateTime<Utc>>,
+    /// Reactions that wait: their tenant is suspended, or takes its turns beside the others because it has more going on
+    /// than its share.
+    pub waiting: i64,
     pub missed: Vec<Missed>,
 }
 
-/// How every policy does, with the first hundred reactions that each has missed. Timers and missed reactions are
-/// those of one tenant, or of all.
+/// How every policy does, with the first hundred reactions that each has missed. Timers, and reactions that wait or were
+/// missed, are those of one tenant, or of all.
 ///
 /// # Errors
 /// The database's error.
 pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progress>, BookError> {
     let reading = sqlx::query(
         "select p.name, p.floor, p.position, coalesce(p.kinds, '{}') as kinds, p.term,
-                count(t.timer_id) as timers, min(t.due_at) as next_due_at
+                count(t.timer_id) as timers, min(t.due_at) as next_due_at,
+                (select count(*) from book.missed m
+                 where m.policy = p.name and m.waits and ($1::uuid is null or m.tenant_id = $1)) as waiting
          from book.policies p
          left join book.timers t on t.policy = p.name and ($1::uuid is null or t.tenant_id = $1)
          group by p.name order by p.name",
@@ -66,6 +67,7 @@ pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progres
             term: row.try_get("term")?,
             timers: row.try_get("timers")?,
             next_due_at: row.try_get("next_due_at")?,
+            waiting: row.try_get("waiting")?,
             missed: missed(pool, &policy, tenant, 100).await?,
             policy,
         });
@@ -76,7 +78,7 @@ pub async fn progress(pool: &PgPool, tenant: Option<Uuid>) -> Result<Vec<Progres
 async fn missed(pool: &PgPool, policy: &str, tenant: Option<Uuid>, limit: i64) -> Result<Vec<Missed>, BookError> {
     let reading = sqlx::query(
         "select policy, position, error, missed_at from book.missed
-         where policy = $1 and ($2::uuid is null or tenant_id = $2) order by position limit $3",
+         where policy = $1 and not waits and ($2::uuid is null or tenant_id = $2) order by position limit $3",
     )
     .bind(policy)
     .bind(tenant)
@@ -123,76 +125,6 @@ pub async fn retry(
     failed.map_or(Ok(made_good), Err)
 }
 
-/// Reacts to what a policy has let wait for a tenant, in the book's order; returns how much of it is done. It ends
-/// before the first that still waits, and leaves one that fails for whoever looks after what was missed. `told` is
-/// called before each.
-///
-/// # Errors
-/// The database's error, or what `told` says.
-pub(super) async fn go_on(
-    pool: &PgPool,
-    book: &Book,
-    tail: &Tail,
-    policy: &'static dyn Policy,
-    tenant: Uuid,
-    told: &(dyn Fn() -> Result<(), BookError> + Send + Sync),
-) -> Result<usize, BookError> {
-    let mut all = 0;
-    loop {
-        let asking = sqlx::query_scalar(
-            "select position from book.missed where policy = $1 and tenant_id = $2 and waits order by position limit $3",
-        )
-        .bind(policy.name())
-        .bind(tenant)
-        .bind(WAITING_READ_MAX)
-        .fetch_all(pool);
-        let positions: Vec<i64> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
-        if positions.is_empty() {
-            return Ok(all);
-        }
-        for position in positions {
-            told()?;
-            let again = Again {
-                pool,
-                book,
-                tail,
-                policy,
-            };
-            match again.at(position).await {
-                Ok(done) => all += usize::from(done),
-                Err(BookError::Suspended) => return Ok(all),
-                Err(error) if error.is_transient() => return Err(error),
-                Err(error) => fails(pool, policy.name(), position, &error).await?,
-            }
-        }
-    }
-}
-
-/// Whether reactions of the policy wait for the tenant.
-///
-/// # Errors
-/// The database's error.
-pub(super) async fn waits(pool: &PgPool, policy: &str, tenant: Uuid) -> Result<bool, BookError> {
-    let asking =
-        sqlx::query_scalar("select exists (select from book.missed where policy = $1 and tenant_id = $2 and waits)")
-            .bind(policy)
-            .bind(tenant)
-            .fetch_one(pool);
-    answered(async { Ok::<_, BookError>(asking.await?) }).await
-}
-
-/// Notes that what waited cannot be done for another reason.
-async fn fails(pool: &PgPool, policy: &str, position: i64, error: &BookError) -> Result<(), BookError> {
-    error!(policy, position, %error, "could not react to an event that had waited; it is kept for another try");
-    let noting = sqlx::query("update book.missed set waits = false, error = $3 where policy = $1 and position = $2")
-        .bind(policy)
-        .bind(position)
-        .bind(error.to_string())
-        .execute(pool);
-    answered(async { Ok::<_, BookError>(noting.await?) }).await?;
-    Ok(())
-}
-
 /// Reactions that are tried again.
 #[derive(Debug, Clone, Copy)]
 struct Again<'a> {
@@ -224,6 +156,6 @@ impl Again<'_> {
             });
         }
         let timers = react(book, policy, &recorded, None).await?.timers;
-        timer::make_good(pool, policy.name(), recorded.event_id, &timers).await
+        timer::make_good(pool, policy.name(), &[recorded.event_id], &timers).await
     }
 }

@@ -45,14 +45,14 @@ impl Timer {
     }
 }
 
-/// A statement that changes timers if, and only if, `head` finds the policy's row: all of it or nothing. Parameters
+/// A statement that changes timers if, and only if, `head` leaves a row in `moved`: all of it or nothing. Parameters
 /// from $12 on are those of `head`.
 macro_rules! with_timers {
     ($head:literal) => {
         concat!(
-            "with moved as (",
+            "with ",
             $head,
-            "),
+            ",
              dropped as (delete from book.timers t using moved where t.timer_id = any($2)),
              put as (
                  insert into book.timers (timer_id, policy, tenant_id, due_at, event_id, position, correlation_id,
@@ -162,8 +162,9 @@ pub(super) async fn advance(
         pool,
         policy,
         timers,
-        "update book.policies set position = $12
-         where name = $1 and position = $13 and term = $14 and kinds = $15 returning name",
+        "moved as (
+             update book.policies set position = $12
+             where name = $1 and position = $13 and term = $14 and kinds = $15 returning name)",
         to,
         stands.position,
         stands.term,
@@ -171,20 +172,21 @@ pub(super) async fn advance(
     )
 }
 
-/// Forgets that a policy missed an event, together with what its reaction does to timers; `false` when it was made
-/// good meanwhile.
+/// Forgets that a policy missed these events, together with what its reactions to them do to timers; `false` when all of
+/// them were made good meanwhile.
 pub(super) async fn make_good(
     pool: &PgPool,
     policy: &str,
-    event_id: Uuid,
+    event_ids: &[Uuid],
     timers: &[Timer],
 ) -> Result<bool, BookError> {
     written!(
         pool,
         policy,
         timers,
-        "delete from book.missed where policy = $1 and event_id = $12 returning policy",
-        event_id
+        "gone as (delete from book.missed where policy = $1 and event_id = any($12) returning policy),
+         moved as (select policy from gone limit 1)",
+        event_ids
     )
 }
 

@@ -1,19 +1,33 @@
-//! Reactions that wait because their tenant is suspended. Their events are noted like missed ones. Once the tenant is
-//! active again they are reacted to in the book's order, and before anything that came later.
+//! Tenants whose reactions wait: they are suspended, or had their share of a page ([`Share`]). Events of theirs are noted like
+//! missed ones, and reacted to beside the rest (`policy/aside.rs`), in the book's order. Until nothing of a tenant waits, what
+//! comes of it later waits as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::{Recorded, Standing};
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::pools::answered;
 use crate::{BookError, tenants};
 
+/// Commands that a policy sends for one tenant while the others of the same page wait: what it sends beyond that takes its
+/// turns beside them.
+pub const SHARE_COMMANDS_MAX: usize = 64;
+/// Why a reaction waits that is nobody's fault.
+const HAD_ITS_SHARE: &str = "its tenant has more going on than its share; it takes its turn beside the others";
+
 /// The tenants for which reactions of one policy wait, as its leader knows.
 #[derive(Debug, Default)]
-pub struct Waiting(Mutex<BTreeSet<Uuid>>);
+pub struct Waiting {
+    tenants: Mutex<BTreeSet<Uuid>>,
+    /// Held while it is noted that something waits, and while it is found out that nothing does any more.
+    noting: tokio::sync::Mutex<()>,
+    more: Notify,
+}
 
 impl Waiting {
     /// As whoever led before has left it.
@@ -25,42 +39,92 @@ impl Waiting {
             .bind(policy)
             .fetch_all(pool);
         let tenants: Vec<Uuid> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
-        Ok(Self(Mutex::new(tenants.into_iter().collect())))
+        let waiting = Self::default();
+        waiting.tenants().extend(tenants);
+        Ok(waiting)
     }
 
     /// A reaction for this tenant waits from now on.
     pub fn add(&self, tenant: Uuid) {
         self.tenants().insert(tenant);
+        self.more.notify_one();
     }
 
-    /// Nothing of this tenant waits any more.
-    pub fn done(&self, tenant: Uuid) {
-        self.tenants().remove(&tenant);
-    }
-
-    /// Those that wait among the tenants of these events.
+    /// Whether a reaction for this tenant waits.
     #[must_use]
-    pub fn among(&self, events: &[Arc<Recorded<String>>]) -> Vec<Uuid> {
-        let mut waiting = self.all();
-        waiting.retain(|tenant| events.iter().any(|event| event.tenant_id == *tenant));
-        waiting
+    pub fn holds(&self, tenant: Uuid) -> bool {
+        self.tenants().contains(&tenant)
     }
 
-    /// All that wait.
-    #[must_use]
-    pub fn all(&self) -> Vec<Uuid> {
-        self.tenants().iter().copied().collect()
+    /// Waits until a tenant is added, but no longer than so.
+    pub async fn more(&self, limit: Duration) {
+        // Both ends are as good: it is looked again.
+        let _ = tokio::time::timeout(limit, self.more.notified()).await;
     }
 
-    /// Of these tenants those that wait no longer. What waited for one that is deleted is forgotten.
+    /// Lets these events wait, which may wait already.
     ///
     /// # Errors
     /// The database's error.
-    pub async fn over(&self, pool: &PgPool, policy: &str, waiting: Vec<Uuid>) -> Result<Vec<Uuid>, BookError> {
-        let mut over = Vec::new();
+    pub async fn put(&self, pool: &PgPool, policy: &str, events: &[Arc<Recorded<String>>]) -> Result<(), BookError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let _noting = self.noting.lock().await;
+        let ids: Vec<Uuid> = events.iter().map(|event| event.event_id).collect();
+        let tenants: Vec<Uuid> = events.iter().map(|event| event.tenant_id).collect();
+        let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
+        let noting = sqlx::query(
+            "insert into book.missed (policy, event_id, tenant_id, position, error, waits)
+             select $1, e.event_id, e.tenant_id, e.position, $5, true
+             from unnest($2::uuid[], $3::uuid[], $4::bigint[]) as e(event_id, tenant_id, position)
+             on conflict (policy, event_id) do update set
+                 error = excluded.error, waits = excluded.waits, missed_at = clock_timestamp()",
+        )
+        .bind(policy)
+        .bind(ids)
+        .bind(&tenants)
+        .bind(positions)
+        .bind(HAD_ITS_SHARE)
+        .execute(pool);
+        answered(async { Ok::<_, BookError>(noting.await?) }).await?;
+        metrics::counter!("daybook_policy_aside_total", "policy" => policy.to_owned()).increment(events.len() as u64);
+        for tenant in tenants {
+            self.add(tenant);
+        }
+        Ok(())
+    }
+
+    /// Whether reactions for the tenant wait still; when none does, what comes of it later is reacted to at once.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn go_on(&self, pool: &PgPool, policy: &str, tenant: Uuid) -> Result<bool, BookError> {
+        let _noting = self.noting.lock().await;
+        let asking = sqlx::query_scalar(
+            "select exists (select from book.missed where policy = $1 and tenant_id = $2 and waits)",
+        )
+        .bind(policy)
+        .bind(tenant)
+        .fetch_one(pool);
+        let waits: bool = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+        if !waits {
+            self.tenants().remove(&tenant);
+        }
+        Ok(waits)
+    }
+
+    /// Of those that wait, and are not among these, the ones that are active. What waited for one that is deleted is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn ready(&self, pool: &PgPool, policy: &str, but: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, BookError> {
+        let waiting = self.tenants().difference(but).copied().collect();
+        let mut ready = Vec::new();
         for (tenant, standing) in tenants::standings(pool, waiting).await? {
             match standing {
-                Standing::Active => over.push(tenant),
+                Standing::Active => ready.push(tenant),
                 Standing::Suspended => {}
                 Standing::Deleted => {
                     let forgetting =
@@ -69,14 +133,49 @@ impl Waiting {
                             .bind(tenant)
                             .execute(pool);
                     answered(async { Ok::<_, BookError>(forgetting.await?) }).await?;
-                    self.done(tenant);
+                    self.go_on(pool, policy, tenant).await?;
                 }
             }
         }
-        Ok(over)
+        Ok(ready)
     }
 
     fn tenants(&self) -> std::sync::MutexGuard<'_, BTreeSet<Uuid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What each tenant has sent because of one page, so that none keeps the others of it, and of the next, waiting.
+#[derive(Debug, Default)]
+pub struct Share(Mutex<HashMap<Uuid, usize>>);
+
+impl Share {
+    /// Whether so many commands are within the tenant's share. Once they are not, no more are.
+    #[must_use]
+    pub fn takes(&self, tenant: Uuid, commands: usize) -> bool {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sent.entry(tenant).or_default();
+        *sent = sent.saturating_add(commands);
+        let takes = *sent <= SHARE_COMMANDS_MAX;
+        if !takes {
+            *sent = usize::MAX;
+        }
+        takes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_had_its_share_of_a_page_gets_no_more_of_it_and_others_keep_theirs() {
+        let (share, one, other) = (Share::default(), Uuid::from_u128(1), Uuid::from_u128(2));
+        assert!(share.takes(one, SHARE_COMMANDS_MAX));
+        assert!(share.takes(one, 0));
+        assert!(!share.takes(one, 1));
+        assert!(!share.takes(one, 0), "later events of a stream come after it");
+        assert!(share.takes(other, 1));
+        assert!(!share.takes(other, SHARE_COMMANDS_MAX));
     }
 }

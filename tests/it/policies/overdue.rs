@@ -10,6 +10,7 @@ use sqlx::postgres::PgPoolOptions;
 use tests::{Ledger, until};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use super::acting::Acting;
 use super::{WAIT, count};
@@ -42,6 +43,10 @@ static EARLY: Context = Context {
 
 /// Sets timers of a policy that are overdue by so long. Each enters a supplier of its own.
 async fn overdue(ledger: &Ledger, policy: &Acting, timers: i64, overdue: Duration) {
+    overdue_of(ledger, policy, ledger.tenant, timers, overdue).await;
+}
+
+async fn overdue_of(ledger: &Ledger, policy: &Acting, tenant: Uuid, timers: i64, overdue: Duration) {
     sqlx::query(
         "insert into book.timers (timer_id, policy, tenant_id, due_at, event_id, position, correlation_id,
                                   aggregate_type, aggregate_id, command)
@@ -50,7 +55,7 @@ async fn overdue(ledger: &Ledger, policy: &Acting, timers: i64, overdue: Duratio
          from generate_series(1, $4) n",
     )
     .bind(policy.name)
-    .bind(ledger.tenant)
+    .bind(tenant)
     .bind(overdue.as_secs_f64())
     .bind(timers)
     .execute(&ledger.pools.owner)
@@ -137,4 +142,23 @@ async fn a_former_program_that_fires_the_same_timers_at_the_same_time_does_no_ha
     for (worker, _) in [former, newer] {
         worker.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_with_many_overdue_timers_keeps_no_other_tenant_s_waiting() {
+    const TIMERS: i64 = 3_000;
+    let ledger = Ledger::open().await;
+    let pool = &ledger.pools.owner;
+    policy::register(pool, &[&LATE_POLICY]).await.unwrap();
+    let other = Uuid::now_v7();
+    overdue_of(&ledger, &LATE_POLICY, ledger.tenant, TIMERS, Duration::from_secs(3_600)).await;
+    overdue_of(&ledger, &LATE_POLICY, other, 1, Duration::from_secs(1)).await;
+    let (worker, _) = work(&ledger, ledger.timer_worker(&LATE), timers::lock_name(&LATE));
+    all_fired(&ledger, &LATE_POLICY).await;
+    let place = format!("select position from book.events where tenant_id = '{other}'");
+    // It is among those that are fired first, side by side, though it was due last.
+    let place = count(pool, &place).await;
+    assert!(place <= 200, "it was fired as number {place}");
+    ledger.stop.cancel();
+    worker.await.unwrap();
 }

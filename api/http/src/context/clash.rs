@@ -33,6 +33,7 @@ const METRICS: [&str; 55] = [
     "daybook_lead_sessions_lost_total",
     "daybook_lost_races_total",
     "daybook_nats_connected",
+    "daybook_policy_aside_total",
     "daybook_policy_commands_total",
     "daybook_policy_lag",
     "daybook_policy_missed",

@@ -1,0 +1,179 @@
+//! Reacts to what waits (`policy/waiting.rs`), beside what comes: tenant by tenant in turns, and of each tenant in the book's
+//! order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use domain::{Recorded, Standing};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tracing::{error, info};
+use uuid::Uuid;
+
+use super::{CHECK_SECONDS, Lead, PolicyWorker, carry_out, timer, unpanicked};
+use crate::pools::answered;
+use crate::{BookError, tenants};
+
+/// Tenants that are reacted for at one time.
+const TENANTS_AT_ONCE: usize = 4;
+/// Streams of one tenant whose events are reacted to at one time; one stream's in order.
+const STREAMS_AT_ONCE: usize = 16;
+/// Events of one tenant between two of its turns.
+const TURN_EVENTS_MAX: i64 = 256;
+
+/// What became of a turn.
+struct Turn {
+    tenant: Uuid,
+    done: usize,
+    /// Whether it goes on at its next turn: it is not over, and the tenant is active.
+    goes_on: bool,
+}
+
+impl PolicyWorker {
+    /// Reacts to what waits until it is to stop.
+    pub(super) async fn catch_up(&self, lead: Lead<'_>) -> Result<(), BookError> {
+        let every = Duration::from_secs(CHECK_SECONDS);
+        let mut known: BTreeMap<Uuid, usize> = BTreeMap::new();
+        let mut queue: VecDeque<Uuid> = VecDeque::new();
+        let mut turns = FuturesUnordered::new();
+        while !lead.stop.is_cancelled() {
+            let but: BTreeSet<Uuid> = known.keys().copied().collect();
+            for tenant in lead.waiting.ready(&self.pool, self.policy.name(), &but).await? {
+                known.insert(tenant, 0);
+                queue.push_back(tenant);
+            }
+            while turns.len() < TENANTS_AT_ONCE
+                && let Some(tenant) = queue.pop_front()
+            {
+                turns.push(self.turn_of(tenant, lead));
+            }
+            tokio::select! {
+                Some(turn) = turns.next() => {
+                    let Turn { tenant, done, goes_on } = turn?;
+                    let all = known.get(&tenant).copied().unwrap_or_default() + done;
+                    if goes_on {
+                        known.insert(tenant, all);
+                        queue.push_back(tenant);
+                    } else {
+                        known.remove(&tenant);
+                        info!(policy = self.policy.name(), %tenant, done = all, "reacted to what had waited for its turn");
+                    }
+                }
+                () = lead.waiting.more(every) => {}
+                () = lead.stop.cancelled() => {}
+            }
+        }
+        // Nothing is given up while it is under way.
+        while turns.next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn turn_of(&self, tenant: Uuid, lead: Lead<'_>) -> Result<Turn, BookError> {
+        let policy = self.policy.name();
+        let asking = sqlx::query_scalar(
+            "select position from book.missed where policy = $1 and tenant_id = $2 and waits order by position limit $3",
+        )
+        .bind(policy)
+        .bind(tenant)
+        .bind(TURN_EVENTS_MAX)
+        .fetch_all(&self.pool);
+        let positions: Vec<i64> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
+        let events = match &positions[..] {
+            [] => Vec::new(),
+            positions => self.reading.tail().at(positions).await?,
+        };
+        let mut streams: BTreeMap<(String, Uuid), Vec<Recorded<String>>> = BTreeMap::new();
+        for recorded in events {
+            let stream = (recorded.aggregate_type.clone(), recorded.stream);
+            streams.entry(stream).or_default().push(recorded);
+        }
+        let reacting = streams.into_values().map(|events| self.react_late(events, lead));
+        let reacted: Vec<Result<Late, BookError>> = futures::stream::iter(reacting)
+            .buffer_unordered(STREAMS_AT_ONCE)
+            .collect()
+            .await;
+        let mut late = Late::default();
+        for reacted in reacted {
+            late.add(reacted?);
+        }
+        lead.lease.check()?;
+        let timers = late.in_order();
+        timer::make_good(&self.pool, policy, &late.events, &timers).await?;
+        let done = late.events.len();
+        let goes_on = !late.waits_on && lead.waiting.go_on(&self.pool, policy, tenant).await?;
+        Ok(Turn { tenant, done, goes_on })
+    }
+
+    /// Reacts to events of one stream, in order, as long as their tenant is active.
+    async fn react_late(&self, events: Vec<Recorded<String>>, lead: Lead<'_>) -> Result<Late, BookError> {
+        let mut late = Late::default();
+        for recorded in events {
+            if lead.stop.is_cancelled() {
+                return Err(BookError::Abandoned);
+            }
+            // It waits on, until a program leads that reads it.
+            if !self.is_read(&recorded) {
+                late.waits_on = true;
+                return Ok(late);
+            }
+            match unpanicked(carry_out(&self.book, self.policy, &recorded, None, Some(lead), None)).await {
+                Ok(reacted) => late.reacted(&recorded, reacted.timers),
+                Err(BookError::Suspended) => {
+                    late.waits_on = true;
+                    return Ok(late);
+                }
+                Err(error) if error.is_transient() => return Err(error),
+                // Its fields do not open any more, and nothing is ever done for it.
+                Err(_) if tenants::standing(&self.pool, recorded.tenant_id).await? == Standing::Deleted => {
+                    late.reacted(&recorded, Vec::new());
+                }
+                Err(error) => self.fails(&recorded, &error).await?,
+            }
+            lead.beat.beat(|_| {});
+        }
+        Ok(late)
+    }
+
+    /// Notes that what waited cannot be done for another reason.
+    async fn fails(&self, recorded: &Recorded<String>, error: &BookError) -> Result<(), BookError> {
+        let (policy, position) = (self.policy.name(), recorded.position);
+        error!(policy, position, %error, "could not react to an event that had waited; it is kept for another try");
+        let noting = sqlx::query("update book.missed set waits = false, error = $3 where policy = $1 and event_id = $2")
+            .bind(policy)
+            .bind(recorded.event_id)
+            .bind(error.to_string())
+            .execute(&self.pool);
+        answered(async { Ok::<_, BookError>(noting.await?) }).await?;
+        self.reading.has_missed().await;
+        Ok(())
+    }
+}
+
+/// What was reacted to, and what is to become of timers.
+#[derive(Debug, Default)]
+struct Late {
+    events: Vec<Uuid>,
+    timers: Vec<(i64, timer::Timer)>,
+    /// Whether some of it must wait on: the tenant is not active, or only a newer program knows of it.
+    waits_on: bool,
+}
+
+impl Late {
+    fn reacted(&mut self, recorded: &Recorded<String>, timers: Vec<timer::Timer>) {
+        self.events.push(recorded.event_id);
+        let position = recorded.position;
+        self.timers.extend(timers.into_iter().map(|timer| (position, timer)));
+    }
+
+    fn add(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.timers.extend(other.timers);
+        self.waits_on |= other.waits_on;
+    }
+
+    /// What one event sets and a later one drops must come in the book's order.
+    fn in_order(&mut self) -> Vec<timer::Timer> {
+        self.timers.sort_by_key(|(position, _)| *position);
+        std::mem::take(&mut self.timers).into_iter().map(|(_, timer)| timer).collect()
+    }
+}

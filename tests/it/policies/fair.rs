@@ -1,0 +1,139 @@
+//! What much that goes on in one tenant means for the others: nothing; and for itself: its order stays.
+
+use book::policy::{self, Reading};
+use book::worker::{self, Beat};
+use book::{Envelope, Leases, Step};
+use chrono::Utc;
+use cloudwatcher::supplier::Supplier;
+use domain::register::{Change, Register};
+use domain::{Reaction, Seen, Sending};
+use serde_json::json;
+use tests::Ledger;
+use tests::database::policies_caught_up;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::acting::{Acting, echo, echo_of, echoes, register, supplier, work};
+use super::{WAIT, command, count};
+
+const SUPPLIERS: &[&str] = &["cloudwatcher.supplier"];
+
+static ECHOING: Acting = Acting {
+    name: "echoing",
+    reads: SUPPLIERS,
+    wants_state: false,
+    react: echo,
+};
+
+/// Names a part like the supplier, each time that it gets a name.
+static COPYING: Acting = Acting {
+    name: "copying",
+    reads: SUPPLIERS,
+    wants_state: false,
+    react: copy,
+};
+
+fn copy(seen: &Seen<'_>) -> Vec<Reaction> {
+    let stream = Uuid::new_v5(&seen.recorded.stream, b"echo");
+    let as_it_is = match seen.recorded.of::<Register<Supplier>>() {
+        Some(Change::Entered(supplier)) => ("enter", supplier),
+        Some(Change::Amended(supplier)) => ("amend", supplier),
+        _ => return Vec::new(),
+    };
+    let (verb, supplier) = as_it_is;
+    let part = json!({verb: {"part_code": stream.simple().to_string(), "name": supplier.name}});
+    let part = cloudwatcher::part::AGGREGATE.read(part).expect("a command");
+    vec![Reaction::send(vec![Sending::to(stream, part)])]
+}
+
+async fn supplier_of(ledger: &Ledger, tenant: Uuid, stream: Uuid, verb: &str, name: &str) {
+    let envelope = Envelope::once(tenant, ledger.actor, Utc::now());
+    let step = Step::of::<Register<Supplier>>(stream, None, command(json!({verb: {"name": name}})));
+    ledger.book.execute(envelope, vec![step]).await.expect("it is accepted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_often_in_one_tenant_keeps_no_other_tenant_waiting() {
+    const OFTEN: usize = 1_500;
+    let ledger = Ledger::open().await;
+    register(&ledger, &[&ECHOING]).await;
+    for n in 0..OFTEN {
+        supplier(&ledger, &format!("Acme {n}")).await;
+    }
+    let (quiet, last) = (Uuid::now_v7(), Uuid::now_v7());
+    supplier_of(&ledger, quiet, last, "enter", "Zeta").await;
+    let (worker, _) = work(&ledger, &ECHOING, &ledger.reading(&[&ECHOING]));
+    policies_caught_up(&ledger.pools.owner, WAIT).await;
+    let echoes = echoes(&ledger).await;
+    assert_eq!(echoes.len(), OFTEN + 1, "and each is reacted to once");
+    let place = echoes.iter().position(|echo| *echo == echo_of(last)).unwrap();
+    // It lies in the second page: before it come the shares of two, and what is done of the rest meanwhile.
+    assert!(place < OFTEN / 2, "it came as number {place}");
+    let left = count(&ledger.pools.owner, "select count(*) from book.missed").await;
+    assert_eq!(left, 0);
+    ledger.stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_its_turn_is_done_in_order_and_once_whoever_leads() {
+    const NAMES: usize = 120;
+    const LEADERS: usize = 6;
+    let ledger = Ledger::open().await;
+    register(&ledger, &[&COPYING]).await;
+    let tenants: Vec<(Uuid, Uuid)> = (0..3).map(|_| (Uuid::now_v7(), Uuid::now_v7())).collect();
+    let telling = async {
+        for n in 0..NAMES {
+            for &(tenant, stream) in &tenants {
+                let verb = if n == 0 { "enter" } else { "amend" };
+                supplier_of(&ledger, tenant, stream, verb, &format!("name {n}")).await;
+            }
+        }
+    };
+    let leading = async {
+        for nth in 0..LEADERS {
+            let stop = CancellationToken::new();
+            let before = named(&ledger).await;
+            let worker = lead(&ledger, &ledger.reading(&[&COPYING]), stop.clone());
+            let enough = (before + 20).min(3 * NAMES as i64);
+            let some = async || (named(&ledger).await >= enough).then_some(());
+            tests::until("some of it", WAIT, some).await;
+            if nth + 1 == LEADERS {
+                policies_caught_up(&ledger.pools.owner, WAIT).await;
+            }
+            // Without an end: it is dropped wherever it is.
+            if nth % 2 == 0 {
+                worker.abort();
+            }
+            stop.cancel();
+            let _ = worker.await;
+        }
+    };
+    telling.await;
+    leading.await;
+    for (_, stream) in tenants {
+        let names: Vec<String> = sqlx::query_scalar(
+            "select payload ->> 'name' from book.events
+             where aggregate_type = 'cloudwatcher.part' and aggregate_id = $1 order by sequence",
+        )
+        .bind(echo_of(stream))
+        .fetch_all(&ledger.pools.owner)
+        .await
+        .unwrap();
+        let expected: Vec<String> = (0..NAMES).map(|n| format!("name {n}")).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+/// How often a part got a name.
+async fn named(ledger: &Ledger) -> i64 {
+    let named = "select count(*) from book.events where aggregate_type = 'cloudwatcher.part'";
+    count(&ledger.pools.owner, named).await
+}
+
+fn lead(ledger: &Ledger, reading: &Reading, stop: CancellationToken) -> JoinHandle<()> {
+    let worker = ledger.policy_worker(&COPYING, reading);
+    let leases = Leases::start(&ledger.pools.writer);
+    tokio::spawn(worker::run(worker, policy::lock_name(&COPYING), leases, Beat::default(), stop))
+}
