@@ -76,6 +76,18 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         Uuid::new_v5(&tenant, Self::TYPE.as_bytes())
     }
 
+    /// Whether that is the one stream of this kind, where a tenant has only one.
+    ///
+    /// # Errors
+    /// The id of the one that is.
+    fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Uuid> {
+        let only = Self::only_stream(tenant);
+        match !Self::ONE_PER_TENANT || stream == only {
+            true => Ok(()),
+            false => Err(only),
+        }
+    }
+
     /// The one stream that a command can be sent to, where what it says decides that: a stock key, say.
     #[must_use]
     fn stream_of(tenant: Uuid, _command: &Self::Command) -> Option<Uuid> {

@@ -233,7 +233,7 @@ impl<K: Entry> Decider for Register<K> {
 
     fn decide(&self, request: &Request<'_, Command<K>>) -> Result<Vec<Change<K>>, Refusal> {
         let noun = K::NOUN;
-        Self::in_place(request.tenant, request.stream)?;
+        Self::in_place(request.tenant, request.stream).map_err(elsewhere::<K>)?;
         self.stays(request.command)?;
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
@@ -308,7 +308,7 @@ impl<K: Entry> Decider for Register<K> {
 
     fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
         let noun = K::NOUN;
-        Self::in_place(asker.tenant, stream)?;
+        Self::in_place(asker.tenant, stream).map_err(elsewhere::<K>)?;
         match (self, command) {
             (_, "forget-contacts") if K::CONTACTS.is_empty() => Err(Refusal::NoContacts { noun }),
             (Self::Unborn, "amend" | "strike" | "forget-contacts") => Err(Refusal::NotEntered { noun }),
@@ -326,19 +326,12 @@ impl<K: Entry> Decider for Register<K> {
     }
 }
 
-impl<K: Entry> Register<K> {
-    /// Refuses any stream but the only one, where a tenant has only one.
-    fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
-        let only = Self::only_stream(tenant);
-        if K::ONE_PER_TENANT && stream != only {
-            return Err(Refusal::OnePerTenant {
-                noun: K::NOUN,
-                id: only,
-            });
-        }
-        Ok(())
-    }
+/// Refuses any stream but the only one, where a tenant has only one.
+fn elsewhere<K: Entry>(id: Uuid) -> Refusal {
+    Refusal::OnePerTenant { noun: K::NOUN, id }
+}
 
+impl<K: Entry> Register<K> {
     /// Refuses what would move the entry to another department.
     fn stays(&self, command: &Command<K>) -> Result<(), Refusal> {
         let (Self::Entered(now) | Self::Struck(now), Command::Enter(next) | Command::Amend(next)) = (self, command)

@@ -39,7 +39,7 @@ const ATTEMPT_SECONDS_MAX: u64 = AGAIN_SECONDS + 2 * SKILLS_SECONDS_MAX;
 /// How long the tables may be behind, in seconds, before it is tried later.
 const POSTED_SECONDS_MAX: u64 = 10;
 
-/// What it is known by where it does not lead.
+/// What it is known by.
 pub const KNOWN: Known = Known {
     name: "dod-embeddings",
     reads: &[Register::<Skill>::TYPE, Register::<Configuration>::TYPE],
@@ -71,12 +71,8 @@ pub struct Embedder {
 }
 
 impl Reactor for Embedder {
-    fn name(&self) -> &'static str {
-        KNOWN.name
-    }
-
-    fn reads(&self) -> &'static [&'static str] {
-        KNOWN.reads
+    fn known(&self) -> Known {
+        KNOWN
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

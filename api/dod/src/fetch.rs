@@ -9,7 +9,7 @@ use reactors::{Doing, Done, Known, Reactor, Task};
 
 use crate::outward;
 
-/// What it is known by where it does not lead.
+/// What it is known by.
 pub const KNOWN: Known = Known {
     name: "dod-bodies",
     reads: &[Delivery::TYPE],
@@ -34,12 +34,8 @@ pub struct Fetcher {
 }
 
 impl Reactor for Fetcher {
-    fn name(&self) -> &'static str {
-        KNOWN.name
-    }
-
-    fn reads(&self) -> &'static [&'static str] {
-        KNOWN.reads
+    fn known(&self) -> Known {
+        KNOWN
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

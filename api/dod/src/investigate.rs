@@ -31,7 +31,7 @@ const ATTEMPT_SECONDS_MAX: u64 = 600;
 const AT_ONCE: usize = 32;
 const PER_TENANT: usize = 8;
 
-/// What it is known by where it does not lead.
+/// What it is known by.
 pub const KNOWN: Known = Known {
     name: "dod-investigations",
     reads: &[Issue::TYPE],
@@ -65,12 +65,8 @@ pub struct Investigator {
 }
 
 impl Reactor for Investigator {
-    fn name(&self) -> &'static str {
-        KNOWN.name
-    }
-
-    fn reads(&self) -> &'static [&'static str] {
-        KNOWN.reads
+    fn known(&self) -> Known {
+        KNOWN
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

@@ -24,7 +24,7 @@ pub const RECEIVER_SECONDS: u64 = 1;
 /// How long it is tried, in hours: what is older than that is told by the console.
 pub const TRIED_HOURS: u64 = 12;
 
-/// What it is known by where it does not lead.
+/// What it is known by.
 pub const KNOWN: Known = Known {
     name: "dod-messages",
     reads: &[Message::TYPE],
@@ -49,12 +49,8 @@ pub struct Notifier {
 }
 
 impl Reactor for Notifier {
-    fn name(&self) -> &'static str {
-        KNOWN.name
-    }
-
-    fn reads(&self) -> &'static [&'static str] {
-        KNOWN.reads
+    fn known(&self) -> Known {
+        KNOWN
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

@@ -16,7 +16,7 @@ use crate::sns::{self, Certificates, MESSAGE_TYPE, Unbelieved};
 /// What SNS calls the message that is to be confirmed.
 const CONFIRMATION: &str = "SubscriptionConfirmation";
 
-/// What it is known by where it does not lead.
+/// What it is known by.
 pub const KNOWN: Known = Known {
     name: "dod-subscriptions",
     reads: &[Delivery::TYPE],
@@ -46,12 +46,8 @@ pub struct Subscriber {
 }
 
 impl Reactor for Subscriber {
-    fn name(&self) -> &'static str {
-        KNOWN.name
-    }
-
-    fn reads(&self) -> &'static [&'static str] {
-        KNOWN.reads
+    fn known(&self) -> Known {
+        KNOWN
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {

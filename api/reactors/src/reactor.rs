@@ -15,21 +15,29 @@ pub const TASKS_MAX: usize = 1_000;
 /// Bytes of a task's key and of its target.
 pub const KEY_BYTES_MAX: usize = 400;
 
-/// A reactor as it is known where it does not lead.
+/// What a reactor is known by, also where it does not lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
+    /// Stored for ever; it begins with its context's name.
     pub name: &'static str,
-    /// The kinds of streams that it reads.
+    /// The kinds of streams whose events have effects.
     pub reads: &'static [&'static str],
 }
 
 /// Effects outside that follow from events.
 pub trait Reactor: Send + Sync + 'static {
-    /// Stored for ever; it begins with its context's name.
-    fn name(&self) -> &'static str;
+    /// What it is known by.
+    fn known(&self) -> Known;
 
-    /// The kinds of streams whose events have effects.
-    fn reads(&self) -> &'static [&'static str];
+    /// [`Known::name`].
+    fn name(&self) -> &'static str {
+        self.known().name
+    }
+
+    /// [`Known::reads`].
+    fn reads(&self) -> &'static [&'static str] {
+        self.known().reads
+    }
 
     /// What is to be done because of this event; nothing for most. Pure: the same event has the same tasks, however often
     /// it is read.

@@ -199,9 +199,38 @@ pub fn check(conditions: &[Condition]) -> Result<(), String> {
     Ok(())
 }
 
+/// What is full of a stream that holds rules, silences or the like, each with conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// There are as many of them as there may be.
+    Count,
+    /// Their regular expressions.
+    Patterns,
+}
+
+/// Whether one with these conditions has room among the others, of which so many may be.
+///
+/// # Errors
+/// What is full.
+pub fn room<'a>(
+    others: impl Iterator<Item = &'a [Condition]>,
+    count_max: usize,
+    when: &[Condition],
+) -> Result<(), Full> {
+    let (count, patterns) = others.fold((0, patterns(when)), |(count, all), other| {
+        (count + 1, all + patterns(other))
+    });
+    if count >= count_max {
+        Err(Full::Count)
+    } else if patterns > PATTERNS_MAX {
+        Err(Full::Patterns)
+    } else {
+        Ok(())
+    }
+}
+
 /// How many of the conditions are regular expressions.
-#[must_use]
-pub fn patterns(conditions: &[Condition]) -> usize {
+fn patterns(conditions: &[Condition]) -> usize {
     conditions
         .iter()
         .filter(|condition| condition.op.takes_pattern())

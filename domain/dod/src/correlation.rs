@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
-use crate::conditions::{self, Condition, Field, PATTERNS_MAX, Subject};
+use crate::conditions::{self, Condition, Field, Full, PATTERNS_MAX, Subject};
 use domain::text::{self, Unfit};
 use domain::{Asker, Class, Decider, Refuse, Request, stored_by_variant};
 
@@ -323,7 +323,7 @@ impl Decider for Correlations {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        in_place(request.tenant, request.stream)?;
+        Self::in_place(request.tenant, request.stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match request.command {
             Command::SetRule {
                 rule_id,
@@ -341,10 +341,8 @@ impl Decider for Correlations {
                     priority: *priority,
                 };
                 asked.check()?;
-                let before = match rule_id {
-                    Some(rule_id) => Some(self.rule(*rule_id).ok_or(Refusal::NoSuchRule)?),
-                    None => None,
-                };
+                let before = rule_id.map(|id| self.rule(id).ok_or(Refusal::NoSuchRule));
+                let before = before.transpose()?;
                 let rule_id = before.map_or_else(|| request.ids.draw(), |rule| rule.rule_id);
                 self.takes(rule_id, when)?;
                 if before.is_some_and(|rule| rule.says(&asked)) {
@@ -395,7 +393,7 @@ impl Decider for Correlations {
     }
 
     fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
-        in_place(asker.tenant, stream)?;
+        Self::in_place(asker.tenant, stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match command {
             "drop-rule" if self.rules.is_empty() => Err(Refusal::NoSuchRule),
             _ => Ok(()),
@@ -406,25 +404,12 @@ impl Decider for Correlations {
 impl Correlations {
     /// Whether a rule with these conditions has room among the others.
     fn takes(&self, rule_id: Uuid, when: &[Condition]) -> Result<(), Refusal> {
-        let others = || self.rules.iter().filter(|rule| rule.rule_id != rule_id);
-        let patterns: usize = others().map(|rule| conditions::patterns(&rule.when)).sum();
-        if others().count() >= RULES_MAX {
-            Err(Refusal::TooManyRules)
-        } else if patterns + conditions::patterns(when) > PATTERNS_MAX {
-            Err(Refusal::TooManyPatterns)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// Refuses any stream but the only one.
-fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
-    let id = Correlations::only_stream(tenant);
-    if stream == id {
-        Ok(())
-    } else {
-        Err(Refusal::OnePerTenant { id })
+        let others = self.rules.iter().filter(|rule| rule.rule_id != rule_id);
+        let others = others.map(|rule| &rule.when[..]);
+        conditions::room(others, RULES_MAX, when).map_err(|full| match full {
+            Full::Count => Refusal::TooManyRules,
+            Full::Patterns => Refusal::TooManyPatterns,
+        })
     }
 }
 

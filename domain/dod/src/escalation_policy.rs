@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
-use crate::conditions::{self, Condition, PATTERNS_MAX, Subject};
+use crate::conditions::{self, Condition, Full, PATTERNS_MAX, Subject};
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
 use domain::text::{self, Unfit};
 use domain::{Asker, Asking, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
@@ -82,15 +82,12 @@ impl EscalationPolicies {
 
     /// Whether a policy with these conditions has room among the others.
     fn takes(&self, policy_id: Uuid, when: &[Condition]) -> Result<(), Refusal> {
-        let others = || self.policies.iter().filter(|policy| policy.policy_id != policy_id);
-        let patterns: usize = others().map(|policy| conditions::patterns(&policy.when)).sum();
-        if others().count() >= POLICIES_MAX {
-            Err(Refusal::TooManyPolicies)
-        } else if patterns + conditions::patterns(when) > PATTERNS_MAX {
-            Err(Refusal::TooManyPatterns)
-        } else {
-            Ok(())
-        }
+        let others = self.policies.iter().filter(|policy| policy.policy_id != policy_id);
+        let others = others.map(|policy| &policy.when[..]);
+        conditions::room(others, POLICIES_MAX, when).map_err(|full| match full {
+            Full::Count => Refusal::TooManyPolicies,
+            Full::Patterns => Refusal::TooManyPatterns,
+        })
     }
 }
 
@@ -213,7 +210,7 @@ impl Decider for EscalationPolicies {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        in_place(request.tenant, request.stream)?;
+        Self::in_place(request.tenant, request.stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match request.command {
             Command::SetPolicy {
                 policy_id,
@@ -230,10 +227,8 @@ impl Decider for EscalationPolicies {
                 conditions::check(when).map_err(|detail| Refusal::Condition { detail })?;
                 text::within(*priority, -PRIORITY_MAX, PRIORITY_MAX).map_err(unfit("priority"))?;
                 check_steps(steps, request)?;
-                let before = match policy_id {
-                    Some(policy_id) => Some(self.policy(*policy_id).ok_or(Refusal::NoSuchPolicy)?),
-                    None => None,
-                };
+                let before = policy_id.map(|id| self.policy(id).ok_or(Refusal::NoSuchPolicy));
+                let before = before.transpose()?;
                 let policy_id = before.map_or_else(|| request.ids.draw(), |policy| policy.policy_id);
                 self.takes(policy_id, when)?;
                 let asked = (name, when, *priority, steps);
@@ -297,7 +292,7 @@ impl Decider for EscalationPolicies {
     }
 
     fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
-        in_place(asker.tenant, stream)?;
+        Self::in_place(asker.tenant, stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match command {
             "drop-policy" if self.policies.is_empty() => Err(Refusal::NoSuchPolicy),
             _ => Ok(()),
@@ -332,16 +327,6 @@ fn check_steps(steps: &[EscalationStep], request: &Request<'_, Command>) -> Resu
         }
     }
     Ok(())
-}
-
-/// Refuses any stream but the only one.
-fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
-    let id = EscalationPolicies::only_stream(tenant);
-    if stream == id {
-        Ok(())
-    } else {
-        Err(Refusal::OnePerTenant { id })
-    }
 }
 
 #[cfg(test)]

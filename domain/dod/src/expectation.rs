@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
-use crate::conditions::{self, Condition, PATTERNS_MAX, Subject};
+use crate::conditions::{self, Condition, Full, PATTERNS_MAX, Subject};
 use crate::receiver::RECEIVER_IM_CHARS_MAX;
 use crate::source::Source;
 use domain::text::{self, Unfit};
@@ -87,15 +87,12 @@ impl Expectations {
 
     /// Whether one with these conditions has room among the others.
     fn takes(&self, expectation_id: Uuid, when: &[Condition]) -> Result<(), Refusal> {
-        let others = || self.set.iter().filter(|(id, _)| *id != expectation_id);
-        let patterns: usize = others().map(|(_, other)| conditions::patterns(&other.when)).sum();
-        if others().count() >= EXPECTATIONS_MAX {
-            Err(Refusal::TooManyExpectations)
-        } else if patterns + conditions::patterns(when) > PATTERNS_MAX {
-            Err(Refusal::TooManyPatterns)
-        } else {
-            Ok(())
-        }
+        let others = self.set.iter().filter(|(id, _)| *id != expectation_id);
+        let others = others.map(|(_, other)| &other.when[..]);
+        conditions::room(others, EXPECTATIONS_MAX, when).map_err(|full| match full {
+            Full::Count => Refusal::TooManyExpectations,
+            Full::Patterns => Refusal::TooManyPatterns,
+        })
     }
 }
 
@@ -212,7 +209,7 @@ impl Decider for Expectations {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        in_place(request.tenant, request.stream)?;
+        Self::in_place(request.tenant, request.stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match request.command {
             Command::Expect {
                 expectation_id,
@@ -223,10 +220,8 @@ impl Decider for Expectations {
                 if !source.is_some_and(Source::is_in_use) {
                     return Err(Refusal::NoSource);
                 }
-                let before = match expectation_id {
-                    Some(expectation_id) => Some(self.get(*expectation_id).ok_or(Refusal::NoSuchExpectation)?),
-                    None => None,
-                };
+                let before = expectation_id.map(|id| self.get(id).ok_or(Refusal::NoSuchExpectation));
+                let before = before.transpose()?;
                 let expectation_id = expectation_id.unwrap_or_else(|| request.ids.draw());
                 self.takes(expectation_id, &expectation.when)?;
                 if before == Some(expectation) {
@@ -267,21 +262,11 @@ impl Decider for Expectations {
     }
 
     fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
-        in_place(asker.tenant, stream)?;
+        Self::in_place(asker.tenant, stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match command {
             "drop" if self.set.is_empty() => Err(Refusal::NoSuchExpectation),
             _ => Ok(()),
         }
-    }
-}
-
-/// Refuses any stream but the only one.
-fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
-    let id = Expectations::only_stream(tenant);
-    if stream == id {
-        Ok(())
-    } else {
-        Err(Refusal::OnePerTenant { id })
     }
 }
 

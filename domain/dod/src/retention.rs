@@ -94,7 +94,7 @@ impl Decider for Retention {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        in_place(request.tenant, request.stream)?;
+        Self::in_place(request.tenant, request.stream).map_err(|id| Refusal::OnePerTenant { id })?;
         let Command::Set { body_days } = request.command;
         text::within(*body_days, 1, BODY_DAYS_MAX).map_err(|unfit| Refusal::Unfit { unfit })?;
         let is_new = self.body_days != Some(*body_days);
@@ -108,17 +108,7 @@ impl Decider for Retention {
     }
 
     fn offers(&self, _command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
-        in_place(asker.tenant, stream)
-    }
-}
-
-/// Refuses any stream but the only one.
-fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
-    let id = Retention::only_stream(tenant);
-    if stream == id {
-        Ok(())
-    } else {
-        Err(Refusal::OnePerTenant { id })
+        Self::in_place(asker.tenant, stream).map_err(|id| Refusal::OnePerTenant { id })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
-use crate::conditions::{self, Condition, PATTERNS_MAX, Subject};
+use crate::conditions::{self, Condition, Full, PATTERNS_MAX, Subject};
 use domain::text::{self, Unfit};
 use domain::{Asker, Class, Decider, Refuse, Request, stored_by_variant};
 
@@ -229,7 +229,7 @@ impl Decider for Silences {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        in_place(request.tenant, request.stream)?;
+        Self::in_place(request.tenant, request.stream).map_err(|id| Refusal::OnePerTenant { id })?;
         let at = request.at;
         match request.command {
             Command::Silence {
@@ -245,10 +245,8 @@ impl Decider for Silences {
                 text::required(name, NAME_CHARS_MAX).map_err(unfit("name"))?;
                 text::optional(comment.as_ref(), COMMENT_CHARS_MAX).map_err(unfit("comment"))?;
                 check_conditions(when)?;
-                let before = match silence_id {
-                    Some(silence_id) => Some(self.not_ended(*silence_id, at).ok_or(Refusal::NoSuchSilence)?),
-                    None => None,
-                };
+                let before = silence_id.map(|id| self.not_ended(id, at).ok_or(Refusal::NoSuchSilence));
+                let before = before.transpose()?;
                 let silence_id = silence_id.unwrap_or_else(|| request.ids.draw());
                 let silence = Silence {
                     name: name.clone(),
@@ -316,7 +314,7 @@ impl Decider for Silences {
     }
 
     fn offers(&self, command: &str, stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
-        in_place(asker.tenant, stream)?;
+        Self::in_place(asker.tenant, stream).map_err(|id| Refusal::OnePerTenant { id })?;
         match command {
             "end" if self.set.is_empty() => Err(Refusal::NoSuchSilence),
             _ => Ok(()),
@@ -332,15 +330,11 @@ impl Silences {
 
     /// Whether a silence with these conditions has room among the others.
     fn takes(&self, silence_id: Uuid, when: &[Condition], at: DateTime<Utc>) -> Result<(), Refusal> {
-        let others = || self.open_beside(silence_id, at);
-        let patterns: usize = others().map(|silence| conditions::patterns(&silence.when)).sum();
-        if others().count() >= SILENCES_MAX {
-            Err(Refusal::TooManySilences)
-        } else if patterns + conditions::patterns(when) > PATTERNS_MAX {
-            Err(Refusal::TooManyPatterns)
-        } else {
-            Ok(())
-        }
+        let others = self.open_beside(silence_id, at).map(|silence| &silence.when[..]);
+        conditions::room(others, SILENCES_MAX, when).map_err(|full| match full {
+            Full::Count => Refusal::TooManySilences,
+            Full::Patterns => Refusal::TooManyPatterns,
+        })
     }
 }
 
@@ -366,16 +360,6 @@ fn check_period(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>, at: DateTime<U
     text::moment(ends_at).map_err(unfit("ends_at"))?;
     let is_good = ends_at > starts_at && ends_at > at && ends_at - starts_at <= TimeDelta::days(DAYS_MAX);
     if is_good { Ok(()) } else { Err(Refusal::BadPeriod) }
-}
-
-/// Refuses any stream but the only one.
-fn in_place(tenant: Uuid, stream: Uuid) -> Result<(), Refusal> {
-    let id = Silences::only_stream(tenant);
-    if stream == id {
-        Ok(())
-    } else {
-        Err(Refusal::OnePerTenant { id })
-    }
 }
 
 #[cfg(test)]

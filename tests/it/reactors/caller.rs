@@ -10,7 +10,7 @@ use book::bus::BusConfig;
 use book::worker::{self, Beat, Status};
 use book::{Book, BookError, Bus, Envelope, Leases, MasterKey, Pools, Step, Tail, Vault, end};
 use domain::{AnyEvent, Recorded, Sending};
-use reactors::{Bounds, Doing, Done, Performer, Reactor, Schedule, Task};
+use reactors::{Bounds, Doing, Done, Known, Performer, Reactor, Schedule, Task};
 use sample::jar::{Command, Event, Jar};
 use sqlx::PgPool;
 use tests::ledger::MASTER_KEY;
@@ -87,12 +87,11 @@ impl Caller {
 }
 
 impl Reactor for Caller {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn reads(&self) -> &'static [&'static str] {
-        READS
+    fn known(&self) -> Known {
+        Known {
+            name: self.name,
+            reads: READS,
+        }
     }
 
     fn tasks(&self, recorded: &Recorded<AnyEvent>) -> Vec<Task> {
