@@ -46,6 +46,7 @@ create table im_receivers (
     webhook_url        varchar(500),
     webhook_url_sealed text,
     sign_secret        text,
+    api_base           varchar(500),
     app_id             varchar(255),
     destination_id     varchar(255),
     min_severity       varchar(20),
@@ -61,6 +62,7 @@ create table configurations (
     config_type  varchar(100) not null,
     config_key   varchar(255) not null,
     config_value text         not null,
+    hosts        jsonb        not null,
     created_at   timestamptz  not null,
     updated_at   timestamptz  not null,
     position     bigint       not null

@@ -59,12 +59,10 @@ impl Campaign {
         let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
         let process = started(&database, &stand_in).await;
         let admin = service::administrator(&database, &process.url, Uuid::new_v4()).await;
-        let base = json!({ "config_type": "lark", "config_key": "api-base", "config_value": stand_in.lark_api() });
-        admin.post("/v1/dod/configurations", &base).await.ok();
         for n in 0..(alerts / TOGETHER).div_ceil(ISSUES_OF_RECEIVER) {
             let receiver = json!({
                 "name": receiver(n), "receiver_im": receiver(n), "im_type": "lark", "app_id": "cli_daybook",
-                "bot_token": "a secret of this test alone", "destination_id": receiver(n),
+                "bot_token": "a secret of this test alone", "destination_id": receiver(n), "api_base": stand_in.lark_api(),
             });
             admin.post("/v1/dod/receivers", &receiver).await.ok();
         }

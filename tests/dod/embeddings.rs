@@ -40,7 +40,8 @@ async fn made_by(admin: &Client, model: &str) {
 }
 
 async fn configure(admin: &Client, key: &str, value: &str) -> String {
-    let configuration = json!({ "config_type": "general", "config_key": key, "config_value": value });
+    let configuration =
+        json!({ "config_type": "general", "config_key": key, "config_value": value, "hosts": ["127.0.0.1"] });
     let entered = admin.post("/v1/dod/configurations", &configuration).await.ok();
     entered["stream"].as_str().unwrap().to_owned()
 }

@@ -28,7 +28,10 @@ pub const EDGES: &[Edge] = &[
         complete: Some(|app, tenant, stream, fields| {
             Box::pin(keep::<Register<Configuration>>(app, tenant, stream, fields, |state| {
                 let entry = state.active()?;
-                Some(vec![("config_value", json!(entry.config_value))])
+                Some(Kept {
+                    secrets: vec![("config_value", json!(entry.config_value))],
+                    goes_to: Some(("config_value", "hosts", json!(entry.hosts))),
+                })
             }))
         }),
     },
@@ -39,12 +42,15 @@ pub const EDGES: &[Edge] = &[
         complete: Some(|app, tenant, stream, fields| {
             Box::pin(keep::<Register<Receiver>>(app, tenant, stream, fields, |state| {
                 let entry = state.active()?;
-                Some(vec![
-                    ("bot_token", json!(entry.bot_token)),
-                    ("webhook_url", json!(entry.webhook_url)),
-                    ("webhook_host", json!(entry.webhook_host)),
-                    ("sign_secret", json!(entry.sign_secret)),
-                ])
+                Some(Kept {
+                    secrets: vec![
+                        ("bot_token", json!(entry.bot_token)),
+                        ("webhook_url", json!(entry.webhook_url)),
+                        ("webhook_host", json!(entry.webhook_host)),
+                        ("sign_secret", json!(entry.sign_secret)),
+                    ],
+                    goes_to: Some(("bot_token", "api_base", json!(entry.api_base))),
+                })
             }))
         }),
     },
@@ -56,19 +62,28 @@ pub const EDGES: &[Edge] = &[
             Box::pin(keep::<Source>(app, tenant, stream, fields, |state| {
                 let signature = state.settings()?.signature.as_ref()?;
                 // Without a word of it the requests have to be signed as before.
-                Some(vec![
-                    ("signature/secret", json!(signature.secret)),
-                    ("signature", json!(signature)),
-                ])
+                Some(Kept {
+                    secrets: vec![
+                        ("signature/secret", json!(signature.secret)),
+                        ("signature", json!(signature)),
+                    ],
+                    goes_to: None,
+                })
             }))
         }),
     },
 ];
 
-/// Sealed secrets of a stream, each by the path of its field.
-type Kept = Vec<(&'static str, Value)>;
+/// What a stream has and an amendment may leave out.
+struct Kept {
+    /// Sealed secrets and what belongs to them, each by the path of its field.
+    secrets: Vec<(&'static str, Value)>,
+    /// A secret, the field that says where it is sent, and what that says.
+    goes_to: Option<(&'static str, &'static str, Value)>,
+}
 
-/// Puts the secrets that the stream has in the place of those that were left out. One that is null is given up.
+/// Puts the secrets that the stream has in the place of those that were left out. One that is null is given up. A secret that
+/// is left out goes nowhere else than before: whoever amends the entry need not know it.
 async fn keep<D: Decider>(
     app: &App,
     tenant: Uuid,
@@ -77,7 +92,23 @@ async fn keep<D: Decider>(
     secrets: fn(&D) -> Option<Kept>,
 ) -> Result<(), Problem> {
     let state = app.book.now::<D>(tenant, stream).await?;
-    for (path, secret) in state.as_deref().and_then(secrets).unwrap_or_default() {
+    let Some(kept) = state.as_deref().and_then(secrets) else {
+        return Ok(());
+    };
+    if let Some((secret, field, before)) = kept.goes_to
+        && let Value::Object(object) = &mut *fields
+    {
+        let has_secret = kept.secrets.iter().any(|(path, value)| *path == secret && !value.is_null());
+        match object.get(field) {
+            None if !before.is_null() => _ = object.insert(field.to_owned(), before),
+            Some(asked) if *asked != before && has_secret && !object.contains_key(secret) => {
+                let detail = format!("{field} says where {secret} is sent, and changes along with it alone; send both");
+                return Err(Problem::bad_value(field, detail));
+            }
+            Some(_) | None => {}
+        }
+    }
+    for (path, secret) in kept.secrets {
         let (within, name) = path
             .rsplit_once('/')
             .map_or(("", path), |(within, name)| (within, name));

@@ -24,6 +24,32 @@ pub struct Outward {
     pub settings: Settings,
 }
 
+/// A configuration, opened.
+#[derive(Debug)]
+pub struct Configured {
+    /// For Daybook alone: what is sent to others is asked of [`Configured::for_host_of`].
+    pub value: Secret,
+    entry: Configuration,
+}
+
+impl Configured {
+    /// The value, for whoever is called by this URL.
+    ///
+    /// # Errors
+    /// When it may not be sent there.
+    pub fn for_host_of(self, url: &str) -> Result<Secret, OutwardError> {
+        let host = host_of(url)?;
+        if self.entry.may_go_to(&host) {
+            return Ok(self.value);
+        }
+        let Configuration { config_type, config_key, .. } = self.entry;
+        Err(OutwardError::Entered(format!(
+            "the configuration {config_type}/{config_key} may not be sent to {host}; whoever has its value amends it with that and \
+             with hosts that name {host}"
+        )))
+    }
+}
+
 /// The reactors by what each reads, as they say it themselves.
 pub const REACTORS: &[Known] = &[
     fetch::KNOWN,
@@ -81,7 +107,7 @@ impl Outward {
         tenant: Uuid,
         config_type: ConfigType,
         key: &str,
-    ) -> Result<Option<Secret>, OutwardError> {
+    ) -> Result<Option<Configured>, OutwardError> {
         let [value] = self.configurations(tenant, config_type, [key]).await?;
         Ok(value)
     }
@@ -95,7 +121,7 @@ impl Outward {
         tenant: Uuid,
         config_type: ConfigType,
         keys: [&str; N],
-    ) -> Result<[Option<Secret>; N], OutwardError> {
+    ) -> Result<[Option<Configured>; N], OutwardError> {
         let ids = self
             .book
             .holders(tenant, configuration::KEY, None, Uuid::nil(), ENTRIES_MAX);
@@ -106,7 +132,10 @@ impl Outward {
             if let Some(value) = place.and_then(|place| values.get_mut(place))
                 && entry.config_type == config_type
             {
-                *value = Some(self.settings.open(tenant, CONFIG_VALUE, &entry.config_value).await?);
+                *value = Some(Configured {
+                    value: self.settings.open(tenant, CONFIG_VALUE, &entry.config_value).await?,
+                    entry: entry.clone(),
+                });
             }
         }
         Ok(values)
@@ -118,11 +147,15 @@ impl Outward {
 /// # Errors
 /// [`EgressError`].
 pub async fn call_host_alone(egress: &Egress, tenant: Uuid, call: Call) -> Result<Answer, OutwardError> {
-    let host = url::Url::parse(&call.url).ok();
-    let host = host.as_ref().and_then(url::Url::host_str);
-    let host = host.ok_or_else(|| OutwardError::Entered("the address is no URL; enter it anew".to_owned()))?;
-    let allowed = Allowed::new([host]).map_err(|error| OutwardError::Entered(error.to_string()))?;
+    let host = host_of(&call.url)?;
+    let allowed = Allowed::new([&*host]).map_err(|error| OutwardError::Entered(error.to_string()))?;
     Ok(egress.call(tenant, &allowed, call).await?)
+}
+
+fn host_of(url: &str) -> Result<String, OutwardError> {
+    let parsed = url::Url::parse(url).ok();
+    let host = parsed.as_ref().and_then(url::Url::host_str).map(str::to_owned);
+    host.ok_or_else(|| OutwardError::Entered("the address is no URL; enter it anew".to_owned()))
 }
 
 /// The entry in use of a tenant that this holds of, with its id.

@@ -183,11 +183,11 @@ fn no_turn(problem: Problem) -> Nobody {
     })
 }
 
+/// Whoever asks has shown nothing yet: what is wrong within is for the log.
 fn unread(error: BookError) -> Nobody {
-    Nobody::Problem(Problem::new(
-        problem::UNAVAILABLE,
-        format!("whose token it is cannot be read now ({error}); send it again"),
-    ))
+    tracing::warn!(%error, "whose token it is could not be read");
+    let detail = "whose token it is cannot be read now; send it again";
+    Nobody::Problem(Problem::new(problem::UNAVAILABLE, detail))
 }
 
 async fn read(book: &Book, stream: Uuid, token: &str) -> Result<Option<Sender>, BookError> {

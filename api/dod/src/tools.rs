@@ -55,6 +55,7 @@ async fn answer(outward: &Outward, tenant: Uuid, question: &Question) -> Result<
                 let secret = outward.configuration(tenant, config_type, key).await?;
                 let secret = secret
                     .ok_or_else(|| entered(format!("the configuration of the header {name} is not there; enter it")))?;
+                let secret = secret.for_host_of(&http.base_url)?;
                 format!("{}{}", reference.prefix.as_deref().unwrap_or_default(), secret.expose())
             }
         };

@@ -93,7 +93,29 @@ pub struct Brief {
     pub body_until: Option<DateTime<Utc>>,
 }
 
+/// What a sender says of an alert later than in the beginning, once that is another severity.
+// Stored for ever, within events. Add optional fields; do not rename or reuse them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restated {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The sender's own word for that.
+    pub original_severity: Option<String>,
+    /// What it says, in one line. At most 500 characters.
+    pub title: String,
+    /// What else it says. At most 16 KiB.
+    pub description: Option<String>,
+}
+
 impl Brief {
+    /// Says what was said later.
+    pub(crate) fn restate(&mut self, restated: &Restated) {
+        self.severity = restated.severity;
+        self.title.clone_from(&restated.title);
+        self.description.clone_from(&restated.description);
+    }
+
     /// Until when what its body says of it is kept, and what quotes that.
     #[must_use]
     pub fn body_until(&self) -> DateTime<Utc> {
@@ -171,6 +193,14 @@ pub enum Command {
         /// Whether nothing more was heard of it; otherwise its sender said so.
         expired: bool,
     },
+    /// Notes that the sender says another severity than before, and what it says with it; a silence that does not hold for
+    /// that any more is over.
+    Restate {
+        /// The source that said so.
+        source_id: Uuid,
+        /// What it says.
+        restated: Box<Restated>,
+    },
     /// Ends the silence that the alert is ignored by.
     EndSilence {},
     /// Drops the part of the body that is about the alert; what was read from it stays.
@@ -236,6 +266,11 @@ pub enum Event {
     },
     AlertJoinedIssue {
         issue_id: Uuid,
+    },
+    AlertRestated {
+        /// How bad it was before.
+        from: Severity,
+        restated: Box<Restated>,
     },
     AlertSilenceEnded {},
     AlertAcknowledged {},

@@ -17,6 +17,9 @@ pub const KEY: Claim = Claim::new("dod.configurations.config_type+config_key");
 
 /// Characters of a configuration's key.
 pub const CONFIG_KEY_CHARS_MAX: usize = 255;
+/// Hosts that a configuration names, and characters of each.
+pub const HOSTS_MAX: usize = 20;
+pub const HOST_CHARS_MAX: usize = 253;
 
 /// A configuration as it is entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +33,20 @@ pub struct Configuration {
     /// The value, at most 4,096 bytes. It is sealed as it comes in and shown to nobody.
     #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
     pub config_value: String,
+    /// The hosts that it may be sent to, as a tool's header or a model's key; to none when there are none. Names or addresses
+    /// without scheme and port, at most 20. They change along with the value alone: who cannot enter it cannot send it
+    /// elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = HOSTS_MAX))]
+    pub hosts: Vec<String>,
+}
+
+impl Configuration {
+    /// Whether its value may be sent to this host.
+    #[must_use]
+    pub fn may_go_to(&self, host: &str) -> bool {
+        self.hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
+    }
 }
 
 /// What a configuration is for, in the document's words.
@@ -73,6 +90,23 @@ pub fn check_key(key: &str) -> Result<(), Unfit> {
     }
 }
 
+fn check_hosts(hosts: &[String]) -> Result<(), Unfit> {
+    if hosts.len() > HOSTS_MAX {
+        return Err(Unfit::Form("has more than 20 hosts; name those that are meant"));
+    }
+    let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    let is_host = |host: &String| {
+        let has_port = host.rsplit_once(':').is_some_and(|(name, _)| !host.starts_with('[') || name.ends_with(']'));
+        !host.is_empty() && host.len() <= HOST_CHARS_MAX && host.bytes().all(is_in) && !has_port
+    };
+    match hosts.iter().all(is_host) {
+        true => Ok(()),
+        false => Err(Unfit::Form(
+            "has something that is no host; write names or addresses without scheme, port and path, such as metrics.example.com",
+        )),
+    }
+}
+
 impl Entry for Configuration {
     const TYPE: &'static str = "dod.configuration";
     const NOUN: &'static str = "configuration";
@@ -85,6 +119,7 @@ impl Entry for Configuration {
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         check_key(&self.config_key).map_err(|unfit| ("config_key", unfit))?;
+        check_hosts(&self.hosts).map_err(|unfit| ("hosts", unfit))?;
         secret::sealed(&self.config_value).map_err(|unfit| ("config_value", unfit))
     }
 

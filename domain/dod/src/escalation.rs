@@ -81,6 +81,12 @@ pub enum Command {
         /// The issue.
         issue_id: Uuid,
     },
+    /// Begins where nothing is under way: an alert has joined that is worse than those before, and there may be a policy for
+    /// that.
+    Worsen {
+        /// The issue.
+        issue_id: Uuid,
+    },
     /// Looks whether somebody sees to the issue, or it has ended.
     Look {
         /// The issue.

@@ -6,6 +6,7 @@ mod evolve;
 mod refusal;
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use chrono::{DateTime, Utc};
 use dod_formats::Severity;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 
 pub use refusal::Refusal;
 
-use crate::alert::Brief;
+use crate::alert::{Brief, Restated};
 use domain::{Claim, Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
@@ -171,9 +172,11 @@ impl Issue {
 }
 
 impl Opened {
-    /// Whether it opens again when another alert joins it.
-    fn reopens(&self) -> bool {
-        self.status == IssueStatus::Resolved && self.ended_by_itself
+    /// Whether it opens again when another alert joins it, or one of it says something worse: what an investigation has
+    /// called none was not what it is now.
+    fn reopens(&self, worsens: bool) -> bool {
+        let is_over = self.status == IssueStatus::Resolved || (worsens && self.status == IssueStatus::FalsePositive);
+        is_over && self.ended_by_itself
     }
 
     /// Whether nobody and nothing has ended it.
@@ -199,6 +202,15 @@ pub enum Command {
     NoteAlertEnded {
         /// The alert.
         alert_id: Uuid,
+    },
+    /// Notes that an alert of the issue says otherwise than before how bad it is; nothing happens once the alert is over.
+    NoteAlertRestated {
+        /// The alert.
+        alert_id: Uuid,
+        /// How bad it was, for the log.
+        from: Severity,
+        /// What it says now.
+        restated: Box<Restated>,
     },
     /// Notes that an alert of the issue is not over any more.
     NoteAlertReopened {
@@ -299,6 +311,21 @@ pub enum Event {
         brief: Option<Box<Brief>>,
         /// Whether it fires again and again.
         is_flapping: bool,
+        /// Whether it is worse than all that were there.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        worsens: bool,
+    },
+    /// An alert of it says otherwise than before how bad it is.
+    IssueAlertRestated {
+        log_id: Uuid,
+        alert_id: Uuid,
+        restated: Box<Restated>,
+        /// What it came to, in a sentence.
+        content: String,
+        /// Whether it is the one that the issue has its title from.
+        is_first: bool,
+        /// Whether it is worse than all alerts of the issue were.
+        worsens: bool,
     },
     IssueAlertEnded {
         alert_id: Uuid,

@@ -41,6 +41,8 @@ pub enum Tells {
     Concluded,
     /// More and more alerts join.
     Grown,
+    /// It is worse than it ever was.
+    Worsened,
     Reopened,
     /// Nobody has seen to it for so long.
     Escalated,

@@ -23,6 +23,8 @@ pub const APP_ID_CHARS_MAX: usize = 255;
 pub const RECEIVER_IM_CHARS_MAX: usize = 100;
 /// Characters of the part of a webhook's URL that people are shown.
 pub const WEBHOOK_HOST_CHARS_MAX: usize = 255;
+/// Characters of where a platform's API is.
+pub const API_BASE_CHARS_MAX: usize = 500;
 
 /// What that part begins with. Without TLS nothing is reached but what the operator has named.
 const SCHEMES: [&str; 2] = ["https://", "http://"];
@@ -58,6 +60,12 @@ pub struct Receiver {
     #[serde(default)]
     #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
     pub sign_secret: Option<String>,
+    /// Where the API of the platform is that the bot uses, when it is another than `https://slack.com/api` or
+    /// `https://open.larksuite.com`: for Feishu `https://open.feishu.cn`. It changes along with `bot_token` alone, which is
+    /// sent there. At most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = API_BASE_CHARS_MAX))]
+    pub api_base: Option<String>,
     /// The id of the Lark app whose secret `bot_token` is. At most 255 characters.
     #[serde(default)]
     #[schemars(length(min = 1, max = APP_ID_CHARS_MAX))]
@@ -124,6 +132,9 @@ impl Receiver {
                 "and bot_token belong together for an app of Lark; enter both or none",
             );
         }
+        if self.api_base.is_some() && self.bot_token.is_none() {
+            return form("api_base", "is where a bot's token goes; enter bot_token, or leave it out");
+        }
         if self.sign_secret.is_some() && self.webhook_url.is_none() {
             return form(
                 "sign_secret",
@@ -147,6 +158,18 @@ pub fn check_receiver_im(word: &str) -> Result<(), Unfit> {
         Err(Unfit::Form(
             "has other characters than small letters, digits, dots, underscores and hyphens; write it as devops-slack",
         ))
+    }
+}
+
+fn check_base(base: &str) -> Result<(), Unfit> {
+    text::required(base, API_BASE_CHARS_MAX)?;
+    let rest = SCHEMES.iter().find_map(|scheme| base.strip_prefix(scheme));
+    let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]/_~".contains(&byte);
+    match rest {
+        Some(rest) if !rest.starts_with('/') && !rest.is_empty() && rest.bytes().all(is_in) => Ok(()),
+        Some(_) | None => Err(Unfit::Form(
+            "must be https:// (or http://), a host and perhaps a path; write it as https://open.feishu.cn",
+        )),
     }
 }
 
@@ -179,6 +202,8 @@ impl Entry for Receiver {
         let host = self.webhook_host.as_deref();
         host.map_or(Ok(()), check_host)
             .map_err(|unfit| ("webhook_host", unfit))?;
+        let base = self.api_base.as_deref();
+        base.map_or(Ok(()), check_base).map_err(|unfit| ("api_base", unfit))?;
         let required = |value: &Option<String>, max| value.as_ref().map_or(Ok(()), |value| text::required(value, max));
         required(&self.app_id, APP_ID_CHARS_MAX).map_err(|unfit| ("app_id", unfit))?;
         required(&self.destination_id, DESTINATION_ID_CHARS_MAX).map_err(|unfit| ("destination_id", unfit))?;

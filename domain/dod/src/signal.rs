@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
+use crate::alert::Restated;
 use domain::{Class, Refuse, Sealed, stored_by_variant};
 
 /// The kind as a value.
@@ -151,6 +152,9 @@ pub enum Event {
         starts_at: Option<DateTime<Utc>>,
         received_at: DateTime<Utc>,
         expires_at: Option<DateTime<Utc>>,
+        /// What it says now, if that is another severity than before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restated: Option<Box<Restated>>,
     },
     /// It is over.
     SignalCleared {

@@ -35,7 +35,7 @@ row! {
         source: String,
         /// What kind of alert it is: the name of a rule or an alarm.
         alert_type: String,
-        /// How bad it is: `critical`, `high`, `medium`, `low`.
+        /// How bad it is, as was last said: `critical`, `high`, `medium`, `low`.
         severity: Word<Severity>,
         /// The sender's own word for that.
         original_severity: Option<String>,
@@ -62,7 +62,7 @@ row! {
         count: i32,
         /// When somebody first looked at it.
         acknowledged_at: Option<DateTime<Utc>>,
-        /// The user who said so.
+        /// The user who said so; null when its sender did.
         acknowledged_by: Option<Uuid>,
         /// When it ended; null while it has not, and while it is ignored and goes on.
         resolved_at: Option<DateTime<Utc>>,
@@ -255,6 +255,14 @@ fn became(
         }
         alert::Event::AlertJoinedIssue { issue_id } => AlertRow {
             issue_id: Some(*issue_id),
+            updated_at,
+            ..existing(row)?
+        },
+        alert::Event::AlertRestated { from: _, restated } => AlertRow {
+            severity: Word(restated.severity),
+            original_severity: restated.original_severity.clone(),
+            title: restated.title.clone(),
+            description: restated.description.clone(),
             updated_at,
             ..existing(row)?
         },

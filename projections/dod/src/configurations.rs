@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use dod::configuration::{ConfigType, Configuration};
 use domain::register::{Change, Entry, Register};
 use domain::{AnyEvent, Recorded};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use projections::cell::Word;
@@ -25,6 +26,8 @@ row! {
         config_key: String,
         /// The value, sealed.
         config_value: String,
+        /// The hosts that it may be sent to.
+        hosts: Value,
         /// When it was first entered.
         created_at: DateTime<Utc>,
         /// When it last changed.
@@ -57,6 +60,7 @@ impl Project for ConfigurationRow {
             config_type: Word(entry.config_type),
             config_key: entry.config_key.clone(),
             config_value: entry.config_value.clone(),
+            hosts: json!(entry.hosts),
             created_at,
             updated_at: recorded.at,
         };

@@ -16,7 +16,8 @@ use projections::table::Scope;
 use crate::count;
 
 row! {
-    /// A step of an investigation, what a person said of it, or what was done because nobody saw to the issue.
+    /// A step of an investigation, what a person said of it, that an alert went from one severity to another, or what was done
+    /// because nobody saw to the issue.
     IssueLogRow = dod.issue_logs
     key {
         /// The step's id.
@@ -53,6 +54,7 @@ impl Project for IssueLogRow {
             Event::IssueSkillMatched { log_id, .. }
             | Event::InvestigationStepTaken { log_id, .. }
             | Event::IssueConcluded { log_id, .. }
+            | Event::IssueAlertRestated { log_id, .. }
             | Event::IssueCorrected { log_id, .. },
         ) = recorded.of::<Issue>()
         {
@@ -169,6 +171,19 @@ fn found(event: &Event, issue_id: Uuid) -> Option<Found> {
                 "unknown": conclusion.unknown,
             }),
             round: Some(*round),
+        },
+        // The document has no word for it.
+        Event::IssueAlertRestated {
+            alert_id,
+            restated,
+            content,
+            ..
+        } => Found {
+            issue_id,
+            log_type: LogType::Reasoning,
+            content: content.clone(),
+            metadata: json!({ "alert_id": alert_id, "severity": restated.severity }),
+            round: None,
         },
         Event::IssueCorrected {
             is_real_issue,

@@ -142,6 +142,18 @@ impl IssueRow {
                 alerts_open: self.alerts_open.saturating_add(1),
                 ..self
             },
+            Event::IssueAlertRestated { restated, is_first, .. } => {
+                let (title, description) = match is_first {
+                    true => (restated.title.clone(), restated.description.clone()),
+                    false => (self.title, self.description),
+                };
+                Self {
+                    severity: Word(self.severity.0.max(restated.severity)),
+                    title,
+                    description,
+                    ..self
+                }
+            }
             Event::IssueAlertEnded { .. } => Self {
                 alerts_open: self.alerts_open.saturating_sub(1),
                 ..self

@@ -37,6 +37,8 @@ row! {
         webhook_url_sealed: Option<String>,
         /// The secret by which a custom bot of Lark checks signatures, sealed; null when it has none.
         sign_secret: Option<String>,
+        /// Where the API of its platform is that the bot uses; null when it is the usual one.
+        api_base: Option<String>,
         /// The id of the Lark app.
         app_id: Option<String>,
         /// The channel or chat that the bot writes to.
@@ -79,6 +81,7 @@ impl Project for ReceiverRow {
             webhook_url: entry.webhook_host.clone(),
             webhook_url_sealed: entry.webhook_url.clone(),
             sign_secret: entry.sign_secret.clone(),
+            api_base: entry.api_base.clone(),
             app_id: entry.app_id.clone(),
             destination_id: entry.destination_id.clone(),
             min_severity: entry.min_severity.map(Word),

@@ -70,6 +70,8 @@ pub enum State {
     /// Somebody has said that they look.
     Acknowledged,
     Investigating,
+    /// Alerts fire, and it is worse than it ever was.
+    Worsened,
     /// Alerts fire, and still nobody has looked.
     Escalated,
     /// The investigation has ended; the alerts may still fire.
@@ -86,6 +88,7 @@ impl State {
             Self::Firing => "Firing",
             Self::Acknowledged => "Acknowledged",
             Self::Investigating => "Investigating",
+            Self::Worsened => "Worse than before",
             Self::Escalated => "Escalated",
             Self::Concluded => "Concluded",
             Self::Resolved => "Resolved",
@@ -113,15 +116,18 @@ impl Notice {
             State::Resolved => Tone::Green,
             State::FalsePositive => Tone::Grey,
             State::UnableToResolve => Tone::Purple,
-            State::Firing | State::Acknowledged | State::Investigating | State::Escalated | State::Concluded => {
-                match self.severity.as_str() {
-                    "critical" => Tone::Red,
-                    "high" => Tone::Orange,
-                    "medium" => Tone::Yellow,
-                    "low" => Tone::Blue,
-                    _ => Tone::Grey,
-                }
-            }
+            State::Firing
+            | State::Acknowledged
+            | State::Investigating
+            | State::Worsened
+            | State::Escalated
+            | State::Concluded => match self.severity.as_str() {
+                "critical" => Tone::Red,
+                "high" => Tone::Orange,
+                "medium" => Tone::Yellow,
+                "low" => Tone::Blue,
+                _ => Tone::Grey,
+            },
         }
     }
 

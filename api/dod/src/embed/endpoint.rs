@@ -71,7 +71,12 @@ impl Maker {
         let keys = [API_BASE, MODEL, API_KEY];
         let (base, model, key) = match outward.configurations(tenant, ConfigType::General, keys).await {
             Ok([None, None, _]) => return Ok(Self::Words),
-            Ok([Some(base), Some(model), key]) => (base, model, key),
+            Ok([Some(base), Some(model), key]) => {
+                match key.map(|key| key.for_host_of(base.value.expose())).transpose() {
+                    Ok(key) => (base.value, model.value, key),
+                    Err(error) => return Ok(nobody(error.to_string())),
+                }
+            }
             Ok(_) => {
                 return Ok(nobody(format!(
                     "only one of {API_BASE} and {MODEL} is configured; enter both"

@@ -14,8 +14,6 @@ use crate::outward::{Outward, OutwardError};
 
 /// How long Slack or Lark may take to answer, in seconds.
 pub const IM_SECONDS_MAX: u64 = 15;
-/// The configuration that says where the API of a platform is, for those who use another than the usual one.
-pub const API_BASE: &str = "api-base";
 /// The configuration, of type `general`, that says by which address people reach Daybook.
 pub const PUBLIC_URL: &str = "public-url";
 
@@ -33,7 +31,7 @@ pub async fn tell(
     let link = base.map(|base| {
         format!(
             "{}/v1/dod/issues/{}",
-            base.expose().trim_end_matches('/'),
+            base.value.expose().trim_end_matches('/'),
             wanted.issue_id
         )
     });
@@ -64,7 +62,7 @@ struct Way<'a> {
 impl Way<'_> {
     async fn slack_app(&self, token: &str) -> Result<Outcome, OutwardError> {
         let token = self.open(BOT_TOKEN, token).await?;
-        let base = self.api_base(ConfigType::Slack, slack::API_BASE).await?;
+        let base = self.api_base(slack::API_BASE);
         if let Some(place) = self.place()
             && let Some(channel) = &place.channel
         {
@@ -80,10 +78,10 @@ impl Way<'_> {
         Ok(slack::outcome(answer.status, &answer.headers, &answer.body))
     }
 
-    /// The message that is changed. What is escalated is said anew, for nobody is called by a message that changes.
+    /// The message that is changed. What is escalated or worse is said anew, for nobody is called by a message that changes.
     fn place(&self) -> Option<&Place> {
-        let is_escalated = self.wanted.notice.tells == Tells::Escalated;
-        self.wanted.place.as_ref().filter(|_| !is_escalated)
+        let calls = matches!(self.wanted.notice.tells, Tells::Escalated | Tells::Worsened);
+        self.wanted.place.as_ref().filter(|_| !calls)
     }
 
     async fn slack_webhook(&self) -> Result<Outcome, OutwardError> {
@@ -95,7 +93,7 @@ impl Way<'_> {
 
     async fn lark_app(&self, secret: &str) -> Result<Outcome, OutwardError> {
         let secret = self.open(BOT_TOKEN, secret).await?;
-        let base = self.api_base(ConfigType::Lark, lark::LARK_BASE).await?;
+        let base = self.api_base(lark::LARK_BASE);
         let app_id = self.receiver.app_id.as_deref().unwrap_or_default();
         let asked = self.call(lark::token_call(&base, app_id, secret.expose())).await?;
         let token = match lark::token_of(asked.status, &asked.body) {
@@ -146,12 +144,9 @@ impl Way<'_> {
         Ok(self.outward.settings.open(self.tenant, place, sealed).await?)
     }
 
-    async fn api_base(&self, config_type: ConfigType, usual: &str) -> Result<String, OutwardError> {
-        let base = self.outward.configuration(self.tenant, config_type, API_BASE).await?;
-        Ok(base.map_or_else(
-            || usual.to_owned(),
-            |base| base.expose().trim_end_matches('/').to_owned(),
-        ))
+    fn api_base(&self, usual: &str) -> String {
+        let base = self.receiver.api_base.as_deref().unwrap_or(usual);
+        base.trim_end_matches('/').to_owned()
     }
 
     async fn call(&self, call: Call) -> Result<Answer, OutwardError> {
@@ -190,6 +185,7 @@ fn notice(wanted: &Wanted, link: Option<String>) -> dod_messages::Notice {
     } = &wanted.notice;
     let state = match tells {
         Tells::Opened | Tells::Grown | Tells::Reopened => State::Firing,
+        Tells::Worsened => State::Worsened,
         Tells::Escalated => State::Escalated,
         Tells::Concluded => State::Concluded,
         Tells::Resolved => State::Resolved,

@@ -4,7 +4,7 @@ use domain::{Asker, Asking, Decider, Erase, FactRef, Request, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
-use super::{Alert, AlertStatus, Brief, Command, Event, Opened, Refusal, ResolvedHow, erased};
+use super::{Alert, AlertStatus, Brief, Command, Event, Opened, Refusal, ResolvedHow, Restated, erased};
 use crate::conditions::Subject;
 use crate::correlation::Correlations;
 use crate::retention::Retention;
@@ -16,6 +16,7 @@ impl Decider for Alert {
     const ONLY_DAYBOOK: &'static [&'static str] = &[
         "open",
         "clear",
+        "restate",
         "note-issue",
         "end-with-issue",
         "end-silence",
@@ -48,6 +49,9 @@ impl Decider for Alert {
                 },
                 resolved_at: *cleared_at,
             },
+
+            (AlertStatus::Resolved, Command::Restate { .. }) => return Ok(Vec::new()),
+            (_, Command::Restate { source_id, restated }) => return Ok(opened.restated(*source_id, restated, request)),
 
             (AlertStatus::Ignored, Command::EndSilence {}) if opened.silence_id.is_some() => {
                 Event::AlertSilenceEnded {}
@@ -164,6 +168,7 @@ impl Decider for Alert {
                 FactRef::of::<Silences>(Silences::only_stream(asking.tenant)),
                 FactRef::of::<Retention>(Retention::only_stream(asking.tenant)),
             ],
+            Command::Restate { .. } => vec![FactRef::of::<Silences>(Silences::only_stream(asking.tenant))],
             Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
             _ => Vec::new(),
         }
@@ -190,7 +195,7 @@ impl Decider for Alert {
             (AlertStatus::Resolved, "resolve")
             | (AlertStatus::FalsePositive, "mark-false-positive")
             | (AlertStatus::Ignored, "ignore" | "resolve" | "mark-false-positive") => Ok(()),
-            (_, "clear" | "note-issue" | "end-with-issue" | "end-silence" | "drop-raw") => Ok(()),
+            (_, "clear" | "restate" | "note-issue" | "end-with-issue" | "end-silence" | "drop-raw") => Ok(()),
             (_, _) => Err(Refusal::Ended { status }),
         }
     }
@@ -202,9 +207,33 @@ impl Opened {
         self.status == AlertStatus::FalsePositive || self.is_ignored_by_person
     }
 
+    /// What comes of another severity: nothing where it is known.
+    fn restated(&self, source_id: Uuid, restated: &Restated, request: &Request<'_, Command>) -> Vec<Event> {
+        if self.brief.severity == restated.severity {
+            return Vec::new();
+        }
+        let mut events = vec![Event::AlertRestated {
+            from: self.brief.severity,
+            restated: Box::new(restated.clone()),
+        }];
+        let mut brief = self.brief.clone();
+        brief.restate(restated);
+        let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant));
+        let is_silenced =
+            silences.is_some_and(|silences| silences.silencing(&subject(source_id, &brief), request.at).is_some());
+        if self.silence_id.is_some() && !is_silenced {
+            events.push(Event::AlertSilenceEnded {});
+        }
+        events
+    }
+
     fn evolve(&mut self, event: &Event) {
         self.status = match event {
             Event::AlertOpened { .. } => return,
+            Event::AlertRestated { restated, .. } => {
+                self.brief.restate(restated);
+                return;
+            }
             Event::AlertSignalOver { .. } => {
                 self.is_over = true;
                 return;
@@ -241,6 +270,19 @@ impl Opened {
     }
 }
 
+/// An alert as rules and silences see it.
+fn subject(source_id: Uuid, brief: &Brief) -> Subject<'_> {
+    Subject {
+        source: &brief.source,
+        source_id,
+        alert_type: &brief.alert_type,
+        severity: brief.severity,
+        title: &brief.title,
+        description: brief.description.as_deref(),
+        labels: &brief.labels,
+    }
+}
+
 fn open(request: &Request<'_, Command>) -> Option<Event> {
     let Command::Open {
         signal_id,
@@ -256,15 +298,7 @@ fn open(request: &Request<'_, Command>) -> Option<Event> {
     else {
         return None;
     };
-    let subject = Subject {
-        source: &brief.source,
-        source_id: *source_id,
-        alert_type: &brief.alert_type,
-        severity: brief.severity,
-        title: &brief.title,
-        description: brief.description.as_deref(),
-        labels: &brief.labels,
-    };
+    let subject = subject(*source_id, brief);
     let none = Correlations::default();
     let correlation = request
         .facts

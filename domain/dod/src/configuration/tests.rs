@@ -11,6 +11,7 @@ fn configuration() -> Configuration {
         config_type: ConfigType::General,
         config_key: "prometheus-token".to_owned(),
         config_value: secret::sample("00000001"),
+        hosts: Vec::new(),
     }
 }
 

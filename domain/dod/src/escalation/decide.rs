@@ -17,7 +17,7 @@ impl Decider for Escalation {
     const TYPE: &'static str = "dod.escalation";
     const CREATES: &'static str = "begin";
     const BORROWS_ID: bool = true;
-    const ONLY_DAYBOOK: &'static [&'static str] = &["begin", "look", "take-step"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["begin", "worsen", "look", "take-step"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -35,6 +35,9 @@ impl Decider for Escalation {
         };
         Ok(match request.command {
             Command::Begin { .. } => self.begin(&now).into_iter().collect(),
+            // What is under way goes by the steps that it began with.
+            Command::Worsen { .. } if self.under_way.is_some() => Vec::new(),
+            Command::Worsen { .. } => self.begin(&now).into_iter().collect(),
             Command::Look { alert_id, .. } => self.look(&now, *alert_id),
             Command::TakeStep { round, step, .. } => self.take_step(&now, *round, *step).into_iter().collect(),
         })
@@ -90,7 +93,7 @@ impl Decider for Escalation {
             reads.extend(remembered.map(FactRef::of::<Alert>));
         }
         match asking.command {
-            Command::Begin { .. } => {
+            Command::Begin { .. } | Command::Worsen { .. } => {
                 let policies = EscalationPolicies::only_stream(asking.tenant);
                 reads.push(FactRef::of::<EscalationPolicies>(policies));
             }
@@ -107,7 +110,10 @@ impl Decider for Escalation {
 
 fn issue_of(command: &Command) -> Uuid {
     match command {
-        Command::Begin { issue_id } | Command::Look { issue_id, .. } | Command::TakeStep { issue_id, .. } => *issue_id,
+        Command::Begin { issue_id }
+        | Command::Worsen { issue_id }
+        | Command::Look { issue_id, .. }
+        | Command::TakeStep { issue_id, .. } => *issue_id,
     }
 }
 

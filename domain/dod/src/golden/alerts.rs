@@ -6,7 +6,7 @@ use rehearsal::{Chronicle, sending};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::deliveries::{observe, sample_comes};
+use super::deliveries::{Sent, comes, observe, sample_comes};
 use super::settings::MONITORS;
 use super::story::BEN;
 use crate::alert::Alert;
@@ -98,6 +98,35 @@ pub(super) fn one_by_one(chronicle: &mut Chronicle) {
         .send_because::<Alert>(alert, json!({"resolve": {}}), "It is up again.");
     ended(chronicle, issue, alert);
     released(chronicle, signal, alert);
+}
+
+/// One that gets worse and is then acknowledged where it comes from.
+pub(super) fn worse(chronicle: &mut Chronicle) {
+    let said = |action: &str, severity: &str, summary: &str| {
+        json!({
+            "routing_key": "R0", "event_action": action, "dedup_key": "srv02/disk",
+            "payload": {"summary": summary, "source": "srv02", "severity": severity},
+        })
+        .to_string()
+    };
+    let comes = |chronicle: &mut Chronicle, n, text: &str| {
+        let came = comes(chronicle, id(20, n), MONITORS, &Sent::json(text));
+        observe(chronicle, &came, 0)
+    };
+    let signal = comes(chronicle, 40, &said("trigger", "warning", "The disk of srv02 fills"));
+    let alert = open(chronicle, signal);
+    let issue = join(chronicle, alert);
+    comes(chronicle, 41, &said("trigger", "critical", "The disk of srv02 is full"));
+    let restated = chronicle.named(signal, "restated");
+    let restate = json!({"restate": {"source_id": MONITORS, "restated": restated}});
+    let from = chronicle.named(alert, "brief")["severity"].clone();
+    let note = json!({"note-alert-restated": {"alert_id": alert, "from": from, "restated": restated}});
+    chronicle
+        .by(SYSTEM)
+        .send::<Alert>(alert, restate)
+        .send::<Issue>(issue, note);
+    comes(chronicle, 42, &said("acknowledge", "critical", "The disk of srv02 is full"));
+    chronicle.send::<Alert>(alert, json!({"acknowledge": {}}));
 }
 
 pub(super) fn as_id(value: &Value) -> Uuid {

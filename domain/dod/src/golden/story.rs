@@ -31,6 +31,7 @@ pub(super) fn story() -> History {
     issues::storm(&mut chronicle);
     issues::comes_back(&mut chronicle);
     alerts::one_by_one(&mut chronicle);
+    alerts::worse(&mut chronicle);
     escalations::unseen(&mut chronicle);
     heartbeats::expected(&mut chronicle);
     people::farewells(&mut chronicle);

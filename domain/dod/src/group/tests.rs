@@ -40,6 +40,7 @@ fn bound(alert_id: Uuid) -> issue::Event {
         severity: dod_formats::Severity::High,
         brief: None,
         is_flapping: false,
+        worsens: false,
     }
 }
 

@@ -1,12 +1,13 @@
 //! What happens when a command meets an issue.
 
+use dod_formats::Severity;
 use domain::register::Register;
 use domain::text::{self, Unfit};
 use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request, SYSTEM, Sealed};
 use identity::user::User;
 use uuid::Uuid;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Restated};
 use crate::skill::Skill;
 
 use super::{
@@ -21,6 +22,7 @@ impl Decider for Issue {
     const ONLY_DAYBOOK: &'static [&'static str] = &[
         "bind",
         "note-alert-ended",
+        "note-alert-restated",
         "note-alert-reopened",
         "note-match",
         "note-step",
@@ -39,6 +41,14 @@ impl Decider for Issue {
                 opened.bind(*alert_id, alert(*alert_id, request)?, request)
             }
             (Self::Opened(opened), Command::NoteAlertEnded { alert_id }) => opened.alert_ended(*alert_id, request),
+            (
+                Self::Opened(opened),
+                Command::NoteAlertRestated {
+                    alert_id,
+                    from,
+                    restated,
+                },
+            ) => opened.alert_restated(*alert_id, *from, restated, request),
             (Self::Opened(opened), Command::NoteAlertReopened { alert_id }) => opened.alert_reopened(*alert_id),
             (Self::Opened(opened), Command::NoteMatch { .. } | Command::NoteStep { .. } | Command::Conclude { .. }) => {
                 opened.investigated(request)
@@ -123,6 +133,7 @@ fn open(alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Vec<Ev
             severity: brief.severity,
             brief: None,
             is_flapping: brief.is_flapping,
+            worsens: false,
         },
         Event::InvestigationBegun {
             round: 1,
@@ -145,14 +156,44 @@ impl Opened {
             return Err(Refusal::TooManyAlerts);
         }
         let remembers = self.remembered.len() < REMEMBERED_MAX;
+        let worsens = brief.severity > self.severity;
         let mut events = vec![Event::IssueAlertBound {
             binding_id: request.ids.draw(),
             alert_id,
             severity: brief.severity,
             brief: remembers.then(|| Box::new(brief.clone())),
             is_flapping: brief.is_flapping,
+            worsens,
         }];
-        if self.reopens() {
+        if self.reopens(worsens) {
+            events.push(Event::IssueReopened { by_itself: true });
+        }
+        Ok(events)
+    }
+
+    fn alert_restated(
+        &self,
+        alert_id: Uuid,
+        from: Severity,
+        restated: &Restated,
+        request: &Request<'_, Command>,
+    ) -> Result<Vec<Event>, Refusal> {
+        match self.alerts.get(&alert_id) {
+            None => return Err(Refusal::NotBound),
+            Some(true) => return Ok(Vec::new()),
+            Some(false) => {}
+        }
+        let worsens = restated.severity > self.severity;
+        let first = self.remembered.first().map(|first| first.alert_id);
+        let mut events = vec![Event::IssueAlertRestated {
+            log_id: request.ids.draw(),
+            alert_id,
+            restated: Box::new(restated.clone()),
+            content: format!("An alert went from {from} to {}: {}", restated.severity, restated.title),
+            is_first: first == Some(alert_id),
+            worsens,
+        }];
+        if self.reopens(worsens) {
             events.push(Event::IssueReopened { by_itself: true });
         }
         Ok(events)

@@ -57,6 +57,19 @@ impl Opened {
                     });
                 }
             }
+            Event::IssueAlertRestated {
+                alert_id,
+                restated,
+                is_first,
+                ..
+            } => {
+                self.severity = self.severity.max(restated.severity);
+                let remembered = self.remembered.iter_mut().find(|of| of.alert_id == *alert_id);
+                let first = is_first.then_some(&mut self.brief);
+                for brief in remembered.map(|of| &mut of.brief).into_iter().chain(first) {
+                    brief.restate(restated);
+                }
+            }
             Event::IssueAlertEnded { alert_id } => {
                 self.alerts.insert(*alert_id, true);
                 self.alerts_open = self.alerts_open.saturating_sub(1);

@@ -97,6 +97,7 @@ fn bound(alert_id: Uuid) -> Event {
         severity: Severity::Medium,
         brief: None,
         is_flapping: false,
+        worsens: false,
     }
 }
 
@@ -259,6 +260,7 @@ fn the_first_alert_opens_the_issue_and_its_investigation() {
         severity: Severity::Medium,
         brief: None,
         is_flapping: false,
+        worsens: false,
     };
     given::<Issue>([])
         .with_facts(facts())
@@ -276,6 +278,7 @@ fn another_alert_joins_and_the_worst_of_them_counts() {
         severity: Severity::Critical,
         brief: Some(Box::new(brief(Severity::Critical))),
         is_flapping: false,
+        worsens: true,
     };
     issue([]).when(bind(SECOND)).then([second.clone()]);
     let issue = state::<Issue>([opened(), bound(FIRST), begun(1), second]);
@@ -320,6 +323,7 @@ fn only_the_first_alerts_are_remembered_with_what_they_say() {
         severity: Severity::Low,
         brief: Some(Box::new(brief(Severity::Low))),
         is_flapping: false,
+        worsens: false,
     });
     let events = issue(many).when(bind(SECOND)).events();
     let [Event::IssueAlertBound { brief: None, .. }] = &events[..] else {

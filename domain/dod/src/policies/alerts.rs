@@ -1,6 +1,7 @@
 //! From a signal that fires to the issue that its alert joins, and back when either is over.
 
 use chrono::TimeDelta;
+use dod_formats::Signal as Said;
 use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
 
@@ -110,11 +111,22 @@ fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
         signal::Event::SignalRepeated {
             alert_id,
             source_id,
+            said,
             expires_at,
+            restated,
             ..
         } => {
+            let to_alert = |command| Reaction::send(vec![Sending::of::<Alert>(*alert_id, command)]);
+            let restate = restated.as_ref().map(|restated| {
+                to_alert(alert::Command::Restate {
+                    source_id: *source_id,
+                    restated: restated.clone(),
+                })
+            });
+            // Whoever said so where it comes from sees to it.
+            let acknowledge = (*said == Said::Acknowledged).then(|| to_alert(alert::Command::Acknowledge {}));
             let expire = expires_at.map(|due_at| expire(signal_id, *alert_id, *source_id, due_at));
-            expire.into_iter().collect()
+            restate.into_iter().chain(acknowledge).chain(expire).collect()
         }
         signal::Event::SignalCleared {
             alert_id,
@@ -188,6 +200,17 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
         | alert::Event::AlertRawDropped {} => Vec::new(),
         alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
         alert::Event::AlertJoinedIssue { .. } => Vec::new(),
+        alert::Event::AlertRestated { from, restated } => {
+            let note = |issue_id| {
+                let note = issue::Command::NoteAlertRestated {
+                    alert_id,
+                    from: *from,
+                    restated: restated.clone(),
+                };
+                Reaction::send(vec![Sending::of::<Issue>(issue_id, note)])
+            };
+            now.issue_id.map(note).into_iter().collect()
+        }
         alert::Event::AlertSilenceEnded {} => vec![join(alert_id, now.group_id, now.window_minutes)],
         alert::Event::AlertReopened {} => vec![reopened(alert_id, now)],
         alert::Event::AlertResolved { how, resolved_at } => {

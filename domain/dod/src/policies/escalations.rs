@@ -62,10 +62,12 @@ fn of_issue(event: &issue::Event, seen: &Seen<'_>) -> Option<Reaction> {
     let issue_id = seen.recorded.stream;
     match event {
         // Not when it opens: then it does not know its alert yet.
-        issue::Event::IssueAlertBound { .. } => {
+        issue::Event::IssueAlertBound { worsens, .. } => {
             let now = seen.state::<Issue>().and_then(Issue::opened)?;
-            (now.alerts.len() == 1).then(|| begin(issue_id))
+            let worsened = || worsens.then(|| worsen(issue_id));
+            (now.alerts.len() == 1).then(|| begin(issue_id)).or_else(worsened)
         }
+        issue::Event::IssueAlertRestated { worsens: true, .. } => Some(worsen(issue_id)),
         issue::Event::IssueReopened { .. } => Some(begin(issue_id)),
         issue::Event::IssueAssigned { by_itself: false, .. }
         | issue::Event::IssueStarted {}
@@ -128,6 +130,10 @@ fn of_escalation(event: &escalation::Event, stream: Uuid) -> Vec<Reaction> {
 
 fn begin(issue_id: Uuid) -> Reaction {
     to(issue_id, escalation::Command::Begin { issue_id })
+}
+
+fn worsen(issue_id: Uuid) -> Reaction {
+    to(issue_id, escalation::Command::Worsen { issue_id })
 }
 
 fn look(issue_id: Uuid, alert_id: Option<Uuid>) -> Reaction {

@@ -28,6 +28,7 @@ impl Policy for Messages {
             matches!(
                 event,
                 issue::Event::IssueAlertBound { .. }
+                    | issue::Event::IssueAlertRestated { .. }
                     | issue::Event::IssueConcluded { .. }
                     | issue::Event::IssueResolved { .. }
                     | issue::Event::IssueMarkedFalsePositive { .. }
@@ -73,6 +74,9 @@ impl Policy for Messages {
 fn tells(event: &issue::Event, now: &Opened) -> Option<Tells> {
     match event {
         issue::Event::IssueAlertBound { .. } if now.alerts.len() == 1 => Some(Tells::Opened),
+        issue::Event::IssueAlertBound { worsens: true, .. } | issue::Event::IssueAlertRestated { worsens: true, .. } => {
+            Some(Tells::Worsened)
+        }
         issue::Event::IssueAlertBound { .. } => GROWN_AT.contains(&now.alerts.len()).then_some(Tells::Grown),
         issue::Event::IssueConcluded { .. } => Some(Tells::Concluded),
         issue::Event::IssueResolved { .. } => Some(Tells::Resolved),
@@ -83,11 +87,12 @@ fn tells(event: &issue::Event, now: &Opened) -> Option<Tells> {
     }
 }
 
-/// Whether it follows from alerts alone. What a person or an investigation says is told at once.
+/// Whether it follows from alerts alone. What a person or an investigation says is told at once, and so is what is worse
+/// than ever.
 fn is_up_or_down(event: &issue::Event) -> bool {
     matches!(
         event,
-        issue::Event::IssueAlertBound { .. }
+        issue::Event::IssueAlertBound { worsens: false, .. }
             | issue::Event::IssueResolved { by_itself: true, .. }
             | issue::Event::IssueReopened { by_itself: true }
     )

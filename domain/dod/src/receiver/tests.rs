@@ -18,6 +18,7 @@ fn slack() -> Receiver {
         receiver_im: "devops-slack".to_owned(),
         im_type: ImType::Slack,
         bot_token: None,
+        api_base: None,
         webhook_url: sealed(),
         webhook_host: Some("https://hooks.slack.com".to_owned()),
         sign_secret: None,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     CLOSED_MINUTES, Closed, Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, REPEAT_MINUTES, Refusal, Signal,
 };
+use crate::alert::Restated;
 use crate::source::{Flapping, Source};
 
 impl Decider for Signal {
@@ -95,16 +96,16 @@ impl Decider for Signal {
             }
             Event::SignalRepeated {
                 event_id,
-                severity,
                 starts_at,
                 received_at,
+                restated,
                 ..
             } => {
                 self.remember(event_id);
                 if let Some(current) = &mut self.current {
                     current.starts_at = current.starts_at.max(*starts_at);
                     current.last_seen_at = current.last_seen_at.max(*received_at);
-                    current.severity = *severity;
+                    current.severity = restated.as_ref().map_or(current.severity, |now| now.severity);
                 }
             }
             Event::SignalCleared {
@@ -299,7 +300,25 @@ fn repeated(current: &Current, telling: &Telling<'_>) -> Event {
         starts_at: observation.starts_at,
         received_at: telling.received_at,
         expires_at: telling.expires_at(),
+        restated: restated(current, telling),
     }
+}
+
+/// What is said now if it fires and that is another severity. What came in before says nothing of now; what is heard of
+/// later may have come in earlier, for bodies are read side by side.
+fn restated(current: &Current, telling: &Telling<'_>) -> Option<Box<Restated>> {
+    let observation = telling.observation;
+    let fires = matches!(observation.signal, Said::Firing | Said::NoData);
+    let is_latest = telling.received_at >= current.last_seen_at && observation.starts_at >= current.starts_at;
+    let is_other = observation.severity != current.severity;
+    (fires && is_latest && is_other).then(|| {
+        Box::new(Restated {
+            severity: observation.severity,
+            original_severity: observation.original_severity.clone(),
+            title: observation.title.clone(),
+            description: observation.description.clone(),
+        })
+    })
 }
 
 impl Closed {

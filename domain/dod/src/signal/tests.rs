@@ -172,6 +172,58 @@ fn no_data_counts_as_firing_and_an_acknowledgement_opens_nothing() {
     assert_eq!(happens([told(Said::Acknowledged, "1", None)]), []);
 }
 
+/// What is said of how bad it is, by the repeats among these.
+fn restated(events: &[Event]) -> Vec<Option<(Severity, String)>> {
+    let repeats = events.iter().filter_map(|event| match event {
+        Event::SignalRepeated { restated, .. } => Some(restated),
+        _ => None,
+    });
+    let said = |now: &Option<Box<Restated>>| now.as_ref().map(|now| (now.severity, now.title.clone()));
+    repeats.map(said).collect()
+}
+
+#[test]
+fn another_severity_is_said_once_with_what_comes_with_it() {
+    let at = |severity, event_id: &str, title: &str| Observation {
+        severity,
+        title: title.to_owned(),
+        ..told(Said::Firing, event_id, Some(0))
+    };
+    let events = happens([
+        at(Severity::High, "1", "Disk is full"),
+        at(Severity::High, "2", "Disk is full, 91 %"),
+        at(Severity::Critical, "3", "Disk is full, 99 %"),
+        at(Severity::Critical, "4", "Disk is full, 99 %"),
+        at(Severity::Low, "5", "Disk is filling"),
+    ]);
+    let expected = [
+        None,
+        Some((Severity::Critical, "Disk is full, 99 %".to_owned())),
+        None,
+        Some((Severity::Low, "Disk is filling".to_owned())),
+    ];
+    assert_eq!(restated(&events), expected);
+}
+
+#[test]
+fn another_severity_of_an_acknowledgement_or_of_what_came_in_before_says_nothing() {
+    let low = |signal, event_id: &str, began| Observation {
+        severity: Severity::Low,
+        ..told(signal, event_id, began)
+    };
+    let events = happens([
+        told(Said::Firing, "1", Some(5)),
+        low(Said::Acknowledged, "2", None),
+        low(Said::Firing, "3", Some(4)),
+    ]);
+    assert_eq!(restated(&events), [None, None]);
+    // Its body came in before one that was heard of earlier.
+    let events = happens([told(Said::Firing, "1", None), told(Said::Firing, "2", None)]);
+    assert_eq!(restated(&then(&events, low(Said::Firing, "3", None), 0)), [None]);
+    let later = restated(&then(&events, low(Said::Firing, "3", None), 2));
+    assert_eq!(later, [Some((Severity::Low, "Disk is full".to_owned()))]);
+}
+
 #[test]
 fn the_third_time_within_an_hour_it_flaps() {
     let mut tellings = Vec::new();

@@ -1,5 +1,6 @@
 //! Issues that nobody sees to, over time.
 
+use dod_formats::Severity;
 use identity::user::User;
 
 use super::*;
@@ -88,6 +89,60 @@ fn what_nobody_sees_to_is_told_step_by_step_and_each_step_once() {
     world.on_issue(BEN, issue::Command::Resolve { conclusion: None });
     assert_eq!(world.told("second"), Some((2, Tells::Resolved)));
     assert_eq!(world.told("boss"), Some((2, Tells::Resolved)));
+}
+
+#[test]
+fn an_alert_that_is_worse_calls_for_a_policy_that_those_before_did_not() {
+    let mut world = world();
+    let of = |host: &str, severity: &str| {
+        let labels = [("alertname", "DiskFull"), ("severity", severity), ("instance", host)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        samples::alertmanager_group([labels.into()], "firing", NOON)
+    };
+    world.comes(&of("host-1", "warning"));
+    world.passes(5);
+    assert_eq!(world.escalated(), [""; 0]);
+    world.comes(&of("host-2", "critical"));
+    assert_eq!(world.issue().1.alerts.len(), 2);
+    assert_eq!(world.escalated(), ["EscalationBegun"]);
+    // Minutes count from then, and one that is as bad begins nothing anew.
+    world.passes(9);
+    world.comes(&of("host-3", "critical"));
+    assert_eq!(world.told("second"), None);
+    world.passes(1);
+    assert_eq!(world.told("second"), Some((1, Tells::Escalated)));
+    assert_eq!(world.escalated(), ["EscalationBegun", "EscalationStepTaken"]);
+}
+
+#[test]
+fn a_problem_that_gets_worse_is_told_anew_and_calls_for_a_policy_until_its_sender_acknowledges_it() {
+    let mut world = world();
+    let said = |action: &str, severity: &str, summary: &str| {
+        json!({
+            "routing_key": "R0", "event_action": action, "dedup_key": "srv02/disk",
+            "payload": {"summary": summary, "source": "srv02", "severity": severity},
+        })
+        .to_string()
+    };
+    world.comes(&said("trigger", "warning", "It fills"));
+    world.passes(5);
+    assert_eq!(world.escalated(), [""; 0]);
+    world.comes(&said("trigger", "critical", "It is full"));
+    world.comes(&said("trigger", "critical", "It is full"));
+    let (alert, issue) = (world.alerts()[0].1.clone(), world.issue().1);
+    assert_eq!((alert.brief.severity, alert.brief.title), (Severity::Critical, "It is full".to_owned()));
+    assert_eq!((issue.severity, issue.brief.title), (Severity::Critical, "It is full".to_owned()));
+    assert_eq!(world.told("ops"), Some((2, Tells::Worsened)));
+    assert_eq!(world.escalated(), ["EscalationBegun"]);
+
+    world.comes(&said("acknowledge", "critical", "It is full"));
+    assert_eq!(world.alert_statuses(), [AlertStatus::Investigating]);
+    assert_eq!(world.escalated(), ["EscalationBegun", "EscalationStopped"]);
+    // What gets better is said of it, and nobody is called for that; the issue is as bad as it ever was.
+    world.comes(&said("trigger", "info", "It is better"));
+    assert_eq!(world.alerts()[0].1.brief.severity, Severity::Low);
+    assert_eq!(world.issue().1.severity, Severity::Critical);
+    assert_eq!(world.told("ops"), Some((2, Tells::Worsened)));
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn an_issue_counts_its_alerts_and_forgets_how_it_ended_once_it_is_open_again() {
         severity,
         brief: None,
         is_flapping: false,
+        worsens: false,
     };
     let resolved = issue::Event::IssueResolved {
         by_itself: false,

@@ -322,6 +322,7 @@ fn of_issue(event: issue::Event) -> Vec<Reaction> {
         severity: Severity::High,
         brief: None,
         is_flapping: false,
+        worsens: false,
     };
     let opened = issue::Event::IssueOpened {
         brief: Box::new(brief()),

@@ -14,6 +14,7 @@ fn bound(n: u128) -> issue::Event {
         severity: Severity::High,
         brief: None,
         is_flapping: false,
+        worsens: false,
     }
 }
 
