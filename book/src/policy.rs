@@ -196,7 +196,11 @@ impl PolicyWorker {
 
     /// Reacts to events that follow one another, within the share of each tenant; what is to become of timers, in order,
     /// and what is to wait.
-    async fn react(&self, events: Vec<Arc<Recorded<String>>>, lead: Lead<'_>) -> Result<(Vec<Timer>, Aside), BookError> {
+    async fn react(
+        &self,
+        events: Vec<Arc<Recorded<String>>>,
+        lead: Lead<'_>,
+    ) -> Result<(Vec<Timer>, Aside), BookError> {
         // What came first is reacted to first.
         let (waits, now): (Vec<_>, Vec<_>) = events
             .into_iter()

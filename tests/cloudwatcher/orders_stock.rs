@@ -17,7 +17,7 @@ use identity::user::User;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::process::Process;
-use tests::{Client, Ledger, Service, until};
+use tests::{Client, Ledger, Service};
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(60);

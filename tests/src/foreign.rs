@@ -13,6 +13,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::database::policies_caught_up;
 use crate::service::Reply;
 use crate::{Client, Service};
 

@@ -98,7 +98,10 @@ async fn keep<D: Decider>(
     if let Some((secret, field, before)) = kept.goes_to
         && let Value::Object(object) = &mut *fields
     {
-        let has_secret = kept.secrets.iter().any(|(path, value)| *path == secret && !value.is_null());
+        let has_secret = kept
+            .secrets
+            .iter()
+            .any(|(path, value)| *path == secret && !value.is_null());
         match object.get(field) {
             None if !before.is_null() => _ = object.insert(field.to_owned(), before),
             Some(asked) if *asked != before && has_secret && !object.contains_key(secret) => {

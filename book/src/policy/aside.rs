@@ -138,11 +138,12 @@ impl PolicyWorker {
     async fn fails(&self, recorded: &Recorded<String>, error: &BookError) -> Result<(), BookError> {
         let (policy, position) = (self.policy.name(), recorded.position);
         error!(policy, position, %error, "could not react to an event that had waited; it is kept for another try");
-        let noting = sqlx::query("update book.missed set waits = false, error = $3 where policy = $1 and event_id = $2")
-            .bind(policy)
-            .bind(recorded.event_id)
-            .bind(error.to_string())
-            .execute(&self.pool);
+        let noting =
+            sqlx::query("update book.missed set waits = false, error = $3 where policy = $1 and event_id = $2")
+                .bind(policy)
+                .bind(recorded.event_id)
+                .bind(error.to_string())
+                .execute(&self.pool);
         answered(async { Ok::<_, BookError>(noting.await?) }).await?;
         self.reading.has_missed().await;
         Ok(())
@@ -174,6 +175,9 @@ impl Late {
     /// What one event sets and a later one drops must come in the book's order.
     fn in_order(&mut self) -> Vec<timer::Timer> {
         self.timers.sort_by_key(|(position, _)| *position);
-        std::mem::take(&mut self.timers).into_iter().map(|(_, timer)| timer).collect()
+        std::mem::take(&mut self.timers)
+            .into_iter()
+            .map(|(_, timer)| timer)
+            .collect()
     }
 }

@@ -137,6 +137,7 @@ fn repeated(received_at: DateTime<Utc>) -> AnyEvent {
         starts_at: None,
         received_at,
         expires_at: None,
+        restated: None,
     })
 }
 

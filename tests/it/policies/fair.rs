@@ -135,5 +135,11 @@ async fn named(ledger: &Ledger) -> i64 {
 fn lead(ledger: &Ledger, reading: &Reading, stop: CancellationToken) -> JoinHandle<()> {
     let worker = ledger.policy_worker(&COPYING, reading);
     let leases = Leases::start(&ledger.pools.writer);
-    tokio::spawn(worker::run(worker, policy::lock_name(&COPYING), leases, Beat::default(), stop))
+    tokio::spawn(worker::run(
+        worker,
+        policy::lock_name(&COPYING),
+        leases,
+        Beat::default(),
+        stop,
+    ))
 }

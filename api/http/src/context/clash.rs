@@ -14,7 +14,7 @@ const WORKERS: [&str; 8] = [
 ];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 55] = [
+const METRICS: [&str; 56] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",

@@ -74,9 +74,8 @@ impl Policy for Messages {
 fn tells(event: &issue::Event, now: &Opened) -> Option<Tells> {
     match event {
         issue::Event::IssueAlertBound { .. } if now.alerts.len() == 1 => Some(Tells::Opened),
-        issue::Event::IssueAlertBound { worsens: true, .. } | issue::Event::IssueAlertRestated { worsens: true, .. } => {
-            Some(Tells::Worsened)
-        }
+        issue::Event::IssueAlertBound { worsens: true, .. }
+        | issue::Event::IssueAlertRestated { worsens: true, .. } => Some(Tells::Worsened),
         issue::Event::IssueAlertBound { .. } => GROWN_AT.contains(&now.alerts.len()).then_some(Tells::Grown),
         issue::Event::IssueConcluded { .. } => Some(Tells::Concluded),
         issue::Event::IssueResolved { .. } => Some(Tells::Resolved),

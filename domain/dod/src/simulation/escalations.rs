@@ -130,8 +130,14 @@ fn a_problem_that_gets_worse_is_told_anew_and_calls_for_a_policy_until_its_sende
     world.comes(&said("trigger", "critical", "It is full"));
     world.comes(&said("trigger", "critical", "It is full"));
     let (alert, issue) = (world.alerts()[0].1.clone(), world.issue().1);
-    assert_eq!((alert.brief.severity, alert.brief.title), (Severity::Critical, "It is full".to_owned()));
-    assert_eq!((issue.severity, issue.brief.title), (Severity::Critical, "It is full".to_owned()));
+    assert_eq!(
+        (alert.brief.severity, alert.brief.title),
+        (Severity::Critical, "It is full".to_owned())
+    );
+    assert_eq!(
+        (issue.severity, issue.brief.title),
+        (Severity::Critical, "It is full".to_owned())
+    );
     assert_eq!(world.told("ops"), Some((2, Tells::Worsened)));
     assert_eq!(world.escalated(), ["EscalationBegun"]);
 

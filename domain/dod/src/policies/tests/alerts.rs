@@ -93,6 +93,7 @@ fn an_alert_of_which_nothing_more_is_heard_expires() {
         starts_at: None,
         received_at: NOON,
         expires_at,
+        restated: None,
     };
     assert_eq!(
         react::<Signal>(&Alerts, [fired(None), repeated(Some(due_at))]),
