@@ -362,6 +362,15 @@ impl Contexts {
         self.iter().flat_map(|context| context.reactors)
     }
 
+    /// The reactor of this name.
+    ///
+    /// # Errors
+    /// The names of those that there are.
+    pub fn reactor(&self, name: &str) -> Result<&'static Known, Vec<&'static str>> {
+        let known = self.reactors().find(|known| known.name == name);
+        known.ok_or_else(|| self.reactors().map(|known| known.name).collect())
+    }
+
     /// The permissions that a key counts for which is bound to one device.
     #[must_use]
     pub fn of_devices(&self) -> Arc<[&'static str]> {
