@@ -49,6 +49,8 @@ pub struct Context {
     pub edges: &'static [Edge],
     /// What is looked at before a command is decided.
     pub checks: &'static [Check],
+    /// What is looked at once a command is accepted, for those who sent it.
+    pub warnings: &'static [Warning],
     /// Whom a decision may have to see before it refuses for good.
     pub witnesses: &'static [Witnesses],
     /// Requests that take several commands; each has a route.
@@ -99,6 +101,21 @@ pub type Complete = for<'a> fn(&'a App, Uuid, Uuid, &'a mut Value) -> BoxFuture<
 impl std::fmt::Debug for Edge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Edge({} {:?})", self.aggregate_type, self.commands)
+    }
+}
+
+/// Looks once a command is accepted, or would be, at what its decision lets pass, and says in sentences what whoever sent it
+/// should know: that a name leads nowhere yet, say.
+#[derive(Clone, Copy)]
+pub struct Warning {
+    pub aggregate_type: &'static str,
+    pub commands: &'static [&'static str],
+    pub find: for<'a> fn(&'a App, Uuid, &'a AnyCommand) -> BoxFuture<'a, Result<Vec<String>, BookError>>,
+}
+
+impl std::fmt::Debug for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Warning({} {:?})", self.aggregate_type, self.commands)
     }
 }
 
@@ -153,6 +170,7 @@ impl Context {
             rehearsals: &[],
             edges: &[],
             checks: &[],
+            warnings: &[],
             witnesses: &[],
             joint: &[],
             state: |_| {},
@@ -348,6 +366,12 @@ impl Contexts {
         let checks = self.iter().flat_map(|context| context.checks);
         let mut checks = checks.filter(|check| (check.aggregate_type, check.command) == (kind, name));
         checks.try_for_each(|check| (check.check)(checked))
+    }
+
+    /// What is looked at once a command is accepted.
+    pub fn warnings(&self, aggregate: &Aggregate, command: &str) -> impl Iterator<Item = &'static Warning> {
+        let warnings = self.iter().flat_map(|context| context.warnings);
+        warnings.filter(move |of| of.aggregate_type == aggregate.aggregate_type && of.commands.contains(&command))
     }
 
     /// How to look for what a decision may not have seen that refuses so.

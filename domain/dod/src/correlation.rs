@@ -318,6 +318,8 @@ impl Decider for Correlations {
     const TYPE: &'static str = "dod.correlation";
     const CREATES: &'static str = "set-rule";
     const ONE_PER_TENANT: bool = true;
+    const SHOWN_IN: Option<&'static str> = Some("correlation_rules");
+    const PART: Option<&'static str> = Some("rule_id");
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

@@ -190,6 +190,7 @@ impl Entry for Receiver {
     const ENTERED: &'static str = "ReceiverEntered";
     const AMENDED: &'static str = "ReceiverAmended";
     const STRUCK: &'static str = "ReceiverStruck";
+    const SHOWN_IN: Option<&'static str> = Some("im_receivers");
     const BODY_BYTES_MAX: usize = 128 << 10;
     const CLAIMS: &'static [Claim] = &[RECEIVER_IM];
 

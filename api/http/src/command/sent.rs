@@ -130,7 +130,7 @@ impl Sent<'_> {
             let would = (receiver.rehearse)(self.received(app, by, envelope, command)).await?;
             let sight = audit::sight(app, by).ok();
             return Ok(match would {
-                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref(), None),
+                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref(), None, Vec::new()),
                 Would::Repeat(first) => answer::would_repeat(first, sight.as_ref()),
             });
         }
@@ -142,7 +142,21 @@ impl Sent<'_> {
             Some((rehearsal, span)) => Some(self.look_at_the_past(app, by, &rehearsed, rehearsal, span).await?),
             None => None,
         };
-        Ok(answer::would(rehearsed, sight.as_ref(), past))
+        let warnings = self.warnings(app, by, &command).await;
+        Ok(answer::would(rehearsed, sight.as_ref(), past, warnings))
+    }
+
+    /// What whoever sent the command should know though it is accepted. The command is in the book by then, so that a failure
+    /// to look leaves the answer as it is.
+    pub async fn warnings(&self, app: &App, by: &Principal, command: &AnyCommand) -> Vec<String> {
+        let mut told = Vec::new();
+        for warning in app.contexts.warnings(self.aggregate, self.command) {
+            match (warning.find)(app, by.tenant, command).await {
+                Ok(found) => told.extend(found),
+                Err(error) => tracing::warn!(%error, "it could not be looked at what to warn of"),
+            }
+        }
+        told
     }
 
     /// Looks at the command before it is decided. What was accepted before, and is sent again, was looked at then.
