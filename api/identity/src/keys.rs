@@ -17,7 +17,7 @@ use http::command::headers::{self, CommandHeaders, Unheeded};
 use http::context::Route;
 use http::extract::{self, Body, Parameters};
 use http::openapi::{Paths, parts};
-use http::problem::{self, Problem};
+use http::problem::Problem;
 use identity::key::{self, Command, Key};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -92,8 +92,7 @@ async fn issue(
     headers::no_dry_run(&headers)?;
     headers::none_of(&headers, &UNHEEDED)?;
     let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
-    let asked: Asked = serde_json::from_value(body::fields(&headers, &mut body)?)
-        .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
+    let asked: Asked = body::typed(body::fields(&headers, &mut body)?)?;
     let drawn = service_keys::draw();
     let command = Command::Issue {
         name: asked.name,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use axum::response::Response;
 use book::{Answer, Envelope, ExecuteError, Step};
 use chrono::Utc;
+use domain::misread::Misread;
 use domain::{Aggregate, AnyCommand, Claim, Class, Refusal, canonical};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -340,16 +341,8 @@ impl Sent<'_> {
     /// # Errors
     /// 400, naming the field.
     pub fn parse(&self, fields: Value) -> Result<AnyCommand, Problem> {
-        self.aggregate.parse(self.command, fields).map_err(|unparsed| {
-            let path = unparsed.path().to_string();
-            let field = path.strip_prefix(self.command).unwrap_or(&path).trim_start_matches('.');
-            let problem = Problem::new(problem::BAD_VALUE, unparsed.inner().to_string());
-            if field.is_empty() || field == "?" {
-                problem
-            } else {
-                problem.field(field)
-            }
-        })
+        let parsed = self.aggregate.parse(self.command, fields);
+        parsed.map_err(|unparsed| Misread::of(&unparsed, self.command).into())
     }
 
     /// As [`Sent::problem`]. A sender whom the decision does not know as entitled may not learn that the stream is
