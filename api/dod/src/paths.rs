@@ -126,7 +126,11 @@ fn intake(paths: &mut Paths) {
             "summary": "What came in within a day and what became of it, source by source.",
             "description": "Permission `dod.deliveries.read`.",
             "security": needs([counts::READ]),
-            "parameters": [parameter("After"), parameter("RequestId")],
+            "parameters": [
+                in_query("Daybook-After", "As the header of this name.", position()),
+                parameter("After"),
+                parameter("RequestId"),
+            ],
             "responses": answers(vec![("200", answer("The sources.", shown))], &[400]),
         }),
     );

@@ -171,8 +171,13 @@ fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'stati
             let names = contexts.decisions().iter().map(|known| known.name);
             return Problem::not_found(format!("context {context:?} that takes commands")).allowed(names);
         };
+        // Of some kinds Daybook alone commands the streams.
+        let takes = |aggregate: &&Aggregate| {
+            let mut commands = contexts.commands(aggregate).iter();
+            commands.any(|command| !aggregate.only_daybook.contains(&command.as_str()))
+        };
         Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
-            .allowed(known.aggregates.iter().map(|aggregate| aggregate.plural))
+            .allowed(known.aggregates.iter().filter(takes).map(|aggregate| aggregate.plural))
     })
 }
 

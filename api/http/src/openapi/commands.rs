@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Aggregate;
+use domain::setting::SECRET_BYTES_MAX;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -96,6 +97,18 @@ fn named(aggregate: &Aggregate, name: &str) -> String {
     format!("{}.{name}", aggregate.aggregate_type)
 }
 
+/// The schema as somebody has to send it: a secret that lies sealed is sent in clear, and a field that Daybook fills in is
+/// not sent.
+fn as_sent(fields: &mut Map<String, Value>) {
+    if fields.get("x-sealed") == Some(&Value::Bool(true)) {
+        fields.insert("maxLength".to_owned(), SECRET_BYTES_MAX.into());
+        fields.insert("writeOnly".to_owned(), true.into());
+    }
+    if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+        properties.retain(|_, property| property["readOnly"] != true);
+    }
+}
+
 /// The schema with its references to others of its kind's commands leading to where the document has them.
 fn with_references(aggregate: &Aggregate, mut schema: Value) -> Value {
     let mut waiting = vec![&mut schema];
@@ -108,6 +121,7 @@ fn with_references(aggregate: &Aggregate, mut schema: Value) -> Value {
                 {
                     *reference = parts::schema_address(&named(aggregate, name));
                 }
+                as_sent(fields);
                 waiting.extend(fields.values_mut());
             }
             _ => {}
