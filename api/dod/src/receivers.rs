@@ -45,8 +45,8 @@ fn named(command: &AnyCommand) -> Vec<(String, &str)> {
         expectation::Command::Drop { .. } => None,
     });
     let steps = command.typed::<EscalationPolicies>().map_or(&[][..], |command| match command {
-        escalation_policy::Command::SetPolicy { steps, .. } => steps,
-        escalation_policy::Command::DropPolicy { .. } => &[],
+        escalation_policy::Command::SetPolicy { steps, .. } => &steps[..],
+        escalation_policy::Command::DropPolicy { .. } => &[][..],
     });
     let steps = steps.iter().enumerate().filter_map(|(place, step)| {
         let word = step.receiver_im.as_deref()?;

@@ -61,8 +61,8 @@ fn samples(schema: &Value, schemas: &Value, level: usize) -> Vec<Sample> {
         return ways.iter().filter(|way| way["type"] != "null").flat_map(below).collect();
     }
     let kind = schema["type"].as_str();
-    let kinds = schema["type"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    match kind.or(kinds.filter(|kind| *kind != "null").next()) {
+    let mut kinds = schema["type"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match kind.or(kinds.find(|kind| *kind != "null")) {
         Some("object") => objects(schema, schemas, level),
         Some("array") => {
             let wrap = |item: Value| json!([item]);
