@@ -93,6 +93,14 @@ pub struct Edge {
     pub complete: Option<Complete>,
 }
 
+impl Edge {
+    /// Whether the command is one of those whose fields it changes.
+    #[must_use]
+    pub fn takes(&self, aggregate: &Aggregate, command: &str) -> bool {
+        self.aggregate_type == aggregate.aggregate_type && self.commands.contains(&command)
+    }
+}
+
 /// Changes the fields of a command that comes in from a tenant.
 pub type Change = for<'a> fn(&'a App, Uuid, &'a mut Value) -> BoxFuture<'a, Result<(), Problem>>;
 /// Completes the fields of a command to a stream of a tenant, which stands last.
@@ -347,7 +355,7 @@ impl Contexts {
     #[must_use]
     pub fn edge(&self, aggregate: &Aggregate, command: &str) -> Option<&'static Edge> {
         let mut edges = self.iter().flat_map(|context| context.edges);
-        edges.find(|edge| edge.aggregate_type == aggregate.aggregate_type && edge.commands.contains(&command))
+        edges.find(|edge| edge.takes(aggregate, command))
     }
 
     /// How a command is tried on the past, if it is.

@@ -310,6 +310,25 @@ fn a_secret_is_as_long_as_it_is_sent_and_nothing_is_asked_for_that_daybook_fills
 }
 
 #[test]
+fn whoever_amends_an_entry_may_leave_its_secrets_out() {
+    commands(|aggregate, command, body, schemas| {
+        let (name, mut found) = (body["$ref"].as_str().unwrap().rsplit('/').next().unwrap(), Vec::new());
+        find(&schemas[name], "", &mut found);
+        let is_secret = |schema: &Map<String, Value>, name: &Value| {
+            let name = name.as_str().unwrap();
+            schema["properties"][name]["x-sealed"] == true
+        };
+        for (at, schema) in found {
+            let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+            assert!(
+                command == aggregate.creates || required.clone().all(|name| !is_secret(&schema, name)),
+                "{aggregate:?} {command}{at}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_row_says_which_columns_it_always_has_and_which_words_they_hold() {
     let contexts = contexts();
     let document = document(&contexts);
