@@ -104,7 +104,10 @@ fn of_value(told: &str) -> String {
     } else if let Some((_, expected)) = parts("invalid value: ") {
         format!("must be {}", must_be(expected))
     } else if let Some((length, expected)) = parts("invalid length ") {
-        format!("must be {}, and {length} values are too many or too few for it", must_be(expected))
+        format!(
+            "must be {}, and {length} values are too many or too few for it",
+            must_be(expected)
+        )
     } else if told.starts_with("data did not match any variant") {
         "has none of the forms that it may have".to_owned()
     } else if told.starts_with("UUID parsing failed") {
@@ -148,7 +151,15 @@ fn must_be(expected: &str) -> String {
         DATE
     } else if expected.contains("Decimal") {
         "an amount such as 12.50"
-    } else if begins(&["a string", "string", "str", "a borrowed", "a character", "variant", "field"]) {
+    } else if begins(&[
+        "a string",
+        "string",
+        "str",
+        "a borrowed",
+        "a character",
+        "variant",
+        "field",
+    ]) {
         "a string"
     } else {
         // Of a type of our own, which says what it wants.
@@ -235,7 +246,8 @@ mod tests {
     }
 
     fn inner(field: &str, value: Value) -> Value {
-        let mut inner = json!({"id": Uuid::nil(), "at": "2026-01-31T08:00:00Z", "count": 1, "share": 0.5, "is_on": true});
+        let mut inner =
+            json!({"id": Uuid::nil(), "at": "2026-01-31T08:00:00Z", "count": 1, "share": 0.5, "is_on": true});
         inner[field] = value;
         json!({"name": "a", "inner": [inner]})
     }
@@ -249,15 +261,27 @@ mod tests {
     fn what_cannot_be_read_is_told_with_its_field_and_in_words_of_json() {
         for (fields, field, detail) in [
             (json!({}), "name", "name is missing"),
-            (json!({"name": 3}), "name", "name must be a string, and is a whole number"),
+            (
+                json!({"name": 3}),
+                "name",
+                "name must be a string, and is a whole number",
+            ),
             (json!({"name": null}), "name", "name must be a string, and is null"),
             (
                 json!({"name": "a", "nmae": "b"}),
                 "nmae",
                 "nmae is no field here; there are name, inner, shape, either",
             ),
-            (json!({"name": "a", "inner": {}}), "inner", "inner must be a list, and is an object"),
-            (json!({"name": "a", "inner": ["x"]}), "inner[0]", "inner[0] must be an object, and is a string"),
+            (
+                json!({"name": "a", "inner": {}}),
+                "inner",
+                "inner must be a list, and is an object",
+            ),
+            (
+                json!({"name": "a", "inner": ["x"]}),
+                "inner[0]",
+                "inner[0] must be an object, and is a string",
+            ),
             (
                 json!({"name": "a", "inner": [{"id": Uuid::nil()}]}),
                 "inner[0].at",

@@ -128,5 +128,8 @@ async fn dev_knows_the_port_that_it_has_asked_for() {
     let port: u16 = any.trim_end().strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
     assert!(found && port > 0, "{any}");
     let (found, told) = dev_says("8099").await;
-    assert!(!found && told.contains("write host:port") && told.lines().count() == 1, "{told}");
+    assert!(
+        !found && told.contains("write host:port") && told.lines().count() == 1,
+        "{told}"
+    );
 }

@@ -164,7 +164,9 @@ async fn a_read_that_waits_for_a_locked_table_is_told_so() {
 async fn what_is_due_outside_and_nobody_begins_is_degraded() {
     // Nobody here has the role that performs it.
     let service = Service::start().await;
-    let pool = sqlx::PgPool::connect_with(service.database.options.clone()).await.unwrap();
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
     let reactor = service.database.contexts.reactors().next().unwrap().name;
     let due = |minutes: i32| {
         let planning = sqlx::query(

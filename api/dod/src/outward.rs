@@ -42,7 +42,11 @@ impl Configured {
         if self.entry.may_go_to(&host) {
             return Ok(self.value);
         }
-        let Configuration { config_type, config_key, .. } = self.entry;
+        let Configuration {
+            config_type,
+            config_key,
+            ..
+        } = self.entry;
         Err(OutwardError::Entered(format!(
             "the configuration {config_type}/{config_key} may not be sent to {host}; whoever has its value amends it with that and \
              with hosts that name {host}"

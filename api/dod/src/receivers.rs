@@ -44,10 +44,12 @@ fn named(command: &AnyCommand) -> Vec<(String, &str)> {
         expectation::Command::Expect { expectation, .. } => expectation.receiver_im.as_deref(),
         expectation::Command::Drop { .. } => None,
     });
-    let steps = command.typed::<EscalationPolicies>().map_or(&[][..], |command| match command {
-        escalation_policy::Command::SetPolicy { steps, .. } => &steps[..],
-        escalation_policy::Command::DropPolicy { .. } => &[][..],
-    });
+    let steps = command
+        .typed::<EscalationPolicies>()
+        .map_or(&[][..], |command| match command {
+            escalation_policy::Command::SetPolicy { steps, .. } => &steps[..],
+            escalation_policy::Command::DropPolicy { .. } => &[][..],
+        });
     let steps = steps.iter().enumerate().filter_map(|(place, step)| {
         let word = step.receiver_im.as_deref()?;
         Some((format!("steps[{place}].receiver_im"), word))
@@ -62,14 +64,18 @@ async fn missing(app: &App, tenant: Uuid, named: Vec<(String, &str)>) -> Result<
     if named.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = app.book.holders(tenant, receiver::RECEIVER_IM, None, Uuid::nil(), ENTRIES_MAX);
+    let ids = app
+        .book
+        .holders(tenant, receiver::RECEIVER_IM, None, Uuid::nil(), ENTRIES_MAX);
     let entries = app.book.fresh::<Register<Receiver>>(tenant, &ids.await?).await?;
     let in_use = entries.iter().filter_map(|state| state.as_deref()?.active());
     let in_use: BTreeSet<&str> = in_use.map(|receiver| receiver.receiver_im.as_str()).collect();
     let missing = named.into_iter().filter(|(_, word)| !in_use.contains(word));
     Ok(missing
         .map(|(field, word)| {
-            format!("{field} names {word}, and no receiver in use is called so: nobody is told there until one is entered")
+            format!(
+                "{field} names {word}, and no receiver in use is called so: nobody is told there until one is entered"
+            )
         })
         .collect())
 }
@@ -82,7 +88,10 @@ mod tests {
 
     fn fields(kind: &domain::Aggregate, command: &str, fields: Value) -> Vec<String> {
         let command = kind.parse(command, fields).unwrap();
-        named(&command).into_iter().map(|(field, word)| format!("{field} {word}")).collect()
+        named(&command)
+            .into_iter()
+            .map(|(field, word)| format!("{field} {word}"))
+            .collect()
     }
 
     #[test]
@@ -91,13 +100,15 @@ mod tests {
         assert_eq!(fields(&source::AGGREGATE, "enter", source.clone()), ["receiver_im ops"]);
         assert_eq!(fields(&source::AGGREGATE, "amend", source), ["receiver_im ops"]);
         assert_eq!(fields(&source::AGGREGATE, "strike", json!({})), [""; 0]);
-        let steps = json!([{"after_minutes": 5, "assign_to": Uuid::nil()}, {"after_minutes": 9, "receiver_im": "second"}]);
+        let steps =
+            json!([{"after_minutes": 5, "assign_to": Uuid::nil()}, {"after_minutes": 9, "receiver_im": "second"}]);
         let policy = json!({"name": "Nights", "steps": steps});
         assert_eq!(
             fields(&escalation_policy::AGGREGATE, "set-policy", policy),
             ["steps[1].receiver_im second"]
         );
-        let expectation = json!({"name": "Backup", "source_id": Uuid::nil(), "every_minutes": 60, "receiver_im": "ops"});
+        let expectation =
+            json!({"name": "Backup", "source_id": Uuid::nil(), "every_minutes": 60, "receiver_im": "ops"});
         assert_eq!(
             fields(&expectation::AGGREGATE, "expect", json!({"expectation": expectation})),
             ["expectation.receiver_im ops"]

@@ -139,7 +139,10 @@ pub async fn create(
         return sent.rehearse(&app, &by, envelope, parsed).await;
     }
     let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
-    let location = answer.streams.first().and_then(|made| location(&app.contexts, aggregate, made));
+    let location = answer
+        .streams
+        .first()
+        .and_then(|made| location(&app.contexts, aggregate, made));
     let location = location.and_then(|location| HeaderValue::try_from(location).ok());
     let mut response = answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await);
     response

@@ -205,7 +205,8 @@ impl From<PathRejection> for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(_: QueryRejection) -> Self {
-        let detail = "the parameters cannot be read; send them as name=value in UTF-8, percent-encoded, with & between them";
+        let detail =
+            "the parameters cannot be read; send them as name=value in UTF-8, percent-encoded, with & between them";
         Self::new(problem::MALFORMED, detail)
     }
 }

@@ -58,10 +58,18 @@ fn samples(schema: &Value, schemas: &Value, level: usize) -> Vec<Sample> {
     }
     let ways = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
     if let Some(ways) = ways.or(schema["allOf"].as_array()) {
-        return ways.iter().filter(|way| way["type"] != "null").flat_map(below).collect();
+        return ways
+            .iter()
+            .filter(|way| way["type"] != "null")
+            .flat_map(below)
+            .collect();
     }
     let kind = schema["type"].as_str();
-    let mut kinds = schema["type"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut kinds = schema["type"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
     match kind.or(kinds.find(|kind| *kind != "null")) {
         Some("object") => objects(schema, schemas, level),
         Some("array") => {
@@ -88,7 +96,11 @@ fn strings(schema: &Value) -> Vec<Sample> {
     if let Some(pattern) = schema["pattern"].as_str() {
         let inner = pattern.trim_start_matches("^(").trim_end_matches(")$");
         let is_word = |word: &&str| word.chars().all(|char| char.is_ascii_lowercase() || char == '_');
-        let words: Vec<Sample> = inner.split('|').filter(is_word).map(|word| word_of(&json!(word))).collect();
+        let words: Vec<Sample> = inner
+            .split('|')
+            .filter(is_word)
+            .map(|word| word_of(&json!(word)))
+            .collect();
         if !words.is_empty() {
             return words;
         }
@@ -127,7 +139,11 @@ fn objects(schema: &Value, schemas: &Value, level: usize) -> Vec<Sample> {
     }
     if schema["additionalProperties"].is_object() {
         let entries = samples(&schema["additionalProperties"], schemas, level + 1);
-        all.extend(entries.into_iter().map(|entry| entry.within(None, |value| json!({"a": value}))));
+        all.extend(
+            entries
+                .into_iter()
+                .map(|entry| entry.within(None, |value| json!({"a": value}))),
+        );
     }
     all
 }
@@ -201,15 +217,36 @@ fn every_word_that_the_schema_of_a_command_lists_is_one_that_the_command_takes()
 }
 
 /// The fields that a value must have by its schema: each with the object that has it, as a pointer, and its own path.
-fn required(schema: &Value, schemas: &Value, value: &Value, pointer: &str, path: &str) -> Vec<(String, String, String)> {
+fn required(
+    schema: &Value,
+    schemas: &Value,
+    value: &Value,
+    pointer: &str,
+    path: &str,
+) -> Vec<(String, String, String)> {
     if let Some(reference) = schema["$ref"].as_str() {
-        return required(&schemas[reference.rsplit('/').next().unwrap()], schemas, value, pointer, path);
+        return required(
+            &schemas[reference.rsplit('/').next().unwrap()],
+            schemas,
+            value,
+            pointer,
+            path,
+        );
     }
     match value {
         Value::Object(fields) => {
             let mut found = Vec::new();
-            for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                let own = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            for name in schema["required"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
+                let own = if path.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{path}.{name}")
+                };
                 let inner = &schema["properties"][name];
                 let below = format!("{pointer}/{name}");
                 found.extend(required(inner, schemas, &fields[name], &below, &own));
@@ -217,9 +254,13 @@ fn required(schema: &Value, schemas: &Value, value: &Value, pointer: &str, path:
             }
             found
         }
-        Value::Array(items) if !items.is_empty() => {
-            required(&schema["items"], schemas, &items[0], &format!("{pointer}/0"), &format!("{path}[0]"))
-        }
+        Value::Array(items) if !items.is_empty() => required(
+            &schema["items"],
+            schemas,
+            &items[0],
+            &format!("{pointer}/0"),
+            &format!("{path}[0]"),
+        ),
         _ => Vec::new(),
     }
 }
@@ -227,10 +268,17 @@ fn required(schema: &Value, schemas: &Value, value: &Value, pointer: &str, path:
 #[test]
 fn a_field_that_is_missing_is_named() {
     commands(|aggregate, command, body, schemas| {
-        let Some(plainest) = samples(body, schemas, 0).into_iter().next() else { return };
+        let Some(plainest) = samples(body, schemas, 0).into_iter().next() else {
+            return;
+        };
         for (pointer, name, path) in required(body, schemas, &plainest.value, "", "") {
             let mut fields = plainest.value.clone();
-            fields.pointer_mut(&pointer).unwrap().as_object_mut().unwrap().remove(&name);
+            fields
+                .pointer_mut(&pointer)
+                .unwrap()
+                .as_object_mut()
+                .unwrap()
+                .remove(&name);
             let unparsed = aggregate.parse(command, fields).unwrap_err();
             let misread = Misread::of(&unparsed, command);
             let expected = (path.clone(), format!("{path} is missing"));
@@ -241,8 +289,8 @@ fn a_field_that_is_missing_is_named() {
 
 /// Words of this program's language, which mean nothing to who sends JSON.
 const RUST: [&str; 17] = [
-    "struct", "enum", "sequence", "map", "tuple", "unit", "variant", "option", "i16", "i32", "i64", "u32", "u64", "f64",
-    "usize", "newtype", "serde",
+    "struct", "enum", "sequence", "map", "tuple", "unit", "variant", "option", "i16", "i32", "i64", "u32", "u64",
+    "f64", "usize", "newtype", "serde",
 ];
 
 /// Every value within a value, by its pointer.
@@ -250,10 +298,19 @@ fn places(value: &Value, pointer: &str) -> Vec<String> {
     let mut found = vec![pointer.to_owned()];
     match value {
         Value::Object(fields) => {
-            found.extend(fields.iter().flat_map(|(name, field)| places(field, &format!("{pointer}/{name}"))));
+            found.extend(
+                fields
+                    .iter()
+                    .flat_map(|(name, field)| places(field, &format!("{pointer}/{name}"))),
+            );
         }
         Value::Array(items) => {
-            found.extend(items.iter().enumerate().flat_map(|(at, item)| places(item, &format!("{pointer}/{at}"))));
+            found.extend(
+                items
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(at, item)| places(item, &format!("{pointer}/{at}"))),
+            );
         }
         _ => {}
     }
@@ -262,18 +319,31 @@ fn places(value: &Value, pointer: &str) -> Vec<String> {
 
 #[test]
 fn what_is_wrong_with_a_body_is_said_in_words_of_json() {
-    let wrong = [json!(3), json!(-1.5), json!("?"), json!([]), json!(["?"]), json!({"?": 1}), json!(true), Value::Null];
+    let wrong = [
+        json!(3),
+        json!(-1.5),
+        json!("?"),
+        json!([]),
+        json!(["?"]),
+        json!({"?": 1}),
+        json!(true),
+        Value::Null,
+    ];
     commands(|aggregate, command, body, schemas| {
         for Sample { value, .. } in samples(body, schemas, 0) {
             for place in places(&value, "").into_iter().filter(|place| !place.is_empty()) {
                 for wrong in &wrong {
                     let mut fields = value.clone();
                     *fields.pointer_mut(&place).unwrap() = wrong.clone();
-                    let Err(unparsed) = aggregate.parse(command, fields) else { continue };
+                    let Err(unparsed) = aggregate.parse(command, fields) else {
+                        continue;
+                    };
                     let Misread { field, detail } = Misread::of(&unparsed, command);
                     assert!(!field.is_empty(), "{aggregate:?} {command}: {detail}");
                     let is_of_rust = |word: &str| RUST.contains(&word) || word.contains("::");
-                    let mut words = detail.split([' ', ',', ';', '`', '(', ')']).filter(|word| *word != field);
+                    let mut words = detail
+                        .split([' ', ',', ';', '`', '(', ')'])
+                        .filter(|word| *word != field);
                     assert!(!words.any(is_of_rust), "{aggregate:?} {command}: {detail}");
                 }
             }
@@ -286,7 +356,9 @@ fn find(schema: &Value, at: &str, found: &mut Vec<(String, Map<String, Value>)>)
     match schema {
         Value::Object(fields) => {
             found.push((at.to_owned(), fields.clone()));
-            fields.iter().for_each(|(name, inner)| find(inner, &format!("{at}/{name}"), found));
+            fields
+                .iter()
+                .for_each(|(name, inner)| find(inner, &format!("{at}/{name}"), found));
         }
         Value::Array(ways) => ways.iter().for_each(|way| find(way, at, found)),
         _ => {}
@@ -340,7 +412,10 @@ fn a_row_says_which_columns_it_always_has_and_which_words_they_hold() {
             let is_required = required.iter().any(|name| name == column.name);
             assert_eq!(is_required, is_never_null, "{}.{}", table.name, column.name);
             let words = (column.words)();
-            let listed = schema["properties"][column.name]["enum"].as_array().into_iter().flatten();
+            let listed = schema["properties"][column.name]["enum"]
+                .as_array()
+                .into_iter()
+                .flatten();
             let listed: Vec<&str> = listed.filter_map(Value::as_str).collect();
             assert_eq!(listed, words, "{}.{}", table.name, column.name);
         }
@@ -356,7 +431,11 @@ fn a_read_that_takes_a_position_takes_it_as_a_header_and_as_a_parameter() {
             let mut parameters = parameters.clone();
             parameters.any(|parameter| parameter["name"] == named || parameter["$ref"] == named)
         };
-        assert_eq!(is_there("#/components/parameters/After"), is_there("Daybook-After"), "{path}");
+        assert_eq!(
+            is_there("#/components/parameters/After"),
+            is_there("Daybook-After"),
+            "{path}"
+        );
     }
 }
 

@@ -96,7 +96,9 @@ fn check_hosts(hosts: &[String]) -> Result<(), Unfit> {
     }
     let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     let is_host = |host: &String| {
-        let has_port = host.rsplit_once(':').is_some_and(|(name, _)| !host.starts_with('[') || name.ends_with(']'));
+        let has_port = host
+            .rsplit_once(':')
+            .is_some_and(|(name, _)| !host.starts_with('[') || name.ends_with(']'));
         !host.is_empty() && host.len() <= HOST_CHARS_MAX && host.bytes().all(is_in) && !has_port
     };
     match hosts.iter().all(is_host) {

@@ -133,7 +133,10 @@ impl Receiver {
             );
         }
         if self.api_base.is_some() && self.bot_token.is_none() {
-            return form("api_base", "is where a bot's token goes; enter bot_token, or leave it out");
+            return form(
+                "api_base",
+                "is where a bot's token goes; enter bot_token, or leave it out",
+            );
         }
         if self.sign_secret.is_some() && self.webhook_url.is_none() {
             return form(

@@ -25,7 +25,8 @@ where
         let mut names = Vec::new();
         // The enum itself says which variants it reads; another name for one is no word that is written.
         let _ = W::deserialize(Variants(&mut names));
-        let is_written = |name: &&'static str| read::<W>(name, 0).is_ok_and(|word| Into::<&'static str>::into(word.0) == *name);
+        let is_written =
+            |name: &&'static str| read::<W>(name, 0).is_ok_and(|word| Into::<&'static str>::into(word.0) == *name);
         names.retain(is_written);
         names
     }

@@ -132,7 +132,10 @@ fn without_secrets(schema: &Value, definitions: &Map<String, Value>) -> Value {
         }
         Value::Object(fields) => {
             let relaxed = |value| without_secrets(value, definitions);
-            let mut whole: Map<String, Value> = fields.iter().map(|(name, value)| (name.clone(), relaxed(value))).collect();
+            let mut whole: Map<String, Value> = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), relaxed(value)))
+                .collect();
             if whole.get("x-sealed") == Some(&Value::Bool(true)) {
                 let doc = whole.get("description").and_then(Value::as_str).unwrap_or_default();
                 let doc = format!("{doc} Left out, it stays as it is.");
