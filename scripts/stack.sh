@@ -142,7 +142,12 @@ use_seal_key() {
 choose_address() {
     local address
     if [ -n "${DAYBOOK_LISTEN:-}" ]; then
-        printf '%s\n' "$DAYBOOK_LISTEN"
+        # What is asked for as "any port" is asked after later, by its number.
+        case $DAYBOOK_LISTEN in
+            *:0) printf '%s:%s\n' "${DAYBOOK_LISTEN%:*}" "$(free_port)" ;;
+            *:*) printf '%s\n' "$DAYBOOK_LISTEN" ;;
+            *) fail "DAYBOOK_LISTEN is $DAYBOOK_LISTEN: write host:port, such as 127.0.0.1:8080, or port 0 for a free one" ;;
+        esac
         return
     fi
     for address in "$(cat "$state/address" 2>/dev/null)" 127.0.0.1:8080; do
@@ -206,7 +211,7 @@ up() {
     fi
 
     # Not sooner: another checkout may take the port meanwhile.
-    address=$(choose_address)
+    address=$(choose_address) || return
     export DAYBOOK_LISTEN=$address
     serve "$program" "$detach" || return
     wait_until_served "$address" "$detach" || return

@@ -13,6 +13,9 @@ use http::openapi::{self, document, sections};
 use http::router::routes;
 use serde_json::Value;
 
+#[path = "served/schemas.rs"]
+mod schemas;
+
 fn contexts() -> Contexts {
     daybook::contexts::all().unwrap()
 }

@@ -1,5 +1,6 @@
 //! What is sent along with a command, and what it is answered.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -85,6 +86,10 @@ pub struct StreamAnswer {
     pub sequence: i64,
     /// Names of the events, in order.
     pub events: Vec<String>,
+    /// Of a stream that holds many things: the one that the command was about, by the field that names it (`rule_id`). Where
+    /// the command left its id to Daybook, it is told here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ids: BTreeMap<String, Uuid>,
 }
 
 /// Why a command was not accepted.

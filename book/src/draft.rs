@@ -82,6 +82,7 @@ impl Draft {
         let known = (before.sequence > 0).then_some(stream);
         let (mut sequence, mut payload_bytes, mut until) = (before.sequence, before.bytes, before.until);
         let mut names = Vec::with_capacity(decided.events.len());
+        let mut ids = BTreeMap::new();
         for event in decided.events {
             sequence += 1;
             let event_id = event::event_id(aggregate_type, stream, sequence);
@@ -123,6 +124,7 @@ impl Draft {
             }
             payload_bytes += payload.len();
             names.push(event.event_type.clone());
+            ids.extend(event.part.map(|(field, id)| (field.to_owned(), id)));
             self.events.push(NewEvent {
                 aggregate_type,
                 stream,
@@ -149,6 +151,7 @@ impl Draft {
             stream,
             sequence,
             events: names,
+            ids,
         });
         let loaded = Loaded {
             state: decided.after,

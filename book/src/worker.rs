@@ -37,6 +37,8 @@ pub struct Status {
     pub stopped_before: Option<(i64, Instant)>,
     /// How often it has failed, panicked or hung in a row.
     pub failures: u32,
+    /// Of what it tries outside: how many attempts have failed in a row, and since when.
+    pub failing: Option<(u32, Instant)>,
     /// When it began to lead, until that has gone well for a while.
     led_since: Option<Instant>,
     /// When it last got through its loop.
@@ -56,6 +58,7 @@ impl Default for Beat {
             set_aside: 0,
             stopped_before: None,
             failures: 0,
+            failing: None,
             led_since: None,
             last_beat: Instant::now(),
         }))

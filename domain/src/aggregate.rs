@@ -27,6 +27,12 @@ pub struct Aggregate {
     pub creates: &'static str,
     /// Whether streams of the kind belong to departments.
     pub scoped: bool,
+    /// See [`Decider::ONE_PER_TENANT`].
+    pub one_per_tenant: bool,
+    /// See [`Decider::SHOWN_IN`].
+    pub shown_in: Option<&'static str>,
+    /// See [`Decider::PART`].
+    pub part: Option<&'static str>,
     /// Whether a stream's id is that of something else, so that a new one cannot be made without it.
     pub borrows_id: bool,
     /// See [`Decider::MOVED`].
@@ -57,6 +63,9 @@ impl Aggregate {
             plural,
             creates: D::CREATES,
             scoped: D::SCOPED,
+            one_per_tenant: D::ONE_PER_TENANT,
+            shown_in: D::SHOWN_IN,
+            part: D::PART,
             borrows_id: D::BORROWS_ID,
             moved: D::MOVED,
             only_daybook: D::ONLY_DAYBOOK,

@@ -29,6 +29,14 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// Whether a tenant has exactly one stream of this kind, under [`Decider::only_stream`].
     const ONE_PER_TENANT: bool = false;
 
+    /// The table whose rows show what streams of this kind hold, where it is not called as URLs call the kind. A row's key is
+    /// the stream's id or, of a stream that holds many things, the one named by [`Decider::PART`].
+    const SHOWN_IN: Option<&'static str> = None;
+
+    /// Of streams that hold many things, each with an id: the field of their events that has the id of the one which it is
+    /// about, `rule_id`. Whoever sent the command is told it.
+    const PART: Option<&'static str> = None;
+
     /// Whether the stream's id is that of something else, an order or a person, so that nobody can leave
     /// it to the server.
     const BORROWS_ID: bool = false;

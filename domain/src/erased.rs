@@ -50,6 +50,8 @@ pub struct NewEvent {
     pub texts: Vec<&'static str>,
     /// Whether loading begins with it from now on, see [`Decider::CARRIES_FORWARD`].
     pub carries_forward: bool,
+    /// The one of the stream's many things that it is about, by the field that names it, see [`Decider::PART`].
+    pub part: Option<(&'static str, Uuid)>,
 }
 
 /// The name alone: the payload is not sealed yet.
@@ -383,14 +385,21 @@ impl<D: Decider> Command for CommandOf<D> {
 }
 
 fn new_event<D: Decider>(stream: Uuid, event: &D::Event) -> Result<NewEvent, DecodeError> {
-    let event_type = event.event_type();
+    let (event_type, payload) = (event.event_type(), event::encode(event)?);
     Ok(NewEvent {
         carries_forward: D::CARRIES_FORWARD == Some(&*event_type),
         event_version: event.event_version(),
-        payload: event::encode(event)?,
+        part: D::PART.and_then(|field| Some((field, id_in(&payload, field)?))),
+        payload,
         sealed: event.sealed(stream),
         sealed_apart: event.sealed_apart(stream),
         texts: event.texts(),
         event_type,
     })
+}
+
+/// The id that a payload has in this field.
+fn id_in(payload: &str, field: &str) -> Option<Uuid> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(payload).ok()?;
+    fields.get(field)?.as_str()?.parse().ok()
 }

@@ -22,6 +22,7 @@ pub mod sealed;
 pub mod setting;
 
 pub mod canonical;
+pub mod misread;
 pub mod money;
 pub mod text;
 

@@ -37,6 +37,9 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// When the row goes, the values are free again.
     const STRUCK_STAYS: bool = true;
 
+    /// The table of entries where it is not called as URLs call the kind, see [`Decider::SHOWN_IN`].
+    const SHOWN_IN: Option<&'static str> = None;
+
     /// Whether a tenant has exactly one entry of this kind, under [`Decider::only_stream`].
     const ONE_PER_TENANT: bool = false;
 
@@ -225,6 +228,7 @@ impl<K: Entry> Decider for Register<K> {
     const TYPE: &'static str = K::TYPE;
     const CREATES: &'static str = "enter";
     const ONE_PER_TENANT: bool = K::ONE_PER_TENANT;
+    const SHOWN_IN: Option<&'static str> = K::SHOWN_IN;
     const SCOPED: bool = K::SCOPED;
     const CLAIMS: &'static [Claim] = K::CLAIMS;
     type Command = Command<K>;

@@ -465,6 +465,7 @@ create index heartbeats_status on heartbeats (tenant_id, status, created_at, pos
 create index heartbeats_created_at on heartbeats (tenant_id, created_at, position);
 
 create index deliveries_source_id on deliveries (source_id, received_at, position);
+create index deliveries_format on deliveries (tenant_id, format, received_at, position);
 create index deliveries_status on deliveries (tenant_id, status, received_at, position);
 create index deliveries_received_at on deliveries (tenant_id, received_at, position);
 

@@ -28,6 +28,12 @@ pub trait Cell: Sized + PartialEq {
     const KIND: ColumnKind;
     const NULLABLE: bool = false;
 
+    /// The words that the column holds, where there are only a few; none where it may hold others.
+    #[must_use]
+    fn words() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Adds one array argument with these cells.
     ///
     /// # Errors
@@ -224,6 +230,9 @@ impl Cell for Map<String, Value> {
 impl<C: Cell> Cell for Option<C> {
     const KIND: ColumnKind = C::KIND;
     const NULLABLE: bool = true;
+    fn words() -> Vec<&'static str> {
+        C::words()
+    }
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError>
     where
         C: 'a,

@@ -217,6 +217,7 @@ pub const fn column<C: Cell>(name: &'static str, doc: &'static str) -> Column {
         generated: false,
         hidden: false,
         doc,
+        words: C::words,
     }
 }
 

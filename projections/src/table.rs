@@ -44,6 +44,8 @@ pub struct Column {
     pub hidden: bool,
     /// Meaning and unit, for OpenAPI.
     pub doc: &'static str,
+    /// See [`crate::cell::Cell::words`].
+    pub words: fn() -> Vec<&'static str>,
 }
 
 /// What a column holds.

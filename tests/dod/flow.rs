@@ -96,6 +96,28 @@ async fn what_is_no_alert_is_refused_before_it_is_taken_or_said_to_be_unreadable
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_knows_is_counted_apart_and_can_be_looked_for() {
+    let service = service(&[]).await;
+    let admin = &service.admin;
+    let source = Source::entered(admin, json!({ "name": "Something" })).await;
+    for body in [json!({ "title": "Known" }), json!({ "nobody": "knows this" })] {
+        let body = body.to_string().into_bytes();
+        let (status, told) = source.deliver(&service, "", "application/json", body).await;
+        assert_eq!(status, 202, "{told}");
+    }
+    let both = |page: &Value| rows(page).iter().filter(|row| row["status"] == "recognised").count() == 2;
+    admin.until("/v1/dod/deliveries", both).await;
+    let unmapped = admin.get("/v1/dod/deliveries?format=unmapped").await.ok();
+    let formats: Vec<&Value> = rows(&unmapped).iter().map(|row| &row["format"]).collect();
+    assert_eq!(formats, ["unmapped"], "{unmapped}");
+    let intake = admin.get("/v1/dod/intake").await.ok();
+    let counts = &intake["sources"][0];
+    let counted = ["received", "recognised", "unmapped", "unreadable", "waiting"].map(|name| counts[name].as_i64());
+    assert_eq!(counted, [2, 1, 1, 0, 0].map(Some), "{intake}");
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_body_lies_in_the_store_and_is_parsed_all_the_same() {
     let service = service(&[]).await;
     let admin = &service.admin;

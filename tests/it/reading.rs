@@ -257,6 +257,11 @@ async fn a_history_comes_in_pages_that_together_tell_all_of_it() {
         next = page["next"].as_str().map(str::to_owned);
     }
     assert_eq!(&told, whole["changes"].as_array().unwrap());
+    let past_the_end = admin
+        .get(&format!("{one}/history?after={}", i64::MAX))
+        .await
+        .problem(422);
+    assert_eq!(past_the_end["field"], "after", "{past_the_end}");
     let beyond = admin.get(&format!("{one}/history?after={position}")).await.ok();
     assert_eq!(beyond, json!({"changes": [], "next": null}));
     for wrong in ["limit=0", "limit=501", "limit=x", "after=-1", "after=x", "since=1"] {

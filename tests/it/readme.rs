@@ -109,3 +109,27 @@ fn every_limit_that_the_readme_names_is_a_constant_of_the_code() {
     }
     assert!(named.len() > 40, "{named:?}");
 }
+
+/// What the functions of `./dev` print for these words, and whether they succeed.
+async fn dev_says(listen: &str) -> (bool, String) {
+    let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
+    let words = "set -euo pipefail; state=$0/nowhere; for part in shell servers stack; do . \"$0/$part.sh\"; done; choose_address";
+    let mut bash = tokio::process::Command::new("bash");
+    bash.args(["-c", words, scripts]).env("DAYBOOK_LISTEN", listen);
+    let output = bash.stdin(Stdio::null()).output().await.unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[tokio::test]
+async fn dev_knows_the_port_that_it_has_asked_for() {
+    assert_eq!(dev_says("127.0.0.1:8099").await, (true, "127.0.0.1:8099\n".to_owned()));
+    let (found, any) = dev_says("127.0.0.1:0").await;
+    let port: u16 = any.trim_end().strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
+    assert!(found && port > 0, "{any}");
+    let (found, told) = dev_says("8099").await;
+    assert!(
+        !found && told.contains("write host:port") && told.lines().count() == 1,
+        "{told}"
+    );
+}

@@ -159,3 +159,32 @@ async fn a_read_that_waits_for_a_locked_table_is_told_so() {
     service.admin.get("/v1/cloudwatcher/suppliers").await.ok();
     service.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_outside_and_nobody_begins_is_degraded() {
+    // Nobody here has the role that performs it.
+    let service = Service::start().await;
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let reactor = service.database.contexts.reactors().next().unwrap().name;
+    let due = |minutes: i32| {
+        let planning = sqlx::query(
+            "insert into book.reactions
+                 (reaction_id, reactor, tenant_id, event_id, position, place, key, lane, target, due_at, heads)
+             values (gen_random_uuid(), $1, $2, gen_random_uuid(), 1, 1, 'key', gen_random_uuid(), 'target',
+                     now() - make_interval(mins => $3), true)",
+        );
+        planning.bind(reactor).bind(service.tenant).bind(minutes).execute(&pool)
+    };
+    let told = format!("what the reactor {reactor} has to do was due");
+    due(-1).await.unwrap();
+    let health = service.admin.get("/health/ready").await.json();
+    assert!(!names(&health, "degraded", &told), "{health}");
+    due(5).await.unwrap();
+    let reply = service.admin.get("/health/ready").await;
+    assert!(names(&reply.json(), "degraded", &told), "{}", reply.text);
+    assert_eq!(reply.status, 200, "it serves all the same");
+    pool.close().await;
+    service.end().await;
+}

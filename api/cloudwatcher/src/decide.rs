@@ -18,7 +18,7 @@ use http::auth::By;
 use http::command::headers::CommandHeaders;
 use http::command::{self, Sent, body};
 use http::extract::Body;
-use http::problem::{self, Problem};
+use http::problem::Problem;
 
 /// Decisions of one request.
 pub const DECISIONS_MAX: usize = 200;
@@ -88,8 +88,7 @@ pub async fn send(
     let holds = |verdict: Verdict| by.require(&command::permission(aggregate, verdict.command()));
     holds(Verdict::Approve).or_else(|_| holds(Verdict::Reject))?;
     let mut body = body.read(&app, &by, BODY_BYTES_MAX).await?;
-    let Decisions { decisions } = serde_json::from_value(body::fields(&headers, &mut body)?)
-        .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
+    let Decisions { decisions } = body::typed(body::fields(&headers, &mut body)?)?;
     if decisions.is_empty() || decisions.len() > DECISIONS_MAX {
         let detail = format!("decisions must be 1 to {DECISIONS_MAX}");
         return Err(Problem::bad_value("decisions", detail));

@@ -4,8 +4,8 @@
 //! The command's id is derived from the request's, so the receipt of the first answers the others. Receipts
 //! are swept after a while; then the same answer is read from the first event of the request.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -283,6 +283,7 @@ impl<'a> Receiving<'a> {
                 stream,
                 sequence: first.sequence,
                 events: vec![first.event_type],
+                ids: BTreeMap::new(),
             }],
         })
     }

@@ -15,6 +15,7 @@ use domain::Decider as _;
 use domain::register::Register;
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -315,7 +316,7 @@ async fn one<D: domain::Decider>(app: &App, by: &By, stream: Uuid) -> Result<Opt
     Ok(app.book.now::<D>(by.tenant, stream).await?)
 }
 
-fn asked<T: for<'de> Deserialize<'de>>(
+fn asked<T: DeserializeOwned>(
     id: &str,
     request: &'static JointRequest,
     headers: &HeaderMap,
@@ -325,10 +326,7 @@ fn asked<T: for<'de> Deserialize<'de>>(
     let stream = extract::uuid("id", id)?;
     let command_headers = CommandHeaders::read(headers)?;
     let fields: Value = body::fields(headers, body)?;
-    let wanted = serde_path_to_error::deserialize(fields.clone()).map_err(|unparsed| {
-        let path = unparsed.path().to_string();
-        Problem::bad_value(&path, unparsed.inner().to_string())
-    })?;
+    let wanted = body::typed(fields.clone())?;
     let joint = Joint {
         aggregate: request.aggregate,
         stream,

@@ -73,6 +73,7 @@ fn counted(row: &PgRow, refused: &[(Uuid, Reason, Count)]) -> Result<Value, sqlx
         "name": row.try_get::<String, _>("name")?,
         "received": number("received")?,
         "recognised": number("recognised")?,
+        "unmapped": number("unmapped")?,
         "unreadable": number("unreadable")?,
         "waiting": number("waiting")?,
         "alerts": number("alerts")?,

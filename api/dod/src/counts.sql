@@ -1,6 +1,7 @@
 select s.id as source_id, s.name,
     count(d.id) as received,
-    count(d.id) filter (where d.status = 'recognised') as recognised,
+    count(d.id) filter (where d.status = 'recognised' and d.format <> 'unmapped') as recognised,
+    count(d.id) filter (where d.status = 'recognised' and d.format = 'unmapped') as unmapped,
     count(d.id) filter (where d.status = 'unreadable') as unreadable,
     count(d.id) filter (where d.status = 'received') as waiting,
     coalesce(sum(d.alerts), 0)::bigint as alerts,

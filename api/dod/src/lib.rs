@@ -12,6 +12,7 @@ pub mod webhooks;
 
 pub mod edges;
 pub mod outward;
+pub mod receivers;
 
 pub mod embed;
 pub mod fetch;
@@ -37,6 +38,7 @@ pub static CONTEXT: Context = Context {
     routes,
     paths: paths::add,
     edges: edges::EDGES,
+    warnings: receivers::WARNINGS,
     rehearsals: rehearse::REHEARSALS,
     state,
     reactors: outward::REACTORS,

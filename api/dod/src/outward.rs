@@ -14,7 +14,7 @@ use crate::edges::CONFIG_VALUE;
 use crate::{embed, fetch, investigate, notify, subscribe};
 
 /// Entries of one kind that are looked through.
-const ENTRIES_MAX: i64 = 10_000;
+pub const ENTRIES_MAX: i64 = 10_000;
 
 /// The way out and the secrets.
 #[derive(Debug, Clone)]

@@ -103,11 +103,13 @@ fn intake(paths: &mut Paths) {
     let count = || json!({ "type": "integer", "minimum": 0 });
     let source: Value = json!({
         "type": "object",
-        "required": ["source_id", "name", "received", "recognised", "unreadable", "waiting", "alerts", "last_received_at", "refused"],
+        "required": ["source_id", "name", "received", "recognised", "unmapped", "unreadable", "waiting", "alerts", "last_received_at", "refused"],
         "properties": {
             "source_id": uuid(),
             "name": { "type": "string" },
-            "received": count(), "recognised": count(), "unreadable": count(), "waiting": count(), "alerts": count(),
+            "received": count(), "recognised": count(),
+            "unmapped": { "type": "integer", "minimum": 0, "description": "JSON that nobody knows: give the source a mapping, and have it parsed again." },
+            "unreadable": count(), "waiting": count(), "alerts": count(),
             "last_received_at": { "type": ["string", "null"], "format": "date-time" },
             "refused": { "type": "object", "description": "What this process has refused at the door since it began, by its reason: how often, and when last." },
         },
@@ -126,7 +128,11 @@ fn intake(paths: &mut Paths) {
             "summary": "What came in within a day and what became of it, source by source.",
             "description": "Permission `dod.deliveries.read`.",
             "security": needs([counts::READ]),
-            "parameters": [parameter("After"), parameter("RequestId")],
+            "parameters": [
+                in_query("Daybook-After", "As the header of this name.", position()),
+                parameter("After"),
+                parameter("RequestId"),
+            ],
             "responses": answers(vec![("200", answer("The sources.", shown))], &[400]),
         }),
     );

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use book::{Envelope, Step};
 use chrono::Utc;
@@ -13,7 +13,7 @@ use dod::token::{self, TOKEN_CHARS, Token};
 use domain::SYSTEM;
 use http::App;
 use http::auth::By;
-use http::command::headers;
+use http::command::headers::{self, Unheeded};
 use http::extract::{self, Path};
 use http::problem::Problem;
 use rand::Rng as _;
@@ -25,6 +25,26 @@ use uuid::Uuid;
 pub const ADDRESS: &str = "/v1/dod/sources/{id}/tokens";
 /// Needed to have a token issued.
 pub const ISSUE: &str = "dod.source.issue-token";
+
+/// What other commands heed and the issue of a token does not: whoever sends it is told so.
+const UNHEEDED: [Unheeded; 3] = [
+    (
+        "Idempotency-Key",
+        headers::IDEMPOTENCY_KEY,
+        "a token is shown once and kept by nobody, so a repeat cannot be answered with it (retire a token whose answer did \
+         not arrive: webhook_tokens lists those that are good)",
+    ),
+    (
+        "If-Match",
+        header::IF_MATCH,
+        "a token is issued whatever else happened to the source",
+    ),
+    (
+        "Daybook-Reason",
+        headers::DAYBOOK_REASON,
+        "the log tells who had a token issued, and for which source",
+    ),
+];
 
 /// Issues a token. The one before it goes on being good until it is retired, so that senders can be changed one after the
 /// other.
@@ -40,6 +60,7 @@ pub async fn issue(
 ) -> Result<Response, Problem> {
     by.require(ISSUE)?;
     headers::no_dry_run(&headers)?;
+    headers::none_of(&headers, &UNHEEDED)?;
     let source_id = extract::uuid("id", &id)?;
     let drawn: String = rand::rng()
         .sample_iter(Alphanumeric)

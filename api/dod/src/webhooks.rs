@@ -20,6 +20,7 @@ use domain::SYSTEM;
 use domain::object::ObjectRef;
 use http::App;
 use http::auth::Caller;
+use http::command::headers::no_dry_run;
 use http::extract::{Body, Path};
 use http::problem::{self, Problem};
 use objects::{Objects, Sealing};
@@ -115,6 +116,8 @@ pub async fn accept(
     now: DateTime<Utc>,
 ) -> Result<Taken, Problem> {
     let headers = came.headers;
+    // To take it in all the same would be the worst answer to whoever tries out how to send.
+    no_dry_run(headers)?;
     let refusals = app.of::<Refusals>()?;
     let (query, receiver_im) = query(came.uri)?;
     if body.is_empty() && query.is_empty() {

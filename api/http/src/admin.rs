@@ -180,8 +180,7 @@ pub async fn unpark(State(app): State<App>, by: By, headers: HeaderMap, body: Bo
     by.require(REBUILD)?;
     headers::no_dry_run(&headers)?;
     let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
-    let asked: Unpark = serde_json::from_value(body::fields(&headers, &mut body)?)
-        .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
+    let asked: Unpark = body::typed(body::fields(&headers, &mut body)?)?;
     let context = named(&app, &asked.context)?;
     let mut own = park::parked(&app.pools.projector, context).await?;
     own.retain(|parked| parked.tenant_id == by.tenant);

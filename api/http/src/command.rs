@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use book::{Answer, Envelope, Rehearsed};
+use book::{Answer, Envelope, Rehearsed, StreamAnswer};
 use domain::fact::AnyState;
 use domain::{Aggregate, AnyCommand, Asker, Refusal};
 use futures::future::BoxFuture;
@@ -92,7 +92,8 @@ pub async fn send(
     if sent.headers.is_dry_run {
         return sent.rehearse(&app, &by, envelope, parsed).await;
     }
-    Ok(answer::accepted(&sent.carry_out(&app, &by, envelope, parsed).await?))
+    let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
+    Ok(answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await))
 }
 
 /// Makes a new aggregate under an id that the server chooses.
@@ -137,24 +138,34 @@ pub async fn create(
     if sent.headers.is_dry_run {
         return sent.rehearse(&app, &by, envelope, parsed).await;
     }
-    let answer = sent.carry_out(&app, &by, envelope, parsed).await?;
-    let location = answer.streams.first().and_then(|made| {
-        // Not every kind has rows of its own; each has a stream.
-        let location = match Source::of(&app.contexts, &context, &plural) {
-            Ok(_) => format!("/v1/{context}/{plural}/{}", made.stream),
-            Err(_) => format!(
-                "/v1/streams/{}/{}/state",
-                aggregate.aggregate_type.replacen('.', "/", 1),
-                made.stream
-            ),
-        };
-        HeaderValue::try_from(location).ok()
-    });
-    let mut response = answer::accepted(&answer);
+    let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
+    let location = answer
+        .streams
+        .first()
+        .and_then(|made| location(&app.contexts, aggregate, made));
+    let location = location.and_then(|location| HeaderValue::try_from(location).ok());
+    let mut response = answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await);
     response
         .headers_mut()
         .extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
+}
+
+/// Where it can be read what a command made: its row or, of a kind that has no rows, its stream's state. There is no such
+/// place for one of many things that a stream holds, or for what a tenant has only one of, where no table shows it.
+fn location(contexts: &Contexts, aggregate: &Aggregate, made: &StreamAnswer) -> Option<String> {
+    let context = aggregate.context();
+    let id = match aggregate.part {
+        Some(field) => made.ids.get(field)?,
+        None => &made.stream,
+    };
+    let name = aggregate.shown_in.unwrap_or(aggregate.plural);
+    match Source::of(contexts, context, name) {
+        Ok(source) if source.table.key.len() == 1 => Some(format!("/v1/{context}/{name}/{id}")),
+        Ok(_) => None,
+        Err(_) if aggregate.one_per_tenant || aggregate.part.is_some() => None,
+        Err(_) => Some(format!("/v1/streams/{context}/{}/{id}/state", aggregate.name())),
+    }
 }
 
 fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'static Aggregate, Problem> {
@@ -163,8 +174,13 @@ fn aggregate(contexts: &Contexts, context: &str, plural: &str) -> Result<&'stati
             let names = contexts.decisions().iter().map(|known| known.name);
             return Problem::not_found(format!("context {context:?} that takes commands")).allowed(names);
         };
+        // Of some kinds Daybook alone commands the streams.
+        let takes = |aggregate: &&Aggregate| {
+            let mut commands = contexts.commands(aggregate).iter();
+            commands.any(|command| !aggregate.only_daybook.contains(&command.as_str()))
+        };
         Problem::not_found(format!("aggregate {context}/{plural} that takes commands"))
-            .allowed(known.aggregates.iter().map(|aggregate| aggregate.plural))
+            .allowed(known.aggregates.iter().filter(takes).map(|aggregate| aggregate.plural))
     })
 }
 

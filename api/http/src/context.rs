@@ -49,6 +49,8 @@ pub struct Context {
     pub edges: &'static [Edge],
     /// What is looked at before a command is decided.
     pub checks: &'static [Check],
+    /// What is looked at once a command is accepted, for those who sent it.
+    pub warnings: &'static [Warning],
     /// Whom a decision may have to see before it refuses for good.
     pub witnesses: &'static [Witnesses],
     /// Requests that take several commands; each has a route.
@@ -91,6 +93,14 @@ pub struct Edge {
     pub complete: Option<Complete>,
 }
 
+impl Edge {
+    /// Whether the command is one of those whose fields it changes.
+    #[must_use]
+    pub fn takes(&self, aggregate: &Aggregate, command: &str) -> bool {
+        self.aggregate_type == aggregate.aggregate_type && self.commands.contains(&command)
+    }
+}
+
 /// Changes the fields of a command that comes in from a tenant.
 pub type Change = for<'a> fn(&'a App, Uuid, &'a mut Value) -> BoxFuture<'a, Result<(), Problem>>;
 /// Completes the fields of a command to a stream of a tenant, which stands last.
@@ -99,6 +109,21 @@ pub type Complete = for<'a> fn(&'a App, Uuid, Uuid, &'a mut Value) -> BoxFuture<
 impl std::fmt::Debug for Edge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Edge({} {:?})", self.aggregate_type, self.commands)
+    }
+}
+
+/// Looks once a command is accepted, or would be, at what its decision lets pass, and says in sentences what whoever sent it
+/// should know: that a name leads nowhere yet, say.
+#[derive(Clone, Copy)]
+pub struct Warning {
+    pub aggregate_type: &'static str,
+    pub commands: &'static [&'static str],
+    pub find: for<'a> fn(&'a App, Uuid, &'a AnyCommand) -> BoxFuture<'a, Result<Vec<String>, BookError>>,
+}
+
+impl std::fmt::Debug for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Warning({} {:?})", self.aggregate_type, self.commands)
     }
 }
 
@@ -153,6 +178,7 @@ impl Context {
             rehearsals: &[],
             edges: &[],
             checks: &[],
+            warnings: &[],
             witnesses: &[],
             joint: &[],
             state: |_| {},
@@ -329,7 +355,7 @@ impl Contexts {
     #[must_use]
     pub fn edge(&self, aggregate: &Aggregate, command: &str) -> Option<&'static Edge> {
         let mut edges = self.iter().flat_map(|context| context.edges);
-        edges.find(|edge| edge.aggregate_type == aggregate.aggregate_type && edge.commands.contains(&command))
+        edges.find(|edge| edge.takes(aggregate, command))
     }
 
     /// How a command is tried on the past, if it is.
@@ -350,6 +376,12 @@ impl Contexts {
         checks.try_for_each(|check| (check.check)(checked))
     }
 
+    /// What is looked at once a command is accepted.
+    pub fn warnings(&self, aggregate: &Aggregate, command: &str) -> impl Iterator<Item = &'static Warning> {
+        let warnings = self.iter().flat_map(|context| context.warnings);
+        warnings.filter(move |of| of.aggregate_type == aggregate.aggregate_type && of.commands.contains(&command))
+    }
+
     /// How to look for what a decision may not have seen that refuses so.
     #[must_use]
     pub fn witnesses(&self, refusal: &Refusal) -> Option<&'static Witnesses> {
@@ -360,6 +392,15 @@ impl Contexts {
     /// The reactors of all contexts.
     pub fn reactors(&self) -> impl Iterator<Item = &'static Known> {
         self.iter().flat_map(|context| context.reactors)
+    }
+
+    /// The reactor of this name.
+    ///
+    /// # Errors
+    /// The names of those that there are.
+    pub fn reactor(&self, name: &str) -> Result<&'static Known, Vec<&'static str>> {
+        let known = self.reactors().find(|known| known.name == name);
+        known.ok_or_else(|| self.reactors().map(|known| known.name).collect())
     }
 
     /// The permissions that a key counts for which is bound to one device.

@@ -195,15 +195,19 @@ pub fn position(name: &str, text: &str) -> Result<i64, Problem> {
         .ok_or_else(|| Problem::bad_value(name, format!("{name} must be a position of the book: 0, 1, 2, ...")))
 }
 
+// In words of our own: those of the rejections name types of this program.
 impl From<PathRejection> for Problem {
-    fn from(rejection: PathRejection) -> Self {
-        Self::new(problem::MALFORMED, rejection.body_text())
+    fn from(_: PathRejection) -> Self {
+        let detail = "a part of the address cannot be read; send it in UTF-8, percent-encoded";
+        Self::new(problem::MALFORMED, detail)
     }
 }
 
 impl From<QueryRejection> for Problem {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::new(problem::MALFORMED, rejection.body_text())
+    fn from(_: QueryRejection) -> Self {
+        let detail =
+            "the parameters cannot be read; send them as name=value in UTF-8, percent-encoded, with & between them";
+        Self::new(problem::MALFORMED, detail)
     }
 }
 

@@ -21,7 +21,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::crew::{PROJECTOR, RELAY};
+use crate::crew::{POLICY, PROJECTOR, RELAY, TIMERS};
 use crate::problem::Problem;
 
 pub use metrics::{keep_up, metrics, record_metrics};
@@ -34,6 +34,8 @@ use seals::Seals;
 const SILENCE_SECONDS_MAX: u64 = 65;
 /// How old the first event may be that a context has not posted, in seconds.
 const LAG_SECONDS_MAX: f64 = 10.0;
+/// How long what is to be done outside may be due, or fail again and again, in seconds.
+const PERFORMED_SECONDS_MAX: f64 = 60.0;
 /// How far the bus may be behind the book while the relay has trouble with it, in events.
 const RELAY_EVENTS_MAX: i64 = 1_000;
 /// For how long what a worker was stopped by counts, in seconds: while nobody else leads, it meets that again sooner.
@@ -85,6 +87,9 @@ struct Worker {
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_before: Option<i64>,
     seconds_since_beat: f64,
+    /// How many attempts outside have failed in a row, and for how many seconds.
+    #[serde(skip)]
+    failing: Option<(u32, f64)>,
 }
 
 /// What `/health/live` says.
@@ -166,6 +171,12 @@ async fn look(app: &App) -> Ready {
                 .degraded
                 .push(format!("how far the policies are cannot be read: Postgres {why}")),
         }
+        match in_time(elsewhere::late_reactors(app)).await {
+            Ok(late) => ready.degraded.extend(late),
+            Err(why) => ready
+                .degraded
+                .push(format!("how far the reactors are cannot be read: Postgres {why}")),
+        }
         match in_time(elsewhere::nobody_relays(app)).await {
             Ok(told) => ready.degraded.extend(told),
             Err(why) => ready
@@ -239,13 +250,21 @@ fn tell_workers(app: &App, ready: &mut Ready) {
             ready.degraded.push(words);
         }
         if worker.set_aside > 0 {
-            let place = if name.starts_with(PROJECTOR) {
-                "parked"
-            } else {
-                "policies"
+            let place = match name.split(' ').next() {
+                Some(PROJECTOR) => "parked",
+                Some(POLICY | TIMERS) => "policies",
+                Some(_) | None => "reactors",
             };
             let words = format!("the {name} has set aside {}: see /v1/admin/{place}", worker.set_aside);
             ready.degraded.push(words);
+        }
+        if let Some((count, seconds)) = worker.failing
+            && count >= FAILURES_TOLD
+            && seconds > PERFORMED_SECONDS_MAX
+        {
+            ready.degraded.push(format!(
+                "the {name} has got nothing done for {seconds:.0} s: its last {count} attempts have failed; see its log"
+            ));
         }
         if let Some(position) = worker.stopped_before {
             ready.degraded.push(format!(
@@ -296,6 +315,10 @@ fn workers(app: &App) -> BTreeMap<String, Worker> {
             behind: status.lag,
             failures: status.failures,
             seconds_since_beat: status.last_beat.elapsed().as_secs_f64(),
+            failing: status
+                .failing
+                .filter(|_| status.leading)
+                .map(|(count, since)| (count, since.elapsed().as_secs_f64())),
         };
         (name.clone(), worker)
     });

@@ -230,7 +230,7 @@ pub async fn below(
     let values = source.key(&key)?;
     let posted = extract::after(&app, &headers, &mut parameters).await?;
     app.unmark(&mut parameters)?;
-    let page = past::Page::take(&mut parameters)?;
+    let page = past::Page::take(&app, &mut parameters).await?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
     past::history(&app, &by, source, reader, values, page, posted).await
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use book::{Envelope, ExecuteError, Step};
@@ -13,11 +13,11 @@ use chrono::{DateTime, Utc};
 use http::app::App;
 use http::auth::{By, service_keys};
 use http::command::body;
-use http::command::headers::{self, CommandHeaders};
+use http::command::headers::{self, CommandHeaders, Unheeded};
 use http::context::Route;
 use http::extract::{self, Body, Parameters};
 use http::openapi::{Paths, parts};
-use http::problem::{self, Problem};
+use http::problem::Problem;
 use identity::key::{self, Command, Key};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
 ];
 
 /// What other commands heed and the issue of a key does not: whoever sends it is told so.
-const UNHEEDED: [(&str, HeaderName, &str); 3] = [
+const UNHEEDED: [Unheeded; 3] = [
     (
         "Idempotency-Key",
         headers::IDEMPOTENCY_KEY,
@@ -90,14 +90,9 @@ async fn issue(
 ) -> Result<Response, Problem> {
     by.require(ISSUE)?;
     headers::no_dry_run(&headers)?;
-    for (name, header, why) in UNHEEDED {
-        if headers.contains_key(header) {
-            return Err(Problem::bad_value(name, format!("{why}; leave {name} out")));
-        }
-    }
+    headers::none_of(&headers, &UNHEEDED)?;
     let mut body = body.read(&app, &by, domain::decider::BODY_BYTES_MAX).await?;
-    let asked: Asked = serde_json::from_value(body::fields(&headers, &mut body)?)
-        .map_err(|error| Problem::new(problem::BAD_VALUE, error.to_string()))?;
+    let asked: Asked = body::typed(body::fields(&headers, &mut body)?)?;
     let drawn = service_keys::draw();
     let command = Command::Issue {
         name: asked.name,

@@ -15,6 +15,7 @@ use crate::outcome::Outcome;
 use crate::planned::{follows, read};
 use crate::reactor::{Done, Reactor};
 use crate::taking::Begun;
+use crate::telling::Telling;
 
 /// Attempts in a row of which nothing is heard, because the process ended, before that is put down to the task.
 pub const CUTS_MAX: u32 = 10;
@@ -29,6 +30,7 @@ pub struct Attempt<R> {
     pub reactor: std::sync::Arc<R>,
     pub book: Book,
     pub lead: Lead,
+    pub telling: Telling,
     pub begun: Begun,
     /// None when the book has no such event.
     pub recorded: Option<Recorded<String>>,
@@ -60,8 +62,16 @@ impl<R: Reactor> Attempt<R> {
         let (id, position) = (self.begun.id, self.begun.position);
         match &outcome {
             Outcome::Done | Outcome::Told(_) => {}
-            Outcome::Again { because, .. } => {
-                debug!(reactor, %id, position, because, "an effect waits for another attempt")
+            // The other side has said when it can be had: that is no failure.
+            Outcome::Again {
+                because,
+                holds_target: true,
+                ..
+            } => debug!(reactor, %id, position, because, "an effect waits for its target"),
+            Outcome::Again { because, attempts, .. } => {
+                if let Some(withheld) = self.telling.line(Instant::now()) {
+                    warn!(reactor, %id, position, attempts, because, withheld, "an attempt at an effect failed; there will be another");
+                }
             }
             Outcome::Dead { because, .. } => {
                 error!(reactor, %id, position, because, "an effect cannot be had; it is kept as a dead letter");

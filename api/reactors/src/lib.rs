@@ -45,6 +45,7 @@ pub mod reactor;
 mod rows;
 mod running;
 mod taking;
+mod telling;
 
 pub use checkpoint::register;
 pub use doing::Doing;

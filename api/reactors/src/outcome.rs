@@ -1,6 +1,6 @@
 //! How attempts ended, and the one transaction that writes it down.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use book::pools::answered;
 use sqlx::PgPool;
@@ -36,6 +36,21 @@ pub enum Outcome {
     },
     /// It is a dead letter.
     Dead { attempts: u32, because: String },
+}
+
+impl Outcome {
+    /// How many attempts have failed in a row and since when, this one included, where it was so before.
+    pub fn failing(&self, before: Option<(u32, Instant)>, now: Instant) -> Option<(u32, Instant)> {
+        match self {
+            Self::Done | Self::Told(_) => None,
+            // The other side has said when it can be had.
+            Self::Again { holds_target: true, .. } => before,
+            Self::Again { .. } | Self::Dead { .. } => {
+                let (count, since) = before.unwrap_or((0, now));
+                Some((count.saturating_add(1), since))
+            }
+        }
+    }
 }
 
 /// The columns of what is not done, in the order of the statement's parameters.
@@ -131,4 +146,30 @@ pub async fn give_back(pool: &PgPool, checkpoint: &Checkpoint, ids: &[Uuid]) -> 
         Ok(())
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_fail_in_a_row_until_one_does_not() {
+        let start = Instant::now();
+        let again = |holds_target| Outcome::Again {
+            attempts: 1,
+            after: Duration::ZERO,
+            because: String::new(),
+            holds_target,
+        };
+        let dead = Outcome::Dead {
+            attempts: 1,
+            because: String::new(),
+        };
+        let first = again(false).failing(None, start);
+        assert_eq!(first, Some((1, start)));
+        let later = start + Duration::from_secs(9);
+        assert_eq!(dead.failing(first, later), Some((2, start)));
+        assert_eq!(again(true).failing(first, later), first);
+        assert_eq!(Outcome::Done.failing(first, later), None);
+    }
 }

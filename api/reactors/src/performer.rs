@@ -24,6 +24,7 @@ use crate::planned::plan;
 use crate::reactor::Reactor;
 use crate::running::Running;
 use crate::taking::{self, AHEAD_SECONDS};
+use crate::telling::Telling;
 
 /// Events that are read at once.
 const PAGE_EVENTS_MAX: i64 = 1_000;
@@ -90,6 +91,7 @@ pub struct Performer<R> {
     book: Book,
     tail: Tail,
     end: End,
+    telling: Telling,
 }
 
 impl<R: Reactor> fmt::Debug for Performer<R> {
@@ -110,6 +112,7 @@ impl<R: Reactor> Performer<R> {
             book,
             tail,
             end,
+            telling: Telling::default(),
         }
     }
 }
@@ -138,12 +141,13 @@ impl<R: Reactor> Work for Performer<R> {
             ended: Vec::new(),
             checked: Instant::now(),
             tidied: None,
+            failing: None,
             work: self,
         };
         let mut ending: Option<(Instant, Result<(), ReactorError>)> = None;
         loop {
             lease.check()?;
-            beat.beat(|status| status.position = leading.position);
+            beat.beat(|status| (status.position, status.failing) = (leading.position, leading.failing));
             if stop.is_cancelled() && ending.is_none() {
                 ending = Some((Instant::now(), Ok(())));
             }
@@ -209,6 +213,8 @@ struct Leading<'a, R> {
     ended: Vec<Ended>,
     checked: Instant,
     tidied: Option<Instant>,
+    /// How many attempts have failed since the last one that did not, and since when.
+    failing: Option<(u32, Instant)>,
 }
 
 impl<R: Reactor> Leading<'_, R> {
@@ -253,6 +259,7 @@ impl<R: Reactor> Leading<'_, R> {
         outcome::write(&self.work.pool, &self.checkpoint, &self.ended).await?;
         for ended in self.ended.drain(..) {
             self.running.settled(ended.begun.id);
+            self.failing = ended.outcome.failing(self.failing, Instant::now());
         }
         Ok(())
     }
@@ -316,6 +323,7 @@ impl<R: Reactor> Leading<'_, R> {
                 reactor: work.reactor.clone(),
                 book: work.book.clone(),
                 lead: self.lead.clone(),
+                telling: work.telling.clone(),
                 recorded: events.get(&begun.position).cloned(),
                 begun: begun.clone(),
             };
@@ -347,7 +355,7 @@ impl<R: Reactor> Leading<'_, R> {
 
     /// Drops what is to be done for deleted tenants and what rates are over, and counts the rest. Whether nothing more is
     /// to be dropped.
-    async fn tidy(&self, beat: &Beat) -> Result<bool, ReactorError> {
+    async fn tidy(&mut self, beat: &Beat) -> Result<bool, ReactorError> {
         let reactor = self.checkpoint.reactor;
         let tidying = async {
             let mut transaction = self.work.pool.begin().await?;
@@ -376,6 +384,10 @@ impl<R: Reactor> Leading<'_, R> {
         metrics::gauge!("daybook_reactions", "reactor" => reactor, "status" => "waiting").set(waiting as f64);
         metrics::gauge!("daybook_reactions", "reactor" => reactor, "status" => "dead").set(dead as f64);
         beat.beat(|status| status.set_aside = usize::try_from(dead).unwrap_or_default());
+        if waiting == 0 {
+            // What failed is dead or dropped, and nothing is there that could go well.
+            self.failing = None;
+        }
         Ok(dropped < DROPPED_MAX.unsigned_abs())
     }
 

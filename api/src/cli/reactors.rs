@@ -69,11 +69,9 @@ impl Reactors {
     }
 }
 
-/// The reactor of this name.
 fn named(contexts: &Contexts, name: &str) -> Result<&'static str, Fault> {
-    let known = || contexts.reactors().map(|known| known.name);
-    known().find(|known| *known == name).ok_or_else(|| {
-        let names: Vec<&str> = known().collect();
-        Fault::Refused(format!("there is no reactor {name}; there are: {}", names.join(", ")))
-    })
+    let known = contexts.reactor(name);
+    known
+        .map(|known| known.name)
+        .map_err(|names| Fault::Refused(format!("there is no reactor {name}; there are: {}", names.join(", "))))
 }

@@ -43,6 +43,7 @@ impl Entry for Binding {
     const ENTERED: &'static str = "BindingEntered";
     const AMENDED: &'static str = "BindingAmended";
     const STRUCK: &'static str = "BindingStruck";
+    const SHOWN_IN: Option<&'static str> = Some("alert_skill_bindings");
     // The table has no column that says "not in use", so a struck binding's row goes.
     const STRUCK_STAYS: bool = false;
 

@@ -31,7 +31,7 @@ pub struct Configuration {
     #[schemars(length(min = 1, max = CONFIG_KEY_CHARS_MAX))]
     pub config_key: String,
     /// The value, at most 4,096 bytes. It is sealed as it comes in and shown to nobody.
-    #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
+    #[schemars(length(min = 1, max = SEALED_BYTES_MAX), extend("x-sealed" = true))]
     pub config_value: String,
     /// The hosts that it may be sent to, as a tool's header or a model's key; to none when there are none. Names or addresses
     /// without scheme and port, at most 20. They change along with the value alone: who cannot enter it cannot send it

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use chrono::TimeDelta;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
@@ -161,6 +161,15 @@ fn minutes(minutes: i32) -> TimeDelta {
     TimeDelta::minutes(minutes.into())
 }
 
+/// The fields whose values alerts may have in common: each holds one text.
+fn by_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": BY_MAX,
+        "items": { "type": "string", "pattern": "^(title|source|alert_type|severity|labels\\..{1,255})$" },
+    })
+}
+
 /// What can be asked of a tenant's rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -181,7 +190,7 @@ pub enum Command {
         /// The fields whose values make one group: title, source, alert_type, severity or `labels.<name>`. The rule is
         /// for no alert that lacks one of them. One group for all when absent, which needs `when`. At most 10.
         #[serde(default)]
-        #[schemars(length(max = BY_MAX))]
+        #[schemars(schema_with = "by_schema")]
         by: Vec<Field>,
         /// Minutes without another alert after which a group takes no more: 1 to 10,080.
         #[schemars(range(min = 1, max = WINDOW_MINUTES_MAX))]
@@ -318,6 +327,8 @@ impl Decider for Correlations {
     const TYPE: &'static str = "dod.correlation";
     const CREATES: &'static str = "set-rule";
     const ONE_PER_TENANT: bool = true;
+    const SHOWN_IN: Option<&'static str> = Some("correlation_rules");
+    const PART: Option<&'static str> = Some("rule_id");
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

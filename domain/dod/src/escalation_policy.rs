@@ -205,6 +205,7 @@ impl Decider for EscalationPolicies {
     const TYPE: &'static str = "dod.escalation-policy";
     const CREATES: &'static str = "set-policy";
     const ONE_PER_TENANT: bool = true;
+    const PART: Option<&'static str> = Some("policy_id");
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

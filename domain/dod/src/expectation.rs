@@ -204,6 +204,7 @@ impl Decider for Expectations {
     const TYPE: &'static str = "dod.expectation";
     const CREATES: &'static str = "expect";
     const ONE_PER_TENANT: bool = true;
+    const PART: Option<&'static str> = Some("expectation_id");
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

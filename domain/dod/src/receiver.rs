@@ -44,21 +44,21 @@ pub struct Receiver {
     pub im_type: ImType,
     /// The token of the Slack bot, or the secret of the Lark app. It is sealed as it comes in and shown to nobody.
     #[serde(default)]
-    #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
+    #[schemars(length(min = 1, max = SEALED_BYTES_MAX), extend("x-sealed" = true))]
     pub bot_token: Option<String>,
     /// The URL of an incoming webhook, which is a secret: whoever has it can write there. It is sealed as it comes in and
     /// shown to nobody.
     #[serde(default)]
-    #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
+    #[schemars(length(min = 1, max = SEALED_BYTES_MAX), extend("x-sealed" = true))]
     pub webhook_url: Option<String>,
     /// The part of `webhook_url` that people are shown: `https://hooks.slack.com`. Daybook takes it from there as it comes
     /// in.
     #[serde(default)]
-    #[schemars(length(min = 1, max = WEBHOOK_HOST_CHARS_MAX))]
+    #[schemars(length(min = 1, max = WEBHOOK_HOST_CHARS_MAX), extend("readOnly" = true))]
     pub webhook_host: Option<String>,
     /// The secret by which a custom bot of Lark checks signatures. It is sealed as it comes in and shown to nobody.
     #[serde(default)]
-    #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
+    #[schemars(length(min = 1, max = SEALED_BYTES_MAX), extend("x-sealed" = true))]
     pub sign_secret: Option<String>,
     /// Where the API of the platform is that the bot uses, when it is another than `https://slack.com/api` or
     /// `https://open.larksuite.com`: for Feishu `https://open.feishu.cn`. It changes along with `bot_token` alone, which is
@@ -193,6 +193,7 @@ impl Entry for Receiver {
     const ENTERED: &'static str = "ReceiverEntered";
     const AMENDED: &'static str = "ReceiverAmended";
     const STRUCK: &'static str = "ReceiverStruck";
+    const SHOWN_IN: Option<&'static str> = Some("im_receivers");
     const BODY_BYTES_MAX: usize = 128 << 10;
     const CLAIMS: &'static [Claim] = &[RECEIVER_IM];
 

@@ -224,6 +224,7 @@ impl Decider for Silences {
     const TYPE: &'static str = "dod.silence";
     const CREATES: &'static str = "silence";
     const ONE_PER_TENANT: bool = true;
+    const PART: Option<&'static str> = Some("silence_id");
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

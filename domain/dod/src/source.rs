@@ -246,6 +246,7 @@ impl Refuse for Refusal {
 impl Decider for Source {
     const TYPE: &'static str = "dod.source";
     const CREATES: &'static str = "enter";
+    const SHOWN_IN: Option<&'static str> = Some("webhook_sources");
     const CLAIMS: &'static [Claim] = &[NAME];
     /// The token itself is shown to whoever asked for it, and only then: nobody else may say what its digest is.
     const ONLY_DAYBOOK: &'static [&'static str] = &["issue-token"];

@@ -57,7 +57,7 @@ row! {
         bytes: i64,
         /// SHA-256 of the body in hexadecimal; equal for equal bodies.
         sha256: String,
-        /// Whose words it is in; null before it is parsed, and when nothing can be made of it.
+        /// Whose words it is in: `unmapped` when nobody knows them. Null before it is parsed, and when nothing can be made of it.
         format: Option<String>,
         /// How far its latest parsing got: `received`, `recognised`, `unreadable`.
         status: Word<DeliveryStatus>,
@@ -83,7 +83,7 @@ row! {
         updated_at: DateTime<Utc>,
     }
     generated {}
-    find { id, source_id, status, received_at }
+    find { id, source_id, format, status, received_at }
     scope { Scope::Tenant }
     masked {}
 }

@@ -1,7 +1,7 @@
 //! The cell of a word out of a few: an enum of a context's own crate, which knows nothing of tables.
 
 use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer as _, Visitor};
 use serde_json::Value;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -20,6 +20,16 @@ where
     W: Copy + PartialEq + Into<&'static str> + DeserializeOwned,
 {
     const KIND: ColumnKind = ColumnKind::Text;
+
+    fn words() -> Vec<&'static str> {
+        let mut names = Vec::new();
+        // The enum itself says which variants it reads; another name for one is no word that is written.
+        let _ = W::deserialize(Variants(&mut names));
+        let is_written =
+            |name: &&'static str| read::<W>(name, 0).is_ok_and(|word| Into::<&'static str>::into(word.0) == *name);
+        names.retain(is_written);
+        names
+    }
 
     fn bind<'a>(cells: impl Iterator<Item = Option<&'a Self>>, arguments: &mut PgArguments) -> Result<(), BoxDynError>
     where
@@ -49,9 +59,66 @@ where
     }
 }
 
+/// Notes the variants that an enum can be read from, and reads nothing.
+struct Variants<'a>(&'a mut Vec<&'static str>);
+
+impl<'de> Deserializer<'de> for Variants<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("there is nothing to read"))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.extend(variants);
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
 /// The value that a word stands for.
 fn read<W: DeserializeOwned>(word: &str, index: usize) -> sqlx::Result<Word<W>> {
     let deserializer: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
     let value = W::deserialize(deserializer).map_err(|error| decode_error(index, Box::new(error)))?;
     Ok(Word(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Light {
+        Red,
+        #[serde(alias = "amber")]
+        VeryYellow,
+    }
+
+    impl From<Light> for &'static str {
+        fn from(light: Light) -> Self {
+            match light {
+                Light::Red => "red",
+                Light::VeryYellow => "very_yellow",
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_knows_all_that_its_column_may_hold() {
+        assert_eq!(Word::<Light>::words(), ["red", "very_yellow"]);
+        assert_eq!(Option::<Word<Light>>::words(), ["red", "very_yellow"]);
+        assert_eq!(String::words(), [""; 0]);
+    }
 }

@@ -105,10 +105,10 @@ async fn sent_again(app: &App, by: &By, reactor: &'static str, ids: Option<&[Uui
 }
 
 fn named(app: &App, name: &str) -> Result<&'static str, Problem> {
-    let known = || app.contexts.reactors().map(|known| known.name);
-    known()
-        .find(|known| *known == name)
-        .ok_or_else(|| Problem::not_found(format!("reactor {name:?}")).allowed(known()))
+    let known = app.contexts.reactor(name);
+    known
+        .map(|known| known.name)
+        .map_err(|names| Problem::not_found(format!("reactor {name:?}")).allowed(names))
 }
 
 /// Where a page ended: position and place of its last letter.

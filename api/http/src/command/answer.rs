@@ -1,5 +1,7 @@
 //! The answers to commands that were accepted, and to dry runs.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -19,6 +21,12 @@ struct Accepted<'a> {
     sequence: i64,
     position: i64,
     events: &'a [String],
+    /// Of a stream that holds many things, the one that the command was about.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    ids: &'a BTreeMap<String, Uuid>,
+    /// What decisions let pass and whoever sent the command should know, in sentences.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 /// The answer to several commands that are carried out as one.
@@ -49,6 +57,9 @@ struct Would {
     /// What of the past would have gone another way, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     rehearsal: Option<serde_json::Value>,
+    /// As carrying it out would have them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// An event that would happen.
@@ -62,7 +73,8 @@ struct Event {
     payload: serde_json::Value,
 }
 
-pub fn accepted(answer: &Answer) -> Response {
+/// `warnings` is what decisions let pass and whoever sent the command should know.
+pub fn accepted(answer: &Answer, warnings: &[String]) -> Response {
     let Some(stream) = answer.streams.first() else {
         return Problem::internal(&"a receipt names no stream").into_response();
     };
@@ -71,6 +83,8 @@ pub fn accepted(answer: &Answer) -> Response {
         sequence: stream.sequence,
         position: answer.position,
         events: &stream.events,
+        ids: &stream.ids,
+        warnings,
     };
     let mut response = (StatusCode::OK, Json(body)).into_response();
     let etag = HeaderValue::try_from(format!("\"{}\"", stream.sequence)).ok();
@@ -89,8 +103,14 @@ pub fn all_accepted(answer: &Answer) -> Response {
     response
 }
 
-/// `sight` is what the asker may see of the log, if they may read it; `past` what of the past would have gone another way.
-pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>, past: Option<serde_json::Value>) -> Response {
+/// `sight` is what the asker may see of the log, if they may read it; `past` what of the past would have gone another way;
+/// `warnings` are those that carrying it out would have.
+pub fn would(
+    rehearsed: Rehearsed,
+    sight: Option<&Sight>,
+    past: Option<serde_json::Value>,
+    warnings: Vec<String>,
+) -> Response {
     let event = |sight, recorded| {
         let recorded = masked(recorded, sight);
         Event {
@@ -114,6 +134,7 @@ pub fn would(rehearsed: Rehearsed, sight: Option<&Sight>, past: Option<serde_jso
         }),
         repeats: None,
         rehearsal: past,
+        warnings,
     };
     dry(&body)
 }
@@ -126,6 +147,7 @@ pub fn would_repeat(first: Answer, sight: Option<&Sight>) -> Response {
         events: sight.map(|_| Vec::new()),
         repeats: Some(first.position),
         rehearsal: None,
+        warnings: Vec::new(),
     })
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use axum::http::{HeaderMap, header};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use domain::misread::Misread;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::extract::Read;
@@ -33,6 +34,24 @@ pub fn fields(headers: &HeaderMap, body: &mut Read) -> Result<Value, Problem> {
     }
     body.hold(scanned.values as u64 * VALUE_BYTES)?;
     parsed(headers, body, &scanned)
+}
+
+/// The fields of a body with a type of their own.
+///
+/// # Errors
+/// 400, naming the field.
+pub fn typed<T: DeserializeOwned>(fields: Value) -> Result<T, Problem> {
+    Ok(domain::misread::read(fields)?)
+}
+
+impl From<Misread> for Problem {
+    fn from(Misread { field, detail }: Misread) -> Self {
+        let problem = Self::new(problem::BAD_VALUE, detail);
+        match field.is_empty() {
+            true => problem,
+            false => problem.field(field),
+        }
+    }
 }
 
 fn parsed(headers: &HeaderMap, body: &[u8], scanned: &Scanned) -> Result<Value, Problem> {

@@ -103,6 +103,20 @@ pub fn no_dry_run(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// A header that other commands heed, by its name in answers, and why a request that is sent with POST cannot heed it.
+pub type Unheeded = (&'static str, HeaderName, &'static str);
+
+/// Refuses headers that would go unheeded: whoever sends one counts on it.
+///
+/// # Errors
+/// 400 when there is one, naming it and saying why.
+pub fn none_of(headers: &HeaderMap, unheeded: &[Unheeded]) -> Result<(), Problem> {
+    match unheeded.iter().find(|(_, header, _)| headers.contains_key(header)) {
+        Some((name, _, why)) => Err(Problem::bad_value(name, format!("{why}; leave {name} out"))),
+        None => Ok(()),
+    }
+}
+
 /// Refuses to try on the past what is not tried there.
 ///
 /// # Errors

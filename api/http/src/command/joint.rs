@@ -114,7 +114,12 @@ impl Joint<'_> {
             let rehearsing = |steps| app.book.rehearse(envelope.clone(), steps);
             let rehearsed = self.let_through(app, by, &envelope, &commands, rehearsing).await?;
             let sight = audit::sight(app, by).ok();
-            return Ok(Outcome::Rehearsed(answer::would(rehearsed, sight.as_ref(), None)));
+            return Ok(Outcome::Rehearsed(answer::would(
+                rehearsed,
+                sight.as_ref(),
+                None,
+                Vec::new(),
+            )));
         }
         // Before it is read what the commands are let through on.
         let kinds = commands.iter().map(|(sent, _)| sent.aggregate.aggregate_type);

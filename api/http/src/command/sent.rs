@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use axum::response::Response;
 use book::{Answer, Envelope, ExecuteError, Step};
 use chrono::Utc;
+use domain::misread::Misread;
 use domain::{Aggregate, AnyCommand, Claim, Class, Refusal, canonical};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -130,7 +131,7 @@ impl Sent<'_> {
             let would = (receiver.rehearse)(self.received(app, by, envelope, command)).await?;
             let sight = audit::sight(app, by).ok();
             return Ok(match would {
-                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref(), None),
+                Would::Happen(rehearsed) => answer::would(rehearsed, sight.as_ref(), None, Vec::new()),
                 Would::Repeat(first) => answer::would_repeat(first, sight.as_ref()),
             });
         }
@@ -142,7 +143,21 @@ impl Sent<'_> {
             Some((rehearsal, span)) => Some(self.look_at_the_past(app, by, &rehearsed, rehearsal, span).await?),
             None => None,
         };
-        Ok(answer::would(rehearsed, sight.as_ref(), past))
+        let warnings = self.warnings(app, by, &command).await;
+        Ok(answer::would(rehearsed, sight.as_ref(), past, warnings))
+    }
+
+    /// What whoever sent the command should know though it is accepted. The command is in the book by then, so that a failure
+    /// to look leaves the answer as it is.
+    pub async fn warnings(&self, app: &App, by: &Principal, command: &AnyCommand) -> Vec<String> {
+        let mut told = Vec::new();
+        for warning in app.contexts.warnings(self.aggregate, self.command) {
+            match (warning.find)(app, by.tenant, command).await {
+                Ok(found) => told.extend(found),
+                Err(error) => tracing::warn!(%error, "it could not be looked at what to warn of"),
+            }
+        }
+        told
     }
 
     /// Looks at the command before it is decided. What was accepted before, and is sent again, was looked at then.
@@ -326,16 +341,8 @@ impl Sent<'_> {
     /// # Errors
     /// 400, naming the field.
     pub fn parse(&self, fields: Value) -> Result<AnyCommand, Problem> {
-        self.aggregate.parse(self.command, fields).map_err(|unparsed| {
-            let path = unparsed.path().to_string();
-            let field = path.strip_prefix(self.command).unwrap_or(&path).trim_start_matches('.');
-            let problem = Problem::new(problem::BAD_VALUE, unparsed.inner().to_string());
-            if field.is_empty() || field == "?" {
-                problem
-            } else {
-                problem.field(field)
-            }
-        })
+        let parsed = self.aggregate.parse(self.command, fields);
+        parsed.map_err(|unparsed| Misread::of(&unparsed, self.command).into())
     }
 
     /// As [`Sent::problem`]. A sender whom the decision does not know as entitled may not learn that the stream is

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::LAG_SECONDS_MAX;
+use super::{LAG_SECONDS_MAX, PERFORMED_SECONDS_MAX};
 use crate::app::App;
 use crate::crew::RELAY;
 
@@ -33,6 +33,44 @@ pub(super) async fn late_policies(app: &App) -> Result<Vec<String>, sqlx::Error>
         if let Some(seconds) = timer_seconds.filter(|seconds| *seconds > LAG_SECONDS_MAX) {
             told.push(format!(
                 "a timer of the policy {name} was due {seconds:.0} s ago: nobody fires it, or the worker is stuck"
+            ));
+        }
+    }
+    Ok(told)
+}
+
+/// The reactors that have not looked at what happened a while ago, or have not begun what was due then though nothing else
+/// stands in its way: its tenant is active, its target free. Whoever is to run them may be another process.
+pub(super) async fn late_reactors(app: &App) -> Result<Vec<String>, sqlx::Error> {
+    let late: Vec<(String, Option<f64>, Option<f64>)> = sqlx::query_as(
+        "select r.name, extract(epoch from clock_timestamp() - e.recorded_at)::float8, d.seconds
+         from book.reactors r
+         left join book.events e on e.position = r.position + 1
+         cross join lateral (
+             select extract(epoch from clock_timestamp() - min(greatest(n.due_at, g.free_at)))::float8 as seconds
+             from book.reactions n
+             left join book.tenants t on t.tenant_id = n.tenant_id
+             left join book.reaction_targets g
+                 on g.reactor = n.reactor and g.tenant_id = n.tenant_id and g.target = n.target
+             where n.reactor = r.name and n.heads and n.cuts = 0 and coalesce(t.standing, 'active') = 'active') d
+         order by r.name",
+    )
+    .fetch_all(&app.pools.writer)
+    .await?;
+    let mut told = Vec::new();
+    for (name, event_seconds, due_seconds) in late {
+        if app.contexts.reactor(&name).is_err() {
+            continue;
+        }
+        if let Some(seconds) = event_seconds.filter(|seconds| *seconds > PERFORMED_SECONDS_MAX) {
+            told.push(format!(
+                "the reactor {name} has not looked at what happened {seconds:.0} s ago: nobody runs it, or it is stuck"
+            ));
+        }
+        if let Some(seconds) = due_seconds.filter(|seconds| *seconds > PERFORMED_SECONDS_MAX) {
+            told.push(format!(
+                "what the reactor {name} has to do was due {seconds:.0} s ago and is not begun: nobody runs it, it is stuck, \
+                 or there is more than it can do"
             ));
         }
     }

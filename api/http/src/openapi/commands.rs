@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Aggregate;
+use domain::setting::SECRET_BYTES_MAX;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,7 @@ use super::Paths;
 use super::parts::{self, answers, in_path, needs, response, uuid};
 use crate::command::past::Rehearsal;
 use crate::command::permission;
-use crate::context::Context;
+use crate::context::{Context, Edge};
 
 /// Where the schema of a kind's commands has the schemas that it refers to.
 const DEFINITIONS: &str = "#/$defs/";
@@ -29,6 +30,12 @@ pub fn add(context: &Context, paths: &mut Paths) {
         }
         let (plural, name) = (aggregate.plural, context.name());
         for (command, body) in sent {
+            // What nobody is shown, whoever changes an entry leaves out, and it stays.
+            let stays = |edge: &Edge| edge.takes(aggregate, command) && edge.complete.is_some();
+            let body = match command != aggregate.creates && context.edges.iter().any(stays) {
+                true => without_secrets(&body, &definitions),
+                false => body,
+            };
             let body = Body::of(aggregate, command, body, &definitions, paths);
             let base = format!("/v1/{name}/{plural}");
             let path = format!("{base}/{{id}}/{command}");
@@ -96,6 +103,59 @@ fn named(aggregate: &Aggregate, name: &str) -> String {
     format!("{}.{name}", aggregate.aggregate_type)
 }
 
+/// The schema as somebody has to send it: a secret that lies sealed is sent in clear, and a field that Daybook fills in is
+/// not sent.
+fn as_sent(fields: &mut Map<String, Value>) {
+    if fields.get("x-sealed") == Some(&Value::Bool(true)) {
+        fields.insert("maxLength".to_owned(), SECRET_BYTES_MAX.into());
+        fields.insert("writeOnly".to_owned(), true.into());
+    }
+    if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+        properties.retain(|_, property| property["readOnly"] != true);
+    }
+}
+
+/// The schema of a body from which secrets may be left out: what refers to one that has some has it within itself.
+fn without_secrets(schema: &Value, definitions: &Map<String, Value>) -> Value {
+    match schema {
+        Value::Object(fields) if fields.contains_key("$ref") => {
+            let relaxed = without_secrets(definition(schema, definitions), definitions);
+            if relaxed == *definition(schema, definitions) {
+                return schema.clone();
+            }
+            let mut whole = relaxed;
+            let own = fields.iter().filter(|(name, _)| *name != "$ref");
+            for (name, value) in own {
+                whole[name] = value.clone();
+            }
+            whole
+        }
+        Value::Object(fields) => {
+            let relaxed = |value| without_secrets(value, definitions);
+            let mut whole: Map<String, Value> = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), relaxed(value)))
+                .collect();
+            if whole.get("x-sealed") == Some(&Value::Bool(true)) {
+                let doc = whole.get("description").and_then(Value::as_str).unwrap_or_default();
+                let doc = format!("{doc} Left out, it stays as it is.");
+                whole.insert("description".to_owned(), doc.into());
+            }
+            let properties = fields.get("properties");
+            if let Some(Value::Array(required)) = whole.get_mut("required") {
+                let is_sealed = |name: &Value| {
+                    let property = name.as_str().and_then(|name| properties?.get(name));
+                    property.is_some_and(|property| property["x-sealed"] == true)
+                };
+                required.retain(|name| !is_sealed(name));
+            }
+            Value::Object(whole)
+        }
+        Value::Array(values) => values.iter().map(|value| without_secrets(value, definitions)).collect(),
+        other => other.clone(),
+    }
+}
+
 /// The schema with its references to others of its kind's commands leading to where the document has them.
 fn with_references(aggregate: &Aggregate, mut schema: Value) -> Value {
     let mut waiting = vec![&mut schema];
@@ -108,6 +168,7 @@ fn with_references(aggregate: &Aggregate, mut schema: Value) -> Value {
                 {
                     *reference = parts::schema_address(&named(aggregate, name));
                 }
+                as_sent(fields);
                 waiting.extend(fields.values_mut());
             }
             _ => {}

@@ -47,7 +47,10 @@ fn schema(table: &'static Table) -> Value {
         .shown()
         .map(|column| (column.name.to_owned(), property(table, column)))
         .collect();
-    json!({ "type": "object", "description": table.doc, "properties": properties })
+    // Those that are never null; with `select` a row has the columns that it names alone.
+    let is_required = |column: &&Column| !column.nullable && !table.masked.contains(&column.name);
+    let required: Vec<&str> = table.shown().filter(is_required).map(|column| column.name).collect();
+    json!({ "type": "object", "description": table.doc, "required": required, "properties": properties })
 }
 
 /// The schema of a column's values, as it is shown.
@@ -59,6 +62,11 @@ pub fn property(table: &Table, column: &Column) -> Value {
 pub fn nullable_property(table: &Table, column: &Column, nullable: bool) -> Value {
     let masked = table.masked.contains(&column.name);
     let mut property = of_kind(column.kind, column.doc, nullable || masked);
+    let words = (column.words)();
+    if !words.is_empty() {
+        let null = (nullable || masked).then_some(Value::Null);
+        property["enum"] = words.into_iter().map(Value::from).chain(null).collect();
+    }
     if masked {
         property["description"] =
             format!("{} Null without the permission `{}`.", column.doc, sees_masked(table)).into();
@@ -237,7 +245,7 @@ fn key(table: &'static Table) -> Value {
 fn select() -> Value {
     in_query(
         "select",
-        "Only these columns, parted by commas.",
+        "Only these columns, parted by commas; rows then have no others.",
         json!({ "type": "string" }),
     )
 }

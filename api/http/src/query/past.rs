@@ -33,8 +33,8 @@ pub struct Page {
 
 impl Page {
     /// # Errors
-    /// 400, naming the parameter.
-    pub fn take(parameters: &mut Parameters) -> Result<Self, Problem> {
+    /// 400, naming the parameter; 422 when it goes on after a position that the book has not reached.
+    pub async fn take(app: &App, parameters: &mut Parameters) -> Result<Self, Problem> {
         let form = format!("a whole number from 1 to {PAGE_CHANGES_MAX}");
         let limit = parameters.parse("limit", &form)?.unwrap_or(PAGE_CHANGES);
         if !(1..=PAGE_CHANGES_MAX).contains(&limit) {
@@ -42,6 +42,7 @@ impl Page {
         }
         let after = parameters.take("after")?;
         let after = after.map_or(Ok(0), |text| extract::position("after", &text))?;
+        app.reached("after", after).await?;
         Ok(Self { after, limit })
     }
 }

@@ -162,6 +162,7 @@ mod tests {
             generated: false,
             hidden: false,
             doc: "",
+            words: Vec::new,
         }
     }
 

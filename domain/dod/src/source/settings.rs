@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dod_formats::{Format, Mapping, Rules, Severity};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::receiver::{self, RECEIVER_IM_CHARS_MAX};
 use crate::secret::{self, SEALED_BYTES_MAX};
@@ -45,6 +46,7 @@ pub struct Settings {
     pub name: String,
     /// Whose words its requests are in; found out request by request when absent.
     #[serde(default)]
+    #[schemars(schema_with = "format_schema")]
     pub format: Option<Format>,
     /// The receiver that is told of its alerts where the request names none, by its `receiver_im`.
     #[serde(default)]
@@ -91,6 +93,17 @@ pub struct Settings {
     pub overload: Option<Overload>,
 }
 
+/// The formats that a source may have: all but what Daybook calls a body that it does not know.
+fn format_schema(generator: &mut SchemaGenerator) -> Schema {
+    let unmapped: &str = Format::Unmapped.into();
+    let mut format = Format::json_schema(generator).to_value();
+    let ways = format.get_mut("oneOf").and_then(Value::as_array_mut);
+    if let Some(ways) = ways {
+        ways.retain(|way| way["const"] != unmapped);
+    }
+    json_schema!({ "anyOf": [format, { "type": "null" }] })
+}
+
 fn flap_count() -> i32 {
     FLAP_COUNT_DEFAULT
 }
@@ -106,7 +119,7 @@ pub struct Signature {
     /// Whose way of signing it is.
     pub scheme: SignatureScheme,
     /// The secret that both sides know. It is sealed as it comes in and shown to nobody.
-    #[schemars(length(min = 1, max = SEALED_BYTES_MAX))]
+    #[schemars(length(min = 1, max = SEALED_BYTES_MAX), extend("x-sealed" = true))]
     pub secret: String,
     /// The header with the signature or, of `shared_secret`, with the secret. Needed for `hmac_sha256` and `shared_secret`;
     /// of `grafana` the usual one when absent; the others know their own. At most 100 characters.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::misfit;
+use domain::misread;
 use domain::{setting, text};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -180,8 +180,8 @@ impl Config {
 }
 
 fn read<T: DeserializeOwned>(config: &Value, written: &str) -> Result<T, String> {
-    let read = T::deserialize(config);
-    read.map_err(|error| format!("cannot be read ({}); write {written}", misfit(&error)))
+    let read = misread::read(config.clone());
+    read.map_err(|misread| format!("cannot be read ({}); write {written}", misread.detail))
 }
 
 /// Where a request goes and what is sent along. Whether that place may be reached is found out when it is.

@@ -35,6 +35,7 @@ const fn column(name: &'static str, kind: ColumnKind, nullable: bool) -> Column 
         generated: false,
         hidden: false,
         doc: "",
+        words: Vec::new,
     }
 }
 

@@ -1,0 +1,451 @@
+//! The schemas of commands against the program that reads and decides them.
+
+use std::sync::Arc;
+
+use domain::misread::Misread;
+use domain::{Aggregate, Circumstances, SYSTEM, Together, Undecided};
+use http::openapi::document;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::contexts;
+
+/// How deep bodies are made that hold themselves.
+const LEVELS_MAX: usize = 8;
+const ID: Uuid = Uuid::from_u128(0x0190_a3c4_7f00_7000_8000_1234_5678_90ab);
+
+/// A value that a schema describes.
+#[derive(Debug, Clone)]
+struct Sample {
+    value: Value,
+    /// The field, by its path without places in lists, that has one word out of those which the schema lists.
+    word: Option<String>,
+}
+
+impl Sample {
+    fn plain(value: Value) -> Self {
+        Self { value, word: None }
+    }
+
+    /// It within a value, under a field of this name if it is one.
+    fn within(self, name: Option<&str>, wrap: impl Fn(Value) -> Value) -> Self {
+        let word = self.word.map(|word| match (name, word.as_str()) {
+            (Some(name), "") => name.to_owned(),
+            (Some(name), _) => format!("{name}.{word}"),
+            (None, _) => word,
+        });
+        Self {
+            value: wrap(self.value),
+            word,
+        }
+    }
+}
+
+/// Values that a schema describes: the plainest first, then one for each word that a field may have.
+fn samples(schema: &Value, schemas: &Value, level: usize) -> Vec<Sample> {
+    if level > LEVELS_MAX {
+        return Vec::new();
+    }
+    let below = |schema: &Value| samples(schema, schemas, level + 1);
+    if let Some(reference) = schema["$ref"].as_str() {
+        return below(&schemas[reference.rsplit('/').next().unwrap()]);
+    }
+    if let Some(word) = schema.get("const") {
+        return vec![word_of(word)];
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return words.iter().filter(|word| !word.is_null()).map(word_of).collect();
+    }
+    let ways = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
+    if let Some(ways) = ways.or(schema["allOf"].as_array()) {
+        return ways
+            .iter()
+            .filter(|way| way["type"] != "null")
+            .flat_map(below)
+            .collect();
+    }
+    let kind = schema["type"].as_str();
+    let mut kinds = schema["type"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    match kind.or(kinds.find(|kind| *kind != "null")) {
+        Some("object") => objects(schema, schemas, level),
+        Some("array") => {
+            let wrap = |item: Value| json!([item]);
+            let items = below(&schema["items"]).into_iter().map(|item| item.within(None, wrap));
+            let none = (schema["minItems"].as_u64().unwrap_or_default() == 0).then(|| Sample::plain(json!([])));
+            none.into_iter().chain(items).collect()
+        }
+        Some("string") => strings(schema),
+        Some("integer" | "number") => vec![Sample::plain(schema.get("minimum").cloned().unwrap_or(json!(1)))],
+        Some("boolean") => vec![Sample::plain(json!(true))],
+        _ => vec![Sample::plain(json!({}))],
+    }
+}
+
+fn word_of(word: &Value) -> Sample {
+    Sample {
+        value: word.clone(),
+        word: Some(String::new()),
+    }
+}
+
+fn strings(schema: &Value) -> Vec<Sample> {
+    if let Some(pattern) = schema["pattern"].as_str() {
+        let inner = pattern.trim_start_matches("^(").trim_end_matches(")$");
+        let is_word = |word: &&str| word.chars().all(|char| char.is_ascii_lowercase() || char == '_');
+        let words: Vec<Sample> = inner
+            .split('|')
+            .filter(is_word)
+            .map(|word| word_of(&json!(word)))
+            .collect();
+        if !words.is_empty() {
+            return words;
+        }
+        return vec![Sample::plain(json!(if pattern.contains("\\d") { "1" } else { "a" }))];
+    }
+    let plain = match schema["format"].as_str() {
+        Some("uuid") => ID.to_string(),
+        Some("date-time") => "2026-01-31T08:00:00Z".to_owned(),
+        Some("date") => "2026-01-31".to_owned(),
+        Some(_) | None => "a".repeat(schema["minLength"].as_u64().unwrap_or(1).max(1) as usize),
+    };
+    vec![Sample::plain(json!(plain))]
+}
+
+fn objects(schema: &Value, schemas: &Value, level: usize) -> Vec<Sample> {
+    let fields = schema["properties"].as_object().cloned().unwrap_or_default();
+    let of_fields: Vec<(&String, Vec<Sample>)> = fields
+        .iter()
+        .map(|(name, field)| (name, samples(field, schemas, level + 1)))
+        .collect();
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let plainest = |name: &&String| required.iter().any(|field| field == name.as_str());
+    let base: Map<String, Value> = of_fields
+        .iter()
+        .filter(|(name, _)| plainest(name))
+        .filter_map(|(name, samples)| Some(((*name).clone(), samples.first()?.value.clone())))
+        .collect();
+    let mut all = vec![Sample::plain(Value::Object(base.clone()))];
+    for (name, samples) in of_fields {
+        let with = |value: Value| {
+            let mut object = base.clone();
+            object.insert(name.clone(), value);
+            Value::Object(object)
+        };
+        all.extend(samples.into_iter().map(|sample| sample.within(Some(name), with)));
+    }
+    if schema["additionalProperties"].is_object() {
+        let entries = samples(&schema["additionalProperties"], schemas, level + 1);
+        all.extend(
+            entries
+                .into_iter()
+                .map(|entry| entry.within(None, |value| json!({"a": value}))),
+        );
+    }
+    all
+}
+
+/// Every command that the document has, with the schema of its body and all schemas.
+fn commands(look: impl Fn(&'static Aggregate, &str, &Value, &Value)) {
+    let contexts = contexts();
+    let document = document(&contexts);
+    let schemas = &document["components"]["schemas"];
+    let mut looked = 0;
+    for aggregate in contexts.decisions().aggregates() {
+        for command in contexts.commands(aggregate) {
+            let path = format!("/v1/{}/{}/{{id}}/{command}", aggregate.context(), aggregate.plural);
+            let body = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+            if !body.is_null() {
+                looked += 1;
+                look(aggregate, command, body, schemas);
+            }
+        }
+    }
+    assert!(looked > 50, "{looked}");
+}
+
+/// The field that stands in the way of a command with these fields to a new stream, if one does.
+fn refused_for(aggregate: &Aggregate, command: &str, fields: Value) -> Option<(String, String)> {
+    let parsed = match aggregate.parse(command, fields) {
+        Ok(parsed) => parsed,
+        Err(unparsed) => {
+            let misread = Misread::of(&unparsed, command);
+            return Some((misread.field, misread.detail));
+        }
+    };
+    let circumstances = Circumstances {
+        tenant: ID,
+        stream: parsed.stream(ID).unwrap_or(ID),
+        by: SYSTEM,
+        at: "2026-01-30T08:00:00Z".parse().unwrap(),
+        seed: ID,
+        reason: None,
+        facts: Arc::default(),
+        together: Together::default(),
+    };
+    match parsed.decide(&aggregate.unborn(), &circumstances) {
+        Err(Undecided::Refused(refusal)) => Some((refusal.field?, refusal.detail)),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// A path without places in lists.
+fn without_places(path: &str) -> String {
+    let parts = path.split('[');
+    let parts = parts.enumerate().map(|(at, part)| match at {
+        0 => part,
+        _ => part.split_once(']').map_or("", |(_, rest)| rest),
+    });
+    parts.collect()
+}
+
+#[test]
+fn every_word_that_the_schema_of_a_command_lists_is_one_that_the_command_takes() {
+    commands(|aggregate, command, body, schemas| {
+        for Sample { value, word } in samples(body, schemas, 0) {
+            let Some(word) = word else { continue };
+            let refused = refused_for(aggregate, command, value.clone());
+            assert!(
+                refused.as_ref().is_none_or(|(field, _)| without_places(field) != word),
+                "{aggregate:?} {command}: {word} of {value} is in the schema, and refused: {refused:?}"
+            );
+        }
+    });
+}
+
+/// The fields that a value must have by its schema: each with the object that has it, as a pointer, and its own path.
+fn required(
+    schema: &Value,
+    schemas: &Value,
+    value: &Value,
+    pointer: &str,
+    path: &str,
+) -> Vec<(String, String, String)> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return required(
+            &schemas[reference.rsplit('/').next().unwrap()],
+            schemas,
+            value,
+            pointer,
+            path,
+        );
+    }
+    match value {
+        Value::Object(fields) => {
+            let mut found = Vec::new();
+            for name in schema["required"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
+                let own = if path.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{path}.{name}")
+                };
+                let inner = &schema["properties"][name];
+                let below = format!("{pointer}/{name}");
+                found.extend(required(inner, schemas, &fields[name], &below, &own));
+                found.push((pointer.to_owned(), name.to_owned(), own));
+            }
+            found
+        }
+        Value::Array(items) if !items.is_empty() => required(
+            &schema["items"],
+            schemas,
+            &items[0],
+            &format!("{pointer}/0"),
+            &format!("{path}[0]"),
+        ),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_field_that_is_missing_is_named() {
+    commands(|aggregate, command, body, schemas| {
+        let Some(plainest) = samples(body, schemas, 0).into_iter().next() else {
+            return;
+        };
+        for (pointer, name, path) in required(body, schemas, &plainest.value, "", "") {
+            let mut fields = plainest.value.clone();
+            fields
+                .pointer_mut(&pointer)
+                .unwrap()
+                .as_object_mut()
+                .unwrap()
+                .remove(&name);
+            let unparsed = aggregate.parse(command, fields).unwrap_err();
+            let misread = Misread::of(&unparsed, command);
+            let expected = (path.clone(), format!("{path} is missing"));
+            assert_eq!((misread.field, misread.detail), expected, "{aggregate:?} {command}");
+        }
+    });
+}
+
+/// Words of this program's language, which mean nothing to who sends JSON.
+const RUST: [&str; 17] = [
+    "struct", "enum", "sequence", "map", "tuple", "unit", "variant", "option", "i16", "i32", "i64", "u32", "u64",
+    "f64", "usize", "newtype", "serde",
+];
+
+/// Every value within a value, by its pointer.
+fn places(value: &Value, pointer: &str) -> Vec<String> {
+    let mut found = vec![pointer.to_owned()];
+    match value {
+        Value::Object(fields) => {
+            found.extend(
+                fields
+                    .iter()
+                    .flat_map(|(name, field)| places(field, &format!("{pointer}/{name}"))),
+            );
+        }
+        Value::Array(items) => {
+            found.extend(
+                items
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(at, item)| places(item, &format!("{pointer}/{at}"))),
+            );
+        }
+        _ => {}
+    }
+    found
+}
+
+#[test]
+fn what_is_wrong_with_a_body_is_said_in_words_of_json() {
+    let wrong = [
+        json!(3),
+        json!(-1.5),
+        json!("?"),
+        json!([]),
+        json!(["?"]),
+        json!({"?": 1}),
+        json!(true),
+        Value::Null,
+    ];
+    commands(|aggregate, command, body, schemas| {
+        for Sample { value, .. } in samples(body, schemas, 0) {
+            for place in places(&value, "").into_iter().filter(|place| !place.is_empty()) {
+                for wrong in &wrong {
+                    let mut fields = value.clone();
+                    *fields.pointer_mut(&place).unwrap() = wrong.clone();
+                    let Err(unparsed) = aggregate.parse(command, fields) else {
+                        continue;
+                    };
+                    let Misread { field, detail } = Misread::of(&unparsed, command);
+                    assert!(!field.is_empty(), "{aggregate:?} {command}: {detail}");
+                    let is_of_rust = |word: &str| RUST.contains(&word) || word.contains("::");
+                    let mut words = detail
+                        .split([' ', ',', ';', '`', '(', ')'])
+                        .filter(|word| *word != field);
+                    assert!(!words.any(is_of_rust), "{aggregate:?} {command}: {detail}");
+                }
+            }
+        }
+    });
+}
+
+/// Every object among schemas, by its place.
+fn find(schema: &Value, at: &str, found: &mut Vec<(String, Map<String, Value>)>) {
+    match schema {
+        Value::Object(fields) => {
+            found.push((at.to_owned(), fields.clone()));
+            fields
+                .iter()
+                .for_each(|(name, inner)| find(inner, &format!("{at}/{name}"), found));
+        }
+        Value::Array(ways) => ways.iter().for_each(|way| find(way, at, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_secret_is_as_long_as_it_is_sent_and_nothing_is_asked_for_that_daybook_fills_in() {
+    let document = document(&contexts());
+    let mut found = Vec::new();
+    find(&document["components"]["schemas"], "", &mut found);
+    let mut secrets = 0;
+    for (at, schema) in found {
+        if schema.get("x-sealed").is_some() {
+            secrets += 1;
+            assert_eq!(schema["maxLength"], domain::setting::SECRET_BYTES_MAX, "{at}");
+        }
+        assert!(schema.get("readOnly").is_none(), "{at}");
+    }
+    assert!(secrets > 3, "{secrets}");
+}
+
+#[test]
+fn whoever_amends_an_entry_may_leave_its_secrets_out() {
+    commands(|aggregate, command, body, schemas| {
+        let (name, mut found) = (body["$ref"].as_str().unwrap().rsplit('/').next().unwrap(), Vec::new());
+        find(&schemas[name], "", &mut found);
+        let is_secret = |schema: &Map<String, Value>, name: &Value| {
+            let name = name.as_str().unwrap();
+            schema["properties"][name]["x-sealed"] == true
+        };
+        for (at, schema) in found {
+            let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+            assert!(
+                command == aggregate.creates || required.clone().all(|name| !is_secret(&schema, name)),
+                "{aggregate:?} {command}{at}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_row_says_which_columns_it_always_has_and_which_words_they_hold() {
+    let contexts = contexts();
+    let document = document(&contexts);
+    for table in contexts.tables().flat_map(projections::Context::all_tables) {
+        let schema = &document["components"]["schemas"][format!("{}.{}", table.context, table.name)];
+        let required = schema["required"].as_array().unwrap();
+        for column in table.shown() {
+            let is_never_null = !column.nullable && !table.masked.contains(&column.name);
+            let is_required = required.iter().any(|name| name == column.name);
+            assert_eq!(is_required, is_never_null, "{}.{}", table.name, column.name);
+            let words = (column.words)();
+            let listed = schema["properties"][column.name]["enum"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            let listed: Vec<&str> = listed.filter_map(Value::as_str).collect();
+            assert_eq!(listed, words, "{}.{}", table.name, column.name);
+        }
+    }
+}
+
+#[test]
+fn a_read_that_takes_a_position_takes_it_as_a_header_and_as_a_parameter() {
+    let document = document(&contexts());
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let parameters = operations["get"]["parameters"].as_array().into_iter().flatten();
+        let is_there = |named: &str| {
+            let mut parameters = parameters.clone();
+            parameters.any(|parameter| parameter["name"] == named || parameter["$ref"] == named)
+        };
+        assert_eq!(
+            is_there("#/components/parameters/After"),
+            is_there("Daybook-After"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn what_a_command_makes_can_be_read_where_its_kind_says() {
+    let contexts = contexts();
+    for aggregate in contexts.decisions().aggregates() {
+        let Some(name) = aggregate.shown_in else { continue };
+        let table = contexts.table(aggregate.context(), name);
+        let table = table.unwrap_or_else(|| panic!("{aggregate:?} has no table {name}"));
+        assert_eq!(table.key.len(), 1, "{name}");
+    }
+}
