@@ -4,6 +4,7 @@
 pub mod counts;
 pub mod enqueue;
 pub mod refused;
+pub mod room;
 pub mod senders;
 pub mod signed;
 pub mod sns;
@@ -39,6 +40,9 @@ pub static CONTEXT: Context = Context {
     edges: edges::EDGES,
     rehearsals: rehearse::REHEARSALS,
     state,
+    tasks: room::tasks,
+    gauges: &[&room::SHARE],
+    objects: Some(fetch::named),
     reactors: outward::REACTORS,
     workers: &[
         &fetch::WORKER,
@@ -76,5 +80,6 @@ fn routes() -> Vec<Route> {
 fn state(states: &mut States) {
     states.insert(senders::Senders::default());
     states.insert(refused::Refusals::default());
+    states.insert(room::Room::default());
     states.insert(sns::Certificates::default());
 }
