@@ -14,5 +14,7 @@ mod plans;
 mod reactors;
 mod rehearse;
 mod replay;
+mod room;
+mod sweeps;
 mod unique_keys;
 mod unseen;
