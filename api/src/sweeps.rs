@@ -85,7 +85,10 @@ impl Sweeps {
     async fn sweep(&self, lease: &Lease, beat: &Beat) -> Result<(), BookError> {
         if let Some(unknown) = self.unknown_kind().await? {
             // A newer program, or one with more contexts, knows what its events name.
-            warn!(kind = unknown, "no objects are swept: the book has events of a kind that this program does not know");
+            warn!(
+                kind = unknown,
+                "no objects are swept: the book has events of a kind that this program does not know"
+            );
             return Ok(());
         }
         for tenant in self.that_stand(|standing| standing != Standing::Deleted).await? {

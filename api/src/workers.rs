@@ -10,9 +10,9 @@ use book::seals::{SealKey, Sealer, sealer};
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, End, Leases, Pools, Tail};
+use objects::Objects;
 use projections::erasures::{self, Erasures};
 use projections::{Posted, Projector};
-use objects::Objects;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

@@ -14,7 +14,10 @@ const INTAKE: &str = "/v1/dod/intake";
 const LIMIT: u64 = 100_000;
 
 async fn service() -> Service {
-    Service::configured(Database::create().await, ROLES.into(), |config| config.stored_bytes = LIMIT).await
+    Service::configured(Database::create().await, ROLES.into(), |config| {
+        config.stored_bytes = LIMIT
+    })
+    .await
 }
 
 /// A body of about so many bytes, which tells of one alert.
@@ -26,9 +29,14 @@ fn body(title: &str, bytes: usize) -> Vec<u8> {
 /// What it is answered, and after how many seconds it is to be sent again.
 async fn sent(service: &Service, source: &Source, body: Vec<u8>) -> (u16, Option<u64>, Value) {
     let url = format!("{}{}", service.url, source.path);
-    let request = tests::service::http().post(url).header("Content-Type", "application/json");
+    let request = tests::service::http()
+        .post(url)
+        .header("Content-Type", "application/json");
     let answer = request.body(body).send().await.unwrap();
-    let seconds = answer.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().parse().unwrap());
+    let seconds = answer
+        .headers()
+        .get(RETRY_AFTER)
+        .map(|value| value.to_str().unwrap().parse().unwrap());
     (answer.status().as_u16(), seconds, answer.json().await.unwrap())
 }
 
@@ -80,13 +88,20 @@ async fn when_there_is_no_room_whoever_sends_again_keeps_the_body_and_of_others_
     assert_eq!(shown["stored"], nothing, "{shown}");
 
     let first = taken(&service, &patient, body("First", 85_000)).await;
-    let warned = |shown: &Value| shown["stored"]["warning"].as_str().is_some_and(|told| told.contains("most of"));
+    let warned = |shown: &Value| {
+        shown["stored"]["warning"]
+            .as_str()
+            .is_some_and(|told| told.contains("most of"))
+    };
     let shown = admin.until(INTAKE, warned).await;
     assert_eq!(shown["stored"]["bodies"], 1, "{shown}");
     let second = taken(&service, &patient, body("Second", 20_000)).await;
     let is_full = |shown: &Value| shown["stored"]["share"].as_f64().unwrap() >= 1.0;
     let shown = admin.until(INTAKE, is_full).await;
-    assert!(shown["stored"]["warning"].as_str().unwrap().contains("all the room"), "{shown}");
+    assert!(
+        shown["stored"]["warning"].as_str().unwrap().contains("all the room"),
+        "{shown}"
+    );
 
     // Its senders find out within seconds.
     let refused = async || {
@@ -105,7 +120,11 @@ async fn when_there_is_no_room_whoever_sends_again_keeps_the_body_and_of_others_
     let brief = taken(&service, &hasty, body("Disk is full", 10)).await;
     let recognised = |row: &Value| row["status"] == "recognised";
     let row = delivery(admin, &brief, recognised).await;
-    assert_eq!((&row["is_stored"], &row["is_dropped"]), (&json!(true), &json!(false)), "{row}");
+    assert_eq!(
+        (&row["is_stored"], &row["is_dropped"]),
+        (&json!(true), &json!(false)),
+        "{row}"
+    );
     assert!(row["notes"][0].as_str().unwrap().contains("took all the room"), "{row}");
     let is_told = |page: &Value| rows(page).iter().any(|alert| alert["title"] == "Disk is full");
     let alerts = admin.until("/v1/dod/alerts", is_told).await;
@@ -116,7 +135,9 @@ async fn when_there_is_no_room_whoever_sends_again_keeps_the_body_and_of_others_
     // It goes within the hour, once all was told that it says; the others stay as long as they would.
     let due = "select due_at from book.timers where aggregate_type = 'dod.delivery' and aggregate_id = $1::uuid";
     let left = async |id: &str| {
-        let due_at = sqlx::query_scalar::<_, DateTime<Utc>>(due).bind(id).fetch_optional(&pool);
+        let due_at = sqlx::query_scalar::<_, DateTime<Utc>>(due)
+            .bind(id)
+            .fetch_optional(&pool);
         due_at.await.unwrap().map(|due_at| due_at - Utc::now())
     };
     let within_the_hour = async || {
@@ -162,7 +183,11 @@ async fn what_is_counted_is_what_there_is_and_comes_to_the_same_when_it_is_poste
         delivery(admin, id, |row| row["is_dropped"] == true).await;
     }
     let shown = admin.get("/v1/dod/stored_bodies").await.ok();
-    assert_eq!((rows(&shown).len(), &rows(&shown)[0]["bodies"]), (1, &json!(3)), "{shown}");
+    assert_eq!(
+        (rows(&shown).len(), &rows(&shown)[0]["bodies"]),
+        (1, &json!(3)),
+        "{shown}"
+    );
     let of_others = other.get("/v1/dod/stored_bodies").await.ok();
     assert_eq!(rows(&of_others)[0]["bodies"], 1, "{of_others}");
 

@@ -43,7 +43,9 @@ impl Folder {
         let Ok(parts) = fs::read_dir(self.0.join(tenant.to_string())) else {
             return 0;
         };
-        parts.map(|part| fs::read_dir(part.unwrap().path()).unwrap().count()).sum()
+        parts
+            .map(|part| fs::read_dir(part.unwrap().path()).unwrap().count())
+            .sum()
     }
 }
 
@@ -60,7 +62,10 @@ fn age(path: &Path) {
 
 async fn service(folder: &Folder) -> Service {
     let objects = Some(folder.text());
-    Service::configured(Database::create().await, ROLES.into(), |config| config.objects = objects).await
+    Service::configured(Database::create().await, ROLES.into(), |config| {
+        config.objects = objects
+    })
+    .await
 }
 
 /// Another process, which reads bodies and sweeps.
@@ -86,7 +91,10 @@ async fn large(service: &Service, admin: &Client) {
 async fn put(objects: &Objects, tenant: Uuid, number: u32) -> ObjectRef {
     let (key, owner) = (Uuid::now_v7(), Uuid::now_v7());
     let content = format!("orphan {number}").into_bytes();
-    objects.put(tenant, content.into(), Sealing::Sealed { key, owner }).await.unwrap()
+    objects
+        .put(tenant, content.into(), Sealing::Sealed { key, owner })
+        .await
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +107,9 @@ async fn a_body_that_no_event_names_is_swept_and_one_that_an_event_names_is_not(
     let decisions = service.database.contexts.decisions().clone();
     let master = MasterKey::from_hex(MASTER_KEY).unwrap();
     let book = Book::new(pools.writer.clone(), master, decisions);
-    let objects = Objects::open(&Place::Folder(folder.0.clone()), book.vault().clone()).await.unwrap();
+    let objects = Objects::open(&Place::Folder(folder.0.clone()), book.vault().clone())
+        .await
+        .unwrap();
     let named = dod_http::fetch::named(&book, tenant).await.unwrap();
     assert_eq!(named.len(), 1, "{named:?}");
     let named = named.into_iter().next().unwrap();
@@ -116,7 +126,10 @@ async fn a_body_that_no_event_names_is_swept_and_one_that_an_event_names_is_not(
     let stranger = Uuid::new_v4();
     let foreign = put(&objects, stranger, number).await;
     age(&folder.of(stranger, &foreign.sha256));
-    let all = orphans.iter().map(|orphan| orphan.sha256.as_str()).chain([named.as_str()]);
+    let all = orphans
+        .iter()
+        .map(|orphan| orphan.sha256.as_str())
+        .chain([named.as_str()]);
     all.for_each(|sha256| age(&folder.of(tenant, sha256)));
 
     let (running, stop) = reactor(&service, &folder).await;
@@ -127,10 +140,18 @@ async fn a_body_that_no_event_names_is_swept_and_one_that_an_event_names_is_not(
     until("the end of the orphans", WAIT, swept).await;
     assert!(folder.of(tenant, &named).exists(), "it is named");
     assert!(folder.of(tenant, &young.sha256).exists(), "its event may be on its way");
-    assert!(folder.of(stranger, &foreign.sha256).exists(), "its tenant is not known here");
+    assert!(
+        folder.of(stranger, &foreign.sha256).exists(),
+        "its tenant is not known here"
+    );
     let recognised = |page: &serde_json::Value| rows(page).iter().any(|row| row["status"] == "recognised");
     admin.until("/v1/dod/deliveries", recognised).await;
-    let told = program_with(&service.database, &["objects", "--verify"], &[("DAYBOOK_OBJECTS", &folder.text())]).await;
+    let told = program_with(
+        &service.database,
+        &["objects", "--verify"],
+        &[("DAYBOOK_OBJECTS", &folder.text())],
+    )
+    .await;
     assert!(told.contains(&format!("{tenant}  active     2 objects, ")), "{told}");
     assert!(told.contains("0 damaged"), "{told}");
 
@@ -159,7 +180,11 @@ async fn what_a_deleted_tenant_has_left_goes_and_nothing_of_another() {
     let waiting = async |tenant: Uuid| -> i64 {
         let counting = "select (select count(*) from book.timers where tenant_id = $1)
             + (select count(*) from book.missed where tenant_id = $1) + (select count(*) from book.reactions where tenant_id = $1)";
-        sqlx::query_scalar(counting).bind(tenant).fetch_one(&pool).await.unwrap()
+        sqlx::query_scalar(counting)
+            .bind(tenant)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
     };
     // A reaction that was missed, and what a reactor of a former program has left.
     for of in [tenant, other.tenant] {
@@ -191,7 +216,10 @@ async fn what_a_deleted_tenant_has_left_goes_and_nothing_of_another() {
     let gone = async || (folder.objects(tenant) == 0 && waiting(tenant).await == 0).then_some(());
     until("the end of what the tenant has left", WAIT, gone).await;
     assert_eq!(folder.objects(other.tenant), 1);
-    assert!(waiting(other.tenant).await >= theirs - 1, "its body may be recognised by now");
+    assert!(
+        waiting(other.tenant).await >= theirs - 1,
+        "its body may be recognised by now"
+    );
     stop.cancel();
     running.ended().await;
     pool.close().await;

@@ -40,7 +40,11 @@ async fn forget_some(pool: &PgPool, reactor: &str) -> Result<u64, BookError> {
              select r.reaction_id from book.tenants t join book.reactions r using (tenant_id)
              where r.reactor = $1 and t.standing = 'deleted' limit $2)",
     );
-    let deleted = deleting.bind(reactor).bind(DELETED_AT_ONCE).execute(&mut *transaction).await?;
+    let deleted = deleting
+        .bind(reactor)
+        .bind(DELETED_AT_ONCE)
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query(
         "delete from book.reaction_targets where reactor = $1
          and tenant_id in (select tenant_id from book.tenants where standing = 'deleted')",

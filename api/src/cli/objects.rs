@@ -46,8 +46,10 @@ impl Stored {
     /// Says what a tenant has in the store; how much of it is damaged, as far as that is looked at.
     async fn tell(&self, objects: &Objects, tenant: Uuid, standing: &str) -> Result<usize, Fault> {
         let line = |usage: Usage| {
-            let Usage { objects, bytes } = usage;
-            format!("{tenant}  {standing:<9}  {objects} objects, {bytes} bytes")
+            format!(
+                "{tenant}  {standing:<9}  {} objects, {} bytes",
+                usage.objects, usage.bytes
+            )
         };
         if !self.verify {
             let usage = objects.usage(tenant).await.map_err(refused)?;

@@ -8,6 +8,8 @@ mod decide;
 mod recognise;
 mod refusal;
 
+use std::ops::Not;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
@@ -220,10 +222,10 @@ pub enum Event {
         body_until: DateTime<Utc>,
         /// Whether its bytes count among those that its tenant keeps. Those of before any were counted do not: the event
         /// that drops such a body may not say how many there were.
-        #[serde(default, skip_serializing_if = "is_not")]
+        #[serde(default, skip_serializing_if = "Not::not")]
         is_counted: bool,
         /// Whether the body is kept only until it is understood, because its tenant's bodies took all the room.
-        #[serde(default, skip_serializing_if = "is_not")]
+        #[serde(default, skip_serializing_if = "Not::not")]
         is_brief: bool,
     },
     /// Some of the alerts that a body tells of, the `first` of them counted from 0.
@@ -307,12 +309,6 @@ fn erased(stream: Uuid, event: &Event) -> Vec<Erase> {
         Event::DeliveryBodyDropped { .. } => vec![Erase::Person(stream)],
         _ => Vec::new(),
     }
-}
-
-/// What is not so is not stored.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-const fn is_not(flag: &bool) -> bool {
-    !*flag
 }
 
 #[cfg(test)]

@@ -385,9 +385,13 @@ fn a_body_whose_key_is_gone_counts_as_dropped() {
         is_counted: true,
         is_brief: false,
     };
-    given_in_use([gone.clone()]).when(recognise()).refused(Refusal::BodyDropped);
+    given_in_use([gone.clone()])
+        .when(recognise())
+        .refused(Refusal::BodyDropped);
     // It is counted until its time has come, and then no more.
-    given_in_use([gone.clone()]).when(Command::DropBody {}).then([dropped()]);
+    given_in_use([gone.clone()])
+        .when(Command::DropBody {})
+        .then([dropped()]);
     given_in_use([gone, dropped()]).when(Command::DropBody {}).then([]);
 }
 

@@ -83,7 +83,13 @@ fn its_alerts_show_no_part_of_it_and_a_note_says_why() {
 #[test]
 fn what_nobody_understands_stays_as_long_as_any_other() {
     let events = recognised_in(received_briefly(), r#"{"pump": 7}"#);
-    let Some(Event::DeliveryRecognised { format, body_until, notes, .. }) = events.last() else {
+    let Some(Event::DeliveryRecognised {
+        format,
+        body_until,
+        notes,
+        ..
+    }) = events.last()
+    else {
         panic!("{events:?}");
     };
     assert_eq!((&**format, body_until), ("unmapped", &None));
@@ -94,8 +100,17 @@ fn what_nobody_understands_stays_as_long_as_any_other() {
 
 #[test]
 fn a_body_of_before_bodies_were_counted_is_dropped_without_a_count() {
-    let Event::DeliveryReceived { source_id, token_id, enclosed, body, object, sha256, bytes, body_until, .. } =
-        holding("{}")
+    let Event::DeliveryReceived {
+        source_id,
+        token_id,
+        enclosed,
+        body,
+        object,
+        sha256,
+        bytes,
+        body_until,
+        ..
+    } = holding("{}")
     else {
         unreachable!("it was received");
     };

@@ -70,7 +70,15 @@ fn a_body_is_recognised_now_and_dropped_when_its_time_has_come() {
 #[test]
 fn what_is_recognised_with_a_time_of_its_own_is_dropped_then() {
     let sooner = NOON + TimeDelta::hours(1);
-    let Event::DeliveryRecognised { round, format, alerts, notes, recognised_at, .. } = recognised() else {
+    let Event::DeliveryRecognised {
+        round,
+        format,
+        alerts,
+        notes,
+        recognised_at,
+        ..
+    } = recognised()
+    else {
         unreachable!("it is recognised");
     };
     let brief = Event::DeliveryRecognised {
@@ -104,7 +112,12 @@ fn a_body_that_is_here_is_recognised_again() {
         react::<Delivery>(&Intake, [received(None), recognised(), again()]),
         [recognise()]
     );
-    let dropped = [received(None), recognised(), Event::DeliveryBodyDropped { bytes: None }, again()];
+    let dropped = [
+        received(None),
+        recognised(),
+        Event::DeliveryBodyDropped { bytes: None },
+        again(),
+    ];
     assert_eq!(react::<Delivery>(&Intake, dropped), []);
 }
 
@@ -158,7 +171,12 @@ fn the_rest_leads_to_nothing() {
         topic_arn: "arn".to_owned(),
         confirmed_at: NOON,
     };
-    for event in [recognised(), unreadable, confirmed, Event::DeliveryBodyDropped { bytes: None }] {
+    for event in [
+        recognised(),
+        unreadable,
+        confirmed,
+        Event::DeliveryBodyDropped { bytes: None },
+    ] {
         assert_eq!(react::<Delivery>(&Intake, [received(None), event]), []);
     }
 }
