@@ -3,6 +3,7 @@
 mod bi;
 mod events;
 mod keys;
+mod objects;
 mod policies;
 mod reactors;
 mod rebuild;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Show how far each reactor is, what waits, and its dead letters
     #[command(override_usage = "daybook reactors [--letters <REACTOR>] [--retry <REACTOR>] [--letter <UUID>]")]
     Reactors(reactors::Reactors),
+    /// Show what each tenant has in the object store, and whether it is what it was
+    #[command(override_usage = "daybook objects [--of <UUID>] [--verify]")]
+    Objects(objects::Stored),
     /// Define the roles admin, manager, technician and viewer in a tenant, as far as they are missing
     #[command(override_usage = "daybook roles [--tenant <UUID>]")]
     Roles(roles::Roles),
@@ -227,6 +231,7 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
         Command::Unpark(unpark) => unpark.run(&config, &contexts).await,
         Command::Policies(policies) => policies.run(&config, &contexts).await,
         Command::Reactors(reactors) => reactors.run(&config, &contexts).await,
+        Command::Objects(objects) => objects.run(&config, &contexts).await,
         Command::Roles(roles) => roles.run(&config, &contexts).await,
         Command::Token(token) => token.run(&config, &contexts).await,
         Command::Seal(seal) => seal.run(&config).await,

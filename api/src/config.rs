@@ -25,6 +25,7 @@
 //! | `DAYBOOK_RATE_PER_SECOND` | requests a second of one user; twice as many at once | `2000` |
 //! | `DAYBOOK_ARCHIVE` | folder for archives of what left the tables; all processes with the role `reactor` share it | `archive` |
 //! | `DAYBOOK_OBJECTS` | where large content lies: an absolute folder that all processes share, or `s3://bucket/prefix` | `objects` within the archive |
+//! | `DAYBOOK_STORED_BYTES` | bytes of what comes in from outside that one tenant may keep as it came | 16 GiB |
 //! | `DAYBOOK_EGRESS_PRIVATE_NETWORKS` | private networks that tenants' calls may reach, with commas between | |
 //! | `DAYBOOK_EGRESS_PORTS` | ports that may be called besides 443 | |
 //! | `DAYBOOK_EGRESS_PLAIN_HTTP` | hosts, `*.names` and networks that may be called without TLS | |
@@ -52,6 +53,7 @@ use book::bus::{BusConfig, STREAM_BYTES_MAX, STREAM_BYTES_MIN};
 use book::logins::{Logins, PROJECTOR, READER, WRITER};
 use book::seals::SealKey;
 use clap::{Args, ValueEnum};
+use http::bounds::STORED_BYTES_MAX;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
@@ -134,6 +136,9 @@ pub struct Config {
     /// Where large content lies: an absolute folder, or s3://bucket/prefix; within the folder of archives otherwise
     #[arg(long, env = "DAYBOOK_OBJECTS", global = true)]
     pub objects: Option<String>,
+    /// Bytes of what comes in from outside that one tenant may keep as it came
+    #[arg(long, env = "DAYBOOK_STORED_BYTES", default_value_t = STORED_BYTES_MAX, value_parser = clap::value_parser!(u64).range(1..), global = true)]
+    pub stored_bytes: u64,
     /// Private networks that may be called, with commas between
     #[arg(long, env = "DAYBOOK_EGRESS_PRIVATE_NETWORKS", global = true)]
     pub egress_private_networks: Option<String>,

@@ -15,6 +15,7 @@ mod listen;
 mod peers;
 mod timed;
 
+pub mod sweeps;
 pub mod tables;
 pub mod workers;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use book::Vault;
 use egress::{Egress, Texts};
+use http::bounds::StoredBytes;
 use http::context::States;
 use objects::{Objects, Place};
 use settings::Settings;
@@ -24,9 +25,20 @@ const NATS_PORT: u16 = 4222;
 /// When a setting cannot be worked with, or nothing can be written where objects lie.
 pub async fn add(states: &mut States, config: &Config, vault: &Vault) -> Result<(), Fault> {
     states.insert(Settings::new(vault.clone()));
-    states.insert(Objects::open(&place(config)?, vault.clone()).await.map_err(refused)?);
+    states.insert(objects(config, vault).await?);
+    states.insert(StoredBytes {
+        of_tenant_max: config.stored_bytes,
+    });
     states.insert(way_out(config)?);
     Ok(())
+}
+
+/// The object store.
+///
+/// # Errors
+/// When nothing can be written there.
+pub async fn objects(config: &Config, vault: &Vault) -> Result<Objects, Fault> {
+    Objects::open(&place(config)?, vault.clone()).await.map_err(refused)
 }
 
 fn place(config: &Config) -> Result<Place, Fault> {

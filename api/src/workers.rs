@@ -10,6 +10,7 @@ use book::seals::{SealKey, Sealer, sealer};
 use book::timers::{self, TimerWorker};
 use book::worker::{self, Beat};
 use book::{Book, Bus, End, Leases, Pools, Tail};
+use objects::Objects;
 use projections::erasures::{self, Erasures};
 use projections::{Posted, Projector};
 use tokio::task::JoinSet;
@@ -20,6 +21,7 @@ use http::context::States;
 use http::crew::{Crew, POLICY, PROJECTOR, RELAY, SEALER, TIMERS, Workers};
 
 use crate::Fault;
+use crate::sweeps::{self, Sweeps};
 use crate::tables::{Preparation, Queue};
 
 /// What a process does; one can do all, several can share.
@@ -206,6 +208,18 @@ pub fn start(roles: &[Role], means: Means<'_>) -> Result<Workers, Fault> {
             for worker in context.workers {
                 (worker.start)(&mut crew);
             }
+        }
+        if let Some(objects) = states.get::<Objects>() {
+            let sweeps = Sweeps {
+                contexts: contexts.clone(),
+                pool: pools.writer.clone(),
+                book: book.clone(),
+                tail: tail.clone(),
+                objects: objects.clone(),
+            };
+            // It says nothing of itself: a turn of it may take hours, and nobody waits for it.
+            let (lock, beat) = (sweeps::LOCK.to_owned(), Beat::default());
+            tasks.spawn(worker::run(sweeps, lock, leases.clone(), beat, stop.clone()));
         }
     }
     Ok(workers)

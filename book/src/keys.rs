@@ -4,6 +4,8 @@
 //! Every one has an owner, whose own key stands beside it and seals nothing here: once that is destroyed
 //! ([`domain::Erase::Person`]), no key of the owner is handed out, and no new one is made.
 
+use std::collections::HashSet;
+
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use chrono::{DateTime, Utc};
@@ -11,6 +13,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::master::{self, KEY_BYTES, NONCE_BYTES, digest};
+use crate::pools::answered;
 use crate::{BookError, Vault};
 
 /// A key of a tenant, unwrapped. What is derived from it for one purpose opens nothing of another.
@@ -43,6 +46,18 @@ pub struct Named<'a> {
     pub purpose: &'a str,
 }
 
+/// Where an event names what was sealed in the name of its stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Naming {
+    pub aggregate_type: &'static str,
+    pub event_type: &'static str,
+    /// The way to the name within the payload.
+    pub path: &'static [&'static str],
+}
+
+/// Keys of a tenant that are looked at by one statement.
+const KEYS_AT_ONCE: i64 = 5_000;
+
 /// Both rows must stand: that of the key and that of its owner.
 const READ: &str = "select k.wrapped
 from book.keys k join book.keys o on o.subject = k.author and o.tenant_id = k.tenant_id and o.wrapped is not null
@@ -52,6 +67,17 @@ const LIST: &str = "select k.subject as id, k.created_at
 from book.keys k join book.keys o on o.subject = k.author and o.tenant_id = k.tenant_id and o.wrapped is not null
 where k.tenant_id = $1 and k.author = $2 and k.field = $3 and k.wrapped is not null
 order by k.created_at, k.subject";
+
+/// Owner by owner, along the index of streams: an event that is not of one is not read.
+const NAMED: &str = "with page as materialized (
+    select subject, author, field from book.keys
+    where tenant_id = $1 and subject > $2 and wrapped is not null order by subject limit $3)
+select (select subject from page order by subject desc limit 1) as last,
+       array(select e.payload #>> $7
+             from page k
+             join book.keys o on o.subject = k.author and o.tenant_id = $1 and o.wrapped is not null
+             join book.events e on e.aggregate_type = $5 and e.aggregate_id = k.author::text
+             where k.field = $4 and e.tenant_id = $1 and e.event_type = $6 and e.payload #>> $7 is not null) as named";
 
 /// Nothing is made for who is erased, nor for a tenant that is deleted.
 const MAKE: &str = "insert into book.keys (subject, tenant_id, wrapped, author, field)
@@ -115,6 +141,32 @@ impl Vault {
             .bind(purpose)
             .fetch_all(self.pool())
             .await?)
+    }
+
+    /// The names that events of a tenant have given to what is sealed for a purpose in the name of their streams, as long as it
+    /// can be opened: what was sealed for nobody, or by a key that is destroyed, is not among them.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn named(&self, tenant: Uuid, purpose: &str, naming: Naming) -> Result<HashSet<String>, BookError> {
+        let (mut named, mut after) = (HashSet::new(), Uuid::nil());
+        loop {
+            let looking = sqlx::query_as(NAMED)
+                .bind(tenant)
+                .bind(after)
+                .bind(KEYS_AT_ONCE)
+                .bind(purpose)
+                .bind(naming.aggregate_type)
+                .bind(naming.event_type)
+                .bind(naming.path)
+                .fetch_one(self.pool());
+            let page: (Option<Uuid>, Vec<String>) = answered(async { Ok::<_, BookError>(looking.await?) }).await?;
+            named.extend(page.1);
+            match page.0 {
+                Some(last) => after = last,
+                None => return Ok(named),
+            }
+        }
     }
 
     /// Whether an owner is not erased; one who has no key gets it. Keys are wrapped by the latest wrapping key from here on.

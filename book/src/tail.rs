@@ -106,6 +106,24 @@ impl Tail {
         &self.pool
     }
 
+    /// The kinds of streams that the book has, by their names. Each is found by one step along the index of streams.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn kinds(&self) -> Result<Vec<String>, BookError> {
+        let asking = sqlx::query_scalar(
+            "with recursive kinds as (
+                 (select aggregate_type as kind from book.events order by aggregate_type limit 1)
+                 union all
+                 select (select e.aggregate_type from book.events e where e.aggregate_type > kinds.kind
+                         order by e.aggregate_type limit 1)
+                 from kinds where kinds.kind is not null)
+             select kind from kinds where kind is not null order by kind",
+        )
+        .fetch_all(&self.pool);
+        answered(async { Ok::<_, BookError>(asking.await?) }).await
+    }
+
     /// What tells messages that mirror this incarnation of the book from all others.
     ///
     /// # Errors

@@ -16,6 +16,9 @@ use crate::{Book, BookError};
 /// Keys of a deleted tenant that are destroyed by one statement.
 const KEYS_AT_ONCE: i32 = 5_000;
 
+/// Rows of deleted tenants that are deleted by one statement.
+const WAITING_AT_ONCE: i64 = 1_000;
+
 /// A tenant of whom the book has been told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
@@ -187,6 +190,31 @@ pub async fn destroy_keys(pool: &PgPool, tenant: Uuid) -> Result<i64, BookError>
         }
         destroyed += some;
     }
+}
+
+/// Deletes what waits for deleted tenants, or was missed of them: their timers, and reactions of policies. Nothing is ever done
+/// for them, and what is there would keep receipts. Done twice it does no harm. The pool is one of `daybook_writer`.
+///
+/// # Errors
+/// The database's error; what is deleted by then stays so.
+pub async fn forget_waiting(pool: &PgPool) -> Result<u64, BookError> {
+    const TIMERS: &str = "delete from book.timers where timer_id in (
+        select w.timer_id from book.tenants t join book.timers w using (tenant_id) where t.standing = 'deleted' limit $1)";
+    const MISSED: &str = "delete from book.missed where (policy, event_id) in (
+        select w.policy, w.event_id from book.tenants t join book.missed w using (tenant_id)
+        where t.standing = 'deleted' limit $1)";
+    let mut forgotten = 0;
+    for statement in [TIMERS, MISSED] {
+        loop {
+            let deleting = sqlx::query(statement).bind(WAITING_AT_ONCE).execute(pool);
+            let some = answered(async { Ok::<_, BookError>(deleting.await?.rows_affected()) }).await?;
+            forgotten += some;
+            if some < WAITING_AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(forgotten)
 }
 
 /// How a tenant stands now.

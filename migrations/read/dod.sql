@@ -246,6 +246,16 @@ create table deliveries (
     position            bigint      not null
 ) with (fillfactor = 80);
 
+-- One row a tenant: what of its deliveries' bodies is not dropped.
+create table stored_bodies (
+    tenant_id  uuid        not null,
+    id         uuid        primary key,
+    bodies     bigint      not null check (bodies >= 0),
+    bytes      bigint      not null check (bytes >= 0),
+    updated_at timestamptz not null,
+    position   bigint      not null
+);
+
 create table alerts (
     tenant_id         uuid         not null,
     id                uuid         primary key,
@@ -529,6 +539,7 @@ alter table heartbeats add constraint heartbeats_tenant foreign key (tenant_id) 
 alter table heartbeats add constraint heartbeats_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
 alter table deliveries add constraint deliveries_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table deliveries add constraint deliveries_source foreign key (source_id) references webhook_sources on delete cascade deferrable initially deferred;
+alter table stored_bodies add constraint stored_bodies_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table alerts add constraint alerts_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table alerts add constraint alerts_assigned_to_user foreign key (assigned_to) references users on delete set null deferrable initially deferred;
 alter table alerts add constraint alerts_resolved_by_user foreign key (resolved_by) references users on delete set null deferrable initially deferred;

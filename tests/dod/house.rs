@@ -118,11 +118,17 @@ pub fn alertmanager(name: &str, instance: &str, status: &str, starts_at: &str) -
 
 /// What the program says to these arguments over a database; the test fails when the program does.
 pub async fn program(database: &Database, arguments: &[&str]) -> String {
+    program_with(database, arguments, &[]).await
+}
+
+/// As [`program`], with these settings besides.
+pub async fn program_with(database: &Database, arguments: &[&str], settings: &[(&str, &str)]) -> String {
     let output = tokio::process::Command::new(tests::setting("DAYBOOK_BIN"))
         .args(arguments)
         .env("DATABASE_URL", database.url())
         .env("DAYBOOK_MASTER_KEY", tests::ledger::MASTER_KEY)
         .env("RUST_LOG", "warn")
+        .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .output()
         .await

@@ -17,5 +17,7 @@ mod reactors;
 mod rehearse;
 mod replay;
 mod secrets;
+mod room;
+mod sweeps;
 mod unique_keys;
 mod unseen;

@@ -1,4 +1,5 @@
-//! `GET /v1/dod/intake`: what came in of late and what became of it, source by source, and what was refused at the door.
+//! `GET /v1/dod/intake`: what came in of late and what became of it, source by source, what was refused at the door, and how
+//! much of it all is kept.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -6,6 +7,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use http::App;
 use http::auth::By;
+use http::bounds::StoredBytes;
 use http::extract::{self, Parameters};
 use http::problem::Problem;
 use http::query::read::{self, Plan};
@@ -16,6 +18,7 @@ use sqlx::{Arguments as _, Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use crate::refused::{Count, Reason, Refusals};
+use crate::room::{self, Fill};
 
 /// Its address.
 pub const ADDRESS: &str = "/v1/dod/intake";
@@ -27,6 +30,8 @@ pub const COUNTED_HOURS: i32 = 24;
 pub const SOURCES_MAX: i64 = 1_000;
 
 const COUNTS: &str = include_str!("counts.sql");
+/// Row-level security leaves the tenant's own row.
+const STORED: &str = "select bodies, bytes from dod.stored_bodies";
 
 /// Shows it.
 ///
@@ -53,8 +58,35 @@ pub async fn show(
     let refused = app.of::<Refusals>()?.of(by.tenant);
     let sources = read.rows.iter().map(|row| counted(row, &refused));
     let sources = sources.collect::<Result<Vec<Value>, sqlx::Error>>()?;
-    let shown = json!({ "hours": COUNTED_HOURS, "sources": sources });
+    let of_tenant = || QueryBuilder::<Postgres>::new(STORED);
+    let kept = read::rows(&app, source.context, by.bearer, after, Plan::OfValues, of_tenant).await?;
+    let stored = stored(kept.rows.first(), app.of::<StoredBytes>()?.of_tenant_max)?;
+    let shown = json!({ "hours": COUNTED_HOURS, "sources": sources, "stored": stored });
     Ok(answer(shown.to_string(), read.posted))
+}
+
+/// How much is kept of what came in, and how much may be.
+fn stored(row: Option<&PgRow>, limit: u64) -> Result<Value, sqlx::Error> {
+    let number = |name: &str| row.map_or(Ok(0), |row| row.try_get::<i64, _>(name));
+    let bytes = number("bytes")?.max(0).unsigned_abs();
+    let warning = match Fill::of(bytes, limit) {
+        Fill::Free => None,
+        Fill::Warned => Some(
+            "Bodies take most of the room that they may. Have them kept for less time, or have the limit raised, before \
+             senders are sent away.",
+        ),
+        Fill::Full => Some(
+            "Bodies take all the room that they may: senders that try again are told to, and of others the alerts are kept and \
+             the bodies are not. Have bodies kept for less time, or have the limit raised.",
+        ),
+    };
+    Ok(json!({
+        "bodies": number("bodies")?,
+        "bytes": bytes,
+        "limit": limit,
+        "share": room::share(bytes, limit),
+        "warning": warning,
+    }))
 }
 
 fn counted(row: &PgRow, refused: &[(Uuid, Reason, Count)]) -> Result<Value, sqlx::Error> {

@@ -1,11 +1,16 @@
-//! Brings bodies from the object store to where they are parsed.
+//! Brings bodies from the object store to where they are parsed, and says which of them events name.
 
-use book::BookError;
+use std::collections::HashSet;
+
+use book::keys::Naming;
+use book::{Book, BookError};
 use dod::delivery::{BODY_BYTES_MAX, Body, Command, Content, Delivery, Event};
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
+use futures::future::BoxFuture;
 use http::crew::Worker;
 use objects::Objects;
 use reactors::{Doing, Done, Known, Reactor, Task};
+use uuid::Uuid;
 
 use crate::outward;
 
@@ -27,6 +32,18 @@ pub static WORKER: Worker = Worker {
     },
 };
 
+/// Where bodies are named that lie in the object store: each is sealed in the name of its delivery.
+const NAMING: Naming = Naming {
+    aggregate_type: Delivery::TYPE,
+    event_type: "DeliveryReceived",
+    path: &["object", "sha256"],
+};
+
+/// The bodies of a tenant that are named and not dropped.
+pub fn named(book: &Book, tenant: Uuid) -> BoxFuture<'_, Result<HashSet<String>, BookError>> {
+    Box::pin(objects::named(book, tenant, NAMING))
+}
+
 /// Reads stored bodies.
 #[derive(Debug)]
 pub struct Fetcher {
@@ -43,7 +60,7 @@ impl Reactor for Fetcher {
             Some(Event::DeliveryReceived { object: Some(_), .. }) => "parse".to_owned(),
             // Whether it is a stored one is seen when it is done.
             Some(Event::DeliveryParsedAgain { round }) => format!("parse/{round}"),
-            Some(Event::DeliveryBodyDropped {}) => "delete".to_owned(),
+            Some(Event::DeliveryBodyDropped { .. }) => "delete".to_owned(),
             _ => return Vec::new(),
         };
         vec![Task {

@@ -4,6 +4,7 @@
 pub mod counts;
 pub mod enqueue;
 pub mod refused;
+pub mod room;
 pub mod senders;
 pub mod signed;
 pub mod sns;
@@ -41,6 +42,9 @@ pub static CONTEXT: Context = Context {
     warnings: receivers::WARNINGS,
     rehearsals: rehearse::REHEARSALS,
     state,
+    tasks: room::tasks,
+    gauges: &[&room::SHARE],
+    objects: Some(fetch::named),
     reactors: outward::REACTORS,
     workers: &[
         &fetch::WORKER,
@@ -78,5 +82,6 @@ fn routes() -> Vec<Route> {
 fn state(states: &mut States) {
     states.insert(senders::Senders::default());
     states.insert(refused::Refusals::default());
+    states.insert(room::Room::default());
     states.insert(sns::Certificates::default());
 }

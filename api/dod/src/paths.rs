@@ -28,7 +28,7 @@ fn receive(paths: &mut Paths) {
             "operationId": "dod.webhooks.receive",
             "tags": ["dod"],
             "summary": "Takes what a sender of alerts sends; answered 202 once it is in the book.",
-            "description": "The token in the path is issued for a source, and shows who sends. What the source signs with is checked as well. Parameters that are not named here are taken for fields of the alert where the body is empty. Overload is told as the source's sender understands it.",
+            "description": "The token in the path is issued for a source, and shows who sends. What the source signs with is checked as well. Parameters that are not named here are taken for fields of the alert where the body is empty. Overload is told as the source's sender understands it, and so is a tenant whose bodies take all the room that they may: of a sender that tries nothing again the alerts are taken, and the body is kept until it is understood.",
             "security": [],
             "parameters": [
                 in_path("token", "A token of the source.", json!({ "type": "string", "minLength": 32, "maxLength": 32 })),
@@ -114,10 +114,22 @@ fn intake(paths: &mut Paths) {
             "refused": { "type": "object", "description": "What this process has refused at the door since it began, by its reason: how often, and when last." },
         },
     });
+    let stored: Value = json!({
+        "type": "object",
+        "required": ["bodies", "bytes", "limit", "share", "warning"],
+        "description": "What is kept of bodies that came in, in the book and in the object store, and how much may be.",
+        "properties": {
+            "bodies": count(),
+            "bytes": count(),
+            "limit": { "type": "integer", "minimum": 1, "description": "Bytes that the bodies of a tenant may take." },
+            "share": { "type": "number", "minimum": 0, "description": "The part of the limit that is taken, to four places; more than 1 while bodies are taken of senders that do not try again." },
+            "warning": { "type": ["string", "null"], "description": "What to do, from four fifths of the limit on." },
+        },
+    });
     let shown = json!({
         "type": "object",
-        "required": ["hours", "sources"],
-        "properties": { "hours": { "type": "integer" }, "sources": { "type": "array", "items": source } },
+        "required": ["hours", "sources", "stored"],
+        "properties": { "hours": { "type": "integer" }, "sources": { "type": "array", "items": source }, "stored": stored },
     });
     paths.add(
         counts::ADDRESS,
@@ -125,7 +137,7 @@ fn intake(paths: &mut Paths) {
         json!({
             "operationId": "dod.intake",
             "tags": ["dod"],
-            "summary": "What came in within a day and what became of it, source by source.",
+            "summary": "What came in within a day and what became of it, source by source, and how much of all is kept.",
             "description": "Permission `dod.deliveries.read`.",
             "security": needs([counts::READ]),
             "parameters": [

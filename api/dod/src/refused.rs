@@ -18,6 +18,8 @@ pub enum Reason {
     MediaType,
     Signature,
     TooLarge,
+    /// The bodies of the tenant take up all the room that they may.
+    Full,
 }
 
 impl Reason {
@@ -29,6 +31,7 @@ impl Reason {
             Self::MediaType => "media_type",
             Self::Signature => "signature",
             Self::TooLarge => "too_large",
+            Self::Full => "full",
         }
     }
 }

@@ -2,12 +2,13 @@
 //! SNS, lies with SNS, and is of a topic that the source names.
 
 use book::BookError;
-use dod::delivery::{Command, Content, Delivery, Event, NOTE_CHARS_MAX};
+use dod::delivery::{BODY_BYTES_MAX, Command, Content, Delivery, Event, NOTE_CHARS_MAX};
 use dod::source::Source;
 use dod_formats::sns::Envelope;
 use domain::{AnyEvent, Decider as _, Recorded, Sending};
 use egress::Egress;
 use http::crew::Worker;
+use objects::Objects;
 use reactors::{Doing, Done, Known, Reactor, Task};
 
 use crate::outward;
@@ -27,11 +28,12 @@ pub static WORKER: Worker = Worker {
     name: "dod subscriptions",
     lock: "daybook dod subscriptions",
     start: |crew| {
-        let Some(egress) = crew.states.get::<Egress>().cloned() else {
+        let (Some(egress), Some(objects)) = (crew.states.get::<Egress>(), crew.states.get::<Objects>()) else {
             return;
         };
         let subscriber = Subscriber {
-            egress,
+            egress: egress.clone(),
+            objects: objects.clone(),
             certificates: Certificates::default(),
         };
         outward::perform(crew, &WORKER, subscriber);
@@ -42,6 +44,7 @@ pub static WORKER: Worker = Worker {
 #[derive(Debug)]
 pub struct Subscriber {
     pub egress: Egress,
+    pub objects: Objects,
     pub certificates: Certificates,
 }
 
@@ -72,10 +75,16 @@ impl Reactor for Subscriber {
         let Some(received) = delivery.as_deref().and_then(Delivery::received) else {
             return Ok(Done::Done);
         };
-        let Content::Here(body) = &received.content else {
-            return Ok(Done::Done);
+        let bytes = match &received.content {
+            Content::Here(body) => body.bytes(),
+            // It came while its tenant's bodies took all the room.
+            Content::Stored(object) => match self.objects.get(doing.tenant, object, BODY_BYTES_MAX).await {
+                Ok(bytes) => Some(bytes.to_vec()),
+                Err(error) => return Ok(Done::again(error.to_string())),
+            },
+            Content::Dropped => None,
         };
-        let Some(envelope) = body.bytes().as_deref().and_then(Envelope::read) else {
+        let Some(envelope) = bytes.as_deref().and_then(Envelope::read) else {
             return Ok(Done::Done);
         };
         let source = doing.book.now::<Source>(doing.tenant, received.source_id).await?;

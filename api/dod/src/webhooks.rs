@@ -20,6 +20,7 @@ use domain::SYSTEM;
 use domain::object::ObjectRef;
 use http::App;
 use http::auth::Caller;
+use http::bounds::StoredBytes;
 use http::command::headers::no_dry_run;
 use http::extract::{Body, Path};
 use http::problem::{self, Problem};
@@ -29,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::refused::{Reason, Refusals};
+use crate::room::{Kept, Room};
 use crate::senders::{Sender, Senders};
 use crate::signed;
 
@@ -38,6 +40,8 @@ pub const ADDRESS: &str = "/v1/dod/webhooks/{token}";
 pub const RECEIVER_IM: &str = "receiver_im";
 /// How long a sender waits that is to send again, in seconds.
 const RETRY_SECONDS: u64 = 5;
+/// The same while its tenant keeps no more bodies, which passes in hours rather than seconds.
+const FULL_RETRY_SECONDS: u64 = 60;
 
 /// Takes a body.
 ///
@@ -129,16 +133,22 @@ pub async fn accept(
         refusals.note(sender, Reason::Signature);
         return Err(problem);
     }
+    let kept = kept_of(app, sender)?;
+    if kept == Kept::NotYet {
+        refusals.note(sender, Reason::Full);
+        return Err(full(sender));
+    }
+    let is_brief = kept == Kept::Briefly;
     let enclosed = Enclosed {
         content_type: text(headers, header::CONTENT_TYPE.as_str()),
-        headers: kept(headers),
+        headers: kept_headers(headers),
         query,
         receiver_im,
         // As exact as tables keep it: it is compared with what they have.
         received_at: now.trunc_subsecs(6),
     };
     let id = Uuid::now_v7();
-    let (written, object) = content(app, sender, id, body).await?;
+    let (written, object) = content(app, sender, id, body, is_brief).await?;
     let command = Command::Receive {
         source_id: sender.source_id,
         token_id: sender.token_id,
@@ -147,6 +157,7 @@ pub async fn accept(
         object,
         sha256: hex::encode(Sha256::digest(body)),
         bytes: body.len() as u64,
+        is_brief,
     };
     let envelope = Envelope {
         ip: Some(came.peer.ip().to_canonical().to_string()),
@@ -167,15 +178,23 @@ pub async fn accept(
     })
 }
 
-/// Where the bytes go: into the event, or into the object store before it.
+/// What becomes of a body, by how much its tenant keeps already.
+fn kept_of(app: &App, sender: &Sender) -> Result<Kept, Problem> {
+    let max = app.of::<StoredBytes>()?.of_tenant_max;
+    let fill = app.of::<Room>()?.fill(sender.tenant, max);
+    Ok(Kept::of(fill, sender.source.overload()))
+}
+
+/// Where the bytes go: into the event, or into the object store before it, where they can be removed again.
 async fn content(
     app: &App,
     sender: &Sender,
     id: Uuid,
     body: &[u8],
+    is_brief: bool,
 ) -> Result<(Option<Written>, Option<ObjectRef>), Problem> {
     let written = Written::of(body);
-    if written.written_bytes() <= BODY_WRITTEN_BYTES_MAX {
+    if !is_brief && written.written_bytes() <= BODY_WRITTEN_BYTES_MAX {
         return Ok((Some(written), None));
     }
     let objects = app.of::<Objects>()?;
@@ -198,11 +217,26 @@ fn overloaded(sender: &Sender, problem: Problem) -> Problem {
     if !is_want {
         return problem;
     }
-    let kind = match sender.source.overload() {
+    Problem::new(
+        want(sender),
+        "there is no room for more of this source now; send it again",
+    )
+    .retry_after(RETRY_SECONDS)
+}
+
+/// The tenant keeps as many bytes of bodies as it may.
+fn full(sender: &Sender) -> Problem {
+    let detail = "the bodies that this tenant keeps take up all the room that they may; send it again later, and have bodies kept \
+                  for less time, or more of them";
+    Problem::new(want(sender), detail).retry_after(FULL_RETRY_SECONDS)
+}
+
+/// What a want of room is called.
+fn want(sender: &Sender) -> &'static problem::Kind {
+    match sender.source.overload() {
         Overload::Retry429 => problem::TOO_MANY,
         Overload::Retry5xx | Overload::AlwaysTake => problem::OVERLOADED,
-    };
-    Problem::new(kind, "there is no room for more of this source now; send it again").retry_after(RETRY_SECONDS)
+    }
 }
 
 /// Parameters, and the receiver that one of them names.
@@ -226,7 +260,7 @@ fn query(uri: &Uri) -> Result<Named, Problem> {
 }
 
 /// The headers that say something of alerts, as far as there is room.
-fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut bytes = 0;
     let names = KEPT_HEADERS.iter();
     let pairs = names.filter_map(|&name| Some((name.to_owned(), text(headers, name)?)));

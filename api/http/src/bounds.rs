@@ -18,6 +18,9 @@ pub const ANSWER_BYTES_UNDER_WAY_MAX: u64 = 128 << 20;
 pub const LOG_TURNS: usize = 4;
 /// Questions to the tables at one time: as many as there are connections for them.
 pub const TABLE_TURNS: usize = book::pools::READER_CONNECTIONS_MAX as usize;
+/// Bytes of what comes in from outside that one tenant may keep as it came, unless `DAYBOOK_STORED_BYTES` says otherwise: in
+/// the book and in the object store.
+pub const STORED_BYTES_MAX: u64 = 16 << 30;
 /// How long a request waits for such a turn, in seconds.
 const TURN_SECONDS_MAX: u64 = 5;
 /// Reads of the log that wait: a search may be long.
@@ -32,6 +35,13 @@ const TABLES_WAITING: Waiting = Waiting {
     of_tenant: PLACES_MAX as usize / 2,
     patience: Duration::from_secs(TURN_SECONDS_MAX),
 };
+
+/// What tenants may keep of what comes in from outside. Contexts that take it in find this by its type.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredBytes {
+    /// Bytes that one tenant may keep.
+    pub of_tenant_max: u64,
+}
 
 /// The pools that requests draw on.
 #[derive(Debug)]

@@ -27,14 +27,14 @@ pub struct Opened {
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 15] = [
-    "bi", "demo", "events", "help", "keys", "migrate", "policies", "reactors", "rebuild", "roles", "seal", "serve",
-    "token", "unpark", "verify",
+pub const SUBCOMMANDS: [&str; 16] = [
+    "bi", "demo", "events", "help", "keys", "migrate", "objects", "policies", "reactors", "rebuild", "roles", "seal",
+    "serve", "token", "unpark", "verify",
 ];
 /// The options of `daybook demo` that all contexts share.
 pub const SHARED_OF_DEMO: [&str; 2] = ["seed", "to"];
 /// The options of every subcommand: settings and help.
-pub const OPTIONS: [&str; 28] = [
+pub const OPTIONS: [&str; 29] = [
     "archive",
     "egress-ca-file",
     "egress-calls",
@@ -59,6 +59,7 @@ pub const OPTIONS: [&str; 28] = [
     "objects",
     "proxies",
     "rate-per-second",
+    "stored-bytes",
     "tenant",
     "unsafe-settings",
     "V",

@@ -3,7 +3,7 @@
 mod clash;
 
 use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use axum::routing::MethodRouter;
@@ -60,6 +60,8 @@ pub struct Context {
     /// Its reactors, by what each reads: whoever migrates registers them, so that what happens before one first leads has
     /// effects, too.
     pub reactors: &'static [Known],
+    /// The objects that its events name, if they name any: what no context names is swept.
+    pub objects: Option<ObjectsNamed>,
     /// Workers of which one leads among all processes.
     pub workers: &'static [&'static Worker],
     /// Adds what a process that serves HTTP does on the side.
@@ -149,6 +151,9 @@ pub struct Checked<'a> {
 /// The streams that were found.
 pub type Found = Result<Vec<FactRef>, BookError>;
 
+/// The objects of a tenant in the object store that events name, by their SHA-256.
+pub type ObjectsNamed = for<'a> fn(&'a Book, Uuid) -> BoxFuture<'a, Result<HashSet<String>, BookError>>;
+
 /// Streams that a decision of this kind may have to see before it refuses by this rule, and cannot name itself. They are
 /// looked for once it has refused, and the command is decided once more.
 #[derive(Clone, Copy)]
@@ -183,6 +188,7 @@ impl Context {
             joint: &[],
             state: |_| {},
             reactors: &[],
+            objects: None,
             workers: &[],
             tasks: |_, _| {},
             gauges: &[],

@@ -29,6 +29,9 @@ pub const TIMERS: &str = "timers";
 /// The name of the worker that sees to the rest of an erasure.
 pub const ERASURES: &str = "erasures";
 
+/// The first word of the name of the worker that removes what nobody needs any more.
+pub const SWEEPS: &str = "sweeps";
+
 /// A worker with effects outside that a context brings. Of all processes' one leads.
 #[derive(Debug)]
 pub struct Worker {

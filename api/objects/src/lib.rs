@@ -15,6 +15,7 @@
 mod bucket;
 mod error;
 mod folder;
+mod named;
 mod place;
 mod store;
 mod sweep;
@@ -28,6 +29,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 pub use error::ObjectError;
+pub use named::named;
 pub use place::{AtBucket, Place};
 pub use sweep::{ORPHAN_HOURS_MIN, Orphan, Swept, Usage, Verified};
 

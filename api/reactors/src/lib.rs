@@ -36,6 +36,7 @@
 
 mod attempt;
 mod checkpoint;
+pub mod deleted;
 pub mod doing;
 pub mod letters;
 mod outcome;

@@ -8,6 +8,8 @@ mod decide;
 mod recognise;
 mod refusal;
 
+use std::ops::Not;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
@@ -30,6 +32,9 @@ pub const BODY_WRITTEN_BYTES_MAX: usize = 160 << 10;
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Bytes of the observations that one event holds as JSON: sealed, they take a third more.
 pub const ALERTS_BYTES_MAX: usize = 120 << 10;
+/// Minutes that a body is kept once it is recognised which came while its tenant's bodies took all the room that they may:
+/// long enough to have it parsed again, and for its alerts to be told to all.
+pub const BRIEF_BODY_MINUTES: i64 = 60;
 /// What is told of a body beside its alerts: so many sentences of at most so many characters.
 pub const NOTES_MAX: usize = 20;
 pub const NOTE_CHARS_MAX: usize = 500;
@@ -53,6 +58,10 @@ pub struct Received {
     pub content: Content,
     /// The object in the store that it was put into, also after it was dropped.
     pub object: Option<ObjectRef>,
+    /// The bytes of the body as they count among those that its tenant keeps; none of one that is not counted.
+    pub counted_bytes: Option<u64>,
+    /// Whether it is kept only until it is understood.
+    pub is_brief: bool,
     /// How often it was asked to be parsed anew.
     pub round: u32,
     /// Whether the latest asking was answered.
@@ -170,6 +179,10 @@ pub enum Command {
         sha256: String,
         /// The bytes of the body; at most 1 MiB.
         bytes: u64,
+        /// Whether the bodies of the tenant take up all the room that they may: then it lies in the object store until it
+        /// is understood, and its alerts show no part of it.
+        #[serde(default)]
+        is_brief: bool,
     },
     /// Recognises what was delivered, by the rules of its source as they are now.
     Recognise {
@@ -207,6 +220,13 @@ pub enum Event {
         bytes: u64,
         /// When the body is dropped, by what its tenant has set when it came in.
         body_until: DateTime<Utc>,
+        /// Whether its bytes count among those that its tenant keeps. Those of before any were counted do not: the event
+        /// that drops such a body may not say how many there were.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        is_counted: bool,
+        /// Whether the body is kept only until it is understood, because its tenant's bodies took all the room.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        is_brief: bool,
     },
     /// Some of the alerts that a body tells of, the `first` of them counted from 0.
     AlertsRecognised {
@@ -233,6 +253,9 @@ pub enum Event {
         /// What was left out or cut, and why.
         notes: Vec<String>,
         recognised_at: DateTime<Utc>,
+        /// When the body is dropped, where that is sooner than was said when it came in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body_until: Option<DateTime<Utc>>,
     },
     /// Nothing can be made of the body.
     DeliveryUnreadable {
@@ -243,7 +266,11 @@ pub enum Event {
     DeliveryParsedAgain {
         round: u32,
     },
-    DeliveryBodyDropped {},
+    DeliveryBodyDropped {
+        /// How many bytes its tenant keeps less; absent where they were not counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
     /// A topic of SNS sends its messages from now on.
     SubscriptionConfirmed {
         topic_arn: String,
@@ -269,7 +296,7 @@ impl domain::Event for Event {
             | Self::DeliveryRecognised { .. }
             | Self::DeliveryUnreadable { .. }
             | Self::DeliveryParsedAgain { .. }
-            | Self::DeliveryBodyDropped {}
+            | Self::DeliveryBodyDropped { .. }
             | Self::SubscriptionConfirmed { .. }
             | Self::SubscriptionRefused { .. } => Vec::new(),
         }
@@ -279,7 +306,7 @@ impl domain::Event for Event {
 /// What the keys of a delivery's body are destroyed by.
 fn erased(stream: Uuid, event: &Event) -> Vec<Erase> {
     match event {
-        Event::DeliveryBodyDropped {} => vec![Erase::Person(stream)],
+        Event::DeliveryBodyDropped { .. } => vec![Erase::Person(stream)],
         _ => Vec::new(),
     }
 }

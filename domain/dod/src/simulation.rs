@@ -125,6 +125,7 @@ impl World {
             object: (!is_here).then(object),
             sha256: "0a".repeat(32),
             bytes: text.len() as u64,
+            is_brief: false,
         };
         self.daybook_does(Sending::of::<Delivery>(stream, receive));
         if !is_here {

@@ -98,7 +98,7 @@ impl Project for DeliveryRow {
                 | Event::DeliveryRecognised { .. }
                 | Event::DeliveryUnreadable { .. }
                 | Event::DeliveryParsedAgain { .. }
-                | Event::DeliveryBodyDropped {}
+                | Event::DeliveryBodyDropped { .. }
                 | Event::SubscriptionConfirmed { .. }
                 | Event::SubscriptionRefused { .. },
             ) => vec![recorded.stream],
@@ -121,6 +121,8 @@ impl Project for DeliveryRow {
                 sha256,
                 bytes,
                 body_until: _,
+                is_counted: _,
+                is_brief: _,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 position: recorded.position,
@@ -151,6 +153,7 @@ impl Project for DeliveryRow {
                 alerts,
                 notes,
                 recognised_at: _,
+                body_until: _,
             } => Self {
                 format: Some(format.clone()),
                 status: Word(DeliveryStatus::Recognised),
@@ -179,7 +182,7 @@ impl Project for DeliveryRow {
                 updated_at,
                 ..existing(row)?
             },
-            Event::DeliveryBodyDropped {} => Self {
+            Event::DeliveryBodyDropped { .. } => Self {
                 is_dropped: true,
                 updated_at,
                 ..existing(row)?

@@ -22,6 +22,7 @@ pub mod heartbeats;
 pub mod issue_logs;
 pub mod issues;
 pub mod messages;
+pub mod stored_bodies;
 
 #[cfg(test)]
 mod checks;
@@ -91,6 +92,7 @@ static TABLES: &[&dyn Projection] = &[
     &of::<sources::TokenRow>(),
     &of::<heartbeats::HeartbeatRow>(),
     &of::<deliveries::DeliveryRow>(),
+    &of::<stored_bodies::StoredBodiesRow>(),
     &of::<alerts::AlertRow>(),
     &of::<issues::IssueRow>(),
     &of::<issues::IssueAlertBindingRow>(),

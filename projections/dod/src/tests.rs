@@ -1,6 +1,7 @@
 //! Folds, by stories that the golden history does not tell.
 
 mod issues;
+mod stored_bodies;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dod::alert::{self, Alert, AlertStatus, Brief, ResolvedHow};

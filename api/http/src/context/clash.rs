@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use crate::cli::{OPTIONS, SHARED_OF_DEMO, SUBCOMMANDS};
 use crate::context::Context;
-use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, SEALER, TIMERS};
+use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, SEALER, SWEEPS, TIMERS};
 use crate::{permissions, router};
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
-const WORKERS: [&str; 8] = [
-    RELAY, SEALER, PROJECTOR, POLICY, TIMERS, ERASURES, "rebuild", "rebuilds",
+const WORKERS: [&str; 9] = [
+    RELAY, SEALER, PROJECTOR, POLICY, TIMERS, ERASURES, SWEEPS, "rebuild", "rebuilds",
 ];
 
 /// The metrics of the engines, which no context has.
-const METRICS: [&str; 56] = [
+const METRICS: [&str; 58] = [
     "daybook_append_batch_commands",
     "daybook_append_seconds",
     "daybook_append_wait_seconds",
@@ -33,6 +33,8 @@ const METRICS: [&str; 56] = [
     "daybook_lead_sessions_lost_total",
     "daybook_lost_races_total",
     "daybook_nats_connected",
+    "daybook_objects_removed_bytes_total",
+    "daybook_objects_removed_total",
     "daybook_policy_aside_total",
     "daybook_policy_commands_total",
     "daybook_policy_lag",

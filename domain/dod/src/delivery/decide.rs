@@ -33,9 +33,13 @@ impl Decider for Delivery {
                     object,
                     sha256,
                     bytes,
+                    is_brief,
                 },
             ) => {
                 check(enclosed, body.as_ref(), object.as_ref(), sha256, *bytes)?;
+                if *is_brief && body.is_some() {
+                    return Err(Refusal::Body);
+                }
                 let source = request.facts.get::<Source>(*source_id);
                 if !source.is_some_and(Source::is_in_use) {
                     return Err(Refusal::NoSource);
@@ -50,6 +54,8 @@ impl Decider for Delivery {
                     sha256: sha256.clone(),
                     bytes: *bytes,
                     body_until: Retention::body_until(retention, enclosed.received_at),
+                    is_counted: true,
+                    is_brief: *is_brief,
                 }])
             }
             (Self::Received(_), Command::Receive { .. }) => Err(Refusal::AlreadyReceived),
@@ -94,8 +100,11 @@ impl Decider for Delivery {
                 }])
             }
             (Self::Received(received), Command::DropBody {}) => {
-                let is_dropped = received.content == Content::Dropped;
-                let dropped = (!is_dropped).then_some(Event::DeliveryBodyDropped {});
+                // One whose key is gone is dropped all the same, once, so that nobody counts it any more.
+                let is_dropped = received.content == Content::Dropped && received.counted_bytes.is_none();
+                let dropped = (!is_dropped).then_some(Event::DeliveryBodyDropped {
+                    bytes: received.counted_bytes,
+                });
                 Ok(dropped.into_iter().collect())
             }
         }
@@ -110,6 +119,9 @@ impl Decider for Delivery {
                     enclosed,
                     body,
                     object,
+                    bytes,
+                    is_counted,
+                    is_brief,
                     ..
                 },
             ) => {
@@ -123,6 +135,8 @@ impl Decider for Delivery {
                     envelope: enclosed.clone(),
                     content,
                     object: object.clone(),
+                    counted_bytes: is_counted.then_some(*bytes),
+                    is_brief: *is_brief,
                     round: 0,
                     is_parsed: false,
                     subscription: None,
@@ -135,7 +149,10 @@ impl Decider for Delivery {
                 received.round = *round;
                 received.is_parsed = false;
             }
-            (Self::Received(received), Event::DeliveryBodyDropped {}) => received.content = Content::Dropped,
+            (Self::Received(received), Event::DeliveryBodyDropped { .. }) => {
+                received.content = Content::Dropped;
+                received.counted_bytes = None;
+            }
             (Self::Received(received), Event::SubscriptionConfirmed { topic_arn, .. }) => {
                 received.subscription = Some(Subscription {
                     topic_arn: topic_arn.clone(),

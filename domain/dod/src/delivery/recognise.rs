@@ -1,11 +1,11 @@
 //! What is recognised in a body, cut into events.
 
-use chrono::{DateTime, Utc};
-use dod_formats::{Delivered, Observation, Signal};
+use chrono::{DateTime, TimeDelta, Utc};
+use dod_formats::{Delivered, Format, Observation, Signal};
 use domain::{Asking, Decider as _, FactRef, Request, Sealed};
 use uuid::Uuid;
 
-use super::{ALERTS_BYTES_MAX, Command, Event, NOTE_CHARS_MAX, NOTES_MAX, Received};
+use super::{ALERTS_BYTES_MAX, BRIEF_BODY_MINUTES, Command, Event, NOTE_CHARS_MAX, NOTES_MAX, Received};
 use crate::conditions::Subject;
 use crate::expectation::Expectations;
 use crate::heartbeat::Heartbeat;
@@ -41,7 +41,7 @@ pub(super) fn recognise(
         received_at: enclosed.received_at,
     };
     let round = received.round;
-    let recognised = match dod_formats::recognise(&delivered, &source.rules()) {
+    let mut recognised = match dod_formats::recognise(&delivered, &source.rules()) {
         Ok(recognised) => recognised,
         Err(unreadable) => {
             return vec![Event::DeliveryUnreadable {
@@ -51,6 +51,12 @@ pub(super) fn recognise(
             }];
         }
     };
+    if received.is_brief {
+        // Each part would be kept in the book for as long as the book is.
+        recognised.observations.iter_mut().for_each(|told| told.raw = None);
+    }
+    // What nobody has understood yet stays as long as any other: it is told by its body alone.
+    let goes_soon = received.is_brief && recognised.format != Format::Unmapped;
     let alerts = u32::try_from(recognised.observations.len()).unwrap_or(u32::MAX);
     let receiver_im = enclosed.receiver_im.clone();
     let receiver_im = receiver_im.or_else(|| source.receiver_im().map(str::to_owned));
@@ -76,15 +82,29 @@ pub(super) fn recognise(
         });
         first += told;
     }
+    let brief = received.is_brief.then(|| brief(goes_soon));
     let notes = recognised.notes.iter().map(|note| cut(&note.to_string()));
+    let notes = brief.into_iter().chain(notes);
     events.push(Event::DeliveryRecognised {
         round,
         format: recognised.format.to_string(),
         alerts,
         notes: notes.take(NOTES_MAX).collect(),
         recognised_at: at,
+        body_until: goes_soon.then(|| at + TimeDelta::minutes(BRIEF_BODY_MINUTES)),
     });
     events
+}
+
+/// Why the alerts of a body show no part of it, and how long it stays.
+fn brief(goes_soon: bool) -> String {
+    let stays = match goes_soon {
+        true => format!("it is kept for {BRIEF_BODY_MINUTES} minutes"),
+        false => "it is kept until it is understood, or its time has come".to_owned(),
+    };
+    format!(
+        "The tenant's bodies took all the room that they may when this one came: {stays}, and its alerts show no part of it."
+    )
 }
 
 /// The expectations that a delivery meets, as far as it is worth noting. What is parsed again says nothing of now.

@@ -1,5 +1,6 @@
 //! What becomes of a body, from its coming to its going.
 
+mod brief;
 mod recognised;
 
 use chrono::TimeDelta;
@@ -60,6 +61,7 @@ fn receive(enclosed: Enclosed, body: Option<Body>, object: Option<ObjectRef>) ->
         object,
         sha256: sha256(),
         bytes: 2,
+        is_brief: false,
     }
 }
 
@@ -73,6 +75,8 @@ fn received(enclosed: Enclosed, body: Option<Body>, object: Option<ObjectRef>) -
         sha256: sha256(),
         bytes: 2,
         body_until: samples::received_at() + TimeDelta::days(90),
+        is_counted: true,
+        is_brief: false,
     }
 }
 
@@ -91,7 +95,12 @@ fn recognised() -> Event {
         alerts: 0,
         notes: Vec::new(),
         recognised_at: AT,
+        body_until: None,
     }
+}
+
+fn dropped() -> Event {
+    Event::DeliveryBodyDropped { bytes: Some(2) }
 }
 
 /// A delivery of which everything is known that a decision asks for.
@@ -153,6 +162,7 @@ fn an_object_larger_than_a_body_may_be_is_refused() {
         object: Some(object()),
         sha256: sha256(),
         bytes: size as u64,
+        is_brief: false,
     };
     given_in_use([]).when(of(BODY_BYTES_MAX + 1)).refused(Refusal::Body);
     assert_eq!(given_in_use([]).when(of(BODY_BYTES_MAX)).events().len(), 1);
@@ -169,6 +179,7 @@ fn the_digest_is_one() {
             object: None,
             sha256,
             bytes: 2,
+            is_brief: false,
         };
         given_in_use([]).when(command).refused(Refusal::Unfit {
             field: "sha256",
@@ -340,13 +351,13 @@ fn what_came_of_a_subscription_is_noted_when_it_is_new() {
 fn a_body_is_dropped_once_and_then_cannot_be_parsed() {
     given_in_use([holding("{}"), recognised()])
         .when(Command::DropBody {})
-        .then([Event::DeliveryBodyDropped {}]);
-    let dropped = || [holding("{}"), recognised(), Event::DeliveryBodyDropped {}];
-    given_in_use(dropped()).when(Command::DropBody {}).then([]);
-    given_in_use(dropped())
+        .then([dropped()]);
+    let gone = || [holding("{}"), recognised(), dropped()];
+    given_in_use(gone()).when(Command::DropBody {}).then([]);
+    given_in_use(gone())
         .when(Command::ParseAgain {})
         .refused(Refusal::BodyDropped);
-    given_in_use([holding("{}"), Event::DeliveryBodyDropped {}])
+    given_in_use([holding("{}"), dropped()])
         .when(recognise())
         .refused(Refusal::BodyDropped);
 }
@@ -354,7 +365,7 @@ fn a_body_is_dropped_once_and_then_cannot_be_parsed() {
 #[test]
 fn dropping_a_body_destroys_what_it_was_sealed_with() {
     let stream = Uuid::from_u128(0xd);
-    assert_eq!(erased(stream, &Event::DeliveryBodyDropped {}), [Erase::Person(stream)]);
+    assert_eq!(erased(stream, &dropped()), [Erase::Person(stream)]);
     assert_eq!(erased(stream, &holding("{}")), []);
     let body = received(enclosed(), None, None);
     assert_eq!(domain::Event::sealed_apart(&body, stream), [("body", stream)]);
@@ -371,8 +382,17 @@ fn a_body_whose_key_is_gone_counts_as_dropped() {
         sha256: sha256(),
         bytes: 2,
         body_until: samples::received_at(),
+        is_counted: true,
+        is_brief: false,
     };
-    given_in_use([gone]).when(recognise()).refused(Refusal::BodyDropped);
+    given_in_use([gone.clone()])
+        .when(recognise())
+        .refused(Refusal::BodyDropped);
+    // It is counted until its time has come, and then no more.
+    given_in_use([gone.clone()])
+        .when(Command::DropBody {})
+        .then([dropped()]);
+    given_in_use([gone, dropped()]).when(Command::DropBody {}).then([]);
 }
 
 #[test]

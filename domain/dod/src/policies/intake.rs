@@ -1,5 +1,6 @@
 //! From a body that came in to what is told of each alert in it.
 
+use chrono::{DateTime, Utc};
 use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
 
@@ -31,11 +32,7 @@ impl Policy for Intake {
         };
         match event {
             delivery::Event::DeliveryReceived { object, body_until, .. } => {
-                let drop = Reaction::Wait {
-                    timer: Uuid::new_v5(&recorded.stream, b"body"),
-                    due_at: *body_until,
-                    sending: Sending::of::<Delivery>(recorded.stream, delivery::Command::DropBody {}),
-                };
+                let drop = drop_body(recorded.stream, *body_until);
                 // One that lies in the object store is brought from there by a reactor.
                 let parse = object.is_none().then(|| recognise(recorded.stream));
                 parse.into_iter().chain([drop]).collect()
@@ -66,13 +63,27 @@ impl Policy for Intake {
                 };
                 alerts.map(observe).collect()
             }
-            delivery::Event::DeliveryRecognised { .. }
-            | delivery::Event::DeliveryUnreadable { .. }
-            | delivery::Event::DeliveryBodyDropped {}
+            // The timer is set anew after all of the body's alerts were told to their signals: what is dropped takes along what
+            // they are told from.
+            delivery::Event::DeliveryRecognised { body_until, .. } => {
+                let sooner = body_until.map(|until| drop_body(recorded.stream, until));
+                sooner.into_iter().collect()
+            }
+            delivery::Event::DeliveryUnreadable { .. }
+            | delivery::Event::DeliveryBodyDropped { .. }
             | delivery::Event::HeartbeatsHeard { .. }
             | delivery::Event::SubscriptionConfirmed { .. }
             | delivery::Event::SubscriptionRefused { .. } => Vec::new(),
         }
+    }
+}
+
+/// Drops a body when its time has come.
+fn drop_body(stream: Uuid, due_at: DateTime<Utc>) -> Reaction {
+    Reaction::Wait {
+        timer: Uuid::new_v5(&stream, b"body"),
+        due_at,
+        sending: Sending::of::<Delivery>(stream, delivery::Command::DropBody {}),
     }
 }
 

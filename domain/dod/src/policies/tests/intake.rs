@@ -1,6 +1,6 @@
 //! From a body to what is told of each alert in it.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::Sealed;
 use domain::object::ObjectRef;
 
@@ -22,6 +22,8 @@ fn received(object: Option<ObjectRef>) -> Event {
         sha256: String::new(),
         bytes: 2,
         body_until: NOON + TimeDelta::days(7),
+        is_counted: true,
+        is_brief: false,
     }
 }
 
@@ -40,6 +42,7 @@ fn recognised() -> Event {
         alerts: 1,
         notes: Vec::new(),
         recognised_at: NOON,
+        body_until: None,
     }
 }
 
@@ -48,9 +51,13 @@ fn recognise() -> Reaction {
 }
 
 fn drops() -> Reaction {
+    drops_at(NOON + TimeDelta::days(7))
+}
+
+fn drops_at(due_at: DateTime<Utc>) -> Reaction {
     Reaction::Wait {
         timer: Uuid::new_v5(&STREAM, b"body"),
-        due_at: NOON + TimeDelta::days(7),
+        due_at,
         sending: Sending::of::<Delivery>(STREAM, Command::DropBody {}),
     }
 }
@@ -58,6 +65,34 @@ fn drops() -> Reaction {
 #[test]
 fn a_body_is_recognised_now_and_dropped_when_its_time_has_come() {
     assert_eq!(react::<Delivery>(&Intake, [received(None)]), [recognise(), drops()]);
+}
+
+#[test]
+fn what_is_recognised_with_a_time_of_its_own_is_dropped_then() {
+    let sooner = NOON + TimeDelta::hours(1);
+    let Event::DeliveryRecognised {
+        round,
+        format,
+        alerts,
+        notes,
+        recognised_at,
+        ..
+    } = recognised()
+    else {
+        unreachable!("it is recognised");
+    };
+    let brief = Event::DeliveryRecognised {
+        round,
+        format,
+        alerts,
+        notes,
+        recognised_at,
+        body_until: Some(sooner),
+    };
+    assert_eq!(
+        react::<Delivery>(&Intake, [received(Some(object())), brief]),
+        [drops_at(sooner)]
+    );
 }
 
 #[test]
@@ -77,7 +112,12 @@ fn a_body_that_is_here_is_recognised_again() {
         react::<Delivery>(&Intake, [received(None), recognised(), again()]),
         [recognise()]
     );
-    let dropped = [received(None), recognised(), Event::DeliveryBodyDropped {}, again()];
+    let dropped = [
+        received(None),
+        recognised(),
+        Event::DeliveryBodyDropped { bytes: None },
+        again(),
+    ];
     assert_eq!(react::<Delivery>(&Intake, dropped), []);
 }
 
@@ -131,7 +171,12 @@ fn the_rest_leads_to_nothing() {
         topic_arn: "arn".to_owned(),
         confirmed_at: NOON,
     };
-    for event in [recognised(), unreadable, confirmed, Event::DeliveryBodyDropped {}] {
+    for event in [
+        recognised(),
+        unreadable,
+        confirmed,
+        Event::DeliveryBodyDropped { bytes: None },
+    ] {
         assert_eq!(react::<Delivery>(&Intake, [received(None), event]), []);
     }
 }
