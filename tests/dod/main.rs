@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
 
+mod archive;
 mod before;
 mod conforms;
 mod deaths;
