@@ -39,7 +39,9 @@ fn by_id(rows: &Value) -> BTreeMap<String, Value> {
         Value::Array(rows) => rows.clone(),
         row => vec![row.clone()],
     };
-    let keyed = rows.into_iter().map(|row| (row["id"].as_str().unwrap().to_owned(), row));
+    let keyed = rows
+        .into_iter()
+        .map(|row| (row["id"].as_str().unwrap().to_owned(), row));
     keyed.collect()
 }
 
@@ -57,15 +59,21 @@ async fn what_ended_a_year_ago_leaves_for_a_file_that_has_its_rows_and_comes_bac
     let (tenant, ben) = (past.service.tenant, past.service.admin.user);
     let old = days_ago(400);
     let [alert, issue] = past.escalated(tenant, "old", old).await;
-    past.does(tenant, SYSTEM, old, past.ends(tenant, "old", issue, old)).await;
+    past.does(tenant, SYSTEM, old, past.ends(tenant, "old", issue, old))
+        .await;
     let correct = json!({"correct": {"is_real_issue": true, "conclusion": "Xyzzy was the disk."}});
     past.does(tenant, ben, old, vec![step::<Issue>(issue, &correct)]).await;
     // Of no issue, and what stays: one that has ended of late, one that goes on, and one whose body is there.
     let lonely = past.opens(tenant, "lonely", old, None).await;
     past.does(tenant, ben, old, vec![step::<Alert>(lonely, &json!({"resolve": {}}))])
         .await;
-    past.does(tenant, SYSTEM, old, vec![step::<Alert>(lonely, &json!({"drop-raw": {}}))])
-        .await;
+    past.does(
+        tenant,
+        SYSTEM,
+        old,
+        vec![step::<Alert>(lonely, &json!({"drop-raw": {}}))],
+    )
+    .await;
     let [young, open, unread] = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
     let lately = days_ago(300);
     past.opens(tenant, "young", lately, Some(young)).await;
@@ -85,8 +93,13 @@ async fn what_ended_a_year_ago_leaves_for_a_file_that_has_its_rows_and_comes_bac
         .await;
     let longer = json!({"set": {"body_days": 90, "closed_days": 3_650}});
     let retention = Retention::only_stream(foreign.tenant);
-    past.does(foreign.tenant, foreign.user, old, vec![step::<Retention>(retention, &longer)])
-        .await;
+    past.does(
+        foreign.tenant,
+        foreign.user,
+        old,
+        vec![step::<Retention>(retention, &longer)],
+    )
+    .await;
     past.posted().await;
 
     let dry = past.archives(&["--dry-run"]).await;
@@ -95,7 +108,10 @@ async fn what_ended_a_year_ago_leaves_for_a_file_that_has_its_rows_and_comes_bac
         (tenant, "alerts", 1),
         (foreign.tenant, "issues", 0),
     ] {
-        assert!(dry.contains(&format!("tenant {tenant}: {count} {things} are over")), "{dry}");
+        assert!(
+            dry.contains(&format!("tenant {tenant}: {count} {things} are over")),
+            "{dry}"
+        );
     }
     assert!(!past.folder.exists());
 
@@ -116,7 +132,10 @@ async fn what_ended_a_year_ago_leaves_for_a_file_that_has_its_rows_and_comes_bac
         assert!(!by_id(&rows[named]).is_empty(), "{table}");
         assert_eq!(past.rows(table, column, issue).await, json!([]), "{table}");
     }
-    assert!(!line.to_string().contains("Xyzzy"), "what somebody wrote is sealed: {line}");
+    assert!(
+        !line.to_string().contains("Xyzzy"),
+        "what somebody wrote is sealed: {line}"
+    );
     let manifest = &archives[name].manifest;
     assert_eq!(manifest["issues"][0]["id"], json!(issue));
     let counts = json!({"issues": 1, "messages": 1, "escalations": 1, "bindings": 1, "logs": 3, "alerts": 1});
@@ -147,7 +166,8 @@ async fn what_ended_a_year_ago_leaves_for_a_file_that_has_its_rows_and_comes_bac
     let state = past.book.now::<Alert>(tenant, again).await.unwrap().unwrap();
     let group_id = state.opened().unwrap().group_id;
     let join = json!({"join": {"alert_id": again, "window_minutes": 1_000_000}});
-    past.does(tenant, SYSTEM, now, vec![step::<Group>(group_id, &join)]).await;
+    past.does(tenant, SYSTEM, now, vec![step::<Group>(group_id, &join)])
+        .await;
     let group = past.book.now::<Group>(tenant, group_id).await.unwrap().unwrap();
     assert_ne!(group.latest.as_ref().unwrap().issue_id, issue);
     past.end().await;
@@ -175,7 +195,10 @@ async fn whoever_dies_while_archiving_issues_loses_nothing_and_doubles_nothing()
     assert_eq!(past.pending(), 1);
 
     let told = past.archives(&[]).await;
-    assert!(told.contains(&format!("{OLD} issues left the tables, 0 stay")), "{told}");
+    assert!(
+        told.contains(&format!("{OLD} issues left the tables, 0 stay")),
+        "{told}"
+    );
     let archives = past.written();
     assert_eq!(archives.len(), 2);
     let lines = archives.values().flat_map(|written| &written.lines);

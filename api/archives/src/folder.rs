@@ -181,7 +181,10 @@ impl Folder {
     fn make(&self) -> Result<(), ArchiveError> {
         let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
         let missing: Vec<&Path> = self.path.ancestors().take_while(is_missing).collect();
-        let making = fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.path);
+        let making = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(&self.path);
         making.map_err(of(&self.path))?;
         for parent in missing.into_iter().filter_map(Path::parent) {
             let here = parent.as_os_str().is_empty();
@@ -290,7 +293,7 @@ mod tests {
         at_most: 1,
         kept_for: |_, _| async { Ok::<_, BookError>(TimeDelta::days(1)) }.boxed(),
         steps: |_, _| Vec::new(),
-        has_left: |_, _, _| async { Ok(false) }.boxed(),
+        has_left: |_, _, _| async { Ok::<_, BookError>(false) }.boxed(),
     };
 
     fn folder() -> Folder {

@@ -99,7 +99,7 @@ pub async fn batch(
 
 /// Those of tenant `$1` that are over and have come to rest before `$2`, and of which nothing is parked.
 fn due(kind: &Kind) -> String {
-    let (over, due) = ((kind.over), (kind.due)());
+    let (over, due) = (kind.over, (kind.due)());
     let parked_thing = parked(kind.context, kind.aggregate_type, "r.id");
     let parts = kind.parts.iter().filter_map(|part| {
         let Part { table, of, .. } = part;
@@ -260,7 +260,7 @@ mod tests {
         at_most: 10,
         kept_for: |_, _| async { Ok::<_, BookError>(TimeDelta::days(1)) }.boxed(),
         steps: |_, _| Vec::<Step>::new(),
-        has_left: |_, _, _| async { Ok(false) }.boxed(),
+        has_left: |_, _, _| async { Ok::<_, BookError>(false) }.boxed(),
     };
 
     #[test]
@@ -283,6 +283,9 @@ mod tests {
         let mut batch = Batch::begun(&THINGS, 1, Cursor::default());
         batch.count("labels", 3);
         batch.count("boxes", 1);
-        assert_eq!(serde_json::to_string(&batch.counts).unwrap(), r#"{"boxes":1,"labels":3}"#);
+        assert_eq!(
+            serde_json::to_string(&batch.counts).unwrap(),
+            r#"{"boxes":1,"labels":3}"#
+        );
     }
 }

@@ -101,13 +101,7 @@ pub static ISSUES: Kind = Kind {
     at_most: BATCH_ISSUES_MAX,
     kept_for: |book, tenant| kept_for(book, tenant).boxed(),
     steps: steps_of_issue,
-    has_left: |book, tenant, issue| {
-        async move {
-            let state = book.now::<Issue>(tenant, issue).await?;
-            Ok(state.is_some_and(|state| state.is_archived()))
-        }
-        .boxed()
-    },
+    has_left: |book, tenant, issue| has_issue_left(book, tenant, issue).boxed(),
 };
 
 /// Alerts that are over and belong to no issue of the tables.
@@ -124,13 +118,7 @@ pub static ALERTS: Kind = Kind {
     at_most: BATCH_ALERTS_MAX,
     kept_for: |book, tenant| kept_for(book, tenant).boxed(),
     steps: |manifest, member| vec![step_of_alert(manifest, member.id, member.sequence)],
-    has_left: |book, tenant, alert| {
-        async move {
-            let state = book.now::<Alert>(tenant, alert).await?;
-            Ok(state.is_some_and(|state| state.is_archived()))
-        }
-        .boxed()
-    },
+    has_left: |book, tenant, alert| has_alert_left(book, tenant, alert).boxed(),
 };
 
 /// Nothing has changed of it since, and each of its alerts may leave, too.
@@ -168,6 +156,16 @@ async fn kept_for(book: &Book, tenant: Uuid) -> Result<TimeDelta, BookError> {
     let stream = Retention::only_stream(tenant);
     let retention = book.now::<Retention>(tenant, stream).await?;
     Ok(Retention::closed_for(retention.as_deref()))
+}
+
+async fn has_issue_left(book: &Book, tenant: Uuid, issue: Uuid) -> Result<bool, BookError> {
+    let state = book.now::<Issue>(tenant, issue).await?;
+    Ok(state.is_some_and(|state| state.is_archived()))
+}
+
+async fn has_alert_left(book: &Book, tenant: Uuid, alert: Uuid) -> Result<bool, BookError> {
+    let state = book.now::<Alert>(tenant, alert).await?;
+    Ok(state.is_some_and(|state| state.is_archived()))
 }
 
 /// What refers to the issue leaves before it, and its alerts, which it refers to, after it.
@@ -244,7 +242,12 @@ mod tests {
             .collect();
         assert_eq!(
             order,
-            [("dod.message", 2), ("dod.escalation", 3), ("dod.issue", 1), ("dod.alert", 4)]
+            [
+                ("dod.message", 2),
+                ("dod.escalation", 3),
+                ("dod.issue", 1),
+                ("dod.alert", 4)
+            ]
         );
     }
 }

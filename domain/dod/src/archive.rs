@@ -29,7 +29,11 @@ pub(crate) fn portions(first: &[Uuid], second: &[Uuid]) -> Vec<(Vec<Uuid>, Vec<U
     let of = first.iter().map(|&id| (id, true));
     let all: Vec<(Uuid, bool)> = of.chain(second.iter().map(|&id| (id, false))).collect();
     let portion = |rows: &[(Uuid, bool)]| {
-        let those = |wanted: bool| rows.iter().filter(|(_, is_first)| *is_first == wanted).map(|(id, _)| *id);
+        let those = |wanted: bool| {
+            rows.iter()
+                .filter(|(_, is_first)| *is_first == wanted)
+                .map(|(id, _)| *id)
+        };
         (those(true).collect(), those(false).collect())
     };
     match all.is_empty() {

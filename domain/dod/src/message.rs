@@ -277,7 +277,8 @@ impl domain::Event for Event {}
 impl Decider for Message {
     const TYPE: &'static str = "dod.message";
     const CREATES: &'static str = "want";
-    const ONLY_DAYBOOK: &'static [&'static str] = &["want", "hold", "tell-held", "note-sent", "note-refused", "archive"];
+    const ONLY_DAYBOOK: &'static [&'static str] =
+        &["want", "hold", "tell-held", "note-sent", "note-refused", "archive"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

@@ -32,7 +32,9 @@ impl Retention {
     /// For how long alerts and issues that are over stay in the tables, by what is set for their tenant, if anything is.
     #[must_use]
     pub fn closed_for(retention: Option<&Self>) -> TimeDelta {
-        let days = retention.and_then(|retention| retention.closed_days).unwrap_or(CLOSED_DAYS);
+        let days = retention
+            .and_then(|retention| retention.closed_days)
+            .unwrap_or(CLOSED_DAYS);
         TimeDelta::days(days.into())
     }
 

@@ -247,7 +247,13 @@ fn what_is_told_and_asked_reaches_the_tables() {
 #[test]
 fn what_is_archived_leaves_no_row_behind_and_comes_back_as_something_else() {
     let told = |key, is_firing| Wish::Told { key, is_firing };
-    let mut wishes = vec![told(0, true), told(1, true), told(2, true), told(0, false), told(1, false)];
+    let mut wishes = vec![
+        told(0, true),
+        told(1, true),
+        told(2, true),
+        told(0, false),
+        told(1, false),
+    ];
     let before = Past::of(wishes.clone());
     wishes.push(Wish::Archived { key: 0 });
     let archived = Past::of(wishes.clone());

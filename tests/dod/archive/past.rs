@@ -100,7 +100,8 @@ impl Past {
             "starts_at": at, "ends_at": null, "links": [], "is_heartbeat": false, "raw": "{\"a\": 1}"});
         let observe = json!({"observe": {"source_id": source(tenant), "delivery_id": Uuid::now_v7(), "receiver_im": "ops",
             "observation": observation, "received_at": at}});
-        self.does(tenant, SYSTEM, at, vec![step::<Signal>(stream, &observe)]).await;
+        self.does(tenant, SYSTEM, at, vec![step::<Signal>(stream, &observe)])
+            .await;
         let episodes = self.book.now::<Signal>(tenant, stream).await.unwrap().unwrap().episodes;
         let alert = Signal::alert_id(stream, episodes);
         let brief = json!({"source": "Prometheus", "alert_type": name, "severity": "critical", "title": name,
@@ -129,7 +130,8 @@ impl Past {
         let state = self.book.now::<Alert>(tenant, alert).await.unwrap().unwrap();
         let group_id = state.opened().unwrap().group_id;
         let join = json!({"join": {"alert_id": alert, "window_minutes": 30}});
-        self.does(tenant, SYSTEM, at, vec![step::<Group>(group_id, &join)]).await;
+        self.does(tenant, SYSTEM, at, vec![step::<Group>(group_id, &join)])
+            .await;
         let group = self.book.now::<Group>(tenant, group_id).await.unwrap().unwrap();
         let issue = group.latest.as_ref().unwrap().issue_id;
         let steps = vec![
@@ -144,7 +146,8 @@ impl Past {
             step::<EscalationPolicies>(policies, &policy),
             step::<Escalation>(Escalation::stream(issue), &begin),
         ];
-        self.does(tenant, self.service.admin.user, at, steps[..1].to_vec()).await;
+        self.does(tenant, self.service.admin.user, at, steps[..1].to_vec())
+            .await;
         self.does(tenant, SYSTEM, at, steps[1..].to_vec()).await;
         let later = at + TimeDelta::minutes(20);
         let take = json!({"take-step": {"issue_id": issue, "round": 1, "step": 1}});
@@ -160,10 +163,12 @@ impl Past {
             "is_real_issue": null, "links": [], "opened_at": at, "told_at": at});
         let want = json!({"want": {"issue_id": issue, "receiver_im": "ops", "notice": notice}});
         let message = Message::stream(issue, "ops");
-        self.does(tenant, SYSTEM, later, vec![step::<Message>(message, &want)]).await;
+        self.does(tenant, SYSTEM, later, vec![step::<Message>(message, &want)])
+            .await;
         let round = json!({"conclude": {"round": 1, "conclusion": {"text": "It is not known.", "is_real_issue": null,
             "evidence": [], "unknown": []}}});
-        self.does(tenant, SYSTEM, later, vec![step::<Issue>(issue, &round)]).await;
+        self.does(tenant, SYSTEM, later, vec![step::<Issue>(issue, &round)])
+            .await;
         [alert, issue]
     }
 

@@ -23,7 +23,9 @@ pub enum Refusal {
     Over,
     #[error("user_id names no active person of this tenant; choose another")]
     NoPerson,
-    #[error("this alert is archived, and nothing more can happen to it; when its source tells of the same again, a new one opens")]
+    #[error(
+        "this alert is archived, and nothing more can happen to it; when its source tells of the same again, a new one opens"
+    )]
     Archived,
     #[error("the issue of this alert is archived; when its source tells of the same again, a new one opens")]
     IssueArchived,

@@ -125,7 +125,11 @@ pub(super) fn worse(chronicle: &mut Chronicle) {
         .by(SYSTEM)
         .send::<Alert>(alert, restate)
         .send::<Issue>(issue, note);
-    comes(chronicle, 52, &said("acknowledge", "critical", "The disk of srv02 is full"));
+    comes(
+        chronicle,
+        52,
+        &said("acknowledge", "critical", "The disk of srv02 is full"),
+    );
     chronicle.send::<Alert>(alert, json!({"acknowledge": {}}));
 }
 

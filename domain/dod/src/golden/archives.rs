@@ -33,10 +33,7 @@ pub(super) fn archived(chronicle: &mut Chronicle, issue: Uuid, escalated: Uuid, 
         of_escalation["archive"]["issue_id"] = json!(issue);
         let message = sending::<Message>(Message::stream(issue, RECEIVER_IM), &by_issue);
         let escalation = sending::<Escalation>(Escalation::stream(issue), &of_escalation);
-        let rest = [
-            sending::<Issue>(issue, &by_issue),
-            sending::<Alert>(alert, &by_issue),
-        ];
+        let rest = [sending::<Issue>(issue, &by_issue), sending::<Alert>(alert, &by_issue)];
         let is_escalated = issue == escalated;
         let all: Vec<_> = [message]
             .into_iter()

@@ -27,11 +27,9 @@ impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotWanted => Class::Missing,
-            Self::OtherStream { .. }
-            | Self::OtherRevision
-            | Self::UnderWay
-            | Self::Archived
-            | Self::Unfit { .. } => Class::Refused,
+            Self::OtherStream { .. } | Self::OtherRevision | Self::UnderWay | Self::Archived | Self::Unfit { .. } => {
+                Class::Refused
+            }
         }
     }
     fn rule(&self) -> &'static str {
@@ -43,11 +41,7 @@ impl Refuse for Refusal {
     fn field(&self) -> Option<String> {
         match self {
             Self::Unfit { field, .. } => Some((*field).to_owned()),
-            Self::NotWanted
-            | Self::OtherStream { .. }
-            | Self::OtherRevision
-            | Self::UnderWay
-            | Self::Archived => None,
+            Self::NotWanted | Self::OtherStream { .. } | Self::OtherRevision | Self::UnderWay | Self::Archived => None,
         }
     }
 }

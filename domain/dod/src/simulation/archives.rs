@@ -18,12 +18,19 @@ impl World {
     /// An issue is archived as the archiver does it: with its message before it and its alerts after it.
     fn archives(&mut self, issue_id: Uuid) -> bool {
         let issue = self.book.state::<Issue>(issue_id).unwrap();
-        let alerts = issue.opened().map(|opened| opened.alerts.keys().copied().collect::<Vec<_>>());
+        let alerts = issue
+            .opened()
+            .map(|opened| opened.alerts.keys().copied().collect::<Vec<_>>());
         let mut together = vec![
             sending::<Message>(Message::stream(issue_id, "ops"), archive()),
             sending::<Issue>(issue_id, archive()),
         ];
-        together.extend(alerts.unwrap().into_iter().map(|alert| sending::<Alert>(alert, archive())));
+        together.extend(
+            alerts
+                .unwrap()
+                .into_iter()
+                .map(|alert| sending::<Alert>(alert, archive())),
+        );
         let occasion = Occasion {
             by: SYSTEM,
             at: self.at,
@@ -67,7 +74,10 @@ fn what_was_called_none_and_goes_on_is_called_anew_once_that_is_archived() {
     let mut world = World::usual();
     world.comes(&told([1], "firing", 0));
     let (first, _) = world.issues()[0];
-    world.does(Sending::of::<Issue>(first, issue::Command::MarkFalsePositive { conclusion: None }));
+    world.does(Sending::of::<Issue>(
+        first,
+        issue::Command::MarkFalsePositive { conclusion: None },
+    ));
     world.passes(YEAR_MINUTES);
     // Told again and again, it is what the person has called none.
     world.comes(&told([1], "firing", 0));
@@ -85,7 +95,10 @@ fn an_issue_and_its_alerts_leave_together_or_not_at_all() {
     let mut world = World::usual();
     world.comes(&told([1, 2], "firing", 0));
     let (first, _) = world.issues()[0];
-    world.does(Sending::of::<Issue>(first, issue::Command::MarkFalsePositive { conclusion: None }));
+    world.does(Sending::of::<Issue>(
+        first,
+        issue::Command::MarkFalsePositive { conclusion: None },
+    ));
     world.passes(YEAR_MINUTES);
     let alerts = world.streams::<Alert>();
     // One of them is opened again in that moment, and the issue with it.
