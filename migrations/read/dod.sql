@@ -69,13 +69,14 @@ create table configurations (
 );
 
 create table retentions (
-    tenant_id  uuid        not null,
-    id         uuid        primary key,
-    body_days  integer     not null,
-    updated_by uuid,
-    created_at timestamptz not null,
-    updated_at timestamptz not null,
-    position   bigint      not null
+    tenant_id   uuid        not null,
+    id          uuid        primary key,
+    body_days   integer     not null,
+    closed_days integer     not null,
+    updated_by  uuid,
+    created_at  timestamptz not null,
+    updated_at  timestamptz not null,
+    position    bigint      not null
 );
 
 create table tools (
@@ -518,7 +519,7 @@ create index escalations_status on escalations (tenant_id, status, created_at, p
 create index escalations_created_at on escalations (tenant_id, created_at, position);
 
 -- Deferred, so that a page may post children before their parents. The document's cascades fire when a deleted tenant's rows
--- go, and never else: no fold deletes what others refer to.
+-- go, and never else: what leaves for an archive is deleted before what it refers to.
 alter table users add constraint users_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table im_receivers add constraint im_receivers_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;
 alter table configurations add constraint configurations_tenant foreign key (tenant_id) references tenants on delete cascade deferrable initially deferred;

@@ -14,8 +14,12 @@ pub trait Project: Row {
     /// Whether each row is written by one stream only, so that a stream's first event cannot meet a
     /// row that is there already. It saves looking for one; said wrongly, it overwrites rows unseen.
     const OWNED: bool = false;
-    /// Whether every event writes rows of its own, which nothing touches again.
+    /// Whether every event writes rows of its own, which nothing changes again, and nothing touches but what
+    /// [`Project::TAKES`] says.
     const APPENDS: bool = false;
+    /// Where rows are appended: whether an event takes away rows that it names, as an archive does. It saves looking for
+    /// the rows of all other events; an event that takes rows writes none.
+    const TAKES: Option<fn(&Recorded<AnyEvent>) -> bool> = None;
 
     /// The keys of the rows that this event touches; none means "not mine".
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Self::Key>;

@@ -19,7 +19,7 @@ use crate::table::Table;
 pub trait Projection: Send + Sync {
     fn table(&self) -> &'static Table;
 
-    /// Whether rows are only ever added, by [`Project::APPENDS`].
+    /// Whether rows are only ever added, by [`Project::APPENDS`], and none is ever taken away, by [`Project::TAKES`].
     fn appends(&self) -> bool;
 
     /// Folds events into the rows of one generation, within the transaction of `connection`: at most
@@ -73,7 +73,7 @@ impl<R: Project> Projection for Of<R> {
     }
 
     fn appends(&self) -> bool {
-        R::APPENDS
+        R::APPENDS && R::TAKES.is_none()
     }
 
     fn post<'a, 'e: 'a>(
@@ -143,13 +143,14 @@ async fn load<R: Project>(
     touches: &[Touch<'_, R>],
 ) -> Result<BTreeMap<R::Key, Slot<R>>, PostError> {
     let mut slots = BTreeMap::new();
-    if R::APPENDS {
-        return Ok(slots);
-    }
     // Whether the first event that touches a key may meet a row of it.
+    let may_meet = |recorded: &Recorded<AnyEvent>| match R::APPENDS {
+        true => R::TAKES.is_some_and(|takes| takes(recorded)),
+        false => !(R::OWNED && recorded.sequence == 1),
+    };
     let mut first: BTreeMap<&R::Key, bool> = BTreeMap::new();
     for (recorded, key) in touches {
-        first.entry(key).or_insert(!(R::OWNED && recorded.sequence == 1));
+        first.entry(key).or_insert_with(|| may_meet(recorded));
     }
     let wanted: Vec<&R::Key> = first
         .into_iter()

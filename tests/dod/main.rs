@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop, loudly")]
 
 mod answers;
+mod archive;
 mod before;
 mod conforms;
 mod deaths;
@@ -16,8 +17,8 @@ mod plans;
 mod reactors;
 mod rehearse;
 mod replay;
-mod secrets;
 mod room;
+mod secrets;
 mod sweeps;
 mod unique_keys;
 mod unseen;

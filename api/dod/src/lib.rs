@@ -1,5 +1,5 @@
 //! Context `dod` as it is served, beside its commands and tables: where senders of alerts send, and what follows outside:
-//! investigations, messages to people, vectors of skills.
+//! investigations, messages to people, vectors of skills; and archives of what is over.
 
 pub mod counts;
 pub mod enqueue;
@@ -22,6 +22,8 @@ pub mod notify;
 pub mod subscribe;
 pub mod tools;
 
+pub mod archive;
+pub mod command;
 pub mod demo;
 pub mod rehearse;
 pub mod replay;
@@ -52,13 +54,14 @@ pub static CONTEXT: Context = Context {
         &investigate::WORKER,
         &notify::WORKER,
         &embed::WORKER,
+        &archive::WORKER,
     ],
     permissions: &[(
         tokens::ISSUE,
         "Has tokens issued by which senders of alerts are let in.",
     )],
     roles: roles::GRANTS,
-    commands: &[replay::DOD],
+    commands: &[command::DOD],
     demo: Some(&demo::DEMO),
     ..Context::of(&dod::CONTEXT, Some(&dod_tables::CONTEXT))
 };

@@ -13,9 +13,8 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches as _};
 use dod::delivery::{Command, Delivery};
 use domain::SYSTEM;
-use futures::FutureExt as _;
 use http::Fault;
-use http::cli::{self, Opened, Subcommand, say, stop_on_signal};
+use http::cli::{self, Opened, say, stop_on_signal};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -24,22 +23,10 @@ use uuid::Uuid;
 use crate::shown;
 use select::{Chosen, Found, Status};
 
-/// The subcommand of the context, which has one of its own.
-pub const DOD: Subcommand = Subcommand {
-    name: "dod",
-    declared: |command| {
-        let replay = Replay::augment_args(clap::Command::new(REPLAY)).override_usage(USAGE);
-        command
-            .about("What concerns alerts: have bodies that came in parsed again")
-            .override_usage(USAGE)
-            .subcommand_required(true)
-            .subcommand(replay)
-    },
-    run: |opened, matches| run(opened, matches).boxed(),
-};
-
-const REPLAY: &str = "replay";
-const USAGE: &str = "daybook dod replay [OPTIONS]";
+/// The word of the subcommand.
+pub const REPLAY: &str = "replay";
+/// How it is written.
+pub const USAGE: &str = "daybook dod replay [OPTIONS]";
 /// Bodies that are asked for in a second, unless it is said otherwise.
 const RATE_DEFAULT: u32 = 50;
 const RATE_MAX: i64 = 2_000;
@@ -75,12 +62,17 @@ struct Replay {
     run: Option<Uuid>,
 }
 
-async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
-    let Some((REPLAY, matches)) = matches.subcommand() else {
-        return Err(Fault::Refused(format!(
-            "this command is not known; write it as {USAGE}"
-        )));
-    };
+/// The subcommand as it is declared.
+#[must_use]
+pub fn declared() -> clap::Command {
+    Replay::augment_args(clap::Command::new(REPLAY)).override_usage(USAGE)
+}
+
+/// Has the chosen bodies parsed again.
+///
+/// # Errors
+/// What the database or the book says.
+pub async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
     let replay = Replay::from_arg_matches(matches).map_err(|error| Fault::Refused(error.to_string()))?;
     let end = shown::up_to_now(opened).await?;
     let chosen = Chosen {

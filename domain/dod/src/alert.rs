@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 pub use refusal::Refusal;
 
+use crate::archive::{ARCHIVE_CHARS_MAX, SHA256_CHARS};
 use crate::retention::Retention;
 use domain::{Erase, Sealed, stored_by_variant};
 
@@ -41,6 +42,8 @@ pub enum Alert {
     #[default]
     Unopened,
     Opened(Box<Opened>),
+    /// Its rows are in an archive and gone from the tables. It is still known, so that nothing more happens to it.
+    Archived,
 }
 
 /// An alert as later decisions read it.
@@ -125,13 +128,19 @@ impl Brief {
 }
 
 impl Alert {
-    /// The alert once it is opened.
+    /// The alert once it is opened, for as long as it is in the tables.
     #[must_use]
     pub fn opened(&self) -> Option<&Opened> {
         match self {
-            Self::Unopened => None,
+            Self::Unopened | Self::Archived => None,
             Self::Opened(opened) => Some(opened),
         }
+    }
+
+    /// Whether its row is in an archive alone.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        matches!(self, Self::Archived)
     }
 }
 
@@ -232,6 +241,16 @@ pub enum Command {
     Ignore {},
     /// Opens an alert again that was called none or ignored, for as long as its signal is not over.
     Reopen {},
+    /// Takes the row of an alert that is over out of the tables: it is in an archive. One that belongs to an issue leaves
+    /// with that, or after it; what its body says of it must be dropped before.
+    Archive {
+        /// The archive that has the alert. At most 200 characters.
+        #[schemars(length(min = 1, max = ARCHIVE_CHARS_MAX))]
+        archive: String,
+        /// SHA-256 of the archive's content before it was compressed, in lower-case hex.
+        #[schemars(length(equal = SHA256_CHARS))]
+        sha256: String,
+    },
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -289,6 +308,16 @@ pub enum Event {
         over_at: DateTime<Utc>,
     },
     AlertRawDropped {},
+    /// Its row leaves the tables.
+    AlertArchived {
+        archive: String,
+        /// SHA-256, lower-case hex, of the archive's content before it was compressed.
+        sha256: String,
+        archived_at: DateTime<Utc>,
+        signal_id: Uuid,
+        /// Whether nobody has said that its signal is over: then that lets it go, so that another alert opens if it goes on.
+        goes_on: bool,
+    },
 }
 
 stored_by_variant!(Event);

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
+use crate::archive::{ARCHIVE_CHARS_MAX, SHA256_CHARS};
 use crate::escalation_policy::EscalationStep;
 use crate::message::Notice;
+use domain::text::Unfit;
 use domain::{Class, Refuse, stored_by_variant};
 
 /// The kind as a value.
@@ -29,6 +31,10 @@ pub struct Escalation {
     under_way: Option<UnderWay>,
     /// The receivers that steps have told, and nobody of the end yet.
     told: BTreeSet<String>,
+    /// The ids of what it wrote into the log of its issue.
+    logs: Vec<Uuid>,
+    /// Whether its rows are in the archive of its issue, and gone from the tables.
+    is_archived: bool,
 }
 
 /// An escalation that is not over.
@@ -103,6 +109,17 @@ pub enum Command {
         /// The step, counted from 1.
         step: u32,
     },
+    /// Takes the rows of the escalation out of the tables together with its issue: they are in an archive.
+    Archive {
+        /// The issue.
+        issue_id: Uuid,
+        /// The archive that has the escalation. At most 200 characters.
+        #[schemars(length(min = 1, max = ARCHIVE_CHARS_MAX))]
+        archive: String,
+        /// SHA-256 of the archive's content before it was compressed, in lower-case hex.
+        #[schemars(length(equal = SHA256_CHARS))]
+        sha256: String,
+    },
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -157,6 +174,18 @@ pub enum Event {
         receivers: Vec<String>,
         notice: Box<Notice>,
     },
+    /// Its rows leave the tables: of the log of its issue those that it wrote, and its own with the last of the events, where
+    /// there are so many that one cannot name them.
+    EscalationArchived {
+        issue_id: Uuid,
+        archive: String,
+        /// SHA-256, lower-case hex, of the archive's content before it was compressed.
+        sha256: String,
+        /// Which of the events it is, from 1, and how many there are.
+        part: u32,
+        parts: u32,
+        logs: Vec<Uuid>,
+    },
 }
 
 stored_by_variant!(Event);
@@ -172,12 +201,18 @@ pub enum Refusal {
     OtherStream,
     #[error("there is no such issue")]
     NoIssue,
+    #[error("this escalation is archived together with its issue, and nothing more can happen to it")]
+    Archived,
+    #[error("there is no escalation of this issue that could be archived")]
+    NotBegun,
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
 }
 
 impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
-            Self::OtherStream => Class::Refused,
+            Self::OtherStream | Self::Archived | Self::NotBegun | Self::Unfit { .. } => Class::Refused,
             Self::NoIssue => Class::Missing,
         }
     }
@@ -188,7 +223,10 @@ impl Refuse for Refusal {
         <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
-        None
+        match self {
+            Self::Unfit { field, .. } => Some((*field).to_owned()),
+            Self::OtherStream | Self::NoIssue | Self::Archived | Self::NotBegun => None,
+        }
     }
 }
 

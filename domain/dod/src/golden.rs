@@ -1,6 +1,7 @@
 //! The files in `golden` and the story that makes them: one day of those who are on call, their people and settings first.
 
 mod alerts;
+mod archives;
 mod deliveries;
 mod escalations;
 mod heartbeats;

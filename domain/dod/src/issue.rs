@@ -21,6 +21,7 @@ use uuid::Uuid;
 pub use refusal::Refusal;
 
 use crate::alert::{Brief, Restated};
+use crate::archive::{ARCHIVE_CHARS_MAX, SHA256_CHARS};
 use domain::{Claim, Erase, Sealed, stored_by_variant};
 
 /// The kind as a value.
@@ -92,6 +93,11 @@ pub enum Issue {
     #[default]
     Unopened,
     Opened(Box<Opened>),
+    /// Its rows are in an archive and gone from the tables. It is still known, so that nothing more joins it.
+    Archived {
+        /// Whether what an investigation looked at can still be read.
+        has_evidence: bool,
+    },
 }
 
 /// An issue as later decisions read it.
@@ -121,6 +127,17 @@ pub struct Opened {
     pub ended_by_itself: bool,
     pub conclusion: Option<String>,
     pub is_real_issue: Option<bool>,
+    /// The rows that go when it does, beside its own.
+    pub rows: Rows,
+}
+
+/// The ids of the rows that an archived issue leaves behind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Those that say which alerts belong to it.
+    pub bindings: Vec<Uuid>,
+    /// Its log, but for what escalations have written there.
+    pub logs: Vec<Uuid>,
 }
 
 /// What the issue remembers of one of its alerts.
@@ -152,22 +169,32 @@ pub struct Matched {
 }
 
 impl Issue {
-    /// The issue once it is opened.
+    /// The issue once it is opened, for as long as it is in the tables.
     #[must_use]
     pub fn opened(&self) -> Option<&Opened> {
         match self {
-            Self::Unopened => None,
+            Self::Unopened | Self::Archived { .. } => None,
             Self::Opened(opened) => Some(opened),
         }
+    }
+
+    /// Whether its rows are in an archive alone.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        matches!(self, Self::Archived { .. })
     }
 
     /// Whether another alert may join it: it is not over, or no person has said that it is.
     #[must_use]
     pub fn takes_more(&self) -> bool {
-        self.opened().is_none_or(|opened| {
-            let is_open = opened.is_open() || opened.ended_by_itself;
-            is_open && opened.alerts.len() < ALERTS_MAX
-        })
+        match self {
+            Self::Unopened => true,
+            Self::Archived { .. } => false,
+            Self::Opened(opened) => {
+                let is_open = opened.is_open() || opened.ended_by_itself;
+                is_open && opened.alerts.len() < ALERTS_MAX
+            }
+        }
     }
 }
 
@@ -292,6 +319,15 @@ pub enum Command {
     /// Looks into the issue anew, by the skills and bindings of now. Where it stands changes with it, unless a person has said
     /// where, or all of its alerts are over.
     Investigate {},
+    /// Takes the rows of an issue that has ended, and whose alerts are all over, out of the tables: they are in an archive.
+    Archive {
+        /// The archive that has the issue. At most 200 characters.
+        #[schemars(length(min = 1, max = ARCHIVE_CHARS_MAX))]
+        archive: String,
+        /// SHA-256 of the archive's content before it was compressed, in lower-case hex.
+        #[schemars(length(equal = SHA256_CHARS))]
+        sha256: String,
+    },
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -389,6 +425,18 @@ pub enum Event {
         conclusion: Option<String>,
     },
     IssueEvidenceDropped {},
+    /// Its rows leave the tables; those of other tables by their ids, and its own with the last of the events, where there
+    /// are so many that one cannot name them.
+    IssueArchived {
+        archive: String,
+        /// SHA-256, lower-case hex, of the archive's content before it was compressed.
+        sha256: String,
+        /// Which of the events it is, from 1, and how many there are.
+        part: u32,
+        parts: u32,
+        bindings: Vec<Uuid>,
+        logs: Vec<Uuid>,
+    },
 }
 
 stored_by_variant!(Event);

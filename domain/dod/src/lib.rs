@@ -31,6 +31,7 @@ pub mod token;
 
 pub mod policies;
 
+pub mod archive;
 mod secret;
 
 #[cfg(test)]

@@ -4,16 +4,20 @@
 //! Each change that is worth telling makes a revision. Only the latest is sent: what was not told in time is not told any
 //! more once it is over. Where an alert flaps, its ups and downs wait: the latest of them is told every half hour.
 
+mod refusal;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::{Link, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::VariantNames;
 use uuid::Uuid;
 
+pub use refusal::Refusal;
+
+use crate::archive::{self, ARCHIVE_CHARS_MAX, SHA256_CHARS};
 use crate::issue::Opened;
-use domain::text::{self, Unfit};
-use domain::{Asker, Class, Decider, Refuse, Request, stored_by_variant};
+use domain::text;
+use domain::{Asker, Decider, Request, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Message>("messages");
@@ -122,6 +126,8 @@ pub enum Message {
     #[default]
     Unwanted,
     Wanted(Box<Wanted>),
+    /// Its row is in the archive of its issue, and gone from the tables.
+    Archived,
 }
 
 /// A message as later decisions read it.
@@ -166,7 +172,7 @@ impl Message {
     #[must_use]
     pub fn wanted(&self) -> Option<&Wanted> {
         match self {
-            Self::Unwanted => None,
+            Self::Unwanted | Self::Archived => None,
             Self::Wanted(wanted) => Some(wanted),
         }
     }
@@ -219,6 +225,15 @@ pub enum Command {
     },
     /// Sends the latest once more, after what refused it was mended.
     SendAgain {},
+    /// Takes the row of the message out of the tables together with its issue: it is in an archive.
+    Archive {
+        /// The archive that has the message. At most 200 characters.
+        #[schemars(length(min = 1, max = ARCHIVE_CHARS_MAX))]
+        archive: String,
+        /// SHA-256 of the archive's content before it was compressed, in lower-case hex.
+        #[schemars(length(equal = SHA256_CHARS))]
+        sha256: String,
+    },
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -247,60 +262,31 @@ pub enum Event {
         because: String,
         refused_at: DateTime<Utc>,
     },
+    /// Its row leaves the tables.
+    MessageArchived {
+        archive: String,
+        /// SHA-256, lower-case hex, of the archive's content before it was compressed.
+        sha256: String,
+    },
 }
 
 stored_by_variant!(Event);
 
 impl domain::Event for Event {}
 
-/// Why a command to a message is refused.
-// The names of its variants are those of the rules, which clients know.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Refusal {
-    #[error("there is no such message; messages follow issues by themselves")]
-    NotWanted,
-    #[error("a message to {receiver_im} about this issue has another id")]
-    OtherStream { receiver_im: String },
-    #[error("no such revision of this message was ever wanted")]
-    OtherRevision,
-    #[error("this message is on its way; wait for what comes of it")]
-    UnderWay,
-    #[error("{field} {unfit}")]
-    Unfit { field: &'static str, unfit: Unfit },
-}
-
-impl Refuse for Refusal {
-    fn class(&self) -> Class {
-        match self {
-            Self::NotWanted => Class::Missing,
-            Self::OtherStream { .. } | Self::OtherRevision | Self::UnderWay | Self::Unfit { .. } => Class::Refused,
-        }
-    }
-    fn rule(&self) -> &'static str {
-        self.into()
-    }
-    fn rules() -> Vec<&'static str> {
-        <Self as VariantNames>::VARIANTS.to_vec()
-    }
-    fn field(&self) -> Option<String> {
-        match self {
-            Self::Unfit { field, .. } => Some((*field).to_owned()),
-            Self::NotWanted | Self::OtherStream { .. } | Self::OtherRevision | Self::UnderWay => None,
-        }
-    }
-}
-
 impl Decider for Message {
     const TYPE: &'static str = "dod.message";
     const CREATES: &'static str = "want";
-    const ONLY_DAYBOOK: &'static [&'static str] = &["want", "hold", "tell-held", "note-sent", "note-refused"];
+    const ONLY_DAYBOOK: &'static [&'static str] =
+        &["want", "hold", "tell-held", "note-sent", "note-refused", "archive"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let wanted = match (self, request.command) {
+            (Self::Archived, Command::Archive { .. }) => return Ok(Vec::new()),
+            (Self::Archived, _) => return Err(Refusal::Archived),
             (
                 message,
                 Command::Want {
@@ -384,6 +370,13 @@ impl Decider for Message {
                 };
                 return Ok(held.map(tell).into_iter().flatten().collect());
             }
+            Command::Archive { archive, sha256 } => {
+                archive::check(archive, sha256).map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
+                Event::MessageArchived {
+                    archive: archive.clone(),
+                    sha256: sha256.clone(),
+                }
+            }
             Command::Want { .. } | Command::Hold { .. } => return Err(Refusal::UnderWay),
         }])
     }
@@ -427,12 +420,15 @@ impl Decider for Message {
                 wanted.refused = wanted.refused.filter(|refused| refused > revision);
             }
             (Self::Wanted(wanted), Event::MessageRefused { revision, .. }) => wanted.refused = Some(*revision),
-            (Self::Unwanted, _) => {}
+            (Self::Wanted(_), Event::MessageArchived { .. }) => *self = Self::Archived,
+            (Self::Unwanted | Self::Archived, _) => {}
         }
     }
 
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
+            (Self::Archived, "archive") => Ok(()),
+            (Self::Archived, _) => Err(Refusal::Archived),
             (_, "want" | "hold") => Ok(()),
             (Self::Unwanted, _) => Err(Refusal::NotWanted),
             (Self::Wanted(wanted), "send-again") => wanted.offered(),

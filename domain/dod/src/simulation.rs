@@ -1,5 +1,6 @@
 //! Bodies in, issues out: the policies of the context carried out over a book in memory until nothing is left to do.
 
+mod archives;
 mod escalations;
 mod heartbeats;
 mod properties;

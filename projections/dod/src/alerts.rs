@@ -15,12 +15,13 @@ use uuid::Uuid;
 use projections::cell::{Json, Word};
 use projections::fold::{FoldError, Project, actor, existing};
 use projections::row;
+use projections::row::Row as _;
 use projections::table::Scope;
 
 use crate::count;
 
 row! {
-    /// One time that something fires, from then until somebody or something ends it.
+    /// One time that something fires, from then until somebody or something ends it. An archived alert's row is gone.
     AlertRow = dod.alerts
     key {
         /// The alert's id.
@@ -127,6 +128,7 @@ impl Project for AlertRow {
             return Ok(told(row, id, recorded, event));
         }
         match recorded.of::<Alert>() {
+            Some(alert::Event::AlertArchived { .. }) => existing(row)?.archived().map(|()| None),
             Some(event) => became(row, id, recorded, event).map(Some),
             None => Ok(row),
         }
@@ -322,6 +324,7 @@ fn became(
             updated_at,
             ..existing(row)?
         },
+        alert::Event::AlertArchived { .. } => existing(row)?,
     })
 }
 
@@ -382,6 +385,19 @@ impl AlertRow {
             created_at: self.created_at.min(recorded.at),
             updated_at: self.updated_at.max(recorded.at),
             ..self
+        }
+    }
+
+    /// Whether the row may go: not while its signal is parked, which would bring it back. What a heartbeat missed has none.
+    fn archived(&self) -> Result<(), FoldError> {
+        let has_signal = self.signal_id != self.delivery_id;
+        match self.episode.is_none() && has_signal {
+            true => Err(FoldError::Unfit {
+                table: Self::TABLE.name,
+                column: "signal_id",
+                detail: "the signal of an archived alert is parked; un-park it first".to_owned(),
+            }),
+            false => Ok(()),
         }
     }
 

@@ -117,7 +117,8 @@ impl From<EscalationStatus> for &'static str {
 }
 
 row! {
-    /// The escalation of an issue that nobody saw to when it opened, by the steps that held then.
+    /// The escalation of an issue that nobody saw to when it opened, by the steps that held then. It goes with the issue once
+    /// that is archived.
     EscalationRow = dod.escalations
     key {
         /// The escalation's id.
@@ -157,6 +158,8 @@ impl Project for EscalationRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Escalation>() {
             Some(Event::EscalationEndTold { .. }) | None => Vec::new(),
+            // What it wrote into the log goes before it.
+            Some(Event::EscalationArchived { part, parts, .. }) if part < parts => Vec::new(),
             Some(_) => vec![recorded.stream],
         }
     }
@@ -194,6 +197,9 @@ impl Project for EscalationRow {
             }));
         }
         let row = existing(row)?;
+        if let Event::EscalationArchived { .. } = event {
+            return Ok(None);
+        }
         Ok(Some(Self {
             updated_at: recorded.at,
             ..row.after(event)
@@ -225,7 +231,7 @@ impl EscalationRow {
                 next_at: None,
                 ..self
             },
-            Event::EscalationBegun { .. } | Event::EscalationEndTold { .. } => self,
+            Event::EscalationBegun { .. } | Event::EscalationEndTold { .. } | Event::EscalationArchived { .. } => self,
         }
     }
 }

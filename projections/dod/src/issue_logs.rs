@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use projections::cell::Word;
-use projections::fold::{FoldError, Project, actor};
+use projections::fold::{FoldError, Project, actor, existing};
 use projections::row;
 use projections::table::Scope;
 
@@ -17,7 +17,7 @@ use crate::count;
 
 row! {
     /// A step of an investigation, what a person said of it, that an alert went from one severity to another, or what was done
-    /// because nobody saw to the issue.
+    /// because nobody saw to the issue. Once the issue is archived the row is gone.
     IssueLogRow = dod.issue_logs
     key {
         /// The step's id.
@@ -48,8 +48,12 @@ row! {
 
 impl Project for IssueLogRow {
     const APPENDS: bool = true;
+    const TAKES: Option<fn(&Recorded<AnyEvent>) -> bool> = Some(|recorded| taken(recorded).is_some());
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
+        if let Some(taken) = taken(recorded) {
+            return taken.to_vec();
+        }
         if let Some(
             Event::IssueSkillMatched { log_id, .. }
             | Event::InvestigationStepTaken { log_id, .. }
@@ -70,6 +74,9 @@ impl Project for IssueLogRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
+        if taken(recorded).is_some() {
+            return existing(row).map(|_| None);
+        }
         let of_issue = recorded.of::<Issue>().and_then(|event| found(event, recorded.stream));
         let Some(found) = of_issue.or_else(|| recorded.of::<Escalation>().and_then(escalated)) else {
             return Ok(row);
@@ -87,6 +94,19 @@ impl Project for IssueLogRow {
             created_at: recorded.at,
         }))
     }
+}
+
+/// The rows that an event takes away, if it does.
+fn taken(recorded: &Recorded<AnyEvent>) -> Option<&[Uuid]> {
+    let of_issue = match recorded.of::<Issue>() {
+        Some(Event::IssueArchived { logs, .. }) => Some(logs),
+        Some(_) | None => None,
+    };
+    let of_escalation = match recorded.of::<Escalation>() {
+        Some(escalation::Event::EscalationArchived { logs, .. }) => Some(logs),
+        Some(_) | None => None,
+    };
+    of_issue.or(of_escalation).map(Vec::as_slice)
 }
 
 /// What an event tells of an issue.
@@ -133,7 +153,8 @@ fn escalated(event: &escalation::Event) -> Option<Found> {
         }),
         escalation::Event::EscalationBegun { .. }
         | escalation::Event::EscalationStopped { .. }
-        | escalation::Event::EscalationEndTold { .. } => None,
+        | escalation::Event::EscalationEndTold { .. }
+        | escalation::Event::EscalationArchived { .. } => None,
     }
 }
 

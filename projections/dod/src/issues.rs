@@ -14,7 +14,7 @@ use projections::table::Scope;
 use crate::count;
 
 row! {
-    /// What one or more alerts are about.
+    /// What one or more alerts are about. An archived issue's row is gone, and so are those of all that belongs to it.
     IssueRow = dod.issues
     key {
         /// The issue's id.
@@ -85,6 +85,8 @@ impl Project for IssueRow {
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Issue>() {
             Some(Event::InvestigationStepTaken { .. } | Event::IssueEvidenceDropped {}) | None => Vec::new(),
+            // What belongs to it goes before it.
+            Some(Event::IssueArchived { part, parts, .. }) if part < parts => Vec::new(),
             Some(_) => vec![recorded.stream],
         }
     }
@@ -126,6 +128,9 @@ impl Project for IssueRow {
             }));
         }
         let row = existing(row)?;
+        if let Event::IssueArchived { .. } = event {
+            return Ok(None);
+        }
         Ok(Some(Self {
             updated_at: recorded.at,
             ..row.after(event, recorded)
@@ -225,7 +230,10 @@ impl IssueRow {
                 corrected_by: actor(recorded),
                 ..self
             },
-            Event::IssueOpened { .. } | Event::InvestigationStepTaken { .. } | Event::IssueEvidenceDropped {} => self,
+            Event::IssueOpened { .. }
+            | Event::InvestigationStepTaken { .. }
+            | Event::IssueEvidenceDropped {}
+            | Event::IssueArchived { .. } => self,
         }
     }
 
@@ -251,7 +259,7 @@ impl IssueRow {
 }
 
 row! {
-    /// An alert that belongs to an issue. It belongs to no other.
+    /// An alert that belongs to an issue. It belongs to no other. Once the issue is archived the row is gone.
     IssueAlertBindingRow = dod.issue_alert_bindings
     key {
         /// The binding's id.
@@ -273,17 +281,22 @@ row! {
 
 impl Project for IssueAlertBindingRow {
     const APPENDS: bool = true;
+    const TAKES: Option<fn(&Recorded<AnyEvent>) -> bool> =
+        Some(|recorded| matches!(recorded.of::<Issue>(), Some(Event::IssueArchived { .. })));
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Issue>() {
             Some(Event::IssueAlertBound { binding_id, .. }) => vec![*binding_id],
+            Some(Event::IssueArchived { bindings, .. }) => bindings.clone(),
             Some(_) | None => Vec::new(),
         }
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let Some(Event::IssueAlertBound { alert_id, .. }) = recorded.of::<Issue>() else {
-            return Ok(row);
+        let alert_id = match recorded.of::<Issue>() {
+            Some(Event::IssueAlertBound { alert_id, .. }) => alert_id,
+            Some(Event::IssueArchived { .. }) => return existing(row).map(|_| None),
+            Some(_) | None => return Ok(row),
         };
         Ok(Some(Self {
             tenant_id: recorded.tenant_id,

@@ -31,11 +31,16 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+use dod::alert::Alert;
+use dod::escalation::Escalation;
+use dod::issue::Issue;
 use dod::{
     alert, binding, configuration, correlation, delivery, embedding, escalation, escalation_policy, heartbeat, issue,
     member, message, receiver, retention, signal, silence, skill, source, tool,
 };
+use domain::AnyEvent;
 use identity::{sign_in, tenant, user};
+use uuid::Uuid;
 
 use projections::context::Context;
 use projections::projection::{Projection, of};
@@ -70,12 +75,32 @@ pub static CONTEXT: Context = Context {
     ],
     tables: TABLES,
     audit: None,
-    loads: |_| 0,
+    loads,
     history: dod::CONTEXT.history,
     departments: None,
 };
 
-/// Parents before their children.
+/// A row of an alert, and one of an issue's log: what they say at length and in parts.
+const ALERT_BYTES_MAX: usize = 64 << 10;
+const LOG_BYTES_MAX: usize = 64 << 10;
+/// A row that says which alert belongs to an issue.
+const BINDING_BYTES_MAX: usize = 256;
+
+fn loads(event: &AnyEvent) -> usize {
+    let of_logs = |logs: &[Uuid]| logs.len() * LOG_BYTES_MAX;
+    if let Some(alert::Event::AlertArchived { .. }) = event.of::<Alert>() {
+        return ALERT_BYTES_MAX;
+    }
+    if let Some(issue::Event::IssueArchived { bindings, logs, .. }) = event.of::<Issue>() {
+        return bindings.len() * BINDING_BYTES_MAX + of_logs(logs);
+    }
+    match event.of::<Escalation>() {
+        Some(escalation::Event::EscalationArchived { logs, .. }) => of_logs(logs),
+        Some(_) | None => 0,
+    }
+}
+
+/// Parents before their children; but what is deleted along with its parent comes before it, so that no cascade ever fires.
 static TABLES: &[&dyn Projection] = &[
     &of::<tenants::TenantRow>(),
     &of::<users::UserRow>(),
@@ -93,12 +118,12 @@ static TABLES: &[&dyn Projection] = &[
     &of::<heartbeats::HeartbeatRow>(),
     &of::<deliveries::DeliveryRow>(),
     &of::<stored_bodies::StoredBodiesRow>(),
-    &of::<alerts::AlertRow>(),
-    &of::<issues::IssueRow>(),
     &of::<issues::IssueAlertBindingRow>(),
     &of::<issue_logs::IssueLogRow>(),
     &of::<messages::MessageRow>(),
     &of::<escalations::EscalationRow>(),
+    &of::<alerts::AlertRow>(),
+    &of::<issues::IssueRow>(),
 ];
 
 /// A count as its column holds it.

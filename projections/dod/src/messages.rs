@@ -35,7 +35,7 @@ impl From<MessageStatus> for &'static str {
 }
 
 row! {
-    /// What one receiver is told of one issue: one message, which follows the issue.
+    /// What one receiver is told of one issue: one message, which follows the issue, and goes with it once it is archived.
     MessageRow = dod.messages
     key {
         /// The message's id.
@@ -81,9 +81,12 @@ impl Project for MessageRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Message>() {
-            Some(Event::MessageWanted { .. } | Event::MessageSent { .. } | Event::MessageRefused { .. }) => {
-                vec![recorded.stream]
-            }
+            Some(
+                Event::MessageWanted { .. }
+                | Event::MessageSent { .. }
+                | Event::MessageRefused { .. }
+                | Event::MessageArchived { .. },
+            ) => vec![recorded.stream],
             // What waits is not told yet.
             Some(Event::MessageHeld { .. } | Event::MessageQuieted { .. }) | None => Vec::new(),
         }
@@ -168,6 +171,7 @@ impl Project for MessageRow {
                     ..row
                 }
             }
+            Event::MessageArchived { .. } => return existing(row).map(|_| None),
             Event::MessageHeld { .. } | Event::MessageQuieted { .. } => return Ok(row),
         }))
     }

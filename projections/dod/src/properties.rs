@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dod::alert::Alert;
 use dod::delivery::Delivery;
 use dod::issue::Issue;
+use dod::message::Message;
 use dod::signal::Signal;
 use dod::source::Source;
-use domain::{AnyEvent, Contexts, Decider, Recorded, SYSTEM};
+use domain::{AnyEvent, Contexts, Decider, Recorded, SYSTEM, Sending};
 use identity::user::User;
 use proptest::prelude::*;
 use rehearsal::{Occasion, Rehearsal, sending};
@@ -48,12 +49,15 @@ enum Wish {
     Told { key: u8, is_firing: bool },
     /// Somebody commands the latest alert of something, or its issue.
     Asked { key: u8, of_issue: bool, command: u8 },
+    /// The latest alert of something is archived, with its issue if it has one.
+    Archived { key: u8 },
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
-        (0..KEYS, any::<bool>()).prop_map(|(key, is_firing)| Wish::Told { key, is_firing }),
-        (0..KEYS, any::<bool>(), 0..6_u8).prop_map(|(key, of_issue, command)| Wish::Asked { key, of_issue, command }),
+        3 => (0..KEYS, any::<bool>()).prop_map(|(key, is_firing)| Wish::Told { key, is_firing }),
+        3 => (0..KEYS, any::<bool>(), 0..6_u8).prop_map(|(key, of_issue, command)| Wish::Asked { key, of_issue, command }),
+        1 => (0..KEYS).prop_map(|key| Wish::Archived { key }),
     ]
 }
 
@@ -124,14 +128,44 @@ impl Past {
                     (false, _) => self.ask::<Alert>(PERSON, alert_id, body(name(OF_ALERT))),
                 }
             }
+            Wish::Archived { key } => self.archive(key),
         }
     }
 
+    /// As the archiver does it: bodies are dropped before, and what refers to an issue leaves before it.
+    fn archive(&mut self, key: u8) {
+        let stream = Signal::stream(SOURCE, &key.to_string());
+        let signal: Signal = self.book.state(stream).unwrap();
+        let alert_id = Signal::alert_id(stream, signal.episodes);
+        let alert: Alert = self.book.state(alert_id).unwrap();
+        let issue_id = alert.opened().and_then(|opened| opened.issue_id);
+        let issue = issue_id.map(|issue_id| self.book.state::<Issue>(issue_id).unwrap());
+        let of_issue = issue.as_ref().and_then(Issue::opened);
+        let alerts = of_issue.map_or(vec![alert_id], |opened| opened.alerts.keys().copied().collect());
+        for &alert in &alerts {
+            self.ask::<Alert>(SYSTEM, alert, json!({"drop-raw": {}}));
+        }
+        let archive = json!({"archive": {"archive": "dod.issues.1", "sha256": "0".repeat(64)}});
+        let of_issue = issue_id.map(|issue_id| {
+            [
+                sending::<Message>(Message::stream(issue_id, "ops"), &archive),
+                sending::<Issue>(issue_id, &archive),
+            ]
+        });
+        let of_alerts = alerts.iter().map(|&alert| sending::<Alert>(alert, &archive));
+        let all: Vec<Sending> = of_issue.into_iter().flatten().chain(of_alerts).collect();
+        self.ask_all(SYSTEM, &all);
+    }
+
     fn ask<D: Decider>(&mut self, by: Uuid, stream: Uuid, command: Value) {
+        self.ask_all(by, &[sending::<D>(stream, &command)]);
+    }
+
+    fn ask_all(&mut self, by: Uuid, sendings: &[Sending]) {
         self.minute += 1;
         let at = self.now();
         let occasion = Occasion { by, at, reason: None };
-        if self.book.ask(&[sending::<D>(stream, &command)], &occasion).is_ok() {
+        if self.book.ask(sendings, &occasion).is_ok() {
             self.book.follow(dod::CONTEXT.policies, at).unwrap();
         }
     }
@@ -210,6 +244,37 @@ fn what_is_told_and_asked_reaches_the_tables() {
     assert_eq!(resolved.unwrap()["raw_payload"], json!({"a": 1e9}));
 }
 
+#[test]
+fn what_is_archived_leaves_no_row_behind_and_comes_back_as_something_else() {
+    let told = |key, is_firing| Wish::Told { key, is_firing };
+    let mut wishes = vec![
+        told(0, true),
+        told(1, true),
+        told(2, true),
+        told(0, false),
+        told(1, false),
+    ];
+    let before = Past::of(wishes.clone());
+    wishes.push(Wish::Archived { key: 0 });
+    let archived = Past::of(wishes.clone());
+    let count = |events: &[Recorded<AnyEvent>], name: &str| rows(&tables(events), name).len();
+    for (table, left) in [
+        ("alerts", (3, 1)),
+        ("issues", (2, 1)),
+        ("issue_alert_bindings", (3, 1)),
+        ("messages", (2, 1)),
+    ] {
+        assert_eq!((count(&before, table), count(&archived, table)), left, "{table}");
+    }
+    wishes.push(told(0, true));
+    assert_eq!(count(&Past::of(wishes), "issues"), 2);
+
+    // The signal of one of them is parked, and would bring the row back.
+    let (_, posted): (Vec<_>, Vec<_>) = archived.into_iter().partition(|event| event.of::<Signal>().is_some());
+    let unfolded = CONTEXT.folded(&posted).unwrap_err();
+    assert!(unfolded.to_string().contains("un-park"), "{unfolded}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -225,7 +290,9 @@ proptest! {
     }
 
     #[test]
-    fn alerts_come_to_the_same_when_their_signals_were_parked(wishes in prop::collection::vec(wish(), 0..60)) {
+    fn alerts_come_to_the_same_when_their_signals_were_parked(mut wishes in prop::collection::vec(wish(), 0..60)) {
+        // Of an archived one the alert is parked, too.
+        wishes.retain(|wish| !matches!(wish, Wish::Archived { .. }));
         let events = Past::of(wishes);
         let (parked, posted): (Vec<_>, Vec<_>) = events.iter().cloned().partition(|recorded| recorded.of::<Signal>().is_some());
         let (live, late) = (tables(&events), tables(&[posted, parked].concat()));

@@ -1,7 +1,7 @@
 //! How long things are kept.
 
 use chrono::{DateTime, Utc};
-use dod::retention::{Event, Retention};
+use dod::retention::{CLOSED_DAYS, Event, Retention};
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use projections::row;
 use projections::table::Scope;
 
 row! {
-    /// How long a tenant keeps what senders have delivered. Without a row it is the usual time.
+    /// How long a tenant keeps what senders have delivered, and what came of it. Without a row it is the usual time.
     RetentionRow = dod.retentions
     key {
         /// The id of the tenant's retention.
@@ -19,6 +19,8 @@ row! {
     columns {
         /// Days after which a body that comes in now is dropped.
         body_days: i32,
+        /// Days after which alerts that are closed and issues that have ended leave the tables.
+        closed_days: i32,
         /// The user who last set it; null when Daybook itself did.
         updated_by: Option<Uuid>,
         /// When it was first set.
@@ -41,7 +43,7 @@ impl Project for RetentionRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let Some(Event::RetentionSet { body_days }) = recorded.of::<Retention>() else {
+        let Some(Event::RetentionSet { body_days, closed_days }) = recorded.of::<Retention>() else {
             return Ok(row);
         };
         let first = (recorded.position, recorded.at);
@@ -51,6 +53,7 @@ impl Project for RetentionRow {
             position,
             id,
             body_days: *body_days,
+            closed_days: closed_days.unwrap_or(CLOSED_DAYS),
             updated_by: actor(recorded),
             created_at,
             updated_at: recorded.at,

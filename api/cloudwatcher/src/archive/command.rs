@@ -1,13 +1,13 @@
 //! `daybook archive [--dry-run]`
 
+use archives::{ArchiveError, Archiver};
 use clap::{ArgMatches, Args, FromArgMatches};
-use tokio_util::sync::CancellationToken;
-
 use futures::FutureExt as _;
 use http::Fault;
 use http::cli::{Opened, Subcommand, say, stop_on_signal};
+use tokio_util::sync::CancellationToken;
 
-use super::{ArchiveError, Archiver};
+use super::{ARCHIVES, REQUESTS};
 
 /// The subcommand.
 pub const ARCHIVE: Subcommand = Subcommand {
@@ -26,17 +26,14 @@ struct Archive {
 
 impl Archive {
     async fn run(&self, opened: &Opened) -> Result<(), Fault> {
-        let archiver = Archiver::new(
-            opened.pools.projector.clone(),
-            opened.book.clone(),
-            opened.archive.clone(),
-        );
+        let (pool, book) = (opened.pools.projector.clone(), opened.book.clone());
+        let archiver = Archiver::new(&ARCHIVES, pool, book, opened.archive.clone());
         if self.dry_run {
             for due in archiver.due().await.map_err(refused)? {
                 let (tenant, before) = (due.tenant, due.before);
                 say(&format!(
                     "tenant {tenant}: {} closed requests have not changed since {before} or longer and nothing refers to them",
-                    due.requests
+                    due.count
                 ))?;
             }
             return Ok(());
@@ -47,9 +44,10 @@ impl Archive {
         for name in &report.archives {
             say(&format!("wrote {}", opened.archive.join(name).display()))?;
         }
+        let left = report.of(&REQUESTS);
         say(&format!(
             "{} requests left the tables, {} stay because something changed meanwhile",
-            report.archived, report.kept
+            left.archived, left.kept
         ))
     }
 }

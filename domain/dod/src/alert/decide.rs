@@ -5,8 +5,10 @@ use identity::user::User;
 use uuid::Uuid;
 
 use super::{Alert, AlertStatus, Brief, Command, Event, Opened, Refusal, ResolvedHow, Restated, erased};
+use crate::archive;
 use crate::conditions::Subject;
 use crate::correlation::Correlations;
+use crate::issue::Issue;
 use crate::retention::Retention;
 use crate::silence::Silences;
 
@@ -21,6 +23,7 @@ impl Decider for Alert {
         "end-with-issue",
         "end-silence",
         "drop-raw",
+        "archive",
     ];
     type Command = Command;
     type Event = Event;
@@ -30,7 +33,9 @@ impl Decider for Alert {
         let opened = match (self, request.command) {
             (Self::Unopened, Command::Open { .. }) => return Ok(open(request).into_iter().collect()),
             (Self::Unopened, _) => return Err(Refusal::NotOpened),
-            (Self::Opened(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpened),
+            (Self::Opened(_) | Self::Archived, Command::Open { .. }) => return Err(Refusal::AlreadyOpened),
+            (Self::Archived, Command::Archive { .. }) => return Ok(Vec::new()),
+            (Self::Archived, _) => return Err(Refusal::Archived),
             (Self::Opened(opened), _) => opened,
         };
         let ended = Err(Refusal::Ended { status: opened.status });
@@ -112,6 +117,10 @@ impl Decider for Alert {
             (_, Command::Resolve {} | Command::MarkFalsePositive {} | Command::Ignore {}) => return ended,
 
             (AlertStatus::FalsePositive | AlertStatus::Ignored, Command::Reopen {}) if !opened.is_over => {
+                // Of very many alerts of an issue some leave after it, and none may be without one that is open.
+                if opened.is_issue_archived(request) {
+                    return Err(Refusal::IssueArchived);
+                }
                 Event::AlertReopened {}
             }
             // Its signal was let go, or is over.
@@ -121,6 +130,7 @@ impl Decider for Alert {
             (AlertStatus::Open | AlertStatus::Investigating, Command::Reopen {}) => {
                 return Err(Refusal::NotEnded { status: opened.status });
             }
+            (_, Command::Archive { archive, sha256 }) => opened.archived(archive, sha256, request)?,
             (_, Command::Open { .. }) => return Err(Refusal::AlreadyOpened),
         }])
     }
@@ -156,8 +166,9 @@ impl Decider for Alert {
                     brief: (**brief).clone(),
                 }));
             }
+            (Self::Opened(_), Event::AlertArchived { .. }) => *self = Self::Archived,
             (Self::Opened(opened), event) => opened.evolve(event),
-            (Self::Unopened, _) => {}
+            (Self::Unopened | Self::Archived, _) => {}
         }
     }
 
@@ -170,6 +181,10 @@ impl Decider for Alert {
             ],
             Command::Restate { .. } => vec![FactRef::of::<Silences>(Silences::only_stream(asking.tenant))],
             Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
+            Command::Reopen {} | Command::Archive { .. } => {
+                let issue_id = self.opened().and_then(|opened| opened.issue_id);
+                issue_id.map(FactRef::of::<Issue>).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -182,11 +197,14 @@ impl Decider for Alert {
         let opened = match (self, command) {
             (Self::Unopened, "open") => return Ok(()),
             (Self::Unopened, _) => return Err(Refusal::NotOpened),
-            (Self::Opened(_), "open") => return Err(Refusal::AlreadyOpened),
+            (Self::Opened(_) | Self::Archived, "open") => return Err(Refusal::AlreadyOpened),
+            (Self::Archived, "archive") => return Ok(()),
+            (Self::Archived, _) => return Err(Refusal::Archived),
             (Self::Opened(opened), _) => opened,
         };
         let status = opened.status;
         match (status, command) {
+            (_, "archive") => opened.archivable(),
             (AlertStatus::Open | AlertStatus::Investigating, "reopen") => Err(Refusal::NotEnded { status }),
             (AlertStatus::Open | AlertStatus::Investigating, _) => Ok(()),
             (AlertStatus::Resolved, "reopen") => Err(Refusal::Over),
@@ -227,9 +245,41 @@ impl Opened {
         events
     }
 
+    /// Whether it belongs to an issue that is archived.
+    fn is_issue_archived(&self, request: &Request<'_, Command>) -> bool {
+        let issue = self.issue_id.and_then(|issue_id| request.facts.get::<Issue>(issue_id));
+        issue.is_some_and(Issue::is_archived)
+    }
+
+    /// Whether it may leave, as far as it knows itself.
+    fn archivable(&self) -> Result<(), Refusal> {
+        match self.status {
+            status @ (AlertStatus::Open | AlertStatus::Investigating) => Err(Refusal::NotOver { status }),
+            AlertStatus::Resolved | AlertStatus::FalsePositive | AlertStatus::Ignored if self.has_raw => {
+                Err(Refusal::HasBody)
+            }
+            AlertStatus::Resolved | AlertStatus::FalsePositive | AlertStatus::Ignored => Ok(()),
+        }
+    }
+
+    fn archived(&self, archive: &str, sha256: &str, request: &Request<'_, Command>) -> Result<Event, Refusal> {
+        archive::check(archive, sha256).map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
+        self.archivable()?;
+        if self.issue_id.is_some() && !self.is_issue_archived(request) {
+            return Err(Refusal::OfIssue);
+        }
+        Ok(Event::AlertArchived {
+            archive: archive.to_owned(),
+            sha256: sha256.to_owned(),
+            archived_at: request.at,
+            signal_id: self.signal_id,
+            goes_on: self.status != AlertStatus::Resolved && !self.is_over,
+        })
+    }
+
     fn evolve(&mut self, event: &Event) {
         self.status = match event {
-            Event::AlertOpened { .. } => return,
+            Event::AlertOpened { .. } | Event::AlertArchived { .. } => return,
             Event::AlertRestated { restated, .. } => {
                 self.brief.restate(restated);
                 return;

@@ -1,5 +1,6 @@
 //! Why a command to an alert is refused.
 
+use domain::text::Unfit;
 use domain::{Class, Refuse};
 use strum::VariantNames;
 
@@ -22,15 +23,37 @@ pub enum Refusal {
     Over,
     #[error("user_id names no active person of this tenant; choose another")]
     NoPerson,
+    #[error(
+        "this alert is archived, and nothing more can happen to it; when its source tells of the same again, a new one opens"
+    )]
+    Archived,
+    #[error("the issue of this alert is archived; when its source tells of the same again, a new one opens")]
+    IssueArchived,
+    #[error("this alert is {status}; only what is over is archived")]
+    NotOver { status: AlertStatus },
+    #[error("what the body says of this alert is not dropped yet; it is archived after that")]
+    HasBody,
+    #[error("this alert belongs to an issue that is not archived; it leaves with that")]
+    OfIssue,
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
 }
 
 impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotOpened => Class::Missing,
-            Self::AlreadyOpened | Self::Ended { .. } | Self::NotEnded { .. } | Self::Over | Self::NoPerson => {
-                Class::Refused
-            }
+            Self::AlreadyOpened
+            | Self::Ended { .. }
+            | Self::NotEnded { .. }
+            | Self::Over
+            | Self::NoPerson
+            | Self::Archived
+            | Self::IssueArchived
+            | Self::NotOver { .. }
+            | Self::HasBody
+            | Self::OfIssue
+            | Self::Unfit { .. } => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
@@ -40,6 +63,10 @@ impl Refuse for Refusal {
         <Self as VariantNames>::VARIANTS.to_vec()
     }
     fn field(&self) -> Option<String> {
-        matches!(self, Self::NoPerson).then(|| "user_id".to_owned())
+        match self {
+            Self::NoPerson => Some("user_id".to_owned()),
+            Self::Unfit { field, .. } => Some((*field).to_owned()),
+            _ => None,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Each command to an alert in each of its states.
 
+mod archive;
+
 use chrono::TimeDelta;
 use domain::{Decider as _, Facts, SYSTEM};
 use identity::user::{self, User};

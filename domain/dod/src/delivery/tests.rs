@@ -406,7 +406,10 @@ fn bytes_come_back_as_they_came() {
 
 #[test]
 fn a_body_is_kept_as_long_as_its_tenant_says_when_it_comes_in() {
-    let set = state::<Retention>([retention::Event::RetentionSet { body_days: 7 }]);
+    let set = state::<Retention>([retention::Event::RetentionSet {
+        body_days: 7,
+        closed_days: None,
+    }]);
     let receive = receive(enclosed(), Some(Body::of(b"{}")), None);
     let facts = in_use().with(Retention::only_stream(TENANT), set);
     let events = given::<Delivery>([])

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Command, Escalation, Event, Refusal, StoppedHow, UnderWay};
 use crate::alert::{Alert, AlertStatus, Brief};
+use crate::archive;
 use crate::conditions::Subject;
 use crate::escalation_policy::{EscalationPolicies, EscalationStep};
 use crate::issue::{Issue, IssueStatus, Opened};
@@ -17,7 +18,7 @@ impl Decider for Escalation {
     const TYPE: &'static str = "dod.escalation";
     const CREATES: &'static str = "begin";
     const BORROWS_ID: bool = true;
-    const ONLY_DAYBOOK: &'static [&'static str] = &["begin", "worsen", "look", "take-step"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["begin", "worsen", "look", "take-step", "archive"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -26,6 +27,12 @@ impl Decider for Escalation {
         let issue_id = issue_of(request.command);
         if Self::stream(issue_id) != request.stream {
             return Err(Refusal::OtherStream);
+        }
+        if let Command::Archive { archive, sha256, .. } = request.command {
+            return self.archived(issue_id, archive, sha256);
+        }
+        if self.is_archived {
+            return Err(Refusal::Archived);
         }
         let issue = request.facts.get::<Issue>(issue_id).and_then(Issue::opened);
         let now = Now {
@@ -40,6 +47,7 @@ impl Decider for Escalation {
             Command::Worsen { .. } => self.begin(&now).into_iter().collect(),
             Command::Look { alert_id, .. } => self.look(&now, *alert_id),
             Command::TakeStep { round, step, .. } => self.take_step(&now, *round, *step).into_iter().collect(),
+            Command::Archive { .. } => Vec::new(),
         })
     }
 
@@ -61,11 +69,13 @@ impl Decider for Escalation {
                 });
             }
             Event::EscalationStepTaken {
+                log_id,
                 receiver_im,
                 notice,
                 next_at,
                 ..
             } => {
+                self.logs.push(*log_id);
                 self.told
                     .extend(receiver_im.iter().filter(|_| notice.is_some()).cloned());
                 match (&mut self.under_way, next_at) {
@@ -73,7 +83,8 @@ impl Decider for Escalation {
                     (under_way, _) => *under_way = None,
                 }
             }
-            Event::EscalationPostponed { next_at, .. } => {
+            Event::EscalationPostponed { log_id, next_at, .. } => {
+                self.logs.push(*log_id);
                 if let Some(under_way) = &mut self.under_way
                     && let Some(due_at) = under_way.due_at(under_way.taken)
                 {
@@ -82,11 +93,18 @@ impl Decider for Escalation {
             }
             Event::EscalationStopped { .. } => self.under_way = None,
             Event::EscalationEndTold { .. } => self.told.clear(),
+            Event::EscalationArchived { .. } => {
+                self.is_archived = true;
+                self.logs.clear();
+            }
         }
     }
 
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
         let issue_id = issue_of(asking.command);
+        if matches!(asking.command, Command::Archive { .. }) {
+            return Vec::new();
+        }
         let mut reads = vec![FactRef::of::<Issue>(issue_id)];
         if let Some(issue) = asking.facts.get::<Issue>(issue_id).and_then(Issue::opened) {
             let remembered = issue.remembered.iter().map(|remembered| remembered.alert_id);
@@ -103,6 +121,7 @@ impl Decider for Escalation {
                 let step = self.under_way.as_ref().and_then(UnderWay::next);
                 reads.extend(step.and_then(|step| step.assign_to).map(FactRef::of::<User>));
             }
+            Command::Archive { .. } => {}
         }
         reads
     }
@@ -113,7 +132,8 @@ fn issue_of(command: &Command) -> Uuid {
         Command::Begin { issue_id }
         | Command::Worsen { issue_id }
         | Command::Look { issue_id, .. }
-        | Command::TakeStep { issue_id, .. } => *issue_id,
+        | Command::TakeStep { issue_id, .. }
+        | Command::Archive { issue_id, .. } => *issue_id,
     }
 }
 
@@ -125,6 +145,26 @@ impl UnderWay {
 }
 
 impl Escalation {
+    fn archived(&self, issue_id: Uuid, archive: &str, sha256: &str) -> Result<Vec<Event>, Refusal> {
+        archive::check(archive, sha256).map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
+        if self.is_archived {
+            return Ok(Vec::new());
+        }
+        if self.round == 0 {
+            return Err(Refusal::NotBegun);
+        }
+        let event = |(part, parts, (logs, _))| Event::EscalationArchived {
+            issue_id,
+            archive: archive.to_owned(),
+            sha256: sha256.to_owned(),
+            part,
+            parts,
+            logs,
+        };
+        let portions = archive::portions(&self.logs, &[]);
+        Ok(archive::numbered(portions).map(event).collect())
+    }
+
     fn begin(&self, now: &Now<'_>) -> Option<Event> {
         if now.stops(None).is_some() {
             return None;

@@ -55,3 +55,55 @@ fn a_step_waits_as_long_as_a_silence_and_the_next_ones_with_it() {
     assert_eq!([under_way.due_at(0), under_way.due_at(1)], [Some(at(60)), Some(at(80))]);
     assert_eq!(under_way.due_at(2), None);
 }
+
+#[test]
+fn an_archived_escalation_names_what_it_wrote_into_the_log_and_nothing_more_happens_to_it() {
+    let archive = || Command::Archive {
+        issue_id: STREAM,
+        archive: "dod.issues.1".to_owned(),
+        sha256: "ab".repeat(32),
+    };
+    let archived = Event::EscalationArchived {
+        issue_id: STREAM,
+        archive: "dod.issues.1".to_owned(),
+        sha256: "ab".repeat(32),
+        part: 1,
+        parts: 1,
+        logs: vec![Uuid::from_u128(0x10)],
+    };
+    let at = DateTime::<Utc>::UNIX_EPOCH;
+    let begun = Event::EscalationBegun {
+        issue_id: STREAM,
+        round: 1,
+        policy_id: STREAM,
+        policy_name: "Nights".to_owned(),
+        steps: Vec::new(),
+        begun_at: at,
+        next_at: at,
+    };
+    let taken = Event::EscalationStepTaken {
+        issue_id: STREAM,
+        log_id: Uuid::from_u128(0x10),
+        round: 1,
+        step: 1,
+        content: "Nobody came.".to_owned(),
+        receiver_im: None,
+        notice: None,
+        assigned_to: None,
+        next_at: None,
+    };
+    let past = |then: Option<Event>| {
+        let events = [begun.clone(), taken.clone()].into_iter().chain(then);
+        given::<Escalation>(events).by(SYSTEM).on(Escalation::stream(STREAM))
+    };
+    past(None).when(archive()).then([archived.clone()]);
+    past(Some(archived.clone())).when(archive()).then([]);
+    past(Some(archived))
+        .when(Command::Begin { issue_id: STREAM })
+        .refused(Refusal::Archived);
+    given::<Escalation>([])
+        .by(SYSTEM)
+        .on(Escalation::stream(STREAM))
+        .when(archive())
+        .refused(Refusal::NotBegun);
+}

@@ -113,10 +113,10 @@ pub(super) fn worse(chronicle: &mut Chronicle) {
         let came = comes(chronicle, id(20, n), MONITORS, &Sent::json(text));
         observe(chronicle, &came, 0)
     };
-    let signal = comes(chronicle, 40, &said("trigger", "warning", "The disk of srv02 fills"));
+    let signal = comes(chronicle, 50, &said("trigger", "warning", "The disk of srv02 fills"));
     let alert = open(chronicle, signal);
     let issue = join(chronicle, alert);
-    comes(chronicle, 41, &said("trigger", "critical", "The disk of srv02 is full"));
+    comes(chronicle, 51, &said("trigger", "critical", "The disk of srv02 is full"));
     let restated = chronicle.named(signal, "restated");
     let restate = json!({"restate": {"source_id": MONITORS, "restated": restated}});
     let from = chronicle.named(alert, "brief")["severity"].clone();
@@ -127,7 +127,7 @@ pub(super) fn worse(chronicle: &mut Chronicle) {
         .send::<Issue>(issue, note);
     comes(
         chronicle,
-        42,
+        52,
         &said("acknowledge", "critical", "The disk of srv02 is full"),
     );
     chronicle.send::<Alert>(alert, json!({"acknowledge": {}}));

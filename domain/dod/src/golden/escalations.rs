@@ -38,7 +38,7 @@ pub(super) fn policies(chronicle: &mut Chronicle) {
 }
 
 /// Its first step waits for a silence; two are taken before somebody starts, and those who were called learn of the end.
-pub(super) fn unseen(chronicle: &mut Chronicle) {
+pub(super) fn unseen(chronicle: &mut Chronicle) -> Uuid {
     let body = json!({"title": "The door is open", "severity": "critical", "labels": {"room": "cellar"}});
     let came = comes(chronicle, id(20, 40), MONITORS, &Sent::json(&body.to_string()));
     let signal = observe(chronicle, &came, 0);
@@ -75,6 +75,20 @@ pub(super) fn unseen(chronicle: &mut Chronicle) {
     assert_eq!(want(chronicle, issue, "devops-slack"), message);
     ended(chronicle, issue, alert);
     released(chronicle, signal, alert);
+    issue
+}
+
+/// One of which nobody has been told yet.
+pub(super) fn unseen_still(chronicle: &mut Chronicle) {
+    let body = json!({"title": "The window is open", "severity": "critical", "labels": {"room": "attic"}});
+    let came = comes(chronicle, id(20, 60), MONITORS, &Sent::json(&body.to_string()));
+    let signal = observe(chronicle, &came, 0);
+    let alert = open(chronicle, signal);
+    let issue = join(chronicle, alert);
+    let begin = json!({"begin": {"issue_id": issue}});
+    chronicle
+        .by(SYSTEM)
+        .send::<Escalation>(Escalation::stream(issue), begin);
 }
 
 /// A receiver is told what the latest event of the escalation has for it.

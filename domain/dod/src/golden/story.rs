@@ -1,4 +1,4 @@
-//! The day as a whole.
+//! The day as a whole, and what time makes of it.
 
 use chrono::{DateTime, Utc};
 use domain::Contexts;
@@ -6,7 +6,7 @@ use rehearsal::chronicle::id;
 use rehearsal::{Chronicle, History};
 use uuid::Uuid;
 
-use super::{alerts, deliveries, escalations, heartbeats, issues, people, settings};
+use super::{alerts, archives, deliveries, escalations, heartbeats, issues, people, settings};
 use crate::CONTEXT;
 
 /// 2026-03-01T08:00:00Z, a Sunday: the samples of bodies are of its noon.
@@ -32,11 +32,13 @@ pub(super) fn story() -> History {
     issues::comes_back(&mut chronicle);
     alerts::one_by_one(&mut chronicle);
     alerts::worse(&mut chronicle);
-    escalations::unseen(&mut chronicle);
+    let escalated = escalations::unseen(&mut chronicle);
     heartbeats::expected(&mut chronicle);
     people::farewells(&mut chronicle);
     settings::farewells(&mut chronicle);
     deliveries::dropped(&mut chronicle, heartbeat, errors);
+    archives::archived(&mut chronicle, errors, escalated, heartbeat);
+    escalations::unseen_still(&mut chronicle);
     people::closing(&mut chronicle);
     chronicle.ended()
 }

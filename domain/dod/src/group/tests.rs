@@ -125,6 +125,22 @@ fn what_a_person_has_ended_takes_no_more() {
 }
 
 #[test]
+fn what_is_archived_takes_no_more() {
+    let archived = issue::Event::IssueArchived {
+        archive: "dod.issues.1".to_owned(),
+        sha256: "ab".repeat(32),
+        part: 1,
+        parts: 1,
+        bindings: Vec::new(),
+        logs: Vec::new(),
+    };
+    after(1)
+        .with_facts(issue([resolved(true), archived]))
+        .when(join(SECOND))
+        .then([grouped(SECOND, drawn(0), true, 1)]);
+}
+
+#[test]
 fn what_has_ended_by_itself_or_baffles_everybody_takes_more() {
     let unable = issue::Event::IssueMarkedUnableToResolve {};
     for then in [resolved(true), unable] {

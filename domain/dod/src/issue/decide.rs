@@ -8,6 +8,7 @@ use identity::user::User;
 use uuid::Uuid;
 
 use crate::alert::{Alert, Restated};
+use crate::archive;
 use crate::skill::Skill;
 
 use super::{
@@ -28,6 +29,7 @@ impl Decider for Issue {
         "note-step",
         "conclude",
         "drop-evidence",
+        "archive",
     ];
     type Command = Command;
     type Event = Event;
@@ -37,6 +39,14 @@ impl Decider for Issue {
         match (self, request.command) {
             (Self::Unopened, Command::Bind { alert_id }) => Ok(open(*alert_id, alert(*alert_id, request)?, request)),
             (Self::Unopened, _) => Err(Refusal::NotOpened),
+            // What an investigation looked at goes in its time, wherever the issue is.
+            (Self::Archived { has_evidence }, Command::DropEvidence {}) => {
+                let dropped = has_evidence.then_some(Event::IssueEvidenceDropped {});
+                Ok(dropped.into_iter().collect())
+            }
+            (Self::Archived { .. }, Command::Archive { .. }) => Ok(Vec::new()),
+            (Self::Archived { .. }, _) => Err(Refusal::Archived),
+            (Self::Opened(opened), Command::Archive { archive, sha256 }) => opened.archived(archive, sha256),
             (Self::Opened(opened), Command::Bind { alert_id }) => {
                 opened.bind(*alert_id, alert(*alert_id, request)?, request)
             }
@@ -94,6 +104,8 @@ impl Decider for Issue {
         let opened = match (self, command) {
             (Self::Unopened, "bind") => return Ok(()),
             (Self::Unopened, _) => return Err(Refusal::NotOpened),
+            (Self::Archived { .. }, "archive" | "drop-evidence") => return Ok(()),
+            (Self::Archived { .. }, _) => return Err(Refusal::Archived),
             (Self::Opened(opened), _) => opened,
         };
         let status = opened.status;
@@ -104,6 +116,7 @@ impl Decider for Issue {
             "reopen" if opened.is_open() => Err(Refusal::NotEnded { status }),
             "correct" if !opened.is_concluded() => Err(Refusal::NotConcluded),
             "investigate" if !opened.investigation.is_over => Err(Refusal::UnderWay),
+            "archive" => opened.archivable(),
             _ => Ok(()),
         }
     }
@@ -146,6 +159,29 @@ impl Opened {
     /// Whether an investigation or a person has said what it is.
     fn is_concluded(&self) -> bool {
         self.conclusion.is_some() || self.is_real_issue.is_some()
+    }
+
+    /// Whether it may leave: it is over in every way.
+    fn archivable(&self) -> Result<(), Refusal> {
+        match self.is_open() || self.alerts_open > 0 {
+            true => Err(Refusal::NotOver),
+            false => Ok(()),
+        }
+    }
+
+    fn archived(&self, archive: &str, sha256: &str) -> Result<Vec<Event>, Refusal> {
+        archive::check(archive, sha256).map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
+        self.archivable()?;
+        let portions = archive::portions(&self.rows.bindings, &self.rows.logs);
+        let event = |(part, parts, (bindings, logs))| Event::IssueArchived {
+            archive: archive.to_owned(),
+            sha256: sha256.to_owned(),
+            part,
+            parts,
+            bindings,
+            logs,
+        };
+        Ok(archive::numbered(portions).map(event).collect())
     }
 
     fn bind(&self, alert_id: Uuid, brief: &Brief, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {

@@ -1,6 +1,6 @@
 //! What an issue is after each of its events.
 
-use super::{Event, Investigation, Issue, IssueStatus, Matched, Opened, REMEMBERED_MAX, Remembered};
+use super::{Event, Investigation, Issue, IssueStatus, Matched, Opened, REMEMBERED_MAX, Remembered, Rows};
 
 impl Issue {
     pub(super) fn evolved(&mut self, event: &Event) {
@@ -23,18 +23,26 @@ impl Issue {
                     ended_by_itself: false,
                     conclusion: None,
                     is_real_issue: None,
+                    rows: Rows::default(),
                 }));
             }
+            (Self::Opened(opened), Event::IssueArchived { .. }) => {
+                *self = Self::Archived {
+                    has_evidence: opened.has_evidence,
+                };
+            }
             (Self::Opened(opened), event) => opened.evolved(event),
-            (Self::Unopened, _) => {}
+            (Self::Archived { has_evidence }, Event::IssueEvidenceDropped {}) => *has_evidence = false,
+            (Self::Unopened | Self::Archived { .. }, _) => {}
         }
     }
 }
 
 impl Opened {
     fn evolved(&mut self, event: &Event) {
+        self.rows.evolved(event);
         match event {
-            Event::IssueOpened { .. } => {}
+            Event::IssueOpened { .. } | Event::IssueArchived { .. } => {}
             Event::IssueAlertBound {
                 alert_id,
                 severity,
@@ -151,6 +159,31 @@ impl Opened {
                     matched.evidence = None;
                 }
             }
+        }
+    }
+}
+
+impl Rows {
+    fn evolved(&mut self, event: &Event) {
+        match event {
+            Event::IssueAlertBound { binding_id, .. } => self.bindings.push(*binding_id),
+            Event::IssueSkillMatched { log_id, .. }
+            | Event::InvestigationStepTaken { log_id, .. }
+            | Event::IssueConcluded { log_id, .. }
+            | Event::IssueAlertRestated { log_id, .. }
+            | Event::IssueCorrected { log_id, .. } => self.logs.push(*log_id),
+            Event::IssueOpened { .. }
+            | Event::IssueAlertEnded { .. }
+            | Event::IssueAlertReopened { .. }
+            | Event::InvestigationBegun { .. }
+            | Event::IssueAssigned { .. }
+            | Event::IssueStarted {}
+            | Event::IssueResolved { .. }
+            | Event::IssueMarkedFalsePositive { .. }
+            | Event::IssueMarkedUnableToResolve {}
+            | Event::IssueReopened { .. }
+            | Event::IssueEvidenceDropped {}
+            | Event::IssueArchived { .. } => {}
         }
     }
 }

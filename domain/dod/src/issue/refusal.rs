@@ -41,6 +41,10 @@ pub enum Refusal {
     NoSkill,
     #[error("user_id names no active person of this tenant; choose another")]
     NoPerson,
+    #[error("this issue is archived, and nothing more can happen to it; another one opens when its alerts come back")]
+    Archived,
+    #[error("only an issue that has ended, and whose alerts are all over, is archived")]
+    NotOver,
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
 }

@@ -1,5 +1,6 @@
 //! An issue from its first alert to its end, and what an investigation may say in between.
 
+mod archive;
 mod investigation;
 mod persons;
 

@@ -2,6 +2,8 @@
 
 use rehearsal::given::{Given, given, long, state};
 
+use domain::text::Unfit;
+
 use super::*;
 
 const ISSUE: Uuid = Uuid::from_u128(0x15);
@@ -336,4 +338,29 @@ fn nothing_can_be_asked_of_a_message_that_nobody_wanted() {
     ] {
         message([]).when(command).refused(Refusal::NotWanted);
     }
+}
+
+#[test]
+fn an_archived_message_tells_nothing_more() {
+    let archive = || Command::Archive {
+        archive: "dod.issues.1".to_owned(),
+        sha256: "ab".repeat(32),
+    };
+    let archived = Event::MessageArchived {
+        archive: "dod.issues.1".to_owned(),
+        sha256: "ab".repeat(32),
+    };
+    given::<Message>([]).when(archive()).refused(Refusal::NotWanted);
+    let past = |then: Option<Event>| message([wanted(1, Tells::Opened)].into_iter().chain(then));
+    past(None).when(archive()).then([archived.clone()]);
+    for command in [
+        want(Tells::Reopened),
+        hold(Tells::Reopened),
+        Command::SendAgain {},
+        Command::TellHeld { quiet_until: AT },
+    ] {
+        past(Some(archived.clone())).when(command).refused(Refusal::Archived);
+    }
+    past(Some(archived.clone())).when(archive()).then([]);
+    assert_eq!(past(Some(archived)).by(domain::SYSTEM).offered(), ["archive"]);
 }

@@ -1,6 +1,6 @@
 //! From a signal that fires to the issue that its alert joins, and back when either is over.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::Signal as Said;
 use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 use uuid::Uuid;
@@ -32,6 +32,7 @@ impl Policy for Alerts {
                     | alert::Event::AlertAssigned { .. }
                     | alert::Event::AlertSignalOver { .. }
                     | alert::Event::AlertRawDropped {}
+                    | alert::Event::AlertArchived { .. }
             );
         }
         matches!(
@@ -150,7 +151,7 @@ fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
     }
 }
 
-fn expire(signal_id: Uuid, alert_id: Uuid, source_id: Uuid, due_at: chrono::DateTime<chrono::Utc>) -> Reaction {
+fn expire(signal_id: Uuid, alert_id: Uuid, source_id: Uuid, due_at: DateTime<Utc>) -> Reaction {
     Reaction::Wait {
         timer: expiry(alert_id),
         due_at,
@@ -187,6 +188,17 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
         };
         return goes_on.into_iter().chain([drop_raw(alert_id, brief)]).collect();
     }
+    if let alert::Event::AlertArchived {
+        signal_id,
+        archived_at,
+        goes_on,
+        ..
+    } = event
+    {
+        // What would go on being an alert that nobody sees any more becomes another one.
+        let release = goes_on.then(|| release(*signal_id, alert_id, *archived_at));
+        return release.into_iter().collect();
+    }
     let Some(now) = seen.state::<Alert>().and_then(Alert::opened) else {
         return Vec::new();
     };
@@ -197,7 +209,8 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
         | alert::Event::AlertAssigned { .. }
         // Its issue has heard that it is over when a person said so.
         | alert::Event::AlertSignalOver { .. }
-        | alert::Event::AlertRawDropped {} => Vec::new(),
+        | alert::Event::AlertRawDropped {}
+        | alert::Event::AlertArchived { .. } => Vec::new(),
         alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
         alert::Event::AlertJoinedIssue { .. } => Vec::new(),
         alert::Event::AlertRestated { from, restated } => {
@@ -214,17 +227,18 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
         alert::Event::AlertSilenceEnded {} => vec![join(alert_id, now.group_id, now.window_minutes)],
         alert::Event::AlertReopened {} => vec![reopened(alert_id, now)],
         alert::Event::AlertResolved { how, resolved_at } => {
-            let release = matches!(how, ResolvedHow::Person | ResolvedHow::Issue).then(|| {
-                let release = signal::Command::Release {
-                    alert_id,
-                    closed_at: *resolved_at,
-                };
-                Reaction::send(vec![Sending::of::<Signal>(now.signal_id, release)])
-            });
+            let is_closed = matches!(how, ResolvedHow::Person | ResolvedHow::Issue);
+            let release = is_closed.then(|| release(now.signal_id, alert_id, *resolved_at));
             ended().into_iter().chain(release).collect()
         }
         alert::Event::AlertMarkedFalsePositive {} | alert::Event::AlertIgnored {} => ended().into_iter().collect(),
     }
+}
+
+/// The signal lets an alert go.
+fn release(signal_id: Uuid, alert_id: Uuid, closed_at: DateTime<Utc>) -> Reaction {
+    let release = signal::Command::Release { alert_id, closed_at };
+    Reaction::send(vec![Sending::of::<Signal>(signal_id, release)])
 }
 
 /// What a body said of an alert goes when the body does, and neither waits for the other.

@@ -116,6 +116,7 @@ fn of_escalation(event: &escalation::Event, stream: Uuid) -> Vec<Reaction> {
             next_at,
             ..
         } => vec![wait(*issue_id, stream, *round, *step, *next_at)],
+        escalation::Event::EscalationArchived { .. } => Vec::new(),
         escalation::Event::EscalationStopped { .. } => vec![Reaction::Forget { timer: timer(stream) }],
         escalation::Event::EscalationEndTold {
             issue_id,

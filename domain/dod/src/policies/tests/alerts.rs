@@ -295,6 +295,19 @@ fn an_alert_that_opens_again_is_told_to_its_issue_or_joins_one() {
 }
 
 #[test]
+fn what_goes_on_unseen_is_let_go_by_its_signal() {
+    let archived = |goes_on| alert::Event::AlertArchived {
+        archive: "dod.alerts.1".to_owned(),
+        sha256: "ab".repeat(32),
+        archived_at: NOON,
+        signal_id: SIGNAL,
+        goes_on,
+    };
+    assert_eq!(after(true, archived(false)), []);
+    assert_eq!(after(true, archived(true)), [releases()]);
+}
+
+#[test]
 fn who_looks_at_an_alert_changes_nothing_elsewhere() {
     assert_eq!(after(true, alert::Event::AlertAcknowledged {}), []);
     assert_eq!(after(true, alert::Event::AlertAssigned { user_id: SOURCE }), []);
