@@ -97,7 +97,7 @@ impl Folder {
         let manifest = manifest.clone();
         self.blocking(move |folder| {
             folder.put(&manifest, MANIFEST)?;
-            let pending = folder.path(&manifest.name, PENDING);
+            let pending = folder.file(&manifest.name, PENDING);
             fs::remove_file(&pending).map_err(of(&pending))?;
             folder.settle()
         })

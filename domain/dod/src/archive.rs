@@ -31,7 +31,7 @@ pub(crate) fn portions(first: &[Uuid], second: &[Uuid]) -> Vec<(Vec<Uuid>, Vec<U
     let portion = |rows: &[(Uuid, bool)]| {
         let those = |wanted: bool| {
             rows.iter()
-                .filter(|(_, is_first)| *is_first == wanted)
+                .filter(move |(_, is_first)| *is_first == wanted)
                 .map(|(id, _)| *id)
         };
         (those(true).collect(), those(false).collect())

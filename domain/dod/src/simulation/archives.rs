@@ -58,7 +58,7 @@ fn what_comes_back_after_its_issue_is_archived_is_another_alert_of_another_issue
     assert!(!world.archives(first), "what the body says is there");
     world.passes(YEAR_MINUTES);
     assert!(world.archives(first));
-    assert_eq!(world.issues_left(), []);
+    assert!(world.issues_left().is_empty());
     assert!(!world.asks(BEN, sending::<Issue>(first, json!({"reopen": {}}))));
 
     world.comes(&told([1], "firing", YEAR_MINUTES));
