@@ -145,6 +145,7 @@ fn a_problem_that_gets_worse_is_told_anew_and_calls_for_a_policy_until_its_sende
     assert_eq!(world.alert_statuses(), [AlertStatus::Investigating]);
     assert_eq!(world.escalated(), ["EscalationBegun", "EscalationStopped"]);
     // What gets better is said of it, and nobody is called for that; the issue is as bad as it ever was.
+    world.passes(1);
     world.comes(&said("trigger", "info", "It is better"));
     assert_eq!(world.alerts()[0].1.brief.severity, Severity::Low);
     assert_eq!(world.issue().1.severity, Severity::Critical);
