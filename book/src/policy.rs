@@ -380,7 +380,8 @@ async fn carry_out(
                     answer = send(book, policy.name(), &caused, command_id, refused, time, lease).await?;
                 }
                 reacted.answers.extend(answer);
-                if let Some(lead) = lead {
+                // Of the two lanes the one that says so moves the checkpoint: one that hangs is not to be hidden by the other.
+                if let Some(lead) = lead.filter(|_| share.is_some()) {
                     lead.beat.beat(|_| {});
                 }
             }

@@ -12,8 +12,8 @@ use crate::house::{Source, WAIT, alertmanager, service};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_in_one_tenant_keeps_no_alert_of_another_waiting() {
-    const BODIES: u32 = 4;
-    const ALERTS: u32 = 300;
+    const BODIES: u32 = 3;
+    const ALERTS: u32 = 120;
     let service = service(&[]).await;
     let other = Service::start_tenant(&service).await;
     let stormy = Source::entered(&service.admin, json!({ "name": "Prometheus" })).await;

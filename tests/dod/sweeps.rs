@@ -124,7 +124,8 @@ async fn a_body_that_no_event_names_is_swept_and_one_that_an_event_names_is_not(
     let young = put(&objects, tenant, number).await;
     // Of another book, for all that this one knows.
     let stranger = Uuid::new_v4();
-    let foreign = put(&objects, stranger, number).await;
+    let plain = objects.put(stranger, b"of another book".to_vec().into(), Sealing::Plain);
+    let foreign = plain.await.unwrap();
     age(&folder.of(stranger, &foreign.sha256));
     let all = orphans
         .iter()

@@ -9,7 +9,7 @@ use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
 use crate::stock;
 use http::command::joint::JointRequest;
 use http::openapi::Paths;
-use http::openapi::parts::{self, answer, answers, in_path, in_query, needs, parameter, response, schema, uuid};
+use http::openapi::parts::{self, answer, answers, in_path, in_query, needs, parameter, position, response, schema, uuid};
 
 pub fn add(paths: &mut Paths) {
     inbox(paths);
@@ -45,6 +45,7 @@ fn inbox(paths: &mut Paths) {
             "parameters": [
                 in_query("limit", "Asks of a page.", limit),
                 in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
+                in_query("Daybook-After", "As the header of this name.", position()),
                 parameter("After"),
                 parameter("RequestId"),
             ],

@@ -120,7 +120,7 @@ impl std::fmt::Debug for Edge {
 pub struct Warning {
     pub aggregate_type: &'static str,
     pub commands: &'static [&'static str],
-    pub find: for<'a> fn(&'a App, Uuid, &'a AnyCommand) -> BoxFuture<'a, Result<Vec<String>, BookError>>,
+    pub find: for<'a> fn(&'a App, Uuid, &'a AnyCommand) -> BoxFuture<'a, Warned>,
 }
 
 impl std::fmt::Debug for Warning {
@@ -128,6 +128,9 @@ impl std::fmt::Debug for Warning {
         write!(f, "Warning({} {:?})", self.aggregate_type, self.commands)
     }
 }
+
+/// Sentences.
+pub type Warned = Result<Vec<String>, BookError>;
 
 /// Looks at a command before it is decided, with what decisions do not know: which permissions there are, and whether
 /// the sender chose the id.

@@ -1,12 +1,14 @@
 //! Reacts to what waits (`policy/waiting.rs`), beside what comes: tenant by tenant in turns, and of each tenant in the book's
 //! order.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{Recorded, Standing};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc;
 use tracing::{error, info};
 use uuid::Uuid;
 
@@ -21,6 +23,8 @@ const STREAMS_AT_ONCE: usize = 16;
 /// Events of one tenant between two of its turns.
 const TURN_EVENTS_MAX: i64 = 256;
 
+type Queue = mpsc::UnboundedSender<Uuid>;
+
 /// What became of a turn.
 struct Turn {
     tenant: Uuid,
@@ -29,43 +33,71 @@ struct Turn {
     goes_on: bool,
 }
 
+/// Tenants that take turns, each with how many events were reacted to since it does.
+type Turns = Mutex<BTreeMap<Uuid, usize>>;
+
 impl PolicyWorker {
     /// Reacts to what waits until it is to stop.
     pub(super) async fn catch_up(&self, lead: Lead<'_>) -> Result<(), BookError> {
+        let turns = Turns::default();
+        let (queue, queued) = mpsc::unbounded_channel();
+        // Side by side: a turn that is not gone on with would keep what it holds from whoever looks.
+        tokio::try_join!(
+            self.find_waiting(lead, &turns, queue.clone()),
+            self.take_turns(lead, &turns, queue, queued)
+        )?;
+        Ok(())
+    }
+
+    /// Lines up the tenants for which something waits.
+    async fn find_waiting(&self, lead: Lead<'_>, turns: &Turns, queue: Queue) -> Result<(), BookError> {
         let every = Duration::from_secs(CHECK_SECONDS);
-        let mut known: BTreeMap<Uuid, usize> = BTreeMap::new();
-        let mut queue: VecDeque<Uuid> = VecDeque::new();
-        let mut turns = FuturesUnordered::new();
         while !lead.stop.is_cancelled() {
-            let but: BTreeSet<Uuid> = known.keys().copied().collect();
-            for tenant in lead.waiting.ready(&self.pool, self.policy.name(), &but).await? {
-                known.insert(tenant, 0);
-                queue.push_back(tenant);
-            }
-            while turns.len() < TENANTS_AT_ONCE
-                && let Some(tenant) = queue.pop_front()
-            {
-                turns.push(self.turn_of(tenant, lead));
+            let lined_up = lock(turns).keys().copied().collect();
+            for tenant in lead.waiting.ready(&self.pool, self.policy.name(), &lined_up).await? {
+                lock(turns).insert(tenant, 0);
+                // Whoever takes turns ends at the same time.
+                let _ = queue.send(tenant);
             }
             tokio::select! {
-                Some(turn) = turns.next() => {
-                    let Turn { tenant, done, goes_on } = turn?;
-                    let all = known.get(&tenant).copied().unwrap_or_default() + done;
-                    if goes_on {
-                        known.insert(tenant, all);
-                        queue.push_back(tenant);
-                    } else {
-                        known.remove(&tenant);
-                        info!(policy = self.policy.name(), %tenant, done = all, "reacted to what had waited for its turn");
-                    }
-                }
                 () = lead.waiting.more(every) => {}
                 () = lead.stop.cancelled() => {}
             }
         }
-        // Nothing is given up while it is under way.
-        while turns.next().await.is_some() {}
         Ok(())
+    }
+
+    /// Gives tenants their turns; who has had one goes to the end of the line. Nothing is given up while it is under way.
+    async fn take_turns(
+        &self,
+        lead: Lead<'_>,
+        turns: &Turns,
+        queue: Queue,
+        mut queued: mpsc::UnboundedReceiver<Uuid>,
+    ) -> Result<(), BookError> {
+        let policy = self.policy.name();
+        let mut running = FuturesUnordered::new();
+        loop {
+            let is_over = lead.stop.is_cancelled();
+            tokio::select! {
+                Some(tenant) = queued.recv(), if !is_over && running.len() < TENANTS_AT_ONCE => {
+                    running.push(self.turn_of(tenant, lead));
+                }
+                Some(turn) = running.next() => {
+                    let Turn { tenant, done, goes_on } = turn?;
+                    let mut turns = lock(turns);
+                    let all = turns.get(&tenant).copied().unwrap_or_default() + done;
+                    if goes_on {
+                        turns.insert(tenant, all);
+                        let _ = queue.send(tenant);
+                    } else {
+                        turns.remove(&tenant);
+                        info!(policy, %tenant, done = all, "reacted to what had waited for its turn");
+                    }
+                }
+                () = lead.stop.cancelled(), if running.is_empty() => return Ok(()),
+            }
+        }
     }
 
     async fn turn_of(&self, tenant: Uuid, lead: Lead<'_>) -> Result<Turn, BookError> {
@@ -129,7 +161,6 @@ impl PolicyWorker {
                 }
                 Err(error) => self.fails(&recorded, &error).await?,
             }
-            lead.beat.beat(|_| {});
         }
         Ok(late)
     }
@@ -148,6 +179,10 @@ impl PolicyWorker {
         self.reading.has_missed().await;
         Ok(())
     }
+}
+
+fn lock(turns: &Turns) -> MutexGuard<'_, BTreeMap<Uuid, usize>> {
+    turns.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was reacted to, and what is to become of timers.

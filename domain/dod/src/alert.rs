@@ -257,10 +257,6 @@ pub enum Command {
 #[derive(
     Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
 )]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "events travel as `AnyEvent`, which is a pointer"
-)]
 pub enum Event {
     AlertOpened {
         status: AlertStatus,

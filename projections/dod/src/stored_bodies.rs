@@ -45,7 +45,7 @@ impl Project for StoredBodiesRow {
         };
         // Nothing is dropped that was not counted before.
         let row = match bodies {
-            1 => row.unwrap_or_else(|| Self {
+            1 => row.unwrap_or(Self {
                 tenant_id: recorded.tenant_id,
                 position: recorded.position,
                 id,

@@ -142,7 +142,7 @@ impl Past {
         let policy = json!({"set-policy": {"name": "Nights", "steps": [{"after_minutes": 10, "receiver_im": "boss"}]}});
         let begin = json!({"begin": {"issue_id": issue}});
         let policies = EscalationPolicies::only_stream(tenant);
-        let steps = vec![
+        let steps = [
             step::<EscalationPolicies>(policies, &policy),
             step::<Escalation>(Escalation::stream(issue), &begin),
         ];

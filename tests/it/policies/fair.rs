@@ -9,7 +9,6 @@ use domain::register::{Change, Register};
 use domain::{Reaction, Seen, Sending};
 use serde_json::json;
 use tests::Ledger;
-use tests::database::policies_caught_up;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -64,7 +63,7 @@ async fn what_happens_often_in_one_tenant_keeps_no_other_tenant_waiting() {
     let (quiet, last) = (Uuid::now_v7(), Uuid::now_v7());
     supplier_of(&ledger, quiet, last, "enter", "Zeta").await;
     let (worker, _) = work(&ledger, &ECHOING, &ledger.reading(&[&ECHOING]));
-    policies_caught_up(&ledger.pools.owner, WAIT).await;
+    caught_up(&ledger, &ECHOING).await;
     let echoes = echoes(&ledger).await;
     assert_eq!(echoes.len(), OFTEN + 1, "and each is reacted to once");
     let place = echoes.iter().position(|echo| *echo == echo_of(last)).unwrap();
@@ -100,7 +99,7 @@ async fn what_waits_for_its_turn_is_done_in_order_and_once_whoever_leads() {
             let some = async || (named(&ledger).await >= enough).then_some(());
             tests::until("some of it", WAIT, some).await;
             if nth + 1 == LEADERS {
-                policies_caught_up(&ledger.pools.owner, WAIT).await;
+                caught_up(&ledger, &COPYING).await;
             }
             // Without an end: it is dropped wherever it is.
             if nth % 2 == 0 {
@@ -124,6 +123,17 @@ async fn what_waits_for_its_turn_is_done_in_order_and_once_whoever_leads() {
         let expected: Vec<String> = (0..NAMES).map(|n| format!("name {n}")).collect();
         assert_eq!(names, expected);
     }
+}
+
+/// Waits until the policy has reacted to the whole book.
+async fn caught_up(ledger: &Ledger, acting: &Acting) {
+    let behind = format!(
+        "select (select count(*) from book.policies where name = '{name}' and position < book.last_position())
+              + (select count(*) from book.missed where policy = '{name}')",
+        name = acting.name
+    );
+    let there = async || (count(&ledger.pools.owner, &behind).await == 0).then_some(());
+    tests::until("the policy's catching up", WAIT, there).await;
 }
 
 /// How often a part got a name.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::response::WAIT_SECONDS_MAX;
 use http::openapi::Paths;
-use http::openapi::parts::{answer, answers, in_path, in_query, needs, parameter, uuid};
+use http::openapi::parts::{answer, answers, in_path, in_query, needs, parameter, position, uuid};
 
 pub fn add(paths: &mut Paths) {
     response(paths);
@@ -44,6 +44,7 @@ fn response(paths: &mut Paths) {
             "parameters": [
                 in_path("id", "The request.", uuid()),
                 in_query("wait", &format!("The seconds to wait for the response: `0s` to `{WAIT_SECONDS_MAX}s`."), wait),
+                in_query("Daybook-After", "As the header of this name.", position()),
                 parameter("After"),
                 parameter("RequestId"),
             ],
