@@ -9,7 +9,9 @@ use crate::inbox::{PAGE_ASKS, PAGE_ASKS_MAX};
 use crate::stock;
 use http::command::joint::JointRequest;
 use http::openapi::Paths;
-use http::openapi::parts::{self, answer, answers, in_path, in_query, needs, parameter, position, response, schema, uuid};
+use http::openapi::parts::{
+    self, answer, answers, in_path, in_query, needs, parameter, position, response, schema, uuid,
+};
 
 pub fn add(paths: &mut Paths) {
     inbox(paths);
