@@ -45,6 +45,26 @@ async fn a_secret_that_was_left_out_goes_nowhere_else() {
         assert_eq!(refused["field"], field, "{refused}");
         assert!(refused.to_string().contains("send both"), "{refused}");
 
+        // What Daybook itself does with a secret follows from its name, and from the platform.
+        for (field, other) in [
+            ("config_key", "public-url"),
+            ("config_type", "slack"),
+            ("im_type", "lark"),
+        ] {
+            let mut renamed = entry.clone();
+            if renamed
+                .as_object_mut()
+                .unwrap()
+                .insert(field.to_owned(), json!(other))
+                .is_none()
+            {
+                continue;
+            }
+            renamed.as_object_mut().unwrap().remove(secret);
+            let refused = admin.post(&amend, &renamed).await.problem(400);
+            assert_eq!(refused["field"], field, "{refused}");
+        }
+
         // Whoever has the secret says where it goes.
         amended[secret] = json!("xyzzy");
         let position = admin.post(&amend, &amended).await.position();

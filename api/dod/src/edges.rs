@@ -30,7 +30,12 @@ pub const EDGES: &[Edge] = &[
                 let entry = state.active()?;
                 Some(Kept {
                     secrets: vec![("config_value", json!(entry.config_value))],
-                    goes_to: Some(("config_value", "hosts", json!(entry.hosts))),
+                    // Its name says what Daybook itself does with it.
+                    goes_to: vec![
+                        Goes::to("config_value", "config_type", json!(entry.config_type)),
+                        Goes::to("config_value", "config_key", json!(entry.config_key)),
+                        Goes::to("config_value", "hosts", json!(entry.hosts)).usually_kept(),
+                    ],
                 })
             }))
         }),
@@ -49,7 +54,10 @@ pub const EDGES: &[Edge] = &[
                         ("webhook_host", json!(entry.webhook_host)),
                         ("sign_secret", json!(entry.sign_secret)),
                     ],
-                    goes_to: Some(("bot_token", "api_base", json!(entry.api_base))),
+                    goes_to: vec![
+                        Goes::to("bot_token", "im_type", json!(entry.im_type)),
+                        Goes::to("bot_token", "api_base", json!(entry.api_base)).usually_kept(),
+                    ],
                 })
             }))
         }),
@@ -67,7 +75,7 @@ pub const EDGES: &[Edge] = &[
                         ("signature/secret", json!(signature.secret)),
                         ("signature", json!(signature)),
                     ],
-                    goes_to: None,
+                    goes_to: Vec::new(),
                 })
             }))
         }),
@@ -78,8 +86,32 @@ pub const EDGES: &[Edge] = &[
 struct Kept {
     /// Sealed secrets and what belongs to them, each by the path of its field.
     secrets: Vec<(&'static str, Value)>,
-    /// A secret, the field that says where it is sent, and what that says.
-    goes_to: Option<(&'static str, &'static str, Value)>,
+    goes_to: Vec<Goes>,
+}
+
+/// A field that says where a secret is sent.
+struct Goes {
+    secret: &'static str,
+    field: &'static str,
+    /// What it says.
+    before: Value,
+    /// Whether it says the same when it is left out.
+    is_kept: bool,
+}
+
+impl Goes {
+    fn to(secret: &'static str, field: &'static str, before: Value) -> Self {
+        Self {
+            secret,
+            field,
+            before,
+            is_kept: false,
+        }
+    }
+
+    fn usually_kept(self) -> Self {
+        Self { is_kept: true, ..self }
+    }
 }
 
 /// Puts the secrets that the stream has in the place of those that were left out. One that is null is given up. A secret that
@@ -95,16 +127,19 @@ async fn keep<D: Decider>(
     let Some(kept) = state.as_deref().and_then(secrets) else {
         return Ok(());
     };
-    if let Some((secret, field, before)) = kept.goes_to
-        && let Value::Object(object) = &mut *fields
-    {
-        let has_secret = kept
-            .secrets
+    let has = |secret: &str| {
+        kept.secrets
             .iter()
-            .any(|(path, value)| *path == secret && !value.is_null());
+            .any(|(path, value)| *path == secret && !value.is_null())
+    };
+    for goes in kept.goes_to {
+        let Value::Object(object) = &mut *fields else { break };
+        let Goes {
+            secret, field, before, ..
+        } = goes;
         match object.get(field) {
-            None if !before.is_null() => _ = object.insert(field.to_owned(), before),
-            Some(asked) if *asked != before && has_secret && !object.contains_key(secret) => {
+            None if goes.is_kept && !before.is_null() => _ = object.insert(field.to_owned(), before),
+            Some(asked) if *asked != before && has(secret) && !object.contains_key(secret) => {
                 let detail = format!("{field} says where {secret} is sent, and changes along with it alone; send both");
                 return Err(Problem::bad_value(field, detail));
             }

@@ -12,7 +12,7 @@ use http::App;
 use http::auth::Caller;
 use http::auth::token::Bearer;
 use http::extract::Body;
-use http::problem::Problem;
+use http::problem::{InOthersWords, Problem};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub async fn receive(
         Ok(accepted) => accepted,
         Err(errors) => {
             let told = json!({ "status": "invalid event", "message": "Event object is invalid", "errors": errors });
-            return Ok((StatusCode::BAD_REQUEST, Json(told)).into_response());
+            return Ok((StatusCode::BAD_REQUEST, Extension(InOthersWords), Json(told)).into_response());
         }
     };
     let senders = app.of::<Senders>()?;

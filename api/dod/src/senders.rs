@@ -121,10 +121,16 @@ enum Nobody {
     Problem(Problem),
 }
 
+/// No source has the token, or none that is there.
+#[must_use]
+pub fn unknown() -> Problem {
+    Problem::new(problem::UNAUTHENTICATED, "no source has this token; have one issued")
+}
+
 impl From<Nobody> for Problem {
     fn from(nobody: Nobody) -> Self {
         match nobody {
-            Nobody::Unknown => Self::new(problem::UNAUTHENTICATED, "no source has this token; have one issued"),
+            Nobody::Unknown => unknown(),
             Nobody::Problem(problem) => problem,
         }
     }

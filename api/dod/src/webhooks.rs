@@ -16,8 +16,8 @@ use dod::delivery::{
 };
 use dod::source::Overload;
 use dod_formats::KEPT_HEADERS;
-use domain::SYSTEM;
 use domain::object::ObjectRef;
+use domain::{SYSTEM, Standing};
 use http::App;
 use http::auth::Caller;
 use http::bounds::StoredBytes;
@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use crate::refused::{Reason, Refusals};
 use crate::room::{Kept, Room};
-use crate::senders::{Sender, Senders};
+use crate::senders::{self, Sender, Senders};
 use crate::signed;
 
 /// Its address.
@@ -165,17 +165,28 @@ pub async fn accept(
         ..Envelope::once(sender.tenant, SYSTEM, now)
     };
     let step = Step::of::<Delivery>(id, None, command);
-    let executed = app.book.execute(envelope, vec![step]).await;
-    let answer = executed.map_err(|error| match error {
-        // It may be active again before the sender gives up.
-        ExecuteError::Suspended => Problem::new(problem::UNAVAILABLE, "the tenant is suspended; send it again later")
-            .retry_after(RETRY_SECONDS),
-        error => overloaded(sender, error.into()),
-    })?;
-    Ok(Taken {
-        id,
-        position: answer.position,
-    })
+    match app.book.execute(envelope, vec![step]).await {
+        Ok(answer) => Ok(Taken {
+            id,
+            position: answer.position,
+        }),
+        Err(ExecuteError::Suspended) => Err(active(app, sender).await.err().unwrap_or_else(suspended)),
+        Err(error) => Err(overloaded(sender, error.into())),
+    }
+}
+
+/// Refuses what is sent to a tenant that is not active. Of one that is deleted no token is good any more.
+async fn active(app: &App, sender: &Sender) -> Result<(), Problem> {
+    match app.book.standing(sender.tenant).await? {
+        Standing::Active => Ok(()),
+        Standing::Suspended => Err(suspended()),
+        Standing::Deleted => Err(senders::unknown()),
+    }
+}
+
+/// It may be active again before the sender gives up.
+fn suspended() -> Problem {
+    Problem::new(problem::UNAVAILABLE, "the tenant is suspended; send it again later").retry_after(RETRY_SECONDS)
 }
 
 /// What becomes of a body, by how much its tenant keeps already.
@@ -197,6 +208,8 @@ async fn content(
     if !is_brief && written.written_bytes() <= BODY_WRITTEN_BYTES_MAX {
         return Ok((Some(written), None));
     }
+    // Nothing is stored whose event would be refused.
+    active(app, sender).await?;
     let objects = app.of::<Objects>()?;
     let sealing = Sealing::Sealed {
         key: Uuid::new_v5(&id, b"body"),

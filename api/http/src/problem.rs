@@ -344,6 +344,10 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Says of an answer that it is an error in the words of a protocol of others, and no problem.
+#[derive(Debug, Clone, Copy)]
+pub struct InOthersWords;
+
 /// Every class of a domain rule's refusal.
 pub const CLASSES: [Class; 4] = [Class::Missing, Class::Forbidden, Class::Conflict, Class::Refused];
 

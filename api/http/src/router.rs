@@ -334,8 +334,8 @@ fn as_problem(mut response: Response, path: &str, id: &str) -> Response {
     let is_health = path.starts_with("/health/");
     let problem = match problem {
         Some(problem) => problem,
-        // A process that is not ready says why in words of its own.
-        None if is_health => return response,
+        // A process that is not ready says why in words of its own, and so does who speaks another protocol.
+        None if is_health || response.extensions().get::<problem::InOthersWords>().is_some() => return response,
         None => Problem::of_status(response.status()),
     };
     let allow = response.headers().get(header::ALLOW).cloned();

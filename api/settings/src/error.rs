@@ -6,7 +6,7 @@ use domain::setting::{PLACE_BYTES_MAX, SECRET_BYTES_MAX};
 /// None of them says anything of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingError {
-    #[error("a secret must not be empty; leave the field out, or send null, to keep it as it is")]
+    #[error("a secret must not be empty; leave the field out to keep it as it is")]
     Empty,
     #[error("a secret has at most {SECRET_BYTES_MAX} bytes, and this one has {0}; send a shorter one")]
     TooLong(usize),

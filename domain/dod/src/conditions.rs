@@ -155,6 +155,11 @@ impl Condition {
     fn check(&self) -> Result<(), String> {
         if self.op.takes_pattern() {
             check_pattern(PatternKind::Regex, &self.value).map_err(|bad| bad.to_string())?;
+        } else if self.field == Field::Severity && self.value.parse::<Severity>().is_err() {
+            return Err(
+                "is no severity of Daybook, whatever the sender calls it; write critical, high, medium or low"
+                    .to_owned(),
+            );
         }
         text::optional(Some(&self.value), VALUE_CHARS_MAX).map_err(|unfit| unfit.to_string())
     }

@@ -40,6 +40,7 @@ pub struct Escalation {
 /// An escalation that is not over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct UnderWay {
+    policy_id: Uuid,
     policy_name: String,
     steps: Vec<EscalationStep>,
     /// From when on the minutes of the steps count: a silence moves it.

@@ -110,6 +110,7 @@ fn fired() -> AnyEvent {
             signal: dod_formats::Signal::Firing,
             severity,
             original_severity: Some("page".to_owned()),
+            is_severity_presumed: false,
             alert_type,
             title,
             description: None,

@@ -59,6 +59,15 @@ pub(crate) struct Draft<'a> {
     pub(crate) raw: Cow<'a, str>,
 }
 
+/// What comes of the words for a severity.
+struct Judgement {
+    severity: Severity,
+    /// Whether the word is one of a heartbeat.
+    is_quiet: bool,
+    /// Whether nothing that is known was said.
+    is_presumed: bool,
+}
+
 impl Reading<'_> {
     pub(crate) fn note(&mut self, kind: NoteKind, text: impl Into<String>) {
         self.notes.add(kind, self.place, text);
@@ -127,7 +136,11 @@ impl Reading<'_> {
             return;
         }
         let signal = draft.signal.unwrap_or(Signal::Firing);
-        let (severity, is_quiet) = self.judge(draft.word.as_deref(), draft.severity);
+        let Judgement {
+            severity,
+            is_quiet,
+            is_presumed,
+        } = self.judge(draft.word.as_deref(), draft.severity);
         let is_heartbeat = draft.is_heartbeat || is_quiet;
         let (alert_type, title) = self.names(draft.alert_type.as_deref(), draft.title.as_deref());
 
@@ -143,7 +156,7 @@ impl Reading<'_> {
         let event = match (draft.event, &self.envelope) {
             (Some(event), _) => event,
             (None, Some(envelope)) => format!("{envelope}/{}", self.observations.len()),
-            (None, None) => format!("{dedup_key}/{signal}/received {}", self.received_at.timestamp_micros()),
+            (None, None) => self.made_event(&dedup_key, signal),
         };
         let event_id = self.key(event, EVENT_ID_CHARS_MAX);
 
@@ -163,6 +176,7 @@ impl Reading<'_> {
                 .word
                 .map(|word| line(&word, ALERT_TYPE_CHARS_MAX).0)
                 .filter(|word| !word.is_empty()),
+            is_severity_presumed: is_presumed && !is_heartbeat,
             alert_type,
             title,
             description: description.filter(|text| !text.is_empty()),
@@ -176,16 +190,38 @@ impl Reading<'_> {
         self.observations.push(observation);
     }
 
-    // Says also whether the word is one of a heartbeat.
-    fn judge(&mut self, word: Option<&str>, own: Option<Severity>) -> (Severity, bool) {
+    /// A telling that has no id: what is told again within a body is another one, for it may say something else.
+    fn made_event(&self, dedup_key: &str, signal: Signal) -> String {
+        let event = format!("{dedup_key}/{signal}/received {}", self.received_at.timestamp_micros());
+        let before = self.observations.iter();
+        match before
+            .filter(|told| told.dedup_key == dedup_key && told.signal == signal)
+            .count()
+        {
+            0 => event,
+            before => format!("{event}/{before}"),
+        }
+    }
+
+    fn judge(&mut self, word: Option<&str>, own: Option<Severity>) -> Judgement {
         let presumed = self.rules.presumed();
+        let said = |severity, is_quiet| Judgement {
+            severity,
+            is_quiet,
+            is_presumed: false,
+        };
+        let own_or_presumed = || Judgement {
+            severity: own.unwrap_or(presumed),
+            is_quiet: false,
+            is_presumed: own.is_none(),
+        };
         let Some(word) = word.filter(|word| !word.trim().is_empty()) else {
-            return (own.unwrap_or(presumed), false);
+            return own_or_presumed();
         };
         let tenants = self.rules.severities.get(&word.trim().to_lowercase()).copied();
         match words::severity(word, self.rules) {
-            Judged::As(severity) => (tenants.or(own).unwrap_or(severity), false),
-            Judged::Heartbeat if own.is_none() => (Severity::Low, true),
+            Judged::As(severity) => said(tenants.or(own).unwrap_or(severity), false),
+            Judged::Heartbeat if own.is_none() => said(Severity::Low, true),
             Judged::Heartbeat | Judged::NotKnown => {
                 if own.is_none() {
                     let text = format!(
@@ -194,7 +230,7 @@ impl Reading<'_> {
                     );
                     self.note(NoteKind::SeverityNotKnown, text);
                 }
-                (own.unwrap_or(presumed), false)
+                own_or_presumed()
             }
         }
     }

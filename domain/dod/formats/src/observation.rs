@@ -1,6 +1,7 @@
 //! What one sender says of one alert at one time, in the words that all of them share.
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -37,6 +38,9 @@ pub struct Observation {
     pub severity: Severity,
     /// The sender's own word for the severity.
     pub original_severity: Option<String>,
+    /// Whether the sender said none that is known, so that it is what its source has for such.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub is_severity_presumed: bool,
     /// What kind of alert it is: the name of a rule or an alarm. At most 255 characters, never empty.
     pub alert_type: String,
     /// What it says, in one line. At most 500 characters, never empty.

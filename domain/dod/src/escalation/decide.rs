@@ -1,6 +1,7 @@
 //! What happens when a command meets an escalation.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use dod_formats::Severity;
 use domain::{Asking, Decider, FactRef, Facts, Request};
 use identity::user::User;
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::alert::{Alert, AlertStatus, Brief};
 use crate::archive;
 use crate::conditions::Subject;
 use crate::escalation_policy::{EscalationPolicies, EscalationStep};
-use crate::issue::{Issue, IssueStatus, Opened};
+use crate::issue::{Issue, IssueStatus, Opened, Remembered};
 use crate::message::{Notice, Tells};
 use crate::silence::{Silences, Silencing};
 
@@ -42,9 +43,12 @@ impl Decider for Escalation {
         };
         Ok(match request.command {
             Command::Begin { .. } => self.begin(&now).into_iter().collect(),
-            // What is under way goes by the steps that it began with.
-            Command::Worsen { .. } if self.under_way.is_some() => Vec::new(),
-            Command::Worsen { .. } => self.begin(&now).into_iter().collect(),
+            // What is under way goes by the steps that it began with, unless another policy holds for what it is now.
+            Command::Worsen { .. } => self
+                .begin(&now)
+                .filter(|begun| self.is_other(begun))
+                .into_iter()
+                .collect(),
             Command::Look { alert_id, .. } => self.look(&now, *alert_id),
             Command::TakeStep { round, step, .. } => self.take_step(&now, *round, *step).into_iter().collect(),
             Command::Archive { .. } => Vec::new(),
@@ -55,6 +59,7 @@ impl Decider for Escalation {
         match event {
             Event::EscalationBegun {
                 round,
+                policy_id,
                 policy_name,
                 steps,
                 begun_at,
@@ -62,6 +67,7 @@ impl Decider for Escalation {
             } => {
                 self.round = *round;
                 self.under_way = Some(UnderWay {
+                    policy_id: *policy_id,
                     policy_name: policy_name.clone(),
                     steps: steps.clone(),
                     since: *begun_at,
@@ -185,6 +191,15 @@ impl Escalation {
         })
     }
 
+    /// Whether that is by another policy than what is under way.
+    fn is_other(&self, begun: &Event) -> bool {
+        let under_way = self.under_way.as_ref().map(|under_way| under_way.policy_id);
+        match begun {
+            Event::EscalationBegun { policy_id, .. } => under_way != Some(*policy_id),
+            _ => true,
+        }
+    }
+
     fn look(&self, now: &Now<'_>, alert_id: Option<Uuid>) -> Vec<Event> {
         let stopped = self.under_way.as_ref().and_then(|_| self.stopped(now, alert_id));
         let tells = match now.issue.status {
@@ -299,12 +314,25 @@ impl Now<'_> {
             return Some(StoppedHow::Ended);
         }
         let remembered = self.issue.remembered.iter().map(|remembered| remembered.alert_id);
+        let worst = self.worst();
+        // Whoever looks at something lesser has not said that they look at the worst.
         let is_acknowledged = |alert_id| {
             let alert = self.facts().get::<Alert>(alert_id).and_then(Alert::opened);
-            alert.is_some_and(|alert| alert.status == AlertStatus::Investigating)
+            alert.is_some_and(|alert| alert.status == AlertStatus::Investigating && alert.brief.severity >= worst)
         };
         let is_seen_to = self.issue.is_seen_to || remembered.chain(alert_id).any(is_acknowledged);
         is_seen_to.then_some(StoppedHow::SeenTo)
+    }
+
+    /// The worst of its alerts that are not over; as bad as it ever was where it does not remember all of them.
+    fn worst(&self) -> Severity {
+        let remembered = self.issue.remembered.iter();
+        let is_on = |of: &&Remembered| self.issue.alerts.get(&of.alert_id).is_some_and(|is_over| !is_over);
+        let on: Vec<Severity> = remembered.filter(is_on).map(|of| of.brief.severity).collect();
+        match on.len() == self.issue.alerts_open {
+            true => on.into_iter().max().unwrap_or(self.issue.severity),
+            false => self.issue.severity,
+        }
     }
 
     /// The silence by which nobody is to be told of the issue now: all of its alerts that are not over are kept quiet, as

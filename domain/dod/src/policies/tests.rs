@@ -58,6 +58,7 @@ fn observation() -> Observation {
         signal: Said::Firing,
         severity: Severity::High,
         original_severity: Some("page".to_owned()),
+        is_severity_presumed: false,
         alert_type: "DiskFull".to_owned(),
         title: "Disk is full".to_owned(),
         description: Some("/var".to_owned()),

@@ -304,13 +304,13 @@ fn repeated(current: &Current, telling: &Telling<'_>) -> Event {
     }
 }
 
-/// What is said now if it fires and that is another severity. What came in before says nothing of now; what is heard of
+/// What is said now if it fires and that is another severity, said and not presumed. What came in before says nothing of now; what is heard of
 /// later may have come in earlier, for bodies are read side by side.
 fn restated(current: &Current, telling: &Telling<'_>) -> Option<Box<Restated>> {
     let observation = telling.observation;
     let fires = matches!(observation.signal, Said::Firing | Said::NoData);
     let is_latest = telling.received_at >= current.last_seen_at && observation.starts_at >= current.starts_at;
-    let is_other = observation.severity != current.severity;
+    let is_other = !observation.is_severity_presumed && observation.severity != current.severity;
     (fires && is_latest && is_other).then(|| {
         Box::new(Restated {
             severity: observation.severity,

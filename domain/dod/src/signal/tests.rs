@@ -25,6 +25,7 @@ fn told(signal: Said, event_id: &str, starts_at: Option<i64>) -> Observation {
         signal,
         severity: Severity::High,
         original_severity: Some("page".to_owned()),
+        is_severity_presumed: false,
         alert_type: "DiskFull".to_owned(),
         title: "Disk is full".to_owned(),
         description: None,

@@ -153,6 +153,55 @@ fn a_problem_that_gets_worse_is_told_anew_and_calls_for_a_policy_until_its_sende
 }
 
 #[test]
+fn whoever_acknowledges_the_lesser_has_not_seen_to_what_is_worse() {
+    let mut world = world();
+    let said = |action: &str, host: &str, severity: &str| {
+        json!({
+            "routing_key": "R0", "event_action": action, "dedup_key": host,
+            "payload": {"summary": "It is full", "source": host, "class": "disk", "severity": severity},
+        })
+        .to_string()
+    };
+    world.comes(&said("trigger", "srv01", "info"));
+    world.passes(1);
+    world.comes(&said("acknowledge", "srv01", "info"));
+    world.passes(1);
+    world.comes(&said("trigger", "srv02", "critical"));
+    assert_eq!(world.issue().1.alerts.len(), 2);
+    assert_eq!(world.escalated(), ["EscalationBegun"]);
+    world.passes(10);
+    assert_eq!(world.told("second"), Some((1, Tells::Escalated)));
+    world.comes(&said("acknowledge", "srv02", "critical"));
+    let stopped = ["EscalationBegun", "EscalationStepTaken", "EscalationStopped"];
+    assert_eq!(world.escalated(), stopped);
+}
+
+#[test]
+fn what_gets_worse_goes_by_the_policy_that_holds_for_it_then() {
+    let mut world = world();
+    let set = json!({"set-policy": {
+        "name": "Days", "when": [{"field": "severity", "op": "equal", "value": "medium"}],
+        "steps": [{"after_minutes": 60, "receiver_im": "office"}],
+    }});
+    let stream = EscalationPolicies::only_stream(TENANT);
+    let set = Sending::of::<EscalationPolicies>(stream, serde_json::from_value(set).unwrap());
+    world.does(set);
+    let of = |host: &str, severity: &str| {
+        let labels = [("alertname", "DiskFull"), ("severity", severity), ("instance", host)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        samples::alertmanager_group([labels.into()], "firing", NOON)
+    };
+    world.comes(&of("host-1", "warning"));
+    world.passes(5);
+    world.comes(&of("host-2", "critical"));
+    assert_eq!(world.escalated(), ["EscalationBegun", "EscalationBegun"]);
+    world.passes(10);
+    assert_eq!(world.told("second"), Some((1, Tells::Escalated)));
+    world.passes(60);
+    assert_eq!(world.told("office"), None);
+}
+
+#[test]
 fn a_step_that_is_fired_twice_is_taken_once() {
     let mut world = world();
     world.comes(&told([1], "firing", 0));

@@ -19,7 +19,10 @@ pub(crate) fn read(object: &Object<'_>, reading: &mut Reading<'_>) {
     let kind = event.text("event_type").unwrap_or_default();
     let data = event.object("data");
     let signal = match kind.as_str() {
-        "incident.triggered" | "incident.reopened" | "incident.unacknowledged" => Signal::Firing,
+        // A new priority is told of an open incident alone.
+        "incident.triggered" | "incident.reopened" | "incident.unacknowledged" | "incident.priority_updated" => {
+            Signal::Firing
+        }
         "incident.acknowledged" => Signal::Acknowledged,
         "incident.resolved" => Signal::Resolved,
         _ => {
