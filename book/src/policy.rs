@@ -205,13 +205,8 @@ impl PolicyWorker {
         let (waits, now): (Vec<_>, Vec<_>) = events
             .into_iter()
             .partition(|event| lead.waiting.holds(event.tenant_id));
-        let mut streams: BTreeMap<(String, Uuid), Vec<Arc<Recorded<String>>>> = BTreeMap::new();
-        for recorded in now {
-            let stream = (recorded.aggregate_type.clone(), recorded.stream);
-            streams.entry(stream).or_default().push(recorded);
-        }
         let share = &Share::default();
-        let streams = streams.into_values().map(|events| async move {
+        let streams = by_stream(now).map(|events| async move {
             let (mut timers, mut aside) = (Vec::new(), Aside::new());
             for recorded in events {
                 let position = recorded.position;
@@ -229,10 +224,7 @@ impl PolicyWorker {
             .await?;
         let (timers, mut aside): (Vec<_>, Vec<_>) = reacted.into_iter().unzip();
         aside.push(waits);
-        // What one event sets and a later one drops must come in the book's order.
-        let mut timers = timers.concat();
-        timers.sort_by_key(|(position, _)| *position);
-        Ok((timers.into_iter().map(|(_, timer)| timer).collect(), aside.concat()))
+        Ok((in_order(timers.concat()), aside.concat()))
     }
 
     /// What is to become of timers; nothing when the event is to wait.
@@ -290,6 +282,23 @@ impl PolicyWorker {
         self.reading.has_missed().await;
         Ok(())
     }
+}
+
+/// Events stream by stream, those of each in the book's order.
+fn by_stream(events: Vec<Arc<Recorded<String>>>) -> impl Iterator<Item = Vec<Arc<Recorded<String>>>> {
+    let mut streams: BTreeMap<(String, Uuid), Vec<_>> = BTreeMap::new();
+    for recorded in events {
+        let stream = (recorded.aggregate_type.clone(), recorded.stream);
+        streams.entry(stream).or_default().push(recorded);
+    }
+    streams.into_values()
+}
+
+/// What becomes of timers by several events, each with its position: what one sets and a later one drops must come in the
+/// book's order.
+fn in_order(mut timers: Vec<(i64, Timer)>) -> Vec<Timer> {
+    timers.sort_by_key(|(position, _)| *position);
+    timers.into_iter().map(|(_, timer)| timer).collect()
 }
 
 /// What ends in a panic, which is a defect, has failed for good: trying again would only panic again.

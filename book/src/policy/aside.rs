@@ -2,7 +2,7 @@
 //! order.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{Recorded, Standing};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info};
 use uuid::Uuid;
 
-use super::{CHECK_SECONDS, Lead, PolicyWorker, carry_out, timer, unpanicked};
+use super::{CHECK_SECONDS, Lead, PolicyWorker, by_stream, carry_out, in_order, timer, unpanicked};
 use crate::pools::answered;
 use crate::{BookError, tenants};
 
@@ -114,12 +114,8 @@ impl PolicyWorker {
             [] => Vec::new(),
             positions => self.reading.tail().at(positions).await?,
         };
-        let mut streams: BTreeMap<(String, Uuid), Vec<Recorded<String>>> = BTreeMap::new();
-        for recorded in events {
-            let stream = (recorded.aggregate_type.clone(), recorded.stream);
-            streams.entry(stream).or_default().push(recorded);
-        }
-        let reacting = streams.into_values().map(|events| self.react_late(events, lead));
+        let events = events.into_iter().map(Arc::new).collect();
+        let reacting = by_stream(events).map(|events| self.react_late(events, lead));
         let reacted: Vec<Result<Late, BookError>> = futures::stream::iter(reacting)
             .buffer_unordered(STREAMS_AT_ONCE)
             .collect()
@@ -129,7 +125,7 @@ impl PolicyWorker {
             late.add(reacted?);
         }
         lead.lease.check()?;
-        let timers = late.in_order();
+        let timers = in_order(late.timers);
         timer::make_good(&self.pool, policy, &late.events, &timers).await?;
         let done = late.events.len();
         let goes_on = !late.waits_on && lead.waiting.go_on(&self.pool, policy, tenant).await?;
@@ -137,7 +133,7 @@ impl PolicyWorker {
     }
 
     /// Reacts to events of one stream, in order, as long as their tenant is active.
-    async fn react_late(&self, events: Vec<Recorded<String>>, lead: Lead<'_>) -> Result<Late, BookError> {
+    async fn react_late(&self, events: Vec<Arc<Recorded<String>>>, lead: Lead<'_>) -> Result<Late, BookError> {
         let mut late = Late::default();
         for recorded in events {
             if lead.stop.is_cancelled() {
@@ -205,14 +201,5 @@ impl Late {
         self.events.extend(other.events);
         self.timers.extend(other.timers);
         self.waits_on |= other.waits_on;
-    }
-
-    /// What one event sets and a later one drops must come in the book's order.
-    fn in_order(&mut self) -> Vec<timer::Timer> {
-        self.timers.sort_by_key(|(position, _)| *position);
-        std::mem::take(&mut self.timers)
-            .into_iter()
-            .map(|(_, timer)| timer)
-            .collect()
     }
 }

@@ -17,8 +17,9 @@ use crate::{BookError, tenants};
 /// Commands that a policy sends for one tenant while the others of the same page wait: what it sends beyond that takes its
 /// turns beside them.
 pub const SHARE_COMMANDS_MAX: usize = 64;
-/// Why a reaction waits that is nobody's fault.
-const HAD_ITS_SHARE: &str = "its tenant has more going on than its share; it takes its turn beside the others";
+/// Why a reaction waits that was not tried: also behind what waits because the tenant is suspended.
+const WAITS_ITS_TURN: &str =
+    "its tenant had its share, or waits for something before it; it takes its turn beside the others";
 
 /// The tenants for which reactions of one policy wait, as its leader knows.
 #[derive(Debug, Default)]
@@ -85,7 +86,7 @@ impl Waiting {
         .bind(ids)
         .bind(&tenants)
         .bind(positions)
-        .bind(HAD_ITS_SHARE)
+        .bind(WAITS_ITS_TURN)
         .execute(pool);
         answered(async { Ok::<_, BookError>(noting.await?) }).await?;
         metrics::counter!("daybook_policy_aside_total", "policy" => policy.to_owned()).increment(events.len() as u64);
