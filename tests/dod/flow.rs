@@ -118,6 +118,27 @@ async fn what_nobody_knows_is_counted_apart_and_can_be_looked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_an_event_of_version_two_is_said_in_its_words() {
+    let service = service(&[]).await;
+    let enqueue = Source {
+        path: "/v1/dod/v2/enqueue".to_owned(),
+    };
+    let payload = json!({ "summary": "x".repeat(1_025), "source": "db-1", "severity": "fatal" });
+    let event = json!({ "routing_key": "R", "event_action": "trigger", "payload": payload });
+    let (status, told) = enqueue
+        .deliver(&service, "", "application/json", event.to_string().into_bytes())
+        .await;
+    assert_eq!(status, 400, "{told}");
+    assert_eq!(told["status"], "invalid event", "{told}");
+    let errors = told["errors"].to_string();
+    assert!(
+        errors.contains("payload.summary") && errors.contains("payload.severity"),
+        "{told}"
+    );
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_body_lies_in_the_store_and_is_parsed_all_the_same() {
     let service = service(&[]).await;
     let admin = &service.admin;

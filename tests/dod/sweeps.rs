@@ -79,13 +79,17 @@ async fn reactor(service: &Service, folder: &Folder) -> (Running, CancellationTo
 }
 
 /// A body too large for an event.
-async fn large(service: &Service, admin: &Client) {
-    let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
+fn large_body() -> Vec<u8> {
     let body = json!({ "title": "Large", "description": "x".repeat(300 << 10) });
-    let (status, told) = source
-        .deliver(service, "", "application/json", body.to_string().into_bytes())
-        .await;
+    body.to_string().into_bytes()
+}
+
+/// Delivers one of them.
+async fn large(service: &Service, admin: &Client) -> Source {
+    let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
+    let (status, told) = source.deliver(service, "", "application/json", large_body()).await;
     assert_eq!(status, 202, "{told}");
+    source
 }
 
 async fn put(objects: &Objects, tenant: Uuid, number: u32) -> ObjectRef {
@@ -224,5 +228,28 @@ async fn what_a_deleted_tenant_has_left_goes_and_nothing_of_another() {
     stop.cancel();
     running.ended().await;
     pool.close().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_to_a_suspended_tenant_is_not_stored_and_a_deleted_one_has_no_sender() {
+    let folder = Folder::new();
+    let service = service(&folder).await;
+    let tenant = service.tenant;
+    let source = large(&service, &service.admin).await;
+    let id = tenant.to_string();
+    program_with(&service.database, &["tenant", "suspend", &id], &[]).await;
+    let (status, told) = source.deliver(&service, "", "application/json", large_body()).await;
+    assert_eq!(status, 503, "{told}");
+    assert!(told["detail"].as_str().unwrap().contains("suspended"), "{told}");
+    assert_eq!(folder.objects(tenant), 1, "what was there before is all");
+
+    let delete = ["tenant", "delete", &id, "--called", "A company"];
+    program_with(&service.database, &delete, &[]).await;
+    for body in [large_body(), b"{}".to_vec()] {
+        let (status, told) = source.deliver(&service, "", "application/json", body).await;
+        assert_eq!(status, 401, "{told}");
+    }
+    assert_eq!(folder.objects(tenant), 1);
     service.end().await;
 }

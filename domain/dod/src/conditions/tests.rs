@@ -52,6 +52,21 @@ fn an_expression_is_found_anywhere_unless_it_says_where() {
 }
 
 #[test]
+fn a_severity_is_compared_with_those_that_there_are() {
+    let with = |op, word: &str| check(&[Condition::new(Field::Severity, op, word)]);
+    for word in ["critical", "high", "medium", "low"] {
+        assert_eq!(with(Op::Equal, word), Ok(()));
+    }
+    for word in ["warning", "Low", ""] {
+        for op in [Op::Equal, Op::NotEqual] {
+            let told = with(op, word).unwrap_err();
+            assert!(told.starts_with("when[0].value is no severity"), "{told}");
+        }
+        assert_eq!(with(Op::Matches, word), Ok(()), "an expression may be of anything");
+    }
+}
+
+#[test]
 fn a_label_that_is_not_there_counts_as_empty() {
     assert!(holds("labels.team", Op::Equal, ""));
     assert!(holds("labels.team", Op::NotEqual, "dba"));

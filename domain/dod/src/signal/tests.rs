@@ -207,6 +207,16 @@ fn another_severity_is_said_once_with_what_comes_with_it() {
 }
 
 #[test]
+fn a_severity_that_nobody_said_changes_nothing() {
+    let presumed = Observation {
+        severity: Severity::Low,
+        is_severity_presumed: true,
+        ..told(Said::Firing, "2", Some(0))
+    };
+    assert_eq!(restated(&happens([told(Said::Firing, "1", Some(0)), presumed])), [None]);
+}
+
+#[test]
 fn another_severity_of_an_acknowledgement_or_of_what_came_in_before_says_nothing() {
     let low = |signal, event_id: &str, began| Observation {
         severity: Severity::Low,

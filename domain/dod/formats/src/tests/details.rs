@@ -52,6 +52,54 @@ fn a_body_without_a_time_of_its_own_tells_anew_each_time_it_is_received() {
 }
 
 #[test]
+fn what_is_told_of_one_alert_twice_in_a_body_is_two_tellings_of_one() {
+    let told = |severity: &str| format!(r#"{{"title":"Disk","dedup_key":"disk","severity":"{severity}"}}"#);
+    let body = format!("[{},{},{}]", told("low"), told("critical"), told("low"));
+    let ids = || -> Vec<String> {
+        let recognised = read(&body);
+        let keys: Vec<&str> = recognised
+            .observations
+            .iter()
+            .map(|told| told.dedup_key.as_str())
+            .collect();
+        assert_eq!(keys, [keys[0]; 3]);
+        recognised.observations.into_iter().map(|told| told.event_id).collect()
+    };
+    let first = ids();
+    assert!(
+        first[0] != first[1] && first[1] != first[2] && first[0] != first[2],
+        "{first:?}"
+    );
+    assert_eq!(first, ids(), "whoever parses it again finds the same");
+}
+
+#[test]
+fn a_severity_is_presumed_where_none_is_said_that_is_known() {
+    let presumed = |severity: &str| {
+        let body = format!(r#"{{"title":"Disk","dedup_key":"disk"{severity}}}"#);
+        read(&body).observations.remove(0).is_severity_presumed
+    };
+    assert!(presumed(""));
+    assert!(presumed(r#","severity":"SEV-0""#));
+    assert!(!presumed(r#","severity":"critical""#));
+}
+
+#[test]
+fn a_new_priority_of_an_incident_is_told() {
+    let event = |kind: &str, priority: &str| {
+        let body = format!(
+            r#"{{"event":{{"id":"{kind}","event_type":"incident.{kind}","resource_type":"incident","occurred_at":"2026-03-01T12:00:00Z",
+                "data":{{"id":"PX","type":"incident","title":"Down","priority":{{"summary":"{priority}"}}}}}}}}"#
+        );
+        read(&body).observations.remove(0)
+    };
+    let (before, after) = (event("triggered", "P3"), event("priority_updated", "P1"));
+    assert_eq!((after.signal, after.severity), (Signal::Firing, Severity::Critical));
+    assert!(before.severity < after.severity);
+    assert_eq!(before.dedup_key, after.dedup_key);
+}
+
+#[test]
 fn two_alarms_of_one_name_are_two_alerts() {
     let alarm = |account: &str, region: &str| {
         let body = format!(
