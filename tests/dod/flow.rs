@@ -120,11 +120,13 @@ async fn what_nobody_knows_is_counted_apart_and_can_be_looked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_an_event_of_version_two_is_said_in_its_words() {
     let service = service(&[]).await;
+    let source = Source::entered(&service.admin, json!({ "name": "Scripts" })).await;
+    let routing_key = source.path.rsplit('/').next().unwrap();
     let enqueue = Source {
         path: "/v1/dod/v2/enqueue".to_owned(),
     };
     let payload = json!({ "summary": "x".repeat(1_025), "source": "db-1", "severity": "fatal" });
-    let event = json!({ "routing_key": "R", "event_action": "trigger", "payload": payload });
+    let event = json!({ "routing_key": routing_key, "event_action": "trigger", "payload": payload });
     let (status, told) = enqueue
         .deliver(&service, "", "application/json", event.to_string().into_bytes())
         .await;
@@ -135,6 +137,11 @@ async fn what_is_wrong_with_an_event_of_version_two_is_said_in_its_words() {
         errors.contains("payload.summary") && errors.contains("payload.severity"),
         "{told}"
     );
+    let is_counted = |intake: &Value| {
+        let mut sources = intake["sources"].as_array().unwrap().iter();
+        sources.any(|of| of["refused"]["invalid"]["times"] == 1)
+    };
+    service.admin.until("/v1/dod/intake", is_counted).await;
     service.end().await;
 }
 

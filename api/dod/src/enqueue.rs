@@ -16,6 +16,7 @@ use http::problem::{InOthersWords, Problem};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::refused::{Reason, Refusals};
 use crate::senders::{self, Senders};
 use crate::webhooks::{self, Came};
 
@@ -51,6 +52,12 @@ pub async fn receive(
     let accepted = match pagerduty::check(&read, now) {
         Ok(accepted) => accepted,
         Err(errors) => {
+            // Whoever it was is answered so, and a source hears of it.
+            if let Some(routing_key) = pagerduty::routing_key(&read)
+                && let Ok(sender) = app.of::<Senders>()?.of(&app.book, peer.ip(), &routing_key).await
+            {
+                app.of::<Refusals>()?.note(&sender, Reason::Invalid);
+            }
             let told = json!({ "status": "invalid event", "message": "Event object is invalid", "errors": errors });
             return Ok((StatusCode::BAD_REQUEST, Extension(InOthersWords), Json(told)).into_response());
         }

@@ -18,6 +18,8 @@ pub enum Reason {
     MediaType,
     Signature,
     TooLarge,
+    /// It is no event as its protocol has them.
+    Invalid,
     /// The bodies of the tenant take up all the room that they may.
     Full,
 }
@@ -31,6 +33,7 @@ impl Reason {
             Self::MediaType => "media_type",
             Self::Signature => "signature",
             Self::TooLarge => "too_large",
+            Self::Invalid => "invalid",
             Self::Full => "full",
         }
     }

@@ -121,6 +121,13 @@ pub fn check_change(body: &[u8]) -> Result<String, Vec<String>> {
     }
 }
 
+/// The routing key of whatever was sent, where it says one.
+#[must_use]
+pub fn routing_key(body: &[u8]) -> Option<String> {
+    let document = Document::read(body).ok()?;
+    object(&document).ok()?.text("routing_key")
+}
+
 fn object<'d>(document: &'d Document<'_>) -> Result<Object<'d>, Vec<String>> {
     let root = document
         .root()
