@@ -155,7 +155,13 @@ pub async fn accept(listener: TcpListener, door: Door, stop: CancellationToken) 
             continue;
         };
         let connection = graceful.watch(connection(stream, peer, is_proxy, door.clone()));
+        let stop = stop.clone();
         tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep_until(place.begins) => {}
+                // Nothing was asked on it.
+                () = stop.cancelled() => return,
+            }
             if let Err(error) = connection.await {
                 debug!(%peer, error = %error, "a connection ended early");
             }

@@ -3,6 +3,7 @@
 use book::Pools;
 use book::logins::{self, Made, ROLES};
 use http::Contexts;
+use http::cli::require_tenant;
 use percent_encoding::percent_decode_str;
 use projections::bi;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -74,10 +75,13 @@ pub struct Report {
 /// Makes a login that reads the tables of the settings' tenant, or opens to one that is there what it does not see yet.
 ///
 /// # Errors
-/// When the name is none, the login is somebody else's or another tenant's, or the database fails.
+/// When the name is none, the tenant is not there, the login is somebody else's or another tenant's, or the database fails.
 pub async fn open_to_reports(config: &Config, contexts: &Contexts, login: &str) -> Result<Report, Fault> {
     named(login)?;
     let pools = owned(config).await?;
+    let tenant = config.tenant;
+    // A suspended one is read.
+    require_tenant(tenant, book::tenants::told(&pools.owner, tenant).await?)?;
     let mut projector = pools.projector.acquire().await?;
     for context in contexts.tables() {
         bi::ensure(&mut projector, context).await?;
@@ -86,7 +90,7 @@ pub async fn open_to_reports(config: &Config, contexts: &Contexts, login: &str) 
     let mut connection = pools.owner.acquire().await?;
     let mut transaction = connection.begin().await?;
     keep_apart(&mut transaction).await?;
-    let report = report(&mut transaction, login, config.tenant).await?;
+    let report = report(&mut transaction, login, tenant).await?;
     transaction.commit().await?;
     pools.close().await;
     Ok(report)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use book::Vault;
 use egress::{Egress, Texts};
+use http::app::Trouble;
 use http::bounds::StoredBytes;
 use http::context::States;
 use objects::{Objects, Place};
@@ -31,6 +32,14 @@ pub async fn add(states: &mut States, config: &Config, vault: &Vault) -> Result<
     });
     states.insert(way_out(config)?);
     Ok(())
+}
+
+/// What is wrong with them, for health checks.
+#[must_use]
+pub fn troubles(states: &States) -> Vec<Trouble> {
+    let objects = states.get::<Objects>().cloned();
+    let of_objects = objects.map(|objects| Box::new(move || objects.trouble()) as Trouble);
+    of_objects.into_iter().collect()
 }
 
 /// The object store.

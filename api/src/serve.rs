@@ -132,6 +132,7 @@ pub async fn serve(
         asked_end: AskedOnce::default(),
         ready: AskedOnce::default(),
         recent: Recent::default(),
+        mechanisms: mechanisms::troubles(&states),
         states,
         openapi: OnceCell::new(),
         event_types: OnceCell::new(),

@@ -1,8 +1,8 @@
-//! A connection that does not wait for ever for its reader.
+//! A connection that does not wait for ever for its reader, and does not keep others waiting while it writes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,6 +13,11 @@ use tokio::time::Sleep;
 pub const WRITE_SECONDS_MAX: u64 = 10;
 /// What its reader must take meanwhile, in bytes.
 pub const WRITE_BYTES_MIN: usize = 4 * 1024;
+/// What is written at once, in bytes: then it is the turn of whatever else the processor has to do. The kernel copies it
+/// meanwhile, half a megabyte in a millisecond or more, and a hundred connections at a time ask for as much.
+const TURN_BYTES: usize = 64 * 1024;
+/// Pieces of an answer that are written at once.
+const SLICES_MAX: usize = 16;
 
 /// A connection whose writer ends when it is not read: what an answer holds in memory is then given back. Time counts
 /// only while there is something to write and the kernel takes none of it, so an event stream with nothing to tell, and a
@@ -29,6 +34,8 @@ pub struct Timed<S = TcpStream> {
     taken: usize,
     /// Since when a write waits, and when it has waited too long.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// What was written in this turn, in bytes.
+    turn: usize,
 }
 
 impl Timed {
@@ -50,7 +57,19 @@ impl<S> Timed<S> {
             waited: Duration::ZERO,
             taken: 0,
             waiting: None,
+            turn: 0,
         }
+    }
+
+    /// How much may be written in this turn, in bytes; once that was, it is the turn of others.
+    fn turn(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+        let left = TURN_BYTES.saturating_sub(self.turn);
+        if left == 0 {
+            self.turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(left)
     }
 
     /// What becomes of a write that the stream answered so.
@@ -69,6 +88,7 @@ impl<S> Timed<S> {
         if let Some((since, _)) = self.waiting.take() {
             self.waited += since.elapsed();
         }
+        self.turn += bytes;
         self.taken = self.taken.saturating_add(bytes);
         if self.taken >= WRITE_BYTES_MIN {
             (self.waited, self.taken) = (Duration::ZERO, 0);
@@ -99,7 +119,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let left = ready!(self.turn(context));
+        let written = Pin::new(&mut self.stream).poll_write(context, &bytes[..bytes.len().min(left)]);
         self.after(context, written)
     }
 
@@ -108,7 +129,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let mut left = ready!(self.turn(context));
+        let mut begin = [IoSlice::new(&[]); SLICES_MAX];
+        for (kept, slice) in begin.iter_mut().zip(slices) {
+            let bytes: &[u8] = &slice[..slice.len().min(left)];
+            left -= bytes.len();
+            *kept = IoSlice::new(bytes);
+        }
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, &begin[..slices.len().min(SLICES_MAX)]);
         self.after(context, written)
     }
 
@@ -187,6 +215,19 @@ mod tests {
         assert!(started.elapsed() > LIMIT, "{:?}", started.elapsed());
         drop(ours);
         assert_eq!(reader.await.unwrap(), all);
+    }
+
+    #[tokio::test]
+    async fn a_long_write_lets_others_have_their_turn() {
+        let (ours, _theirs) = duplex(10 * TURN_BYTES);
+        let mut ours = Timed::within(ours, LIMIT, |_| {});
+        let bytes = vec![0; 5 * TURN_BYTES];
+        let mut writing = Box::pin(ours.write_all(&bytes));
+        let mut turns = 1;
+        while futures::poll!(writing.as_mut()).is_pending() {
+            turns += 1;
+        }
+        assert_eq!(turns, 5);
     }
 
     #[tokio::test]

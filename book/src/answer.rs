@@ -19,8 +19,8 @@ pub struct Envelope {
     pub actor: Uuid,
     /// v5 of tenant, actor and Idempotency-Key; a fresh one when the caller gave no key.
     pub command_id: Uuid,
-    /// Whether the caller chose the key, so that an earlier answer may exist.
-    pub repeatable: bool,
+    /// Whether an earlier answer may exist.
+    pub repeat: Repeat,
     pub body_hash: [u8; 32],
     pub correlation_id: Uuid,
     pub causation_id: Option<Uuid>,
@@ -33,6 +33,18 @@ pub struct Envelope {
     pub occurred_at: Option<DateTime<Utc>>,
 }
 
+/// Whether a command may have been carried out before under its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Nobody knew the id before.
+    Never,
+    /// Daybook derived it, and sends a command again where it cannot know that it was carried out: nearly never. That it was
+    /// shows when it is written, or when it is refused.
+    Seldom,
+    /// The caller chose it: it is looked for before all else.
+    Asked,
+}
+
 impl Envelope {
     /// Of a command that is sent once, under an id that nobody knows before, and that nothing has caused.
     #[must_use]
@@ -42,7 +54,7 @@ impl Envelope {
             tenant,
             actor,
             command_id,
-            repeatable: false,
+            repeat: Repeat::Never,
             body_hash: [0; 32],
             correlation_id: command_id,
             causation_id: None,

@@ -33,6 +33,11 @@ const OUT_OF_MEMORY: &str = "53200";
 /// a connection that has gone silent would keep the batch for as long as the kernel hopes.
 const ATTEMPT_SECONDS_MAX: u64 = 6;
 
+/// How soon a batch may follow another that is on its way still, in milliseconds: each costs a commit, and a look at the book
+/// by all who follow it, however many commands are in it.
+const GATHER_MS: u64 = 4;
+/// Where so many wait already, they go on their way without waiting for more.
+const GATHER_COMMANDS: usize = 32;
 /// Batches on their way at one time, each over a connection of its own: while the database writes one, the
 /// next is made and sent. They may touch the same streams; the database's lock puts them in order and its
 /// checks decide.
@@ -92,6 +97,7 @@ impl Appender {
 
 async fn run(options: PgConnectOptions, mut queue: mpsc::UnboundedReceiver<Waiting>) {
     let mut waiting = VecDeque::new();
+    let mut began = tokio::time::Instant::now();
     let (turns, mut free) = mpsc::channel(BATCHES_IN_FLIGHT);
     for _ in 0..BATCHES_IN_FLIGHT {
         let _ = turns.try_send(Line::to(options.clone()));
@@ -106,6 +112,15 @@ async fn run(options: PgConnectOptions, mut queue: mpsc::UnboundedReceiver<Waiti
                 None => return,
             }
         }
+        // Whoever is alone does not wait, and nobody waits where enough have come.
+        let gathered = began + Duration::from_millis(GATHER_MS);
+        while free.len() + 1 < BATCHES_IN_FLIGHT && waiting.len() < GATHER_COMMANDS {
+            match tokio::time::timeout_at(gathered, queue.recv()).await {
+                Ok(Some(next)) => waiting.push_back(next),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        began = tokio::time::Instant::now();
         // All of them: of what waits out of sight it is not known whose it is.
         while let Ok(next) = queue.try_recv() {
             waiting.push_back(next);

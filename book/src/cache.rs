@@ -19,6 +19,9 @@ const STATE_BYTES_MIN: usize = 512;
 const STATE_BYTES_MAX: usize = 1 << 20;
 /// How long a state that tells of no person is kept after it was last loaded or changed here, in seconds.
 const CACHED_SECONDS_MAX: u64 = 600;
+/// How many streams are remembered to have no events, and for how long, in seconds.
+const UNBORN_MAX: u64 = 100_000;
+const UNBORN_SECONDS_MAX: u64 = 60;
 
 /// The state of a stream at one sequence.
 #[derive(Debug, Clone)]
@@ -81,43 +84,57 @@ impl moka::Expiry<(&'static str, Uuid), Loaded> for Lifetime {
 }
 
 #[derive(Debug, Clone)]
-pub struct Cache(moka::sync::Cache<(&'static str, Uuid), Loaded>);
+pub struct Cache {
+    states: moka::sync::Cache<(&'static str, Uuid), Loaded>,
+    /// What had no events when it was read last, see [`Cache::seems_unborn`].
+    unborn: moka::sync::Cache<(&'static str, Uuid), ()>,
+}
 
 impl Default for Cache {
     fn default() -> Self {
         let weigh = |_: &_, loaded: &Loaded| STATE_BYTES_MIN as u32 + loaded.bytes.min(STATE_BYTES_MAX) as u32;
-        Self(
-            moka::sync::Cache::builder()
+        Self {
+            states: moka::sync::Cache::builder()
                 .weigher(weigh)
                 .max_capacity(CACHED_BYTES_MAX)
                 .expire_after(Lifetime)
                 .build(),
-        )
+            unborn: moka::sync::Cache::builder()
+                .max_capacity(UNBORN_MAX)
+                .time_to_live(Duration::from_secs(UNBORN_SECONDS_MAX))
+                .build(),
+        }
     }
 }
 
 impl Cache {
     #[must_use]
     pub fn get(&self, aggregate_type: &'static str, stream: Uuid) -> Option<Loaded> {
-        self.0.get(&(aggregate_type, stream))
+        self.states.get(&(aggregate_type, stream))
     }
 
-    /// Keeps the state, unless a later one is kept already. That a stream has no events is not kept: it
-    /// may have some a moment later, and nothing would tell.
+    /// Whether the stream had no events when it was read last. It may have some a moment later, and nothing tells: it is a
+    /// guess for what is appended, which is checked then, and for nothing else.
+    pub fn seems_unborn(&self, aggregate_type: &'static str, stream: Uuid) -> bool {
+        self.unborn.get(&(aggregate_type, stream)).is_some()
+    }
+
+    /// Keeps the state, unless a later one is kept already. That a stream has no events is remembered by itself.
     pub fn put(&self, aggregate_type: &'static str, stream: Uuid, loaded: Loaded) {
+        let key = (aggregate_type, stream);
         if loaded.sequence == 0 {
+            self.unborn.insert(key, ());
             return;
         }
-        self.0
-            .entry((aggregate_type, stream))
-            .and_upsert_with(|kept| match kept {
-                Some(kept) if kept.value().sequence > loaded.sequence => kept.into_value(),
-                _ => loaded,
-            });
+        self.unborn.invalidate(&key);
+        self.states.entry(key).and_upsert_with(|kept| match kept {
+            Some(kept) if kept.value().sequence > loaded.sequence => kept.into_value(),
+            _ => loaded,
+        });
     }
 
     pub fn forget(&self, aggregate_type: &'static str, stream: Uuid) {
-        self.0.invalidate(&(aggregate_type, stream));
+        self.states.invalidate(&(aggregate_type, stream));
     }
 }
 
@@ -174,23 +191,27 @@ mod tests {
         for n in 0..1_000 {
             cache.put("a.b", Uuid::from_u128(n), loaded(1, 300 << 10));
         }
-        cache.0.run_pending_tasks();
-        assert!(cache.0.weighted_size() <= CACHED_BYTES_MAX);
-        assert!(cache.0.entry_count() < 250);
+        cache.states.run_pending_tasks();
+        assert!(cache.states.weighted_size() <= CACHED_BYTES_MAX);
+        assert!(cache.states.entry_count() < 250);
     }
 
     #[test]
-    fn that_a_stream_has_no_events_is_not_remembered() {
+    fn that_a_stream_has_no_events_is_a_guess_until_it_is_known_to_have_some() {
         let cache = Cache::default();
+        assert!(!cache.seems_unborn("a.b", Uuid::nil()));
         cache.put("a.b", Uuid::nil(), loaded(0, 0));
         assert!(cache.get("a.b", Uuid::nil()).is_none());
+        assert!(cache.seems_unborn("a.b", Uuid::nil()));
+        cache.put("a.b", Uuid::nil(), loaded(1, 0));
+        assert!(!cache.seems_unborn("a.b", Uuid::nil()));
     }
 
     #[test]
     fn a_long_history_may_still_be_kept() {
         let cache = Cache::default();
         cache.put("a.b", Uuid::nil(), loaded(1_000_000, 1 << 30));
-        cache.0.run_pending_tasks();
+        cache.states.run_pending_tasks();
         assert!(cache.get("a.b", Uuid::nil()).is_some());
     }
 }

@@ -51,6 +51,7 @@ impl Watch {
         let mut wakes = self.bus.wakes().await.ok();
         let mut written = self.written.clone();
         let (mut looked, mut next) = (Instant::now(), Instant::now());
+        let mut told = Instant::now();
         loop {
             let woken = async {
                 match &mut wakes {
@@ -59,7 +60,8 @@ impl Watch {
                 }
             };
             tokio::select! {
-                Ok(()) = written.changed() => {
+                Ok(()) = written_after(&mut written, told + Duration::from_millis(PAUSE_MS)) => {
+                    told = Instant::now();
                     let last = *written.borrow_and_update();
                     self.end.send_if_modified(|end| *end < last && { *end = last; true });
                 }
@@ -97,6 +99,12 @@ impl Watch {
             Err(error) => warn!(%error, "the end of the book cannot be read"),
         }
     }
+}
+
+/// Waits until this process has written more, and until `pause` is over: what it writes meanwhile is told of together.
+async fn written_after(written: &mut watch::Receiver<i64>, pause: Instant) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(pause).await;
+    written.changed().await
 }
 
 impl End {

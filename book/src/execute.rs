@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::fact::AnyState;
-use domain::{Contexts, DecodeError, Undecided};
+use domain::{Contexts, DecodeError, SYSTEM, Undecided};
 use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -13,23 +12,34 @@ use uuid::Uuid;
 use crate::answer::same_body;
 use crate::append::{self, Outcome};
 use crate::appender::Appender;
-use crate::cache::{Cache, Loaded};
+use crate::cache::Cache;
 use crate::draft::{Draft, Sealing};
-use crate::facts::Texts;
-use crate::pace::{Pace, Paced};
+use crate::pace::{Pace, Paced, Sender};
 use crate::pools::answered;
 use crate::progress::Progress;
 use crate::step::{self, Circumstances};
 use crate::stream::Streams;
 use crate::trust::Trust;
 use crate::turns::Turns;
-use crate::{BookError, MasterKey, Step, Vault, facts};
+use crate::{BookError, MasterKey, Step, Vault};
 
-pub use crate::answer::{Answer, Envelope, ExecuteError, StreamAnswer};
+pub use crate::answer::{Answer, Envelope, ExecuteError, Repeat, StreamAnswer};
 pub use crate::step::Refusal;
 
 /// How often a command is decided anew after it lost a race, before the caller is told to retry.
 pub(crate) const RACES_MAX: usize = 20;
+/// How often it is while others of this process go on writing what it reads; then it takes its turn with them, if it reads no
+/// more than so many streams. Many read what is written once, and they need not wait for each other.
+const RACES_FREE: usize = 2;
+const READ_TURNS_MAX: usize = 16;
+
+/// Why a command is decided anew.
+enum Lost {
+    /// A stream moved: one that it writes, or one of those that it read.
+    Race { read: Vec<(&'static str, Uuid)> },
+    /// Two of its streams want one value, by what is cached.
+    Value,
+}
 
 /// The writing side of the book. Clones share one appender, one cache and one set of turns.
 #[derive(Debug, Clone)]
@@ -104,101 +114,6 @@ impl Book {
         self.0.written.subscribe()
     }
 
-    /// The state of a stream, maybe a little old; `None` when it has no events in this tenant.
-    ///
-    /// # Errors
-    /// The database's error, or an event that cannot be decoded.
-    pub async fn state<D: domain::Decider>(&self, tenant: Uuid, stream: Uuid) -> Result<Option<Arc<D>>, BookError> {
-        let fact = domain::FactRef::of::<D>(stream);
-        let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
-        Ok(loaded
-            .filter(|loaded| loaded.tenant == Some(tenant))
-            .and_then(|loaded| loaded.state.downcast().ok()))
-    }
-
-    /// As [`Book::state`], read from the book now.
-    ///
-    /// # Errors
-    /// As [`Book::state`].
-    pub async fn now<D: domain::Decider>(&self, tenant: Uuid, stream: Uuid) -> Result<Option<Arc<D>>, BookError> {
-        Ok(self.fresh::<D>(tenant, &[stream]).await?.pop().flatten())
-    }
-
-    /// As [`Book::state`] for several streams of one kind, read from the book now.
-    ///
-    /// # Errors
-    /// As [`Book::state`].
-    pub async fn fresh<D: domain::Decider>(
-        &self,
-        tenant: Uuid,
-        streams: &[Uuid],
-    ) -> Result<Vec<Option<Arc<D>>>, BookError> {
-        let refs: Vec<_> = streams.iter().map(|&stream| domain::FactRef::of::<D>(stream)).collect();
-        let found = self.0.facts(&refs, Trust::Book).await?.into_iter();
-        Ok(found
-            .map(|loaded| loaded.state.downcast().ok().filter(|_| loaded.tenant == Some(tenant)))
-            .collect())
-    }
-
-    /// As [`Book::state`], read from the book now and with its type erased.
-    ///
-    /// # Errors
-    /// As [`Book::state`].
-    pub async fn any_state(&self, tenant: Uuid, fact: domain::FactRef) -> Result<Option<AnyState>, BookError> {
-        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
-        Ok(loaded
-            .filter(|loaded| loaded.tenant == Some(tenant))
-            .map(|loaded| loaded.state))
-    }
-
-    /// The state that a stream had right after its event of this sequence; `None` when it has no events in this
-    /// tenant. It is for policies, which read events with their texts sealed, and are given no others here.
-    ///
-    /// # Errors
-    /// As [`Book::state`].
-    pub async fn state_at(
-        &self,
-        tenant: Uuid,
-        fact: domain::FactRef,
-        sequence: i64,
-    ) -> Result<Option<AnyState>, BookError> {
-        let loaded = self.loaded_at(tenant, fact, sequence).await?;
-        Ok(loaded.map(|loaded| loaded.state))
-    }
-
-    /// As [`Book::state_at`], with what it was folded from.
-    pub(crate) async fn loaded_at(
-        &self,
-        tenant: Uuid,
-        fact: domain::FactRef,
-        sequence: i64,
-    ) -> Result<Option<Loaded>, BookError> {
-        let until = facts::Until::Sequence(sequence);
-        let mut loaded = answered(facts::load(&self.0.pool, &self.0.vault, &[fact], until, Texts::Sealed)).await?;
-        Ok(loaded.pop().filter(|loaded| loaded.tenant == Some(tenant)))
-    }
-
-    /// As [`Book::any_state`], with the sequence that the stream is at; 0 when it has no events.
-    ///
-    /// # Errors
-    /// As [`Book::state`].
-    pub async fn seen(&self, tenant: Uuid, fact: domain::FactRef) -> Result<(Option<AnyState>, i64), BookError> {
-        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
-        Ok(loaded.map_or((None, 0), |loaded| {
-            let sequence = loaded.sequence;
-            (Some(loaded.state).filter(|_| loaded.tenant == Some(tenant)), sequence)
-        }))
-    }
-
-    /// As [`Book::seen`], for the stream that a step names; a stream without events has its kind's default state.
-    ///
-    /// # Errors
-    /// [`ExecuteError::NotFound`] for a stream of another tenant; the database's error.
-    pub async fn step_state(&self, tenant: Uuid, step: &Step) -> Result<(AnyState, i64), ExecuteError> {
-        let loaded = self.0.own(tenant, step, Trust::Book).await?;
-        Ok((loaded.state, loaded.sequence))
-    }
-
     /// Whether the master key was replaced while this process could not follow: it has to be restarted with the new one.
     #[must_use]
     pub fn is_behind(&self) -> bool {
@@ -224,13 +139,16 @@ impl Book {
         kinds: impl Iterator<Item = &'static str>,
     ) -> Result<Paced, BookError> {
         let pace = &self.0.pace;
-        if pace.is_slowed() && envelope.repeatable {
+        let Some(slowed) = pace.slows(sender(envelope), kinds.map(context)) else {
+            return Ok(pace.unneeded());
+        };
+        if envelope.repeat == Repeat::Asked {
             let receipt = answered(append::receipt(&self.0.pool, envelope.command_id)).await?;
             if receipt.is_some() {
                 return Ok(pace.unneeded());
             }
         }
-        pace.wait(kinds.map(context)).await
+        slowed.wait().await
     }
 
     /// Carries out the steps as one: all are appended or none. A client that hangs up never leaves a transaction
@@ -288,34 +206,44 @@ impl Inner {
     ) -> Result<Answer, ExecuteError> {
         // Two sendings under one key are answered one after the other: a refusal of the second while the first
         // is on its way would be none.
-        let _turn = match envelope.repeatable {
-            true => self.turns.take(vec![("command", envelope.command_id)]).await,
-            false => Vec::new(),
+        let _turn = match envelope.repeat {
+            Repeat::Never => Vec::new(),
+            Repeat::Seldom | Repeat::Asked => self.turns.take(vec![("command", envelope.command_id)]).await,
         };
-        if let Some(answer) = self.repeated(envelope).await? {
+        if envelope.repeat == Repeat::Asked
+            && let Some(answer) = self.repeated(envelope).await?
+        {
             return Ok(answer);
         }
         // Before it has a turn or has read anything: whoever waits here keeps nobody else waiting, and is overtaken by
         // nothing that its decision rests on.
         if paced.is_none() {
             let kinds = steps.iter().map(Step::aggregate_type);
-            self.pace.wait(kinds.map(context)).await?;
+            self.pace.wait(sender(envelope), kinds.map(context)).await?;
         }
-        let _turns = self
-            .turns
-            .take(steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect())
-            .await;
+        let own: Vec<_> = steps.iter().map(|step| (step.aggregate_type(), step.stream)).collect();
+        let mut turns = self.turns.take(own.clone()).await;
         // Not the command's id: a key that is used again after its receipt is gone must not draw the ids
         // of the rows that it made before.
         let seed = Uuid::new_v4();
         let mut trust = Trust::Guess;
         let mut sealed = None;
-        for _ in 0..RACES_MAX {
+        for race in 1..=RACES_MAX {
             return match self.attempt(envelope, steps, seed, trust, left).await {
-                Ok(Some(answer)) => Ok(answer),
-                Ok(None) => {
-                    metrics::counter!("daybook_lost_races_total").increment(1);
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(Lost::Value)) => {
                     trust = Trust::Book;
+                    continue;
+                }
+                Ok(Err(Lost::Race { read })) => {
+                    metrics::counter!("daybook_lost_races_total").increment(1);
+                    trust = trust.after_race();
+                    // What it reads is written all the time, maybe by this very process. The turns that it has are given up
+                    // first, for all are taken in one order.
+                    if race >= RACES_FREE && read.len() <= READ_TURNS_MAX {
+                        drop(turns);
+                        turns = self.turns.take([&own[..], &read].concat()).await;
+                    }
                     continue;
                 }
                 // Neither a guess nor a cache may refuse: look closer, and decide again. A key that is
@@ -334,26 +262,36 @@ impl Inner {
                     trust = Trust::Unopened;
                     continue;
                 }
-                Err(error) if trust == Trust::Unopened => Err(sealed.unwrap_or(error)),
-                // The refused command may be a repeat of one that was accepted a moment ago.
-                Err(error @ (ExecuteError::Refused(_) | ExecuteError::Moved { .. })) => {
-                    self.repeated(envelope).await?.ok_or(error)
+                Err(error) => {
+                    let error = match trust {
+                        Trust::Unopened => sealed.unwrap_or(error),
+                        _ => error,
+                    };
+                    let may_repeat = match &error {
+                        // It may be a repeat of one that was accepted a moment ago.
+                        ExecuteError::Refused(_) | ExecuteError::Moved { .. } => true,
+                        ExecuteError::Book(error) if error.is_transient() => false,
+                        _ => envelope.repeat == Repeat::Seldom,
+                    };
+                    match may_repeat {
+                        true => self.repeated(envelope).await?.ok_or(error),
+                        false => Err(error),
+                    }
                 }
-                Err(error) => Err(error),
             };
         }
         Err(ExecuteError::Contended)
     }
 
     async fn repeated(&self, envelope: &Envelope) -> Result<Option<Answer>, ExecuteError> {
-        if !envelope.repeatable {
+        if envelope.repeat == Repeat::Never {
             return Ok(None);
         }
         let receipt = answered(append::receipt(&self.pool, envelope.command_id)).await?;
         receipt.map(|receipt| same_body(envelope, &receipt)).transpose()
     }
 
-    /// One round of load, decide and append; `None` when the race was lost.
+    /// One round of load, decide and append.
     async fn attempt(
         &self,
         envelope: &Envelope,
@@ -361,7 +299,7 @@ impl Inner {
         seed: Uuid,
         trust: Trust,
         left: &CancellationToken,
-    ) -> Result<Option<Answer>, ExecuteError> {
+    ) -> Result<Result<Answer, Lost>, ExecuteError> {
         let draft = self
             .decide(envelope, steps, seed, trust, Sealing::Under(&self.vault))
             .await?;
@@ -371,7 +309,7 @@ impl Inner {
         match draft.clash() {
             None => self.append(envelope, steps, draft).await,
             Some(claim) if trust.is_of_the_book() => Err(ExecuteError::Claimed { claim }),
-            Some(_) => Ok(None),
+            Some(_) => Ok(Err(Lost::Value)),
         }
     }
 
@@ -417,10 +355,15 @@ impl Inner {
         Ok(draft)
     }
 
-    async fn append(&self, envelope: &Envelope, steps: &[Step], draft: Draft) -> Result<Option<Answer>, ExecuteError> {
+    async fn append(
+        &self,
+        envelope: &Envelope,
+        steps: &[Step],
+        draft: Draft,
+    ) -> Result<Result<Answer, Lost>, ExecuteError> {
         let (streams, after, append) = draft.finish(envelope)?;
         let erased = append.erased.clone();
-        let facts: Vec<_> = append
+        let read: Vec<_> = append
             .seen
             .iter()
             .map(|seen| (seen.aggregate_type, seen.stream))
@@ -438,7 +381,7 @@ impl Inner {
                     self.vault.forget(erase).await;
                 }
                 if !erased.is_empty() {
-                    for (aggregate_type, stream) in &facts {
+                    for (aggregate_type, stream) in &read {
                         self.cache.forget(aggregate_type, *stream);
                     }
                 }
@@ -449,7 +392,7 @@ impl Inner {
                     }
                 });
                 self.committed.notify_waiters();
-                Ok(Some(Answer {
+                Ok(Ok(Answer {
                     position: receipt.position,
                     recorded_at: receipt.recorded_at,
                     streams,
@@ -459,9 +402,9 @@ impl Inner {
                 for step in steps {
                     self.cache.forget(step.aggregate_type(), step.stream);
                 }
-                same_body(envelope, &receipt).map(Some)
+                same_body(envelope, &receipt).map(Ok)
             }
-            Outcome::Moved { .. } => Ok(None),
+            Outcome::Moved { .. } => Ok(Err(Lost::Race { read })),
             Outcome::Suspended => Err(ExecuteError::Suspended),
             Outcome::Claimed { claim } => Err(ExecuteError::Claimed { claim }),
         }
@@ -473,6 +416,14 @@ fn undecided(undecided: Undecided) -> ExecuteError {
         Undecided::Refused(refusal) => ExecuteError::Refused(refusal),
         Undecided::Unwritable(error) => BookError::Decode(error).into(),
         Undecided::Foreign(_) => BookError::Broken(undecided.to_string()).into(),
+    }
+}
+
+/// In whose name a command is sent.
+fn sender(envelope: &Envelope) -> Sender {
+    Sender {
+        tenant: envelope.tenant,
+        is_daybook: envelope.actor == SYSTEM,
     }
 }
 

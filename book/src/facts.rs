@@ -132,20 +132,24 @@ pub async fn load_one(pool: &PgPool, vault: &Vault, fact: FactRef) -> Result<Loa
     loaded.ok_or_else(|| BookError::Broken("a stream that was asked for was not read".to_owned()))
 }
 
-/// The sequence of a stream's last event, by one index probe; 0 when it has none.
+/// The sequences of these streams' last events, each by one index probe; 0 for one that has none.
 ///
 /// # Errors
 /// The database's error.
-pub async fn last_sequence(pool: &PgPool, aggregate_type: &str, stream: Uuid) -> Result<i64, BookError> {
+pub async fn last_sequences(pool: &PgPool, streams: &[FactRef]) -> Result<Vec<i64>, BookError> {
+    let types: Vec<&str> = streams.iter().map(|fact| fact.aggregate_type).collect();
+    let ids: Vec<String> = streams.iter().map(|fact| fact.id.to_string()).collect();
     let last = sqlx::query_scalar(
-        "select sequence from book.events where aggregate_type = $1 and aggregate_id = $2
-         order by sequence desc limit 1",
+        "select coalesce((select e.sequence from book.events e
+                          where e.aggregate_type = s.type and e.aggregate_id = s.id
+                          order by e.sequence desc limit 1), 0)
+         from unnest($1::text[], $2::text[]) with ordinality s(type, id, ord) order by s.ord",
     )
-    .bind(aggregate_type)
-    .bind(stream.to_string())
-    .fetch_optional(pool)
+    .bind(types)
+    .bind(ids)
+    .fetch_all(pool)
     .await?;
-    Ok(last.unwrap_or(0))
+    Ok(last)
 }
 
 /// A stored payload with its sealed fields opened, for a decision, and until when it may be remembered if any of

@@ -23,8 +23,14 @@ impl Inner {
     /// The stream that a step is sent to.
     pub(crate) async fn own(&self, tenant: Uuid, step: &Step, trust: Trust) -> Result<Loaded, ExecuteError> {
         let (aggregate_type, stream) = (step.aggregate_type(), step.stream);
+        // Many are refused on one and the same state of a busy stream that goes on without end, and each by the book.
+        let is_long = step.fact().carries_forward.is_some();
         let cached = match self.cache.get(aggregate_type, stream) {
-            Some(cached) if trust.is_of_the_book() => self.unmoved(step, cached).await?,
+            Some(cached) if trust == Trust::Current || trust.is_of_the_book() && is_long => {
+                let unmoved = self.unmoved(&[step.fact()], vec![Some(cached)]).await?;
+                unmoved.into_iter().next().flatten()
+            }
+            Some(_) if trust.is_of_the_book() => None,
             cached => cached,
         };
         let loaded = match cached {
@@ -45,14 +51,24 @@ impl Inner {
         }
     }
 
-    /// The cached state of a stream that goes on without end, if the book has no later event of it: many are
-    /// refused on one and the same state of a busy stream, and each by the book.
-    async fn unmoved(&self, step: &Step, cached: Loaded) -> Result<Option<Loaded>, ExecuteError> {
-        if step.fact().carries_forward.is_none() {
-            return Ok(None);
+    /// Of the cached states of these streams those that the book has no later event of.
+    async fn unmoved(
+        &self,
+        streams: &[FactRef],
+        cached: Vec<Option<Loaded>>,
+    ) -> Result<Vec<Option<Loaded>>, BookError> {
+        let asked: Vec<FactRef> = streams
+            .iter()
+            .zip(&cached)
+            .filter(|(_, cached)| cached.is_some())
+            .map(|(fact, _)| *fact)
+            .collect();
+        if asked.is_empty() {
+            return Ok(cached);
         }
-        let last = answered(facts::last_sequence(&self.pool, step.aggregate_type(), step.stream)).await?;
-        Ok((last == cached.sequence).then_some(cached))
+        let mut last = answered(facts::last_sequences(&self.pool, &asked)).await?.into_iter();
+        let unmoved = |cached: Option<Loaded>| cached.filter(|cached| last.next() == Some(cached.sequence));
+        Ok(cached.into_iter().map(unmoved).collect())
     }
 
     /// All facts of a step, in as many rounds as its decider asks for.
@@ -108,12 +124,19 @@ impl Inner {
             .iter()
             .map(|fact| {
                 if trust.is_of_the_book() {
-                    None
-                } else {
-                    self.cache.get(fact.aggregate_type, fact.id)
+                    return Ok(None);
+                }
+                let cached = self.cache.get(fact.aggregate_type, fact.id);
+                let is_guess = cached.is_none() && trust == Trust::Guess;
+                match is_guess && self.cache.seems_unborn(fact.aggregate_type, fact.id) {
+                    true => Loaded::unborn(*fact).map(Some),
+                    false => Ok(cached),
                 }
             })
-            .collect();
+            .collect::<Result<_, BookError>>()?;
+        if trust == Trust::Current {
+            found = self.unmoved(refs, found).await?;
+        }
         let lacking: Vec<_> = refs
             .iter()
             .zip(&found)

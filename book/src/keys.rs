@@ -30,11 +30,13 @@ impl std::fmt::Debug for OwnKey {
 }
 
 /// A key that there is, without what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
     pub id: Uuid,
     pub created_at: DateTime<Utc>,
 }
+
+crate::from_row!(Listed { id, created_at });
 
 /// What a key is for, and whose it is.
 #[derive(Debug, Clone, Copy)]

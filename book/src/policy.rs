@@ -44,7 +44,7 @@ pub(crate) use sending::send;
 pub use sending::{Caused, Time};
 use states::States;
 use timer::Timer;
-use waiting::{Share, Waiting};
+use waiting::{ALONE_EVENTS_MAX, Share, Waiting};
 
 /// Streams whose events are reacted to at one time; one stream's in order.
 const STREAMS_AT_ONCE: usize = 32;
@@ -140,13 +140,19 @@ impl PolicyWorker {
     /// Reacts to a page, and says how far the policy is then. It stops before the first event of a kind that only a
     /// newer version of the policy reads, or only a program with further contexts, and fails there.
     async fn turn(&self, page: reading::Page, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<i64, BookError> {
-        let mut events = page.events;
+        let (mut events, mut page_to) = (page.events, page.to);
+        let end = self.reading.end().position();
+        let is_alone = lead.waiting.is_alone(&self.pool, &events, page_to, end).await?;
+        if let Some(last) = events.get(ALONE_EVENTS_MAX - 1).filter(|_| is_alone) {
+            page_to = last.position;
+            events.truncate(ALONE_EVENTS_MAX);
+        }
         let readable = events.iter().take_while(|event| self.is_read(event)).count();
         let unread = events.split_off(readable).into_iter().next();
-        let to = unread.as_ref().map_or(page.to, |unread| unread.position - 1);
+        let to = unread.as_ref().map_or(page_to, |unread| unread.position - 1);
         if !events.is_empty() {
             checkpoint.check(page.noted.get(self.policy.name()))?;
-            let (timers, aside) = self.react(events, lead).await?;
+            let (timers, aside) = self.react(events, &Share::of_page(is_alone), lead).await?;
             lead.lease.check()?;
             lead.waiting.put(&self.pool, self.policy.name(), &aside).await?;
             checkpoint.advance(to, &timers).await?;
@@ -174,6 +180,7 @@ impl PolicyWorker {
     /// What is done once a second: the lead is made sure of, the checkpoint is written, and it is said how things are.
     async fn check(&self, position: i64, lead: Lead<'_>, checkpoint: &mut Checkpoint) -> Result<(), BookError> {
         lead.lease.check()?;
+        lead.states.forget_overdue();
         if position > checkpoint.position() {
             checkpoint.advance(position, &[]).await?;
         }
@@ -199,13 +206,13 @@ impl PolicyWorker {
     async fn react(
         &self,
         events: Vec<Arc<Recorded<String>>>,
+        share: &Share,
         lead: Lead<'_>,
     ) -> Result<(Vec<Timer>, Aside), BookError> {
         // What came first is reacted to first.
         let (waits, now): (Vec<_>, Vec<_>) = events
             .into_iter()
             .partition(|event| lead.waiting.holds(event.tenant_id));
-        let share = &Share::default();
         let streams = by_stream(now).map(|events| async move {
             let (mut timers, mut aside) = (Vec::new(), Aside::new());
             for recorded in events {

@@ -1,7 +1,8 @@
 //! One pool of connections per database role, so that a query cannot do what its kind must not.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool};
@@ -22,8 +23,9 @@ const OWNER_CONNECTIONS_MAX: u32 = 2;
 const OTHER_CONNECTIONS_MAX: u32 = 4;
 /// What a rebuild takes: the one that holds its lock, the one that loads, and one beside it or two that make indexes.
 const REBUILD_CONNECTIONS_MAX: u32 = 4;
-/// A connection that was idle for so long is asked whether it is there before it is used, in seconds.
-const TRUSTED_SECONDS: u64 = 1;
+/// A connection that was idle for so long is asked whether it is there before it is used, in milliseconds: for less than a
+/// server takes to begin anew, so that nobody meets a connection to the one before.
+const TRUSTED_MS: u64 = 100;
 /// How long it may take to say so, in seconds.
 const PING_SECONDS_MAX: u64 = 1;
 /// How long a transaction of the writer may stand still, in milliseconds: a process that is stopped in the middle of one
@@ -142,21 +144,58 @@ fn session(options: &PgConnectOptions) -> PgConnectOptions {
 }
 
 fn pool(connections: u32) -> PgPoolOptions {
+    let doubt = Arc::new(Doubt::default());
+    let taken = doubt.clone();
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
         // The pool's own question has no limit: a few connections that have gone silent would take a caller all
         // the time there is, one after the other.
         .test_before_acquire(false)
-        .before_acquire(|connection, idle| {
+        .before_acquire(move |connection, idle| {
+            let doubt = taken.clone();
             Box::pin(async move {
-                if idle.idle_for < Duration::from_secs(TRUSTED_SECONDS) {
+                if doubt.holds(Instant::now(), idle.idle_for) {
+                    return Ok(false);
+                }
+                if idle.idle_for < Duration::from_millis(TRUSTED_MS) {
                     return Ok(true);
                 }
-                still_answers(connection, Duration::from_secs(PING_SECONDS_MAX)).await
+                doubt
+                    .unless(still_answers(connection, Duration::from_secs(PING_SECONDS_MAX)))
+                    .await
             })
         })
-        .after_release(|connection, _| Box::pin(still_answers(connection, Duration::from_secs(ACQUIRE_SECONDS_MAX))))
+        .after_release(move |connection, _| {
+            let doubt = doubt.clone();
+            Box::pin(async move {
+                doubt
+                    .unless(still_answers(connection, Duration::from_secs(ACQUIRE_SECONDS_MAX)))
+                    .await
+            })
+        })
+}
+
+/// What one connection that does not answer says of the others of its pool: what lay idle at that moment may be as dead. They
+/// are closed unasked, since asking takes a second for each, of whoever happens to need it.
+#[derive(Debug, Default)]
+struct Doubt(Mutex<Option<Instant>>);
+
+impl Doubt {
+    /// Whether a connection that has been idle for so long was so when another did not answer.
+    fn holds(&self, now: Instant, idle: Duration) -> bool {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.checked_sub(idle).is_none_or(|began| began <= since))
+    }
+
+    /// What asking a connection comes to; if to nothing, the others are doubted from now on.
+    async fn unless(&self, asking: impl Future<Output = Result<bool, sqlx::Error>>) -> Result<bool, sqlx::Error> {
+        let answer = asking.await;
+        if answer.is_err() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        answer
+    }
 }
 
 /// Whether a connection answers in time. Asked before the pool does so without a limit: one that was given up in
@@ -185,4 +224,22 @@ pub async fn answered_within<T, E: From<BookError>>(
     tokio::time::timeout(limit, asking)
         .await
         .unwrap_or_else(|_| Err(BookError::Unavailable.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_idle_when_another_did_not_answer_is_doubted_and_what_was_made_later_is_not() {
+        let doubt = Doubt::default();
+        assert!(!doubt.holds(Instant::now(), Duration::from_secs(60)));
+        assert!(doubt.unless(async { Ok(true) }).await.unwrap());
+        assert!(!doubt.holds(Instant::now(), Duration::from_secs(60)));
+        let before = Instant::now();
+        assert!(doubt.unless(async { Err(sqlx::Error::PoolTimedOut) }).await.is_err());
+        let later = Instant::now() + Duration::from_secs(2);
+        assert!(doubt.holds(later, later - before));
+        assert!(!doubt.holds(later, Duration::from_secs(1)));
+    }
 }

@@ -147,13 +147,18 @@ impl Relay {
             committed.as_mut().enable();
             // One look at the book answers all the wakes that came before it.
             while let Some(Some(_)) = wakes.next().now_or_never() {}
-            let page = self.tail.sealed_after(stand.position, PAGE_EVENTS).await?;
+            let page = match &self.end {
+                Some(end) if end.position() <= stand.position => Vec::new(),
+                _ => self.tail.sealed_after(stand.position, PAGE_EVENTS).await?,
+            };
             // It may have stood still while the book was read.
             lease.check()?;
             if page.is_empty() {
+                let is_watched = self.end.is_some();
                 tokio::select! {
-                    () = committed => {}
-                    _ = wakes.next() => {}
+                    // The watch is told of them, too, and of many at once where they come close upon each other.
+                    () = committed, if !is_watched => {}
+                    _ = wakes.next(), if !is_watched => {}
                     () = self.grows(stand.position) => {}
                     () = stop.cancelled() => return Ok(()),
                 }

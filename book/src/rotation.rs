@@ -34,7 +34,7 @@ pub struct Rotated {
 }
 
 /// One generation of a key of the book, as the operator sees it.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Listed {
     pub name: String,
     pub generation: i32,
@@ -43,6 +43,14 @@ pub struct Listed {
     /// How many keys of persons and texts it has wrapped, if it is a wrapping key.
     pub wraps: i64,
 }
+
+crate::from_row!(Listed {
+    name,
+    generation,
+    created_at,
+    accepted_until,
+    wraps
+});
 
 /// Puts `next` in the place of `master`, and wraps every key anew under a wrapping key that `next` alone wraps. The pool
 /// must be one of the database's owner. Processes go on with what they know; whichever dies, this one included, it is

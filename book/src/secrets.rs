@@ -66,7 +66,6 @@ impl std::fmt::Debug for Known {
 }
 
 /// A row of `book.secrets`.
-#[derive(sqlx::FromRow)]
 pub(crate) struct Row {
     pub name: String,
     pub generation: i32,
@@ -75,6 +74,14 @@ pub(crate) struct Row {
     /// For how many seconds it is accepted yet.
     pub seconds: Option<f64>,
 }
+
+crate::from_row!(Row {
+    name,
+    generation,
+    wrapped,
+    bridge,
+    seconds
+});
 
 pub(crate) const ROWS: &str = "select name, generation, wrapped, bridge,
        extract(epoch from accepted_until - clock_timestamp())::float8 as seconds

@@ -222,11 +222,19 @@ pub async fn forget_waiting(pool: &PgPool) -> Result<u64, BookError> {
 /// # Errors
 /// The database's error.
 pub(crate) async fn standing(pool: &PgPool, tenant: Uuid) -> Result<Standing, BookError> {
+    Ok(told(pool, tenant).await?.unwrap_or(Standing::Active))
+}
+
+/// What was said of how a tenant stands; nothing of one that nobody has made.
+///
+/// # Errors
+/// The database's error.
+pub async fn told(pool: &PgPool, tenant: Uuid) -> Result<Option<Standing>, BookError> {
     let asking = sqlx::query_scalar("select standing from book.tenants where tenant_id = $1")
         .bind(tenant)
         .fetch_optional(pool);
     let found: Option<String> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
-    found.as_deref().map_or(Ok(Standing::Active), read)
+    found.as_deref().map(read).transpose()
 }
 
 /// How these tenants stand now.

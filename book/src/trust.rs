@@ -4,9 +4,13 @@
 /// so trust costs at most another round; and no refusal rests on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// A stream that is not cached is taken to be new, which spares creating commands a round trip.
+    /// A stream that is not cached is taken to be new, which spares creating commands a round trip, and a fact that had no
+    /// events of late to have none.
     Guess,
     Cache,
+    /// A state that is cached, if the book has no later event of its stream: after a lost race, so that who loses often does
+    /// not read a long history each time.
+    Current,
     Book,
     /// As the book has it, and sealed fields that do not open are taken for erased ones: nothing but an erasure may
     /// rest on that, which needs none of them.
@@ -18,7 +22,15 @@ impl Trust {
     pub fn less(self) -> Self {
         match self {
             Self::Guess => Self::Cache,
-            Self::Cache | Self::Book | Self::Unopened => Self::Book,
+            Self::Cache | Self::Current | Self::Book | Self::Unopened => Self::Book,
+        }
+    }
+
+    /// What to rest on next, after a stream was found to have moved.
+    pub fn after_race(self) -> Self {
+        match self {
+            Self::Guess | Self::Cache | Self::Current => Self::Current,
+            Self::Book | Self::Unopened => Self::Book,
         }
     }
 

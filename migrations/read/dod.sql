@@ -487,6 +487,7 @@ create index alerts_alert_type on alerts (tenant_id, alert_type, received_at, po
 create index alerts_severity on alerts (tenant_id, severity, received_at, position);
 create index alerts_status on alerts (tenant_id, status, received_at, position);
 create index alerts_received_at on alerts (tenant_id, received_at, position);
+create index alerts_silence_id on alerts (silence_id, received_at, position);
 create index alerts_issue_id on alerts (issue_id, received_at, position);
 create index alerts_source_id on alerts (source_id, received_at, position);
 create index alerts_delivery_id on alerts (delivery_id);

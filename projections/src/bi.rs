@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use book::logins::READER;
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, FromRow};
 
 use crate::context::Context;
 use crate::generation::{Generation, State, execute};
@@ -29,7 +29,7 @@ pub fn shows(table: &Table, column: &Column) -> bool {
 }
 
 /// A relation of a schema, and what is open of it.
-#[derive(Debug, Default, FromRow)]
+#[derive(Debug, Default)]
 struct Relation {
     name: String,
     /// Whether others than Daybook's readers come under the policy that believes a session which tenant it is of.
@@ -39,14 +39,28 @@ struct Relation {
     comment: Option<String>,
 }
 
+book::from_row!(Relation {
+    name,
+    is_believed,
+    is_open,
+    comment
+});
+
 /// A column of one.
-#[derive(Debug, FromRow)]
+#[derive(Debug)]
 struct Found {
     relation: String,
     name: String,
     is_readable: bool,
     comment: Option<String>,
 }
+
+book::from_row!(Found {
+    relation,
+    name,
+    is_readable,
+    comment
+});
 
 /// Opens the live tables of a context to such tools, as far as they are not open yet.
 ///

@@ -1,8 +1,8 @@
 //! Conformance: the declared tables against what Postgres says it has.
 
 use book::logins::READER;
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
-use sqlx::{FromRow, Row as _};
 
 use crate::bi;
 use crate::context::Context;
@@ -54,7 +54,6 @@ pub async fn differences(
     Ok(found)
 }
 
-#[derive(FromRow)]
 struct Relation {
     name: String,
     owner: String,
@@ -64,6 +63,15 @@ struct Relation {
     policies: Vec<String>,
     readable: bool,
 }
+
+book::from_row!(Relation {
+    name,
+    owner,
+    row_security,
+    is_partition,
+    policies,
+    readable
+});
 
 async fn relations(connection: &mut PgConnection, schema: &str) -> Result<Vec<Relation>, sqlx::Error> {
     sqlx::query_as(
@@ -117,13 +125,19 @@ fn declared_names(table: &Table) -> Vec<String> {
         .collect()
 }
 
-#[derive(FromRow)]
 struct ColumnInPostgres {
     name: String,
     type_name: String,
     nullable: bool,
     generated: bool,
 }
+
+book::from_row!(ColumnInPostgres {
+    name,
+    type_name,
+    nullable,
+    generated
+});
 
 async fn columns(connection: &mut PgConnection, schema: &str, table: &Table) -> Result<Vec<String>, sqlx::Error> {
     let present: Vec<ColumnInPostgres> = sqlx::query_as(

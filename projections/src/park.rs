@@ -3,8 +3,8 @@
 use book::Tail;
 use chrono::{DateTime, Utc};
 use domain::{AnyEvent, Recorded};
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::{Connection as _, FromRow};
 use tracing::info;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::poster::Poster;
 const PAGE_SECONDS_MAX: u64 = 60;
 
 /// A stream that is not posted, and why.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct ParkedStream {
     pub aggregate_type: String,
     pub aggregate_id: Uuid,
@@ -29,6 +29,15 @@ pub struct ParkedStream {
     pub error: String,
     pub parked_at: DateTime<Utc>,
 }
+
+book::from_row!(ParkedStream {
+    aggregate_type,
+    aggregate_id,
+    tenant_id,
+    position,
+    error,
+    parked_at
+});
 
 /// What came of un-parking.
 #[derive(Debug, Clone, Default)]

@@ -87,6 +87,33 @@ impl Sheds {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_order_says_of_stock_is_said_by_nobody_else() {
+    let sheds = Sheds::built().await;
+    sheds.filled(0, 10).await;
+    let admin = &sheds.service.admin;
+    let order = Uuid::now_v7();
+    let source = json!({"kind": "order", "id": order});
+    for command in ["receive", "issue", "reserve"] {
+        let of_order = json!({"quantity": 1, "source": source});
+        let problem = admin.post(&sheds.path(0, command), &of_order).await.problem(422);
+        assert_eq!(problem["rule"], "orders-own", "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(&order.to_string()),
+            "{problem}"
+        );
+    }
+    let expect = json!({"order_id": order, "quantity": 1});
+    admin.post(&sheds.path(0, "expect"), &expect).await.problem(403);
+    let row = &sheds.rows(admin, "inventory").await[0];
+    assert_eq!(
+        (&row["quantity_on_hand"], &row["quantity_reserved"]),
+        (&json!(10), &json!(0)),
+        "{row}"
+    );
+    sheds.service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_clients_for_a_hundred_units_get_exactly_a_hundred() {
     const CLIENTS: usize = 1_000;
     const UNITS: i32 = 100;

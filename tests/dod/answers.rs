@@ -137,6 +137,42 @@ async fn whoever_names_a_receiver_that_is_not_there_is_warned_until_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_enters_a_tool_is_warned_of_secrets_that_would_not_be_sent() {
+    let service = service(&[]).await;
+    let admin = &service.admin;
+    let tool = json!({"name": "prometheus", "type": "mcp", "config": {
+        "kind": "http", "base_url": "https://metrics.example.com/api", "read_only": true,
+        "headers": {"Authorization": {"configuration": "general/metrics", "prefix": "Bearer "}, "X-Scope-OrgID": "ops"}}});
+    // It would tell which configurations there are.
+    let clerk = service.person(&["dod.tool.enter"], &[]).await;
+    let dry = clerk
+        .request(Method::POST, "/v1/dod/tools")
+        .header("Daybook-Dry-Run", "true");
+    let would = clerk.send(dry.json(&tool)).await.ok();
+    assert!(would["warnings"].as_array().is_none_or(Vec::is_empty), "{would}");
+    let entered = admin.post("/v1/dod/tools", &tool).await.ok();
+    let warned = |told: &str| {
+        json!([format!(
+            "config.headers.Authorization: {told}; until then nothing is asked of the tool"
+        )])
+    };
+    let missing = "there is no configuration general/metrics; enter it, with hosts that name metrics.example.com";
+    assert_eq!(entered["warnings"], warned(missing));
+    let amend = format!("/v1/dod/tools/{}/amend", entered["stream"].as_str().unwrap());
+    let secret = |host: &str| json!({"config_type": "general", "config_key": "metrics", "config_value": "s3cr3t", "hosts": [host]});
+    let configuration = stream(admin, "configurations", &secret("other.example.com")).await;
+    let amended = admin.post(&amend, &tool).await.ok();
+    let elsewhere = "the configuration general/metrics may not be sent to metrics.example.com; whoever has its value amends it \
+                     with that and with hosts that name metrics.example.com";
+    assert_eq!(amended["warnings"], warned(elsewhere));
+    let path = format!("/v1/dod/configurations/{configuration}/amend");
+    admin.post(&path, &secret("Metrics.example.com")).await.ok();
+    let amended = admin.post(&amend, &tool).await.ok();
+    assert_eq!(amended.get("warnings"), None, "{amended}");
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_would_go_unheeded_of_tokens_and_webhooks_is_refused() {
     let service = service(&[]).await;
     let admin = &service.admin;

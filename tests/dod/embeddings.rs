@@ -106,3 +106,37 @@ async fn a_configured_model_finds_skills_by_meaning_and_words_do_while_it_is_sil
     made_by(admin, "lexical-1").await;
     service.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn among_more_skills_than_are_compared_one_by_one_the_index_finds_the_nearest() {
+    let service = service_that_reaches(&[]).await;
+    let admin = &service.admin;
+    let source = Source::entered(admin, json!({ "name": "Anything" })).await;
+    let skill = json!({
+        "name": "Full filesystem",
+        "problem_description": "A filesystem has no space left.",
+        "sop": "conclude real issue: see what fills it\n",
+    });
+    admin.post("/v1/dod/skills", &skill).await.ok();
+    made_by(admin, "lexical-1").await;
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    // Rows alone: so many skills would take minutes to enter. Some have vectors, of which none is near.
+    let others = "insert into dod.skills
+        select (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'name', 'Other ' || n, 'embedding',
+                case when n <= 200 then (select jsonb_agg(sin(n * i))::text from generate_series(1, 1536) i) end))).*
+        from dod.skills s, generate_series(1, 10001) n";
+    sqlx::query(others).execute(&pool).await.unwrap();
+    let (issue, why) = looked_into(&service, &source, "Filesystem of db-1 has no space left").await;
+    assert_eq!(issue["matched_by"], "similarity", "{why}");
+    assert!(why.contains("Of 10002 skills, \"Full filesystem\" is nearest"), "{why}");
+    tests::until("the index's use", crate::house::WAIT, async || {
+        let scans = "select idx_scan from pg_stat_user_indexes where indexrelname = 'skills_embedding'";
+        let scans: i64 = sqlx::query_scalar(scans).fetch_one(&pool).await.unwrap();
+        (scans > 0).then_some(())
+    })
+    .await;
+    pool.close().await;
+    service.end().await;
+}

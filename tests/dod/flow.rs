@@ -1,10 +1,13 @@
 //! From a body that a sender delivers to a concluded issue and a message in the right channel.
 
 use dod_messages::stand_in::StandIn;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tests::until;
+use tests::proxy::{Proxy, Way};
+use tests::{Client, Database, Service, until};
+use uuid::Uuid;
 
-use crate::house::{Source, WAIT, alertmanager, rows, service, slack};
+use crate::house::{ROLES, Source, WAIT, alertmanager, rows, service, slack};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_becomes_an_issue_that_is_investigated_told_and_ends_with_it() {
@@ -68,6 +71,28 @@ async fn an_alert_becomes_an_issue_that_is_investigated_told_and_ends_with_it() 
     let alerts = admin.until("/v1/dod/alerts", resolved).await;
     assert_eq!(rows(&alerts).len(), 1, "{alerts}");
     assert_eq!(stand_in.faults(), []);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_finds_its_address_and_what_lies_beside_it_shows_no_token() {
+    let service = service(&[]).await;
+    let admin = &service.admin;
+    let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
+    let alert =
+        json!([{ "labels": { "alertname": "Up", "severity": "critical" }, "startsAt": "2026-01-05T12:00:00Z" }]);
+    let body = || alert.to_string().into_bytes();
+    let (status, told) = source
+        .deliver(&service, "/api/v2/alerts", "application/json", body())
+        .await;
+    assert_eq!(status, 202, "{told}");
+    admin.until("/v1/dod/alerts", |page| rows(page).len() == 1).await;
+    let token = source.path.rsplit('/').next().unwrap();
+    for beside in ["/api/v1/alerts", "/", "/x", "/x/y", "/api/v2/alerts/"] {
+        let (status, told) = source.deliver(&service, beside, "application/json", body()).await;
+        assert!(status.is_client_error(), "{beside}: {status} {told}");
+        assert!(!told.to_string().contains(token), "{beside}: {told}");
+    }
     service.end().await;
 }
 
@@ -143,6 +168,76 @@ async fn what_is_wrong_with_an_event_of_version_two_is_said_in_its_words() {
     };
     service.admin.until("/v1/dod/intake", is_counted).await;
     service.end().await;
+}
+
+/// Whether health says so, which does without the store.
+async fn is_store_in_trouble(admin: &Client) -> bool {
+    let ready = admin.get("/health/ready").await.ok();
+    ready["degraded"].to_string().contains("the object store did not take")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_is_told_that_a_server_does_not_answer_and_is_taken_once_it_does() {
+    let database = Database::create().await;
+    let (proxy, url) = Proxy::to_url(&database.url()).await;
+    let service = Service::configured(database, ROLES.into(), |config| {
+        config.database_url = Some(url.as_str().into());
+    })
+    .await;
+    let source = Source::entered(&service.admin, json!({ "name": "Prometheus" })).await;
+    let deliver = async |title: &str| {
+        let body = json!({ "title": title }).to_string().into_bytes();
+        source.deliver(&service, "", "application/json", body).await
+    };
+    assert_eq!(deliver("before").await.0, 202);
+    proxy.set(Way::Cut);
+    let (status, told) = deliver("meanwhile").await;
+    assert_eq!(
+        (status, &told["type"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("/problems/unavailable")),
+        "{told}"
+    );
+    assert!(told["detail"].as_str().unwrap().contains("does not answer"), "{told}");
+    proxy.set(Way::Open);
+    let taken = async || (deliver("after").await.0 == 202).then_some(());
+    until("a body that is taken", WAIT, taken).await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_body_that_no_store_takes_is_refused_and_counted_at_its_source() {
+    let folder = std::env::temp_dir().join(format!("daybook-objects-{}", Uuid::new_v4()));
+    let place = folder.to_str().unwrap().to_owned();
+    let service = Service::configured(Database::create().await, ROLES.into(), |config| {
+        config.objects = Some(place)
+    })
+    .await;
+    let admin = &service.admin;
+    let source = Source::entered(admin, json!({ "name": "Prometheus" })).await;
+    let body = json!({ "title": "Large", "description": "x".repeat(300 << 10) }).to_string();
+    let deliver = async || {
+        let body = body.clone().into_bytes();
+        source.deliver(&service, "", "application/json", body).await
+    };
+    let away = folder.with_extension("away");
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let (status, told) = deliver().await;
+    assert_eq!(status, 503, "{told}");
+    assert!(
+        told["detail"].as_str().unwrap().contains("cannot be stored now"),
+        "{told}"
+    );
+    let counted = |intake: &Value| intake["sources"][0]["refused"]["unstored"]["times"] == 1;
+    admin.until("/v1/dod/intake", counted).await;
+    assert!(is_store_in_trouble(admin).await);
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    let (status, told) = deliver().await;
+    assert_eq!(status, 202, "{told}");
+    assert!(!is_store_in_trouble(admin).await);
+    service.end().await;
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

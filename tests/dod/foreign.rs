@@ -17,7 +17,7 @@ impl foreign::Goods for Goods {
         };
         match (operation.method, words) {
             // Who shows a token is let in, whoever else they are; with one that nobody issued nobody is.
-            ("post", ["webhooks", "{token}"]) => {
+            ("post", ["webhooks", "{token}"] | ["webhooks", "{token}", "api", "v2", "alerts"]) => {
                 let path = operation.path.replace("{token}", goods::NO_TOKEN);
                 let call = operation.at(path, Some(json!({})), Reach::New, [401; 3]);
                 Some(call.without_key())

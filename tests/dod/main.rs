@@ -19,6 +19,8 @@ mod rehearse;
 mod replay;
 mod room;
 mod secrets;
+mod signed;
+mod silences;
 mod sweeps;
 mod unique_keys;
 mod unseen;

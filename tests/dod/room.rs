@@ -28,7 +28,7 @@ fn body(title: &str, bytes: usize) -> Vec<u8> {
 
 /// What it is answered, and after how many seconds it is to be sent again.
 async fn sent(service: &Service, source: &Source, body: Vec<u8>) -> (u16, Option<u64>, Value) {
-    let url = format!("{}{}", service.url, source.path);
+    let url = format!("{}{}?team=pumps", service.url, source.path);
     let request = tests::service::http()
         .post(url)
         .header("Content-Type", "application/json");
@@ -66,14 +66,17 @@ async fn is_due(pool: &PgPool, id: &str) {
     until("the timer of a body", WAIT, set).await;
 }
 
-/// What is counted, and what there is to be counted.
+/// What is counted, and what there is to be counted: bodies, and what came along with them.
 async fn counted(pool: &PgPool, service: &Service) -> ((i64, i64), (i64, i64)) {
-    let both = "select s.bodies, s.bytes, count(d.id), coalesce(sum(d.bytes), 0)::bigint
+    let both = "select s.bodies, s.bytes, count(d.id), coalesce(sum(d.bytes), 0)::bigint,
+            coalesce(sum((e.payload ->> 'kept_bytes')::bigint), 0)::bigint
         from dod.stored_bodies s left join dod.deliveries d on d.tenant_id = s.tenant_id and not d.is_dropped
+            left join book.events e on e.position = d.position
         where s.id = $1 group by s.id, s.bodies, s.bytes";
     let asking = sqlx::query_as(both).bind(service.tenant).fetch_one(pool);
-    let (bodies, bytes, there, weighs) = asking.await.unwrap();
-    ((bodies, bytes), (there, weighs))
+    let (bodies, bytes, there, of_bodies, kept): (i64, i64, i64, i64, i64) = asking.await.unwrap();
+    assert!(kept > of_bodies, "{kept} with {of_bodies} of bodies");
+    ((bodies, bytes), (there, kept))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,58 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{Source, rows, service};
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use tokio::net::TcpListener;
+
+use crate::house::{Source, rows, service, service_that_reaches};
+
+/// A host that refuses everything, and says back what it was sent.
+async fn echo() -> String {
+    let refuse = async |headers: HeaderMap| (StatusCode::FORBIDDEN, format!("no: {:?}", headers.get("authorization")));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(refuse)).await });
+    base
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_host_says_back_of_a_secret_is_kept_nowhere() {
+    let base = echo().await;
+    let service = service_that_reaches(std::slice::from_ref(&base)).await;
+    let admin = &service.admin;
+    let receiver = json!({
+        "name": "On call", "receiver_im": "on-call", "im_type": "slack", "destination_id": "C1", "api_base": base,
+        "bot_token": "correct horse/battery=staple",
+    });
+    admin.post("/v1/dod/receivers", &receiver).await.ok();
+    let source = Source::entered(admin, json!({"name": "Prometheus", "receiver_im": "on-call"})).await;
+    let body = json!({"title": "Disk is full", "severity": "high"}).to_string();
+    let (status, told) = source
+        .deliver(&service, "", "application/json", body.into_bytes())
+        .await;
+    assert_eq!(status, 202, "{told}");
+    let is_refused = |page: &Value| {
+        page["rows"]
+            .as_array()
+            .is_some_and(|rows| rows.iter().any(|row| row["because"].is_string()))
+    };
+    let messages = admin.until("/v1/dod/messages", is_refused).await;
+    let because = messages["rows"][0]["because"].as_str().unwrap();
+    assert!(because.contains("[hidden]"), "{because}");
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let payloads =
+        "select coalesce(string_agg(payload::text, ' '), '') from book.events where event_type = 'MessageRefused'";
+    let kept: String = sqlx::query_scalar(payloads).fetch_one(&pool).await.unwrap();
+    assert!(kept.contains("[hidden]"), "{kept}");
+    for part in ["correct", "horse", "battery", "staple"] {
+        assert!(!because.contains(part) && !kept.contains(part), "{part}: {because}");
+    }
+    pool.close().await;
+    service.end().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_that_was_left_out_goes_nowhere_else() {

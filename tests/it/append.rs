@@ -1,6 +1,7 @@
 //! The book under many writers: every command is answered exactly once and truly.
 
 mod batches;
+mod races;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -77,7 +78,7 @@ async fn events_by_command(ledger: &Ledger) -> HashMap<Uuid, i64> {
 fn envelope(ledger: &Ledger, command_id: Uuid) -> Envelope {
     Envelope {
         command_id,
-        repeatable: true,
+        repeat: book::Repeat::Asked,
         ..ledger.envelope()
     }
 }
@@ -113,7 +114,7 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
                 let command_id = Uuid::from_u128(1_000_000 + (writer / 2) * 1_000 + n);
                 let envelope = Envelope {
                     command_id,
-                    repeatable: true,
+                    repeat: book::Repeat::Asked,
                     ..base.clone()
                 };
                 let step = if n % 3 == 0 {

@@ -182,7 +182,7 @@ async fn a_command_id_draws_other_ids_once_its_receipt_is_gone() {
         .does::<Role>(role, parsed(json!({"define": {"name": "buyer", "permissions": ["*"]}})))
         .await;
     let envelope = Envelope {
-        repeatable: true,
+        repeat: book::Repeat::Asked,
         ..ledger.envelope()
     };
     for n in 0..2 {

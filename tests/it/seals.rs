@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::policies::command;
 use crate::relay::enter;
+use crate::texts::{Shop, because};
 
 /// Events of each seal of these tests.
 const EVENTS: u128 = 5;
@@ -280,6 +281,34 @@ async fn erasure_leaves_it_green() {
     let report = verified(&ledger, 1, &[key.public()], None).await.unwrap();
     assert_eq!((report.finding, report.unsealed), (None, 0));
     assert_eq!(report.verified, ledger.tail.end().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_struck_text_leaves_it_green() {
+    let (shop, key) = (Shop::open().await, SealKey::generate());
+    let seal = async || {
+        let mut sealing = Sealing::begin(&shop.pool, key.clone()).await.unwrap();
+        let end = sqlx::query_scalar("select book.last_position()");
+        let end: i64 = end.fetch_one(&shop.pool).await.unwrap();
+        while sealing.sealed() < end {
+            sealing.seal(end, &|| Ok(())).await.unwrap();
+        }
+    };
+    seal().await;
+    let redact = "/v1/identity/redactions";
+    let struck = because(&shop.service.admin, redact, "so", &json!(shop.text(1, "note"))).await;
+    let struck = struck.position();
+    seal().await;
+    let wanted = Wanted {
+        from: 1,
+        keys: &[key.public()],
+        exported: None,
+        told: &|_, _| {},
+    };
+    let report = verify(&shop.pool.connect_options(), wanted).await.unwrap();
+    assert_eq!(report.finding, None);
+    assert!(report.verified >= struck, "{} of {struck}", report.verified);
+    shop.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,7 +23,7 @@ fn strike(stream: Uuid) -> Vec<Step> {
 
 fn envelope(ledger: &Ledger) -> Envelope {
     Envelope {
-        repeatable: true,
+        repeat: book::Repeat::Asked,
         ..ledger.envelope()
     }
 }

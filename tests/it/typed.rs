@@ -62,6 +62,19 @@ async fn ids_that_stand_for_nothing_and_kinds_that_do_not_exist_are_refused() {
     }
     refused(&service, &["roles"], &[("DAYBOOK_TENANT", nil.as_str())]).await;
     let someone = Uuid::now_v7().to_string();
+    for arguments in [
+        &["roles", "--tenant", &someone][..],
+        &["bi", "--login", "reports_of_nobody", "--tenant", &someone],
+    ] {
+        let told = refused(&service, arguments, &[]).await;
+        assert!(
+            told.contains(&format!("there is no tenant {someone}")),
+            "{arguments:?}: {told}"
+        );
+    }
+    for arguments in [&["archive", "--dry-run"][..], &["dod", "archive", "--dry-run"]] {
+        assert_eq!(printed(&service, arguments).await, "nothing is due\n", "{arguments:?}");
+    }
     for kind in ["order", "cloudwatcher.orders", "nothing.order"] {
         let told = refused(&service, &["unpark", "cloudwatcher", &format!("{kind}/{someone}")], &[]).await;
         assert!(told.contains(&format!("there is no kind of stream {kind}")), "{told}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use book::lead::Leadership;
 use book::pools::{answered, answered_within};
-use book::{Book, BookError, Envelope, ExecuteError};
+use book::{Book, BookError, Envelope, ExecuteError, Repeat};
 use chrono::{DateTime, Utc};
 use domain::SYSTEM;
 use futures::StreamExt as _;
@@ -34,12 +34,15 @@ pub enum ArchiveError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Book(#[from] BookError),
-    #[error("{path}: {error}")]
+    #[error(
+        "the folder of archives (DAYBOOK_ARCHIVE) failed at {path}: {error}; Daybook's user must be able to read and write it"
+    )]
     Io { path: PathBuf, error: std::io::Error },
     #[error("the manifest {path} cannot be read: {error}")]
     Manifest { path: PathBuf, error: serde_json::Error },
     #[error(
-        "archive {name} is damaged: {detail}; the {things} that its manifest lists as not archived are still in the tables"
+        "archive {name} is damaged: {detail}; put its file back from a backup, for what has left the tables may be in it alone \
+         ({things} that have not are still there)"
     )]
     Damaged {
         name: String,
@@ -323,7 +326,7 @@ fn envelope(manifest: &Manifest, member: &Member) -> Envelope {
         tenant: manifest.tenant_id,
         actor: SYSTEM,
         command_id: Uuid::new_v5(&of_archive, member.id.as_bytes()),
-        repeatable: true,
+        repeat: Repeat::Asked,
         body_hash: Sha256::digest(body).into(),
         correlation_id: of_archive,
         causation_id: None,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use book::execute::StreamAnswer;
-use book::{Answer, BookError, Envelope, ExecuteError, Rehearsed, Step};
+use book::{Answer, BookError, Envelope, ExecuteError, Rehearsed, Repeat, Step};
 use chrono::{DateTime, Utc};
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::identity::Window;
@@ -91,7 +91,7 @@ impl<'a> Receiving<'a> {
         }
         match error {
             // The receipt knows that the body is another one, and the decision knows how to say so.
-            ExecuteError::KeyReused if !self.envelope.repeatable => {
+            ExecuteError::KeyReused if self.envelope.repeat == Repeat::Never => {
                 let decided_anew = self.execute(stream, self.envelope.clone()).await?;
                 decided_anew.map_err(|error| self.sent.problem(error))
             }
@@ -109,7 +109,7 @@ impl<'a> Receiving<'a> {
         };
         let first = match &error {
             // A repeat that has no key is recognised before its If-Match is looked at.
-            ExecuteError::Moved { .. } if !self.envelope.repeatable => {
+            ExecuteError::Moved { .. } if self.envelope.repeat == Repeat::Never => {
                 let anywhere = Step {
                     if_match: None,
                     ..self.step(stream)
@@ -222,7 +222,7 @@ impl<'a> Receiving<'a> {
     /// The envelope of a sending that is recognised by the request's identity, unless the sender gave an
     /// Idempotency-Key, which is their own way of recognising it.
     fn identified(&self, stream: Uuid) -> Envelope {
-        if self.envelope.repeatable {
+        if self.envelope.repeat != Repeat::Never {
             return self.envelope.clone();
         }
         let name = [stream.as_bytes(), DeviceRequest::TYPE.as_bytes()].concat();
@@ -230,7 +230,7 @@ impl<'a> Receiving<'a> {
         Envelope {
             command_id,
             correlation_id: command_id,
-            repeatable: true,
+            repeat: Repeat::Asked,
             body_hash: Sha256::digest(self.body_hash()).into(),
             ..self.envelope.clone()
         }

@@ -38,6 +38,8 @@ const AGAIN_SECONDS: u64 = 180;
 const ATTEMPT_SECONDS_MAX: u64 = AGAIN_SECONDS + 2 * SKILLS_SECONDS_MAX;
 /// How long the tables may be behind, in seconds, before it is tried later.
 const POSTED_SECONDS_MAX: u64 = 10;
+/// How much later that is, and how soon others' turns are over.
+const LATER: Duration = Duration::from_secs(1);
 
 /// What it is known by.
 pub const KNOWN: Known = Known {
@@ -143,16 +145,10 @@ impl Embedder {
 
     /// Embeds all skills again whose vector is not of this maker.
     async fn all(&self, doing: &Doing<'_>, maker: &Maker, name: &str) -> Result<Done, BookError> {
-        let later = |because: &str| Done::Again {
-            after: Some(Duration::from_secs(1)),
-            because: because.to_owned(),
-            counts: false,
-            holds_target: false,
-        };
         let patience = Duration::from_secs(POSTED_SECONDS_MAX);
         let position = doing.recorded.position;
         if !self.posted.wait(&dod_tables::CONTEXT, position, patience).await? {
-            return Ok(later("the tables are behind"));
+            return Ok(Done::later(LATER, "the tables are behind"));
         }
         let until = Instant::now() + Duration::from_secs(AGAIN_SECONDS);
         let (mut after, mut refused, mut because) = (Uuid::nil(), 0, String::new());
@@ -160,7 +156,7 @@ impl Embedder {
             let others = others(&self.pool, doing.tenant, name, after).await?;
             let Some(last) = others.last() else { break };
             if Instant::now() > until {
-                return Ok(later("there are more skills"));
+                return Ok(Done::later(LATER, "there are more skills"));
             }
             after = last.0;
             let (ids, texts): (Vec<Uuid>, Vec<String>) = others.into_iter().unzip();

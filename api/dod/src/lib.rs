@@ -5,6 +5,7 @@ pub mod counts;
 pub mod enqueue;
 pub mod refused;
 pub mod room;
+mod secrets;
 pub mod senders;
 pub mod signed;
 pub mod sns;
@@ -19,6 +20,7 @@ pub mod embed;
 pub mod fetch;
 pub mod investigate;
 pub mod notify;
+pub mod silences;
 pub mod subscribe;
 pub mod tools;
 
@@ -41,7 +43,12 @@ pub static CONTEXT: Context = Context {
     routes,
     paths: paths::add,
     edges: edges::EDGES,
-    warnings: receivers::WARNINGS,
+    warnings: &[
+        receivers::OF_SOURCE,
+        receivers::OF_POLICY,
+        receivers::OF_EXPECTATION,
+        tools::OF_TOOL,
+    ],
     rehearsals: rehearse::REHEARSALS,
     state,
     tasks: room::tasks,
@@ -54,6 +61,7 @@ pub static CONTEXT: Context = Context {
         &investigate::WORKER,
         &notify::WORKER,
         &embed::WORKER,
+        &silences::WORKER,
         &archive::WORKER,
     ],
     permissions: &[(
@@ -72,6 +80,11 @@ fn routes() -> Vec<Route> {
             takes_parameters: true,
             is_secret: true,
             ..Route::new(webhooks::ADDRESS, post(webhooks::receive))
+        },
+        Route {
+            takes_parameters: true,
+            is_secret: true,
+            ..Route::new(webhooks::ADDRESS_OF_PROMETHEUS, post(webhooks::receive))
         },
         Route {
             takes_parameters: true,

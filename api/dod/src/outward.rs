@@ -11,7 +11,7 @@ use settings::{Secret, SettingError, Settings};
 use uuid::Uuid;
 
 use crate::edges::CONFIG_VALUE;
-use crate::{embed, fetch, investigate, notify, subscribe};
+use crate::{embed, fetch, investigate, notify, silences, subscribe};
 
 /// Entries of one kind that are looked through.
 pub const ENTRIES_MAX: i64 = 10_000;
@@ -39,19 +39,25 @@ impl Configured {
     /// When it may not be sent there.
     pub fn for_host_of(self, url: &str) -> Result<Secret, OutwardError> {
         let host = host_of(url)?;
-        if self.entry.may_go_to(&host) {
-            return Ok(self.value);
+        match self.entry.may_go_to(&host) {
+            true => Ok(self.value),
+            false => Err(OutwardError::Entered(may_not_go(&self.entry, &host))),
         }
-        let Configuration {
-            config_type,
-            config_key,
-            ..
-        } = self.entry;
-        Err(OutwardError::Entered(format!(
-            "the configuration {config_type}/{config_key} may not be sent to {host}; whoever has its value amends it with that and \
-             with hosts that name {host}"
-        )))
     }
+}
+
+/// That a configuration is not sent to a host that it does not name, and what to do.
+#[must_use]
+pub fn may_not_go(configuration: &Configuration, host: &str) -> String {
+    let Configuration {
+        config_type,
+        config_key,
+        ..
+    } = configuration;
+    format!(
+        "the configuration {config_type}/{config_key} may not be sent to {host}; whoever has its value amends it with that and with \
+         hosts that name {host}"
+    )
 }
 
 /// The reactors by what each reads, as they say it themselves.
@@ -61,6 +67,7 @@ pub const REACTORS: &[Known] = &[
     investigate::KNOWN,
     notify::KNOWN,
     embed::KNOWN,
+    silences::KNOWN,
 ];
 
 /// Has a reactor perform, or stand by.
@@ -156,7 +163,11 @@ pub async fn call_host_alone(egress: &Egress, tenant: Uuid, call: Call) -> Resul
     Ok(egress.call(tenant, &allowed, call).await?)
 }
 
-fn host_of(url: &str) -> Result<String, OutwardError> {
+/// The host of a URL that was entered.
+///
+/// # Errors
+/// When it is no URL.
+pub fn host_of(url: &str) -> Result<String, OutwardError> {
     let parsed = url::Url::parse(url).ok();
     let host = parsed.as_ref().and_then(url::Url::host_str).map(str::to_owned);
     host.ok_or_else(|| OutwardError::Entered("the address is no URL; enter it anew".to_owned()))

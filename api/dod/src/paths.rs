@@ -15,6 +15,21 @@ pub fn add(paths: &mut Paths) {
 }
 
 fn receive(paths: &mut Paths) {
+    receive_at(
+        paths,
+        webhooks::ADDRESS,
+        "dod.webhooks.receive",
+        "Takes what a sender of alerts sends; answered 202 once it is in the book.",
+    );
+    receive_at(
+        paths,
+        webhooks::ADDRESS_OF_PROMETHEUS,
+        "dod.webhooks.receive-as-alertmanager",
+        "The same for what takes Daybook for an Alertmanager, as Prometheus does: the address without its end is its `path_prefix`.",
+    );
+}
+
+fn receive_at(paths: &mut Paths, address: &str, operation_id: &str, summary: &str) {
     let accepted = json!({
         "type": "object",
         "required": ["status", "delivery_id", "position"],
@@ -22,12 +37,12 @@ fn receive(paths: &mut Paths) {
     });
     let any = json!({ "description": "What the sender sends: JSON, a form, CloudEvents. Its format is recognised afterwards." });
     paths.add(
-        webhooks::ADDRESS,
+        address,
         "post",
         json!({
-            "operationId": "dod.webhooks.receive",
+            "operationId": operation_id,
             "tags": ["dod"],
-            "summary": "Takes what a sender of alerts sends; answered 202 once it is in the book.",
+            "summary": summary,
             "description": "The token in the path is issued for a source, and shows who sends. What the source signs with is checked as well. Parameters that are not named here are taken for fields of the alert where the body is empty. Overload is told as the source's sender understands it, and so is a tenant whose bodies take all the room that they may: of a sender that tries nothing again the alerts are taken, and the body is kept until it is understood.",
             "security": [],
             "parameters": [
@@ -55,6 +70,15 @@ fn enqueue(paths: &mut Paths) {
         "required": ["status", "message", "dedup_key"],
         "properties": { "status": { "const": "success" }, "message": { "type": "string" }, "dedup_key": { "type": "string" } },
     });
+    let refused = json!({
+        "type": "object",
+        "required": ["status", "message", "errors"],
+        "properties": {
+            "status": { "const": "invalid event" },
+            "message": { "type": "string" },
+            "errors": { "type": "array", "items": { "type": "string" } },
+        },
+    });
     let event = json!({ "type": "object", "description": "An event as PagerDuty's Events API v2 has it, with a token of a source as `routing_key`." });
     paths.add(
         enqueue::ADDRESS,
@@ -68,7 +92,13 @@ fn enqueue(paths: &mut Paths) {
             "parameters": [parameter("RequestId")],
             "x-body-bytes-max": enqueue::EVENT_BYTES_MAX,
             "requestBody": { "required": true, "content": { "application/json": { "schema": event } } },
-            "responses": answers(vec![("202", answer("It is in the book.", accepted))], &[400, 413]),
+            "responses": answers(
+                vec![
+                    ("202", answer("It is in the book.", accepted)),
+                    ("400", answer("It is no event, in the words of that API.", refused)),
+                ],
+                &[413],
+            ),
         }),
     );
 }

@@ -15,24 +15,19 @@ use uuid::Uuid;
 
 use crate::outward::ENTRIES_MAX;
 
-/// The commands whose fields name receivers.
-pub const WARNINGS: &[Warning] = &[
+/// What is warned of when a source, an escalation policy or an expectation names receivers.
+pub const OF_SOURCE: Warning = naming(Source::TYPE, &["enter", "amend"]);
+pub const OF_POLICY: Warning = naming(EscalationPolicies::TYPE, &["set-policy"]);
+pub const OF_EXPECTATION: Warning = naming(Expectations::TYPE, &["expect"]);
+
+const fn naming(aggregate_type: &'static str, commands: &'static [&'static str]) -> Warning {
     Warning {
-        aggregate_type: Source::TYPE,
-        commands: &["enter", "amend"],
+        aggregate_type,
+        commands,
+        permission: "dod.im_receivers.read",
         find: |app, tenant, command| Box::pin(missing(app, tenant, named(command))),
-    },
-    Warning {
-        aggregate_type: EscalationPolicies::TYPE,
-        commands: &["set-policy"],
-        find: |app, tenant, command| Box::pin(missing(app, tenant, named(command))),
-    },
-    Warning {
-        aggregate_type: Expectations::TYPE,
-        commands: &["expect"],
-        find: |app, tenant, command| Box::pin(missing(app, tenant, named(command))),
-    },
-];
+    }
+}
 
 /// The fields of a command that name receivers, each with the word that it names one by.
 fn named(command: &AnyCommand) -> Vec<(String, &str)> {

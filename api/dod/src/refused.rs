@@ -22,6 +22,8 @@ pub enum Reason {
     Invalid,
     /// The bodies of the tenant take up all the room that they may.
     Full,
+    /// It is kept in the object store, which did not take it.
+    Unstored,
 }
 
 impl Reason {
@@ -35,6 +37,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Invalid => "invalid",
             Self::Full => "full",
+            Self::Unstored => "unstored",
         }
     }
 }

@@ -8,7 +8,7 @@ mod select;
 
 use std::time::Duration;
 
-use book::{Envelope, ExecuteError, Step};
+use book::{Envelope, ExecuteError, Repeat, Step};
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches as _};
 use dod::delivery::{Command, Delivery};
@@ -198,7 +198,7 @@ impl Run<'_> {
     async fn ask(&self, found: &Found) -> Result<Asked, Fault> {
         let envelope = Envelope {
             command_id: Uuid::new_v5(&self.name, found.id.as_bytes()),
-            repeatable: true,
+            repeat: Repeat::Asked,
             correlation_id: self.name,
             reason: Some("daybook dod replay".to_owned()),
             ..Envelope::once(found.tenant_id, SYSTEM, Utc::now())

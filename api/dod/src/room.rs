@@ -160,7 +160,7 @@ pub fn tasks(app: &App, tasks: &mut Tasks<'_>) {
                     }
                     // The tables are not there yet, or a former version's: whoever posts them says more.
                     Err(error) => {
-                        if std::mem::take(&mut is_known) {
+                        if std::mem::take(&mut is_known) && !is_missing(&error) {
                             warn!(%error, "how much room bodies take cannot be looked at; they are taken meanwhile");
                         }
                     }
@@ -169,6 +169,16 @@ pub fn tasks(app: &App, tasks: &mut Tasks<'_>) {
             }
         }
     });
+}
+
+/// Whether the table is not there: when a database is new, until the first look at its events.
+fn is_missing(error: &BookError) -> bool {
+    const UNDEFINED_TABLE: &str = "42P01";
+    let BookError::Database(error) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some(UNDEFINED_TABLE)
 }
 
 async fn look(pool: &PgPool, max: u64) -> Result<HashMap<Uuid, u64>, BookError> {

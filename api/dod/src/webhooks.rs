@@ -36,6 +36,8 @@ use crate::signed;
 
 /// Its address.
 pub const ADDRESS: &str = "/v1/dod/webhooks/{token}";
+/// The same, as Prometheus makes an address of its own of it: it takes Daybook for an Alertmanager.
+pub const ADDRESS_OF_PROMETHEUS: &str = "/v1/dod/webhooks/{token}/api/v2/alerts";
 /// The parameter that names the receiver.
 pub const RECEIVER_IM: &str = "receiver_im";
 /// How long a sender waits that is to send again, in seconds.
@@ -216,25 +218,31 @@ async fn content(
         owner: id,
     };
     let stored = objects.put(sender.tenant, Bytes::copy_from_slice(body), sealing).await;
+    let refusals = app.of::<Refusals>()?;
     let stored = stored.map_err(|error| {
-        tracing::warn!(%error, "a body could not be stored");
+        refusals.note(sender, Reason::Unstored);
+        tracing::debug!(%error, "a body could not be stored");
         Problem::new(problem::UNAVAILABLE, "the body cannot be stored now; send it again").retry_after(RETRY_SECONDS)
     })?;
     Ok((None, Some(stored)))
 }
 
-/// A refusal for want of room in the words that the sender understands: one that drops what is answered 429 is never told
-/// that.
+/// A refusal for want of room, or because a server does not answer, with the status that the sender understands: one that
+/// drops what is answered 429 is never told that.
 fn overloaded(sender: &Sender, problem: Problem) -> Problem {
     let is_want = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&problem.status);
     if !is_want {
         return problem;
     }
-    Problem::new(
-        want(sender),
-        "there is no room for more of this source now; send it again",
-    )
-    .retry_after(RETRY_SECONDS)
+    let detail = match problem.is_of(problem::UNAVAILABLE) {
+        true => problem.detail().to_owned(),
+        false => "there is no room for more of this source now; send it again".to_owned(),
+    };
+    let kind = match (problem.is_of(problem::UNAVAILABLE), sender.source.overload()) {
+        (true, Overload::Retry5xx | Overload::AlwaysTake) => problem::UNAVAILABLE,
+        (_, _) => want(sender),
+    };
+    Problem::new(kind, detail).retry_after(RETRY_SECONDS)
 }
 
 /// The tenant keeps as many bytes of bodies as it may.

@@ -32,6 +32,9 @@ use crate::rebuilds::Rebuilds;
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
+/// What is wrong with something, in words, if anything is.
+pub type Trouble = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// The parts of [`App`].
 pub struct Parts {
     pub contexts: Contexts,
@@ -64,6 +67,8 @@ pub struct Parts {
     pub recent: Recent,
     /// The values that handlers of contexts share.
     pub states: States,
+    /// What contexts rest on beside the book and the bus: each says what is wrong with it, if anything is.
+    pub mechanisms: Vec<Trouble>,
     /// The OpenAPI document, once somebody has asked for it.
     pub openapi: OnceCell<Bytes>,
     /// The catalogue of events, once somebody has asked for it.

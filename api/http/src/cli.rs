@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use book::{Book, Pools, Tail};
 use clap::ArgMatches;
-use domain::text;
+use domain::{Standing, text};
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -24,6 +24,42 @@ pub struct Opened {
     pub tenant: Uuid,
     /// The folder of archives.
     pub archive: PathBuf,
+}
+
+impl Opened {
+    /// Makes sure that the tenant which the settings name may be written for.
+    ///
+    /// # Errors
+    /// When nobody has made it, or it is suspended or deleted, with what to do; the database's error.
+    pub async fn require_active_tenant(&self) -> Result<(), Fault> {
+        let tenant = self.tenant;
+        let known = self
+            .book
+            .tenants()
+            .await?
+            .into_iter()
+            .find(|known| known.tenant == tenant);
+        match require_tenant(tenant, known.map(|known| known.standing))? {
+            Standing::Active => Ok(()),
+            Standing::Suspended | Standing::Deleted => Err(Fault::Refused(format!(
+                "tenant {tenant} is suspended; `daybook tenant resume {tenant}` it first"
+            ))),
+        }
+    }
+}
+
+/// How a tenant stands that is there.
+///
+/// # Errors
+/// When nobody has made it, or it is deleted.
+pub fn require_tenant(tenant: Uuid, told: Option<Standing>) -> Result<Standing, Fault> {
+    match told {
+        Some(Standing::Deleted) => Err(Fault::Refused(format!("tenant {tenant} is deleted"))),
+        Some(standing) => Ok(standing),
+        None => Err(Fault::Refused(format!(
+            "there is no tenant {tenant}; `daybook tenant create <NAME> --id {tenant}` makes it"
+        ))),
+    }
 }
 
 /// The subcommands of the program itself, which no context has.

@@ -120,6 +120,8 @@ impl std::fmt::Debug for Edge {
 pub struct Warning {
     pub aggregate_type: &'static str,
     pub commands: &'static [&'static str],
+    /// Needed to be warned: it tells what is there and what is not.
+    pub permission: &'static str,
     pub find: for<'a> fn(&'a App, Uuid, &'a AnyCommand) -> BoxFuture<'a, Warned>,
 }
 

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use book::lead::Leadership;
-use book::{Answer, Book, Envelope, ExecuteError, Step, Tail, policy, timers};
+use book::{Answer, Book, Envelope, ExecuteError, Repeat, Step, Tail, policy, timers};
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use domain::{Aggregate, SYSTEM, canonical};
@@ -220,7 +220,7 @@ impl<'a> Story<'a> {
             tenant: self.tenant,
             actor: by,
             command_id,
-            repeatable: true,
+            repeat: Repeat::Asked,
             body_hash,
             correlation_id: command_id,
             causation_id: None,

@@ -209,6 +209,9 @@ async fn look(app: &App) -> Ready {
         let words = format!("NATS {why}; projectors read the book instead");
         ready.degraded.push(words);
     }
+    ready
+        .degraded
+        .extend(app.mechanisms.iter().filter_map(|trouble| trouble()));
     let lost = app.workers.lost.load(Ordering::Relaxed);
     if lost > 0 {
         ready

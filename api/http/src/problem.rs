@@ -215,6 +215,12 @@ impl Problem {
         &self.body.r#type
     }
 
+    /// Whether it is one of this kind.
+    #[must_use]
+    pub fn is_of(&self, kind: &Kind) -> bool {
+        self.kind().rsplit('/').next() == Some(kind.name)
+    }
+
     /// The permission that is missing.
     #[must_use]
     pub fn permission(&self) -> Option<&str> {

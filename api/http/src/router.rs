@@ -158,10 +158,9 @@ fn fixed() -> Vec<Route> {
 }
 
 async fn no_route(request: Request) -> Problem {
-    Problem::not_found(format!(
-        "route {}; /v1/openapi.json lists those that there are",
-        request.uri().path()
-    ))
+    let shown = request.extensions().get::<Shown>();
+    let path = shown.map_or_else(|| request.uri().path(), |Shown(path)| path);
+    Problem::not_found(format!("route {path}; /v1/openapi.json lists those that there are"))
 }
 
 async fn no_method(request: Request) -> Problem {
@@ -216,6 +215,21 @@ async fn bounded(request: Request, next: Next) -> Response {
 /// The routes whose paths are written nowhere.
 type Secret = Arc<BTreeSet<&'static str>>;
 
+/// The path of a request as it may be shown.
+#[derive(Debug, Clone)]
+struct Shown(String);
+
+impl Shown {
+    /// Of what lies under a secret route, also where no route is, the path of that one.
+    fn of(path: &str, secret: &Secret) -> Self {
+        let is_under = |route: &&&str| {
+            let open = route.split('{').next().unwrap_or_default();
+            path.len() > open.len() && path.starts_with(open)
+        };
+        Self(secret.iter().find(is_under).map_or(path, |route| route).to_owned())
+    }
+}
+
 /// The outermost layer: an id for the request, a span, metrics, every error as a problem, and what becomes of a body that
 /// nobody read.
 async fn observed(State((app, secret)): State<(App, Secret)>, mut request: Request, next: Next) -> Response {
@@ -226,10 +240,9 @@ async fn observed(State((app, secret)): State<(App, Secret)>, mut request: Reque
         .extensions()
         .get::<MatchedPath>()
         .map_or("(none)".to_owned(), |route| route.as_str().to_owned());
-    let path = match secret.contains(route.as_str()) {
-        true => route.clone(),
-        false => request.uri().path().to_owned(),
-    };
+    let shown = Shown::of(request.uri().path(), &secret);
+    let path = shown.0.clone();
+    request.extensions_mut().insert(shown);
     let span = info_span!(
         "request",
         id,

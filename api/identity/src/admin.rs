@@ -6,7 +6,6 @@ use std::sync::Arc;
 use book::{Book, Step};
 use chrono::Utc;
 use clap::{ArgMatches, Args as _, FromArgMatches as _};
-use domain::Standing;
 use futures::FutureExt as _;
 use http::Fault;
 use http::cli::{self, Opened, Subcommand, say};
@@ -47,19 +46,7 @@ struct Wanted {
 async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
     let wanted = Wanted::from_arg_matches(matches).map_err(|error| Fault::Refused(error.to_string()))?;
     let (book, tenant) = (&opened.book, opened.tenant);
-    let known = book.tenants().await?.into_iter().find(|known| known.tenant == tenant);
-    match known.map(|known| known.standing) {
-        Some(Standing::Active) => {}
-        Some(Standing::Suspended) => {
-            let detail = format!("tenant {tenant} is suspended; `daybook tenant resume {tenant}` it first");
-            return Err(Fault::Refused(detail));
-        }
-        Some(Standing::Deleted) => return Err(Fault::Refused(format!("tenant {tenant} is deleted"))),
-        None => {
-            let detail = format!("there is no tenant {tenant}; `daybook tenant create <NAME> --id {tenant}` makes it");
-            return Err(Fault::Refused(detail));
-        }
-    }
+    opened.require_active_tenant().await?;
     let role = everything(book, tenant).await?;
     let user = wanted.user.unwrap_or_else(Uuid::now_v7);
     let person = book.now::<User>(tenant, user).await?;

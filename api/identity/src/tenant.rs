@@ -108,7 +108,9 @@ async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
         }
         Wanted::Resume { id, reason } => {
             send(book, id, reason.as_deref(), Command::Resume {}).await?;
-            say(&format!("tenant {id} is active; what had waited for it is done now"))
+            say(&format!(
+                "tenant {id} is active; what has waited for it is done from now on"
+            ))
         }
         Wanted::Delete { id, called, reason } => delete(opened, id, &called, reason.as_deref()).await,
         Wanted::List => list(book).await,

@@ -19,6 +19,7 @@ mod named;
 mod place;
 mod store;
 mod sweep;
+mod trouble;
 
 use book::Vault;
 use book::keys::{Named, OwnKey};
@@ -34,6 +35,7 @@ pub use place::{AtBucket, Place};
 pub use sweep::{ORPHAN_HOURS_MIN, Orphan, Swept, Usage, Verified};
 
 use store::Store;
+use trouble::Trouble;
 
 /// What the keys are for, as `book.keys` has it.
 const PURPOSE: &str = "objects";
@@ -60,6 +62,7 @@ pub enum Sealing {
 pub struct Objects {
     store: Store,
     vault: Vault,
+    trouble: Trouble,
 }
 
 impl Objects {
@@ -70,7 +73,11 @@ impl Objects {
     /// When the place cannot be used.
     pub async fn open(place: &Place, vault: Vault) -> Result<Self, ObjectError> {
         let store = Store::open(place).await?;
-        Ok(Self { store, vault })
+        Ok(Self {
+            store,
+            vault,
+            trouble: Trouble::default(),
+        })
     }
 
     /// Keeps content, and says by what an event names it. It is on the disk when this returns, or not at all.
@@ -104,8 +111,16 @@ impl Objects {
             Ok((sha256(&stored), stored))
         })
         .await?;
-        self.store.put(tenant, &sha256, stored).await?;
+        let put = self.store.put(tenant, &sha256, stored).await;
+        self.trouble.note(&put);
+        put?;
         Ok(ObjectRef { sha256, bytes, key: id })
+    }
+
+    /// What an operator should know: that what was last put there was not taken, and why.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.told()
     }
 
     /// As [`Objects::put`], of what arrives in pieces; it is gathered in memory first.

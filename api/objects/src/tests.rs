@@ -72,6 +72,36 @@ fn named(objects: &[&ObjectRef]) -> impl Fn(Vec<String>) -> std::future::Ready<R
 }
 
 #[tokio::test]
+async fn a_store_that_does_not_take_what_is_put_there_says_so_until_it_does() {
+    let folder = Folder::new();
+    let objects = folder.open().await;
+    let tenant = Uuid::new_v4();
+    put(&objects, tenant, "before").await;
+    assert_eq!(objects.trouble(), None);
+    fs::remove_dir_all(&folder.0).unwrap();
+    fs::write(&folder.0, "no folder").unwrap();
+    let content = Bytes::from_static(b"meanwhile");
+    let put_meanwhile = objects.put(tenant, content, Sealing::Plain).await;
+    assert!(
+        matches!(put_meanwhile, Err(ObjectError::Folder { .. })),
+        "{put_meanwhile:?}"
+    );
+    let told = objects.clone().trouble().unwrap();
+    assert!(told.contains(&folder.0.display().to_string()), "{told}");
+    // What nobody may put there is no trouble of the store's.
+    fs::remove_file(&folder.0).unwrap();
+    let again = folder.open().await;
+    drop(again);
+    let large = objects
+        .put(tenant, vec![0; OBJECT_BYTES_MAX + 1].into(), Sealing::Plain)
+        .await;
+    assert!(matches!(large, Err(ObjectError::TooLarge(_))), "{large:?}");
+    assert!(objects.trouble().is_some());
+    put(&objects, tenant, "after").await;
+    assert_eq!(objects.trouble(), None);
+}
+
+#[tokio::test]
 async fn content_comes_back_as_it_was_put_by_its_own_tenant_alone() {
     let folder = Folder::new();
     let (objects, tenant, other) = (folder.open().await, Uuid::new_v4(), Uuid::new_v4());

@@ -32,6 +32,8 @@ const PAGE_EVENTS_MAX: i64 = 1_000;
 const PAGE_TASKS_MAX: usize = 5_000;
 /// How often the checkpoint is written while nothing is to be done, in seconds.
 const CHECK_SECONDS: u64 = 1;
+/// How long a look at the book holds off the next one, in milliseconds: what is done outside takes longer.
+const PAUSE_MS: u64 = 25;
 /// How often it is counted what waits, and dropped what is of deleted tenants, in seconds.
 const TIDY_SECONDS: u64 = 10;
 /// Rows of deleted tenants that are dropped at once.
@@ -140,6 +142,8 @@ impl<R: Reactor> Work for Performer<R> {
             running: Running::new(self.reactor.bounds()),
             ended: Vec::new(),
             checked: Instant::now(),
+            read_at: Instant::now(),
+            due_at: None,
             tidied: None,
             failing: None,
             work: self,
@@ -212,6 +216,10 @@ struct Leading<'a, R> {
     /// Attempts whose end is not written down yet.
     ended: Vec<Ended>,
     checked: Instant,
+    /// When the book was looked at last.
+    read_at: Instant,
+    /// When it is time to look for what is due; `None` when that may have changed.
+    due_at: Option<Instant>,
     tidied: Option<Instant>,
     /// How many attempts have failed since the last one that did not, and since when.
     failing: Option<(u32, Instant)>,
@@ -228,7 +236,16 @@ impl<R: Reactor> Leading<'_, R> {
             let is_tidy = self.tidy(beat).await?;
             self.tidied = is_tidy.then(Instant::now);
         }
-        let wait = self.begin().await?;
+        let now = Instant::now();
+        let wait = match self.due_at.filter(|due_at| *due_at > now) {
+            Some(due_at) => due_at - now,
+            None => {
+                self.due_at = None;
+                let wait = self.begin().await?;
+                self.due_at = Some(Instant::now() + wait);
+                wait
+            }
+        };
         let is_behind = self.position < self.work.end.position();
         Ok(Next {
             wait: if is_behind && read { Duration::ZERO } else { wait },
@@ -239,6 +256,11 @@ impl<R: Reactor> Leading<'_, R> {
     /// Waits for whatever comes first: the end of an attempt, more of the book, the time, or the end.
     async fn wait(&mut self, next: Next, stop: Option<&CancellationToken>) -> Result<(), ReactorError> {
         let mut end = self.work.end.clone();
+        let (pause, position) = (self.read_at + Duration::from_millis(PAUSE_MS), self.position);
+        let goes_on = async {
+            tokio::time::sleep_until(pause.into()).await;
+            end.beyond(position).await;
+        };
         tokio::select! {
             biased;
             ended = self.running.next() => {
@@ -247,7 +269,7 @@ impl<R: Reactor> Leading<'_, R> {
                     self.ended.push(ended?);
                 }
             }
-            () = end.beyond(self.position), if next.at_end => {}
+            () = goes_on, if next.at_end => {}
             () = tokio::time::sleep(next.wait) => {}
             () = async { stop.map_or_else(CancellationToken::new, Clone::clone).cancelled().await } => {}
         }
@@ -257,6 +279,9 @@ impl<R: Reactor> Leading<'_, R> {
     /// Writes down how attempts ended. They are kept until that is done.
     async fn settle(&mut self) -> Result<(), ReactorError> {
         outcome::write(&self.work.pool, &self.checkpoint, &self.ended).await?;
+        if !self.ended.is_empty() {
+            self.due_at = None;
+        }
         for ended in self.ended.drain(..) {
             self.running.settled(ended.begun.id);
             self.failing = ended.outcome.failing(self.failing, Instant::now());
@@ -270,6 +295,7 @@ impl<R: Reactor> Leading<'_, R> {
         let (from, end) = (self.position, work.end.position());
         let (mut to, mut unread, mut planned) = (from, None, Vec::new());
         if end > from {
+            self.read_at = Instant::now();
             let kinds = &self.checkpoint.kinds;
             let mut stretch = work.tail.of_types(from, end, kinds, PAGE_EVENTS_MAX).await?;
             let is_read = |event: &Recorded<String>| {
@@ -291,6 +317,9 @@ impl<R: Reactor> Leading<'_, R> {
         if !planned.is_empty() || to > self.checkpoint.position && (is_time || unread.is_some()) {
             self.checkpoint.advance(&work.pool, to, &planned).await?;
             self.checked = Instant::now();
+            if !planned.is_empty() {
+                self.due_at = None;
+            }
         }
         self.position = to;
         let (position, lag) = (self.position, (end - self.position).max(0));

@@ -116,6 +116,17 @@ impl Done {
         }
     }
 
+    /// It is not its time yet, or others are to have a turn. That is no failed attempt.
+    #[must_use]
+    pub fn later(after: Duration, because: impl Into<String>) -> Self {
+        Self::Again {
+            after: Some(after),
+            because: because.into(),
+            counts: false,
+            holds_target: false,
+        }
+    }
+
     /// The other side has said when its target may be used again. That is no failed attempt.
     #[must_use]
     pub fn throttled(after: Duration, because: impl Into<String>) -> Self {

@@ -14,6 +14,7 @@ pub struct Roles {}
 impl Roles {
     pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
         let opened = opened(config, contexts).await?;
+        opened.require_active_tenant().await?;
         for role in roles::standard(contexts) {
             let outcome = roles::define(&opened.book, config.tenant, &role, None).await?;
             let (name, id) = (role.name, roles::id(config.tenant, role.name));

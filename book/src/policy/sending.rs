@@ -9,7 +9,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use crate::lease::Lease;
-use crate::{Answer, Book, BookError, Envelope, ExecuteError, Step};
+use crate::{Answer, Book, BookError, Envelope, ExecuteError, Repeat, Step};
 
 /// How often a command is sent again that lost to others, and how long after, in milliseconds and longer each time.
 const CONTENDED_MAX: u32 = 10;
@@ -78,7 +78,7 @@ pub async fn commanded(
         tenant: caused.tenant,
         actor: SYSTEM,
         command_id,
-        repeatable: true,
+        repeat: Repeat::Seldom,
         body_hash: hash.finalize().into(),
         correlation_id: caused.correlation_id,
         causation_id: Some(caused.event_id),

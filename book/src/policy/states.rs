@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use domain::fact::AnyState;
 use domain::{AnyEvent, FactRef, Policy, Recorded};
@@ -36,13 +37,17 @@ struct Kept {
     sequence: i64,
     /// Bytes of the payloads that it was folded from.
     bytes: usize,
-    /// Whether anything that it was folded from tells who a person is.
-    is_personal: bool,
+    /// Until when it may be kept, where anything that it was folded from tells who a person is.
+    until: Option<Instant>,
 }
 
 impl Kept {
     fn weight(&self) -> usize {
         STATE_BYTES_MIN + self.bytes.min(STATE_BYTES_MAX)
+    }
+
+    fn may_be_kept(&self) -> bool {
+        self.until.is_none_or(|until| until > Instant::now())
     }
 }
 
@@ -52,7 +57,7 @@ impl From<Loaded> for Kept {
             state: loaded.state,
             sequence: loaded.sequence,
             bytes: loaded.bytes,
-            is_personal: loaded.until.is_some(),
+            until: loaded.until,
         }
     }
 }
@@ -75,6 +80,12 @@ impl Generations {
         self.old.remove(&key)
     }
 
+    fn forget_overdue(&mut self) {
+        self.young.retain(|_, kept| kept.may_be_kept());
+        self.old.retain(|_, kept| kept.may_be_kept());
+        self.young_bytes = self.young.values().map(Kept::weight).sum();
+    }
+
     fn put(&mut self, key: Key, kept: Kept) {
         // Nobody puts what is there without having taken it.
         self.take(key);
@@ -88,6 +99,11 @@ impl Generations {
 }
 
 impl States {
+    /// Forgets what tells of a person and has been kept for as long as it may, whether or not anybody comes back to it.
+    pub fn forget_overdue(&self) {
+        self.lock().forget_overdue();
+    }
+
     /// The state of the event's stream right after it, where the policy wants it. It is read from the book when the
     /// one before the event is not known.
     ///
@@ -107,7 +123,8 @@ impl States {
         let is_wanted = policy.wants_state(recorded);
         self.are_wanted.fetch_or(is_wanted, Ordering::Relaxed);
         let before = self.before(fact, recorded);
-        // What was opened of a person must not stay in memory for longer than it is worked on.
+        // What was opened of a person stays in memory for some seconds from when its key was read, which is known of what is
+        // loaded alone.
         let is_personal = !recorded.metadata.sealed.is_empty();
         let kept = match before.filter(|_| !is_personal) {
             Some(before) => {
@@ -117,7 +134,7 @@ impl States {
                     state,
                     sequence: recorded.sequence,
                     bytes: payload_bytes + if is_carried { 0 } else { before.bytes },
-                    is_personal: false,
+                    until: before.until,
                 })
             }
             None if is_wanted => {
@@ -127,7 +144,7 @@ impl States {
             None => None,
         };
         let state = kept.as_ref().map(|kept| kept.state.clone());
-        if let Some(kept) = kept.filter(|kept| !is_personal && !kept.is_personal) {
+        if let Some(kept) = kept.filter(Kept::may_be_kept) {
             self.lock().put((fact.aggregate_type, fact.id), kept);
         }
         Ok(state.filter(|_| is_wanted))
@@ -136,14 +153,14 @@ impl States {
     /// The state that the event met, if it is known.
     fn before(&self, fact: FactRef, recorded: &Recorded<AnyEvent>) -> Option<Kept> {
         let kept = self.lock().take((fact.aggregate_type, fact.id));
-        let kept = kept.filter(|kept| kept.sequence + 1 == recorded.sequence);
+        let kept = kept.filter(|kept| kept.sequence + 1 == recorded.sequence && kept.may_be_kept());
         let is_first = recorded.sequence == 1 && self.are_wanted.load(Ordering::Relaxed);
         kept.or_else(|| {
             is_first.then(|| Kept {
                 state: recorded.event.unborn(),
                 sequence: 0,
                 bytes: 0,
-                is_personal: false,
+                until: None,
             })
         })
     }
@@ -157,14 +174,42 @@ impl States {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::time::Duration;
 
     fn kept(bytes: usize) -> Kept {
         Kept {
             state: Arc::new(()),
             sequence: 1,
             bytes,
-            is_personal: false,
+            until: None,
         }
+    }
+
+    #[test]
+    fn what_tells_of_a_person_is_kept_until_its_time_and_no_longer() {
+        let until = |seconds: i64| {
+            let now = Instant::now();
+            let moment = Duration::from_secs(seconds.unsigned_abs());
+            Kept {
+                until: if seconds > 0 {
+                    now.checked_add(moment)
+                } else {
+                    now.checked_sub(moment)
+                },
+                ..kept(1)
+            }
+        };
+        let mut states = Generations::default();
+        for (n, kept) in [kept(1), until(60), until(-1)].into_iter().enumerate() {
+            states.put(("a.b", Uuid::from_u128(n as u128)), kept);
+        }
+        states.forget_overdue();
+        let is_there = |n| states.young.contains_key(&("a.b", Uuid::from_u128(n)));
+        assert_eq!([0, 1, 2].map(is_there), [true, true, false]);
+        assert_eq!(
+            states.young_bytes,
+            states.young.values().map(Kept::weight).sum::<usize>()
+        );
     }
 
     #[test]

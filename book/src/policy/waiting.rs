@@ -17,6 +17,13 @@ use crate::{BookError, tenants};
 /// Commands that a policy sends for one tenant while the others of the same page wait: what it sends beyond that takes its
 /// turns beside them.
 pub const SHARE_COMMANDS_MAX: usize = 64;
+/// As much where nobody else has anything going on: whoever comes next waits for the rest of a page, and taking turns with
+/// nobody costs three statements for each event.
+pub const ALONE_COMMANDS_MAX: usize = 256;
+/// Events of a page then, so that it is as short for whoever comes next.
+pub const ALONE_EVENTS_MAX: usize = 128;
+/// Events after a page of which it is found out whose they are. Where more are to come, nobody is taken to be alone.
+const UNSEEN_EVENTS_MAX: i64 = 50_000;
 /// Why a reaction waits that was not tried: also behind what waits because the tenant is suspended.
 const WAITS_ITS_TURN: &str =
     "its tenant had its share, or waits for something before it; it takes its turn beside the others";
@@ -28,6 +35,8 @@ pub struct Waiting {
     /// Held while it is noted that something waits, and while it is found out that nothing does any more.
     noting: tokio::sync::Mutex<()>,
     more: Notify,
+    /// A tenant, and a position up to which no later event is another one's.
+    alone: Mutex<(Uuid, i64)>,
 }
 
 impl Waiting {
@@ -49,6 +58,47 @@ impl Waiting {
     pub fn add(&self, tenant: Uuid) {
         self.tenants().insert(tenant);
         self.more.notify_one();
+    }
+
+    /// Whether these events are one tenant's as are all others after `to` and up to the book's `end`, and no reaction waits for
+    /// any tenant: there is nobody to be fair to.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn is_alone(
+        &self,
+        pool: &PgPool,
+        events: &[Arc<Recorded<String>>],
+        to: i64,
+        end: i64,
+    ) -> Result<bool, BookError> {
+        let mut tenants = events.iter().map(|event| event.tenant_id);
+        let Some(tenant) = tenants.next() else {
+            return Ok(true);
+        };
+        if !tenants.all(|other| other == tenant) || !self.tenants().is_empty() {
+            return Ok(false);
+        }
+        let (alone, known_to) = *self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each event is looked at once, however many pages lead up to it.
+        let from = if alone == tenant { to.max(known_to) } else { to };
+        if from < end {
+            if end - from > UNSEEN_EVENTS_MAX {
+                return Ok(false);
+            }
+            let asking = sqlx::query_scalar(
+                "select not exists (select from book.events where position > $1 and position <= $2 and tenant_id <> $3)",
+            )
+            .bind(from)
+            .bind(end)
+            .bind(tenant)
+            .fetch_one(pool);
+            if !answered(async { Ok::<bool, BookError>(asking.await?) }).await? {
+                return Ok(false);
+            }
+            *self.alone.lock().unwrap_or_else(PoisonError::into_inner) = (tenant, end);
+        }
+        Ok(true)
     }
 
     /// Whether a reaction for this tenant waits.
@@ -147,17 +197,33 @@ impl Waiting {
 }
 
 /// What each tenant has sent because of one page, so that none keeps the others of it, and of the next, waiting.
-#[derive(Debug, Default)]
-pub struct Share(Mutex<HashMap<Uuid, usize>>);
+#[derive(Debug)]
+pub struct Share {
+    commands_max: usize,
+    sent: Mutex<HashMap<Uuid, usize>>,
+}
 
 impl Share {
+    /// For a page, by whether it is of one tenant and none waits.
+    #[must_use]
+    pub fn of_page(is_alone: bool) -> Self {
+        Self {
+            commands_max: if is_alone {
+                ALONE_COMMANDS_MAX
+            } else {
+                SHARE_COMMANDS_MAX
+            },
+            sent: Mutex::default(),
+        }
+    }
+
     /// Whether so many commands are within the tenant's share. Once they are not, no more are.
     #[must_use]
     pub fn takes(&self, tenant: Uuid, commands: usize) -> bool {
-        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = sent.entry(tenant).or_default();
         *sent = sent.saturating_add(commands);
-        let takes = *sent <= SHARE_COMMANDS_MAX;
+        let takes = *sent <= self.commands_max;
         if !takes {
             *sent = usize::MAX;
         }
@@ -171,12 +237,15 @@ mod tests {
 
     #[test]
     fn whoever_had_its_share_of_a_page_gets_no_more_of_it_and_others_keep_theirs() {
-        let (share, one, other) = (Share::default(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let (share, one, other) = (Share::of_page(false), Uuid::from_u128(1), Uuid::from_u128(2));
         assert!(share.takes(one, SHARE_COMMANDS_MAX));
         assert!(share.takes(one, 0));
         assert!(!share.takes(one, 1));
         assert!(!share.takes(one, 0), "later events of a stream come after it");
         assert!(share.takes(other, 1));
         assert!(!share.takes(other, SHARE_COMMANDS_MAX));
+        let alone = Share::of_page(true);
+        assert!(alone.takes(one, ALONE_COMMANDS_MAX));
+        assert!(!alone.takes(one, 1));
     }
 }

@@ -51,10 +51,13 @@ pub enum Alert {
 pub struct Opened {
     pub status: AlertStatus,
     pub signal_id: Uuid,
+    pub source_id: Uuid,
     pub group_id: Uuid,
     pub window_minutes: u32,
     /// The silence by which it is ignored.
     pub silence_id: Option<Uuid>,
+    /// When that ends, as far as the alert knows.
+    pub silence_ends_at: Option<DateTime<Utc>>,
     pub is_heartbeat: bool,
     /// Whether it is ignored because a person said so: the end of a silence changes nothing of that, nor does the signal's.
     pub is_ignored_by_person: bool,
@@ -63,6 +66,9 @@ pub struct Opened {
     /// Whether the part of the body that is about it can still be read.
     pub has_raw: bool,
     pub assigned_to: Option<Uuid>,
+    /// Whether somebody looks at it where it comes from, and nobody has said so here.
+    #[serde(default)]
+    pub is_acknowledged_by_sender: bool,
     /// The issue that it belongs to, once it does.
     pub issue_id: Option<Uuid>,
     pub brief: Brief,
@@ -210,7 +216,7 @@ pub enum Command {
         /// What it says.
         restated: Box<Restated>,
     },
-    /// Ends the silence that the alert is ignored by.
+    /// Ends the silence that the alert is ignored by, unless one holds: that one with another end, or another one.
     EndSilence {},
     /// Drops the part of the body that is about the alert; what was read from it stays.
     DropRaw {},
@@ -226,6 +232,14 @@ pub enum Command {
     },
     /// Says that somebody looks at the alert; nothing happens when it was said before.
     Acknowledge {},
+    /// Says that nobody looks at the alert any more: it is open again, and given to nobody. An escalation of its issue begins
+    /// anew, unless somebody sees to that. Nothing happens when it is open.
+    Unacknowledge {},
+    /// Follows what the sender says of being looked at. What a person has said here stays.
+    FollowSender {
+        /// Whether somebody looks at it where it comes from.
+        acknowledged: bool,
+    },
     /// Gives the alert to somebody, who looks at it from now on.
     Assign {
         /// An active person of the tenant.
@@ -288,7 +302,18 @@ pub enum Event {
         restated: Box<Restated>,
     },
     AlertSilenceEnded {},
-    AlertAcknowledged {},
+    /// It is quiet by another silence, or until another time.
+    AlertKeptQuiet {
+        silence_id: Uuid,
+        silence_ends_at: DateTime<Utc>,
+    },
+    AlertAcknowledged {
+        /// Whether that was said where it comes from.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_sender: bool,
+    },
+    /// Nobody looks at it any more.
+    AlertUnacknowledged {},
     AlertAssigned {
         user_id: Uuid,
     },

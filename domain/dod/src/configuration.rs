@@ -20,6 +20,8 @@ pub const CONFIG_KEY_CHARS_MAX: usize = 255;
 /// Hosts that a configuration names, and characters of each.
 pub const HOSTS_MAX: usize = 20;
 pub const HOST_CHARS_MAX: usize = 253;
+/// Characters between two dots of a host's name.
+const LABEL_CHARS_MAX: usize = 63;
 
 /// A configuration as it is entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -94,19 +96,25 @@ fn check_hosts(hosts: &[String]) -> Result<(), Unfit> {
     if hosts.len() > HOSTS_MAX {
         return Err(Unfit::Form("has more than 20 hosts; name those that are meant"));
     }
-    let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    let is_host = |host: &String| {
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(name, _)| !host.starts_with('[') || name.ends_with(']'));
-        !host.is_empty() && host.len() <= HOST_CHARS_MAX && host.bytes().all(is_in) && !has_port
-    };
-    match hosts.iter().all(is_host) {
-        true => Ok(()),
-        false => Err(Unfit::Form(
-            "has something that is no host; write names or addresses without scheme, port and path, such as metrics.example.com",
-        )),
+    match hosts.iter().position(|host| !is_host(host)) {
+        None => Ok(()),
+        Some(place) => Err(Unfit::Inside(format!(
+            "has no host at [{place}]; write names and addresses as they stand in URLs, without scheme, port, path and final dot, \
+             such as metrics.example.com or [::1]"
+        ))),
     }
+}
+
+/// Whether it is written as URLs have it: what is written in another way, 127.1 or `a.example.` with a dot, would never be met.
+fn is_host(host: &str) -> bool {
+    let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    let as_in_urls = url::Host::parse(host).map(|host| host.to_string());
+    let is_met = as_in_urls.is_ok_and(|as_in_urls| as_in_urls.eq_ignore_ascii_case(host));
+    let is_label = |label: &str| (1..=LABEL_CHARS_MAX).contains(&label.len());
+    host.len() <= HOST_CHARS_MAX
+        && host.bytes().all(is_in)
+        && is_met
+        && (host.starts_with('[') || host.split('.').all(is_label))
 }
 
 impl Entry for Configuration {

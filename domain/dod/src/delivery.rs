@@ -97,6 +97,15 @@ pub struct Enclosed {
     pub received_at: DateTime<Utc>,
 }
 
+impl Enclosed {
+    /// The bytes of its headers and parameters.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let pairs = self.headers.iter().chain(&self.query);
+        pairs.map(|(name, value)| name.len() + value.len()).sum()
+    }
+}
+
 /// Where the bytes of a delivery are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Content {
@@ -206,6 +215,10 @@ pub enum Command {
 }
 
 // Stored for ever. Add variants; do not rename or reuse them.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "events travel as `AnyEvent`, which is a pointer"
+)]
 #[derive(
     Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, strum::IntoStaticStr, strum::VariantNames,
 )]
@@ -220,6 +233,9 @@ pub enum Event {
         bytes: u64,
         /// When the body is dropped, by what its tenant has set when it came in.
         body_until: DateTime<Utc>,
+        /// The bytes of the body and of what came along with it, where they are counted together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept_bytes: Option<u64>,
         /// Whether its bytes count among those that its tenant keeps. Those of before any were counted do not: the event
         /// that drops such a body may not say how many there were.
         #[serde(default, skip_serializing_if = "Not::not")]

@@ -94,6 +94,11 @@ pub enum Command {
         /// The issue.
         issue_id: Uuid,
     },
+    /// Begins anew where nothing is under way: nobody sees to an alert of it any more.
+    Resume {
+        /// The issue.
+        issue_id: Uuid,
+    },
     /// Looks whether somebody sees to the issue, or it has ended.
     Look {
         /// The issue.

@@ -56,7 +56,8 @@ pub struct EscalationPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EscalationStep {
-    /// Minutes after the issue was opened, or reopened: 1 to 10,080, and more than those of the step before.
+    /// Minutes after the escalation began, which it does when the issue is opened or reopened, gets worse, or is not seen to any
+    /// more: 1 to 10,080, and more than those of the step before.
     #[schemars(range(min = 1, max = AFTER_MINUTES_MAX))]
     pub after_minutes: i32,
     /// The receiver that is told then, by its `receiver_im`. At most 100 characters.
@@ -96,7 +97,7 @@ impl EscalationPolicies {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Adds a policy, or replaces every field of one. It holds for issues that open or are reopened from then on; what is
-    /// under way goes on as it began. A policy that is changed keeps its age. A tenant has at most 100.
+    /// under way goes on as it began, unless the issue gets worse and another one holds for that. A policy that is changed keeps its age. A tenant has at most 100.
     SetPolicy {
         /// The policy; a new one when absent.
         #[serde(default)]
@@ -206,6 +207,7 @@ impl Decider for EscalationPolicies {
     const CREATES: &'static str = "set-policy";
     const ONE_PER_TENANT: bool = true;
     const PART: Option<&'static str> = Some("policy_id");
+    const SHOWN_IN: Option<&'static str> = Some("escalation_policies");
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

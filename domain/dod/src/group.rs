@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use domain::{Asking, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
 
-use crate::issue::Issue;
+use crate::issue::{ALERTS_MAX, Issue};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Group>("groups");
@@ -25,6 +25,9 @@ pub struct Latest {
     pub issue_id: Uuid,
     /// When an alert joined it last.
     pub joined_at: DateTime<Utc>,
+    /// How many have joined it. The issue hears of them later, each by itself, so in a storm it does not know yet that it is
+    /// full.
+    pub alerts: usize,
 }
 
 /// What can be asked of a group; Daybook alone asks.
@@ -103,7 +106,7 @@ impl Decider for Group {
             let issue = request.facts.get::<Issue>(latest.issue_id);
             // Absent for as long as nobody has told it of its first alert.
             let takes_more = issue.is_none_or(Issue::takes_more);
-            takes_more && request.at - latest.joined_at <= window
+            takes_more && latest.alerts < ALERTS_MAX && request.at - latest.joined_at <= window
         });
         Ok(vec![Event::AlertGrouped {
             alert_id: *alert_id,
@@ -117,9 +120,11 @@ impl Decider for Group {
         let Event::AlertGrouped {
             issue_id, joined_at, ..
         } = event;
+        let before = self.latest.as_ref().filter(|latest| latest.issue_id == *issue_id);
         self.latest = Some(Latest {
             issue_id: *issue_id,
             joined_at: *joined_at,
+            alerts: before.map_or(0, |latest| latest.alerts) + 1,
         });
     }
 

@@ -127,6 +127,9 @@ pub struct Opened {
     pub ended_by_itself: bool,
     pub conclusion: Option<String>,
     pub is_real_issue: Option<bool>,
+    /// Whether a person has said that: what is concluded later does not change it.
+    #[serde(default)]
+    pub is_corrected: bool,
     /// The rows that go when it does, beside its own.
     pub rows: Rows,
 }
@@ -206,6 +209,16 @@ impl Opened {
         is_over && self.ended_by_itself
     }
 
+    /// The alert that people are told of it by: its first, unless one that is not over is worse, as far as it remembers them.
+    #[must_use]
+    pub fn face(&self) -> &Brief {
+        let is_on = |of: &&Remembered| self.alerts.get(&of.alert_id).is_some_and(|is_over| !is_over);
+        let worse = self.remembered.iter().filter(is_on).map(|of| &of.brief);
+        let worse = worse.filter(|brief| brief.severity > self.brief.severity);
+        // Of several the first.
+        worse.rev().max_by_key(|brief| brief.severity).unwrap_or(&self.brief)
+    }
+
     /// Whether nobody and nothing has ended it.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -229,6 +242,9 @@ pub enum Command {
     NoteAlertEnded {
         /// The alert.
         alert_id: Uuid,
+        /// Whether it ended because the issue did: then it says nothing of an issue that was opened again meanwhile.
+        #[serde(default)]
+        with_issue: bool,
     },
     /// Notes that an alert of the issue says otherwise than before how bad it is; nothing happens once the alert is over.
     NoteAlertRestated {

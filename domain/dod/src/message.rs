@@ -62,21 +62,21 @@ pub enum Tells {
 pub struct Notice {
     /// How the issue stands.
     pub tells: Tells,
-    /// The title of its first alert. At most 500 characters.
+    /// The title of the alert that it is told by: its first, or one that is worse now. At most 500 characters.
     pub title: String,
     /// The worst of its alerts.
     pub severity: Severity,
-    /// The source of its first alert.
+    /// The source of that alert.
     pub source: String,
-    /// The type of its first alert.
+    /// The type of that alert.
     pub alert_type: String,
     /// How many alerts have joined it.
     pub alerts: u32,
     /// How many of them are not over.
     pub alerts_open: u32,
-    /// What else its first alert says. At most 4,000 characters.
+    /// What else that alert says. At most 4,000 characters.
     pub description: Option<String>,
-    /// Labels of its first alert, each with its name. At most 12.
+    /// Labels of that alert, each with its name. At most 12.
     pub labels: Vec<(String, String)>,
     /// What was concluded, if anything was. At most 4,000 characters.
     pub conclusion: Option<String>,
@@ -99,16 +99,17 @@ impl Notice {
     pub fn of(tells: Tells, now: &Opened, told_at: DateTime<Utc>) -> Self {
         let cut = |text: &String| text.chars().take(TOLD_CHARS_MAX).collect();
         let count = |alerts: usize| u32::try_from(alerts).unwrap_or(u32::MAX);
-        let labels = now.brief.labels.iter().take(LABELS_MAX);
+        let face = now.face();
+        let labels = face.labels.iter().take(LABELS_MAX);
         Self {
             tells,
-            title: now.brief.title.clone(),
+            title: face.title.clone(),
             severity: now.severity,
-            source: now.brief.source.clone(),
-            alert_type: now.brief.alert_type.clone(),
+            source: face.source.clone(),
+            alert_type: face.alert_type.clone(),
             alerts: count(now.alerts.len()),
             alerts_open: count(now.alerts_open),
-            description: now.brief.description.as_ref().map(cut),
+            description: face.description.as_ref().map(cut),
             labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
             conclusion: now.conclusion.as_ref().map(cut),
             is_real_issue: now.is_real_issue,

@@ -2,7 +2,8 @@
 //! or the end. Feeds `alerts` of document 002_292caa697ae18d8c, an alert for each time that it fires.
 //!
 //! Senders repeat themselves, pairs of them send twice, and what was sent first may come last. The end state is the same in
-//! whatever order and however often the tellings come, as far as they say when what they tell of began.
+//! whatever order and however often the tellings come, as far as they say when what they tell of began, or when they
+//! were said: then they are taken in that order.
 
 mod decide;
 
@@ -25,13 +26,17 @@ pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Signal>("signal
 pub const REMEMBERED_MAX: usize = 64;
 /// Moments at which it fired that are remembered for finding out whether it flaps.
 pub const FLIPS_MAX: usize = 20;
-/// Minutes after which a repeat of a telling is noted, where alerts end of which nothing more is heard: pairs of senders
-/// repeat each other within seconds.
-pub const REPEAT_MINUTES: i64 = 1;
+/// Minutes after which a repeat of a telling is noted: pairs of senders repeat each other within seconds. Where alerts end of
+/// which nothing more is heard it is a quarter of the time that takes, if that is less.
+pub const REPEAT_MINUTES: i64 = 5;
 
 /// Minutes after a person has closed an alert from which on a repeat of what was told before opens another one: the sender
 /// needs time to notice what was mended, and pairs of senders repeat each other within seconds.
 pub const CLOSED_MINUTES: i64 = 5;
+
+/// Milliseconds between two bodies that say nothing of their order, within which either may have been sent first: senders
+/// send over several connections at once.
+pub const SIDE_BY_SIDE_MS: i64 = 250;
 
 /// What is known of a thing that a source tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,16 +54,44 @@ pub struct Signal {
     /// When the latest end came in that said no beginning: bodies are read side by side, so what came in before it may be
     /// heard of after it.
     over_by: Option<DateTime<Utc>>,
-    /// What a person has closed though nobody has said that it is over.
+    /// What has ended though its sender has not said that it is over.
     closed: Option<Closed>,
+    /// When the latest telling was said, by a sender that says that of each.
+    said_at: Option<DateTime<Utc>>,
+    /// The latest end, if nobody had told of its beginning.
+    #[serde(default)]
+    unseen: Option<Unseen>,
 }
 
-/// An alert that a person has closed.
+/// An end that was told of before its beginning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Unseen {
+    event_id: String,
+    starts_at: Option<DateTime<Utc>>,
+    ends_at: Option<DateTime<Utc>>,
+    received_at: DateTime<Utc>,
+    said_at: Option<DateTime<Utc>>,
+    /// What was over when something was last told of that fired: it has ended by another one.
+    over_before: Over,
+}
+
+/// What is known to be over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Over {
+    began_by: Option<DateTime<Utc>>,
+    received_by: Option<DateTime<Utc>>,
+    said_by: Option<DateTime<Utc>>,
+}
+
+/// An alert that ended although its sender has not said that it is over: a person has closed it, or it expired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Closed {
     /// Since when it was so, as the sender says.
     starts_at: Option<DateTime<Utc>>,
     at: DateTime<Utc>,
+    /// Whether nobody did: nothing more was heard of it, and whatever is heard says that it goes on.
+    #[serde(default)]
+    is_expired: bool,
 }
 
 /// An alert that is not over.
@@ -152,6 +185,9 @@ pub enum Event {
         starts_at: Option<DateTime<Utc>>,
         received_at: DateTime<Utc>,
         expires_at: Option<DateTime<Utc>>,
+        /// When it was said, where its sender says that of each telling.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<DateTime<Utc>>,
         /// What it says now, if that is another severity than before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         restated: Option<Box<Restated>>,
@@ -167,14 +203,23 @@ pub enum Event {
         expired: bool,
         /// When the delivery came in that tells of it; absent when nothing more was heard.
         received_at: Option<DateTime<Utc>>,
+        /// When it was said, where its sender says that of each telling.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<DateTime<Utc>>,
     },
-    /// What nobody has told of, what was before or what a person has closed is over; if its beginning comes late, nothing
-    /// comes of it.
+    /// What nobody has told of, what was before or what a person has closed is over. If the beginning of what nobody had told
+    /// of comes late, it is an alert that is over at once; of the others nothing comes.
     SignalClearedUnseen {
         event_id: String,
         starts_at: Option<DateTime<Utc>>,
+        /// When it ended, as its sender says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends_at: Option<DateTime<Utc>>,
         /// When the delivery came in that tells of it.
         received_at: DateTime<Utc>,
+        /// When it was said, where its sender says that of each telling.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<DateTime<Utc>>,
     },
     /// A person has closed the alert.
     SignalReleased { alert_id: Uuid, closed_at: DateTime<Utc> },

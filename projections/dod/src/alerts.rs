@@ -100,8 +100,8 @@ row! {
     }
     generated {}
     find {
-        id, assigned_to, resolved_by, source, alert_type, severity, status, received_at, issue_id, source_id, delivery_id,
-        signal_id, dedup_key,
+        id, assigned_to, resolved_by, source, alert_type, severity, status, received_at, silence_id, issue_id, source_id,
+        delivery_id, signal_id, dedup_key,
     }
     scope { Scope::Tenant }
     masked {}
@@ -268,13 +268,26 @@ fn became(
             updated_at,
             ..existing(row)?
         },
+        alert::Event::AlertKeptQuiet { silence_id, .. } => AlertRow {
+            silence_id: Some(*silence_id),
+            updated_at,
+            ..existing(row)?
+        },
         alert::Event::AlertSilenceEnded {} => AlertRow {
             status: Word(AlertStatus::Open),
             silence_id: None,
             updated_at,
             ..existing(row)?
         },
-        alert::Event::AlertAcknowledged {} => existing(row)?.acknowledged(recorded),
+        alert::Event::AlertAcknowledged { .. } => existing(row)?.acknowledged(recorded),
+        alert::Event::AlertUnacknowledged {} => AlertRow {
+            status: Word(AlertStatus::Open),
+            assigned_to: None,
+            acknowledged_at: None,
+            acknowledged_by: None,
+            updated_at,
+            ..existing(row)?
+        },
         alert::Event::AlertAssigned { user_id } => AlertRow {
             assigned_to: Some(*user_id),
             ..existing(row)?.acknowledged(recorded)

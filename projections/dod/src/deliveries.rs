@@ -121,6 +121,7 @@ impl Project for DeliveryRow {
                 sha256,
                 bytes,
                 body_until: _,
+                kept_bytes: _,
                 is_counted: _,
                 is_brief: _,
             } => Self {

@@ -117,7 +117,7 @@ impl From<EscalationStatus> for &'static str {
 }
 
 row! {
-    /// The escalation of an issue that nobody saw to when it opened, by the steps that held then. It goes with the issue once
+    /// The escalation of an issue that nobody sees to, by the steps that held then. It goes with the issue once
     /// that is archived.
     EscalationRow = dod.escalations
     key {
@@ -131,7 +131,8 @@ row! {
         policy_id: Uuid,
         /// What that was called.
         policy_name: String,
-        /// How often it has begun: once, and again each time that the issue is reopened.
+        /// How often it has begun: once, and again each time that the issue is reopened, calls for another policy as it
+        /// gets worse, or is not seen to any more.
         round: i32,
         /// How far it is: `under_way`, `exhausted` when all steps were taken, `seen_to`, `ended`.
         status: Word<EscalationStatus>,

@@ -39,7 +39,7 @@ row! {
         source: String,
         /// The receiver that is told of it.
         receiver_im: Option<String>,
-        /// How bad the worst of its alerts is: `critical`, `high`, `medium`, `low`.
+        /// How bad the worst of its alerts ever was: `critical`, `high`, `medium`, `low`.
         severity: Word<Severity>,
         /// Where it stands: `analyzing`, `in_progress`, `resolved`, `false_positive`, `unable_to_resolve`.
         status: Word<IssueStatus>,
@@ -181,7 +181,11 @@ impl IssueRow {
             },
             Event::IssueConcluded { conclusion, status, .. } => Self {
                 ai_conclusion: Some(conclusion.text.clone()),
-                is_real_issue: conclusion.is_real_issue,
+                // What a person has said of it counts.
+                is_real_issue: match self.corrected_at {
+                    Some(_) => self.is_real_issue,
+                    None => conclusion.is_real_issue,
+                },
                 concluded_at: Some(recorded.at),
                 ..self.stands(*status, recorded)
             },
@@ -206,6 +210,7 @@ impl IssueRow {
                 resolved_at,
             } => Self {
                 status: Word(IssueStatus::FalsePositive),
+                is_real_issue: Some(false),
                 resolution: conclusion.clone(),
                 resolved_by: actor(recorded),
                 resolved_at: Some(*resolved_at),
@@ -217,7 +222,12 @@ impl IssueRow {
                     Some(_) => IssueStatus::InProgress,
                     None => IssueStatus::Analyzing,
                 };
-                self.stands(status, recorded)
+                let was_none = self.status == Word(IssueStatus::FalsePositive) && self.corrected_at.is_none();
+                let is_real_issue = self.is_real_issue.filter(|_| !was_none);
+                Self {
+                    is_real_issue,
+                    ..self.stands(status, recorded)
+                }
             }
             Event::IssueCorrected {
                 is_real_issue,

@@ -71,9 +71,10 @@ fn weight(event: &Event) -> Option<(i64, i64)> {
     match event {
         Event::DeliveryReceived {
             bytes: came,
+            kept_bytes,
             is_counted: true,
             ..
-        } => Some((1, bytes(*came))),
+        } => Some((1, bytes(kept_bytes.unwrap_or(*came)))),
         Event::DeliveryBodyDropped { bytes: Some(gone) } => Some((-1, -bytes(*gone))),
         Event::DeliveryReceived { .. }
         | Event::DeliveryBodyDropped { bytes: None }

@@ -117,6 +117,7 @@ fn fired() -> AnyEvent {
             labels,
             starts_at: Some(at(-60)),
             ends_at: None,
+            said_at: None,
             links: Vec::new(),
             is_heartbeat: false,
             raw: None,
@@ -139,6 +140,7 @@ fn repeated(received_at: DateTime<Utc>) -> AnyEvent {
         starts_at: None,
         received_at,
         expires_at: None,
+        said_at: None,
         restated: None,
     })
 }

@@ -29,8 +29,9 @@ pub const NO_TOKEN: &str = "nobodynobodynobodynobodynobody00";
 const BOUND_SECONDS_MAX: u64 = 30;
 
 /// The commands to alerts and to issues: each is tried on one of its own.
-const OF_ALERT: [&str; 6] = [
+const OF_ALERT: [&str; 7] = [
     "acknowledge",
+    "unacknowledge",
     "assign",
     "resolve",
     "mark-false-positive",
@@ -160,6 +161,8 @@ impl Goods {
         }
         let open = format!("/v1/dod/alerts/{}/ignore", self.id("alerts reopen"));
         done(&service.admin, &open, &json!({})).await;
+        let seen_to = format!("/v1/dod/alerts/{}/acknowledge", self.id("alerts unacknowledge"));
+        done(&service.admin, &seen_to, &json!({})).await;
         let ended = format!("/v1/dod/issues/{}/resolve", self.issue("reopen"));
         done(&service.admin, &ended, &json!({})).await;
     }

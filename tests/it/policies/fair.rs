@@ -1,5 +1,8 @@
 //! What much that goes on in one tenant means for the others: nothing; and for itself: its order stays.
 
+use std::sync::Arc;
+
+use book::policy::waiting::Waiting;
 use book::policy::{self, Reading};
 use book::worker::{self, Beat};
 use book::{Envelope, Leases, Step};
@@ -73,6 +76,31 @@ async fn what_happens_often_in_one_tenant_keeps_no_other_tenant_waiting() {
     assert_eq!(left, 0);
     ledger.stop.cancel();
     worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_has_something_going_on_beside_nobody_up_to_the_end_of_the_book_is_alone() {
+    let ledger = Ledger::open().await;
+    for n in 0..3 {
+        supplier(&ledger, &format!("Acme {n}")).await;
+    }
+    supplier_of(&ledger, Uuid::now_v7(), Uuid::now_v7(), "enter", "Zeta").await;
+    let pool = &ledger.pools.writer;
+    let events = ledger.tail.after(0, 10).await.unwrap();
+    let events: Vec<_> = events.into_iter().map(Arc::new).collect();
+    let waiting = Waiting::default();
+    let is_alone = async |events: &[Arc<_>], to, end| waiting.is_alone(pool, events, to, end).await.unwrap();
+    assert!(is_alone(&events[..2], 2, 2).await);
+    assert!(is_alone(&events[..2], 2, 3).await);
+    // Somebody else's comes later, and what is known of the rest is not known of that.
+    assert!(!is_alone(&events[..2], 2, 4).await);
+    assert!(!is_alone(&events[2..], 4, 4).await);
+    assert!(is_alone(&events[..1], 1, 3).await);
+    assert!(is_alone(&events[3..], 4, 4).await);
+    // Of a book that goes on far beyond it is not asked whose the rest is.
+    assert!(!is_alone(&events[..1], 1, 1_000_000).await);
+    waiting.add(events[0].tenant_id);
+    assert!(!is_alone(&events[..2], 2, 2).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,7 +29,11 @@ impl Archive {
         let (pool, book) = (opened.pools.projector.clone(), opened.book.clone());
         let archiver = Archiver::new(&ARCHIVES, pool, book, opened.archive.clone());
         if self.dry_run {
-            for due in archiver.due().await.map_err(refused)? {
+            let due = archiver.due().await.map_err(refused)?;
+            if due.is_empty() {
+                say("nothing is due")?;
+            }
+            for due in due {
                 let (tenant, before) = (due.tenant, due.before);
                 say(&format!(
                     "tenant {tenant}: {} closed requests have not changed since {before} or longer and nothing refers to them",

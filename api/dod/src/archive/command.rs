@@ -37,7 +37,11 @@ pub async fn run(opened: &Opened, matches: &ArgMatches) -> Result<(), Fault> {
     let (pool, book) = (opened.pools.projector.clone(), opened.book.clone());
     let archiver = Archiver::new(&ARCHIVES, pool, book, opened.archive.clone());
     if archive.dry_run {
-        for due in archiver.due().await.map_err(refused)? {
+        let due = archiver.due().await.map_err(refused)?;
+        if due.is_empty() {
+            say("nothing is due")?;
+        }
+        for due in due {
             let (tenant, before, things) = (due.tenant, due.before, due.kind.things);
             say(&format!(
                 "tenant {tenant}: {} {things} are over since {before} or longer",

@@ -1,7 +1,7 @@
 //! What an investigation looks at: the alert, its history, the issue's other alerts, and what persons said before.
 
 use book::BookError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use dod::issue::{EVIDENCE_BYTES_MAX, Opened};
 use dod_skills::evidence::{Correction, Evidence, OtherAlert};
 use domain::{AnyEvent, Recorded};
@@ -46,10 +46,7 @@ pub async fn gather(
     .await?;
     let is_whole = i64::try_from(fired_at.len()).is_ok_and(|found| found < FIRED_MAX);
     let fired_since = fired_at.last().copied().filter(|_| !is_whole);
-    if !fired_at.contains(&brief.received_at) {
-        // The tables may not show it yet.
-        fired_at.insert(0, brief.received_at);
-    }
+    counts_this_one(&mut fired_at, brief.received_at);
     let others = issue
         .remembered
         .iter()
@@ -129,4 +126,30 @@ pub async fn corrections(pool: &PgPool, tenant: Uuid, issue: &Opened) -> Result<
         text: format!("said of issue {id}"),
     };
     Ok(found.into_iter().map(correction).collect())
+}
+
+/// The tables may not show it yet, and they have no less than microseconds, which not every alert's time is cut to.
+fn counts_this_one(fired_at: &mut Vec<DateTime<Utc>>, received_at: DateTime<Utc>) {
+    let received_at = received_at.trunc_subsecs(6);
+    if !fired_at.contains(&received_at) {
+        fired_at.insert(0, received_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_counts_once_whether_or_not_the_tables_show_it_and_however_exact_its_time_is() {
+        let exact = DateTime::from_timestamp_nanos(1_772_366_400_123_456_789);
+        let shown = exact.trunc_subsecs(6);
+        for (before, is_shown) in [(vec![], false), (vec![shown], true)] {
+            for received_at in [exact, shown] {
+                let mut fired_at: Vec<DateTime<Utc>> = before.clone();
+                counts_this_one(&mut fired_at, received_at);
+                assert_eq!(fired_at, [shown], "{is_shown} {received_at}");
+            }
+        }
+    }
 }

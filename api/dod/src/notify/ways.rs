@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::edges::{BOT_TOKEN, SIGN_SECRET, WEBHOOK_URL};
 use crate::outward::{Outward, OutwardError};
+use crate::secrets::Secrets;
 
 /// How long Slack or Lark may take to answer, in seconds.
 pub const IM_SECONDS_MAX: u64 = 15;
@@ -43,12 +44,26 @@ pub async fn tell(
         wanted,
         notice: &notice,
     };
-    match (receiver.im_type, &receiver.bot_token) {
-        (ImType::Slack, Some(token)) => way.slack_app(token).await,
-        (ImType::Slack, None) => way.slack_webhook().await,
-        (ImType::Lark, Some(secret)) => way.lark_app(secret).await,
-        (ImType::Lark, None) => way.lark_bot().await,
-    }
+    let mut secrets = Secrets::default();
+    let told = match (receiver.im_type, &receiver.bot_token) {
+        (ImType::Slack, Some(token)) => way.slack_app(token, &mut secrets).await,
+        (ImType::Slack, None) => way.slack_webhook(&mut secrets).await,
+        (ImType::Lark, Some(secret)) => way.lark_app(secret, &mut secrets).await,
+        (ImType::Lark, None) => way.lark_bot(&mut secrets).await,
+    };
+    told.map(|outcome| match outcome {
+        Outcome::Sent { .. } => outcome,
+        Outcome::Later { after, because } => Outcome::Later {
+            after,
+            because: secrets.hidden_in(&because),
+        },
+        Outcome::Unknown { because } => Outcome::Unknown {
+            because: secrets.hidden_in(&because),
+        },
+        Outcome::Refused { because } => Outcome::Refused {
+            because: secrets.hidden_in(&because),
+        },
+    })
 }
 
 struct Way<'a> {
@@ -60,8 +75,9 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    async fn slack_app(&self, token: &str) -> Result<Outcome, OutwardError> {
+    async fn slack_app(&self, token: &str, secrets: &mut Secrets) -> Result<Outcome, OutwardError> {
         let token = self.open(BOT_TOKEN, token).await?;
+        secrets.know(token.expose());
         let base = self.api_base(slack::API_BASE);
         if let Some(place) = self.place()
             && let Some(channel) = &place.channel
@@ -84,15 +100,17 @@ impl Way<'_> {
         self.wanted.place.as_ref().filter(|_| !calls)
     }
 
-    async fn slack_webhook(&self) -> Result<Outcome, OutwardError> {
+    async fn slack_webhook(&self, secrets: &mut Secrets) -> Result<Outcome, OutwardError> {
         let url = self.webhook_url().await?;
+        secrets.know_url(url.expose());
         let call = slack::webhook(url.expose(), self.notice).map_err(|bad| OutwardError::Entered(bad.to_string()))?;
         let answer = self.call(call).await?;
         Ok(slack::outcome_of_webhook(answer.status, &answer.headers, &answer.body))
     }
 
-    async fn lark_app(&self, secret: &str) -> Result<Outcome, OutwardError> {
+    async fn lark_app(&self, secret: &str, secrets: &mut Secrets) -> Result<Outcome, OutwardError> {
         let secret = self.open(BOT_TOKEN, secret).await?;
+        secrets.know(secret.expose());
         let base = self.api_base(lark::LARK_BASE);
         let app_id = self.receiver.app_id.as_deref().unwrap_or_default();
         let asked = self.call(lark::token_call(&base, app_id, secret.expose())).await?;
@@ -100,6 +118,7 @@ impl Way<'_> {
             Ok(token) => token,
             Err(outcome) => return Ok(outcome),
         };
+        secrets.know(&token.value);
         if let Some(place) = self.place() {
             let answer = self
                 .call(lark::update(&base, &token.value, &place.im_id, self.notice))
@@ -116,13 +135,17 @@ impl Way<'_> {
         Ok(lark::outcome(answer.status, &answer.headers, &answer.body))
     }
 
-    async fn lark_bot(&self) -> Result<Outcome, OutwardError> {
+    async fn lark_bot(&self, secrets: &mut Secrets) -> Result<Outcome, OutwardError> {
         let url = self.webhook_url().await?;
+        secrets.know_url(url.expose());
         dod_messages::check_webhook(url.expose()).map_err(|bad| OutwardError::Entered(bad.to_string()))?;
         let secret = match &self.receiver.sign_secret {
             Some(secret) => Some(self.open(SIGN_SECRET, secret).await?),
             None => None,
         };
+        if let Some(secret) = &secret {
+            secrets.know(secret.expose());
+        }
         let call = lark::bot(
             url.expose(),
             secret.as_ref().map(Secret::expose),

@@ -31,7 +31,7 @@ pub struct Chosen {
 }
 
 /// A body that is chosen.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy)]
 pub struct Found {
     pub tenant_id: Uuid,
     pub id: Uuid,
@@ -39,8 +39,14 @@ pub struct Found {
     pub position: i64,
 }
 
+book::from_row!(Found {
+    tenant_id,
+    id,
+    position
+});
+
 /// What of a source is chosen.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct OfSource {
     pub tenant_id: Uuid,
     pub source_id: Uuid,
@@ -49,6 +55,15 @@ pub struct OfSource {
     pub unreadable: i64,
     pub unmapped: i64,
 }
+
+book::from_row!(OfSource {
+    tenant_id,
+    source_id,
+    name,
+    bodies,
+    unreadable,
+    unmapped
+});
 
 // One that is being parsed is not parsed by former rules, and one whose body is gone cannot be.
 const CHOSEN: &str = "d.status <> 'received' and not d.is_dropped and d.position between $1 and $2

@@ -4,7 +4,7 @@ use std::iter;
 use std::net::SocketAddr;
 
 use axum::response::Response;
-use book::{Answer, Envelope, ExecuteError, Step};
+use book::{Answer, Envelope, ExecuteError, Repeat, Step};
 use chrono::Utc;
 use domain::misread::Misread;
 use domain::{Aggregate, AnyCommand, Claim, Class, Refusal, canonical};
@@ -17,7 +17,7 @@ use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
-use crate::context::Checked;
+use crate::context::{Checked, Warning};
 use crate::openapi::commands;
 use crate::problem::{self, Problem};
 
@@ -151,7 +151,8 @@ impl Sent<'_> {
     /// to look leaves the answer as it is.
     pub async fn warnings(&self, app: &App, by: &Principal, command: &AnyCommand) -> Vec<String> {
         let mut told = Vec::new();
-        for warning in app.contexts.warnings(self.aggregate, self.command) {
+        let told_to = |warning: &&Warning| by.permits(warning.permission);
+        for warning in app.contexts.warnings(self.aggregate, self.command).filter(told_to) {
             match (warning.find)(app, by.tenant, command).await {
                 Ok(found) => told.extend(found),
                 Err(error) => tracing::warn!(%error, "it could not be looked at what to warn of"),
@@ -171,7 +172,10 @@ impl Sent<'_> {
         let Err(refusal) = app.contexts.check(&checked) else {
             return Ok(());
         };
-        if envelope.repeatable && !self.headers.is_dry_run && app.book.has_receipt(envelope.command_id).await? {
+        if envelope.repeat == Repeat::Asked
+            && !self.headers.is_dry_run
+            && app.book.has_receipt(envelope.command_id).await?
+        {
             return Ok(());
         }
         Err(self.refused(refusal))
@@ -203,7 +207,10 @@ impl Sent<'_> {
             tenant: by.tenant,
             actor: by.user,
             command_id,
-            repeatable: self.headers.key.is_some(),
+            repeat: match self.headers.key {
+                Some(_) => Repeat::Asked,
+                None => Repeat::Never,
+            },
             body_hash: Sha256::digest(canonical).into(),
             correlation_id: command_id,
             causation_id: None,

@@ -128,7 +128,7 @@ fn list(table: &'static Table) -> Value {
     let order = in_query(
         "order",
         "The column to order by; `position` (and `place`, where there is one) decides between equals, in the same \
-         direction.",
+         direction. Words are ordered by the alphabet, whatever they mean.",
         order,
     );
     parameters.push(order);

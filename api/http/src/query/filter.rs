@@ -5,7 +5,7 @@ use std::fmt;
 use projections::table::{Column, ColumnKind, Table};
 
 use super::cursor::{Cursor, compared};
-use super::value::Value;
+use super::value::{Value, shortened};
 use crate::extract::{Parameters, unknown_parameter};
 use crate::problem::{self, Problem};
 
@@ -240,7 +240,7 @@ impl Filter {
 /// begins with one is written `eq.like.this`.
 fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> {
     let (word, value) = text.split_once('.').unwrap_or(("", text));
-    let compare = |comparison| Value::parse(column, value).map(|value| Condition::Compare(comparison, value));
+    let compare = |comparison| known(column, value).map(|value| Condition::Compare(comparison, value));
     let parsed = match word {
         "eq" => compare(Comparison::Eq)?,
         "neq" => compare(Comparison::Neq)?,
@@ -259,23 +259,44 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
                 format!("{word}.null is the only filter that begins with {word}"),
             ));
         }
-        _ => Condition::Compare(Comparison::Eq, Value::parse(column, text)?),
+        _ => Condition::Compare(Comparison::Eq, known(column, text)?),
     };
-    if allowed(column.kind, &parsed) {
+    if allowed(column, &parsed) {
         return Ok(parsed);
     }
     let detail = format!("{} cannot be compared by {word:?}", column.name);
     Err(Problem::bad_value(column.name, detail).allowed(operators(column)))
 }
 
-fn allowed(kind: ColumnKind, condition: &Condition) -> bool {
+/// A value that the column can have: where it has a few words alone, another one is a slip, and would find nothing.
+fn known(column: &'static Column, text: &str) -> Result<Value, Problem> {
+    let words = (column.words)();
+    if words.is_empty() || words.contains(&text) {
+        return Value::parse(column, text);
+    }
+    let detail = format!("{} is never {:?}; write one of its words", column.name, shortened(text));
+    Err(Problem::bad_value(column.name, detail).allowed(words))
+}
+
+/// Words of a closed list have an order of their own, or none, and it is not that of the alphabet.
+fn has_order(column: &Column) -> bool {
+    let is_words = !(column.words)().is_empty();
+    !is_words
+        && !matches!(
+            column.kind,
+            ColumnKind::Json | ColumnKind::Boolean | ColumnKind::Inet | ColumnKind::Vector
+        )
+}
+
+fn allowed(column: &Column, condition: &Condition) -> bool {
     use Comparison::{Contains, Eq, Gt, Gte, Like, Lt, Lte, Neq};
+    let kind = column.kind;
     match condition {
         Condition::Null | Condition::NotNull => true,
         Condition::In(_) => kind != ColumnKind::Json,
         Condition::Compare(comparison, _) => match comparison {
             Eq | Neq => kind != ColumnKind::Json,
-            Gt | Gte | Lt | Lte => !matches!(kind, ColumnKind::Json | ColumnKind::Boolean | ColumnKind::Inet),
+            Gt | Gte | Lt | Lte => has_order(column),
             Like => kind == ColumnKind::Text,
             Contains => kind == ColumnKind::Json,
         },
@@ -288,17 +309,17 @@ pub fn operators(column: &Column) -> Vec<&'static str> {
     let mut words = match column.kind {
         ColumnKind::Json => vec!["cs.{json}"],
         ColumnKind::Vector => Vec::new(),
-        ColumnKind::Boolean | ColumnKind::Inet => vec!["eq.", "neq.", "in.(..)"],
-        ColumnKind::Text => vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)", "like."],
-        ColumnKind::Uuid
-        | ColumnKind::Integer
-        | ColumnKind::Bigint
-        | ColumnKind::Decimal
-        | ColumnKind::Timestamp
-        | ColumnKind::Date => {
-            vec!["eq.", "neq.", "gt.", "gte.", "lt.", "lte.", "in.(..)"]
-        }
+        _ => vec!["eq.", "neq."],
     };
+    if has_order(column) {
+        words.extend(["gt.", "gte.", "lt.", "lte."]);
+    }
+    if !matches!(column.kind, ColumnKind::Json | ColumnKind::Vector) {
+        words.push("in.(..)");
+    }
+    if column.kind == ColumnKind::Text {
+        words.push("like.");
+    }
     if column.nullable {
         words.extend(["is.null", "not.null"]);
     }
@@ -325,7 +346,7 @@ fn list(column: &'static Column, text: &str) -> Result<Vec<Value>, Problem> {
     let mut rest = Some(inner);
     while let Some(text) = rest {
         let (value, after) = item(text).ok_or_else(|| bad("a quoted value of the list does not end with a quote"))?;
-        values.push(Value::parse(column, &value)?);
+        values.push(known(column, &value)?);
         rest = after;
         if values.len() > IN_VALUES_MAX {
             return Err(bad(&format!("a list has at most {IN_VALUES_MAX} values")));

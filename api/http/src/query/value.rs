@@ -146,7 +146,8 @@ fn inet(text: &str) -> Option<String> {
 /// At most so many characters of what was sent are repeated in an answer.
 const QUOTED_CHARS_MAX: usize = 60;
 
-fn shortened(text: &str) -> String {
+/// What was sent, as far as it is repeated.
+pub fn shortened(text: &str) -> String {
     text.chars().take(QUOTED_CHARS_MAX).collect()
 }
 

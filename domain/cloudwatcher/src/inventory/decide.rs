@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::moves::order_of;
+use super::moves::{order_of, still_to_come};
 use super::open::{in_place, opened, opening_reads};
 use super::{Command, Event, Inventory, Record, Refusal, StockKey, reorder};
 use crate::location::Location;
@@ -135,7 +135,11 @@ impl Inventory {
             (Self::Open(_), Command::Open { .. }) => return Err(Refusal::AlreadyOpen),
             (Self::Open(_), _) => return Ok(Vec::new()),
             // A notice that nothing is to come opens no record.
-            (Self::Unopened, Command::Expect { quantity: 0, .. }) => return Err(Refusal::NotOpened),
+            (&Self::Unopened, &Command::Expect { order_id, quantity, .. })
+                if still_to_come(order_id, quantity, request) == 0 =>
+            {
+                return Err(Refusal::NotOpened);
+            }
             (
                 Self::Unopened,
                 &Command::Open {

@@ -33,6 +33,22 @@ pub(super) fn quantity(quantity: i32) -> Result<i32, Refusal> {
         .map_err(|unfit| Refusal::unfit("quantity", unfit))
 }
 
+/// How much of an order is to come that is said to bring so much: of one that is over, nothing. Said too late, it would keep
+/// reordering from being suggested for good.
+pub(super) fn still_to_come(order_id: Uuid, quantity: i32, request: &Request<'_, Command>) -> i32 {
+    match request.facts.get::<Order>(order_id).and_then(Order::status) {
+        Some(OrderStatus::Received | OrderStatus::ClosedShort | OrderStatus::Cancelled) => 0,
+        Some(
+            OrderStatus::Draft
+            | OrderStatus::PendingApproval
+            | OrderStatus::Approved
+            | OrderStatus::Ordered
+            | OrderStatus::PartiallyReceived,
+        )
+        | None => quantity,
+    }
+}
+
 impl Record {
     pub(super) fn received(&self, of: i32, source: Option<Source>) -> Result<Event, Refusal> {
         let after = self.with(quantity(of)?)?;
@@ -150,21 +166,7 @@ impl Record {
         request: &Request<'_, Command>,
     ) -> Result<Vec<Event>, Refusal> {
         text::within(quantity, 0, STOCK_MAX).map_err(|unfit| Refusal::unfit("quantity", unfit))?;
-        // Said too late, it would keep reordering from being suggested for good.
-        let is_over = match request.facts.get::<Order>(order_id).and_then(Order::status) {
-            Some(OrderStatus::Received | OrderStatus::ClosedShort | OrderStatus::Cancelled) => true,
-            Some(
-                OrderStatus::Draft
-                | OrderStatus::PendingApproval
-                | OrderStatus::Approved
-                | OrderStatus::Ordered
-                | OrderStatus::PartiallyReceived,
-            )
-            | None => false,
-        };
-        if is_over && quantity > 0 {
-            return Err(Refusal::NothingToCome { order_id });
-        }
+        let quantity = still_to_come(order_id, quantity, request);
         if self.expected.get(&order_id).copied().unwrap_or(0) == quantity {
             return Ok(Vec::new());
         }

@@ -49,10 +49,6 @@ pub enum Refusal {
          another source or reservation"
     )]
     OrdersOwn { order_id: Uuid },
-    #[error(
-        "nothing of order {order_id} is still to come: it is received, closed or cancelled; name one that is on order"
-    )]
-    NothingToCome { order_id: Uuid },
     #[error("{RESERVATIONS_MAX} reservations are live already; release some first")]
     TooManyReservations,
     #[error("expires_at must be later than now, and within 366 days")]
@@ -101,7 +97,6 @@ impl Refuse for Refusal {
             | Self::ReservationEnded
             | Self::NotWanted { .. }
             | Self::OrdersOwn { .. }
-            | Self::NothingToCome { .. }
             | Self::TooManyReservations
             | Self::BadExpiry
             | Self::NotShorter { .. }
@@ -143,7 +138,7 @@ impl Refuse for Refusal {
             Self::CountAgain { .. } => Some("counted".to_owned()),
             Self::ConsumptionDate { .. } => Some("consumption_date".to_owned()),
             Self::NoSuchSuggestion => Some("suggestion_id".to_owned()),
-            Self::NotDrafted | Self::NothingToCome { .. } => Some("order_id".to_owned()),
+            Self::NotDrafted => Some("order_id".to_owned()),
             Self::NotOpened
             | Self::AlreadyOpen
             | Self::OtherStock { .. }

@@ -89,10 +89,10 @@ impl Order {
         }
     }
 
-    /// An order of which something is still to come.
+    /// An order of which something is still to come, or may: what is tolerated may come after all that was ordered.
     pub(super) fn receiving(&self, status: OrderStatus) -> Result<(&Content, &Receipts), Refusal> {
         match self {
-            Self::Placed(now, _, receipts) if status != OrderStatus::Received => Ok((now, receipts)),
+            Self::Placed(now, _, receipts) if receipts.takes_more(now) => Ok((now, receipts)),
             Self::Undrafted
             | Self::Draft(_)
             | Self::PendingApproval(..)

@@ -51,6 +51,15 @@ impl Receipts {
             .collect()
     }
 
+    /// Whether more of any item may come, with what is tolerated.
+    pub(super) fn takes_more(&self, content: &Content) -> bool {
+        let received = self.received();
+        content.items.iter().any(|item| {
+            let came = received.get(&item.item_id).copied().unwrap_or(0);
+            came < receivable(item, content.tolerance_percent)
+        })
+    }
+
     /// Whether one more receipt can be booked.
     pub(super) fn has_room(&self) -> Result<(), Refusal> {
         if self.0.len() >= RECEIPTS_MAX {
@@ -79,7 +88,8 @@ impl Receipts {
         self.0.retain(|receipt| receipt.receipt_id != receipt_id);
     }
 
-    /// Books what came; when nothing is open any more the order is received.
+    /// Books what came; when nothing is open any more the order is received, also if it was before and what came now is
+    /// what is tolerated.
     pub(super) fn receive(
         &self,
         content: &Content,

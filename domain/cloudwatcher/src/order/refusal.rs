@@ -168,7 +168,9 @@ fn to_receive(status: OrderStatus) -> &'static str {
         OrderStatus::Draft | OrderStatus::PendingApproval => "have it approved and place it first",
         OrderStatus::Approved => "place it first",
         OrderStatus::Ordered | OrderStatus::PartiallyReceived => "book what came",
-        OrderStatus::Received => "reverse a receipt first if one was booked wrongly",
+        OrderStatus::Received => {
+            "reverse a receipt first if one was booked wrongly, or send back what is beyond the order and its tolerance"
+        }
         OrderStatus::ClosedShort | OrderStatus::Cancelled => "send the goods back or order them anew",
     }
 }

@@ -87,6 +87,8 @@ impl Books<'_> {
                 was_booked: true,
                 ..
             } => self.reversal(*receipt_id, lines),
+            // Nothing goes back, but it is to come again.
+            order::Event::OrderReceiptReversed { was_booked: false, .. } => self.expect(&self.order.open()),
             order::Event::OrderClosedShort { .. } | order::Event::OrderCancelled {} => {
                 let revision = self.content.revision;
                 self.release(revision).into_iter().chain(self.expect(&[])).collect()
@@ -97,7 +99,6 @@ impl Books<'_> {
             order::Event::OrderReceived {} => self.release(self.content.revision),
             order::Event::OrderItemRemoved { was: None, .. }
             | order::Event::OrderSubmitted { .. }
-            | order::Event::OrderReceiptReversed { was_booked: false, .. }
             | order::Event::OrderDrafted { .. }
             | order::Event::OrderItemAdded { .. }
             | order::Event::OrderCurrencyChanged { .. }
@@ -159,38 +160,43 @@ impl Books<'_> {
             let stock = was.stock(destination);
             let left = self.content.demands(destination);
             if !left.iter().any(|demand| demand.stock == stock) {
-                reactions.push(self.expecting(stock, 0));
+                reactions.extend(each(vec![self.expecting(stock, 0)]));
             }
         }
         reactions
     }
 
-    /// Tells stock what of a purchase is still to come; of the items that are not named, nothing.
+    /// Tells stock what is still to come where the goods are brought; of the items that are not named, nothing.
     fn expect(&self, open: &[Quantity]) -> Vec<Reaction> {
-        let (OrderType::Purchase, Some(destination)) = (self.content.order_type, self.content.destination()) else {
+        let Some(destination) = self.content.destination() else {
             return Vec::new();
         };
+        each(self.expected(self.content.demands(destination), open, destination)).collect()
+    }
+
+    /// What of these stock keys is still to come: line by line, so that a surplus of one makes up for no other.
+    fn expected(&self, of: Vec<Demand>, open: &[Quantity], destination: Uuid) -> Vec<Sending> {
         let open = self.content.demands_of(open, destination);
-        let demands = self.content.demands(destination).into_iter();
-        let expected = demands.map(|Demand { stock, .. }| {
+        let expected = of.into_iter().map(|Demand { stock, .. }| {
             let still = open.iter().find(|demand| demand.stock == stock);
             self.expecting(stock, still.map_or(0, |demand| demand.quantity))
         });
         expected.collect()
     }
 
-    fn expecting(&self, stock: StockKey, quantity: i32) -> Reaction {
+    fn expecting(&self, stock: StockKey, quantity: i32) -> Sending {
         let command = inventory::Command::Expect {
             order_id: self.order_id,
             quantity,
             // What nothing comes of needs no record.
             stock: (quantity > 0).then_some(stock),
         };
-        Reaction::send(vec![self.to(&stock, command)])
+        self.to(&stock, command)
     }
 
+    /// Books what came, and with it what is still to come; the latter also where stock refuses the former.
     fn receipt(&self, receipt_id: Uuid, lines: &[Quantity]) -> Vec<Reaction> {
-        let sendings = match (
+        let mut sendings = match (
             self.content.order_type,
             self.content.source(),
             self.content.destination(),
@@ -202,11 +208,18 @@ impl Books<'_> {
             (OrderType::Return, Some(from), _) => self.issued(lines, from, Kept::Yes),
             (OrderType::Purchase | OrderType::InternalTransfer | OrderType::Return, _, _) => Vec::new(),
         };
+        let expected = self.content.destination().map_or_else(Vec::new, |destination| {
+            let came = self.content.demands_of(lines, destination);
+            self.expected(came, &self.order.open(), destination)
+        });
+        sendings.extend(expected.iter().cloned());
         let lines = lines.to_vec();
-        self.book(sendings, Booking::Receipt { receipt_id, lines })
+        let mut reactions = self.book(sendings, Booking::Receipt { receipt_id, lines });
+        reactions.extend(each(expected));
+        reactions
     }
 
-    /// Goods that came go back where they came from; of a purchase it is on order again.
+    /// Goods that came go back where they came from, and are on order again.
     fn reversal(&self, receipt_id: Uuid, lines: &[Quantity]) -> Vec<Reaction> {
         let back = Uuid::new_v5(&receipt_id, b"reversal");
         let sendings = match (
@@ -331,6 +344,11 @@ impl Books<'_> {
     fn to(&self, stock: &StockKey, command: inventory::Command) -> Sending {
         Sending::of::<Inventory>(stock.stream(self.tenant), command)
     }
+}
+
+/// Each by itself: one that is refused keeps none of the others.
+fn each(sendings: Vec<Sending>) -> impl Iterator<Item = Reaction> {
+    sendings.into_iter().map(|sending| Reaction::send(vec![sending]))
 }
 
 /// Whether goods are taken from what is kept for the order.

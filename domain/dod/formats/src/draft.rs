@@ -54,6 +54,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) starts_at: Option<DateTime<Utc>>,
     pub(crate) ends_at: Option<DateTime<Utc>>,
+    /// When this was said, where tellings of one alert are to be taken in that order.
+    pub(crate) said_at: Option<DateTime<Utc>>,
     pub(crate) links: Vec<(&'static str, String)>,
     pub(crate) is_heartbeat: bool,
     pub(crate) raw: Cow<'a, str>,
@@ -183,6 +185,7 @@ impl Reading<'_> {
             labels: self.labels(draft.labels),
             starts_at: draft.starts_at,
             ends_at: draft.ends_at,
+            said_at: draft.said_at,
             links: self.links(draft.links),
             is_heartbeat,
             raw: self.raw(draft.raw),

@@ -53,6 +53,9 @@ pub struct Observation {
     pub starts_at: Option<DateTime<Utc>>,
     /// When it ended, or is taken to have ended when nothing more is heard.
     pub ends_at: Option<DateTime<Utc>>,
+    /// When this was said, where the sender says that of each telling: they are taken in this order, however they come in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<DateTime<Utc>>,
     /// Places to look at. At most 16.
     pub links: Vec<Link>,
     /// Whether it only shows that the sender lives: such an alert never notifies anybody.
@@ -93,10 +96,23 @@ pub enum Signal {
     Firing,
     Resolved,
     Acknowledged,
+    /// Somebody looked at it where it comes from, and does not any more.
+    Unacknowledged,
     /// The sender itself keeps it quiet.
     Suppressed,
     /// The sender cannot tell, for it has no data. Counts as firing.
     NoData,
+}
+
+impl Signal {
+    /// Whether it says that it is so, and nobody has it in hand.
+    #[must_use]
+    pub fn fires(self) -> bool {
+        match self {
+            Self::Firing | Self::NoData | Self::Unacknowledged => true,
+            Self::Resolved | Self::Acknowledged | Self::Suppressed => false,
+        }
+    }
 }
 
 /// How bad it is, in the document's four words, from the least.

@@ -22,8 +22,9 @@ pub(crate) fn read(object: &Object<'_>, reading: &mut Reading<'_>) {
     let action = object.text("action").unwrap_or_default();
     let signal = match action.to_lowercase().as_str() {
         // A new priority is told of an open alert alone.
-        "create" | "unacknowledge" | "snoozeended" | "updatepriority" => Signal::Firing,
+        "create" | "snoozeended" | "updatepriority" => Signal::Firing,
         "acknowledge" => Signal::Acknowledged,
+        "unacknowledge" => Signal::Unacknowledged,
         "close" | "delete" => Signal::Resolved,
         "snooze" => Signal::Suppressed,
         _ => {
@@ -65,6 +66,7 @@ pub(crate) fn read(object: &Object<'_>, reading: &mut Reading<'_>) {
         labels,
         starts_at,
         ends_at: updated_at.filter(|_| signal == Signal::Resolved),
+        said_at: updated_at,
         raw: Cow::Borrowed(object.node.text()),
         ..Draft::default()
     });

@@ -115,7 +115,10 @@ fn issue_changed(object: &Object<'_>, issue: &Object<'_>, reading: &mut Reading<
             .object("project")
             .and_then(|project| project.first(&["slug", "name"])),
     );
-    let starts_at = reading.time(issue, &["firstSeen"]);
+    // When it was seen first of all, which is when its alert begins for one that is new, and for no other.
+    let starts_at = (action == "created")
+        .then(|| reading.time(issue, &["firstSeen"]))
+        .flatten();
     let request = header(reading.headers, "request-id").map(str::to_string);
     reading.tell(Draft {
         event: request,

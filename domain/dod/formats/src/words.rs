@@ -42,6 +42,7 @@ pub(crate) fn signal(word: &str) -> Option<Signal> {
             Signal::Resolved
         }
         "acknowledged" | "acknowledge" | "acked" | "ack" => Signal::Acknowledged,
+        "unacknowledged" | "unacknowledge" | "un_acknowledge" | "unacked" | "unack" => Signal::Unacknowledged,
         "suppressed" | "silenced" | "muted" | "snoozed" | "ignored" | "paused" | "archived" => Signal::Suppressed,
         "no_data" | "nodata" | "re_no_data" | "insufficient_data" | "unknown" => Signal::NoData,
         _ => return None,

@@ -106,7 +106,9 @@ fn state(
         return told;
     }
     let update = update.unwrap_or_default().to_lowercase();
-    if update.contains("unacknowledged") || update.contains("unsuppressed") {
+    if update.contains("unacknowledged") {
+        Signal::Unacknowledged
+    } else if update.contains("unsuppressed") {
         Signal::Firing
     } else if update.contains("suppressed") {
         Signal::Suppressed

@@ -10,7 +10,7 @@ use crate::conditions::Subject;
 use crate::correlation::Correlations;
 use crate::issue::Issue;
 use crate::retention::Retention;
-use crate::silence::Silences;
+use crate::silence::{Silences, Silencing};
 
 impl Decider for Alert {
     const TYPE: &'static str = "dod.alert";
@@ -19,6 +19,7 @@ impl Decider for Alert {
         "open",
         "clear",
         "restate",
+        "follow-sender",
         "note-issue",
         "end-with-issue",
         "end-silence",
@@ -58,10 +59,10 @@ impl Decider for Alert {
             (AlertStatus::Resolved, Command::Restate { .. }) => return Ok(Vec::new()),
             (_, Command::Restate { source_id, restated }) => return Ok(opened.restated(*source_id, restated, request)),
 
-            (AlertStatus::Ignored, Command::EndSilence {}) if opened.silence_id.is_some() => {
-                Event::AlertSilenceEnded {}
+            (_, Command::EndSilence {}) => {
+                let now = subject(opened.source_id, &opened.brief);
+                return Ok(opened.looks(&now, request).into_iter().collect());
             }
-            (_, Command::EndSilence {}) => return Ok(Vec::new()),
 
             (_, Command::DropRaw {}) => {
                 let dropped = opened.has_raw.then_some(Event::AlertRawDropped {});
@@ -84,9 +85,26 @@ impl Decider for Alert {
             }
             (_, Command::EndWithIssue { .. }) => return Ok(Vec::new()),
 
-            (AlertStatus::Open, Command::Acknowledge {}) => Event::AlertAcknowledged {},
-            (AlertStatus::Investigating, Command::Acknowledge {}) => return Ok(Vec::new()),
-            (_, Command::Acknowledge {}) => return ended,
+            (AlertStatus::Open, Command::Acknowledge {}) => Event::AlertAcknowledged { by_sender: false },
+            (AlertStatus::Investigating, Command::Unacknowledge {}) => Event::AlertUnacknowledged {},
+            // It is theirs from now on, whatever becomes of what the sender said.
+            (AlertStatus::Investigating, Command::Acknowledge {}) if opened.is_acknowledged_by_sender => {
+                Event::AlertAcknowledged { by_sender: false }
+            }
+            (AlertStatus::Investigating, Command::Acknowledge {}) | (AlertStatus::Open, Command::Unacknowledge {}) => {
+                return Ok(Vec::new());
+            }
+            (_, Command::Acknowledge {} | Command::Unacknowledge {}) => return ended,
+
+            (AlertStatus::Open, Command::FollowSender { acknowledged: true }) => {
+                Event::AlertAcknowledged { by_sender: true }
+            }
+            (AlertStatus::Investigating, Command::FollowSender { acknowledged: false })
+                if opened.is_acknowledged_by_sender =>
+            {
+                Event::AlertUnacknowledged {}
+            }
+            (_, Command::FollowSender { .. }) => return Ok(Vec::new()),
 
             (AlertStatus::Open | AlertStatus::Investigating, Command::Assign { user_id }) => {
                 if opened.assigned_to == Some(*user_id) {
@@ -117,6 +135,9 @@ impl Decider for Alert {
             (_, Command::Resolve {} | Command::MarkFalsePositive {} | Command::Ignore {}) => return ended,
 
             (AlertStatus::FalsePositive | AlertStatus::Ignored, Command::Reopen {}) if !opened.is_over => {
+                if opened.is_heartbeat {
+                    return Err(Refusal::Heartbeat);
+                }
                 // Of very many alerts of an issue some leave after it, and none may be without one that is open.
                 if opened.is_issue_archived(request) {
                     return Err(Refusal::IssueArchived);
@@ -147,6 +168,8 @@ impl Decider for Alert {
                     group_id,
                     window_minutes,
                     silence_id,
+                    silence_ends_at,
+                    source_id,
                     raw,
                     ..
                 },
@@ -154,14 +177,17 @@ impl Decider for Alert {
                 *self = Self::Opened(Box::new(Opened {
                     status: *status,
                     signal_id: *signal_id,
+                    source_id: *source_id,
                     group_id: *group_id,
                     window_minutes: *window_minutes,
                     silence_id: *silence_id,
+                    silence_ends_at: *silence_ends_at,
                     is_heartbeat: *is_heartbeat,
                     is_ignored_by_person: false,
                     is_over: false,
                     has_raw: raw.open().is_some_and(Option::is_some),
                     assigned_to: None,
+                    is_acknowledged_by_sender: false,
                     issue_id: None,
                     brief: (**brief).clone(),
                 }));
@@ -179,7 +205,9 @@ impl Decider for Alert {
                 FactRef::of::<Silences>(Silences::only_stream(asking.tenant)),
                 FactRef::of::<Retention>(Retention::only_stream(asking.tenant)),
             ],
-            Command::Restate { .. } => vec![FactRef::of::<Silences>(Silences::only_stream(asking.tenant))],
+            Command::Restate { .. } | Command::EndSilence {} => {
+                vec![FactRef::of::<Silences>(Silences::only_stream(asking.tenant))]
+            }
             Command::Assign { user_id } => vec![FactRef::of::<User>(*user_id)],
             Command::Reopen {} | Command::Archive { .. } => {
                 let issue_id = self.opened().and_then(|opened| opened.issue_id);
@@ -209,11 +237,17 @@ impl Decider for Alert {
             (AlertStatus::Open | AlertStatus::Investigating, _) => Ok(()),
             (AlertStatus::Resolved, "reopen") => Err(Refusal::Over),
             (AlertStatus::FalsePositive | AlertStatus::Ignored, "reopen") if opened.is_over => Err(Refusal::Over),
+            (AlertStatus::FalsePositive | AlertStatus::Ignored, "reopen") if opened.is_heartbeat => {
+                Err(Refusal::Heartbeat)
+            }
             (AlertStatus::FalsePositive | AlertStatus::Ignored, "reopen") => Ok(()),
             (AlertStatus::Resolved, "resolve")
             | (AlertStatus::FalsePositive, "mark-false-positive")
             | (AlertStatus::Ignored, "ignore" | "resolve" | "mark-false-positive") => Ok(()),
-            (_, "clear" | "restate" | "note-issue" | "end-with-issue" | "end-silence" | "drop-raw") => Ok(()),
+            (
+                _,
+                "clear" | "restate" | "follow-sender" | "note-issue" | "end-with-issue" | "end-silence" | "drop-raw",
+            ) => Ok(()),
             (_, _) => Err(Refusal::Ended { status }),
         }
     }
@@ -223,6 +257,26 @@ impl Opened {
     /// Whether a person has said what stays until its signal is over: that it is none, or that nobody is to be bothered.
     fn is_ended_by_person(&self) -> bool {
         self.status == AlertStatus::FalsePositive || self.is_ignored_by_person
+    }
+
+    /// Looks whether a silence holds for it as it is now, where one keeps it quiet: what comes of that.
+    fn looks(&self, now: &Subject<'_>, request: &Request<'_, Command>) -> Option<Event> {
+        // One that shows that its sender lives is quiet in any case.
+        let is_kept_quiet = self.status == AlertStatus::Ignored && !self.is_heartbeat;
+        let silence_id = self.silence_id.filter(|_| is_kept_quiet)?;
+        match silencing(now, request) {
+            None => Some(Event::AlertSilenceEnded {}),
+            Some(silencing) if silencing.id == silence_id && Some(silencing.ends_at) == self.silence_ends_at => None,
+            Some(silencing) => Some(Event::AlertKeptQuiet {
+                silence_id: silencing.id,
+                silence_ends_at: silencing.ends_at,
+            }),
+        }
+    }
+
+    /// No silence keeps it quiet any more.
+    fn leave_silence(&mut self) {
+        (self.silence_id, self.silence_ends_at) = (None, None);
     }
 
     /// What comes of another severity: nothing where it is known.
@@ -236,12 +290,7 @@ impl Opened {
         }];
         let mut brief = self.brief.clone();
         brief.restate(restated);
-        let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant));
-        let is_silenced =
-            silences.is_some_and(|silences| silences.silencing(&subject(source_id, &brief), request.at).is_some());
-        if self.silence_id.is_some() && !is_silenced {
-            events.push(Event::AlertSilenceEnded {});
-        }
+        events.extend(self.looks(&subject(source_id, &brief), request));
         events
     }
 
@@ -296,23 +345,39 @@ impl Opened {
                 self.issue_id = Some(*issue_id);
                 return;
             }
+            Event::AlertKeptQuiet {
+                silence_id,
+                silence_ends_at,
+            } => {
+                (self.silence_id, self.silence_ends_at) = (Some(*silence_id), Some(*silence_ends_at));
+                return;
+            }
             Event::AlertSilenceEnded {} => {
-                self.silence_id = None;
+                self.leave_silence();
                 AlertStatus::Open
             }
-            Event::AlertAcknowledged {} => AlertStatus::Investigating,
+            Event::AlertAcknowledged { by_sender } => {
+                self.is_acknowledged_by_sender = *by_sender;
+                AlertStatus::Investigating
+            }
             Event::AlertAssigned { user_id } => {
                 self.assigned_to = Some(*user_id);
+                self.is_acknowledged_by_sender = false;
                 AlertStatus::Investigating
+            }
+            Event::AlertUnacknowledged {} => {
+                self.assigned_to = None;
+                self.is_acknowledged_by_sender = false;
+                AlertStatus::Open
             }
             Event::AlertResolved { .. } => AlertStatus::Resolved,
             Event::AlertMarkedFalsePositive {} => AlertStatus::FalsePositive,
             Event::AlertIgnored {} => {
-                self.silence_id = None;
+                self.leave_silence();
                 AlertStatus::Ignored
             }
             Event::AlertReopened {} => {
-                self.silence_id = None;
+                self.leave_silence();
                 AlertStatus::Open
             }
         };
@@ -331,6 +396,12 @@ fn subject(source_id: Uuid, brief: &Brief) -> Subject<'_> {
         description: brief.description.as_deref(),
         labels: &brief.labels,
     }
+}
+
+/// The silence that keeps such an alert quiet now.
+fn silencing(subject: &Subject<'_>, request: &Request<'_, Command>) -> Option<Silencing> {
+    let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant))?;
+    silences.silencing(subject, request.at)
 }
 
 fn open(request: &Request<'_, Command>) -> Option<Event> {
@@ -354,8 +425,7 @@ fn open(request: &Request<'_, Command>) -> Option<Event> {
         .facts
         .get::<Correlations>(Correlations::only_stream(request.tenant));
     let grouping = correlation.unwrap_or(&none).group(request.tenant, &subject);
-    let silences = request.facts.get::<Silences>(Silences::only_stream(request.tenant));
-    let silencing = silences.and_then(|silences| silences.silencing(&subject, request.at));
+    let silencing = silencing(&subject, request);
     let is_quiet = *is_heartbeat || silencing.is_some();
     let retention = request.facts.get::<Retention>(Retention::only_stream(request.tenant));
     let brief = Brief {

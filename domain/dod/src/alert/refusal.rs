@@ -15,12 +15,18 @@ pub enum Refusal {
     NotOpened,
     #[error("this alert was opened already")]
     AlreadyOpened,
-    #[error("this alert is {status}; reopen it first")]
+    #[error("this alert is {status}; {}", ended(*status))]
     Ended { status: AlertStatus },
     #[error("this alert is {status}; only what a person has ended is reopened")]
     NotEnded { status: AlertStatus },
-    #[error("what this alert tells of is over; when its source tells of the same again, a new one opens")]
+    #[error(
+        "this alert was resolved, or what it tells of is over; when its source tells of the same again, a new one opens"
+    )]
     Over,
+    #[error(
+        "this is a heartbeat, which says that its sender is alive; it opens no issue, so there is nothing to reopen"
+    )]
+    Heartbeat,
     #[error("user_id names no active person of this tenant; choose another")]
     NoPerson,
     #[error(
@@ -47,6 +53,7 @@ impl Refuse for Refusal {
             | Self::Ended { .. }
             | Self::NotEnded { .. }
             | Self::Over
+            | Self::Heartbeat
             | Self::NoPerson
             | Self::Archived
             | Self::IssueArchived
@@ -67,6 +74,16 @@ impl Refuse for Refusal {
             Self::NoPerson => Some("user_id".to_owned()),
             Self::Unfit { field, .. } => Some((*field).to_owned()),
             _ => None,
+        }
+    }
+}
+
+/// What can be done about an alert that has ended so.
+fn ended(status: AlertStatus) -> &'static str {
+    match status {
+        AlertStatus::FalsePositive | AlertStatus::Ignored => "reopen it first, unless what it tells of is over",
+        AlertStatus::Open | AlertStatus::Investigating | AlertStatus::Resolved => {
+            "when its source tells of the same again, a new one opens"
         }
     }
 }

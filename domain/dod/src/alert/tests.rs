@@ -1,6 +1,7 @@
 //! Each command to an alert in each of its states.
 
 mod archive;
+mod looked_at;
 
 use chrono::TimeDelta;
 use domain::{Decider as _, Facts, SYSTEM};
@@ -101,7 +102,7 @@ fn people() -> Facts {
 fn past(status: AlertStatus) -> Vec<Event> {
     let ended = match status {
         AlertStatus::Open => Vec::new(),
-        AlertStatus::Investigating => vec![Event::AlertAcknowledged {}],
+        AlertStatus::Investigating => vec![Event::AlertAcknowledged { by_sender: false }],
         AlertStatus::Resolved => vec![resolved(ResolvedHow::Person)],
         AlertStatus::FalsePositive => vec![Event::AlertMarkedFalsePositive {}],
         AlertStatus::Ignored => vec![Event::AlertIgnored {}],
@@ -143,41 +144,6 @@ fn over() -> [Result<Option<Event>, Refusal>; 3] {
         ended(AlertStatus::FalsePositive),
         ended(AlertStatus::Ignored),
     ]
-}
-
-#[test]
-fn whoever_acknowledges_looks_into_what_is_open() {
-    let [resolved, none, ignored] = over();
-    leads_to(
-        || Command::Acknowledge {},
-        [Ok(Some(Event::AlertAcknowledged {})), Ok(None), resolved, none, ignored],
-    );
-}
-
-#[test]
-fn what_is_open_is_assigned() {
-    let assigned = || Ok(Some(Event::AlertAssigned { user_id: BEN }));
-    let [resolved, none, ignored] = over();
-    leads_to(
-        || Command::Assign { user_id: BEN },
-        [assigned(), assigned(), resolved, none, ignored],
-    );
-}
-
-#[test]
-fn an_alert_is_assigned_once_to_the_same_and_only_to_who_works_there() {
-    let events = || [opened(AlertStatus::Open, None), Event::AlertAssigned { user_id: BEN }];
-    given::<Alert>(events())
-        .with_facts(people())
-        .when(Command::Assign { user_id: BEN })
-        .then([]);
-    in_state(AlertStatus::Open)
-        .when(Command::Assign { user_id: SOURCE })
-        .refused(Refusal::NoPerson);
-    assert_eq!(
-        state::<Alert>(events()).opened().unwrap().status,
-        AlertStatus::Investigating
-    );
 }
 
 #[test]
@@ -275,6 +241,10 @@ fn what_only_a_silence_or_a_heartbeat_ignores_is_resolved_when_it_clears() {
             .when(clear(false))
             .then([over_at_noon()]);
     }
+    given::<Alert>([heartbeat()])
+        .when(Command::Reopen {})
+        .refused(Refusal::Heartbeat);
+    assert!(!given::<Alert>([heartbeat()]).offered().contains(&"reopen".to_owned()));
 }
 
 #[test]
@@ -364,6 +334,43 @@ fn the_end_of_a_silence_opens_only_what_it_kept_quiet() {
 }
 
 #[test]
+fn a_silence_that_lasts_longer_or_another_one_keeps_it_quiet_and_one_that_means_others_does_not() {
+    let silenced = || opened(AlertStatus::Ignored, Some(SILENCE));
+    let looks = |silences: &[serde_json::Value]| {
+        let alert = given::<Alert>([silenced()]).with_facts(rules(silences)).at(NOON);
+        alert.when(Command::EndSilence {}).events()
+    };
+    let kept = |hours| Event::AlertKeptQuiet {
+        silence_id: SILENCE,
+        silence_ends_at: NOON + TimeDelta::hours(hours),
+    };
+    assert_eq!(looks(&[silence(2, "test")]), [kept(2)]);
+    assert_eq!(looks(&[silence(2, "live")]), [Event::AlertSilenceEnded {}]);
+    assert_eq!(looks(&[silence(0, "test")]), [Event::AlertSilenceEnded {}]);
+    // It knows that already.
+    given::<Alert>([silenced(), kept(2)])
+        .with_facts(rules(&[silence(2, "test")]))
+        .at(NOON)
+        .when(Command::EndSilence {})
+        .then([]);
+}
+
+#[test]
+fn one_that_shows_that_its_sender_lives_is_quiet_whatever_becomes_of_a_silence() {
+    let mut heartbeat = opened(AlertStatus::Ignored, Some(SILENCE));
+    if let Event::AlertOpened { is_heartbeat, .. } = &mut heartbeat {
+        *is_heartbeat = true;
+    }
+    for silences in [vec![], vec![silence(2, "live")], vec![silence(2, "test")]] {
+        given::<Alert>([heartbeat.clone()])
+            .with_facts(rules(&silences))
+            .at(NOON)
+            .when(Command::EndSilence {})
+            .then([]);
+    }
+}
+
+#[test]
 fn an_alert_opens_once_and_nothing_can_be_asked_of_it_before() {
     for status in STATES {
         in_state(status).when(open(false)).refused(Refusal::AlreadyOpened);
@@ -377,7 +384,10 @@ fn an_alert_opens_once_and_nothing_can_be_asked_of_it_before() {
 fn whoever_asks_is_offered_what_can_be_accepted() {
     let offered = |status| in_state(status).offered();
     let ends = ["resolve", "mark-false-positive", "ignore"];
-    let of_open = ["acknowledge", "assign"].into_iter().chain(ends).collect::<Vec<_>>();
+    let of_open = ["acknowledge", "unacknowledge", "assign"]
+        .into_iter()
+        .chain(ends)
+        .collect::<Vec<_>>();
     assert_eq!(offered(AlertStatus::Open), of_open);
     assert_eq!(offered(AlertStatus::Investigating), of_open);
     assert_eq!(offered(AlertStatus::Resolved), ["resolve"]);

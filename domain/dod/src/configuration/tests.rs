@@ -38,6 +38,50 @@ fn a_type_and_key_have_one_value_until_it_is_struck() {
 }
 
 #[test]
+fn a_host_that_no_url_has_is_none() {
+    let with = |host: &str| Configuration {
+        hosts: vec![host.to_owned()],
+        ..configuration()
+    };
+    for host in [
+        "metrics.example.com",
+        "Metrics.example.com",
+        "127.0.0.1",
+        "[::1]",
+        "localhost",
+    ] {
+        given::<Configurations>([])
+            .when(Command::Enter(with(host)))
+            .then([Change::Entered(with(host))]);
+    }
+    for host in [
+        "",
+        " ",
+        "127.1",
+        "2130706433",
+        "0x7f.0.0.1",
+        "a.example.",
+        "a..example",
+        ".example",
+        "::1",
+        "[0:0:0:0:0:0:0:1]",
+        "a.example:443",
+        "https://a.example",
+        "a.example/path",
+        "user@a.example",
+        "*.example",
+        "a b",
+    ] {
+        assert_eq!(refused(with(host)).0, "hosts", "{host}");
+        let second = Configuration {
+            hosts: vec!["a.example".to_owned(), host.to_owned()],
+            ..configuration()
+        };
+        assert!(refused(second).1.starts_with("hosts has no host at [1];"), "{host}");
+    }
+}
+
+#[test]
 fn a_value_in_clear_cannot_be_kept() {
     for clear in ["hunter2", "⟦setting:", " "] {
         let config_value = clear.to_owned();

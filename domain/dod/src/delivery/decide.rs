@@ -54,6 +54,7 @@ impl Decider for Delivery {
                     sha256: sha256.clone(),
                     bytes: *bytes,
                     body_until: Retention::body_until(retention, enclosed.received_at),
+                    kept_bytes: Some(*bytes + enclosed.bytes() as u64),
                     is_counted: true,
                     is_brief: *is_brief,
                 }])
@@ -120,6 +121,7 @@ impl Decider for Delivery {
                     body,
                     object,
                     bytes,
+                    kept_bytes,
                     is_counted,
                     is_brief,
                     ..
@@ -135,7 +137,7 @@ impl Decider for Delivery {
                     envelope: enclosed.clone(),
                     content,
                     object: object.clone(),
-                    counted_bytes: is_counted.then_some(*bytes),
+                    counted_bytes: is_counted.then(|| kept_bytes.unwrap_or(*bytes)),
                     is_brief: *is_brief,
                     round: 0,
                     is_parsed: false,
@@ -226,9 +228,8 @@ fn check(
             "must be SHA-256 in lower-case hexadecimal",
         )));
     }
-    let pairs = || enclosed.headers.iter().chain(&enclosed.query);
-    let size: usize = pairs().map(|(name, value)| name.len() + value.len()).sum();
-    if pairs().count() > HEADERS_MAX || size > HEADERS_BYTES_MAX {
+    let size = enclosed.bytes();
+    if enclosed.headers.len() + enclosed.query.len() > HEADERS_MAX || size > HEADERS_BYTES_MAX {
         return Err(unfit("enclosed")(Unfit::TooLarge {
             bytes: size,
             max: HEADERS_BYTES_MAX,

@@ -69,6 +69,7 @@ fn received(enclosed: Enclosed, body: Option<Body>, object: Option<ObjectRef>) -
     Event::DeliveryReceived {
         source_id: SOURCE,
         token_id: TOKEN,
+        kept_bytes: Some(2 + enclosed.bytes() as u64),
         enclosed,
         body: Sealed::Open(body),
         object,
@@ -382,6 +383,7 @@ fn a_body_whose_key_is_gone_counts_as_dropped() {
         sha256: sha256(),
         bytes: 2,
         body_until: samples::received_at(),
+        kept_bytes: None,
         is_counted: true,
         is_brief: false,
     };

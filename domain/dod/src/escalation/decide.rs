@@ -19,7 +19,7 @@ impl Decider for Escalation {
     const TYPE: &'static str = "dod.escalation";
     const CREATES: &'static str = "begin";
     const BORROWS_ID: bool = true;
-    const ONLY_DAYBOOK: &'static [&'static str] = &["begin", "worsen", "look", "take-step", "archive"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["begin", "worsen", "resume", "look", "take-step", "archive"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -49,6 +49,8 @@ impl Decider for Escalation {
                 .filter(|begun| self.is_other(begun))
                 .into_iter()
                 .collect(),
+            Command::Resume { .. } if self.under_way.is_some() => Vec::new(),
+            Command::Resume { .. } => self.begin(&now).into_iter().collect(),
             Command::Look { alert_id, .. } => self.look(&now, *alert_id),
             Command::TakeStep { round, step, .. } => self.take_step(&now, *round, *step).into_iter().collect(),
             Command::Archive { .. } => Vec::new(),
@@ -117,7 +119,7 @@ impl Decider for Escalation {
             reads.extend(remembered.map(FactRef::of::<Alert>));
         }
         match asking.command {
-            Command::Begin { .. } | Command::Worsen { .. } => {
+            Command::Begin { .. } | Command::Worsen { .. } | Command::Resume { .. } => {
                 let policies = EscalationPolicies::only_stream(asking.tenant);
                 reads.push(FactRef::of::<EscalationPolicies>(policies));
             }
@@ -137,6 +139,7 @@ fn issue_of(command: &Command) -> Uuid {
     match command {
         Command::Begin { issue_id }
         | Command::Worsen { issue_id }
+        | Command::Resume { issue_id }
         | Command::Look { issue_id, .. }
         | Command::TakeStep { issue_id, .. }
         | Command::Archive { issue_id, .. } => *issue_id,

@@ -100,7 +100,7 @@ pub(super) fn one_by_one(chronicle: &mut Chronicle) {
     released(chronicle, signal, alert);
 }
 
-/// One that gets worse and is then acknowledged where it comes from.
+/// One that gets worse and is then acknowledged where it comes from, which is taken back.
 pub(super) fn worse(chronicle: &mut Chronicle) {
     let said = |action: &str, severity: &str, summary: &str| {
         json!({
@@ -130,7 +130,10 @@ pub(super) fn worse(chronicle: &mut Chronicle) {
         52,
         &said("acknowledge", "critical", "The disk of srv02 is full"),
     );
-    chronicle.send::<Alert>(alert, json!({"acknowledge": {}}));
+    chronicle
+        .send::<Alert>(alert, json!({"follow-sender": {"acknowledged": true}}))
+        .by(BEN)
+        .send::<Alert>(alert, json!({"unacknowledge": {}}));
 }
 
 pub(super) fn as_id(value: &Value) -> Uuid {

@@ -5,9 +5,9 @@ use dod_formats::samples;
 use dod_skills::evidence::Evidence;
 use dod_skills::investigation::{Action, Conclusion, Next, Run, evaluate_local, judge_http};
 use dod_skills::sop;
-use domain::SYSTEM;
+use domain::{Decider as _, SYSTEM};
 use rehearsal::Chronicle;
-use rehearsal::chronicle::id;
+use rehearsal::chronicle::{TENANT, id};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use super::story::{ADA, BEN, CLEO};
 use crate::alert::Alert;
 use crate::issue::Issue;
 use crate::message::Message;
+use crate::silence::Silences;
 
 /// An investigation that is to come.
 struct Looked<'a> {
@@ -146,8 +147,22 @@ pub(super) fn maintenance(chronicle: &mut Chronicle) {
     let signal = observe(chronicle, &came, 0);
     observe(chronicle, &came, 1);
     let alert = open(chronicle, signal);
+    // It takes longer, and is over sooner than was thought then.
+    let silences = Silences::only_stream(TENANT);
+    let silence_id = chronicle.named(silences, "silence_id");
+    let when = json!([{"field": "labels.instance", "op": "equal", "value": "db-1"}]);
+    let longer = json!({"silence": {
+        "silence_id": silence_id, "name": "db-1 gets a new disk", "kind": "maintenance", "when": when,
+        "ends_at": chronicle.next() + chrono::TimeDelta::hours(12),
+    }});
     chronicle
+        .by(BEN)
+        .send::<Silences>(silences, longer)
+        .by(SYSTEM)
+        .send::<Alert>(alert, json!({"end-silence": {}}))
         .later(6)
+        .by(BEN)
+        .send::<Silences>(silences, json!({"end": {"silence_id": silence_id}}))
         .by(SYSTEM)
         .send::<Alert>(alert, json!({"end-silence": {}}));
     let issue = join(chronicle, alert);

@@ -166,6 +166,14 @@ fn what_is_full_takes_no_more() {
 }
 
 #[test]
+fn what_is_full_takes_no_more_though_it_has_heard_of_none_of_them() {
+    let grouped = |n: usize| grouped(Uuid::from_u128(0x1000 + n as u128), ISSUE, n == 0, 0);
+    let storm = |alerts: usize| given::<Group>((0..alerts).map(grouped)).at(NOON).when(join(SECOND));
+    storm(issue::ALERTS_MAX - 1).then([super::tests::grouped(SECOND, ISSUE, false, 0)]);
+    storm(issue::ALERTS_MAX).then([super::tests::grouped(SECOND, drawn(0), true, 0)]);
+}
+
+#[test]
 fn there_is_no_group_without_a_time() {
     given::<Group>([])
         .when(Command::Join {

@@ -50,7 +50,9 @@ impl Decider for Issue {
             (Self::Opened(opened), Command::Bind { alert_id }) => {
                 opened.bind(*alert_id, alert(*alert_id, request)?, request)
             }
-            (Self::Opened(opened), Command::NoteAlertEnded { alert_id }) => opened.alert_ended(*alert_id, request),
+            (Self::Opened(opened), Command::NoteAlertEnded { alert_id, with_issue }) => {
+                opened.alert_ended(*alert_id, *with_issue, request)
+            }
             (
                 Self::Opened(opened),
                 Command::NoteAlertRestated {
@@ -235,13 +237,18 @@ impl Opened {
         Ok(events)
     }
 
-    fn alert_ended(&self, alert_id: Uuid, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+    fn alert_ended(
+        &self,
+        alert_id: Uuid,
+        with_issue: bool,
+        request: &Request<'_, Command>,
+    ) -> Result<Vec<Event>, Refusal> {
         match self.alerts.get(&alert_id) {
             None => Err(Refusal::NotBound),
             Some(true) => Ok(Vec::new()),
             Some(false) => {
                 let mut events = vec![Event::IssueAlertEnded { alert_id }];
-                if self.alerts_open == 1 && self.is_open() {
+                if self.alerts_open == 1 && self.is_open() && !with_issue {
                     events.push(Event::IssueResolved {
                         by_itself: true,
                         conclusion: None,

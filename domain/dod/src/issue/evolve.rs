@@ -23,6 +23,7 @@ impl Issue {
                     ended_by_itself: false,
                     conclusion: None,
                     is_real_issue: None,
+                    is_corrected: false,
                     rows: Rows::default(),
                 }));
             }
@@ -117,7 +118,9 @@ impl Opened {
                 self.ended_by_itself |= self.is_open() && *status == IssueStatus::FalsePositive;
                 self.status = *status;
                 self.conclusion = Some(conclusion.text.clone());
-                self.is_real_issue = conclusion.is_real_issue;
+                if !self.is_corrected {
+                    self.is_real_issue = conclusion.is_real_issue;
+                }
             }
             Event::IssueAssigned { user_id, by_itself } => {
                 self.assigned_to = Some(*user_id);
@@ -134,6 +137,7 @@ impl Opened {
                 self.is_decided_by_person = !by_itself;
             }
             Event::IssueMarkedFalsePositive { .. } => {
+                self.is_real_issue = Some(false);
                 self.status = IssueStatus::FalsePositive;
                 self.ended_by_itself = false;
                 self.is_decided_by_person = true;
@@ -144,6 +148,9 @@ impl Opened {
                 self.is_seen_to = true;
             }
             Event::IssueReopened { .. } => {
+                if self.status == IssueStatus::FalsePositive && !self.is_corrected {
+                    self.is_real_issue = None;
+                }
                 self.ended_by_itself = false;
                 self.is_decided_by_person = false;
                 self.is_seen_to = false;
@@ -152,7 +159,10 @@ impl Opened {
                     false => IssueStatus::Analyzing,
                 };
             }
-            Event::IssueCorrected { is_real_issue, .. } => self.is_real_issue = Some(*is_real_issue),
+            Event::IssueCorrected { is_real_issue, .. } => {
+                self.is_real_issue = Some(*is_real_issue);
+                self.is_corrected = true;
+            }
             Event::IssueEvidenceDropped {} => {
                 self.has_evidence = false;
                 if let Some(matched) = &mut self.investigation.matched {

@@ -344,24 +344,50 @@ fn an_issue_takes_so_many_alerts_and_no_more() {
 #[test]
 fn the_end_of_the_last_alert_is_the_end_of_the_issue() {
     issue([bound(SECOND)])
-        .when(Command::NoteAlertEnded { alert_id: FIRST })
+        .when(Command::NoteAlertEnded {
+            alert_id: FIRST,
+            with_issue: false,
+        })
         .then([ended(FIRST)]);
     issue([bound(SECOND), ended(FIRST)])
-        .when(Command::NoteAlertEnded { alert_id: SECOND })
+        .when(Command::NoteAlertEnded {
+            alert_id: SECOND,
+            with_issue: false,
+        })
         .then([ended(SECOND), resolved(true)]);
     issue([ended(FIRST), resolved(true)])
-        .when(Command::NoteAlertEnded { alert_id: FIRST })
+        .when(Command::NoteAlertEnded {
+            alert_id: FIRST,
+            with_issue: false,
+        })
         .then([]);
     issue([])
-        .when(Command::NoteAlertEnded { alert_id: SECOND })
+        .when(Command::NoteAlertEnded {
+            alert_id: SECOND,
+            with_issue: false,
+        })
         .refused(Refusal::NotBound);
+}
+
+#[test]
+fn an_issue_that_a_person_opens_again_is_not_ended_by_alerts_that_end_with_it() {
+    let note = |with_issue| Command::NoteAlertEnded {
+        alert_id: FIRST,
+        with_issue,
+    };
+    let reopened = || issue([resolved(false), Event::IssueReopened { by_itself: false }]);
+    reopened().when(note(true)).then([ended(FIRST)]);
+    reopened().when(note(false)).then([ended(FIRST), resolved(true)]);
 }
 
 #[test]
 fn the_end_of_an_alert_changes_nothing_of_an_issue_that_is_ended() {
     for over in [resolved(false), none(None)] {
         issue([over])
-            .when(Command::NoteAlertEnded { alert_id: FIRST })
+            .when(Command::NoteAlertEnded {
+                alert_id: FIRST,
+                with_issue: false,
+            })
             .then([ended(FIRST)]);
     }
 }
@@ -434,7 +460,10 @@ fn whoever_asks_is_offered_what_can_be_accepted() {
     ];
     assert_eq!(issue([]).offered(), open);
     assert_eq!(issue([resolved(false)]).offered(), ["resolve", "reopen"]);
-    assert_eq!(issue([none(None)]).offered(), ["mark-false-positive", "reopen"]);
+    assert_eq!(
+        issue([none(None)]).offered(),
+        ["mark-false-positive", "reopen", "correct"]
+    );
     let over = [matched(1), concluded(1, None, IssueStatus::UnableToResolve)];
     let all: Vec<_> = open.into_iter().chain(["correct", "investigate"]).collect();
     assert_eq!(issue(over).offered(), all);

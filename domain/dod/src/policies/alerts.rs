@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::Signal as Said;
-use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
+use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, SYSTEM, Seen, Sending};
 use uuid::Uuid;
 
 use crate::alert::{self, Alert, Brief, Opened, ResolvedHow};
@@ -28,8 +28,10 @@ impl Policy for Alerts {
             return !matches!(
                 event,
                 alert::Event::AlertOpened { .. }
-                    | alert::Event::AlertAcknowledged {}
+                    | alert::Event::AlertAcknowledged { .. }
+                    | alert::Event::AlertUnacknowledged {}
                     | alert::Event::AlertAssigned { .. }
+                    | alert::Event::AlertKeptQuiet { .. }
                     | alert::Event::AlertSignalOver { .. }
                     | alert::Event::AlertRawDropped {}
                     | alert::Event::AlertArchived { .. }
@@ -106,8 +108,9 @@ fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
                 is_heartbeat: observation.is_heartbeat,
             };
             let open = Reaction::send(vec![Sending::of::<Alert>(*alert_id, open)]);
+            let follow = follow(*alert_id, observation.signal);
             let expire = expires_at.map(|due_at| expire(signal_id, *alert_id, *source_id, due_at));
-            std::iter::once(open).chain(expire).collect()
+            std::iter::once(open).chain(follow).chain(expire).collect()
         }
         signal::Event::SignalRepeated {
             alert_id,
@@ -124,10 +127,9 @@ fn of_signal(event: &signal::Event, signal_id: Uuid) -> Vec<Reaction> {
                     restated: restated.clone(),
                 })
             });
-            // Whoever said so where it comes from sees to it.
-            let acknowledge = (*said == Said::Acknowledged).then(|| to_alert(alert::Command::Acknowledge {}));
+            let follow = follow(*alert_id, *said);
             let expire = expires_at.map(|due_at| expire(signal_id, *alert_id, *source_id, due_at));
-            restate.into_iter().chain(acknowledge).chain(expire).collect()
+            restate.into_iter().chain(follow).chain(expire).collect()
         }
         signal::Event::SignalCleared {
             alert_id,
@@ -159,6 +161,17 @@ fn expire(signal_id: Uuid, alert_id: Uuid, source_id: Uuid, due_at: DateTime<Utc
     }
 }
 
+/// Whoever said so where it comes from sees to it.
+fn follow(alert_id: Uuid, said: Said) -> Option<Reaction> {
+    let acknowledged = match said {
+        Said::Acknowledged => true,
+        Said::Unacknowledged => false,
+        Said::Firing | Said::NoData | Said::Suppressed | Said::Resolved => return None,
+    };
+    let follow = alert::Command::FollowSender { acknowledged };
+    Some(Reaction::send(vec![Sending::of::<Alert>(alert_id, follow)]))
+}
+
 /// The timer by which an alert ends of which nothing more is heard.
 fn expiry(alert_id: Uuid) -> Uuid {
     Uuid::new_v5(&alert_id, b"expiry")
@@ -178,15 +191,13 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
     {
         let goes_on = match (silence_id, silence_ends_at) {
             _ if *is_heartbeat => None,
-            (Some(_), Some(ends_at)) => Some(Reaction::Wait {
-                timer: Uuid::new_v5(&alert_id, b"silence"),
-                // A moment later, so that the silence is over by whatever clock.
-                due_at: *ends_at + TimeDelta::seconds(1),
-                sending: Sending::of::<Alert>(alert_id, alert::Command::EndSilence {}),
-            }),
+            (Some(_), Some(ends_at)) => Some(end_silence(alert_id, *ends_at)),
             (_, _) => Some(join(alert_id, *group_id, *window_minutes)),
         };
         return goes_on.into_iter().chain([drop_raw(alert_id, brief)]).collect();
+    }
+    if let alert::Event::AlertKeptQuiet { silence_ends_at, .. } = event {
+        return vec![end_silence(alert_id, *silence_ends_at)];
     }
     if let alert::Event::AlertArchived {
         signal_id,
@@ -202,14 +213,22 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
     let Some(now) = seen.state::<Alert>().and_then(Alert::opened) else {
         return Vec::new();
     };
-    let ended = || now.issue_id.map(|issue_id| note_ended(issue_id, alert_id));
+    // Daybook says so of those that end with their issue, and of none else.
+    let with_issue = match event {
+        alert::Event::AlertResolved { how, .. } => *how == ResolvedHow::Issue,
+        alert::Event::AlertMarkedFalsePositive {} => seen.recorded.metadata.actor == SYSTEM,
+        _ => false,
+    };
+    let ended = || now.issue_id.map(|issue_id| note_ended(issue_id, alert_id, with_issue));
     match event {
         alert::Event::AlertOpened { .. }
-        | alert::Event::AlertAcknowledged {}
+        | alert::Event::AlertAcknowledged { .. }
+        | alert::Event::AlertUnacknowledged {}
         | alert::Event::AlertAssigned { .. }
         // Its issue has heard that it is over when a person said so.
         | alert::Event::AlertSignalOver { .. }
         | alert::Event::AlertRawDropped {}
+        | alert::Event::AlertKeptQuiet { .. }
         | alert::Event::AlertArchived { .. } => Vec::new(),
         alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
         alert::Event::AlertJoinedIssue { .. } => Vec::new(),
@@ -232,6 +251,16 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
             ended().into_iter().chain(release).collect()
         }
         alert::Event::AlertMarkedFalsePositive {} | alert::Event::AlertIgnored {} => ended().into_iter().collect(),
+    }
+}
+
+/// The alert looks whether it is quiet still when its silence ends.
+fn end_silence(alert_id: Uuid, ends_at: DateTime<Utc>) -> Reaction {
+    Reaction::Wait {
+        timer: Uuid::new_v5(&alert_id, b"silence"),
+        // A moment later, so that the silence is over by whatever clock.
+        due_at: ends_at + TimeDelta::seconds(1),
+        sending: Sending::of::<Alert>(alert_id, alert::Command::EndSilence {}),
     }
 }
 
@@ -280,8 +309,8 @@ fn reopened(alert_id: Uuid, now: &Opened) -> Reaction {
     }
 }
 
-fn note_ended(issue_id: Uuid, alert_id: Uuid) -> Reaction {
-    let note = issue::Command::NoteAlertEnded { alert_id };
+fn note_ended(issue_id: Uuid, alert_id: Uuid, with_issue: bool) -> Reaction {
+    let note = issue::Command::NoteAlertEnded { alert_id, with_issue };
     Reaction::send(vec![Sending::of::<Issue>(issue_id, note)])
 }
 

@@ -24,7 +24,7 @@ impl Policy for Escalations {
 
     fn wants_state(&self, recorded: &Recorded<AnyEvent>) -> bool {
         match (recorded.of::<Alert>(), recorded.of::<Issue>()) {
-            (Some(event), _) => sees_to(event),
+            (Some(event), _) => sees_to(event) || leaves(event),
             (_, Some(issue::Event::IssueAlertBound { .. })) => true,
             (_, _) => false,
         }
@@ -36,12 +36,16 @@ impl Policy for Escalations {
             return of_issue(event, seen).into_iter().collect();
         }
         if let Some(event) = recorded.of::<Alert>() {
-            let alert = seen.state::<Alert>().and_then(Alert::opened);
-            let issue_id = alert.filter(|_| sees_to(event)).and_then(|alert| alert.issue_id);
-            return issue_id
-                .map(|issue_id| look(issue_id, Some(recorded.stream)))
-                .into_iter()
-                .collect();
+            let issue_id = seen
+                .state::<Alert>()
+                .and_then(Alert::opened)
+                .and_then(|alert| alert.issue_id);
+            let reaction = issue_id.and_then(|issue_id| match (sees_to(event), leaves(event)) {
+                (true, _) => Some(look(issue_id, Some(recorded.stream))),
+                (false, true) => Some(resume(issue_id)),
+                (false, false) => None,
+            });
+            return reaction.into_iter().collect();
         }
         match recorded.of::<Escalation>() {
             Some(event) => of_escalation(event, recorded.stream),
@@ -54,8 +58,15 @@ impl Policy for Escalations {
 fn sees_to(event: &alert::Event) -> bool {
     matches!(
         event,
-        alert::Event::AlertAcknowledged {} | alert::Event::AlertAssigned { .. } | alert::Event::AlertJoinedIssue { .. }
+        alert::Event::AlertAcknowledged { .. }
+            | alert::Event::AlertAssigned { .. }
+            | alert::Event::AlertJoinedIssue { .. }
     )
+}
+
+/// Whether it says that nobody sees to the alert any more.
+fn leaves(event: &alert::Event) -> bool {
+    matches!(event, alert::Event::AlertUnacknowledged {})
 }
 
 fn of_issue(event: &issue::Event, seen: &Seen<'_>) -> Option<Reaction> {
@@ -135,6 +146,10 @@ fn begin(issue_id: Uuid) -> Reaction {
 
 fn worsen(issue_id: Uuid) -> Reaction {
     to(issue_id, escalation::Command::Worsen { issue_id })
+}
+
+fn resume(issue_id: Uuid) -> Reaction {
+    to(issue_id, escalation::Command::Resume { issue_id })
 }
 
 fn look(issue_id: Uuid, alert_id: Option<Uuid>) -> Reaction {

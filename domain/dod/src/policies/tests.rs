@@ -65,6 +65,7 @@ fn observation() -> Observation {
         labels: BTreeMap::from([("env".to_owned(), "test".to_owned())]),
         starts_at: Some(NOON),
         ends_at: None,
+        said_at: None,
         links: Vec::new(),
         is_heartbeat: false,
         raw: None,

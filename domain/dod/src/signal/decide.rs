@@ -1,12 +1,15 @@
 //! What happens when a telling meets what is known.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::{Observation, Signal as Said};
 use domain::{Asking, Decider, FactRef, Request, Sealed};
 use uuid::Uuid;
 
 use super::{
-    CLOSED_MINUTES, Closed, Command, Current, Event, FLIPS_MAX, REMEMBERED_MAX, REPEAT_MINUTES, Refusal, Signal,
+    CLOSED_MINUTES, Closed, Command, Current, Event, FLIPS_MAX, Over, REMEMBERED_MAX, REPEAT_MINUTES, Refusal,
+    SIDE_BY_SIDE_MS, Signal, Unseen,
 };
 use crate::alert::Restated;
 use crate::source::{Flapping, Source};
@@ -39,7 +42,7 @@ impl Decider for Signal {
                     observation,
                     received_at: *received_at,
                 };
-                self.observe(request, &telling)
+                return Ok(self.observe(request, &telling));
             }
             Command::Expire { alert_id, source_id } => {
                 let source = request.facts.get::<Source>(*source_id);
@@ -55,6 +58,7 @@ impl Decider for Signal {
                         cleared_at: request.at,
                         expired: true,
                         received_at: None,
+                        said_at: None,
                     })
             }
             Command::Release { alert_id, closed_at } => self
@@ -79,6 +83,7 @@ impl Decider for Signal {
                 ..
             } => {
                 self.remember(&observation.event_id);
+                self.said_at = self.said_at.max(observation.said_at);
                 self.episodes = *episode;
                 if !self.is_closed(observation.starts_at) {
                     self.fired_at.push_back(*received_at);
@@ -87,6 +92,7 @@ impl Decider for Signal {
                     self.fired_at.pop_front();
                 }
                 self.closed = None;
+                self.unseen = None;
                 self.current = Some(Current {
                     alert_id: *alert_id,
                     starts_at: observation.starts_at,
@@ -98,10 +104,12 @@ impl Decider for Signal {
                 event_id,
                 starts_at,
                 received_at,
+                said_at,
                 restated,
                 ..
             } => {
                 self.remember(event_id);
+                self.said_at = self.said_at.max(*said_at);
                 if let Some(current) = &mut self.current {
                     current.starts_at = current.starts_at.max(*starts_at);
                     current.last_seen_at = current.last_seen_at.max(*received_at);
@@ -111,21 +119,47 @@ impl Decider for Signal {
             Event::SignalCleared {
                 event_id,
                 starts_at,
+                cleared_at,
+                expired,
                 received_at,
+                said_at,
                 ..
             } => {
                 if let Some(event_id) = event_id {
                     self.remember(event_id);
                 }
+                self.said_at = self.said_at.max(*said_at);
                 self.current = None;
-                self.is_over(*starts_at, *received_at);
+                match expired {
+                    true => {
+                        self.closed = Some(Closed {
+                            starts_at: *starts_at,
+                            at: *cleared_at,
+                            is_expired: true,
+                        });
+                    }
+                    false => self.is_over(*starts_at, *received_at),
+                }
             }
             Event::SignalClearedUnseen {
                 event_id,
                 starts_at,
+                ends_at,
                 received_at,
+                said_at,
             } => {
                 self.remember(event_id);
+                let before = self.unseen.take();
+                // What is or was an alert has been told of.
+                self.unseen = (self.current.is_none() && self.closed.is_none()).then(|| Unseen {
+                    event_id: event_id.clone(),
+                    starts_at: *starts_at,
+                    ends_at: *ends_at,
+                    received_at: *received_at,
+                    said_at: *said_at,
+                    over_before: before.map_or_else(|| self.all_over(), |before| before.over_before),
+                });
+                self.said_at = self.said_at.max(*said_at);
                 self.is_over(*starts_at, Some(*received_at));
                 // What was before that says nothing of it.
                 let is_earlier = |closed: &Closed| starts_at.is_some() && *starts_at < closed.starts_at;
@@ -136,6 +170,7 @@ impl Decider for Signal {
                 self.closed = self.current.take().map(|current| Closed {
                     starts_at: current.starts_at,
                     at: *closed_at,
+                    is_expired: false,
                 });
             }
         }
@@ -162,13 +197,33 @@ struct Telling<'a> {
 }
 
 impl Signal {
-    fn observe(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Option<Event> {
+    fn observe(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Vec<Event> {
         let observation = telling.observation;
         let is_repeat = self.told.contains(&observation.event_id);
+        // The end was faster than its beginning: bodies are read side by side, and senders send anew what was not taken.
+        let unseen = self.unseen.as_ref().filter(|unseen| unseen.ends(telling));
+        if let Some(unseen) = unseen.filter(|_| observation.signal.fires() && !is_repeat) {
+            let alert_id = Self::alert_id(request.stream, self.episodes + 1);
+            return vec![
+                self.fires(request.stream, telling),
+                unseen.clears(alert_id, observation.starts_at, request.at),
+            ];
+        }
+        self.observe_in_order(request, telling, is_repeat).into_iter().collect()
+    }
+
+    fn observe_in_order(
+        &self,
+        request: &Request<'_, Command>,
+        telling: &Telling<'_>,
+        is_repeat: bool,
+    ) -> Option<Event> {
+        let observation = telling.observation;
         match (observation.signal, &self.current) {
             // It came late: what it tells of is known to be over.
-            (Said::Firing | Said::NoData, _) if self.is_known_over(telling) => None,
-            (Said::Firing | Said::NoData, None) => {
+            (said, _) if said != Said::Resolved && self.is_known_over(telling) => None,
+            // Whoever looks at what was not told of yet says that it is so, if it is known to be no late word.
+            (said, None) if said.fires() || (said == Said::Acknowledged && observation.said_at.is_some()) => {
                 let opens = match &self.closed {
                     None => !is_repeat,
                     Some(closed) => closed.opens_by(telling, is_repeat),
@@ -176,23 +231,31 @@ impl Signal {
                 opens.then(|| self.fires(request.stream, telling))
             }
             _ if is_repeat => self.goes_on(telling),
-            (Said::Firing | Said::NoData | Said::Acknowledged | Said::Suppressed, Some(current)) => {
-                Some(repeated(current, telling))
+            // Something else was said since.
+            (Said::Resolved | Said::Acknowledged | Said::Unacknowledged | Said::Suppressed, _)
+                if self.order(telling) == Some(Ordering::Less) =>
+            {
+                None
             }
-            (Said::Acknowledged | Said::Suppressed, None) => None,
             (Said::Resolved, _) => self.clears(request, telling),
+            (_, Some(current)) => Some(self.repeated(current, telling)),
+            (_, None) => None,
         }
     }
 
-    /// A repeat of what was told says only that it goes on, which counts where alerts end of which nothing more is heard.
+    /// A repeat of what was told says only that it goes on, which is noted now and then.
     fn goes_on(&self, telling: &Telling<'_>) -> Option<Event> {
-        telling.source.auto_resolve()?;
+        let usually = TimeDelta::minutes(REPEAT_MINUTES);
+        let after = telling
+            .source
+            .auto_resolve()
+            .map_or(usually, |after| usually.min(after / 4));
         let observation = telling.observation;
-        let fires = matches!(observation.signal, Said::Firing | Said::NoData);
+        let fires = observation.signal.fires();
         let current = self.current.as_ref()?;
         let is_of_it = observation.starts_at >= current.starts_at;
-        let is_later = telling.received_at - current.last_seen_at >= TimeDelta::minutes(REPEAT_MINUTES);
-        (fires && is_of_it && is_later).then(|| repeated(current, telling))
+        let is_later = telling.received_at - current.last_seen_at >= after;
+        (fires && is_of_it && is_later).then(|| self.repeated(current, telling))
     }
 
     fn fires(&self, stream: Uuid, telling: &Telling<'_>) -> Event {
@@ -216,12 +279,22 @@ impl Signal {
 
     fn clears(&self, request: &Request<'_, Command>, telling: &Telling<'_>) -> Option<Event> {
         let observation = telling.observation;
-        // The end of what was before comes late: it ends nothing that is now, and is remembered.
-        let is_earlier = |since: DateTime<Utc>| observation.starts_at.is_some_and(|starts_at| starts_at < since);
-        let ends = |current: &&Current| !current.starts_at.is_some_and(is_earlier);
+        // The end of what was before comes late: it ends nothing that is now, and is remembered. Of a pair of senders one may
+        // know an earlier beginning; what ended later than what is now began is the same.
+        let is_earlier = |current: &Current| {
+            let began_before = observation
+                .starts_at
+                .is_some_and(|starts_at| Some(starts_at) < current.starts_at);
+            let ended_since = observation
+                .ends_at
+                .is_some_and(|ends_at| Some(ends_at) > current.starts_at);
+            began_before && !(ended_since && telling.received_at > current.last_seen_at)
+        };
+        let is_in_order = self.order(telling).is_some();
+        let ends = |current: &&Current| is_in_order || !is_earlier(current);
         match (self.current.as_ref().filter(ends), observation.starts_at) {
             // It says no beginning, and came before what is now was heard of: its body is parsed again.
-            (Some(current), None) if telling.received_at < current.last_seen_at => None,
+            (Some(current), None) if !is_in_order && telling.came_before(current.last_seen_at) => None,
             (Some(current), _) => Some(Event::SignalCleared {
                 alert_id: current.alert_id,
                 event_id: Some(observation.event_id.clone()),
@@ -229,30 +302,49 @@ impl Signal {
                 cleared_at: observation.ends_at.unwrap_or(request.at).min(request.at),
                 expired: false,
                 received_at: Some(telling.received_at),
+                said_at: observation.said_at,
             }),
             (None, starts_at) if self.is_new_end(telling) => Some(Event::SignalClearedUnseen {
                 event_id: observation.event_id.clone(),
                 starts_at,
+                ends_at: observation.ends_at,
                 received_at: telling.received_at,
+                said_at: observation.said_at,
             }),
             (None, _) => None,
         }
     }
 
-    /// Whether it is known that what it tells of is over: by its beginning or, where it says none, by when it came in.
+    /// When it was said against the latest that was; `None` where its sender does not say that.
+    fn order(&self, telling: &Telling<'_>) -> Option<Ordering> {
+        Some(telling.observation.said_at?.cmp(&self.said_at?))
+    }
+
+    /// Whether it is known that what it tells of is over: by when it was said, by its beginning or, where it says neither,
+    /// by when it came in.
     fn is_known_over(&self, telling: &Telling<'_>) -> bool {
-        match telling.observation.starts_at {
-            Some(_) => telling.observation.starts_at <= self.over,
-            None => Some(telling.received_at) <= self.over_by,
+        match (self.order(telling), telling.observation.starts_at) {
+            (Some(order), _) => self.current.is_none() && order.is_lt(),
+            (None, Some(starts_at)) => Some(starts_at) <= self.over,
+            (None, None) => Some(telling.received_at) <= self.over_by,
         }
     }
 
     /// Whether it is worth noting though nothing is to be ended: its beginning may come late, or it ends what a person has
     /// closed.
     fn is_new_end(&self, telling: &Telling<'_>) -> bool {
-        match (telling.observation.starts_at, &self.closed) {
-            (None, Some(closed)) => telling.received_at >= closed.at,
-            (_, _) => !self.is_known_over(telling),
+        match (self.order(telling), telling.observation.starts_at, &self.closed) {
+            (Some(order), _, _) => order.is_gt(),
+            (None, None, Some(closed)) => telling.received_at >= closed.at,
+            (None, _, _) => !self.is_known_over(telling),
+        }
+    }
+
+    fn all_over(&self) -> Over {
+        Over {
+            began_by: self.over,
+            received_by: self.over_by,
+            said_by: self.said_at,
         }
     }
 
@@ -279,6 +371,42 @@ impl Signal {
         self.closed.as_ref().is_some_and(|closed| starts_at <= closed.starts_at)
     }
 
+    fn repeated(&self, current: &Current, telling: &Telling<'_>) -> Event {
+        let observation = telling.observation;
+        Event::SignalRepeated {
+            alert_id: current.alert_id,
+            source_id: telling.source_id,
+            event_id: observation.event_id.clone(),
+            delivery_id: telling.delivery_id,
+            said: observation.signal,
+            severity: observation.severity,
+            starts_at: observation.starts_at,
+            received_at: telling.received_at,
+            expires_at: telling.expires_at(),
+            said_at: observation.said_at,
+            restated: self.restated(current, telling),
+        }
+    }
+
+    /// What is said now if it is not over and that is another severity, said and not presumed. What was said before, or came in
+    /// before, says nothing of now; what is heard of later may have come in earlier, for bodies are read side by side.
+    fn restated(&self, current: &Current, telling: &Telling<'_>) -> Option<Box<Restated>> {
+        let observation = telling.observation;
+        let is_latest = match self.order(telling) {
+            Some(order) => order.is_ge(),
+            None => telling.received_at >= current.last_seen_at && observation.starts_at >= current.starts_at,
+        };
+        let is_other = !observation.is_severity_presumed && observation.severity != current.severity;
+        (observation.signal != Said::Resolved && is_latest && is_other).then(|| {
+            Box::new(Restated {
+                severity: observation.severity,
+                original_severity: observation.original_severity.clone(),
+                title: observation.title.clone(),
+                description: observation.description.clone(),
+            })
+        })
+    }
+
     fn remember(&mut self, event_id: &str) {
         self.told.retain(|told| told != event_id);
         self.told.push_back(event_id.to_owned());
@@ -288,37 +416,31 @@ impl Signal {
     }
 }
 
-fn repeated(current: &Current, telling: &Telling<'_>) -> Event {
-    let observation = telling.observation;
-    Event::SignalRepeated {
-        alert_id: current.alert_id,
-        source_id: telling.source_id,
-        event_id: observation.event_id.clone(),
-        delivery_id: telling.delivery_id,
-        said: observation.signal,
-        severity: observation.severity,
-        starts_at: observation.starts_at,
-        received_at: telling.received_at,
-        expires_at: telling.expires_at(),
-        restated: restated(current, telling),
+impl Unseen {
+    /// Whether it is the end of what is told: by when both were said, by the beginning or, where one of them does not say that,
+    /// by when they came in. What was over before has ended by another one.
+    fn ends(&self, telling: &Telling<'_>) -> bool {
+        let before = &self.over_before;
+        let observation = telling.observation;
+        match (observation.said_at, self.said_at, observation.starts_at, self.starts_at) {
+            (Some(said_at), Some(end), _, _) => said_at < end && Some(said_at) > before.said_by,
+            (_, _, Some(starts_at), Some(latest)) => starts_at <= latest && Some(starts_at) > before.began_by,
+            // One of them says no beginning: what came in later is another one.
+            (_, _, _, _) => !telling.came_after(self.received_at) && Some(telling.received_at) > before.received_by,
+        }
     }
-}
 
-/// What is said now if it fires and that is another severity, said and not presumed. What came in before says nothing of now; what is heard of
-/// later may have come in earlier, for bodies are read side by side.
-fn restated(current: &Current, telling: &Telling<'_>) -> Option<Box<Restated>> {
-    let observation = telling.observation;
-    let fires = matches!(observation.signal, Said::Firing | Said::NoData);
-    let is_latest = telling.received_at >= current.last_seen_at && observation.starts_at >= current.starts_at;
-    let is_other = !observation.is_severity_presumed && observation.severity != current.severity;
-    (fires && is_latest && is_other).then(|| {
-        Box::new(Restated {
-            severity: observation.severity,
-            original_severity: observation.original_severity.clone(),
-            title: observation.title.clone(),
-            description: observation.description.clone(),
-        })
-    })
+    fn clears(&self, alert_id: Uuid, starts_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Event {
+        Event::SignalCleared {
+            alert_id,
+            event_id: Some(self.event_id.clone()),
+            starts_at: self.starts_at.max(starts_at),
+            cleared_at: self.ends_at.unwrap_or(self.received_at).min(now),
+            expired: false,
+            received_at: Some(self.received_at),
+            said_at: self.said_at,
+        }
+    }
 }
 
 impl Closed {
@@ -330,7 +452,7 @@ impl Closed {
             .observation
             .starts_at
             .is_some_and(|starts_at| Some(starts_at) < self.starts_at);
-        match is_repeat || is_earlier {
+        match !self.is_expired && (is_repeat || is_earlier) {
             true => after >= TimeDelta::minutes(CLOSED_MINUTES),
             false => after >= TimeDelta::zero(),
         }
@@ -338,6 +460,16 @@ impl Closed {
 }
 
 impl Telling<'_> {
+    /// Whether it came in earlier than what came in then, and not side by side with it.
+    fn came_before(&self, then: DateTime<Utc>) -> bool {
+        self.received_at + TimeDelta::milliseconds(SIDE_BY_SIDE_MS) < then
+    }
+
+    /// As [`Telling::came_before`], the other way round.
+    fn came_after(&self, then: DateTime<Utc>) -> bool {
+        self.received_at > then + TimeDelta::milliseconds(SIDE_BY_SIDE_MS)
+    }
+
     fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.source.auto_resolve().map(|after| self.received_at + after)
     }

@@ -6,7 +6,7 @@ use identity::user::User;
 use super::*;
 use crate::escalation::{self, Escalation};
 use crate::escalation_policy::{self, EscalationPolicies};
-use crate::message::{Tells, Wanted};
+use crate::message::{Notice, Tells, Wanted};
 
 const CLEO: Uuid = Uuid::from_u128(0xc1e0);
 
@@ -169,11 +169,17 @@ fn whoever_acknowledges_the_lesser_has_not_seen_to_what_is_worse() {
     world.comes(&said("trigger", "srv02", "critical"));
     assert_eq!(world.issue().1.alerts.len(), 2);
     assert_eq!(world.escalated(), ["EscalationBegun"]);
+    // What is worst now is what people are told, for as long as it is.
+    let labels = |world: &World| Notice::of(Tells::Worsened, &world.issue().1, NOON).labels;
+    let names = |labels: Vec<(String, String)>, host: &str| labels.iter().any(|(_, value)| value == host);
+    assert!(names(labels(&world), "srv02"));
     world.passes(10);
     assert_eq!(world.told("second"), Some((1, Tells::Escalated)));
     world.comes(&said("acknowledge", "srv02", "critical"));
     let stopped = ["EscalationBegun", "EscalationStepTaken", "EscalationStopped"];
     assert_eq!(world.escalated(), stopped);
+    world.comes(&said("resolve", "srv02", "critical"));
+    assert!(names(labels(&world), "srv01"));
 }
 
 #[test]
@@ -248,6 +254,74 @@ fn whoever_sees_to_an_issue_stops_its_escalation() {
         assert!(stopped, "{nth}: {:?}", world.escalated());
         assert_eq!(world.told("boss"), None, "{nth}");
     }
+}
+
+#[test]
+fn what_nobody_sees_to_any_more_is_escalated_anew() {
+    let mut world = world();
+    world.comes(&told([1], "firing", 0));
+    let (alert, _) = world.alerts()[0];
+    world.does(Sending::of::<Alert>(alert, alert::Command::Acknowledge {}));
+    world.passes(100);
+    assert_eq!(world.told("second"), None);
+    world.does(Sending::of::<Alert>(alert, alert::Command::Unacknowledge {}));
+    assert_eq!(
+        world.escalated(),
+        ["EscalationBegun", "EscalationStopped", "EscalationBegun"]
+    );
+    world.passes(10);
+    assert_eq!(world.told("second"), Some((1, Tells::Escalated)));
+    // What is under way is not begun again, and who sees to the issue itself is not overruled.
+    world.daybook_does(Sending::of::<Escalation>(
+        Escalation::stream(world.issue().0),
+        escalation::Command::Resume {
+            issue_id: world.issue().0,
+        },
+    ));
+    world.does(Sending::of::<Alert>(alert, alert::Command::Assign { user_id: BEN }));
+    world.on_issue(BEN, issue::Command::Start {});
+    world.does(Sending::of::<Alert>(alert, alert::Command::Unacknowledge {}));
+    let begun = world
+        .escalated()
+        .iter()
+        .filter(|name| **name == "EscalationBegun")
+        .count();
+    assert_eq!(begun, 2);
+    world.passes(1_000);
+    assert_eq!(world.told("boss"), None);
+}
+
+#[test]
+fn what_its_sender_does_not_look_at_any_more_is_escalated_anew() {
+    let mut world = world();
+    let said = |kind: &str, second: u32| {
+        json!({"event": {
+            "id": format!("{kind}/{second}"), "event_type": format!("incident.{kind}"),
+            "occurred_at": format!("2026-01-05T12:00:{second:02}Z"),
+            "data": {"id": "Q1", "title": "It is full", "priority": {"summary": "P1"}, "created_at": "2026-01-05T12:00:00Z"},
+        }})
+        .to_string()
+    };
+    let status = |world: &World| world.alerts().last().unwrap().1.status;
+    world.comes(&said("acknowledged", 1));
+    world.comes(&said("triggered", 0));
+    assert_eq!(status(&world), AlertStatus::Investigating);
+    world.comes(&said("unacknowledged", 5));
+    assert_eq!(status(&world), AlertStatus::Open);
+    // What was said before that says nothing of now.
+    world.comes(&said("acknowledged", 3));
+    assert_eq!(status(&world), AlertStatus::Open);
+    // It was in hand when its issue opened, and is not any more.
+    assert_eq!(world.escalated(), ["EscalationBegun"]);
+    world.comes(&said("resolved", 6));
+    assert_eq!(status(&world), AlertStatus::Resolved);
+    world.comes(&said("reopened", 8));
+    assert_eq!((world.alerts().len(), status(&world)), (2, AlertStatus::Open));
+    world.comes(&said("priority_updated", 7));
+    world.comes(&said("resolved", 6));
+    assert_eq!(status(&world), AlertStatus::Open);
+    world.comes(&said("resolved", 9));
+    assert_eq!((world.alerts().len(), status(&world)), (2, AlertStatus::Resolved));
 }
 
 #[test]

@@ -6,6 +6,11 @@ use super::*;
 use crate::stored_bodies::StoredBodiesRow;
 
 fn received(bytes: u64, is_counted: bool) -> AnyEvent {
+    received_with(bytes, None, is_counted)
+}
+
+/// With what came along.
+fn received_with(bytes: u64, kept_bytes: Option<u64>, is_counted: bool) -> AnyEvent {
     AnyEvent::new::<Delivery>(Event::DeliveryReceived {
         source_id: SOURCE,
         token_id: SOURCE,
@@ -15,6 +20,7 @@ fn received(bytes: u64, is_counted: bool) -> AnyEvent {
         sha256: String::new(),
         bytes,
         body_until: at(0),
+        kept_bytes,
         is_counted,
         is_brief: false,
     })
@@ -31,6 +37,12 @@ fn weighed(events: Vec<(u128, AnyEvent)>) -> Option<StoredBodiesRow> {
         .map(|(position, (delivery, event))| recorded(position, Uuid::from_u128(delivery), 1, SYSTEM, event))
         .collect();
     folded(&TENANT, &events).unwrap()
+}
+
+#[test]
+fn what_came_along_with_a_body_counts_with_it() {
+    let row = weighed(vec![(1, received_with(100, Some(130), true))]);
+    assert_eq!(row.map(|row| (row.bodies, row.bytes)), Some((1, 130)));
 }
 
 #[test]

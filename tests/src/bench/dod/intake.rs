@@ -53,6 +53,7 @@ pub async fn run(size: Size) -> Vec<Figure> {
     let steady_bodies = STEADY_PER_SECOND * size.seconds;
     let mut steady = stage.paced(STEADY_PER_SECOND, size.seconds, 0, Stage::deliver).await;
     let (settled, lost) = stage.settle(&steady.taken).await;
+    let (correlated_p50, correlated) = stage.correlated().await;
     let mut burst = stage
         .paced(BURST_PER_SECOND, BURST_SECONDS, steady_bodies, Stage::deliver)
         .await;
@@ -65,6 +66,8 @@ pub async fn run(size: Size) -> Vec<Figure> {
         Figure::alone("dod.intake.refused", steady.refused as f64, "bodies"),
         Figure::alone("dod.intake.lost", lost as f64, "bodies"),
         Figure::alone("dod.intake.settled", settled.as_secs_f64(), "s"),
+        Figure::alone("dod.intake.correlated", correlated, "ms"),
+        Figure::alone("dod.intake.correlated.p50", correlated_p50, "ms"),
         Figure::alone("dod.intake.burst", percentile(&mut burst.times, 0.99), "ms"),
         Figure::alone("dod.intake.burst.refused", burst.refused as f64, "bodies"),
         Figure::alone("dod.intake.burst.lost", lost_burst as f64, "bodies"),
@@ -203,6 +206,22 @@ impl Stage {
             began.elapsed(),
             taken.len() - usize::try_from(recognised).unwrap_or_default(),
         )
+    }
+
+    /// How long it took from the body to the issue of each alert that it opened, in milliseconds: the median, and the 99th
+    /// percentile. All that follows from a body has its correlation id.
+    async fn correlated(&self) -> (f64, f64) {
+        let asking = "with bodies as (
+                          select metadata->>'correlation_id' as id, recorded_at from book.events
+                          where event_type = 'DeliveryReceived'),
+                      took as (
+                          select extract(epoch from b.recorded_at - a.recorded_at) * 1000 as ms
+                          from bodies a join book.events b on b.metadata->>'correlation_id' = a.id
+                          where b.event_type = 'IssueAlertBound')
+                      select percentile_cont(0.5) within group (order by ms)::float8,
+                             percentile_cont(0.99) within group (order by ms)::float8 from took";
+        let took: (Option<f64>, Option<f64>) = sqlx::query_as(asking).fetch_one(&self.pool).await.unwrap();
+        (took.0.unwrap_or(f64::NAN), took.1.unwrap_or(f64::NAN))
     }
 
     /// How many issues were looked into to the end.

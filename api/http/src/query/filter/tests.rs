@@ -18,8 +18,12 @@ static TABLE: Table = Table {
         column("secret", ColumnKind::Text, false),
         column("position", ColumnKind::Bigint, false),
         column("place", ColumnKind::Integer, false),
+        Column {
+            words: || vec!["low", "high", "critical"],
+            ..column("severity", ColumnKind::Text, true)
+        },
     ],
-    find: &["id", "status", "total", "seen", "payload", "created_at"],
+    find: &["id", "status", "total", "seen", "payload", "created_at", "severity"],
     scope: Scope::Tenant,
     masked: &[],
     personal: &[],
@@ -119,6 +123,30 @@ fn what_does_not_fit_the_column_is_refused() {
         assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{name}={bad}");
     }
     assert!(filter("status", &"x".repeat(FILTER_BYTES_MAX + 1)).is_err());
+}
+
+#[test]
+fn a_column_of_a_few_words_is_one_of_them_and_none_is_more_than_another() {
+    let high = Condition::Compare(Comparison::Eq, text("high"));
+    assert_eq!(filter("severity", "high").unwrap(), high);
+    assert_eq!(filter("severity", "eq.high").unwrap(), high);
+    assert_eq!(
+        filter("severity", "in.(high,critical)").unwrap(),
+        Condition::In(vec![text("high"), text("critical")])
+    );
+    assert_eq!(filter("severity", "is.null").unwrap(), Condition::Null);
+    assert!(filter("severity", "like.h%").is_ok());
+    for slip in ["hihg", "High", "neq.hihg", "in.(high,hihg)", "nearly.high", ""] {
+        let problem = filter("severity", slip).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{slip}");
+        assert!(
+            format!("{problem:?}").contains("critical"),
+            "{slip}: it names those that there are"
+        );
+    }
+    for compared in ["gt.low", "gte.high", "lt.high", "lte.critical"] {
+        assert!(filter("severity", compared).is_err(), "{compared}");
+    }
 }
 
 #[test]

@@ -99,6 +99,35 @@ fn no_more_is_received_than_was_ordered_with_the_tolerance_rounded_down() {
 }
 
 #[test]
+fn what_is_tolerated_may_come_after_the_last_that_was_ordered() {
+    // Three of each were ordered, and twice as many may come.
+    let mut whole = two(100);
+    let all = Event::OrderItemsReceived {
+        receipt_id: Uuid::from_u128(1),
+        lines: vec![of(drawn(0), 3), of(drawn(1), 3)],
+    };
+    whole.extend([all, Event::OrderReceived {}]);
+    assert_eq!(state::<Order>(whole.clone()).status(), Some(OrderStatus::Received));
+    given::<Order>(whole.clone())
+        .when(receive(vec![of(drawn(0), 3)]))
+        .then([
+            Event::OrderItemsReceived {
+                receipt_id: drawn(0),
+                lines: vec![of(drawn(0), 3)],
+            },
+            Event::OrderReceived {},
+        ]);
+    given::<Order>(whole)
+        .when(receive(vec![of(drawn(0), 4)]))
+        .refused(Refusal::TooMuchReceived {
+            field: "lines[0].quantity".to_owned(),
+            ordered: 3,
+            tolerance_percent: 100,
+            receivable: 3,
+        });
+}
+
+#[test]
 fn what_was_received_in_all_fits_its_column() {
     let most = |event: &mut Event| {
         if let Event::OrderDrafted {

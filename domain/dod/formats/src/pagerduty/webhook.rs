@@ -20,10 +20,9 @@ pub(crate) fn read(object: &Object<'_>, reading: &mut Reading<'_>) {
     let data = event.object("data");
     let signal = match kind.as_str() {
         // A new priority is told of an open incident alone.
-        "incident.triggered" | "incident.reopened" | "incident.unacknowledged" | "incident.priority_updated" => {
-            Signal::Firing
-        }
+        "incident.triggered" | "incident.reopened" | "incident.priority_updated" => Signal::Firing,
         "incident.acknowledged" => Signal::Acknowledged,
+        "incident.unacknowledged" => Signal::Unacknowledged,
         "incident.resolved" => Signal::Resolved,
         _ => {
             let text = format!("The event {} changes no alert's state; nothing to tell.", shown(&kind));
@@ -59,6 +58,7 @@ pub(crate) fn read(object: &Object<'_>, reading: &mut Reading<'_>) {
         labels,
         starts_at: created_at.or(occurred_at.filter(|_| signal == Signal::Firing)),
         ends_at: occurred_at.filter(|_| signal == Signal::Resolved),
+        said_at: occurred_at,
         links: data
             .text("html_url")
             .map(|url| ("PagerDuty", url))

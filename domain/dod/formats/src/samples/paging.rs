@@ -3,7 +3,7 @@
 use super::{Sample, digested, expected, json};
 use crate::Format::{Opsgenie, PagerdutyEvents, PagerdutyWebhook};
 use crate::Severity::{Critical, High, Medium};
-use crate::Signal::{Acknowledged, Firing, Resolved};
+use crate::Signal::{Acknowledged, Firing, Resolved, Unacknowledged};
 
 pub(super) const SAMPLES: &[Sample] = &[
     json(
@@ -54,6 +54,13 @@ pub(super) const SAMPLES: &[Sample] = &[
         &[expected(Resolved, High, "PGR0VU2", "Shop is slow")],
     ),
     json(
+        "pagerduty webhook: nobody looks at it any more",
+        PagerdutyWebhook,
+        r#"{"event":{"id":"01BZ2","event_type":"incident.unacknowledged","resource_type":"incident","occurred_at":"2026-03-01T11:59:30.000Z",
+  "data":{"id":"PGR0VU2","title":"Shop is slow","status":"triggered","created_at":"2026-03-01T11:58:59Z","urgency":"high","service":{"summary":"Shop"}}}}"#,
+        &[expected(Unacknowledged, High, "PGR0VU2", "Shop is slow")],
+    ),
+    json(
         "pagerduty webhook: a note",
         PagerdutyWebhook,
         r#"{"event":{"id":"01C1","event_type":"incident.annotated","resource_type":"incident","occurred_at":"2026-03-01T12:00:00Z","data":{"id":"n","content":"looking"}}}"#,
@@ -71,6 +78,12 @@ pub(super) const SAMPLES: &[Sample] = &[
         Opsgenie,
         r#"{"source":{"name":"","type":"web"},"alert":{"updatedAt":1772366293166002247,"message":"Replica lags","alertId":"052652ac-5d1c","alias":"","tinyId":"23","createdAt":1772366191104,"priority":3},"action":"Close"}"#,
         &[expected(Resolved, Medium, "052652ac-5d1c", "Replica lags")],
+    ),
+    json(
+        "opsgenie: an acknowledgement is taken back",
+        Opsgenie,
+        r#"{"alert":{"updatedAt":1772366283166002247,"message":"Replica lags","alertId":"052652ac-5d1c","alias":"replica-lag-db-1","createdAt":1772366191104,"priority":"P2"},"action":"UnAcknowledge"}"#,
+        &[expected(Unacknowledged, High, "replica-lag-db-1", "Replica lags")],
     ),
     json(
         "opsgenie: a note",

@@ -3,7 +3,7 @@
 use super::{Sample, digested, expected, json};
 use crate::Format::{Sentry, Zabbix};
 use crate::Severity::{Critical, High, Low, Medium};
-use crate::Signal::{Acknowledged, Firing, Resolved};
+use crate::Signal::{Acknowledged, Firing, Resolved, Unacknowledged};
 
 pub(super) const SAMPLES: &[Sample] = &[
     Sample {
@@ -96,6 +96,17 @@ pub(super) const SAMPLES: &[Sample] = &[
         r#"{"id":"774","triggerId":"15001","name":"Free disk space is low on db-1","severity":"Average","status":"PROBLEM","value":"1","update_action":"acknowledged, commented","event_ack":"Yes","host":"db-1"}"#,
         &[expected(
             Acknowledged,
+            Medium,
+            "15001:db-1",
+            "Free disk space is low on db-1",
+        )],
+    ),
+    json(
+        "zabbix: the acknowledgement is taken back",
+        Zabbix,
+        r#"{"id":"774","triggerId":"15001","name":"Free disk space is low on db-1","severity":"Average","status":"PROBLEM","value":"1","update_action":"unacknowledged","event_ack":"No","host":"db-1"}"#,
+        &[expected(
+            Unacknowledged,
             Medium,
             "15001:db-1",
             "Free disk space is low on db-1",

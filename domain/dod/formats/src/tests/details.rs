@@ -31,6 +31,19 @@ fn a_repeat_of_a_group_is_the_same_telling_and_its_end_another() {
 }
 
 #[test]
+fn what_sentry_says_of_an_issue_that_was_seen_before_begins_at_no_other_time() {
+    let of = |action: &str| {
+        let issue = r#"{"id":"7","title":"E","web_url":"https://sentry.example/7","firstSeen":"2026-02-01T11:59:00Z"}"#;
+        let body = format!(r#"{{"action":"{action}","actor":{{"type":"user"}},"data":{{"issue":{issue}}}}}"#);
+        read(&body).observations.remove(0)
+    };
+    assert!(of("created").starts_at.is_some());
+    for action in ["resolved", "unresolved", "archived"] {
+        assert_eq!(of(action).starts_at, None, "{action}");
+    }
+}
+
+#[test]
 fn a_body_without_a_time_of_its_own_tells_anew_each_time_it_is_received() {
     let body = br#"{"title":"Disk is full"}"#;
     let at = |received_at| {

@@ -25,6 +25,7 @@ fn received_briefly() -> Event {
         sha256: sha256(),
         bytes: 2,
         body_until: samples::received_at() + TimeDelta::days(90),
+        kept_bytes: Some(2 + enclosed().bytes() as u64),
         is_counted: true,
         is_brief: true,
     }
@@ -123,6 +124,7 @@ fn a_body_of_before_bodies_were_counted_is_dropped_without_a_count() {
         sha256,
         bytes,
         body_until,
+        kept_bytes: None,
         is_counted: false,
         is_brief: false,
     };

@@ -93,7 +93,10 @@ fn nothing_happens_to_an_archived_issue_and_no_alert_joins_it() {
     is_over().when(archive()).then([]);
     for command in [
         bind(SECOND),
-        Command::NoteAlertEnded { alert_id: FIRST },
+        Command::NoteAlertEnded {
+            alert_id: FIRST,
+            with_issue: false,
+        },
         Command::NoteAlertReopened { alert_id: FIRST },
         note_match(1),
         note_step(1, 1),

@@ -229,7 +229,10 @@ fn an_issue_that_was_none_and_is_looked_into_anew_ends_as_any_other() {
     assert_eq!(now.opened().unwrap().status, IssueStatus::Analyzing);
     assert!(!now.opened().unwrap().ended_by_itself);
     issue(none_of_itself)
-        .when(Command::NoteAlertEnded { alert_id: FIRST })
+        .when(Command::NoteAlertEnded {
+            alert_id: FIRST,
+            with_issue: false,
+        })
         .then([ended(FIRST), resolved(true)]);
 }
 

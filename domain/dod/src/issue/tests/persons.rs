@@ -183,3 +183,32 @@ fn an_issue_is_looked_into_anew_once_the_investigation_is_over() {
     };
     assert_eq!(issue.opened().unwrap().investigation, expected);
 }
+
+#[test]
+fn what_a_person_says_of_it_counts_whatever_is_concluded_later_until_they_take_it_back() {
+    let says = |then: Vec<Event>| {
+        let begins = [opened(), bound(FIRST), begun(1), matched(1)].into_iter();
+        let issue = state::<Issue>(begins.chain(then));
+        issue.opened().unwrap().is_real_issue
+    };
+    let found = |round, is_real| concluded(round, Some(is_real), IssueStatus::InProgress);
+    let corrected = |is_real_issue| Event::IssueCorrected {
+        log_id: drawn(0),
+        alert_type: "DiskFull".to_owned(),
+        is_real_issue,
+        conclusion: None,
+    };
+    let reopened = || Event::IssueReopened { by_itself: false };
+    assert_eq!(says(vec![found(1, true), corrected(false)]), Some(false));
+    assert_eq!(
+        says(vec![found(1, true), corrected(false), begun(2), found(2, true)]),
+        Some(false)
+    );
+    assert_eq!(says(vec![found(1, true), none(None)]), Some(false));
+    assert_eq!(says(vec![found(1, true), none(None), reopened()]), None);
+    assert_eq!(
+        says(vec![found(1, true), none(None), reopened(), begun(2), found(2, true)]),
+        Some(true)
+    );
+    assert_eq!(says(vec![found(1, true), corrected(true), none(None)]), Some(false));
+}

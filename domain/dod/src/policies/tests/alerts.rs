@@ -93,6 +93,7 @@ fn an_alert_of_which_nothing_more_is_heard_expires() {
         starts_at: None,
         received_at: NOON,
         expires_at,
+        said_at: None,
         restated: None,
     };
     assert_eq!(
@@ -100,6 +101,32 @@ fn an_alert_of_which_nothing_more_is_heard_expires() {
         [expires(due_at)]
     );
     assert_eq!(react::<Signal>(&Alerts, [fired(None), repeated(None)]), []);
+}
+
+#[test]
+fn who_looks_at_it_where_it_comes_from_is_followed() {
+    let says = |said| signal::Event::SignalRepeated {
+        alert_id: ALERT,
+        source_id: SOURCE,
+        event_id: "2".to_owned(),
+        delivery_id: DELIVERY,
+        said,
+        severity: Severity::High,
+        starts_at: None,
+        received_at: NOON,
+        expires_at: None,
+        said_at: None,
+        restated: None,
+    };
+    let follows = |acknowledged| send::<Alert>(ALERT, alert::Command::FollowSender { acknowledged });
+    for (said, expected) in [
+        (Said::Acknowledged, vec![follows(true)]),
+        (Said::Unacknowledged, vec![follows(false)]),
+        (Said::Firing, Vec::new()),
+        (Said::Suppressed, Vec::new()),
+    ] {
+        assert_eq!(react::<Signal>(&Alerts, [fired(None), says(said)]), expected, "{said}");
+    }
 }
 
 #[test]
@@ -112,6 +139,7 @@ fn what_clears_ends_its_alert() {
             cleared_at: NOON,
             expired,
             received_at: None,
+            said_at: None,
         };
         let clear = alert::Command::Clear {
             cleared_at: NOON,
@@ -134,7 +162,9 @@ fn what_is_let_go_does_not_expire_and_what_never_fired_leads_to_nothing() {
     let unseen = signal::Event::SignalClearedUnseen {
         event_id: "2".to_owned(),
         starts_at: Some(NOON),
+        ends_at: None,
         received_at: NOON,
+        said_at: None,
     };
     assert_eq!(react::<Signal>(&Alerts, [unseen]), []);
 }
@@ -210,6 +240,19 @@ fn an_alert_that_is_kept_quiet_waits_for_the_end_of_the_silence() {
         react::<Alert>(&Alerts, [opened(Some(NOON), false)]),
         [waits, drops_raw()]
     );
+    let longer = alert::Event::AlertKeptQuiet {
+        silence_id: ISSUE,
+        silence_ends_at: NOON + TimeDelta::hours(1),
+    };
+    let waits_longer = Reaction::Wait {
+        timer: Uuid::new_v5(&STREAM, b"silence"),
+        due_at: NOON + TimeDelta::hours(1) + TimeDelta::seconds(1),
+        sending: Sending::of::<Alert>(STREAM, alert::Command::EndSilence {}),
+    };
+    assert_eq!(
+        react::<Alert>(&Alerts, [opened(Some(NOON), false), longer]),
+        [waits_longer]
+    );
     let over = [opened(Some(NOON), false), alert::Event::AlertSilenceEnded {}];
     assert_eq!(react::<Alert>(&Alerts, over), [joins()]);
 }
@@ -229,7 +272,23 @@ fn resolved(how: ResolvedHow) -> alert::Event {
 }
 
 fn notes_ended() -> Reaction {
-    send::<Issue>(ISSUE, issue::Command::NoteAlertEnded { alert_id: STREAM })
+    send::<Issue>(
+        ISSUE,
+        issue::Command::NoteAlertEnded {
+            alert_id: STREAM,
+            with_issue: false,
+        },
+    )
+}
+
+fn notes_ended_with_issue() -> Reaction {
+    send::<Issue>(
+        ISSUE,
+        issue::Command::NoteAlertEnded {
+            alert_id: STREAM,
+            with_issue: true,
+        },
+    )
 }
 
 fn releases() -> Reaction {
@@ -271,8 +330,11 @@ fn an_issue_has_heard_of_an_end_before_the_signal_is_over() {
 
 #[test]
 fn what_a_person_has_resolved_is_let_go_by_its_signal() {
-    for how in [ResolvedHow::Person, ResolvedHow::Issue] {
-        assert_eq!(after(true, resolved(how)), [notes_ended(), releases()]);
+    for (how, notes) in [
+        (ResolvedHow::Person, notes_ended()),
+        (ResolvedHow::Issue, notes_ended_with_issue()),
+    ] {
+        assert_eq!(after(true, resolved(how)), [notes, releases()]);
         assert_eq!(after(false, resolved(how)), [releases()]);
     }
 }
@@ -309,7 +371,8 @@ fn what_goes_on_unseen_is_let_go_by_its_signal() {
 
 #[test]
 fn who_looks_at_an_alert_changes_nothing_elsewhere() {
-    assert_eq!(after(true, alert::Event::AlertAcknowledged {}), []);
+    assert_eq!(after(true, alert::Event::AlertAcknowledged { by_sender: false }), []);
+    assert_eq!(after(true, alert::Event::AlertUnacknowledged {}), []);
     assert_eq!(after(true, alert::Event::AlertAssigned { user_id: SOURCE }), []);
 }
 

@@ -22,6 +22,7 @@ fn received(object: Option<ObjectRef>) -> Event {
         sha256: String::new(),
         bytes: 2,
         body_until: NOON + TimeDelta::days(7),
+        kept_bytes: Some(2),
         is_counted: true,
         is_brief: false,
     }

@@ -122,7 +122,11 @@ fn ends_and_beginnings_are_told() {
         (issue::Event::IssueMarkedUnableToResolve {}, Tells::UnableToResolve),
         (issue::Event::IssueReopened { by_itself: true }, Tells::Reopened),
     ] {
-        assert_eq!(told(1, Some(event)), wants(notice(tells, 1)));
+        let told_of = Notice {
+            is_real_issue: (tells == Tells::FalsePositive).then_some(false),
+            ..notice(tells, 1)
+        };
+        assert_eq!(told(1, Some(event)), wants(told_of));
     }
 }
 
