@@ -81,13 +81,25 @@ impl fmt::Debug for Envelope {
     }
 }
 
-/// What an accepted command is answered; the same for every repeat of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What an accepted command is answered; but for `is_repeat` the same for every repeat of it.
+#[derive(Debug, Clone, Serialize)]
 pub struct Answer {
+    /// Under which its events name it.
+    pub command_id: Uuid,
+    /// Whether the command had been carried out before, and nothing happened now.
+    pub is_repeat: bool,
     /// Reads that name this position see what the command did.
     pub position: i64,
     pub recorded_at: DateTime<Utc>,
     pub streams: Vec<StreamAnswer>,
+}
+
+/// Equal are answers that say the same of what happened; whether that was now or before is no part of it.
+impl PartialEq for Answer {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |answer: &Self| (answer.command_id, answer.position, answer.recorded_at);
+        told(self) == told(other) && self.streams == other.streams
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,6 +152,8 @@ pub(crate) fn same_body(envelope: &Envelope, receipt: &Receipt) -> Result<Answer
     }
     let streams = serde_json::from_str(&receipt.answer).map_err(BookError::Metadata)?;
     Ok(Answer {
+        command_id: envelope.command_id,
+        is_repeat: true,
         position: receipt.position,
         recorded_at: receipt.recorded_at,
         streams,

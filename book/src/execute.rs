@@ -338,6 +338,7 @@ impl Inner {
             let circumstances = Circumstances {
                 tenant: envelope.tenant,
                 stream: step.stream,
+                sequence: before.sequence,
                 by: envelope.actor,
                 at: envelope.at,
                 // Several steps of one command must not draw the same ids.
@@ -393,6 +394,8 @@ impl Inner {
                 });
                 self.committed.notify_waiters();
                 Ok(Ok(Answer {
+                    command_id: envelope.command_id,
+                    is_repeat: false,
                     position: receipt.position,
                     recorded_at: receipt.recorded_at,
                     streams,

@@ -14,6 +14,7 @@ use domain::event::{self, Stored};
 use domain::{FactRef, Metadata};
 use postgres_es::PostgresEventRepository;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ impl Streams {
             tenant.get_or_insert(metadata.tenant_id);
             let stream = (fact.aggregate_type, fact.id);
             let event_id = event::event_id(fact.aggregate_type, fact.id, event.sequence as i64);
-            let payload = event.payload.to_string();
+            let payload = as_stored(event.payload);
             let opening = facts::opened(vault, stream, event_id, payload, &metadata, is_blind);
             let (payload, opened_until) = opening.await?;
             until = earlier(until, opened_until);
@@ -114,11 +115,20 @@ struct Opened {
     actor: Uuid,
 }
 
+/// The payload's text, which comes as a string of JSON: postgres-es reads values, and those would lose digits of numbers.
+fn as_stored(payload: Value) -> String {
+    match payload {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
 /// The events of one kind of stream, in the place of a table.
 fn events_of(aggregate_type: &str) -> String {
     let name = aggregate_type.replace('\'', "''");
     format!(
-        "(select '{}' as aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata
+        "(select '{}' as aggregate_type, aggregate_id, sequence, event_type, event_version,
+                 to_json(payload::text) as payload, metadata
           from book.events where aggregate_type = '{name}') events",
         Stream::TYPE
     )

@@ -133,6 +133,37 @@ impl Book {
         answered(async { Ok::<_, BookError>(asking.await?) }).await
     }
 
+    /// The streams of all tenants that hold fewer values of this claim than so many, each with its tenant.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn holders_of_fewer(&self, claim: Claim, than: i64) -> Result<Vec<(Uuid, Uuid)>, BookError> {
+        let asking = sqlx::query_as(
+            "select tenant_id, aggregate_id::uuid from book.claims where name = $1
+             group by tenant_id, aggregate_type, aggregate_id having count(*) < $2 order by 1, 2",
+        )
+        .bind(claim.stored())
+        .bind(than)
+        .fetch_all(&self.0.pool);
+        answered(async { Ok::<_, BookError>(asking.await?) }).await
+    }
+
+    /// The stream of a tenant that holds this value of a claim, if one does.
+    ///
+    /// # Errors
+    /// The database's error, or the key of claims cannot be read.
+    pub async fn holder(&self, tenant: Uuid, claim: Claim, value: &str) -> Result<Option<Uuid>, BookError> {
+        let digest = self.0.vault.claim_key().await?.digest(tenant, claim, value);
+        let asking = sqlx::query_scalar(
+            "select aggregate_id::uuid from book.claims where tenant_id = $1 and name = $2 and digest = $3",
+        )
+        .bind(tenant)
+        .bind(claim.stored())
+        .bind(digest)
+        .fetch_optional(&self.0.pool);
+        answered(async { Ok::<_, BookError>(asking.await?) }).await
+    }
+
     /// The state of a stream, read from the book now, and the tenant that it belongs to, for whoever has yet to find out
     /// for whom somebody speaks.
     ///

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
 use crate::refusal::ONLY_DAYBOOK;
-use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, SYSTEM, event};
+use crate::{
+    AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, SYSTEM, event, misread,
+};
 
 /// Why a body is no such command.
 pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
@@ -136,8 +138,11 @@ impl Aggregate {
     ///
     /// # Errors
     /// The path to what is wrong with them, which begins with the command's name.
-    pub fn parse(&self, command: &str, fields: Value) -> Result<AnyCommand, Unparsed> {
-        self.read(Value::Object(Map::from_iter([(command.to_owned(), fields)])))
+    pub fn parse(&self, command: &str, fields: &mut Value) -> Result<AnyCommand, Unparsed> {
+        let mut named = Value::Object(Map::from_iter([(command.to_owned(), fields.take())]));
+        let parsed = misread::with_whole_numbers(&mut named, |command| self.kind.read(command));
+        *fields = named[command].take();
+        parsed
     }
 
     /// A command from its JSON, the way [`AnyCommand::to_value`] writes it.
@@ -145,7 +150,7 @@ impl Aggregate {
     /// # Errors
     /// As [`Aggregate::parse`].
     pub fn read(&self, command: Value) -> Result<AnyCommand, Unparsed> {
-        self.kind.read(command)
+        self.kind.read(&command)
     }
 
     /// The JSON schema of the kind's commands: one variant each, named in kebab case.
@@ -224,7 +229,7 @@ trait Kind: Send + Sync {
     fn decode(&self, stored: &Stored<'_>) -> Result<AnyEvent, DecodeError>;
     fn encode(&self, event: &AnyEvent) -> Result<Option<String>, DecodeError>;
     fn version(&self, event_type: &str) -> &'static str;
-    fn read(&self, command: Value) -> Result<AnyCommand, Unparsed>;
+    fn read(&self, command: &Value) -> Result<AnyCommand, Unparsed>;
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     fn event_schema(&self, generator: &mut SchemaGenerator) -> Schema;
     fn home(&self, state: &AnyState) -> Option<Uuid>;
@@ -257,8 +262,8 @@ impl<D: Decider> Kind for Of<D> {
         D::Event::version(event_type)
     }
 
-    fn read(&self, command: Value) -> Result<AnyCommand, Unparsed> {
-        serde_path_to_error::deserialize(command).map(AnyCommand::of::<D>)
+    fn read(&self, command: &Value) -> Result<AnyCommand, Unparsed> {
+        D::read(command).map(AnyCommand::of::<D>)
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

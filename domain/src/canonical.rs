@@ -3,6 +3,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::exact::{self, Scientific};
+
 /// Lower-case hex SHA-256 of the value's [`text`].
 #[must_use]
 pub fn hash(value: &Value) -> String {
@@ -31,6 +33,10 @@ pub fn contains_nul(value: &Value) -> bool {
 }
 
 fn write(value: &Value, out: &mut String) {
+    if let Some(number) = exact::marked(value) {
+        let number = Scientific::of(number).map_or_else(|| number.to_owned(), |number| number.canonical());
+        return out.push_str(&number);
+    }
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
         Value::Array(values) => {

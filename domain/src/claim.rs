@@ -50,6 +50,14 @@ impl Claim {
         }
     }
 
+    /// The value of this claim that texts have in common which a person would call the same: taken beside the text itself,
+    /// so that of those alike one is taken. `within` is what they are compared within, a part's id for one.
+    #[must_use]
+    pub fn alike(within: &str, text: &str) -> String {
+        // No text has this character, so that none is like the value of another.
+        format!("\u{1}{within}/{}", crate::text::alike(text))
+    }
+
     /// The columns whose value is unique: those of `tools.kind+mark` are `kind` and `mark`.
     pub fn columns(&self) -> impl Iterator<Item = &'static str> {
         let name = self.name();

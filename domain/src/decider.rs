@@ -7,9 +7,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{AnyCommand, Asker, Claim, ClaimChange, Erase, Event, FactRef, Facts, Refuse, Standing};
+use crate::aggregate::Unparsed;
+use crate::{AnyCommand, Asker, Claim, ClaimChange, Erase, Event, FactRef, Facts, Refuse, Standing, exact};
 
 /// How large the body of a command may be, in bytes, unless its kind says otherwise.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
@@ -62,6 +64,14 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     type Command: Serialize + DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
     type Event: Event + JsonSchema;
     type Refusal: Refuse;
+
+    /// A command from its JSON: its name in kebab case, then its fields.
+    ///
+    /// # Errors
+    /// The path to what is wrong with them, which begins with the command's name.
+    fn read(command: &Value) -> Result<Self::Command, Unparsed> {
+        exact::read(command)
+    }
 
     /// The events that happen when this command meets this state; none means "already so".
     ///
@@ -184,6 +194,8 @@ pub struct Request<'a, C> {
     pub tenant: Uuid,
     /// The stream that the command is sent to.
     pub stream: Uuid,
+    /// That of the stream's latest event; 0 before its first.
+    pub sequence: i64,
     /// The user who asks, or [`crate::SYSTEM`].
     pub by: Uuid,
     /// The time of asking, UTC.
@@ -204,6 +216,8 @@ pub struct Circumstances {
     pub tenant: Uuid,
     /// The stream that the command is sent to.
     pub stream: Uuid,
+    /// That of the stream's latest event; 0 before its first.
+    pub sequence: i64,
     /// The user who asks, or [`crate::SYSTEM`].
     pub by: Uuid,
     /// The time of asking, UTC.

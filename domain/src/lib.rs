@@ -5,6 +5,7 @@
 //! states of other streams arrive with the [`Request`].
 
 pub mod aggregate;
+pub mod amendment;
 pub mod claim;
 pub mod context;
 pub mod decider;
@@ -22,6 +23,7 @@ pub mod sealed;
 pub mod setting;
 
 pub mod canonical;
+pub mod exact;
 pub mod misread;
 pub mod money;
 pub mod text;

@@ -2,15 +2,22 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use crate::aggregate::Unparsed;
+use crate::exact;
 
 /// How a uuid is written.
-const UUID: &str = "a uuid such as 0190a3c4-7f00-7000-8000-1234567890ab";
+pub const UUID: &str = "a uuid such as 0190a3c4-7f00-7000-8000-1234567890ab";
 /// How a time is written.
-const TIME: &str = "a time such as 2026-01-31T08:00:00Z";
+pub const TIME: &str = "a time such as 2026-01-31T08:00:00Z";
 /// How a date is written.
-const DATE: &str = "a date such as 2026-01-31";
+pub const DATE: &str = "a date such as 2026-01-31";
+
+/// Fields of one body that are mended before it is given up; each takes another reading of all of it.
+const WHOLE_FIELDS_MAX: usize = 16;
+/// From here on floats are not each of one whole number any more: 2 to the power of 53.
+const WHOLE_BELOW: f64 = 9_007_199_254_740_992.0;
 
 /// What chrono says of a text that is no time.
 const NO_TIME: [&str; 6] = [
@@ -35,8 +42,71 @@ pub struct Misread {
 ///
 /// # Errors
 /// The first field that cannot be read.
-pub fn read<T: DeserializeOwned>(fields: Value) -> Result<T, Misread> {
-    serde_path_to_error::deserialize(fields).map_err(|unparsed| Misread::of(&unparsed, ""))
+pub fn read<T: DeserializeOwned>(mut fields: Value) -> Result<T, Misread> {
+    with_whole_numbers(&mut fields, exact::read).map_err(|unparsed| Misread::of(&unparsed, ""))
+}
+
+/// Reads what was sent, numbers like `2.0` as the whole ones that they are where such are wanted: JSON knows no difference, and
+/// what many languages write as a number has decimals. Everywhere else they stay as they were sent.
+///
+/// # Errors
+/// The first value that cannot be read.
+pub(crate) fn with_whole_numbers<T>(
+    sent: &mut Value,
+    read: impl Fn(&Value) -> Result<T, Unparsed>,
+) -> Result<T, Unparsed> {
+    // Each turn mends one field, of all the entries of a list alike; there are no more fields than that.
+    for _ in 0..WHOLE_FIELDS_MAX {
+        match read(sent) {
+            Err(unparsed) if wants_whole(&unparsed) => {
+                let segments: Vec<&Segment> = unparsed.path().iter().collect();
+                if !make_whole(sent, &segments) {
+                    return Err(unparsed);
+                }
+            }
+            done => return done,
+        }
+    }
+    read(sent)
+}
+
+/// Whether a number with decimals stands where a whole one is wanted.
+fn wants_whole(unparsed: &Unparsed) -> bool {
+    let told = unparsed.inner().to_string();
+    let parts = told.strip_prefix("invalid type: floating point ");
+    let expected = parts.and_then(|told| told.rsplit_once(", expected "));
+    expected.is_some_and(|(_, expected)| whole_number(expected.trim_start_matches("a nonzero ")).is_some())
+}
+
+/// Makes whole numbers of those at this path that are; of a list at each of its places. Says whether there were any.
+fn make_whole(value: &mut Value, path: &[&Segment]) -> bool {
+    match (path.split_first(), value) {
+        (Some((Segment::Seq { .. }, rest)), Value::Array(items)) => {
+            // Each of them, not the first that there is.
+            items.iter_mut().fold(false, |any, item| make_whole(item, rest) | any)
+        }
+        (Some((Segment::Map { key } | Segment::Enum { variant: key }, rest)), Value::Object(fields)) => {
+            fields.get_mut(key).is_some_and(|field| make_whole(field, rest))
+        }
+        (None, value @ Value::Number(_)) => {
+            let whole = value.as_f64().filter(|_| value.is_f64()).and_then(whole);
+            let is_whole = whole.is_some();
+            if let Some(whole) = whole {
+                *value = whole.into();
+            }
+            is_whole
+        }
+        _ => false,
+    }
+}
+
+/// The whole number that this one is, as far as each of them is exactly one float.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it is whole, and within what 64 bits hold"
+)]
+fn whole(float: f64) -> Option<i64> {
+    (float.fract() == 0.0 && float.abs() < WHOLE_BELOW).then_some(float as i64)
 }
 
 impl Misread {
@@ -114,7 +184,10 @@ fn of_value(told: &str) -> String {
         format!("must be {UUID}")
     } else if NO_TIME.contains(&told) {
         format!("must be {TIME}, or a date where one is meant: 2026-01-31")
-    } else if ["must ", "is ", "has "].iter().any(|verb| told.starts_with(verb)) {
+    } else if ["must ", "is ", "has ", "cannot "]
+        .iter()
+        .any(|verb| told.starts_with(verb))
+    {
         told.to_owned()
     } else {
         format!("cannot be read: {told}")
@@ -334,6 +407,45 @@ mod tests {
             ),
         ] {
             assert_eq!(told(fields.clone()), (field.to_owned(), detail.to_owned()), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_number_like_two_point_nought_is_a_whole_one_where_such_is_wanted_and_stays_elsewhere() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct Line {
+            quantity: i32,
+            #[serde(default)]
+            parts: Option<Vec<u8>>,
+            #[serde(default)]
+            anything: Value,
+        }
+        let line = |quantity: f64| json!({"quantity": quantity, "parts": [1.0, 2], "anything": 3.0});
+        let lines: Vec<Line> = read(json!([line(2.0), {"quantity": 3}, line(-4.0)])).unwrap();
+        assert_eq!(
+            lines.iter().map(|line| line.quantity).collect::<Vec<_>>(),
+            [2, 3, -4],
+            "{lines:?}"
+        );
+        assert_eq!(lines[2].parts, Some(vec![1, 2]));
+        assert!(lines[2].anything.is_f64(), "nobody asked for a whole one there");
+        for (quantity, detail) in [
+            (
+                json!(2.5),
+                "must be a whole number from -2147483648 to 2147483647, and is a number with decimals",
+            ),
+            (
+                json!(1e300),
+                "must be a whole number from -2147483648 to 2147483647, and is a number with decimals",
+            ),
+            (json!(3e9), "must be a whole number from -2147483648 to 2147483647"),
+            (
+                json!("2.0"),
+                "must be a whole number from -2147483648 to 2147483647, and is a string",
+            ),
+        ] {
+            let misread = read::<Vec<Line>>(json!([{"quantity": quantity}])).unwrap_err();
+            assert_eq!(misread.detail, format!("[0].quantity {detail}"), "{quantity}");
         }
     }
 

@@ -4,8 +4,10 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Visitor};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use crate::exact::NUMBER;
 
 /// Decimals of every amount in the book.
 pub const CENTS_DECIMALS: u32 = 2;
@@ -20,6 +22,19 @@ pub fn cents(value: Decimal) -> Decimal {
     let mut cents = value;
     cents.rescale(CENTS_DECIMALS);
     if cents == value { cents } else { value }
+}
+
+/// The number that a text of the one plain form stands for: digits, with a minus before and a point among them where
+/// they are needed. Signs, blanks, separators and exponents that other readers of numbers let pass are none.
+#[must_use]
+pub fn plain(text: &str) -> Option<Decimal> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = match digits.split_once('.') {
+        Some((whole, fraction)) => are_digits(whole) && are_digits(fraction),
+        None => are_digits(digits),
+    };
+    is_plain.then(|| Decimal::from_str_exact(text).ok()).flatten()
 }
 
 /// For `#[serde(deserialize_with)]`: an amount as `"12.50"` or `12.5`.
@@ -66,7 +81,7 @@ const PRICE_PATTERN: &str = r"^\d{1,8}(\.\d{1,2})?$";
 
 struct Amount;
 
-impl Visitor<'_> for Amount {
+impl<'de> Visitor<'de> for Amount {
     type Value = Decimal;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,9 +89,9 @@ impl Visitor<'_> for Amount {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
-        Decimal::from_str_exact(text)
+        plain(text)
             .map(cents)
-            .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+            .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 
     fn visit_u64<E: de::Error>(self, whole: u64) -> Result<Decimal, E> {
@@ -85,6 +100,14 @@ impl Visitor<'_> for Amount {
 
     fn visit_i64<E: de::Error>(self, whole: i64) -> Result<Decimal, E> {
         Ok(cents(Decimal::from(whole)))
+    }
+
+    /// A number that 64 bits do not hold.
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Decimal, A::Error> {
+        match fields.next_key::<String>()? {
+            Some(name) if name == NUMBER => self.visit_str(&fields.next_value::<String>()?),
+            Some(_) | None => Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
+        }
     }
 
     // The shortest text that reads back as this float is the text that was sent, for every amount
@@ -124,6 +147,17 @@ mod tests {
         for json in ["\"\"", "\"1,5\"", "true", "\"NaN\"", "[1]", "1e300", "null"] {
             assert!(read(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn a_text_is_an_amount_in_the_plain_form_alone() {
+        for text in [
+            "1_000.50", "+5", "1e3", " 5", "5 ", "5.", ".5", "--5", "-", "0x5", "1.2.3", "٥", "1,000",
+        ] {
+            assert!(read(&format!("\"{text}\"")).is_err(), "{text:?}");
+        }
+        assert_eq!(read("\"-5\"").unwrap().to_string(), "-5.00");
+        assert_eq!(read("\"0005.5\"").unwrap().to_string(), "5.50");
     }
 
     proptest! {

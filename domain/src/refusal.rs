@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use serde_json::Value;
+
 use crate::Decider;
 
 /// The rule that keeps commands for Daybook itself.
@@ -29,6 +31,10 @@ pub trait Refuse: std::error::Error + Clone + PartialEq + Send + Sync + 'static 
     fn rules() -> Vec<&'static str>;
     /// The command's field at fault, as a JSON path (`items[2].quantity`).
     fn field(&self) -> Option<String>;
+    /// What the sentence says, for programs: ids, times and words, under stable names.
+    fn particulars(&self) -> Option<Value> {
+        None
+    }
 }
 
 /// Why a decider said no, with its type erased.
@@ -39,6 +45,8 @@ pub struct Refusal {
     /// The rule's name in kebab case.
     pub rule: &'static str,
     pub field: Option<String>,
+    /// See [`Refuse::particulars`].
+    pub particulars: Option<Box<Value>>,
     /// Says what is wrong and what would satisfy the rule.
     pub detail: String,
 }
@@ -52,6 +60,7 @@ impl Refusal {
             class: Class::Forbidden,
             rule: ONLY_DAYBOOK,
             field: None,
+            particulars: None,
             detail: format!("Daybook alone sends {command}, when what it tells of has happened; nobody else can"),
         }
     }
@@ -63,6 +72,7 @@ impl Refusal {
             class: refusal.class(),
             rule: refusal.rule(),
             field: refusal.field(),
+            particulars: refusal.particulars().map(Box::new),
             detail: refusal.to_string(),
         }
     }

@@ -14,7 +14,10 @@ use serde_json::Value;
 use strum::VariantNames;
 use uuid::Uuid;
 
+use crate::aggregate::Unparsed;
+use crate::amendment::Amendment;
 use crate::event::Versioned;
+use crate::misread::Misread;
 use crate::text::Unfit;
 use crate::{Asker, Asking, Claim, ClaimChange, Class, Decider, Erase, Event, FactRef, Facts, Refuse, Request};
 
@@ -49,6 +52,9 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// How large the body of a command may be, in bytes, see [`Decider::body_bytes_max`].
     const BODY_BYTES_MAX: usize = crate::decider::BODY_BYTES_MAX;
 
+    /// Whether Daybook has entries take their unique values anew, because they have more of them than they once had.
+    const TAKES_ANEW: bool = false;
+
     /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
 
@@ -68,6 +74,15 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// # Errors
     /// The field and what is wrong with what it names.
     fn judge(&self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
+    /// Whether what was entered as `now` may become this by being amended, or entered again: what refers to it may rest on
+    /// what it was.
+    ///
+    /// # Errors
+    /// The field that stays as it was, and what to do instead.
+    fn becomes(&self, _now: &Self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {
         Ok(())
     }
 
@@ -112,9 +127,12 @@ impl<K> Register<K> {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command<K> {
     Enter(K),
-    Amend(K),
+    Amend(Amendment<K>),
     Strike {},
     ForgetContacts {},
+    /// Takes the unique values that the entry has by now and had not when it was entered. Daybook alone sends it, and no
+    /// document shows it.
+    TakeAnew {},
 }
 
 /// The commands to a kind without contacts.
@@ -124,8 +142,8 @@ pub enum Command<K> {
 enum Plain<K> {
     /// Takes the entry into use; also again after it was struck.
     Enter(K),
-    /// Replaces every field of the entry.
-    Amend(K),
+    /// Changes the fields that are named and leaves the others as they are; null takes a field away.
+    Amend(Amendment<K>),
     /// Takes the entry out of use. What refers to it stays; new references are refused.
     Strike {},
 }
@@ -137,8 +155,8 @@ enum Plain<K> {
 enum WithContacts<K> {
     /// Takes the entry into use; also again after it was struck.
     Enter(K),
-    /// Replaces every field of the entry.
-    Amend(K),
+    /// Changes the fields that are named and leaves the others as they are; null takes a field away.
+    Amend(Amendment<K>),
     /// Takes the entry out of use. What refers to it stays; new references are refused.
     Strike {},
     /// Destroys the keys of all contacts that the entry ever had. This cannot be undone: they become unreadable
@@ -188,8 +206,16 @@ pub enum Refusal {
     Moves { noun: &'static str, department: Uuid },
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
+    #[error("{}", .0.detail)]
+    Misread(Misread),
     #[error("{detail}")]
     Reference { field: &'static str, detail: String },
+}
+
+impl From<Misread> for Refusal {
+    fn from(misread: Misread) -> Self {
+        Self::Misread(misread)
+    }
 }
 
 impl Refuse for Refusal {
@@ -202,6 +228,7 @@ impl Refuse for Refusal {
             | Self::OnePerTenant { .. }
             | Self::Moves { .. }
             | Self::Unfit { .. }
+            | Self::Misread(_)
             | Self::Reference { .. } => Class::Refused,
         }
     }
@@ -214,6 +241,7 @@ impl Refuse for Refusal {
     fn field(&self) -> Option<String> {
         match self {
             Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
+            Self::Misread(misread) => Some(misread.field.clone()),
             Self::NotEntered { .. }
             | Self::AlreadyEntered { .. }
             | Self::Struck { .. }
@@ -231,25 +259,40 @@ impl<K: Entry> Decider for Register<K> {
     const SHOWN_IN: Option<&'static str> = K::SHOWN_IN;
     const SCOPED: bool = K::SCOPED;
     const CLAIMS: &'static [Claim] = K::CLAIMS;
+    const ONLY_DAYBOOK: &'static [&'static str] = if K::TAKES_ANEW { &["take-anew"] } else { &[] };
     type Command = Command<K>;
     type Event = Change<K>;
     type Refusal = Refusal;
+
+    fn read(command: &Value) -> Result<Command<K>, Unparsed> {
+        Amendment::<K>::read(command)
+    }
 
     fn decide(&self, request: &Request<'_, Command<K>>) -> Result<Vec<Change<K>>, Refusal> {
         let noun = K::NOUN;
         Self::in_place(request.tenant, request.stream).map_err(elsewhere::<K>)?;
         self.stays(request.command)?;
+        self.becomes(request)?;
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
 
             (_, Command::ForgetContacts {}) if K::CONTACTS.is_empty() => return Err(Refusal::NoContacts { noun }),
-            (Self::Unborn, Command::Amend(_) | Command::Strike {} | Command::ForgetContacts {}) => {
+            (_, Command::TakeAnew {}) if !K::TAKES_ANEW => Vec::new(),
+            // What is taken follows from an event: that it is so.
+            (Self::Entered(now), Command::TakeAnew {}) => vec![Change::Amended(now.clone())],
+            (Self::Struck(_), Command::TakeAnew {}) => vec![Change::Struck {}],
+            (
+                Self::Unborn,
+                Command::Amend(_) | Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {},
+            ) => {
                 return Err(Refusal::NotEntered { noun });
             }
             (Self::Struck(_), Command::Amend(_)) => return Err(Refusal::Struck { noun }),
-            (Self::Entered(now), Command::Amend(entry)) if now == entry => Vec::new(),
-            (Self::Entered(_), Command::Amend(entry)) => vec![Change::Amended(judged(entry, request)?)],
+            (Self::Entered(now), Command::Amend(amendment)) => match amendment.onto(now)? {
+                amended if amended == *now => Vec::new(),
+                amended => vec![Change::Amended(judged(&amended, request)?)],
+            },
 
             (Self::Entered(_), Command::Strike {}) => vec![Change::Struck {}],
             (Self::Struck(_), Command::Strike {}) => Vec::new(),
@@ -271,12 +314,25 @@ impl<K: Entry> Decider for Register<K> {
 
     fn reads(&self, asking: &Asking<'_, Command<K>>) -> Vec<FactRef> {
         match asking.command {
-            Command::Enter(entry) | Command::Amend(entry) => entry.reads(asking.stream, asking.facts),
-            Command::Strike {} | Command::ForgetContacts {} => Vec::new(),
+            Command::Enter(_) | Command::Amend(_) => {
+                let next = self.next(asking.command);
+                next.map_or_else(Vec::new, |entry| entry.reads(asking.stream, asking.facts))
+            }
+            Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {} => Vec::new(),
         }
     }
 
     fn claims(&self, _stream: Uuid, event: &Change<K>) -> Vec<ClaimChange> {
+        match (self, event) {
+            // Daybook has the entry take what it has; what it holds already is held.
+            (Self::Entered(now), Change::Amended(next)) if now == next => {
+                return ClaimChange::between(Vec::new(), next.claims());
+            }
+            (Self::Struck(now), Change::Struck {}) if K::STRUCK_STAYS => {
+                return ClaimChange::between(Vec::new(), now.claims());
+            }
+            _ => {}
+        }
         let before = match self {
             Self::Entered(entry) => entry.claims(),
             Self::Struck(entry) if K::STRUCK_STAYS => entry.claims(),
@@ -324,8 +380,13 @@ impl<K: Entry> Decider for Register<K> {
 
     fn department(&self, command: &Command<K>) -> Option<Uuid> {
         match command {
-            Command::Enter(entry) | Command::Amend(entry) => entry.home(),
-            Command::Strike {} | Command::ForgetContacts {} => self.home(),
+            // What belongs somewhere else is seen to by the decision.
+            Command::Enter(entry) => entry.home(),
+            Command::Amend(_) => self
+                .next(command)
+                .and_then(|entry| entry.home())
+                .or_else(|| self.home()),
+            Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {} => self.home(),
         }
     }
 }
@@ -336,10 +397,21 @@ fn elsewhere<K: Entry>(id: Uuid) -> Refusal {
 }
 
 impl<K: Entry> Register<K> {
+    /// The entry as the command would have it; `None` when it says nothing of that.
+    fn next<'a>(&self, command: &'a Command<K>) -> Option<Cow<'a, K>> {
+        match (self, command) {
+            (_, Command::Enter(entry)) => Some(Cow::Borrowed(entry)),
+            (Self::Entered(now) | Self::Struck(now), Command::Amend(amendment)) => {
+                amendment.onto(now).ok().map(Cow::Owned)
+            }
+            (Self::Unborn, Command::Amend(_))
+            | (_, Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {}) => None,
+        }
+    }
+
     /// Refuses what would move the entry to another department.
     fn stays(&self, command: &Command<K>) -> Result<(), Refusal> {
-        let (Self::Entered(now) | Self::Struck(now), Command::Enter(next) | Command::Amend(next)) = (self, command)
-        else {
+        let (Self::Entered(now) | Self::Struck(now), Some(next)) = (self, self.next(command)) else {
             return Ok(());
         };
         match now.home() {
@@ -349,6 +421,17 @@ impl<K: Entry> Register<K> {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl<K: Entry> Register<K> {
+    /// Refuses what would take away what others rest on.
+    fn becomes(&self, request: &Request<'_, Command<K>>) -> Result<(), Refusal> {
+        let (Self::Entered(now) | Self::Struck(now), Some(next)) = (self, self.next(request.command)) else {
+            return Ok(());
+        };
+        next.becomes(now, request.stream, request.facts)
+            .map_err(|(field, detail)| Refusal::Reference { field, detail })
     }
 }
 

@@ -58,6 +58,7 @@ impl<D: Decider> Sourced<D> {
         self.0.decide(&Request {
             tenant: circumstances.tenant,
             stream: circumstances.stream,
+            sequence: circumstances.sequence,
             by: circumstances.by,
             at: circumstances.at,
             ids: Ids::new(circumstances.seed),

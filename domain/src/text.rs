@@ -6,8 +6,10 @@ use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::canonical;
+use crate::exact::{self, EXPONENT_MAX, Free, NUMBER_CHARS_MAX, Scientific};
 
 /// Why a value cannot be stored. The message says the limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,10 @@ pub enum Unfit {
     TooDeep { max: usize },
     #[error("has a field called {name}, a name that is reserved")]
     Reserved { name: &'static str },
+    #[error("has the number {number}, which has more digits than a number keeps here; write it as a string")]
+    Inexact { number: String },
+    #[error("has a number of {chars} characters, or by a power of ten beyond {exponent}; write it as a string")]
+    Unwritable { chars: usize, exponent: i64 },
     #[error("{0}")]
     Form(&'static str),
     /// What is wrong at which place of a text, or of JSON, that has rules of its own.
@@ -47,12 +53,13 @@ pub fn or_struck<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A required text of at most `max` characters, none of them a control character but tabs and line breaks.
+/// A required text of at most `max` characters, one of which shows, none of them a control character but tabs and line breaks.
 ///
 /// # Errors
 /// [`Unfit`], saying which limit was missed.
 pub fn required(value: &str, max: usize) -> Result<(), Unfit> {
-    if value.trim().is_empty() {
+    let is_seen = |c: char| !c.is_whitespace() && (c.is_ascii() || shows(&c));
+    if !value.chars().any(is_seen) {
         Err(Unfit::Empty)
     } else {
         fits(value, max)
@@ -108,6 +115,41 @@ const FORMAT: [(char, char); 21] = [
     ('\u{e0020}', '\u{e007f}'),
 ];
 
+/// Characters that show nothing and are in no category of their own: joiners of graphemes, fillers, selectors of variants,
+/// and a pattern of braille without dots.
+const BLANK: [(char, char); 10] = [
+    ('\u{34f}', '\u{34f}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{2065}', '\u{2065}'),
+    ('\u{2800}', '\u{2800}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{e0100}', '\u{e01ef}'),
+];
+
+/// The form in which a person would call two short texts the same: without what does not show, compatible characters as one
+/// (NFKC), blanks as one and none around, capitals like small letters. Stored for ever, in claims: the same text comes out the
+/// same, of characters that Unicode knew when it was written.
+#[must_use]
+pub fn alike(text: &str) -> String {
+    let composed: String = text.nfkc().filter(shows).collect();
+    // By way of capitals, since ß has two and ς and σ have one, and before of small letters, since ẞ is a capital of its own.
+    let folded = composed.to_lowercase().to_uppercase().to_lowercase();
+    let words: Vec<String> = folded.split_whitespace().map(|word| word.nfkc().collect()).collect();
+    words.join(" ")
+}
+
+fn shows(c: &char) -> bool {
+    !is_one_of(*c, &FORMAT) && !is_one_of(*c, &BLANK)
+}
+
+fn is_one_of(c: char, ranges: &[(char, char)]) -> bool {
+    ranges.iter().any(|&(first, last)| (first..=last).contains(&c))
+}
+
 /// A text for a terminal: characters that would do something there, or hide what stands beside them, are escaped as
 /// JSON does it. JSON stays the same JSON.
 #[must_use]
@@ -130,8 +172,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Whether it is a control or format character, or one that separates lines or paragraphs.
 fn is_hidden(c: char) -> bool {
-    let is_format = || FORMAT.iter().any(|&(first, last)| (first..=last).contains(&c));
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (!c.is_ascii() && is_format())
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (!c.is_ascii() && is_one_of(c, &FORMAT))
 }
 
 /// A whole number from `min` to `max`, both included.
@@ -187,11 +228,56 @@ pub const JSON_LEVELS_MAX: usize = 64;
 /// or not at all.
 const RESERVED_NAMES: [&str; 2] = ["$serde_json::private::RawValue", "$serde_json::private::Number"];
 
-/// Free JSON of at most `max` bytes in its canonical form, without U+0000, that reads back as it is.
+/// JSON of at most `max` bytes in its canonical form, without U+0000, that reads back as it is. Its numbers are those that 64
+/// bits hold.
 ///
 /// # Errors
 /// [`Unfit`], saying which limit was missed.
 pub fn json(value: &Value, max: usize) -> Result<(), Unfit> {
+    if let Some(number) = numbers(value).first() {
+        let number = (*number).to_owned();
+        return Err(Unfit::Inexact { number });
+    }
+    fits_json(value, max)
+}
+
+/// The same of free JSON, whose numbers keep each of their digits. Each counts as it is when it is written out, for a column
+/// holds it so: 1e400 as 401 digits.
+///
+/// # Errors
+/// [`Unfit`], saying which limit was missed.
+pub fn free(json: &Free, max: usize) -> Result<(), Unfit> {
+    let mut zeros = 0;
+    for number in numbers(json.value()) {
+        let exponent = Scientific::of(number).map_or(i64::MAX, |number| number.exponent.saturating_abs());
+        if number.len() > NUMBER_CHARS_MAX || exponent > EXPONENT_MAX {
+            return Err(Unfit::Unwritable {
+                chars: number.len(),
+                exponent: EXPONENT_MAX,
+            });
+        }
+        zeros += usize::try_from(exponent).unwrap_or_default();
+    }
+    fits_json(json.value(), max.saturating_sub(zeros)).map_err(|unfit| match unfit {
+        Unfit::TooLarge { bytes, .. } => Unfit::TooLarge {
+            bytes: bytes + zeros,
+            max,
+        },
+        other => other,
+    })
+}
+
+/// The numbers in it that 64 bits do not hold.
+fn numbers(value: &Value) -> Vec<&str> {
+    match (exact::marked(value), value) {
+        (Some(number), _) => vec![number],
+        (None, Value::Array(values)) => values.iter().flat_map(numbers).collect(),
+        (None, Value::Object(fields)) => fields.values().flat_map(numbers).collect(),
+        (None, _) => Vec::new(),
+    }
+}
+
+fn fits_json(value: &Value, max: usize) -> Result<(), Unfit> {
     nests(value, JSON_LEVELS_MAX)?;
     if canonical::contains_nul(value) {
         return Err(Unfit::Nul);
@@ -205,7 +291,7 @@ pub fn json(value: &Value, max: usize) -> Result<(), Unfit> {
 }
 
 fn nests(value: &Value, levels: usize) -> Result<(), Unfit> {
-    if !(value.is_array() || value.is_object()) {
+    if !(value.is_array() || value.is_object()) || exact::marked(value).is_some() {
         return Ok(());
     }
     let Some(levels) = levels.checked_sub(1) else {
@@ -276,6 +362,14 @@ mod tests {
     }
 
     #[test]
+    fn a_required_text_shows_something() {
+        for blank in ["", " ", "\t\n", "\u{a0}\u{2003}", "\u{200b}\u{feff}", "\u{2800}"] {
+            assert_eq!(required(blank, 20), Err(Unfit::Empty), "{blank:?}");
+        }
+        assert_eq!(required("\u{200b}.", 20), Ok(()));
+    }
+
+    #[test]
     fn what_a_terminal_would_not_show_is_escaped_and_json_stays_the_same() {
         let hidden = "\u{1b}[2J\u{9b}2J\u{202e}\u{2028}\u{2029}\u{ad}\u{feff}\u{e0041}\t\n\u{7f}";
         assert_eq!(
@@ -290,6 +384,36 @@ mod tests {
         let text = visible(&text);
         assert!(text.chars().all(|c| !is_hidden(c)), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json);
+    }
+
+    #[test]
+    fn texts_are_alike_that_a_person_would_call_the_same() {
+        for other in [
+            "filter 01",
+            "FILTER 01",
+            " Filter  01 ",
+            "Filter\u{a0}01",
+            "Filter\t01",
+            "Fil\u{200b}ter 01",
+            "Fil\u{ad}ter 01\u{feff}",
+            "Filter\u{fe0f} 01",
+            "Ｆｉｌｔｅｒ ０１",
+            "ﬁlter 01",
+        ] {
+            assert_eq!(alike(other), "filter 01", "{other:?}");
+        }
+        assert_eq!(alike("Stra\u{df}e"), alike("STRASSE"));
+        assert_eq!(alike("STRA\u{1e9e}E"), alike("STRASSE"));
+        assert_eq!(alike("ΟΔΟΣ"), alike("οδος"));
+        assert_eq!(alike("e\u{301}"), alike("\u{c9}"));
+        for (one, another) in [("P-1", "P-11"), ("P-1", "P 1"), ("P-1", "P1"), ("e", "\u{e9}")] {
+            assert_ne!(alike(one), alike(another));
+        }
+        for blank in ["", " ", "\u{200b}", "\u{2800}\u{3164}"] {
+            assert_eq!(alike(blank), "");
+        }
+        let once = alike("Ǆ ŉ İ ΐ ẞ");
+        assert_eq!(alike(&once), once);
     }
 
     #[test]

@@ -87,6 +87,9 @@ create table requests (
     request_key  varchar(100),
     status       varchar(50) not null,
     payload_hash varchar(64) not null,
+    payload      jsonb       not null,
+    taken_by     uuid,
+    taken_until  timestamptz,
     created_by   uuid,
     created_at   timestamptz not null,
     updated_at   timestamptz not null,
@@ -208,6 +211,7 @@ create table part_variants (
     attributes    jsonb,
     cost_per_unit decimal(10, 2),
     retail_price  decimal(10, 2),
+    currency      varchar(3),
     is_available  boolean      not null,
     created_at    timestamptz  not null,
     updated_at    timestamptz  not null,
@@ -222,8 +226,10 @@ create table part_suppliers (
     supplier_id       uuid        not null,
     sku               varchar(100),
     supplier_cost     decimal(10, 2),
+    currency          varchar(3),
     lead_time_days    integer,
     minimum_order_qty integer     not null,
+    pack_qty          integer     not null,
     is_preferred      boolean     not null,
     created_at        timestamptz not null,
     updated_at        timestamptz not null,
@@ -252,6 +258,7 @@ create table orders (
     department_id uuid        not null,
     currency      varchar(3)  not null,
     total         decimal(15, 2),
+    submitted_total decimal(15, 2),
     revision      integer     not null,
     tolerance_percent integer not null,
     note          text,
@@ -279,6 +286,9 @@ create table order_items (
     unit_price             decimal(10, 2) not null,
     total_price            decimal(12, 2) not null generated always as (quantity_ordered * unit_price) stored,
     expected_delivery_date date,
+    supplier_reference     varchar(100),
+    confirmed_delivery_date date,
+    confirmed_at           timestamptz,
     created_at             timestamptz    not null,
     position               bigint         not null,
     place                  integer        not null
@@ -312,6 +322,7 @@ create table order_approvals (
     currency       varchar(3)     not null,
     due_at         timestamptz    not null,
     is_overdue     boolean        not null,
+    is_top         boolean        not null,
     escalated_from uuid,
     split_with     jsonb          not null,
     created_at     timestamptz    not null,
@@ -328,9 +339,46 @@ create table approval_delegations (
     ends_at        timestamptz not null,
     department_ids jsonb       not null,
     total_max      decimal(12, 2),
+    currency       varchar(3),
     revoked_at     timestamptz,
     created_at     timestamptz not null,
     position       bigint      not null
+);
+
+-- Beside the document: what holds for approvals and devices must be readable by those for whom it holds.
+create table approval_policies (
+    tenant_id      uuid        not null,
+    id             uuid        primary key,
+    currencies     jsonb       not null,
+    departments    jsonb       not null,
+    top_deciders   jsonb       not null,
+    deadline_hours integer     not null,
+    is_active      boolean     not null,
+    created_at     timestamptz not null,
+    updated_at     timestamptz not null,
+    position       bigint      not null
+);
+
+create table device_policies (
+    tenant_id            uuid        not null,
+    id                   uuid        primary key,
+    dedup_window_minutes integer     not null,
+    retention_days       integer     not null,
+    lease_minutes        integer     not null,
+    is_active            boolean     not null,
+    created_at           timestamptz not null,
+    updated_at           timestamptz not null,
+    position             bigint      not null
+);
+
+create table stock_policies (
+    tenant_id  uuid        not null,
+    id         uuid        primary key,
+    not_sold   text        not null,
+    is_active  boolean     not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    position   bigint      not null
 );
 
 create table inventory (
@@ -523,6 +571,7 @@ create index requests_request_type on requests (tenant_id, request_type, created
 create index requests_created_at on requests (tenant_id, created_at, position);
 create index requests_payload_hash on requests (tenant_id, payload_hash);
 create index requests_created_by on requests (created_by);
+create index requests_taken_by on requests (taken_by);
 create index requests_request_key on requests (tenant_id, request_key);
 
 create index request_metadata_request_id on request_metadata (request_id, key);
@@ -591,6 +640,15 @@ create index order_approvals_order_id on order_approvals (order_id, approval_lev
 create index order_approvals_status on order_approvals (tenant_id, status, created_at, position);
 create index order_approvals_due_at on order_approvals (tenant_id, due_at, position);
 create index order_approvals_created_at on order_approvals (tenant_id, created_at, position);
+
+create index approval_policies_is_active on approval_policies (tenant_id, is_active, created_at, position);
+create index approval_policies_created_at on approval_policies (tenant_id, created_at, position);
+
+create index device_policies_is_active on device_policies (tenant_id, is_active, created_at, position);
+create index device_policies_created_at on device_policies (tenant_id, created_at, position);
+
+create index stock_policies_is_active on stock_policies (tenant_id, is_active, created_at, position);
+create index stock_policies_created_at on stock_policies (tenant_id, created_at, position);
 
 create index approval_delegations_user_id on approval_delegations (user_id, created_at, position);
 create index approval_delegations_delegate_id on approval_delegations (delegate_id, created_at, position);
@@ -664,6 +722,7 @@ alter table user_roles add constraint user_roles_assigned_by_user foreign key (a
 alter table user_departments add constraint user_departments_user foreign key (user_id) references users on delete cascade deferrable initially deferred;
 alter table user_departments add constraint user_departments_department foreign key (dept_id) references departments on delete cascade deferrable initially deferred;
 alter table role_permissions add constraint role_permissions_role foreign key (role_id) references roles on delete cascade deferrable initially deferred;
+alter table requests add constraint requests_taken_by_user foreign key (taken_by) references users deferrable initially deferred;
 alter table requests add constraint requests_created_by_user foreign key (created_by) references users deferrable initially deferred;
 alter table request_metadata add constraint request_metadata_request foreign key (request_id) references requests on delete cascade deferrable initially deferred;
 alter table responses add constraint responses_request foreign key (request_id) references requests on delete cascade deferrable initially deferred;

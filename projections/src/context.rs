@@ -129,7 +129,7 @@ impl Context {
             .partition(|statement| !comes_after_loading(statement))
     }
 
-    /// Changes when the tables would come out differently: SHA-256 of the DDL and of what the golden
+    /// Changes when the tables would come out differently: SHA-256 of the DDL, the engine's too, and of what the golden
     /// history folds to.
     ///
     /// # Errors
@@ -137,6 +137,9 @@ impl Context {
     pub fn fingerprint(&self) -> Result<String, String> {
         let mut hash = Sha256::new();
         hash.update(self.ddl);
+        for statement in std::iter::once(sql::CHANGES_TABLE).chain(sql::CHANGES_INDEXES) {
+            hash.update(statement);
+        }
         let folded = caught(|| crate::golden::folded(self)).map_err(|panic| panic.to_string())?;
         hash.update(folded?);
         Ok(hex::encode(hash.finalize()))

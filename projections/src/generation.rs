@@ -322,7 +322,7 @@ async fn create_tables(connection: &mut PgConnection, context: &Context, schema:
 #[must_use]
 pub fn finishing(context: &Context) -> Vec<String> {
     let mut statements = context.statements().1;
-    statements.push(sql::CHANGES_INDEX.to_owned());
+    statements.extend(sql::CHANGES_INDEXES.map(str::to_owned));
     statements
 }
 

@@ -33,6 +33,8 @@ pub struct RowChange {
     pub aggregate_type: String,
     pub stream: Uuid,
     pub event_type: String,
+    /// When it happened, where that was before: history that was brought in.
+    pub occurred_at: Option<DateTime<Utc>>,
     pub reason: Option<String>,
     /// Whether the row is there after the event.
     pub exists: bool,
@@ -92,6 +94,7 @@ pub async fn page(pools: &Pools, tail: &Tail, row: RowRef<'_>, after: i64, limit
             aggregate_type: recorded.aggregate_type.clone(),
             stream: recorded.stream,
             event_type: recorded.event_type.clone(),
+            occurred_at: recorded.metadata.occurred_at,
             reason: recorded.metadata.reason.clone(),
             exists,
             columns,

@@ -153,8 +153,11 @@ pub const CHANGES_TABLE: &str = "create table changes (
     position   bigint           not null
 )";
 
-/// Executed after loading.
-pub const CHANGES_INDEX: &str = "create index changes_row on changes (table_name, key, position)";
+/// Executed after loading: by row for histories, by position for those who read what changed.
+pub const CHANGES_INDEXES: [&str; 2] = [
+    "create index changes_row on changes (table_name, key, position)",
+    "create index changes_position on changes (tenant_id, table_name, position, key)",
+];
 
 /// Under row-level security a reader sees the rows of the tenant that its transaction is set to. Nobody else does: Daybook's
 /// own reader alone is believed which tenant that is.

@@ -1,5 +1,7 @@
 //! The whole chain over HTTP: an order is submitted, approved level by level, placed, received.
 
+mod further;
+
 use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;
@@ -196,8 +198,7 @@ async fn a_delegate_decides_in_anothers_place_and_the_row_says_so() {
     company.ask(manager, order).await;
     company.approve(&delegate, order, 1).await.problem(404);
     let until = chrono::Utc::now() + chrono::TimeDelta::days(7);
-    let grant =
-        json!({"to": delegate.user, "ends_at": until, "department_ids": [company.departments[1]], "total_max": "5.00"});
+    let grant = json!({"to": delegate.user, "ends_at": until, "department_ids": [company.departments[1]], "total_max": "5.00", "currency": "EUR"});
     let grants = format!("/v1/cloudwatcher/delegations/{}/grant", manager.user);
     // Nobody delegates what is another's.
     company.service.admin.post(&grants, &grant).await.problem(403);
@@ -267,8 +268,18 @@ async fn a_material_change_voids_what_was_approved_and_asks_again() {
         .map(|row| row["status"].clone())
         .collect();
     assert_eq!(statuses, ["voided", "voided", "pending"], "{rows}");
-    company.approve(head, order, 1).await.problem(404);
-    company.approve(manager, order, 1).await.problem(422);
+    // Neither is a member of the department, and both were asked.
+    let over = company.approve(head, order, 1).await.problem(422);
+    assert_eq!(over["rule"], "over", "{over}");
+    let became = &over["particulars"];
+    assert_eq!(
+        (&became["became"], &became["by"], &became["level"]),
+        (&json!("resubmitted"), &json!(company.buyer.user), &json!(2)),
+        "{over}"
+    );
+    let stale = company.approve(manager, order, 1).await.problem(422);
+    assert_eq!(stale["rule"], "stale-revision", "{stale}");
+    assert_eq!(stale["particulars"]["by"], json!(company.buyer.user), "{stale}");
     company.approve(manager, order, 2).await.ok();
     company.ask(head, order).await;
     company.approve(head, order, 2).await.ok();

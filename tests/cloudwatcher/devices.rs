@@ -1,6 +1,7 @@
 //! Devices over HTTP: a request takes effect once however often it is sent, and its response can be waited for.
 
 mod archive;
+mod desk;
 mod mass;
 mod wait;
 
@@ -149,7 +150,7 @@ async fn what_was_received_at_the_end_of_a_span_is_repeated_at_the_beginning_of_
     let service = Service::start().await;
     let device = &service.admin;
     let new: NewRequest = serde_json::from_value(sent(&json!({"part": 1}))).unwrap();
-    let payload_hash = domain::canonical::hash(&new.payload);
+    let payload_hash = domain::canonical::hash(new.payload.value());
     let window = Window {
         tenant: service.tenant,
         device_id: &new.device_id,
@@ -170,7 +171,8 @@ async fn what_was_received_at_the_end_of_a_span_is_repeated_at_the_beginning_of_
     assert_eq!(
         again,
         json!({
-            "stream": window.stream(before), "sequence": 1, "position": first.position, "events": ["RequestReceived"],
+            "stream": window.stream(before), "sequence": 1, "position": first.position,
+            "command_id": first.command_id, "events": ["RequestReceived"],
         })
     );
     pools.close().await;

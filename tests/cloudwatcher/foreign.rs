@@ -131,7 +131,8 @@ fn command(goods: &Goods, operation: Operation<'_>, words: &[&str]) -> Option<Ca
 
 fn reach_of(table: &str) -> Reach {
     const OF_LOCATIONS: [&str; 4] = ["locations", "inventory", "part_consumption", "reorder_suggestions"];
-    if table.starts_with("order") || table.starts_with("stock_") || OF_LOCATIONS.contains(&table) {
+    let is_of_stock = table.starts_with("stock_") && table != "stock_policies";
+    if table.starts_with("order") || is_of_stock || OF_LOCATIONS.contains(&table) {
         Reach::Department
     } else {
         Reach::Tenant

@@ -8,10 +8,13 @@
 
 mod approvals;
 mod audit_logs;
+mod catalogue;
 mod conforms;
 mod demo;
 mod devices;
 mod foreign;
+mod guide;
+mod lists;
 mod orders_stock;
 mod places;
 mod plans;

@@ -221,7 +221,7 @@ async fn an_accepted_suggestion_is_an_order_with_the_best_offer_and_counts_as_on
     for (name, cost) in [("Dear", "9.50"), ("Cheap", "2.50")] {
         let supplier = made(admin, "/v1/cloudwatcher/suppliers", &json!({"name": name})).await;
         let offer = json!({
-            "part_id": part, "supplier_id": supplier, "supplier_cost": cost, "minimum_order_qty": 30,
+            "part_id": part, "supplier_id": supplier, "supplier_cost": cost, "currency": "CHF", "minimum_order_qty": 30,
         });
         offers.push((supplier, made(admin, "/v1/cloudwatcher/part-suppliers", &offer).await));
     }

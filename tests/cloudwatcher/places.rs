@@ -206,7 +206,7 @@ async fn no_row_is_missing_or_twice_in_pages_of_any_order_of_any_table() {
 
     // A cursor of the form before, which ended with the key, is refused with what to do.
     let at = vec!["2026-01-31T08:00:00.000001Z".to_owned(), Uuid::now_v7().to_string()];
-    let former = Cursor::write("created_at.desc", at);
+    let former = Cursor::write("created_at.desc", at.into_iter().map(Some).collect());
     let refused = admin
         .get(&format!("/v1/cloudwatcher/order_history?after={former}"))
         .await;
@@ -229,7 +229,7 @@ async fn no_row_is_missing_or_twice_in_pages_of_any_order_of_any_table() {
 async fn is_paged_exactly(admin: &Client, table: &'static Table) -> bool {
     let base = format!("/v1/{}/{}", table.context, table.name);
     let count = rows(admin, &base).await.len();
-    for column in http::query::filter::orderable(table) {
+    for column in http::query::order::sortable(table) {
         let by = |direction: &str| format!("{base}?order={}.{direction}", column.name);
         let forwards = rows(admin, &by("asc")).await;
         assert_eq!(forwards.len(), count, "{}", by("asc"));

@@ -5,8 +5,8 @@ use cloudwatcher_http::queries::{
     APPROVAL_CHAIN, BEST_OFFERS, EFFECTIVE_PERMISSIONS, PENDING_REQUESTS, QUERIES, REORDER, SUBTREE,
 };
 use http::query::cursor::Cursor;
-use http::query::filter::Order;
 use http::query::named::{Arguments, Named};
+use http::query::order::{Order, Sorted};
 use http::query::sql::{self, Reader};
 use http::query::value::Value;
 use serde_json::Value as Json;
@@ -33,6 +33,17 @@ struct Case {
 fn cases() -> Vec<Case> {
     let time = chrono::DateTime::from_timestamp(1_767_300_000, 0).unwrap();
     let position = Value::Bigint(7);
+    let of_offer = || {
+        let currency = Value::Text("EUR".to_owned());
+        let cost = Value::Decimal(5.into());
+        vec![
+            Value::Boolean(true),
+            Value::Boolean(false),
+            currency,
+            cost,
+            Value::Bigint(7),
+        ]
+    };
     let one = |kind, n| vec![Some(Value::Uuid(volume::id(kind, n)))];
     vec![
         Case {
@@ -51,15 +62,20 @@ fn cases() -> Vec<Case> {
         },
         Case {
             query: &BEST_OFFERS,
-            values: [one(Kind::Part, 3), vec![None]].concat(),
-            place: vec![Value::Boolean(true), Value::Decimal(5.into()), position.clone()],
+            values: [one(Kind::Part, 3), vec![None, None, None]].concat(),
+            place: of_offer(),
             indexes: &["part_suppliers_part_id_variant_id_supplier_id"],
             sorted: false,
         },
         Case {
             query: &BEST_OFFERS,
-            values: [one(Kind::Part, 3), one(Kind::Part, 3)].concat(),
-            place: vec![Value::Boolean(true), Value::Decimal(5.into()), position.clone()],
+            values: [
+                one(Kind::Part, 3),
+                one(Kind::Part, 3),
+                vec![Some(Value::Integer(6)), Some(Value::Text("EUR".to_owned()))],
+            ]
+            .concat(),
+            place: of_offer(),
             indexes: &["part_suppliers_"],
             sorted: false,
         },
@@ -72,7 +88,7 @@ fn cases() -> Vec<Case> {
                 Value::Timestamp(time),
                 position.clone(),
             ],
-            indexes: &["order_approvals_order_id", "users_pkey"],
+            indexes: &["order_approvals_order_id", "users_pkey", "orders_pkey"],
             sorted: false,
         },
         Case {
@@ -144,7 +160,7 @@ async fn an_index_serves_every_named_query_under_row_security_and_no_large_table
     let mut wrong = Vec::new();
     for case in cases() {
         for asker in &askers {
-            for after in [None, Some(Cursor(case.place.clone()))] {
+            for after in [None, Some(Cursor(case.place.iter().cloned().map(Some).collect()))] {
                 let asked = Arguments {
                     values: case.values.clone(),
                     hidden: Vec::new(),
@@ -209,9 +225,10 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
     let large = large_tables(&pools.owner).await;
     for (name, filters, column) in cases {
         let table = cloudwatcher_tables::CONTEXT.table(name).unwrap();
-        let column = column.or(Order::by_default(table).column);
-        for order in [false, true].map(|descending| Order { column, descending }) {
-            for query in lists(table, filters, order) {
+        let by_default = || Order::by_default(table).by[0].column;
+        let column = column.map_or_else(by_default, |name| table.column(name).unwrap());
+        for order in [false, true].map(|descending| Order::of(table, vec![Sorted { column, descending }])) {
+            for query in lists(table, filters, &order) {
                 let page = || sql::page(table, &query, &asker);
                 let [plan, _] = explained(&pools.reader, &mut page(), &asker, "").await;
                 let nodes = nodes(&plan);
@@ -233,11 +250,12 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_serves_every_order_by_time_and_every_filter() {
+async fn an_index_serves_every_order_by_time_every_filter_and_what_changed() {
     let database = Database::create().await;
     let pools = Pools::connect(&database.options).await.unwrap();
     let orders = plans::serve_every_order_by_time(&pools, &cloudwatcher_tables::CONTEXT).await;
     let filters = plans::serve_every_filter(&pools, &cloudwatcher_tables::CONTEXT).await;
+    assert!(plans::serve_what_changed(&pools, &cloudwatcher_tables::CONTEXT).await > 0);
     assert!(
         orders > 100 && filters > 100,
         "{orders} plans and {filters} columns were looked at"

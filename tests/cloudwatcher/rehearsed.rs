@@ -223,8 +223,12 @@ async fn an_approval_offers_its_decision_to_whom_it_is_asked_of_and_is_not_there
     manager.post(&grants, &grant).await.ok();
     decides(&deputy).await;
     company.approve(&deputy, order, 1).await.ok();
+    // Whoever was asked may hear what became of it: nothing is left for them.
     for decided in [manager, &deputy] {
-        decided.get(&path).await.problem(404);
+        let told = decided.get(&path).await.ok();
+        let offered = told["commands"].as_array().unwrap().iter();
+        assert!(offered.clone().all(|offer| offer["offered"] == false), "{told}");
+        assert_eq!(offered.count(), 2, "{told}");
     }
     company.ask(head, order).await;
     decides(head).await;

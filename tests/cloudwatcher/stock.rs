@@ -336,7 +336,7 @@ async fn a_hundred_thousand_moves_on_one_key_load_like_a_thousand() {
                     0 => json!({"reserve": {"quantity": 3, "reservation_id": kept}}),
                     1 => json!({"issue": {"quantity": 1, "reservation_id": kept}}),
                     2 => json!({"issue": {"quantity": 2, "reservation_id": kept}}),
-                    3 => json!({"count": {"seen": 10, "counted": 11}}),
+                    3 => json!({"count": {"seen": 999_997, "counted": 999_998}}),
                     _ => json!({"receive": {"quantity": 2}}),
                 };
                 // Another reservation for each five.

@@ -38,7 +38,7 @@ async fn no_refusal_tells_the_price_of_an_offer() {
     for (code, cost) in [("P-1", Some("47.11")), ("P-2", Some("47.11")), ("P-3", None)] {
         let part = json!({"part_code": code, "name": "bolt"});
         let part = made(admin, "/v1/cloudwatcher/parts", &part).await;
-        let offer = json!({"part_id": part, "supplier_id": supplier, "supplier_cost": cost});
+        let offer = json!({"part_id": part, "supplier_id": supplier, "supplier_cost": cost, "currency": "CHF"});
         parts.push((part, made(admin, "/v1/cloudwatcher/part-suppliers", &offer).await));
     }
     let open = json!({"part_id": parts[0].0, "location_id": location, "reorder_point": 5});

@@ -125,7 +125,11 @@ async fn sixty_four_writers_in_two_processes_are_each_answered_once_and_truly() 
                     )
                 } else {
                     let stream = Uuid::from_u128(10 + n % 5);
-                    Step::of::<Suppliers>(stream, None, Command::Amend(supplier(&format!("{}-{n}", writer / 2))))
+                    Step::of::<Suppliers>(
+                        stream,
+                        None,
+                        Command::Amend(supplier(&format!("{}-{n}", writer / 2)).into()),
+                    )
                 };
                 answers.push((command_id, book.execute(envelope, vec![step]).await));
             }
@@ -226,7 +230,7 @@ async fn a_claim_is_taken_once_and_free_again_after_it_moved() {
     let winner = answers.iter().find_map(|answer| answer.as_ref().ok()).unwrap().streams[0].stream;
     let taken = |answer: &Result<_, _>| matches!(answer, Err(ExecuteError::Claimed { claim }) if *claim == PART_CODE);
     assert_eq!(answers.iter().filter(|answer| taken(answer)).count(), 49);
-    ledger.does::<Parts>(winner, Command::Amend(part("TWO"))).await;
+    ledger.does::<Parts>(winner, Command::Amend(part("TWO").into())).await;
     ledger.does::<Parts>(Uuid::now_v7(), Command::Enter(part("ONE"))).await;
 }
 
@@ -277,7 +281,7 @@ async fn if_match_meets_the_sequence_or_nothing_happens() {
     let stream = Uuid::now_v7();
     ledger.does::<Suppliers>(stream, Command::Enter(supplier("Acme"))).await;
     let amend = |if_match| {
-        let step = Step::of::<Suppliers>(stream, Some(if_match), Command::Amend(supplier("Acme Ltd")));
+        let step = Step::of::<Suppliers>(stream, Some(if_match), Command::Amend(supplier("Acme Ltd").into()));
         ledger.book.execute(ledger.envelope(), vec![step])
     };
     assert!(matches!(

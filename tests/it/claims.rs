@@ -18,7 +18,7 @@ fn enter(stream: Uuid, code: &str) -> Step {
 }
 
 fn amend(stream: Uuid, code: &str) -> Step {
-    Step::of::<Parts>(stream, None, Command::Amend(part(code)))
+    Step::of::<Parts>(stream, None, Command::Amend(part(code).into()))
 }
 
 async fn does(ledger: &Ledger, steps: Vec<Step>) -> Result<Answer, ExecuteError> {
@@ -59,7 +59,7 @@ async fn one_command_moves_a_value_from_one_stream_to_another() {
     does(&ledger, vec![amend(first, "ONE"), amend(second, "TWO")])
         .await
         .unwrap();
-    ledger.does::<Parts>(first, Command::Amend(part("THREE"))).await;
+    ledger.does::<Parts>(first, Command::Amend(part("THREE").into())).await;
     assert!(is_taken(&does(&ledger, vec![enter(Uuid::now_v7(), "TWO")]).await));
     ledger.does::<Parts>(Uuid::now_v7(), Command::Enter(part("ONE"))).await;
 }

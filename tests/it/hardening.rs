@@ -239,7 +239,7 @@ async fn claims_are_those_of_the_whole_command() {
     assert!(matches!(clash, Err(ExecuteError::Claimed { .. })), "{clash:?}");
     let passed_on = vec![
         step(a, Command::Enter(part("P-1"))),
-        step(a, Command::Amend(part("P-2"))),
+        step(a, Command::Amend(part("P-2").into())),
         step(b, Command::Enter(part("P-1"))),
     ];
     ledger.book.execute(ledger.envelope(), passed_on).await.unwrap();

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod answers;
 mod append;
 mod bus;
 mod claim_names;

@@ -151,7 +151,7 @@ async fn a_fold_that_panics_parks_its_stream_and_a_rebuild_parks_it_too() {
     let ledger = Ledger::open().await;
     let before = enter(&ledger, "BEFORE").await;
     let bad = enter(&ledger, UNBEARABLE).await;
-    let amend = Command::Amend(part("MILD", "nut"));
+    let amend = Command::Amend(part("MILD", "nut").into());
     ledger.does::<Register<Part>>(bad, amend).await;
     let after = enter(&ledger, "AFTER").await;
     post(&ledger, clumsy()).await;
@@ -363,7 +363,7 @@ async fn long_stream(ledger: &Ledger) -> Uuid {
     let id = enter(ledger, "P-1").await;
     for n in 2..=EVENTS {
         let name = if n == BAD { UNBEARABLE } else { "bolt" };
-        let amend = Command::Amend(part(&format!("P-{n}"), name));
+        let amend = Command::Amend(part(&format!("P-{n}"), name).into());
         ledger.does::<Register<Part>>(id, amend).await;
     }
     post(ledger, context()).await;

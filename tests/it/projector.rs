@@ -77,7 +77,7 @@ async fn history(ledger: &Ledger, size: u128) {
             .await;
         if n % 4 == 0 {
             ledger
-                .does::<Register<Supplier>>(supplier_id, Command::Amend(supplier(&format!("Acme {n}"))))
+                .does::<Register<Supplier>>(supplier_id, Command::Amend(supplier(&format!("Acme {n}")).into()))
                 .await;
         }
     }
@@ -364,7 +364,7 @@ async fn a_stream_that_cannot_be_posted_is_parked_alone_and_goes_on_when_it_can(
         .does::<Register<cloudwatcher::part_variant::PartVariant>>(Uuid::now_v7(), variant)
         .await;
     let last = ledger
-        .does::<Register<Part>>(good, Command::Amend(part("BETTER")))
+        .does::<Register<Part>>(good, Command::Amend(part("BETTER").into()))
         .await;
     assert!(posted.wait(context(), last.position, WAIT).await.unwrap());
     let codes: Vec<String> = sqlx::query_scalar("select part_code from cloudwatcher.parts")
@@ -390,7 +390,9 @@ async fn a_stream_that_cannot_be_posted_is_parked_alone_and_goes_on_when_it_can(
             .unwrap()
             .is_empty()
     );
-    ledger.does::<Register<Part>>(bad, Command::Amend(part("FINE"))).await;
+    ledger
+        .does::<Register<Part>>(bad, Command::Amend(part("FINE").into()))
+        .await;
     assert!(
         posted
             .wait(context(), ledger.tail.end().await.unwrap(), WAIT)

@@ -72,6 +72,36 @@ async fn the_tour_of_the_readme_works_word_for_word_and_twice() {
     service.end().await;
 }
 
+#[tokio::test]
+async fn the_tour_ends_with_a_message_when_a_step_fails_and_goes_no_further() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let functions = readme
+        .split("```sh tour\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let steps =
+        "post /v1/first '{}'; post /v1/second '{}'; position=1; found=$(get /v1/third); await /v1/fourth x; echo over";
+    let output = tokio::process::Command::new("bash")
+        .args(["-c", &format!("{functions}\n{steps}")])
+        // Nobody listens there.
+        .env("DAYBOOK_URL", "http://127.0.0.1:1")
+        .env("DAYBOOK_TOKEN", "none")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told.matches("The tour ends here: POST /v1/first").count(), 1, "{told}");
+    assert_eq!(told.matches("The tour ends here").count(), 1, "{told}");
+    // One attempt was made, and one word of curl's own says why it failed.
+    assert_eq!(told.matches("curl: ").count(), 1, "{told}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "over\n");
+}
+
 /// The number whose hexadecimal digits are the decimal ones of `n`: the tour writes ids so.
 fn decimal(n: u128) -> u128 {
     n / 10 * 16 + n % 10

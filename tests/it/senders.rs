@@ -74,7 +74,11 @@ async fn a_command_whose_sender_left_before_the_appender_had_it_is_given_up() {
         .expect_err("nothing to strike");
     drop(last);
     let amended: Supplier = serde_json::from_value(json!({"name": "Acme Bolts"})).unwrap();
-    let amend = vec![Step::of::<Register<Supplier>>(stream, None, Command::Amend(amended))];
+    let amend = vec![Step::of::<Register<Supplier>>(
+        stream,
+        None,
+        Command::Amend(amended.into()),
+    )];
     book.execute(envelope(&ledger), amend).await.expect("it is not struck");
     let events: i64 = sqlx::query_scalar("select count(*) from book.events where aggregate_id = $1")
         .bind(stream.to_string())

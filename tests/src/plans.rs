@@ -1,8 +1,10 @@
 //! How Postgres finds what lists ask for: an index has to serve every order and every filter that a table offers.
 
 use book::Pools;
-use http::query::cursor::{Cursor, compared};
-use http::query::filter::{self, Comparison, Condition, Filter, Order, Query, orderable};
+use http::query::changed::Stretch;
+use http::query::cursor::Cursor;
+use http::query::filter::{self, Comparison, Condition, Filter, Query};
+use http::query::order::{Order, Sorted, orderable};
 use http::query::sql::{self, Reader};
 use http::query::value::Value;
 use projections::{ColumnKind, Context, Table};
@@ -20,10 +22,9 @@ pub async fn serve_every_order_by_time(pools: &Pools, context: &'static Context)
     let (mut unserved, mut tried) = (Vec::new(), 0);
     for table in context.all_tables() {
         let times = orderable(table).filter(|column| column.kind == ColumnKind::Timestamp);
-        for (column, descending) in times.flat_map(|column| [(column.name, false), (column.name, true)]) {
-            let column = Some(column);
-            let order = Order { column, descending };
-            for query in lists(table, &[], order) {
+        for (column, descending) in times.flat_map(|column| [(column, false), (column, true)]) {
+            let order = Order::of(table, vec![Sorted { column, descending }]);
+            for query in lists(table, &[], &order) {
                 let mut page = sql::page(table, &query, &asker);
                 let plans = explained(&pools.reader, &mut page, &asker, WITHOUT_SORTING).await;
                 tried += 1;
@@ -67,6 +68,33 @@ pub async fn serve_every_filter(pools: &Pools, context: &'static Context) -> usi
     tried
 }
 
+/// Asserts that indexes serve whoever asks what changed in a table of the context: no table is read from one end to the other.
+/// Says how many were looked at.
+///
+/// # Panics
+/// When one is.
+pub async fn serve_what_changed(pools: &Pools, context: &'static Context) -> usize {
+    let asker = everything(context, Uuid::new_v4());
+    let (mut unserved, mut tried) = (Vec::new(), 0);
+    for table in context.tables.iter().map(|projection| projection.table()) {
+        let [query, _] = lists(table, &[], &Order::by_default(table));
+        let stretch = Stretch {
+            position: 7,
+            key: String::new(),
+            upto: 1_000,
+        };
+        let mut page = sql::changed(table, &query, &stretch, &asker);
+        let [plan, _] = explained(&pools.reader, &mut page, &asker, "set local enable_seqscan = off;").await;
+        tried += 1;
+        let text = plan.to_string();
+        if text.contains("Seq Scan") || !text.contains("changes_position") {
+            unserved.push(format!("{}.{}: {text}", table.context, table.name));
+        }
+    }
+    assert!(unserved.is_empty(), "{unserved:#?}");
+    tried
+}
+
 /// The plan of a statement for the values that it has, and the one for any values, after these settings.
 pub async fn explained(
     reader: &PgPool,
@@ -93,7 +121,7 @@ pub async fn explained(
 }
 
 /// A page of a list as the API asks for it: the first one, and one that follows another.
-pub fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [Query; 2] {
+pub fn lists(table: &'static Table, filters: &[(&str, &str)], order: &Order) -> [Query; 2] {
     let filters: Vec<Filter> = filters
         .iter()
         .map(|(name, text)| {
@@ -103,22 +131,27 @@ pub fn lists(table: &'static Table, filters: &[(&str, &str)], order: Order) -> [
             Filter { column, condition }
         })
         .collect();
-    let place = compared(table, order).into_iter().map(|column| match column.kind {
+    let columns = || order.by.iter().map(|sorted| sorted.column);
+    let place = columns().map(|column| match column.kind {
         ColumnKind::Timestamp => "2026-01-01T10:00:00Z",
         ColumnKind::Date => "2026-01-01",
         ColumnKind::Uuid => "0190a3c4-7f00-7000-8000-1234567890ab",
         ColumnKind::Boolean => "true",
         _ => "7",
     });
-    let columns = compared(table, order).into_iter().zip(place);
-    let place = columns.map(|(column, text)| Value::of_kind(column.kind, text).unwrap());
+    let place = columns()
+        .zip(place)
+        .map(|(column, text)| Value::of_kind(column.kind, text));
     let place = Cursor(place.collect());
     [None, Some(place)].map(|after| Query {
         filters: filters.clone(),
-        order,
+        any: Vec::new(),
+        changed: None,
+        order: order.clone(),
         limit: 50,
         after,
         columns: table.shown().collect(),
+        streams: true,
     })
 }
 

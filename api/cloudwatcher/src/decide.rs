@@ -137,6 +137,10 @@ async fn one(app: &App, by: &By, headers: &CommandHeaders, peer: SocketAddr, dec
     match answer {
         Ok(answer) => {
             outcome["status"] = 200.into();
+            outcome["command_id"] = json!(answer.command_id);
+            if answer.is_repeat {
+                outcome["repeated"] = true.into();
+            }
             outcome["position"] = answer.position.into();
             outcome["events"] = json!(answer.streams.first().map(|stream| &stream.events));
         }

@@ -36,10 +36,7 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     by.require(APPROVE)?;
     let source = Source::of(&app.contexts, "cloudwatcher", "order_approvals")?;
-    let limit = parameters
-        .parse::<i64>("limit", "a number")?
-        .unwrap_or(PAGE_ASKS)
-        .clamp(1, PAGE_ASKS_MAX);
+    let limit = parameters.limit(PAGE_ASKS, PAGE_ASKS_MAX)?;
     app.unmark(&mut parameters)?;
     let after = parameters.take("after")?.map(|text| cursor(&text)).transpose()?;
     let posted = extract::after(&app, &headers, &mut parameters).await?;

@@ -21,6 +21,7 @@ select distinct on (oa.due_at, oa.position) oa.due_at, oa.position, jsonb_build_
     'revision', oa.revision,
     'level', oa.approval_level,
     'order_total', oa.order_total::text,
+    'total_now', o.total::text,
     'currency', oa.currency,
     'due_at', oa.due_at,
     'is_overdue', oa.is_overdue,
@@ -45,8 +46,9 @@ select distinct on (oa.due_at, oa.position) oa.due_at, oa.position, jsonb_build_
 from mine m
 join cloudwatcher.order_approvals oa on oa.approver_id = m.approver_id and oa.status = 'pending'
 join cloudwatcher.orders o on o.id = oa.order_id
--- Whoever was asked must still be the one to ask, or the decision is refused.
-join cloudwatcher.departments asked on asked.id = oa.department_id and asked.manager_id = oa.approver_id and asked.is_active
+-- Whoever was asked must still be the one to ask, or the decision is refused. Whom the policy names no table tells.
+join cloudwatcher.departments asked on asked.id = oa.department_id
+  and (oa.is_top or (asked.manager_id = oa.approver_id and asked.is_active))
 where o.created_by <> $1
   and (select count(distinct u.id) from cloudwatcher.users u
        join cloudwatcher.user_roles ur on ur.user_id = u.id

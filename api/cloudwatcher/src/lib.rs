@@ -2,9 +2,11 @@
 //! and its users name, the requests of devices, its archives and its demo data.
 
 pub mod archive;
+pub mod codes;
 pub mod decide;
 pub mod demo;
 pub mod inbox;
+pub mod minimum;
 pub mod offers;
 pub mod paths;
 pub mod queries;
@@ -12,6 +14,7 @@ pub mod receive;
 pub mod response;
 pub mod roles;
 pub mod stock;
+pub mod struck;
 pub mod waiting;
 
 use axum::routing::{get, post};
@@ -28,6 +31,8 @@ pub static CONTEXT: Context = Context {
     routes,
     paths: paths::add,
     receivers: &[receive::RECEIVER],
+    guards: &[minimum::GUARD],
+    warnings: &[minimum::WARNING, struck::PART, struck::VARIANT, struck::LOCATION],
     joint: &[&stock::TRANSFER, &stock::ACCEPT_REORDER],
     state,
     workers: &[&archive::WORKER],
@@ -41,6 +46,7 @@ pub static CONTEXT: Context = Context {
     roles: roles::GRANTS,
     commands: &[archive::command::ARCHIVE],
     demo: Some(&demo::DEMO),
+    prepare: codes::take,
     ..Context::of(&cloudwatcher::CONTEXT, Some(&cloudwatcher_tables::CONTEXT))
 };
 

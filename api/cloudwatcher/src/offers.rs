@@ -25,7 +25,12 @@ pub struct Offer {
     pub sku: Option<String>,
     /// For one unit; none where the supplier names no price.
     pub supplier_cost: Option<Decimal>,
+    /// Of the price; none for one that is older than currencies of prices are, which counts in every one.
+    pub currency: Option<String>,
     pub minimum_order_qty: i32,
+    pub pack_qty: i32,
+    /// How many have to be ordered to get what is needed: the minimum at least, in whole packs.
+    pub quantity_to_order: i64,
     pub is_preferred: bool,
     /// For this offer, in days.
     pub lead_time_days: Option<i32>,
@@ -33,13 +38,29 @@ pub struct Offer {
     pub supplier_lead_time_days: Option<i32>,
 }
 
-/// The best price offer for a variant, or for the part itself, as `GET /v1/cloudwatcher/part-suppliers/best` lists it first.
+/// What is to be bought.
+#[derive(Debug, Clone, Copy)]
+pub struct Need<'a> {
+    pub part_id: Uuid,
+    pub variant_id: Option<Uuid>,
+    /// In units.
+    pub quantity: i32,
+    /// In which it is to be paid; none for any.
+    pub currency: Option<&'a str>,
+}
+
+/// The best price offer for what is needed, as `GET /v1/cloudwatcher/part-suppliers/best` lists it first.
 ///
 /// # Errors
 /// 503 when the database does not answer.
-pub async fn best(app: &App, by: Bearer, part_id: Uuid, variant_id: Option<Uuid>) -> Result<Option<Offer>, Problem> {
+pub async fn best(app: &App, by: Bearer, need: Need<'_>) -> Result<Option<Offer>, Problem> {
     let arguments = Arguments {
-        values: vec![Some(Value::Uuid(part_id)), variant_id.map(Value::Uuid)],
+        values: vec![
+            Some(Value::Uuid(need.part_id)),
+            need.variant_id.map(Value::Uuid),
+            Some(Value::Integer(need.quantity)),
+            need.currency.map(|currency| Value::Text(currency.to_owned())),
+        ],
         hidden: Vec::new(),
         after: None,
         limit: 1,

@@ -28,7 +28,7 @@ fn inbox(paths: &mut Paths) {
         "properties": {
             "asks": {
                 "type": "array",
-                "description": "Each with the order's revision, total, note and items; delegation_id when it is decided in another's place; split_with lists orders that, put together with this one, would need more levels.",
+                "description": "Each with the order's revision, note and items; order_total is the sum of that revision, which is decided on, and total_now that of the items as they are by now; delegation_id when it is decided in another's place; split_with lists orders that, put together with this one, would need more levels.",
                 "items": { "type": "object" },
             },
             "next": { "type": ["string", "null"], "description": "For `after`; null on the last page." },
@@ -149,9 +149,9 @@ fn accept_reorder(paths: &mut Paths) {
         "properties": {
             "suggestion_id": uuid(),
             "order_id": { "type": ["string", "null"], "format": "uuid", "description": "The id of the order; a new one when absent." },
-            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The price offer to take up; the best one when absent: preferred before others, then the cheapest." },
-            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "The number of units; as many as are suggested when absent, and no fewer than the price offer sells." },
-            "currency": { "type": ["string", "null"], "description": "The currency of the price offer; the first of the approval policy when absent." },
+            "part_supplier_id": { "type": ["string", "null"], "format": "uuid", "description": "The price offer to take up; the best one for the quantity when absent: preferred before others, then the cheapest." },
+            "quantity": { "type": ["integer", "null"], "format": "int32", "minimum": 1, "description": "The number of units; as many as are suggested when absent, no fewer than the price offer sells and in whole packs. Of a number that the supplier does not sell you are warned, or it is refused, as the stock policy says." },
+            "currency": { "type": ["string", "null"], "description": "The currency to pay in, which is that of the price offer; when absent the first of the approval policy or, where nobody sells in that, the one of the best price offer." },
             "note": { "type": ["string", "null"], "description": "A note for approvers." },
         },
     });

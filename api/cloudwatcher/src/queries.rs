@@ -106,7 +106,7 @@ pub static REORDER: Named = Named {
 /// Pattern 3 of the document.
 pub static BEST_OFFERS: Named = Named {
     address: "/v1/cloudwatcher/part-suppliers/best",
-    doc: "Price offers of suppliers for a part or a variant of it, the best first: preferred ones, then by price; one without a price comes last. Suppliers out of use are left out.",
+    doc: "Price offers of suppliers for a part or a variant of it, the best first: preferred ones, then by what it costs to get the quantity that is needed, with the supplier's minimum and packs; one without a price comes last. Prices in different currencies are not compared: those of one stand together. Suppliers out of use are left out.",
     table: PartSupplierRow::TABLE,
     also: &[],
     oneself: None,
@@ -125,6 +125,20 @@ pub static BEST_OFFERS: Named = Named {
             required: false,
             doc: "the variant; without it, price offers for the part itself",
         },
+        Parameter {
+            name: "quantity",
+            table: PartSupplierRow::TABLE,
+            column: "minimum_order_qty",
+            required: false,
+            doc: "the number of units that are needed; 1 without it",
+        },
+        Parameter {
+            name: "currency",
+            table: PartSupplierRow::TABLE,
+            column: "currency",
+            required: false,
+            doc: "the currency of the prices, such as EUR; without it, those in any. A price that says none counts in every one",
+        },
     ],
     beside: &[
         Beside::Column {
@@ -141,6 +155,18 @@ pub static BEST_OFFERS: Named = Named {
             column: "lead_time_days",
             outer: false,
         },
+        Beside::Computed {
+            name: "quantity_to_order",
+            sql: "need.quantity::bigint",
+            kind: ColumnKind::Bigint,
+            doc: "The units that have to be ordered to get those that are needed: the minimum at least, in whole packs.",
+        },
+        Beside::Computed {
+            name: "cost_to_order",
+            sql: "need.quantity * t.supplier_cost",
+            kind: ColumnKind::Decimal,
+            doc: "The price of these; null without one.",
+        },
     ],
     sql: include_str!("queries/best_offers.sql"),
     order: &[
@@ -148,9 +174,16 @@ pub static BEST_OFFERS: Named = Named {
             sql: "not t.is_preferred",
             kind: ColumnKind::Boolean,
         },
-        // More than the column can hold.
         Place {
-            sql: "coalesce(t.supplier_cost, 100000000)",
+            sql: "t.supplier_cost is null",
+            kind: ColumnKind::Boolean,
+        },
+        Place {
+            sql: "need.currency",
+            kind: ColumnKind::Text,
+        },
+        Place {
+            sql: "need.quantity * coalesce(t.supplier_cost, 0)",
             kind: ColumnKind::Decimal,
         },
         POSITION,
@@ -193,6 +226,14 @@ pub static APPROVAL_CHAIN: Named = Named {
             table: UserRow::TABLE,
             column: "name",
             outer: true,
+        },
+        // Beside what was asked: the order may have become less since.
+        Beside::Column {
+            name: "total_now",
+            of: "o",
+            table: OrderRow::TABLE,
+            column: "total",
+            outer: false,
         },
     ],
     sql: include_str!("queries/approval_chain.sql"),

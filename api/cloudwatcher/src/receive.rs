@@ -72,7 +72,7 @@ impl<'a> Receiving<'a> {
         Ok(Self {
             app: received.app,
             sent: received.sent,
-            payload_hash: canonical::hash(&new.payload),
+            payload_hash: canonical::hash(new.payload.value()),
             new: new.clone(),
             envelope: received.envelope,
         })
@@ -276,6 +276,8 @@ impl<'a> Receiving<'a> {
         let first = self.app.tail.first(DeviceRequest::TYPE, stream).await?;
         let first = first.ok_or_else(|| BookError::Broken(format!("request {stream} has no first event")))?;
         Ok(Answer {
+            command_id: first.metadata.command_id,
+            is_repeat: true,
             position: first.position,
             recorded_at: first.recorded_at,
             streams: vec![StreamAnswer {

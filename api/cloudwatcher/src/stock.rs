@@ -114,7 +114,7 @@ pub async fn transfer(
         of_stock(to.stream(by.tenant), "transfer-in", into),
     ];
     Ok(match joint.carry_out(&app, &by, members).await? {
-        Outcome::Accepted(accepted) => answer::all_accepted(&accepted),
+        Outcome::Accepted(accepted, warnings) => answer::all_accepted(&accepted, &warnings),
         Outcome::Rehearsed(response) => response,
     })
 }
@@ -142,11 +142,11 @@ pub async fn accept_reorder(
         // answers, or the decision says what is wrong.
         None => vec![accepting(joint.stream, order_id, &wanted, 1, Uuid::nil())],
     };
-    let accepted = match joint.carry_out(&app, &by, members).await? {
-        Outcome::Accepted(accepted) => accepted,
+    let (accepted, warnings) = match joint.carry_out(&app, &by, members).await? {
+        Outcome::Accepted(accepted, warnings) => (accepted, warnings),
         Outcome::Rehearsed(response) => return Ok(response),
     };
-    let mut response = answer::all_accepted(&accepted);
+    let mut response = answer::all_accepted(&accepted, &warnings);
     let order = accepted
         .streams
         .iter()
@@ -176,14 +176,14 @@ async fn drafted(
     else {
         return Ok(None);
     };
+    let needed = wanted.quantity.unwrap_or(suggestion.quantity);
+    let asked = wanted.currency.as_deref();
     let offer = match wanted.part_supplier_id {
-        Some(id) => Offer::named(app, by, id, &stock).await?,
-        None => Offer::best(app, by, &stock).await?,
+        Some(id) => Offer::named(app, by, id, &stock, needed, asked).await?,
+        None => Offer::best(app, by, &stock, needed, asked).await?,
     };
-    let quantity = wanted
-        .quantity
-        .unwrap_or(suggestion.quantity.max(offer.minimum_order_qty));
-    let currency = match &wanted.currency {
+    let quantity = wanted.quantity.unwrap_or(offer.quantity_to_order);
+    let currency = match wanted.currency.as_ref().or(offer.currency.as_ref()) {
         Some(currency) => currency.clone(),
         None => usual_currency(app, by).await?,
     };
@@ -234,13 +234,22 @@ struct Offer {
     id: Uuid,
     supplier_id: Uuid,
     unit_price: Decimal,
-    minimum_order_qty: i32,
+    currency: Option<String>,
+    /// How many have to be ordered to get what is needed.
+    quantity_to_order: i32,
 }
 
 impl Offer {
     /// Before anything is decided with its terms: one of another part is refused as one that does not exist, since
     /// a refusal of the order would tell of them.
-    async fn named(app: &App, by: &By, id: Uuid, stock: &StockKey) -> Result<Self, Problem> {
+    async fn named(
+        app: &App,
+        by: &By,
+        id: Uuid,
+        stock: &StockKey,
+        needed: i32,
+        currency: Option<&str>,
+    ) -> Result<Self, Problem> {
         let found = one::<Register<PartSupplier>>(app, by, id).await?;
         let entered = found.as_deref().and_then(Register::active);
         let offer = entered.filter(|offer| offer.is_of(stock)).ok_or_else(|| {
@@ -248,41 +257,53 @@ impl Offer {
                           it to Daybook";
             Problem::bad_value("part_supplier_id", detail)
         })?;
-        Self::priced(id, offer.supplier_id, offer.supplier_cost, offer.minimum_order_qty)
+        if currency.is_some_and(|asked| !offer.is_in(asked)) {
+            let detail = "currency is not that of this price offer; leave it out, or choose another price offer";
+            return Err(Problem::bad_value("currency", detail));
+        }
+        Ok(Self {
+            id,
+            supplier_id: offer.supplier_id,
+            unit_price: offer.supplier_cost.ok_or_else(unpriced)?,
+            currency: offer.currency.clone(),
+            quantity_to_order: offer.to_order(needed),
+        })
     }
 
-    async fn best(app: &App, by: &By, stock: &StockKey) -> Result<Self, Problem> {
-        let best = offers::best(app, by.bearer, stock.part_id, stock.variant_id).await?;
+    /// The best one for so many: in the currency that is asked for or, if none is, in the usual one before others.
+    async fn best(app: &App, by: &By, stock: &StockKey, needed: i32, currency: Option<&str>) -> Result<Self, Problem> {
+        let need = |currency| offers::Need {
+            part_id: stock.part_id,
+            variant_id: stock.variant_id,
+            quantity: needed,
+            currency,
+        };
+        let usual = match currency {
+            Some(_) => None,
+            None => usual_currency(app, by).await.ok(),
+        };
+        let mut best = offers::best(app, by.bearer, need(currency.or(usual.as_deref()))).await?;
+        if usual.is_some() && best.as_ref().is_none_or(|offer| offer.supplier_cost.is_none()) {
+            best = offers::best(app, by.bearer, need(None)).await?.or(best);
+        }
         let offer = best.ok_or_else(|| {
-            let detail =
-                "no supplier in use sells this part and variant; enter its price offer as a part-supplier first";
-            Problem::bad_value("part_supplier_id", detail)
-        })?;
-        Self::priced(
-            offer.id,
-            offer.supplier_id,
-            offer.supplier_cost,
-            offer.minimum_order_qty,
-        )
-    }
-
-    fn priced(
-        id: Uuid,
-        supplier_id: Uuid,
-        supplier_cost: Option<Decimal>,
-        minimum_order_qty: i32,
-    ) -> Result<Self, Problem> {
-        let unit_price = supplier_cost.ok_or_else(|| {
-            let detail = "this price offer names no price; amend it, or choose another";
+            let detail = "no supplier in use sells this part and variant in this currency; enter a price offer as a \
+                          part-supplier first";
             Problem::bad_value("part_supplier_id", detail)
         })?;
         Ok(Self {
-            id,
-            supplier_id,
-            unit_price,
-            minimum_order_qty,
+            id: offer.id,
+            supplier_id: offer.supplier_id,
+            unit_price: offer.supplier_cost.ok_or_else(unpriced)?,
+            currency: offer.currency,
+            quantity_to_order: i32::try_from(offer.quantity_to_order).unwrap_or(i32::MAX),
         })
     }
+}
+
+fn unpriced() -> Problem {
+    let detail = "this price offer names no price; amend it, or choose another";
+    Problem::bad_value("part_supplier_id", detail)
 }
 
 /// The currency that the approval policy in force names first.

@@ -34,7 +34,7 @@ pub const EDGES: &[Edge] = &[
                     goes_to: vec![
                         Goes::to("config_value", "config_type", json!(entry.config_type)),
                         Goes::to("config_value", "config_key", json!(entry.config_key)),
-                        Goes::to("config_value", "hosts", json!(entry.hosts)).usually_kept(),
+                        Goes::to("config_value", "hosts", json!(entry.hosts)),
                     ],
                 })
             }))
@@ -56,7 +56,7 @@ pub const EDGES: &[Edge] = &[
                     ],
                     goes_to: vec![
                         Goes::to("bot_token", "im_type", json!(entry.im_type)),
-                        Goes::to("bot_token", "api_base", json!(entry.api_base)).usually_kept(),
+                        Goes::to("bot_token", "api_base", json!(entry.api_base)),
                     ],
                 })
             }))
@@ -93,24 +93,13 @@ struct Kept {
 struct Goes {
     secret: &'static str,
     field: &'static str,
-    /// What it says.
+    /// What it says, also when it is left out.
     before: Value,
-    /// Whether it says the same when it is left out.
-    is_kept: bool,
 }
 
 impl Goes {
     fn to(secret: &'static str, field: &'static str, before: Value) -> Self {
-        Self {
-            secret,
-            field,
-            before,
-            is_kept: false,
-        }
-    }
-
-    fn usually_kept(self) -> Self {
-        Self { is_kept: true, ..self }
+        Self { secret, field, before }
     }
 }
 
@@ -138,7 +127,8 @@ async fn keep<D: Decider>(
             secret, field, before, ..
         } = goes;
         match object.get(field) {
-            None if goes.is_kept && !before.is_null() => _ = object.insert(field.to_owned(), before),
+            // What the secret was kept for stays beside it, whatever becomes of the entry meanwhile.
+            None if !before.is_null() => _ = object.insert(field.to_owned(), before),
             Some(asked) if *asked != before && has(secret) && !object.contains_key(secret) => {
                 let detail = format!("{field} says where {secret} is sent, and changes along with it alone; send both");
                 return Err(Problem::bad_value(field, detail));

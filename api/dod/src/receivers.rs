@@ -11,6 +11,7 @@ use domain::register::Register;
 use domain::{AnyCommand, Decider as _};
 use http::App;
 use http::context::Warning;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::outward::ENTRIES_MAX;
@@ -25,14 +26,15 @@ const fn naming(aggregate_type: &'static str, commands: &'static [&'static str])
         aggregate_type,
         commands,
         permission: "dod.im_receivers.read",
-        find: |app, tenant, command| Box::pin(missing(app, tenant, named(command))),
+        find: |app, looked| Box::pin(missing(app, looked.tenant, named(looked.command))),
     }
 }
 
 /// The fields of a command that name receivers, each with the word that it names one by.
 fn named(command: &AnyCommand) -> Vec<(String, &str)> {
     let source = command.typed::<Source>().and_then(|command| match command {
-        source::Command::Enter(settings) | source::Command::Amend(settings) => settings.receiver_im.as_deref(),
+        source::Command::Enter(settings) => settings.receiver_im.as_deref(),
+        source::Command::Amend(amendment) => amendment.named("receiver_im").and_then(Value::as_str),
         source::Command::Strike {} | source::Command::IssueToken { .. } | source::Command::RetireToken { .. } => None,
     });
     let expectation = command.typed::<Expectations>().and_then(|command| match command {
@@ -81,8 +83,8 @@ mod tests {
 
     use super::*;
 
-    fn fields(kind: &domain::Aggregate, command: &str, fields: Value) -> Vec<String> {
-        let command = kind.parse(command, fields).unwrap();
+    fn fields(kind: &domain::Aggregate, command: &str, mut fields: Value) -> Vec<String> {
+        let command = kind.parse(command, &mut fields).unwrap();
         named(&command)
             .into_iter()
             .map(|(field, word)| format!("{field} {word}"))

@@ -152,8 +152,7 @@ impl Report {
 async fn look(tried: &Tried<'_>, way: Box<dyn Way>) -> Result<Value, Problem> {
     let wanted = Wanted {
         tenant: tried.by.tenant,
-        context: Some("dod".to_owned()),
-        aggregate: Some("alert".to_owned()),
+        types: Some(vec![Alert::TYPE.to_owned()]),
         event_type: Some("AlertOpened".to_owned()),
         ..Wanted::default()
     };

@@ -25,13 +25,15 @@ pub const OF_TOOL: Warning = Warning {
     aggregate_type: Register::<Tool>::TYPE,
     commands: &["enter", "amend"],
     permission: "dod.configurations.read",
-    find: |app, tenant, command| Box::pin(unsent(app, tenant, command)),
+    find: |app, looked| Box::pin(unsent(app, looked.tenant, looked.command)),
 };
 
 async fn unsent(app: &App, tenant: Uuid, command: &AnyCommand) -> Result<Vec<String>, BookError> {
     let tool = match command.typed::<Register<Tool>>() {
-        Some(Command::Enter(tool) | Command::Amend(tool)) => tool.http(),
-        Some(Command::Strike {} | Command::ForgetContacts {}) | None => None,
+        Some(Command::Enter(tool)) => tool.http(),
+        // What is not named was told of when it was entered.
+        Some(Command::Amend(amendment)) => amendment.named("config").and_then(Tool::http_of),
+        Some(Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {}) | None => None,
     };
     let Some(HttpTool { base_url, headers, .. }) = tool else {
         return Ok(Vec::new());

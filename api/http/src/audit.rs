@@ -12,6 +12,7 @@ pub mod recent;
 pub mod stream;
 pub mod types;
 pub mod view;
+pub mod words;
 
 use crate::app::App;
 use crate::auth::Principal;

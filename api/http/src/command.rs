@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod form;
 pub mod headers;
 pub mod joint;
 pub mod offers;
@@ -88,12 +89,16 @@ pub async fn send(
     sent.come_in(&app, &by, &mut fields).await?;
     let envelope = sent.envelope(&by, &fields);
     sent.complete(&app, &by, &mut fields).await?;
-    let parsed = sent.parse(fields)?;
-    if sent.headers.is_dry_run {
-        return sent.rehearse(&app, &by, envelope, parsed).await;
-    }
-    let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
-    Ok(answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await))
+    let done = async {
+        let parsed = sent.parse(&mut fields)?;
+        if sent.headers.is_dry_run {
+            return sent.rehearse(&app, &by, envelope, parsed).await;
+        }
+        let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
+        Ok(answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await))
+    };
+    done.await
+        .map_err(|problem| form::complete(problem, aggregate, &command, &fields))
 }
 
 /// Makes a new aggregate under an id that the server chooses.
@@ -132,23 +137,27 @@ pub async fn create(
     let mut fields = body::fields(&headers, &mut body)?;
     sent.come_in(&app, &by, &mut fields).await?;
     let envelope = sent.envelope(&by, &fields);
-    let parsed = sent.parse(fields)?;
-    // The one that it can be sent to, where what it says decides that.
-    sent.stream = parsed.stream(by.tenant).unwrap_or(sent.stream);
-    if sent.headers.is_dry_run {
-        return sent.rehearse(&app, &by, envelope, parsed).await;
-    }
-    let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
-    let location = answer
-        .streams
-        .first()
-        .and_then(|made| location(&app.contexts, aggregate, made));
-    let location = location.and_then(|location| HeaderValue::try_from(location).ok());
-    let mut response = answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await);
-    response
-        .headers_mut()
-        .extend(location.map(|location| (header::LOCATION, location)));
-    Ok(response)
+    let made = async {
+        let parsed = sent.parse(&mut fields)?;
+        // The one that it can be sent to, where what it says decides that.
+        sent.stream = parsed.stream(by.tenant).unwrap_or(sent.stream);
+        if sent.headers.is_dry_run {
+            return sent.rehearse(&app, &by, envelope, parsed).await;
+        }
+        let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
+        let location = answer
+            .streams
+            .first()
+            .and_then(|made| location(&app.contexts, aggregate, made));
+        let location = location.and_then(|location| HeaderValue::try_from(location).ok());
+        let mut response = answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await);
+        response
+            .headers_mut()
+            .extend(location.map(|location| (header::LOCATION, location)));
+        Ok(response)
+    };
+    made.await
+        .map_err(|problem| form::complete(problem, aggregate, aggregate.creates, &fields))
 }
 
 /// Where it can be read what a command made: its row or, of a kind that has no rows, its stream's state. There is no such

@@ -49,6 +49,8 @@ pub struct Context {
     pub edges: &'static [Edge],
     /// What is looked at before a command is decided.
     pub checks: &'static [Check],
+    /// What is looked at in the book before a command is decided.
+    pub guards: &'static [Guard],
     /// What is looked at once a command is accepted, for those who sent it.
     pub warnings: &'static [Warning],
     /// Whom a decision may have to see before it refuses for good.
@@ -122,8 +124,34 @@ pub struct Warning {
     pub commands: &'static [&'static str],
     /// Needed to be warned: it tells what is there and what is not.
     pub permission: &'static str,
-    pub find: for<'a> fn(&'a App, Uuid, &'a AnyCommand) -> BoxFuture<'a, Warned>,
+    pub find: for<'a> fn(&'a App, Looked<'a>) -> BoxFuture<'a, Warned>,
 }
+
+/// A command of a tenant, and the stream that it is sent to.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked<'a> {
+    pub tenant: Uuid,
+    pub stream: Uuid,
+    pub command: &'a AnyCommand,
+}
+
+/// Looks in the book before a command is decided, at what a decision cannot name: streams that are found by a value that
+/// they hold, say. It rests on what the book says now, and nothing keeps that from changing until the command is in it.
+#[derive(Clone, Copy)]
+pub struct Guard {
+    pub aggregate_type: &'static str,
+    pub commands: &'static [&'static str],
+    pub look: for<'a> fn(&'a App, Looked<'a>) -> BoxFuture<'a, Guarded>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Guard({} {:?})", self.aggregate_type, self.commands)
+    }
+}
+
+/// The refusal, if there is one.
+pub type Guarded = Result<Option<Refusal>, BookError>;
 
 impl std::fmt::Debug for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -188,6 +216,7 @@ impl Context {
             rehearsals: &[],
             edges: &[],
             checks: &[],
+            guards: &[],
             warnings: &[],
             witnesses: &[],
             joint: &[],
@@ -385,6 +414,12 @@ impl Contexts {
         let checks = self.iter().flat_map(|context| context.checks);
         let mut checks = checks.filter(|check| (check.aggregate_type, check.command) == (kind, name));
         checks.try_for_each(|check| (check.check)(checked))
+    }
+
+    /// What is looked at in the book before a command is decided.
+    pub fn guards(&self, aggregate: &Aggregate, command: &str) -> impl Iterator<Item = &'static Guard> {
+        let guards = self.iter().flat_map(|context| context.guards);
+        guards.filter(move |of| of.aggregate_type == aggregate.aggregate_type && of.commands.contains(&command))
     }
 
     /// What is looked at once a command is accepted.

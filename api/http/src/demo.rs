@@ -145,7 +145,7 @@ impl<'a> Story<'a> {
         } = given;
         let aggregate = self.served(url)?;
         let parsed = aggregate
-            .parse(command, body.clone())
+            .parse(command, &mut body.clone())
             .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
         let command_id = Uuid::new_v5(&stream, format!("demo/{command}/{nth}").as_bytes());
         let body_hash = Sha256::digest(canonical::text(&body)).into();
@@ -179,13 +179,13 @@ impl<'a> Story<'a> {
         let first = parts.first().map(|part| (part.url, part.stream));
         let mut steps = Vec::with_capacity(parts.len());
         let mut hash = Sha256::new();
-        for part in parts {
+        for mut part in parts {
             let (url, command) = (part.url, part.command);
             hash.update(part.stream);
             hash.update(canonical::text(&part.body));
             let parsed = self
                 .served(url)?
-                .parse(command, part.body)
+                .parse(command, &mut part.body)
                 .map_err(|error| Fault::Refused(format!("the demo's command {url}/{command}: {error}")))?;
             steps.push(Step::new(part.stream, None, parsed));
         }

@@ -92,6 +92,20 @@ impl Parameters {
             .map_err(|_| Problem::bad_value(name, format!("{name} must be {form}")))
     }
 
+    /// How many of something one page has at most: what `limit` says, or `default`. Every list says no in the same words.
+    ///
+    /// # Errors
+    /// 400 when it is there twice or is no whole number from 1 to `max`.
+    pub fn limit(&mut self, default: i64, max: i64) -> Result<i64, Problem> {
+        const NAME: &str = "limit";
+        let Some(text) = self.take(NAME)? else {
+            return Ok(default);
+        };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit = text.parse().ok().filter(|limit| digits && (1..=max).contains(limit));
+        limit.ok_or_else(|| Problem::bad_value(NAME, format!("{NAME} must be a whole number from 1 to {max}")))
+    }
+
     /// # Errors
     /// 400 when parameters are left, listing those that there are.
     pub fn finish<S: Into<String>>(self, known: impl IntoIterator<Item = S>) -> Result<(), Problem> {

@@ -10,6 +10,7 @@ pub mod fair;
 pub mod fault;
 mod lent;
 pub mod mark;
+mod methods;
 pub mod outgoing;
 pub mod router;
 pub mod shares;

@@ -181,7 +181,9 @@ pub fn references(document: &Value) -> Vec<String> {
 /// contexts. References lead into the whole document.
 #[must_use]
 pub fn sections(contexts: &Contexts) -> Vec<(&'static str, Value)> {
-    let of_contexts = contexts.iter().map(|context| (context.name(), section(context)));
+    let of_contexts = contexts
+        .iter()
+        .map(|context| (context.name(), section(contexts, context)));
     let mut sections: Vec<_> = std::iter::once((OF_NO_CONTEXT, fixed::section()))
         .chain(of_contexts)
         .collect();
@@ -215,10 +217,10 @@ fn say_of_places(operation: &mut Value) {
     }
 }
 
-fn section(context: &'static Context) -> Value {
+fn section(contexts: &Contexts, context: &'static Context) -> Value {
     let mut paths = Paths::default();
     commands::add(context, &mut paths);
-    tables::add(context, &mut paths);
+    tables::add(contexts, context, &mut paths);
     named::add(context, &mut paths);
     (context.paths)(&mut paths);
     json!({

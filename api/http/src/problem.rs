@@ -8,12 +8,15 @@ pub mod known;
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use book::{BookError, ExecuteError, Refusal};
+use domain::misread::Misread;
 use domain::{Class, DecodeError};
 use serde::{Serialize, Serializer};
 use tracing::error;
+
+use crate::command::form::PROBLEMS_MAX;
 
 /// One kind of general problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -138,6 +141,8 @@ pub struct Problem {
     body: Box<Body>,
     retry_after_seconds: Option<u64>,
     challenge: Option<&'static str>,
+    /// The methods that the address takes, of one that it does not.
+    allow: Option<HeaderValue>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -151,6 +156,9 @@ struct Body {
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "brief")]
     field: Option<String>,
+    /// This one and the others of the same body, where there are others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<OfField>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,6 +168,9 @@ struct Body {
     context: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<String>,
+    /// See [`domain::Refuse::particulars`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    particulars: Option<serde_json::Value>,
     /// Where the book ends, for a position that is beyond that.
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<i64>,
@@ -170,6 +181,15 @@ struct Body {
     instance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, Serialize)]
+struct OfField {
+    #[serde(serialize_with = "brief_text")]
+    field: String,
+    #[serde(serialize_with = "brief_text")]
+    detail: String,
 }
 
 impl Problem {
@@ -191,10 +211,12 @@ impl Problem {
             detail,
             rule: None,
             field: None,
+            problems: Vec::new(),
             permission: None,
             claim: None,
             context: None,
             allowed: Vec::new(),
+            particulars: None,
             end: None,
             sequence: None,
             instance: None,
@@ -206,6 +228,7 @@ impl Problem {
             body: Box::new(body),
             retry_after_seconds,
             challenge: None,
+            allow: None,
         }
     }
 
@@ -274,6 +297,24 @@ impl Problem {
         self
     }
 
+    /// With what is wrong with other fields of the same body.
+    #[must_use]
+    pub fn among(mut self, others: Vec<Misread>) -> Self {
+        let own = self.body.field.clone().unwrap_or_default();
+        let mut others: Vec<OfField> = others
+            .into_iter()
+            .filter(|other| other.field != own)
+            .map(|Misread { field, detail }| OfField { field, detail })
+            .collect();
+        if !others.is_empty() {
+            let detail = self.body.detail.clone();
+            others.insert(0, OfField { field: own, detail });
+            others.truncate(PROBLEMS_MAX);
+        }
+        self.body.problems = others;
+        self
+    }
+
     #[must_use]
     pub fn allowed<S: Into<String>>(mut self, allowed: impl IntoIterator<Item = S>) -> Self {
         self.body.allowed = allowed.into_iter().map(Into::into).collect();
@@ -283,6 +324,19 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// A method that the address does not take.
+    #[must_use]
+    pub fn not_allowed(method: &Method, allow: HeaderValue) -> Self {
+        Self::new(METHOD, not_allowed(method)).allow(allow)
+    }
+
+    /// Sets `Allow`.
+    #[must_use]
+    pub fn allow(mut self, allow: HeaderValue) -> Self {
+        self.allow = Some(allow);
         self
     }
 
@@ -341,6 +395,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(allow) = self.allow.clone() {
+            headers.insert(header::ALLOW, allow);
+        }
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
@@ -348,6 +405,11 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// What is told of a method that an address does not take.
+pub fn not_allowed(method: &Method) -> String {
+    format!("{method} is not allowed here; the header Allow lists the methods that are")
 }
 
 /// Says of an answer that it is an error in the words of a protocol of others, and no problem.
@@ -375,6 +437,7 @@ impl From<Refusal> for Problem {
         let mut problem = Self::with_type(r#type.into(), title.into(), status, refusal.detail);
         problem.body.rule = Some(refusal.rule);
         problem.body.field = refusal.field;
+        problem.body.particulars = refusal.particulars.map(|particulars| *particulars);
         problem
     }
 }
@@ -458,6 +521,10 @@ fn brief_detail<S: Serializer>(detail: &str, serializer: S) -> Result<S::Ok, S::
 fn brief<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     let text = text.as_deref().map(|text| cut(text, TEXT_CHARS, 0));
     text.serialize(serializer)
+}
+
+fn brief_text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&cut(text, TEXT_CHARS, 0))
 }
 
 /// A text with an ellipsis for what lies between its beginning and its end.

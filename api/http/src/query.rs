@@ -1,11 +1,14 @@
 //! `GET /v1/{context}/{table}` and what lies below: rows, one row, a row in the past, its history.
 
+pub mod changed;
 pub mod cursor;
 pub mod filter;
 pub mod named;
+pub mod order;
 pub mod past;
 pub mod read;
 pub mod sql;
+pub mod streams;
 pub mod texts;
 pub mod value;
 
@@ -135,16 +138,21 @@ pub async fn list(
         return Err(by.missing("this", &sees_masked(source.table)));
     }
 
-    let (limit, order) = (usize::try_from(query.limit).unwrap_or_default(), query.order);
+    if let Some(since) = query.changed {
+        return changed::list(&app, &by, source, reader, query, since, after).await;
+    }
+    let limit = usize::try_from(query.limit).unwrap_or_default();
+    let (order, tells_streams) = (query.order.to_string(), query.streams);
     let plan = Plan::OfValues.of_page(query.limit);
     let read = read::rows(&app, source.context, by.bearer, after, plan, move || {
         sql::page(source.table, &query, &reader)
     })
     .await?;
-    let rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
-    let json = rows_and_next(&read, &rows, limit, |place| {
-        app.marked(Cursor::write(&order.to_string(), place))
-    })?;
+    let mut rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
+    if tells_streams {
+        streams::add(&app, source, &read.rows, &mut rows, read.posted).await?;
+    }
+    let json = rows_and_next(&read, &rows, limit, |place| app.marked(Cursor::write(&order, place)))?;
     Ok(answer(json, read.posted))
 }
 
@@ -153,7 +161,7 @@ fn rows_and_next(
     read: &Read,
     rows: &[Cow<'_, str>],
     limit: usize,
-    cursor: impl FnOnce(Vec<String>) -> String,
+    cursor: impl FnOnce(Vec<Option<String>>) -> String,
 ) -> Result<String, sqlx::Error> {
     let mut json = String::from("{\"rows\":[");
     let shown = &read.rows[..read.rows.len().min(limit)];
@@ -189,7 +197,7 @@ pub async fn row(
     let values = source.key(&key)?;
     let key = key_text(&values);
     let after = extract::after(&app, &headers, &mut parameters).await?;
-    let columns = filter::columns(source.table, parameters.take("select")?)?;
+    let (columns, tells_streams) = filter::columns(source.table, parameters.take("select")?)?;
     let at = parameters.take("at")?;
     parameters.finish(["select", "at", "Daybook-After"])?;
     if let Some(at) = at {
@@ -204,11 +212,16 @@ pub async fn row(
         sql::row(source.table, &columns, &values, &reader)
     })
     .await?;
-    let rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
-    match rows.into_iter().next() {
-        Some(row) => Ok(answer(row.into_owned(), read.posted)),
-        None => Err(no_row(source, &key)),
+    let mut rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
+    let mut sequence = None;
+    if tells_streams {
+        sequence = streams::add(&app, source, &read.rows, &mut rows, read.posted).await?;
     }
+    let row = rows.into_iter().next().ok_or_else(|| no_row(source, &key))?;
+    let mut response = answer(row.into_owned(), read.posted);
+    let etag = sequence.and_then(|sequence| HeaderValue::try_from(format!("\"{sequence}\"")).ok());
+    response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
+    Ok(response)
 }
 
 /// The answer to an address below a row's: `history`.

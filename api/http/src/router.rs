@@ -25,7 +25,7 @@ use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
 use crate::security::Watched;
-use crate::{admin, audit, command, health, lent, me, openapi, outgoing, permissions, query};
+use crate::{admin, audit, command, health, lent, me, methods, openapi, outgoing, permissions, query};
 
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
@@ -81,6 +81,7 @@ fn finished(router: Router<App>, app: App) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(app.clone(), methods::heeded))
         .layer(middleware::from_fn_with_state((app.clone(), secret), observed))
         .with_state(app)
 }
@@ -114,12 +115,9 @@ pub fn own_words() -> impl Iterator<Item = &'static str> {
 
 fn fixed() -> Vec<Route> {
     [
-        ("/v1/{context}/{name}", get(query::list).post(command::create)),
-        ("/v1/{context}/{name}/{id}", get(query::row)),
-        (
-            "/v1/{context}/{name}/{id}/{word}",
-            get(query::below).post(command::send),
-        ),
+        (methods::KIND, get(query::list).post(command::create)),
+        (methods::ROW, get(query::row)),
+        (methods::BELOW, get(query::below).post(command::send)),
         ("/v1/me", get(me::show)),
         ("/v1/permissions", get(permissions::list)),
         ("/v1/events", get(audit::events::list)),
@@ -164,13 +162,7 @@ async fn no_route(request: Request) -> Problem {
 }
 
 async fn no_method(request: Request) -> Problem {
-    Problem::new(
-        problem::METHOD,
-        format!(
-            "{} is not allowed here; the header Allow lists the methods that are",
-            request.method()
-        ),
-    )
+    Problem::new(problem::METHOD, problem::not_allowed(request.method()))
 }
 
 /// Refuses what would go unheeded: a dry run that is asked for in the wrong place would be carried out.
@@ -351,12 +343,13 @@ fn as_problem(mut response: Response, path: &str, id: &str) -> Response {
         None if is_health || response.extensions().get::<problem::InOthersWords>().is_some() => return response,
         None => Problem::of_status(response.status()),
     };
-    let allow = response.headers().get(header::ALLOW).cloned();
-    let mut response = problem.of_request(path, Some(id)).into_response();
-    if let Some(allow) = allow.filter(|_| response.status() == StatusCode::METHOD_NOT_ALLOWED) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response.map(Body::new)
+    // A router says it beside the problem that its fallback makes.
+    let allow = response.headers_mut().remove(header::ALLOW);
+    let problem = match allow.filter(|_| problem.status == StatusCode::METHOD_NOT_ALLOWED) {
+        Some(allow) => problem.allow(allow),
+        None => problem,
+    };
+    problem.of_request(path, Some(id)).into_response().map(Body::new)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {

@@ -131,11 +131,7 @@ async fn issue(
 /// [`Problem`].
 async fn list(State(app): State<App>, by: By, mut parameters: Parameters) -> Result<Response, Problem> {
     by.require(READ)?;
-    let form = format!("a number from 1 to {KEYS}");
-    let limit: i64 = parameters.parse("limit", &form)?.unwrap_or(KEYS);
-    if !(1..=KEYS).contains(&limit) {
-        return Err(Problem::bad_value("limit", format!("limit must be {form}")));
-    }
+    let limit = parameters.limit(KEYS, KEYS)?;
     let after = parameters.take("after")?;
     let after = after
         .map(|text| extract::uuid("after", &text))

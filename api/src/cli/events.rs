@@ -1,4 +1,4 @@
-//! `daybook events [--follow] [--after N] [--context C] [--type T] [--stream ID] [--json]`
+//! `daybook events [--follow] [--after N] [--context C] [--aggregate A] [--type T] [--stream ID] [--json]`
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{opened, say};
 use http::Contexts;
 use http::audit::view::{Sight, masked, shown};
+use http::audit::words::{Meant, Words};
 
 use crate::{Config, Fault};
 
@@ -27,7 +28,10 @@ pub struct Events {
     /// Only streams of this context
     #[arg(long)]
     context: Option<String>,
-    /// Only events of this type, such as OrderDrafted
+    /// Only streams of this kind, such as identity.user
+    #[arg(long)]
+    aggregate: Option<String>,
+    /// Only events of this type, such as UserRegistered or identity.user.UserRegistered
     #[arg(long = "type")]
     event_type: Option<String>,
     /// Only this stream
@@ -56,13 +60,14 @@ struct Page {
 impl Events {
     pub async fn run(&self, config: &Config, contexts: &Contexts) -> Result<(), Fault> {
         let opened = opened(config, contexts).await?;
+        let meant = self.meant(contexts, &opened.tail).await?;
         let mut position = match self.after {
             Some(position) => position,
             None if self.follow => opened.tail.end().await?,
             None => 0,
         };
         loop {
-            let page = match self.page(&opened.tail, position).await {
+            let page = match self.page(&opened.tail, &meant, position).await {
                 Ok(page) => page,
                 Err(error) if self.follow && error.is_transient() => {
                     tracing::warn!(error = %error, "the book does not answer; trying again");
@@ -86,14 +91,17 @@ impl Events {
     }
 
     /// The next events, with the texts of those that are wanted opened.
-    async fn page(&self, tail: &Tail, after: i64) -> Result<Page, BookError> {
+    async fn page(&self, tail: &Tail, meant: &Meant, after: i64) -> Result<Page, BookError> {
         let page = if self.personal {
             tail.after(after, PAGE_EVENTS).await?
         } else {
             tail.sealed_after(after, PAGE_EVENTS).await?
         };
         let (read, last) = (page.len(), page.last().map(|recorded| recorded.position));
-        let wanted = page.into_iter().filter(|recorded| self.wants(recorded)).collect();
+        let wanted = page
+            .into_iter()
+            .filter(|recorded| self.wants(meant, recorded))
+            .collect();
         Ok(Page {
             read,
             last,
@@ -101,16 +109,25 @@ impl Events {
         })
     }
 
-    fn wants(&self, recorded: &Recorded<String>) -> bool {
-        let context = recorded
-            .aggregate_type
-            .split_once('.')
-            .map_or("", |(context, _)| context);
-        self.context.as_deref().is_none_or(|wanted| wanted == context)
-            && self
-                .event_type
-                .as_deref()
-                .is_none_or(|wanted| wanted == recorded.event_type)
+    /// What the words mean, of which one that means nothing would show nothing.
+    async fn meant(&self, contexts: &Contexts, tail: &Tail) -> Result<Meant, Fault> {
+        let words = Words {
+            context: self.context.clone(),
+            aggregate: self.aggregate.clone(),
+            event_type: self.event_type.clone(),
+        };
+        if words.is_empty() {
+            return Ok(Meant::default());
+        }
+        let meant = words.of_kinds(contexts, tail.kinds().await?);
+        meant.map_err(|problem| Fault::Refused(problem.detail().to_owned()))
+    }
+
+    fn wants(&self, meant: &Meant, recorded: &Recorded<String>) -> bool {
+        let types = meant.types.as_ref();
+        let event_type = meant.event_type.as_deref();
+        types.is_none_or(|types| types.contains(&recorded.aggregate_type))
+            && event_type.is_none_or(|wanted| wanted == recorded.event_type)
             && self.stream.is_none_or(|wanted| wanted == recorded.stream)
             && self.only_tenant.is_none_or(|wanted| wanted == recorded.tenant_id)
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use domain::misread::Misread;
 use domain::{Aggregate, Circumstances, SYSTEM, Together, Undecided};
+use http::command::form;
 use http::openapi::document;
+use http::query::streams::shown_in;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -149,7 +151,7 @@ fn objects(schema: &Value, schemas: &Value, level: usize) -> Vec<Sample> {
 }
 
 /// Every command that the document has, with the schema of its body and all schemas.
-fn commands(look: impl Fn(&'static Aggregate, &str, &Value, &Value)) {
+fn commands(mut look: impl FnMut(&'static Aggregate, &str, &Value, &Value)) {
     let contexts = contexts();
     let document = document(&contexts);
     let schemas = &document["components"]["schemas"];
@@ -168,8 +170,8 @@ fn commands(look: impl Fn(&'static Aggregate, &str, &Value, &Value)) {
 }
 
 /// The field that stands in the way of a command with these fields to a new stream, if one does.
-fn refused_for(aggregate: &Aggregate, command: &str, fields: Value) -> Option<(String, String)> {
-    let parsed = match aggregate.parse(command, fields) {
+fn refused_for(aggregate: &Aggregate, command: &str, mut fields: Value) -> Option<(String, String)> {
+    let parsed = match aggregate.parse(command, &mut fields) {
         Ok(parsed) => parsed,
         Err(unparsed) => {
             let misread = Misread::of(&unparsed, command);
@@ -179,6 +181,7 @@ fn refused_for(aggregate: &Aggregate, command: &str, fields: Value) -> Option<(S
     let circumstances = Circumstances {
         tenant: ID,
         stream: parsed.stream(ID).unwrap_or(ID),
+        sequence: 0,
         by: SYSTEM,
         at: "2026-01-30T08:00:00Z".parse().unwrap(),
         seed: ID,
@@ -279,7 +282,7 @@ fn a_field_that_is_missing_is_named() {
                 .as_object_mut()
                 .unwrap()
                 .remove(&name);
-            let unparsed = aggregate.parse(command, fields).unwrap_err();
+            let unparsed = aggregate.parse(command, &mut fields).unwrap_err();
             let misread = Misread::of(&unparsed, command);
             let expected = (path.clone(), format!("{path} is missing"));
             assert_eq!((misread.field, misread.detail), expected, "{aggregate:?} {command}");
@@ -335,7 +338,8 @@ fn what_is_wrong_with_a_body_is_said_in_words_of_json() {
                 for wrong in &wrong {
                     let mut fields = value.clone();
                     *fields.pointer_mut(&place).unwrap() = wrong.clone();
-                    let Err(unparsed) = aggregate.parse(command, fields) else {
+                    let Err(unparsed) = aggregate.parse(command, &mut fields) else {
+                        agrees(aggregate, command, &fields);
                         continue;
                     };
                     let Misread { field, detail } = Misread::of(&unparsed, command);
@@ -349,6 +353,72 @@ fn what_is_wrong_with_a_body_is_said_in_words_of_json() {
             }
         }
     });
+}
+
+/// What a command takes is held to be of its form: whoever is told of all problems at once is told of none that is none.
+#[track_caller]
+fn agrees(aggregate: &'static Aggregate, command: &str, fields: &Value) {
+    const OF_KIND: [&str; 7] = [
+        "is missing",
+        "is no field",
+        "a string",
+        "a list",
+        "an object",
+        "true or false",
+        "a number",
+    ];
+    let problems = form::problems(aggregate, command, fields);
+    let is_of_kind = |problem: &&Misread| OF_KIND.iter().any(|said| problem.detail.contains(said));
+    let wrong: Vec<&Misread> = problems.iter().filter(is_of_kind).collect();
+    assert!(
+        wrong.is_empty(),
+        "{aggregate:?} {command}: {fields} is taken, and {wrong:?}"
+    );
+}
+
+#[test]
+fn what_a_command_takes_is_of_its_form() {
+    commands(|aggregate, command, body, schemas| {
+        for Sample { mut value, .. } in samples(body, schemas, 0) {
+            if aggregate.parse(command, &mut value).is_ok() {
+                agrees(aggregate, command, &value);
+            }
+        }
+    });
+}
+
+#[test]
+fn whatever_is_wrong_with_a_body_is_told_at_once_with_its_path() {
+    let (mut looked, mut untold) = (0, Vec::new());
+    commands(|aggregate, command, body, schemas| {
+        let Some(plainest) = samples(body, schemas, 0).into_iter().next() else {
+            return;
+        };
+        let required = required(body, schemas, &plainest.value, "", "");
+        // Of fields of one object each stands for itself.
+        let mut fields = plainest.value.clone();
+        let mut wrong = vec!["surplus".to_owned()];
+        for (pointer, name, path) in &required {
+            if pointer.is_empty() {
+                fields.as_object_mut().unwrap().remove(name);
+                wrong.push(path.clone());
+            }
+        }
+        fields["surplus"] = json!("?");
+        let problems = form::problems(aggregate, command, &fields);
+        let found: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        looked += 1;
+        // Of a command without fields the first is told, by what reads it.
+        let is_bare = wrong.len() == 1 && problems.is_empty();
+        if !is_bare && !wrong.iter().all(|field| found.contains(&field.as_str())) {
+            untold.push(format!(
+                "{}.{command}: {wrong:?} of {fields}, {problems:?}",
+                aggregate.aggregate_type
+            ));
+        }
+    });
+    // Of what has one form out of several, nobody can tell which one was meant.
+    assert!(untold.len() * 10 <= looked, "{} of {looked}: {untold:#?}", untold.len());
 }
 
 /// Every object among schemas, by its place.
@@ -447,5 +517,41 @@ fn what_a_command_makes_can_be_read_where_its_kind_says() {
         let table = contexts.table(aggregate.context(), name);
         let table = table.unwrap_or_else(|| panic!("{aggregate:?} has no table {name}"));
         assert_eq!(table.key.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_stream_that_a_row_says_it_shows_is_the_one_whose_id_is_its_key() {
+    let contexts = contexts();
+    let mut shown = Vec::new();
+    for context in contexts.tables() {
+        let history = projections::golden::history(context).unwrap();
+        for (name, rows) in context.folded(&history).unwrap() {
+            let table = context.table(name).unwrap();
+            let Some(kind) = shown_in(&contexts, context, table) else {
+                continue;
+            };
+            // A tenant's row may be there before the tenant has events of its own.
+            let is_stream = |id: &Value| {
+                history.iter().any(|recorded| {
+                    let is_kind = recorded.aggregate_type == kind.aggregate_type;
+                    is_kind && *id == json!(recorded.stream) || *id == json!(recorded.tenant_id)
+                })
+            };
+            let other = rows.iter().find(|row| !is_stream(&row[table.key[0]]));
+            assert_eq!(other, None, "{}.{name} of {}", context.name, kind.aggregate_type);
+            shown.push(format!("{}.{name} {}", context.name, kind.aggregate_type));
+        }
+    }
+    for expected in [
+        "cloudwatcher.orders cloudwatcher.order",
+        "cloudwatcher.inventory cloudwatcher.inventory",
+        "cloudwatcher.part_suppliers cloudwatcher.part-supplier",
+        "cloudwatcher.users identity.user",
+        "cloudwatcher.departments identity.department",
+        "dod.issues dod.issue",
+        "dod.webhook_sources dod.source",
+    ] {
+        assert!(shown.iter().any(|shown| shown == expected), "{expected}: {shown:#?}");
     }
 }

@@ -5,8 +5,10 @@
 //! is judged when they decide, not when they were asked.
 
 mod ask;
+mod became;
 mod decide;
 mod entitled;
+mod evolve;
 mod refusal;
 pub mod route;
 mod split;
@@ -17,9 +19,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use became::{ASKED_REMEMBERED_MAX, Asks, Became, End, Over, STOOD_IN_FOR_MAX};
 pub use refusal::Refusal;
 
-use domain::stored_by_variant;
+use domain::event::Stored;
+use domain::{DecodeError, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Approval>("approvals");
@@ -49,7 +53,8 @@ pub enum Approval {
     Voided(Asked),
 }
 
-/// The submission that approval was asked for; fixed for a revision.
+/// The submission that approval was asked for, fixed for a revision, and what became of what was asked for it and
+/// for those before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     pub revision: i32,
@@ -65,6 +70,11 @@ pub struct Asked {
     pub deadline_hours: i32,
     /// Other orders that this one may have been split from.
     pub split_with: Vec<Uuid>,
+    /// When approval of this revision was asked for.
+    #[serde(default)]
+    pub asked_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub asks: Asks,
 }
 
 /// An approval that is not decided yet.
@@ -96,6 +106,9 @@ pub struct OpenLevel {
     /// The department whose manager is asked.
     pub department_id: Uuid,
     pub approver_id: Uuid,
+    /// Whether they are asked because the policy names them for where the tree of departments ends.
+    #[serde(default)]
+    pub is_top: bool,
     pub due_at: DateTime<Utc>,
     /// Who was asked before and let the deadline pass; a level is escalated once.
     pub escalated_from: Option<Uuid>,
@@ -145,7 +158,8 @@ impl Approval {
     fn concerns(&self, user: Uuid) -> bool {
         let involved = |asked: &Asked| asked.drafted_by == user || asked.submitted_by == user;
         let decided = |levels: &[DecidedLevel]| levels.iter().any(|level| level.people().any(|one| one == user));
-        self.asked().is_some_and(involved)
+        self.asked()
+            .is_some_and(|asked| involved(asked) || asked.asks.concern(user))
             || match self {
                 Self::Unasked | Self::Voided(_) => false,
                 Self::Pending(pending) => {
@@ -207,11 +221,15 @@ pub enum Command {
         /// The ask that is overdue; nothing happens when it is no longer open.
         ask_id: Uuid,
     },
-    /// Asks somebody else because the named person no longer manages the department, is no longer active
-    /// or has lost the permission `orders.approve`.
+    /// Asks somebody else because the named person no longer manages the department (or is no longer named by the policy,
+    /// where that is why they were asked), is no longer active or has lost the permission `orders.approve`.
     Reassign {},
     /// Ends an approval whose order was cancelled or has moved on; Daybook sends it by itself.
-    Void {},
+    Void {
+        /// Who cancelled the order.
+        #[serde(default)]
+        by: Option<Uuid>,
+    },
 }
 
 /// Why an approval ended without a decision, or its decision no longer counts.
@@ -246,9 +264,13 @@ pub enum Event {
         levels: i32,
         /// Hours that each approver has.
         deadline_hours: i32,
-        /// Other orders of the drafter within seven days that share a supplier and would, put together with
-        /// this one, need more levels. A remark for the approver: it blocks nothing.
+        /// Earlier orders of the drafter within seven days that, together with this one, buy for so much of one supplier
+        /// that it would need more levels than each of them needs alone; those that an approver was shown before are
+        /// left out. A remark for the approver: it blocks nothing.
         split_with: Vec<Uuid>,
+        /// When it was asked; absent in events of a time when they did not say so, as below.
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
     },
     LevelAsked {
         ask_id: Uuid,
@@ -266,6 +288,10 @@ pub enum Event {
         order_total: Decimal,
         currency: String,
         split_with: Vec<Uuid>,
+        /// Whether they are asked because the policy names them for where the tree of departments ends; then the
+        /// department is the topmost.
+        #[serde(default)]
+        is_top: bool,
     },
     LevelApproved {
         ask_id: Uuid,
@@ -276,6 +302,8 @@ pub enum Event {
         on_behalf_of: Option<Uuid>,
         #[serde(default)]
         notes: Option<String>,
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
     },
     /// A `LevelAsked` of the same level follows.
     LevelEscalated {
@@ -283,6 +311,8 @@ pub enum Event {
         level: i32,
         from: Uuid,
         to: Uuid,
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
     },
     /// The named person may no longer decide; a `LevelAsked` of the same level follows.
     LevelReassigned {
@@ -290,6 +320,11 @@ pub enum Event {
         level: i32,
         from: Uuid,
         to: Uuid,
+        /// Who had it reassigned.
+        #[serde(default)]
+        by: Option<Uuid>,
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
     },
     /// The deadline has passed and nobody above is left to ask. The ask stays open.
     ApprovalOverdue {
@@ -319,22 +354,51 @@ pub enum Event {
         /// Empty once they were struck.
         #[serde(deserialize_with = "domain::text::or_struck")]
         notes: String,
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
     },
     ApprovalVoided {
         /// The asks that no longer count: those that were approved in this revision, and the open one.
         ask_ids: Vec<Uuid>,
         revision: i32,
         why: WhyVoid,
+        /// Who submitted the order again, or cancelled it.
+        #[serde(default)]
+        by: Option<Uuid>,
+        #[serde(default)]
+        at: Option<DateTime<Utc>>,
     },
 }
 
-stored_by_variant!(Event);
+stored_by_variant!(Event {
+    ApprovalAsked => "2",
+    LevelAsked => "2",
+    LevelApproved => "2",
+    LevelEscalated => "2",
+    LevelReassigned => "2",
+    ApprovalRejected => "2",
+    ApprovalVoided => "2",
+});
 
 impl domain::Event for Event {
     fn texts(&self) -> Vec<&'static str> {
         match self {
             Self::LevelApproved { .. } | Self::ApprovalRejected { .. } => vec!["notes"],
             _ => Vec::new(),
+        }
+    }
+
+    fn upcast(stored: &Stored<'_>) -> Result<(String, String), DecodeError> {
+        match (stored.event_type, stored.version) {
+            // Until version 2 managers alone were asked.
+            ("LevelAsked", "1") => Ok((stored.event_type.to_owned(), stored.payload.to_owned())),
+            // Until version 2 they did not say when, nor who was behind it: it stands in their metadata alone.
+            (
+                "ApprovalAsked" | "LevelApproved" | "LevelEscalated" | "LevelReassigned" | "ApprovalRejected"
+                | "ApprovalVoided",
+                "1",
+            ) => Ok((stored.event_type.to_owned(), stored.payload.to_owned())),
+            _ => Err(stored.unknown()),
         }
     }
 }

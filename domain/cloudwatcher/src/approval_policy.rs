@@ -15,6 +15,7 @@ use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{Decider, FactRef, Facts, money};
 use identity::department::Department;
+use identity::user::User;
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate =
@@ -24,6 +25,8 @@ pub const AGGREGATE: domain::Aggregate =
 pub const LEVELS_MAX: i32 = 5;
 /// Departments that one policy names.
 pub const DEPARTMENTS_MAX: usize = 200;
+/// Persons who decide where the tree of departments ends.
+pub const TOP_DECIDERS_MAX: usize = 10;
 /// Hours that an approver has before the next manager is asked: from one hour to thirty days.
 pub const DEADLINE_HOURS_MIN: i32 = 1;
 pub const DEADLINE_HOURS_MAX: i32 = 720;
@@ -43,6 +46,12 @@ pub struct ApprovalPolicy {
     #[serde(default)]
     #[schemars(length(max = DEPARTMENTS_MAX))]
     pub departments: Vec<DepartmentLevels>,
+    /// Who decides where the tree of departments ends: active users, each once, asked in this order for levels that no
+    /// manager is left for. Whoever drafted or submitted the order, or lacks `orders.approve`, is passed over. At
+    /// most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = TOP_DECIDERS_MAX))]
+    pub top_deciders: Vec<Uuid>,
     /// Hours that an approver has to decide before the next manager above is asked: 1 to 720; 48 when absent.
     #[serde(default = "deadline_hours")]
     #[schemars(range(min = DEADLINE_HOURS_MIN, max = DEADLINE_HOURS_MAX))]
@@ -56,7 +65,8 @@ pub struct CurrencyThresholds {
     /// An ISO 4217 code in capitals, such as `EUR`.
     #[schemars(length(equal = 3))]
     pub currency: String,
-    /// 1 to 5 totals in this currency, each higher than the one before, with at most two decimals. The
+    /// 1 to 5 totals in this currency, each higher than the one before, with no more decimals than the
+    /// currency has, two at most. The
     /// first is the total from which one level is needed, the second that for two levels, and so on;
     /// an order below the first needs none.
     #[schemars(length(min = 1, max = LEVELS_MAX))]
@@ -117,6 +127,7 @@ impl Default for ApprovalPolicy {
         Self {
             currencies: vec![in_currency("USD"), in_currency("EUR")],
             departments: Vec::new(),
+            top_deciders: Vec::new(),
             deadline_hours: DEADLINE_HOURS_DEFAULT,
         }
     }
@@ -171,23 +182,35 @@ impl Entry for ApprovalPolicy {
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         check_currencies(&self.currencies).map_err(|unfit| ("currencies", unfit))?;
         check_departments(&self.departments).map_err(|unfit| ("departments", unfit))?;
+        check_top(&self.top_deciders).map_err(|unfit| ("top_deciders", unfit))?;
         text::within(self.deadline_hours, DEADLINE_HOURS_MIN, DEADLINE_HOURS_MAX)
             .map_err(|unfit| ("deadline_hours", unfit))
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
         let departments = self.departments.iter().take(DEPARTMENTS_MAX);
+        let people = self.top_deciders.iter().take(TOP_DECIDERS_MAX);
         departments
             .map(|of| FactRef::of::<Register<Department>>(of.department_id))
+            .chain(people.map(|&id| FactRef::of::<User>(id)))
             .collect()
     }
 
     fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
         let in_use = |id: Uuid| facts.get::<Register<Department>>(id).and_then(Register::active);
-        match self.departments.iter().find(|of| in_use(of.department_id).is_none()) {
-            Some(DepartmentLevels { department_id, .. }) => Err((
+        let is_active = |id: &Uuid| facts.get::<User>(*id).is_some_and(User::is_active);
+        if let Some(DepartmentLevels { department_id, .. }) =
+            self.departments.iter().find(|of| in_use(of.department_id).is_none())
+        {
+            return Err((
                 "departments",
                 format!("departments names {department_id}, which is no department in use; enter it or leave it out"),
+            ));
+        }
+        match self.top_deciders.iter().find(|id| !is_active(id)) {
+            Some(id) => Err((
+                "top_deciders",
+                format!("top_deciders names {id}, who is no active user; choose another or leave them out"),
             )),
             None => Ok(()),
         }
@@ -200,20 +223,16 @@ fn check_currencies(currencies: &[CurrencyThresholds]) -> Result<(), Unfit> {
     }
     let mut seen = BTreeSet::new();
     for CurrencyThresholds { currency, thresholds } in currencies {
-        if !currency::is_code(currency) {
-            return Err(Unfit::Form(
-                "names a currency that is no ISO 4217 code in circulation; use three capitals such as EUR",
-            ));
-        }
+        currency::check(currency).map_err(|unfit| Unfit::Inside(format!("names a currency that {unfit}")))?;
         if !seen.insert(currency) {
             return Err(Unfit::Form("names a currency twice; list each one once"));
         }
-        check_thresholds(thresholds)?;
+        check_thresholds(currency, thresholds)?;
     }
     Ok(())
 }
 
-fn check_thresholds(thresholds: &[Threshold]) -> Result<(), Unfit> {
+fn check_thresholds(currency: &str, thresholds: &[Threshold]) -> Result<(), Unfit> {
     if thresholds.is_empty() || thresholds.len() > LEVELS_MAX as usize {
         return Err(Unfit::Form(
             "has a currency without thresholds or with more than 5; list 1 to 5",
@@ -229,6 +248,7 @@ fn check_thresholds(thresholds: &[Threshold]) -> Result<(), Unfit> {
                 below: THRESHOLD_BELOW,
             });
         }
+        currency::divides(currency, *total).map_err(|unfit| Unfit::Inside(format!("has a threshold that {unfit}")))?;
     }
     if thresholds.windows(2).all(|pair| pair[0] < pair[1]) {
         Ok(())
@@ -251,6 +271,17 @@ fn check_departments(departments: &[DepartmentLevels]) -> Result<(), Unfit> {
         if !seen.insert(of.department_id) {
             return Err(Unfit::Form("names a department twice; list each one once"));
         }
+    }
+    Ok(())
+}
+
+fn check_top(people: &[Uuid]) -> Result<(), Unfit> {
+    if people.len() > TOP_DECIDERS_MAX {
+        return Err(Unfit::Form("names more than 10 persons; leave some out"));
+    }
+    let seen: BTreeSet<&Uuid> = people.iter().collect();
+    if seen.len() < people.len() {
+        return Err(Unfit::Form("names a person twice; list each one once"));
     }
     Ok(())
 }

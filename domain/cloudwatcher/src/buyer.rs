@@ -44,12 +44,12 @@ pub struct SupplierTotal {
     pub total: Decimal,
 }
 
-/// Another order of the same person, currency and days.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// An earlier order of the same person, currency and days.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Neighbour {
     pub order_id: Uuid,
-    /// The sum for which it buys from suppliers that both orders have.
-    pub shared_total: Decimal,
+    /// The suppliers that both orders have, and for how much this one buys from each.
+    pub shared: Vec<SupplierTotal>,
 }
 
 /// The sum for which the items buy from each supplier, by the supplier's id.
@@ -66,22 +66,28 @@ pub fn supplier_totals(items: &[Item]) -> Vec<SupplierTotal> {
 }
 
 impl Buyer {
-    /// The other orders within seven days that buy from a supplier of this one in the same currency, the
-    /// newest first.
+    /// The other orders that were submitted before this one, within seven days, and buy from a supplier of it in the same
+    /// currency, the newest first.
     #[must_use]
     pub fn neighbours(&self, order_id: Uuid, submitted: &Submitted) -> Vec<Neighbour> {
         let own: BTreeSet<Uuid> = submitted.items.iter().map(|item| item.supplier_id).collect();
-        let by_time = self.by_time.iter().rev().map(|(_, id)| *id);
+        // Not noted yet, it is the newest.
+        let own_time = self.noted.get(&order_id).map(|noted| noted.submitted_at);
+        let before = |at: DateTime<Utc>| own_time.is_none_or(|own| at <= own && own - at <= REMEMBERED);
+        let by_time = self
+            .by_time
+            .iter()
+            .rev()
+            .filter(|(at, _)| before(*at))
+            .map(|(_, id)| *id);
         by_time
             .filter(|&id| id != order_id)
             .filter_map(|id| {
                 let noted = self.noted.get(&id)?;
                 let shared = noted.suppliers.iter().filter(|of| own.contains(&of.supplier_id));
-                let totals: Vec<Decimal> = shared.map(|of| of.total).collect();
-                (noted.currency == submitted.currency && !totals.is_empty()).then(|| Neighbour {
-                    order_id: id,
-                    shared_total: totals.into_iter().sum(),
-                })
+                let shared: Vec<SupplierTotal> = shared.copied().collect();
+                (noted.currency == submitted.currency && !shared.is_empty())
+                    .then_some(Neighbour { order_id: id, shared })
             })
             .collect()
     }

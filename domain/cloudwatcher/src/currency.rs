@@ -1,4 +1,9 @@
-//! The currencies in which an order can be paid.
+//! The currencies in which an order can be paid, and how finely each divides.
+
+use rust_decimal::Decimal;
+
+use domain::money::CENTS_DECIMALS;
+use domain::text::Unfit;
 
 /// ISO 4217 codes of the national and common currencies in circulation, sorted. Funds, metals,
 /// units of account and test codes are left out: no supplier is paid in them.
@@ -21,6 +26,84 @@ pub fn is_code(code: &str) -> bool {
     CODES.binary_search(&code).is_ok()
 }
 
+/// Those whose amounts are whole, sorted: ISO 4217 gives them no minor unit.
+const WHOLE: &[&str] = &[
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+];
+/// Those whose minor unit is a thousandth, sorted.
+const THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
+/// Decimals of an amount in the currency of this code, as ISO 4217 has its minor unit: 0, 2 or 3.
+#[must_use]
+pub fn decimals(code: &str) -> u32 {
+    match code {
+        code if WHOLE.binary_search(&code).is_ok() => 0,
+        code if THOUSANDTHS.binary_search(&code).is_ok() => 3,
+        _ => 2,
+    }
+}
+
+/// Whether amounts can be in the currency of this code.
+///
+/// # Errors
+/// When it is none in circulation, or divides more finely than the columns that hold amounts.
+pub fn check(code: &str) -> Result<(), Unfit> {
+    if !is_code(code) {
+        return Err(Unfit::Form(
+            "is no ISO 4217 code in circulation; use three capitals such as EUR",
+        ));
+    }
+    match decimals(code) {
+        decimals if decimals > CENTS_DECIMALS => Err(Unfit::Inside(format!(
+            "is {code}, whose amounts have {decimals} decimals; amounts are kept with {CENTS_DECIMALS}, so agree on \
+             another currency"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an amount has no more decimals than the currency of this code.
+///
+/// # Errors
+/// How many it may have.
+pub fn divides(code: &str, amount: Decimal) -> Result<(), Unfit> {
+    let decimals = decimals(code).min(CENTS_DECIMALS);
+    match amount.normalize().scale() {
+        scale if scale <= decimals => Ok(()),
+        _ if decimals == 0 => Err(Unfit::Inside(format!(
+            "must be whole: amounts in {code} have no decimals"
+        ))),
+        _ => Err(Unfit::Inside(format!(
+            "must have at most {decimals} decimals in {code}"
+        ))),
+    }
+}
+
+/// Whether the currency that amounts beside it are in is one that they can be in, and named when there are any.
+///
+/// # Errors
+/// What is wrong with the currency.
+pub fn check_named(code: Option<&str>, amounts: &[Option<Decimal>]) -> Result<(), Unfit> {
+    match code {
+        Some(code) => check(code),
+        None if amounts.iter().any(Option::is_some) => Err(Unfit::Form(
+            "is missing: an amount is in a currency; use three capitals such as EUR",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// As [`divides`], where both may be absent.
+///
+/// # Errors
+/// As [`divides`].
+pub fn divides_named(code: Option<&str>, amount: Option<Decimal>) -> Result<(), Unfit> {
+    match (code, amount) {
+        (Some(code), Some(amount)) => divides(code, amount),
+        (None | Some(_), _) => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +116,47 @@ mod tests {
                 .iter()
                 .all(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()))
         );
+    }
+
+    #[test]
+    fn each_currency_divides_as_iso_4217_has_it() {
+        for code in WHOLE.iter().chain(THOUSANDTHS) {
+            assert!(is_code(code), "{code}");
+        }
+        assert!(WHOLE.is_sorted() && THOUSANDTHS.is_sorted());
+        assert_eq!(["JPY", "KRW", "EUR", "MRU", "KWD"].map(decimals), [0, 0, 2, 2, 3]);
+        let amount = |text: &str| text.parse::<Decimal>().unwrap();
+        assert_eq!(divides("JPY", amount("100.00")), Ok(()));
+        assert_eq!(
+            divides("JPY", amount("100.55")).unwrap_err().to_string(),
+            "must be whole: amounts in JPY have no decimals"
+        );
+        assert_eq!(divides("EUR", amount("100.550")), Ok(()));
+        assert_eq!(
+            divides("EUR", amount("0.125")).unwrap_err().to_string(),
+            "must have at most 2 decimals in EUR"
+        );
+    }
+
+    #[test]
+    fn a_currency_that_divides_more_finely_than_the_columns_is_refused_by_name() {
+        for code in THOUSANDTHS {
+            let told = check(code).unwrap_err().to_string();
+            assert!(told.contains(code) && told.contains("3 decimals"), "{told}");
+        }
+        assert_eq!((check("EUR"), check("JPY")), (Ok(()), Ok(())));
+        assert!(check("XXX").is_err());
+    }
+
+    #[test]
+    fn an_amount_is_in_a_currency() {
+        let one = Some(Decimal::ONE);
+        assert!(check_named(None, &[None, one]).is_err());
+        assert_eq!(check_named(None, &[None]), Ok(()));
+        assert_eq!(check_named(Some("EUR"), &[one]), Ok(()));
+        assert!(check_named(Some("KWD"), &[None]).is_err());
+        assert!(divides_named(Some("JPY"), Some(Decimal::new(15, 1))).is_err());
+        assert_eq!(divides_named(None, Some(Decimal::new(15, 1))), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use uuid::Uuid;
 
+use super::currency;
 use domain::register::Register;
 use domain::text::Unfit;
 use domain::{Asker, Asking, Class, Decider, FactRef, Refuse, Request, money, stored_by_variant, text};
@@ -40,8 +41,12 @@ pub struct Delegation {
     pub ends_at: DateTime<Utc>,
     /// The departments, each with all below it; empty means all.
     pub department_ids: Vec<Uuid>,
-    /// The highest total that the delegate decides on, in the order's own currency.
+    /// The highest total that the delegate decides on.
     pub total_max: Option<Decimal>,
+    /// The currency of that total: of an order in another one the delegate decides nothing. Absent in what was granted
+    /// before limits had one: those hold in whatever currency an order is.
+    #[serde(default)]
+    pub currency: Option<String>,
     pub revoked: bool,
 }
 
@@ -52,20 +57,22 @@ impl Delegation {
 
     /// Whether it lets `to` decide at this time on an order of this total, whose department lies below
     /// (or is) those in `above`. It holds from its start until just before its end.
-    fn covers(&self, to: Uuid, at: DateTime<Utc>, above: &[Uuid], total: Decimal) -> bool {
+    fn covers(&self, to: Uuid, at: DateTime<Utc>, above: &[Uuid], (total, currency): (Decimal, &str)) -> bool {
         let of_department = self.department_ids.is_empty() || self.department_ids.iter().any(|id| above.contains(id));
         self.to == to
             && !self.has_ended(at)
             && self.starts_at <= at
             && of_department
             && self.total_max.is_none_or(|max| total <= max)
+            && self.currency.as_deref().is_none_or(|own| own == currency)
     }
 }
 
 impl Delegations {
-    /// Whether `to` may decide in this person's place; the arguments are those of one order.
+    /// Whether `to` may decide in this person's place; the arguments are those of one order, with the currency of its
+    /// total.
     #[must_use]
-    pub fn cover(&self, to: Uuid, at: DateTime<Utc>, above: &[Uuid], total: Decimal) -> bool {
+    pub fn cover(&self, to: Uuid, at: DateTime<Utc>, above: &[Uuid], total: (Decimal, &str)) -> bool {
         self.granted
             .values()
             .any(|delegation| delegation.covers(to, at, above, total))
@@ -99,11 +106,15 @@ pub enum Command {
         #[serde(default)]
         #[schemars(length(max = DEPARTMENTS_MAX))]
         department_ids: Vec<Uuid>,
-        /// Only for orders of at most this total, in the order's own currency: from 0 to 99,999,999.99 with
-        /// two decimals; a string keeps it exact. No limit when absent.
+        /// Only for orders of at most this total: from 0 to 99,999,999.99 with as many decimals as the currency has,
+        /// two at most; a string keeps it exact. No limit when absent.
         #[serde(default, deserialize_with = "money::optional_amount")]
         #[schemars(schema_with = "money::optional_price_schema")]
         total_max: Option<Decimal>,
+        /// Only for orders in this currency, an ISO 4217 code in capitals, such as `EUR`; needed with `total_max`.
+        #[serde(default)]
+        #[schemars(length(equal = 3))]
+        currency: Option<String>,
     },
     /// Ends a delegation at once; nothing happens when it has ended already.
     Revoke {
@@ -126,6 +137,9 @@ pub enum Event {
         department_ids: Vec<Uuid>,
         #[serde(default)]
         total_max: Option<Decimal>,
+        /// Absent where there is no limit, and in what was granted before limits had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        currency: Option<String>,
         granted_at: DateTime<Utc>,
     },
     DelegationRevoked {
@@ -159,8 +173,8 @@ pub enum Refusal {
     TooManyDepartments,
     #[error("a person has at most {DELEGATIONS_MAX} delegations that have not ended; revoke one first")]
     TooMany,
-    #[error("total_max {unfit}")]
-    Unfit { unfit: Unfit },
+    #[error("{field} {unfit}")]
+    Unfit { field: &'static str, unfit: Unfit },
     #[error("delegation_id names no delegation of yours that has not ended; look at approval_delegations")]
     NoSuchDelegation,
 }
@@ -193,7 +207,7 @@ impl Refuse for Refusal {
             Self::BadPeriod => Some("ends_at".to_owned()),
             Self::NoDepartment { field } | Self::Repeated { field } => Some(field.clone()),
             Self::TooManyDepartments => Some("department_ids".to_owned()),
-            Self::Unfit { .. } => Some("total_max".to_owned()),
+            Self::Unfit { field, .. } => Some((*field).to_owned()),
             Self::NoSuchDelegation => Some("delegation_id".to_owned()),
         }
     }
@@ -216,12 +230,13 @@ impl Decider for Delegations {
                 ends_at,
                 department_ids,
                 total_max,
+                currency,
             } => {
                 let starts_at = starts_at.map_or(request.at, |starts_at| starts_at.max(request.at));
                 check_to(*to, request)?;
                 check_period(starts_at, *ends_at)?;
                 check_departments(department_ids, request)?;
-                total_max.map_or(Ok(()), |max| text::price(max).map_err(|unfit| Refusal::Unfit { unfit }))?;
+                check_limit(*total_max, currency.as_deref())?;
                 self.takes_one_more(request.at)?;
                 Ok(vec![Event::DelegationGranted {
                     delegation_id: request.ids.draw(),
@@ -230,6 +245,7 @@ impl Decider for Delegations {
                     ends_at: *ends_at,
                     department_ids: department_ids.clone(),
                     total_max: total_max.map(money::cents),
+                    currency: currency.clone(),
                     granted_at: request.at,
                 }])
             }
@@ -253,6 +269,7 @@ impl Decider for Delegations {
                 ends_at,
                 department_ids,
                 total_max,
+                currency,
                 granted_at,
             } => {
                 self.granted.retain(|_, delegation| !delegation.has_ended(*granted_at));
@@ -264,6 +281,7 @@ impl Decider for Delegations {
                         ends_at: *ends_at,
                         department_ids: department_ids.clone(),
                         total_max: *total_max,
+                        currency: currency.clone(),
                         revoked: false,
                     },
                 );
@@ -320,6 +338,14 @@ fn check_period(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), 
     } else {
         Err(Refusal::BadPeriod)
     }
+}
+
+/// Whether there can be such a limit.
+fn check_limit(total_max: Option<Decimal>, currency: Option<&str>) -> Result<(), Refusal> {
+    let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
+    currency::check_named(currency, &[total_max]).map_err(unfit("currency"))?;
+    total_max.map_or(Ok(()), text::price).map_err(unfit("total_max"))?;
+    currency::divides_named(currency, total_max).map_err(unfit("total_max"))
 }
 
 fn check_departments(department_ids: &[Uuid], request: &Request<'_, Command>) -> Result<(), Refusal> {

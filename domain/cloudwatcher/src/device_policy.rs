@@ -1,5 +1,6 @@
 //! A tenant's policy for the requests of its devices: how long a repeat is recognised by its
-//! payload, and how long a closed request stays in the tables. One policy per tenant; feeds no table.
+//! payload, how long somebody has a request to themselves, and how long a closed one stays in the tables. One policy per
+//! tenant; feeds `device_policies`.
 
 use std::borrow::Cow;
 
@@ -22,6 +23,9 @@ const DEDUP_WINDOW_MINUTES_DEFAULT: i32 = 1_440;
 /// Days that a closed request stays in the tables: up to ten years.
 pub const RETENTION_DAYS_MAX: i32 = 3_650;
 const RETENTION_DAYS_DEFAULT: i32 = 90;
+/// Minutes that whoever begins a request has it to themselves: up to a day.
+pub const LEASE_MINUTES_MAX: i32 = 1_440;
+const LEASE_MINUTES_DEFAULT: i32 = 30;
 
 /// The policy as it is entered, under the one id that the tenant's policy has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +41,11 @@ pub struct DevicePolicy {
     #[serde(default = "retention_days")]
     #[schemars(range(min = 1, max = RETENTION_DAYS_MAX))]
     pub retention_days: i32,
+    /// Minutes for which whoever begins a request has it to themselves, from each `begin` on: 1 to 1,440; 30 when
+    /// absent.
+    #[serde(default = "lease_minutes", skip_serializing_if = "is_usual_lease")]
+    #[schemars(range(min = 1, max = LEASE_MINUTES_MAX))]
+    pub lease_minutes: i32,
 }
 
 fn dedup_window_minutes() -> i32 {
@@ -47,12 +56,22 @@ fn retention_days() -> i32 {
     RETENTION_DAYS_DEFAULT
 }
 
+fn lease_minutes() -> i32 {
+    LEASE_MINUTES_DEFAULT
+}
+
+/// What was entered before there were leases says nothing of them.
+fn is_usual_lease(minutes: &i32) -> bool {
+    *minutes == LEASE_MINUTES_DEFAULT
+}
+
 /// The policy that holds while none is entered, or the entered one is struck.
 impl Default for DevicePolicy {
     fn default() -> Self {
         Self {
             dedup_window_minutes: DEDUP_WINDOW_MINUTES_DEFAULT,
             retention_days: RETENTION_DAYS_DEFAULT,
+            lease_minutes: LEASE_MINUTES_DEFAULT,
         }
     }
 }
@@ -83,6 +102,12 @@ impl DevicePolicy {
     pub fn retention(&self) -> TimeDelta {
         TimeDelta::days(self.retention_days.into())
     }
+
+    /// How long somebody has a request to themselves.
+    #[must_use]
+    pub fn lease(&self) -> TimeDelta {
+        TimeDelta::minutes(self.lease_minutes.into())
+    }
 }
 
 impl Entry for DevicePolicy {
@@ -96,7 +121,8 @@ impl Entry for DevicePolicy {
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::within(self.dedup_window_minutes, 1, DEDUP_WINDOW_MINUTES_MAX)
             .map_err(|unfit| ("dedup_window_minutes", unfit))?;
-        text::within(self.retention_days, 1, RETENTION_DAYS_MAX).map_err(|unfit| ("retention_days", unfit))
+        text::within(self.retention_days, 1, RETENTION_DAYS_MAX).map_err(|unfit| ("retention_days", unfit))?;
+        text::within(self.lease_minutes, 1, LEASE_MINUTES_MAX).map_err(|unfit| ("lease_minutes", unfit))
     }
 }
 

@@ -19,7 +19,7 @@ mod reorder;
 mod reserve;
 mod transfer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
@@ -41,6 +41,8 @@ pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Inventory>("inv
 pub const RESERVATIONS_MAX: usize = 1_000;
 /// Orders from which one stock key expects goods at one time.
 pub const ORDERS_EXPECTED_MAX: usize = 500;
+/// Events of a stock key after which it is remembered what was on hand, for counts of lists that are a little old.
+pub const LEVELS_REMEMBERED: usize = 128;
 /// For how long stock can be reserved, where the reservation says when it expires.
 pub const RESERVED_FOR_MAX: TimeDelta = TimeDelta::days(366);
 /// Characters of a note on what was consumed.
@@ -122,6 +124,9 @@ pub struct Record {
     suggestion: Option<Suggestion>,
     /// Whether a suggestion was dismissed since the projection was above the reorder point last.
     is_dismissed: bool,
+    /// What was on hand after each of the last events, the latest last; fewer where this was not yet remembered.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    recent: VecDeque<i32>,
     /// Events since everything was carried forward last.
     #[serde(skip)]
     events: u32,

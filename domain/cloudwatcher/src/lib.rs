@@ -16,6 +16,8 @@ pub mod part_variant;
 pub mod policies;
 pub mod request;
 pub mod stock;
+pub mod stock_policy;
+pub mod stocked;
 pub mod supplier;
 
 #[cfg(test)]
@@ -35,6 +37,8 @@ pub static CONTEXT: Context = Context {
         part_supplier::AGGREGATE,
         location::AGGREGATE,
         inventory::AGGREGATE,
+        stock_policy::AGGREGATE,
+        stocked::AGGREGATE,
         request::AGGREGATE,
         device_connection::AGGREGATE,
         device_policy::AGGREGATE,
@@ -44,7 +48,13 @@ pub static CONTEXT: Context = Context {
         buyer::AGGREGATE,
         approval::AGGREGATE,
     ],
-    policies: &[&policies::OrderApprovals, &policies::OrderStock, &policies::StockExpiry],
+    policies: &[
+        &policies::OrderApprovals,
+        &policies::OrderStock,
+        &policies::StockExpiry,
+        &policies::RequestLeases,
+        &policies::StockStruck,
+    ],
     history: include_str!("../golden/history.json"),
 };
 

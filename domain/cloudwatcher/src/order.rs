@@ -12,11 +12,16 @@ mod content;
 mod decide;
 mod edit;
 mod event;
+mod evolve;
+mod named;
 mod offer;
+mod placed;
 mod receive;
 mod refusal;
 mod stock;
 mod submit;
+
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -25,8 +30,9 @@ use uuid::Uuid;
 
 use super::{OrderStatus, OrderType};
 
-pub use command::{Command, ItemChange, NewItem, NewOrder, Quantity};
-pub use event::{Event, Terms};
+pub use command::{Command, Confirmation, ConfirmedDate, ItemChange, NewItem, NewOrder, Quantity};
+pub use event::{Confirmed, Event, PastDate, Rescheduled, Terms};
+pub use named::{NAMED_MAX, Named};
 pub use receive::Receipts;
 pub use refusal::Refusal;
 pub use stock::{Booking, Demand, reservation_id};
@@ -38,6 +44,8 @@ pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Order>("orders"
 pub const ITEMS_MAX: usize = 500;
 /// Characters of an order's note.
 pub const NOTE_CHARS_MAX: usize = 2_000;
+/// Characters of a supplier's own name for an order.
+pub const REFERENCE_CHARS_MAX: usize = 100;
 /// Years in which a delivery can be expected.
 pub const DELIVERY_YEAR_MIN: i32 = 2000;
 pub const DELIVERY_YEAR_MAX: i32 = 9999;
@@ -58,7 +66,8 @@ pub enum Order {
     Approved(Content, Submitted),
     /// Ordered, partially received or received: the receipts tell.
     Placed(Content, Submitted, Receipts),
-    ClosedShort(Content, Submitted),
+    /// Nothing more is awaited; what comes all the same is booked, and receipts can be taken back.
+    ClosedShort(Content, Submitted, Receipts),
     /// Its content is kept: the order can still be duplicated.
     Cancelled(Content, Option<Submitted>),
 }
@@ -78,6 +87,9 @@ pub struct Content {
     pub from_location_id: Option<Uuid>,
     pub note: Option<String>,
     pub items: Vec<Item>,
+    /// The sum over the items as they are now, in the order's currency.
+    #[serde(default)]
+    pub total: Decimal,
     /// By how much more than ordered may be received, in percent: 0 to 100.
     pub tolerance_percent: i32,
     pub drafted_by: Uuid,
@@ -97,7 +109,7 @@ pub struct Submitted {
     pub items: Vec<Item>,
     pub currency: String,
     pub department_id: Uuid,
-    /// The sum over the items, in the order's currency.
+    /// The sum over the items as they were submitted, in the order's currency: what approvers decide on.
     pub total: Decimal,
     /// Bookings that stock refused, the oldest first.
     #[serde(default)]
@@ -111,6 +123,17 @@ pub struct Submitted {
     /// Of them, those that were reversed before stock could refuse to book them.
     #[serde(default)]
     pub never_booked: Vec<Uuid>,
+    /// What each supplier confirmed last.
+    #[serde(default)]
+    pub confirmed: BTreeMap<Uuid, Agreed>,
+}
+
+/// What a supplier confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The supplier's own name for the order.
+    pub reference: String,
+    pub items: Vec<Confirmed>,
 }
 
 /// An item of an order.
@@ -158,7 +181,7 @@ impl Order {
             | Self::PendingApproval(content, _)
             | Self::Approved(content, _)
             | Self::Placed(content, ..)
-            | Self::ClosedShort(content, _)
+            | Self::ClosedShort(content, ..)
             | Self::Cancelled(content, _) => Some(content),
         }
     }
@@ -171,10 +194,16 @@ impl Order {
             Self::PendingApproval(_, submitted)
             | Self::Approved(_, submitted)
             | Self::Placed(_, submitted, _)
-            | Self::ClosedShort(_, submitted) => Some(submitted),
+            | Self::ClosedShort(_, submitted, _) => Some(submitted),
             Self::Cancelled(_, submitted) => submitted.as_ref(),
         }
     }
+}
+
+/// The sum over items, in their order's currency.
+#[must_use]
+pub fn total(items: &[Item]) -> Decimal {
+    items.iter().map(Item::total).sum()
 }
 
 impl Item {

@@ -2,15 +2,18 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::stocked::Stocked;
 use domain::register::Entry;
 use domain::text::{self, Unfit};
+use domain::{Claim, FactRef, Facts};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<domain::register::Register<Part>>("parts");
 
 /// No two parts have the same.
-pub const PART_CODE: domain::Claim = domain::Claim::kept("cloudwatcher", "parts.part_code");
+pub const PART_CODE: Claim = Claim::kept("cloudwatcher", "parts.part_code");
 
 /// Characters of a part's code.
 pub const PART_CODE_CHARS_MAX: usize = 50;
@@ -27,8 +30,8 @@ pub const UNIT_OF_MEASURE_CHARS_MAX: usize = 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// The code that people order by, unique in the tenant: `PART-SKU-2024-001`. A struck part keeps
-    /// its code. At most 50 characters.
+    /// The code that people order by, unique in the tenant: `PART-SKU-2024-001`. Codes are the same that differ by
+    /// case, blanks or what does not show. A struck part keeps its code. At most 50 characters.
     #[schemars(length(min = 1, max = PART_CODE_CHARS_MAX))]
     pub part_code: String,
     /// Its name. At most 255 characters.
@@ -42,7 +45,7 @@ pub struct Part {
     #[serde(default)]
     #[schemars(length(max = CATEGORY_CHARS_MAX))]
     pub category: Option<String>,
-    /// In what it is counted. At most 20 characters; `unit` when absent.
+    /// In what it is counted. At most 20 characters; `unit` when absent. It stays once the part is stocked.
     #[serde(default = "unit")]
     #[schemars(length(min = 1, max = UNIT_OF_MEASURE_CHARS_MAX))]
     pub unit_of_measure: String,
@@ -58,7 +61,9 @@ impl Entry for Part {
     const ENTERED: &'static str = "PartEntered";
     const AMENDED: &'static str = "PartAmended";
     const STRUCK: &'static str = "PartStruck";
-    const CLAIMS: &'static [domain::Claim] = &[PART_CODE];
+    const CLAIMS: &'static [Claim] = &[PART_CODE];
+    // Codes that differ by case, blanks or what does not show were once different.
+    const TAKES_ANEW: bool = true;
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.part_code, PART_CODE_CHARS_MAX).map_err(|unfit| ("part_code", unfit))?;
@@ -68,8 +73,27 @@ impl Entry for Part {
         text::required(&self.unit_of_measure, UNIT_OF_MEASURE_CHARS_MAX).map_err(|unfit| ("unit_of_measure", unfit))
     }
 
-    fn claims(&self) -> Vec<(domain::Claim, String)> {
-        vec![(PART_CODE, self.part_code.clone())]
+    fn reads(&self, id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+        vec![FactRef::of::<Stocked>(id)]
+    }
+
+    fn becomes(&self, now: &Self, id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
+        let is_stocked = facts.get::<Stocked>(id).is_some_and(Stocked::is_stocked);
+        if !is_stocked || self.unit_of_measure == now.unit_of_measure {
+            return Ok(());
+        }
+        let detail = format!(
+            "unit_of_measure stays {}, in which this part's stock is counted; enter another part for another unit",
+            now.unit_of_measure
+        );
+        Err(("unit_of_measure", detail))
+    }
+
+    fn claims(&self) -> Vec<(Claim, String)> {
+        vec![
+            (PART_CODE, self.part_code.clone()),
+            (PART_CODE, Claim::alike("", &self.part_code)),
+        ]
     }
 }
 

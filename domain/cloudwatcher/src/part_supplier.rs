@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::currency;
 use super::inventory::StockKey;
 use super::part::Part;
 use super::part_variant::PartVariant;
@@ -26,6 +27,8 @@ pub const OFFER: domain::Claim = domain::Claim::kept("cloudwatcher", "part_suppl
 pub const SKU_CHARS_MAX: usize = 100;
 /// Days from order to delivery.
 pub const LEAD_TIME_DAYS_MAX: i32 = 3_650;
+/// Units in a pack.
+pub const PACK_QTY_MAX: i32 = 1_000_000;
 
 /// A price offer as it is entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,10 +45,16 @@ pub struct PartSupplier {
     #[serde(default)]
     #[schemars(length(max = SKU_CHARS_MAX))]
     pub sku: Option<String>,
-    /// The price that the supplier asks for one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    /// The price that the supplier asks for one, from 0 to 99,999,999.99 with as many decimals as its currency has, two
+    /// at most; a string keeps it exact.
     #[serde(default, deserialize_with = "money::optional_amount")]
     #[schemars(schema_with = "money::optional_price_schema")]
     pub supplier_cost: Option<Decimal>,
+    // Absent in what was entered before offers had one: such a price counts in whatever currency is asked for.
+    /// The currency of the price, needed with one: an ISO 4217 code in capitals, such as `EUR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(equal = 3))]
+    pub currency: Option<String>,
     /// Days from order to delivery for this part: 0 to 3,650.
     #[serde(default)]
     #[schemars(range(min = 0, max = LEAD_TIME_DAYS_MAX))]
@@ -54,6 +63,10 @@ pub struct PartSupplier {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub minimum_order_qty: i32,
+    /// How many are in a pack, of which only whole ones are sold: 1 to 1,000,000; 1 when absent.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = PACK_QTY_MAX))]
+    pub pack_qty: i32,
     /// Whether buyers should choose this price offer first.
     #[serde(default)]
     pub is_preferred: bool,
@@ -63,11 +76,58 @@ fn one() -> i32 {
     1
 }
 
+/// As it was written before offers had packs.
+fn is_one(units: &i32) -> bool {
+    *units == 1
+}
+
 impl PartSupplier {
     /// Whether what it offers may be stocked under this key: the part itself, or exactly this variant of it.
     #[must_use]
     pub fn is_of(&self, stock: &StockKey) -> bool {
         self.part_id == stock.part_id && (self.variant_id.is_none() || self.variant_id == stock.variant_id)
+    }
+
+    /// The value under which the price offer of a supplier for a part and variant is claimed. A missing variant counts as
+    /// one value, which the table's unique key alone would not do.
+    #[must_use]
+    pub fn claimed(part_id: Uuid, variant_id: Option<Uuid>, supplier_id: Uuid) -> String {
+        let variant = variant_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        format!("{part_id}/{variant}/{supplier_id}")
+    }
+
+    /// How many have to be ordered when so many are needed: the minimum at least, in whole packs. More than fits stays
+    /// as many as does.
+    #[must_use]
+    pub fn to_order(&self, needed: i32) -> i32 {
+        let (least, pack) = (
+            i64::from(needed.max(self.minimum_order_qty)),
+            i64::from(self.pack_qty.max(1)),
+        );
+        i32::try_from((least + pack - 1) / pack * pack).unwrap_or(i32::MAX)
+    }
+
+    /// Whether the supplier sells so many.
+    ///
+    /// # Errors
+    /// Why not, as what is said of a quantity, and how many would be sold instead.
+    pub fn sells(&self, quantity: i32) -> Result<(), String> {
+        if self.to_order(quantity) == quantity {
+            return Ok(());
+        }
+        let (minimum, pack, instead) = (self.minimum_order_qty, self.pack_qty, self.to_order(quantity));
+        Err(match pack {
+            1 => format!("is {quantity}, and the supplier sells no fewer than {minimum}; order {instead}"),
+            _ => format!(
+                "is {quantity}, and the supplier sells no fewer than {minimum}, in packs of {pack}; order {instead}"
+            ),
+        })
+    }
+
+    /// Whether the price is one in this currency. One without a currency is: it was entered before offers had one.
+    #[must_use]
+    pub fn is_in(&self, currency: &str) -> bool {
+        self.currency.as_deref().is_none_or(|own| own == currency)
     }
 }
 
@@ -86,10 +146,14 @@ impl Entry for PartSupplier {
         self.supplier_cost
             .map_or(Ok(()), text::price)
             .map_err(|unfit| ("supplier_cost", unfit))?;
+        let currency = self.currency.as_deref();
+        currency::check_named(currency, &[self.supplier_cost]).map_err(|unfit| ("currency", unfit))?;
+        currency::divides_named(currency, self.supplier_cost).map_err(|unfit| ("supplier_cost", unfit))?;
         self.lead_time_days
             .map_or(Ok(()), |days| text::within(days, 0, LEAD_TIME_DAYS_MAX))
             .map_err(|unfit| ("lead_time_days", unfit))?;
-        text::within(self.minimum_order_qty, 1, i32::MAX).map_err(|unfit| ("minimum_order_qty", unfit))
+        text::within(self.minimum_order_qty, 1, i32::MAX).map_err(|unfit| ("minimum_order_qty", unfit))?;
+        text::within(self.pack_qty, 1, PACK_QTY_MAX).map_err(|unfit| ("pack_qty", unfit))
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
@@ -142,9 +206,7 @@ impl Entry for PartSupplier {
     }
 
     fn claims(&self) -> Vec<(domain::Claim, String)> {
-        // A missing variant counts as one value, which the table's unique key alone would not do.
-        let variant = self.variant_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        vec![(OFFER, format!("{}/{variant}/{}", self.part_id, self.supplier_id))]
+        vec![(OFFER, Self::claimed(self.part_id, self.variant_id, self.supplier_id))]
     }
 }
 

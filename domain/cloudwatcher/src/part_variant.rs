@@ -6,18 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::currency;
 use super::part::Part;
 use domain::money;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
-use domain::{FactRef, Facts};
+use domain::{Claim, FactRef, Facts};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate =
     domain::Aggregate::of::<domain::register::Register<PartVariant>>("part-variants");
 
 /// No two variants of a part have the same code.
-pub const VARIANT_CODE: domain::Claim = domain::Claim::kept("cloudwatcher", "part_variants.part_id+variant_code");
+pub const VARIANT_CODE: Claim = Claim::kept("cloudwatcher", "part_variants.part_id+variant_code");
 
 /// Characters of a variant's code.
 pub const VARIANT_CODE_CHARS_MAX: usize = 50;
@@ -30,9 +31,10 @@ pub const ATTRIBUTES_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartVariant {
-    /// The part that this is a variant of; in use.
+    /// The part that this is a variant of; in use. It cannot be changed.
     pub part_id: Uuid,
-    /// The code, unique within the part: `RED-M`. A struck variant keeps its code. At most 50 characters.
+    /// The code, unique within the part: `RED-M`. Codes are the same that differ by case, blanks or what does not show. A
+    /// struck variant keeps its code. At most 50 characters.
     #[schemars(length(min = 1, max = VARIANT_CODE_CHARS_MAX))]
     pub variant_code: String,
     /// Its name. At most 255 characters.
@@ -42,14 +44,21 @@ pub struct PartVariant {
     /// The attributes that tell it from the others, freely: `{"color": "red", "size": "M"}`. At most 16 KiB.
     #[serde(default)]
     pub attributes: Option<Map<String, Value>>,
-    /// The cost of one for us, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    /// The cost of one for us, from 0 to 99,999,999.99 with as many decimals as the currency has, two at most; a string
+    /// keeps it exact.
     #[serde(default, deserialize_with = "money::optional_amount")]
     #[schemars(schema_with = "money::optional_price_schema")]
     pub cost_per_unit: Option<Decimal>,
-    /// The price that one is sold for, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
+    /// The price that one is sold for, from 0 to 99,999,999.99 with as many decimals as the currency has, two at most; a
+    /// string keeps it exact.
     #[serde(default, deserialize_with = "money::optional_amount")]
     #[schemars(schema_with = "money::optional_price_schema")]
     pub retail_price: Option<Decimal>,
+    // Absent in what was entered before variants had one: nothing says in what such amounts are.
+    /// The currency of both, needed with either: an ISO 4217 code in capitals, such as `EUR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(equal = 3))]
+    pub currency: Option<String>,
 }
 
 impl Entry for PartVariant {
@@ -58,7 +67,9 @@ impl Entry for PartVariant {
     const ENTERED: &'static str = "PartVariantEntered";
     const AMENDED: &'static str = "PartVariantAmended";
     const STRUCK: &'static str = "PartVariantStruck";
-    const CLAIMS: &'static [domain::Claim] = &[VARIANT_CODE];
+    const CLAIMS: &'static [Claim] = &[VARIANT_CODE];
+    // Codes that differ by case, blanks or what does not show were once different.
+    const TAKES_ANEW: bool = true;
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.variant_code, VARIANT_CODE_CHARS_MAX).map_err(|unfit| ("variant_code", unfit))?;
@@ -72,7 +83,12 @@ impl Entry for PartVariant {
             .map_err(|unfit| ("cost_per_unit", unfit))?;
         self.retail_price
             .map_or(Ok(()), text::price)
-            .map_err(|unfit| ("retail_price", unfit))
+            .map_err(|unfit| ("retail_price", unfit))?;
+        let currency = self.currency.as_deref();
+        currency::check_named(currency, &[self.cost_per_unit, self.retail_price])
+            .map_err(|unfit| ("currency", unfit))?;
+        currency::divides_named(currency, self.cost_per_unit).map_err(|unfit| ("cost_per_unit", unfit))?;
+        currency::divides_named(currency, self.retail_price).map_err(|unfit| ("retail_price", unfit))
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
@@ -89,8 +105,23 @@ impl Entry for PartVariant {
         }
     }
 
-    fn claims(&self) -> Vec<(domain::Claim, String)> {
-        vec![(VARIANT_CODE, format!("{}/{}", self.part_id, self.variant_code))]
+    fn becomes(&self, now: &Self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {
+        if self.part_id == now.part_id {
+            return Ok(());
+        }
+        let detail = format!(
+            "part_id stays {}, the part that this is a variant of; strike it and enter a variant of the other part",
+            now.part_id
+        );
+        Err(("part_id", detail))
+    }
+
+    fn claims(&self) -> Vec<(Claim, String)> {
+        let part_id = self.part_id.to_string();
+        vec![
+            (VARIANT_CODE, format!("{part_id}/{}", self.variant_code)),
+            (VARIANT_CODE, Claim::alike(&part_id, &self.variant_code)),
+        ]
     }
 }
 

@@ -1,7 +1,9 @@
-//! The commands that Daybook sends by itself around orders and stock.
+//! The commands that Daybook sends by itself around orders, stock and requests.
 
 mod expiry;
+mod lease;
 mod stock;
+mod struck;
 
 use uuid::Uuid;
 
@@ -9,7 +11,9 @@ use super::approval::{self, Approval};
 use super::buyer::{self, Buyer};
 use super::order::{self, Order};
 pub use expiry::StockExpiry;
+pub use lease::RequestLeases;
 pub use stock::OrderStock;
+pub use struck::StockStruck;
 
 use domain::{AnyCommand, AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
 
@@ -56,7 +60,8 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
             ])]
         }
         order::Event::OrderCancelled { .. } => {
-            vec![Reaction::send(vec![approval(order_id, approval::Command::Void {})])]
+            let by = Some(recorded.metadata.actor).filter(|actor| !domain::is_reserved(*actor));
+            vec![Reaction::send(vec![approval(order_id, approval::Command::Void { by })])]
         }
         order::Event::OrderDrafted { .. }
         | order::Event::OrderItemAdded { .. }
@@ -71,6 +76,8 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
         | order::Event::OrderReceived { .. }
         | order::Event::OrderReceiptReversed { .. }
         | order::Event::OrderClosedShort { .. }
+        | order::Event::OrderRescheduled { .. }
+        | order::Event::OrderConfirmed { .. }
         | order::Event::OrderStockRefused { .. }
         | order::Event::OrderStockRetried { .. } => Vec::new(),
     }

@@ -10,6 +10,7 @@ mod command;
 mod decide;
 mod event;
 pub mod identity;
+mod lease;
 mod progress;
 mod receive;
 mod refusal;
@@ -24,6 +25,7 @@ use super::{RequestStatus, ResponseStatus, SyncStatus};
 
 pub use command::{Command, Metadata, NewRequest};
 pub use event::Event;
+pub use lease::Lease;
 pub use refusal::Refusal;
 
 /// The kind as a value.
@@ -96,6 +98,8 @@ pub struct Received {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     pub status: RequestStatus,
+    /// Who is on it, if somebody is.
+    pub lease: Option<Lease>,
     metadata: Metadata,
     response: Option<Response>,
     files: BTreeMap<Uuid, File>,
@@ -131,6 +135,15 @@ impl DeviceRequest {
     pub fn status(&self) -> Option<RequestStatus> {
         match self {
             Self::Live(_, progress) => Some(progress.status),
+            Self::Unreceived | Self::Archived(_) => None,
+        }
+    }
+
+    /// Who is on the request and until when; `None` when nobody is.
+    #[must_use]
+    pub fn lease(&self) -> Option<Lease> {
+        match self {
+            Self::Live(_, progress) => progress.lease,
             Self::Unreceived | Self::Archived(_) => None,
         }
     }

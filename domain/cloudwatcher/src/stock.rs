@@ -26,7 +26,7 @@ impl StockKey {
     /// The id of the one stream of this key.
     #[must_use]
     pub fn stream(&self, tenant: Uuid) -> Uuid {
-        let variant = self.variant_id.unwrap_or(Uuid::nil());
+        let variant = self.variant_id.unwrap_or_default();
         let key = [self.part_id, variant, self.location_id].map(Uuid::into_bytes).concat();
         Uuid::new_v5(&tenant, &key)
     }

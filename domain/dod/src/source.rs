@@ -7,10 +7,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::Rules;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use strum::VariantNames;
 use uuid::Uuid;
 
 use self::settings::{FLAP_COUNT_DEFAULT, FLAP_MINUTES_DEFAULT};
+use domain::aggregate::Unparsed;
+use domain::amendment::Amendment;
+use domain::misread::Misread;
 use domain::object::is_sha256;
 use domain::text::Unfit;
 use domain::{Asker, Claim, ClaimChange, Class, Decider, Refuse, Request, stored_by_variant};
@@ -158,8 +162,8 @@ fn minutes(minutes: i32) -> TimeDelta {
 pub enum Command {
     /// Takes the source into use; also again after it was struck, and then its tokens are good again.
     Enter(Settings),
-    /// Replaces every field of the source. Its tokens stay.
-    Amend(Settings),
+    /// Changes the fields that are named and leaves the others as they are; null takes a field away. Its tokens stay.
+    Amend(Amendment<Settings>),
     /// Takes the source out of use: nothing that it sends is let in. Its alerts stay.
     Strike {},
     /// Issues a token that Daybook has drawn.
@@ -215,17 +219,28 @@ pub enum Refusal {
     TooManyTokens,
     #[error("token_id names no token of this source that is good; look at webhook_tokens")]
     NoSuchToken,
+    #[error("{}", .0.detail)]
+    Misread(Misread),
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
+}
+
+impl From<Misread> for Refusal {
+    fn from(misread: Misread) -> Self {
+        Self::Misread(misread)
+    }
 }
 
 impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::NotEntered => Class::Missing,
-            Self::AlreadyEntered | Self::Struck | Self::TooManyTokens | Self::NoSuchToken | Self::Unfit { .. } => {
-                Class::Refused
-            }
+            Self::AlreadyEntered
+            | Self::Struck
+            | Self::TooManyTokens
+            | Self::NoSuchToken
+            | Self::Misread(_)
+            | Self::Unfit { .. } => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
@@ -237,6 +252,7 @@ impl Refuse for Refusal {
     fn field(&self) -> Option<String> {
         match self {
             Self::NoSuchToken => Some("token_id".to_owned()),
+            Self::Misread(misread) => Some(misread.field.clone()),
             Self::Unfit { field, .. } => Some((*field).to_owned()),
             Self::NotEntered | Self::AlreadyEntered | Self::Struck | Self::TooManyTokens => None,
         }
@@ -254,6 +270,10 @@ impl Decider for Source {
     type Event = Event;
     type Refusal = Refusal;
 
+    fn read(command: &Value) -> Result<Command, Unparsed> {
+        Amendment::<Settings>::read(command)
+    }
+
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(settings)) => {
@@ -262,8 +282,10 @@ impl Decider for Source {
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered),
             (Self::Unborn, _) => return Err(Refusal::NotEntered),
 
-            (Self::Entered(known), Command::Amend(settings)) if known.settings == *settings => Vec::new(),
-            (Self::Entered(_), Command::Amend(settings)) => vec![Event::SourceAmended(checked(settings)?)],
+            (Self::Entered(known), Command::Amend(amendment)) => match amendment.onto(&known.settings)? {
+                amended if amended == known.settings => Vec::new(),
+                amended => vec![Event::SourceAmended(checked(&amended)?)],
+            },
             (Self::Struck(_), Command::Amend(_) | Command::IssueToken { .. }) => return Err(Refusal::Struck),
 
             (Self::Entered(_), Command::Strike {}) => vec![Event::SourceStruck {}],

@@ -68,10 +68,20 @@ impl Tool {
     /// How it is asked over HTTP, if it is one that only reads and that investigations may ask.
     #[must_use]
     pub fn http(&self) -> Option<HttpTool> {
-        match self.config()? {
-            Config::Http(tool) => Some(tool),
-            Config::Mcp(_) | Config::CustomCode(_) => None,
-        }
+        asked_over_http(self.config()?)
+    }
+
+    /// The same of a configuration by itself.
+    #[must_use]
+    pub fn http_of(config: &Value) -> Option<HttpTool> {
+        asked_over_http(Config::parse(ToolType::Mcp, config).ok()?)
+    }
+}
+
+fn asked_over_http(config: Config) -> Option<HttpTool> {
+    match config {
+        Config::Http(tool) => Some(tool),
+        Config::Mcp(_) | Config::CustomCode(_) => None,
     }
 }
 

@@ -85,6 +85,13 @@ impl Rehearsal {
         Ok(state)
     }
 
+    /// The sequence of the stream's latest event; 0 before its first.
+    #[must_use]
+    pub fn sequence(&self, aggregate_type: &'static str, stream: Uuid) -> i64 {
+        let events = self.streams.get(&(aggregate_type, stream)).map_or(0, Vec::len);
+        i64::try_from(events).unwrap_or(i64::MAX)
+    }
+
     /// Carries commands out as one: all happen or none. The number of events that they made.
     ///
     /// # Errors
@@ -216,6 +223,7 @@ impl Rehearsal {
             &Circumstances {
                 tenant: self.tenant,
                 stream: *stream,
+                sequence: self.sequence(command.aggregate_type(), *stream),
                 by: asker.by,
                 at: asker.at,
                 seed,

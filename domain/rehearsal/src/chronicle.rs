@@ -205,6 +205,7 @@ impl History {
             &Circumstances {
                 tenant: asker.tenant,
                 stream,
+                sequence: self.book.sequence(command.aggregate_type(), stream),
                 by,
                 at: asker.at,
                 seed: stream,

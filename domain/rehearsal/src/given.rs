@@ -27,8 +27,12 @@ const ROUNDS_MAX: usize = 100;
 /// The past of the stream under test.
 #[must_use]
 pub fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
+    let mut sequence = 0;
+    let events = events.into_iter().inspect(|_| sequence += 1);
+    let state = state(events);
     Given {
-        state: state(events),
+        state,
+        sequence,
         facts: Facts::default(),
         together: Together::default(),
         witnesses: Vec::new(),
@@ -67,6 +71,8 @@ pub fn long(chars: usize) -> String {
 #[derive(Debug)]
 pub struct Given<D> {
     state: D,
+    /// That of the latest event.
+    sequence: i64,
     facts: Facts,
     together: Together,
     witnesses: Vec<FactRef>,
@@ -156,6 +162,7 @@ impl<D: Decider> Given<D> {
         let circumstances = Circumstances {
             tenant: TENANT,
             stream: self.stream,
+            sequence: self.sequence,
             by: self.by,
             at: self.at,
             seed: COMMAND,

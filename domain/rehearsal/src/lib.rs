@@ -2,6 +2,7 @@
 //! rules that hold for every kind of stream.
 #![expect(clippy::unwrap_used, reason = "an error here fails the test that called it")]
 
+pub mod amending;
 pub mod book;
 pub mod chronicle;
 pub mod folding;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::fact::AnyState;
-use domain::{Aggregate, AnyCommand, Asker, Context, Decider, SYSTEM};
+use domain::{Aggregate, AnyCommand, Asker, Context, Decider, SYSTEM, exact};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -50,7 +50,8 @@ pub fn check_typed<D: Decider>(state: &D, command: &D::Command, stream: Uuid, as
     if !is_accepted {
         return;
     }
-    let Ok(Value::Object(written)) = serde_json::to_value(command) else {
+    let written = serde_json::to_string(command).and_then(|json| exact::from_str(&json));
+    let Ok(Value::Object(written)) = written else {
         panic!("{command:?} is not written as an object of its name and its fields");
     };
     for name in written.keys() {

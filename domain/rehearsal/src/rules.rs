@@ -42,6 +42,11 @@ macro_rules! rules {
         }
 
         #[test]
+        fn an_amendment_changes_what_it_names_and_leaves_the_rest() {
+            $crate::amending::an_amendment_changes_what_it_names_and_leaves_the_rest(&$context, &$story());
+        }
+
+        #[test]
         fn what_is_not_offered_is_refused() {
             $crate::offering::what_is_not_offered_is_refused(&$context, &$story());
         }

@@ -1,9 +1,11 @@
 //! The schemas of commands become the OpenAPI text, so they must say what every field means. Each of these is
 //! a rule, of which [`crate::rules!`] makes a test, and panics when the rule is broken.
 
+use std::collections::BTreeSet;
+
 use domain::{Aggregate, Context, Decider};
 use schemars::{SchemaGenerator, schema_for};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// # Panics
 /// When a command or a field of one has no description.
@@ -73,6 +75,25 @@ pub fn names(kind: &Aggregate) -> Vec<String> {
 #[must_use]
 pub fn names_of<D: Decider>() -> Vec<String> {
     named(&schema_for!(D::Command).to_value())
+}
+
+/// The names of a command's fields; none when the kind has no such command.
+///
+/// # Panics
+/// When the schema of the kind's commands has no variants.
+#[must_use]
+pub fn fields(kind: &Aggregate, command: &str) -> BTreeSet<String> {
+    let schema = schema(kind);
+    let mut commands = schema["oneOf"].as_array().unwrap().iter();
+    let Some(of) = commands.find(|of| of["required"][0] == command) else {
+        return BTreeSet::new();
+    };
+    let body = &of["properties"][command];
+    let referred = body["$ref"]
+        .as_str()
+        .and_then(|place| schema.pointer(place.strip_prefix('#')?));
+    let properties = referred.unwrap_or(body)["properties"].as_object();
+    properties.into_iter().flat_map(Map::keys).cloned().collect()
 }
 
 fn named(schema: &Value) -> Vec<String> {

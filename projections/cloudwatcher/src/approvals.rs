@@ -48,9 +48,13 @@ row! {
         due_at: DateTime<Utc>,
         /// Whether that time has passed with nobody above to ask instead.
         is_overdue: bool,
+        /// Whether they are asked because the approval policy names them for where the tree of departments ends; then
+        /// the department is the topmost.
+        is_top: bool,
         /// Who was asked before and let the time pass.
         escalated_from: Option<Uuid>,
-        /// Other orders of the buyer that, put together with this one, would need more levels.
+        /// Earlier orders of the buyer that, together with this one, buy for so much of one supplier that it would need
+        /// more levels than each of them needs alone.
         split_with: Value,
         /// When it was asked.
         created_at: DateTime<Utc>,
@@ -107,6 +111,7 @@ impl Project for OrderApprovalRow {
                 order_total,
                 currency,
                 split_with,
+                is_top,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 position: recorded.position,
@@ -124,6 +129,7 @@ impl Project for OrderApprovalRow {
                 currency: currency.clone(),
                 due_at: *due_at,
                 is_overdue: false,
+                is_top: *is_top,
                 escalated_from: *escalated_from,
                 split_with: json!(split_with),
                 created_at: recorded.at,
@@ -165,8 +171,10 @@ row! {
         ends_at: DateTime<Utc>,
         /// For orders of these departments and all below them; empty for all.
         department_ids: Value,
-        /// The highest total of an order, in its own currency; null without a limit.
+        /// The highest total of an order; null without a limit.
         total_max: Option<Decimal>,
+        /// The currency that orders must be in; null without a limit, and for an older one: that holds in any.
+        currency: Option<String>,
         /// When it was ended early.
         revoked_at: Option<DateTime<Utc>>,
         /// When it was granted.
@@ -203,6 +211,7 @@ impl Project for ApprovalDelegationRow {
                 ends_at,
                 department_ids,
                 total_max,
+                currency,
                 granted_at: _,
             } => Self {
                 tenant_id: recorded.tenant_id,
@@ -214,6 +223,7 @@ impl Project for ApprovalDelegationRow {
                 ends_at: *ends_at,
                 department_ids: json!(department_ids),
                 total_max: *total_max,
+                currency: currency.clone(),
                 revoked_at: None,
                 created_at: recorded.at,
             },

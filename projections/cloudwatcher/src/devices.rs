@@ -8,10 +8,9 @@ use cloudwatcher::request::{DeviceRequest, Event};
 use cloudwatcher::{CloudProvider, ConnectionType, FileType, SyncStatus};
 use domain::{AnyEvent, Recorded};
 use rust_decimal::Decimal;
-use serde_json::Value;
 use uuid::Uuid;
 
-use projections::cell::Word;
+use projections::cell::{Json, Word};
 use projections::fold::{FoldError, Project, existing};
 use projections::row;
 use projections::table::Scope;
@@ -65,6 +64,10 @@ impl Project for CloudFileRefRow {
             | Event::RequestCompleted { .. }
             | Event::RequestFailed { .. }
             | Event::ResponseDelivered { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Vec::new(),
         }
     }
@@ -112,6 +115,10 @@ impl Project for CloudFileRefRow {
             | Event::RequestCompleted { .. }
             | Event::RequestFailed { .. }
             | Event::ResponseDelivered { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Ok(row),
         }
     }
@@ -134,7 +141,7 @@ row! {
         /// What was decided.
         decision_value: String,
         /// Why.
-        reasoning: Option<Value>,
+        reasoning: Option<Json>,
         /// How sure the agent is, from 0 to 1.
         confidence_score: Option<Decimal>,
         /// When it was recorded.
@@ -177,7 +184,7 @@ impl Project for AgentDecisionRow {
             agent_name: agent_name.clone(),
             decision_type: decision_type.clone(),
             decision_value: decision_value.clone(),
-            reasoning: reasoning.clone(),
+            reasoning: reasoning.as_ref().map(|reasoning| Json::of(reasoning.value())),
             confidence_score: *confidence_score,
             created_at: recorded.at,
         }))

@@ -7,6 +7,7 @@ pub mod users;
 pub mod devices;
 pub mod locations;
 pub mod parts;
+pub mod policies;
 pub mod requests;
 pub mod responses;
 pub mod suppliers;
@@ -32,8 +33,8 @@ mod tests;
 
 use cloudwatcher::request::{self, DeviceRequest};
 use cloudwatcher::{
-    approval, delegation, device_connection, inventory as stock, location, order, part, part_supplier, part_variant,
-    supplier,
+    approval, approval_policy, delegation, device_connection, device_policy, inventory as stock, location, order, part,
+    part_supplier, part_variant, stock_policy, supplier,
 };
 use domain::AnyEvent;
 use identity::{department, role, sign_in, user};
@@ -60,9 +61,12 @@ pub static CONTEXT: Context = Context {
         stock::AGGREGATE,
         request::AGGREGATE,
         device_connection::AGGREGATE,
+        device_policy::AGGREGATE,
         order::AGGREGATE,
         approval::AGGREGATE,
+        approval_policy::AGGREGATE,
         delegation::AGGREGATE,
+        stock_policy::AGGREGATE,
     ],
     tables: TABLES,
     audit: Some(&audit::of::<audit_logs::AuditLogRow>()),
@@ -76,11 +80,21 @@ pub static CONTEXT: Context = Context {
 };
 
 /// An archived request goes with its response and all that was said of both.
-const ARCHIVED_BYTES_MAX: usize = 512 << 10;
+const ARCHIVED_BYTES_MAX: usize = 640 << 10;
 
 fn loads(event: &AnyEvent) -> usize {
     match event.of::<DeviceRequest>() {
         Some(request::Event::RequestArchived { .. }) => ARCHIVED_BYTES_MAX,
+        // Its row has the payload.
+        Some(
+            request::Event::RequestBegun { .. }
+            | request::Event::RequestProlonged { .. }
+            | request::Event::RequestTakenOver { .. }
+            | request::Event::RequestReleased { .. }
+            | request::Event::RequestLapsed { .. }
+            | request::Event::RequestCompleted { .. }
+            | request::Event::RequestFailed { .. },
+        ) => request::PAYLOAD_BYTES_MAX,
         _ => 0,
     }
 }
@@ -111,6 +125,9 @@ static TABLES: &[&dyn Projection] = &[
     &of::<order_history::OrderHistoryRow>(),
     &of::<approvals::OrderApprovalRow>(),
     &of::<approvals::ApprovalDelegationRow>(),
+    &of::<policies::ApprovalPolicyRow>(),
+    &of::<policies::DevicePolicyRow>(),
+    &of::<policies::StockPolicyRow>(),
     &of::<inventory::InventoryRow>(),
     &of::<stock_moves::StockMoveRow>(),
     &of::<stock_moves::StockReservationRow>(),

@@ -1,10 +1,13 @@
 //! What happened to orders, in words.
 
 mod approval;
+mod goods;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use cloudwatcher::approval::Approval;
-use cloudwatcher::order::{Booking, Event, Item, Order, Quantity, Terms};
+use cloudwatcher::order::{Booking, Event, Item, Named, Order, Quantity, Terms};
 use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,7 +28,7 @@ row! {
         order_id: Uuid,
         /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `currency-changed`,
         /// `note-changed`, `submitted`, `approved`, `rejected`, `ordered`, `items-received`, `received`,
-        /// `receipt-reversed`, `closed-short`, `cancelled`, `stock-refused`, `stock-retried`; of its approval `approval-asked`, `level-asked`,
+        /// `receipt-reversed`, `rescheduled`, `confirmed`, `closed-short`, `cancelled`, `stock-refused`, `stock-retried`; of its approval `approval-asked`, `level-asked`,
         /// `level-approved`, `level-escalated`, `level-reassigned`, `approval-overdue`, `approval-granted`,
         /// `approval-rejected`, `approval-voided`.
         event_type: String,
@@ -94,33 +97,50 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             tolerance_percent,
             location_id,
             from_location_id,
+            left_out,
+            named,
         } => {
+            let listed = goods::listed(items.iter().map(|item| (item.item_id, item.quantity)), named);
             let items = items.len();
-            let description = match duplicate_of {
-                Some(of) => format!("Drafted with {} as a copy of order {of}", counted(items)),
-                None => format!("Drafted with {}", counted(items)),
+            let with = listed.unwrap_or_else(|| counted(items));
+            let mut description = match duplicate_of {
+                Some(of) => format!("Drafted with {with} as a copy of order {of}"),
+                None => format!("Drafted with {with}"),
             };
+            match left_out.len() {
+                0 => {}
+                1 => description += ", without the expected day of 1 item, which had passed",
+                days => description += &format!(", without the expected days of {days} items, which had passed"),
+            }
             let metadata = json!({
                 "order_type": order_type, "department_id": department_id, "currency": currency,
                 "request_id": request_id, "duplicate_of": duplicate_of, "items": items,
                 "tolerance_percent": tolerance_percent, "location_id": location_id,
-                "from_location_id": from_location_id,
+                "from_location_id": from_location_id, "left_out": left_out,
             });
             ("created", description, metadata)
         }
-        Event::OrderItemAdded { item } => {
-            let description = format!(
-                "Added {} of part {} at {}",
-                item.quantity, item.part_id, item.unit_price
-            );
+        Event::OrderItemAdded { item, named } => {
+            let of = match named.first() {
+                Some(named) => goods::called(named),
+                None => format!("part {}", item.part_id),
+            };
+            let description = format!("Added {} of {of} at {}", item.quantity, item.unit_price);
             ("item-added", description, json!({ "item": item }))
         }
-        Event::OrderItemChanged { item, was } => changed(item, was),
-        Event::OrderItemRemoved { item_id, was: _ } => (
-            "item-removed",
-            "Removed an item".to_owned(),
-            json!({ "item_id": item_id }),
-        ),
+        Event::OrderItemChanged {
+            item,
+            was,
+            named,
+            was_named,
+        } => changed((item, named.first()), (was, was_named.first())),
+        Event::OrderItemRemoved { item_id, was, named } => {
+            let description = match (was, named.first()) {
+                (Some(was), Some(named)) => format!("Removed {} of {}", was.quantity, goods::called(named)),
+                (_, _) => "Removed an item".to_owned(),
+            };
+            ("item-removed", description, json!({ "item_id": item_id }))
+        }
         Event::OrderCurrencyChanged { currency, was } => (
             "currency-changed",
             format!("Changed the currency of all prices from {was} to {currency}"),
@@ -168,9 +188,13 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             json!({ "revision": revision, "rejected_by": rejected_by }),
         ),
         Event::OrderPlaced {} => ("ordered", "Placed with the suppliers".to_owned(), json!({})),
-        Event::OrderItemsReceived { receipt_id, lines } => (
+        Event::OrderItemsReceived {
+            receipt_id,
+            lines,
+            named,
+        } => (
             "items-received",
-            format!("Received {}", units(lines)),
+            format!("Received {}", units_of(lines, named)),
             json!({ "receipt_id": receipt_id, "lines": lines }),
         ),
         Event::OrderReceived {} => ("received", "Received in full".to_owned(), json!({})),
@@ -179,16 +203,45 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             lines,
             status,
             was_booked: _,
+            named,
         } => (
             "receipt-reversed",
-            format!("Reversed the receipt of {}; the order is {status}", units(lines)),
+            format!(
+                "Reversed the receipt of {}; the order is {status}",
+                units_of(lines, named)
+            ),
             json!({ "receipt_id": receipt_id, "lines": lines, "status": status }),
         ),
-        Event::OrderClosedShort { open } => (
+        Event::OrderClosedShort { open, named } => (
             "closed-short",
-            format!("Closed short: {} will not come", units(open)),
+            format!("Closed short: {} will not come", units_of(open, named)),
             json!({ "open": open }),
         ),
+        Event::OrderRescheduled { items } => {
+            let days: BTreeSet<_> = items.iter().map(|item| item.expected_delivery_date).collect();
+            let days: Vec<String> = days.iter().map(ToString::to_string).collect();
+            let description = format!("Rescheduled {} to {}", counted(items.len()), days.join(", "));
+            ("rescheduled", description, json!({ "items": items }))
+        }
+        Event::OrderConfirmed {
+            supplier_id,
+            reference,
+            items,
+        } => {
+            let days: BTreeSet<_> = items.iter().filter_map(|item| item.confirmed_delivery_date).collect();
+            let days: Vec<String> = days.iter().map(ToString::to_string).collect();
+            let when = if days.is_empty() {
+                String::new()
+            } else {
+                format!(" for {}", days.join(", "))
+            };
+            let description = format!(
+                "{} confirmed by the supplier as {reference}{when}",
+                counted(items.len())
+            );
+            let metadata = json!({ "supplier_id": supplier_id, "reference": reference, "items": items });
+            ("confirmed", description, metadata)
+        }
         Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
         Event::OrderStockRefused { booking, is_open } => {
             let what = match booking {
@@ -215,6 +268,12 @@ fn told(event: &Event) -> (&'static str, String, Value) {
     }
 }
 
+/// How many of which items; without their names, how many units of how many items.
+fn units_of(lines: &[Quantity], named: &[Named]) -> String {
+    let quantities = lines.iter().map(|line| (line.item_id, line.quantity));
+    goods::listed(quantities, named).unwrap_or_else(|| units(lines))
+}
+
 /// How many units of how many items.
 fn units(lines: &[Quantity]) -> String {
     let quantity: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
@@ -230,7 +289,10 @@ fn counted(items: usize) -> String {
     }
 }
 
-fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
+fn changed(
+    (item, named): (&Item, Option<&Named>),
+    (was, was_named): (&Terms, Option<&Named>),
+) -> (&'static str, String, Value) {
     let now = item.terms();
     let mut words = Vec::new();
     let mut changed = serde_json::Map::new();
@@ -240,10 +302,18 @@ fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
             changed.insert(name.to_owned(), json!({ "old": old, "new": new }));
         }
     };
-    let told = format!("from {} to {}", was.part_id, now.part_id);
+    let called = named.zip(was_named);
+    let told = match called {
+        Some((now, was)) => format!("from {} to {}", was.part_code, now.part_code),
+        None => format!("from {} to {}", was.part_id, now.part_id),
+    };
     compare("part_id", "part", json!(was.part_id), json!(now.part_id), told);
     let variant = |id: Option<Uuid>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
-    let told = format!("from {} to {}", variant(was.variant_id), variant(now.variant_id));
+    let code = |named: &Named| named.variant_code.clone().unwrap_or_else(|| "none".to_owned());
+    let told = match called {
+        Some((now, was)) => format!("from {} to {}", code(was), code(now)),
+        None => format!("from {} to {}", variant(was.variant_id), variant(now.variant_id)),
+    };
     compare(
         "variant_id",
         "variant",
@@ -251,7 +321,10 @@ fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
         json!(now.variant_id),
         told,
     );
-    let told = format!("from {} to {}", was.supplier_id, now.supplier_id);
+    let told = match called {
+        Some((now, was)) => format!("from {} to {}", was.supplier, now.supplier),
+        None => format!("from {} to {}", was.supplier_id, now.supplier_id),
+    };
     compare(
         "supplier_id",
         "supplier",
@@ -277,7 +350,8 @@ fn changed(item: &Item, was: &Terms) -> (&'static str, String, Value) {
     );
     let (old, new) = (json!(was.expected_delivery_date), json!(now.expected_delivery_date));
     compare("expected_delivery_date", "expected delivery", old, new, told);
-    let description = format!("Changed an item: {}", words.join(", "));
+    let what = named.map_or_else(|| "an item".to_owned(), goods::called);
+    let description = format!("Changed {what}: {}", words.join(", "));
     (
         "item-changed",
         description,

@@ -1,7 +1,7 @@
 //! Orders and their items, as they stand.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use cloudwatcher::order::{Event, Item, Order, Quantity};
+use cloudwatcher::order::{self, Event, Item, Order, Quantity};
 use cloudwatcher::{OrderStatus, OrderType};
 use domain::{AnyEvent, Recorded, SYSTEM};
 use rust_decimal::Decimal;
@@ -30,8 +30,11 @@ row! {
         department_id: Uuid,
         /// The currency of all its prices, as an ISO 4217 code.
         currency: String,
-        /// The sum over the items as last submitted; null before.
+        /// The sum over the items as they are now, of a draft too. Null where an item was removed by an event that
+        /// did not say yet what it was, until the order is submitted again.
         total: Option<Decimal>,
+        /// The sum over the items as they were submitted last, which is what approvers decide on; null before.
+        submitted_total: Option<Decimal>,
         /// How often it was submitted.
         revision: i32,
         /// By how much more than ordered may be received, in percent.
@@ -84,11 +87,13 @@ impl Project for OrderRow {
                 request_id,
                 note,
                 duplicate_of,
-                items: _,
+                items,
                 drafted_by,
                 tolerance_percent,
                 location_id,
                 from_location_id,
+                left_out: _,
+                named: _,
             } => Self {
                 tenant_id: recorded.tenant_id,
                 position: recorded.position,
@@ -98,7 +103,8 @@ impl Project for OrderRow {
                 status: Word(OrderStatus::Draft),
                 department_id: *department_id,
                 currency: currency.clone(),
-                total: None,
+                total: Some(order::total(items)),
+                submitted_total: None,
                 revision: 0,
                 tolerance_percent: *tolerance_percent,
                 note: note.clone(),
@@ -115,12 +121,19 @@ impl Project for OrderRow {
                 approved_at: None,
                 updated_at,
             },
-            Event::OrderItemAdded { .. } | Event::OrderItemChanged { .. } | Event::OrderItemRemoved { .. } => Self {
+            Event::OrderItemAdded { item, .. } => changed(existing(row)?, Some(item.total()), updated_at),
+            Event::OrderItemChanged { item, was, .. } => {
+                changed(existing(row)?, Some(item.total() - was.total()), updated_at)
+            }
+            Event::OrderItemRemoved { was, .. } => {
+                changed(existing(row)?, was.as_ref().map(|was| -was.total()), updated_at)
+            }
+            Event::OrderCurrencyChanged { currency, was: _ } => Self {
+                currency: currency.clone(),
                 updated_at,
                 ..existing(row)?
             },
-            Event::OrderCurrencyChanged { currency, was: _ } => Self {
-                currency: currency.clone(),
+            Event::OrderRescheduled { .. } | Event::OrderConfirmed { .. } => Self {
                 updated_at,
                 ..existing(row)?
             },
@@ -131,6 +144,7 @@ impl Project for OrderRow {
             },
             Event::OrderSubmitted { revision, total, .. } => Self {
                 total: Some(*total),
+                submitted_total: Some(*total),
                 revision: *revision,
                 stock_refused: 0,
                 ..unapproved(existing(row)?, OrderStatus::PendingApproval, updated_at)
@@ -164,7 +178,15 @@ impl Project for OrderRow {
             }
             Event::OrderRejected { .. } => unapproved(existing(row)?, OrderStatus::Draft, updated_at),
             Event::OrderPlaced {} => standing(existing(row)?, OrderStatus::Ordered, updated_at),
-            Event::OrderItemsReceived { .. } => standing(existing(row)?, OrderStatus::PartiallyReceived, updated_at),
+            Event::OrderItemsReceived { .. } => {
+                let row = existing(row)?;
+                // What comes late leaves it closed.
+                let status = match row.status.0 {
+                    OrderStatus::ClosedShort => OrderStatus::ClosedShort,
+                    _ => OrderStatus::PartiallyReceived,
+                };
+                standing(row, status, updated_at)
+            }
             Event::OrderReceived {} => standing(existing(row)?, OrderStatus::Received, updated_at),
             Event::OrderReceiptReversed { status, was_booked, .. } => {
                 let row = existing(row)?;
@@ -191,6 +213,15 @@ impl Project for OrderRow {
 /// The user, unless it is Daybook itself.
 fn user(id: Uuid) -> Option<Uuid> {
     (id != SYSTEM).then_some(id)
+}
+
+/// The row of an order that has more of something, or less; nobody knows how much where it is not said.
+fn changed(row: OrderRow, by: Option<Decimal>, updated_at: DateTime<Utc>) -> OrderRow {
+    OrderRow {
+        total: row.total.zip(by).map(|(total, by)| total + by),
+        updated_at,
+        ..row
+    }
 }
 
 fn standing(row: OrderRow, status: OrderStatus, updated_at: DateTime<Utc>) -> OrderRow {
@@ -233,6 +264,12 @@ row! {
         unit_price: Decimal,
         /// When it should arrive.
         expected_delivery_date: Option<NaiveDate>,
+        /// The supplier's own name for the order, once they confirmed it.
+        supplier_reference: Option<String>,
+        /// The day that the supplier named; null when they named none.
+        confirmed_delivery_date: Option<NaiveDate>,
+        /// When the supplier's confirmation was recorded.
+        confirmed_at: Option<DateTime<Utc>>,
         /// When it was added to the order.
         created_at: DateTime<Utc>,
     }
@@ -259,11 +296,13 @@ impl Project for OrderItemRow {
         };
         match event {
             Event::OrderDrafted { items, .. } => items.iter().map(|item| item.item_id).collect(),
-            Event::OrderItemAdded { item } | Event::OrderItemChanged { item, .. } => vec![item.item_id],
-            Event::OrderItemRemoved { item_id, was: _ } => vec![*item_id],
+            Event::OrderItemAdded { item, .. } | Event::OrderItemChanged { item, .. } => vec![item.item_id],
+            Event::OrderItemRemoved { item_id, .. } => vec![*item_id],
             Event::OrderItemsReceived { lines, .. } | Event::OrderReceiptReversed { lines, .. } => {
                 lines.iter().map(|line| line.item_id).collect()
             }
+            Event::OrderRescheduled { items } => items.iter().map(|item| item.item_id).collect(),
+            Event::OrderConfirmed { items, .. } => items.iter().map(|item| item.item_id).collect(),
             // Submitting freezes the items as they are.
             Event::OrderSubmitted { .. }
             | Event::OrderCurrencyChanged { .. }
@@ -296,6 +335,9 @@ impl Project for OrderItemRow {
             quantity_received: 0,
             unit_price: item.unit_price,
             expected_delivery_date: item.expected_delivery_date,
+            supplier_reference: None,
+            confirmed_delivery_date: None,
+            confirmed_at: None,
             created_at: recorded.at,
         };
         Ok(match event {
@@ -304,8 +346,8 @@ impl Project for OrderItemRow {
                 .zip(1..)
                 .find(|(item, _)| item.item_id == id)
                 .map(|(item, place)| added(item, place)),
-            Event::OrderItemAdded { item } => Some(added(item, 1)),
-            Event::OrderItemChanged { item, was: _ } => {
+            Event::OrderItemAdded { item, .. } => Some(added(item, 1)),
+            Event::OrderItemChanged { item, .. } => {
                 let row = existing(row)?;
                 Some(Self {
                     position: row.position,
@@ -327,6 +369,22 @@ impl Project for OrderItemRow {
                 Some(Self {
                     quantity_received: row.quantity_received - of_item(lines, id),
                     ..row
+                })
+            }
+            Event::OrderRescheduled { items } => {
+                let rescheduled = items.iter().find(|item| item.item_id == id);
+                Some(Self {
+                    expected_delivery_date: rescheduled.map(|item| item.expected_delivery_date),
+                    ..existing(row)?
+                })
+            }
+            Event::OrderConfirmed { reference, items, .. } => {
+                let confirmed = items.iter().find(|item| item.item_id == id);
+                Some(Self {
+                    supplier_reference: Some(reference.clone()),
+                    confirmed_delivery_date: confirmed.and_then(|item| item.confirmed_delivery_date),
+                    confirmed_at: Some(recorded.at),
+                    ..existing(row)?
                 })
             }
             Event::OrderSubmitted { .. }

@@ -45,6 +45,8 @@ register! {
         cost_per_unit: Option<Decimal>,
         /// What one sells for.
         retail_price: Option<Decimal>,
+        /// The currency of both; null for none, and for amounts that are older.
+        currency: Option<String>,
     }
     in_use { is_available }
     find { id, part_id, variant_code, is_available, created_at }

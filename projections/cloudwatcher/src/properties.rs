@@ -1,6 +1,7 @@
 //! Whatever people do, the rows satisfy what the tables demand.
 
 mod demands;
+mod orders;
 mod past;
 mod places;
 mod stock;
@@ -26,6 +27,7 @@ proptest! {
             let tables = tables(&past.events[..end]);
             prop_assert_eq!(demands.broken(&tables), Vec::<String>::new());
             prop_assert_eq!(stock::broken(&tables), Vec::<String>::new());
+            prop_assert_eq!(orders::broken(&tables), Vec::<String>::new());
         }
     }
 

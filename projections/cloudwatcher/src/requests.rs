@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use cloudwatcher::RequestStatus;
 use cloudwatcher::request::{DeviceRequest, Event};
-use domain::{AnyEvent, Recorded};
+use domain::{AnyEvent, Recorded, SYSTEM};
 use uuid::Uuid;
 
-use projections::cell::Word;
+use projections::cell::{Json, Word};
 use projections::fold::{FoldError, Project, actor, existing};
 use projections::row;
 use projections::table::Scope;
@@ -29,17 +29,23 @@ row! {
         status: Word<RequestStatus>,
         /// SHA-256 of the payload in hexadecimal; equal for equal payloads.
         payload_hash: String,
+        /// What the device says; whoever answers it reads it here. Numbers keep each of their digits.
+        payload: Json,
+        /// Who is on it: nobody else may begin or answer it. Null when nobody is.
+        taken_by: Option<Uuid>,
+        /// Until when, if they do not begin it again.
+        taken_until: Option<DateTime<Utc>>,
         /// The user whose device it is; null when Daybook itself sent it.
         created_by: Option<Uuid>,
         /// When it was received.
         created_at: DateTime<Utc>,
-        /// When its status last changed.
+        /// When its status last changed, or who is on it.
         updated_at: DateTime<Utc>,
     }
     generated {}
-    find { id, device_id, request_type, request_key, status, payload_hash, created_by, created_at }
+    find { id, device_id, request_type, request_key, status, payload_hash, taken_by, created_by, created_at }
     scope { Scope::Tenant }
-    masked {}
+    masked { payload }
 }
 
 impl Project for RequestRow {
@@ -52,6 +58,10 @@ impl Project for RequestRow {
         match event {
             Event::RequestReceived { .. }
             | Event::RequestBegun { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::RequestCompleted { .. }
             | Event::RequestFailed { .. }
             | Event::RequestArchived { .. } => vec![recorded.stream],
@@ -67,9 +77,11 @@ impl Project for RequestRow {
         let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
-        let is_now = |row, status| {
+        let is_now = |row, status, taken: Option<(Uuid, DateTime<Utc>)>| {
             Ok(Some(Self {
                 status: Word(status),
+                taken_by: taken.map(|(by, _)| by).filter(|&by| by != SYSTEM),
+                taken_until: taken.map(|(_, until)| until),
                 updated_at: recorded.at,
                 ..existing(row)?
             }))
@@ -78,7 +90,7 @@ impl Project for RequestRow {
             Event::RequestReceived {
                 device_id,
                 request_type,
-                payload: _,
+                payload,
                 payload_hash,
                 request_key,
                 metadata: _,
@@ -92,13 +104,20 @@ impl Project for RequestRow {
                 request_key: request_key.clone(),
                 status: Word(RequestStatus::Pending),
                 payload_hash: payload_hash.clone(),
+                payload: Json::of(payload.value()),
+                taken_by: None,
+                taken_until: None,
                 created_by: actor(recorded),
                 created_at: recorded.at,
                 updated_at: recorded.at,
             })),
-            Event::RequestBegun { .. } => is_now(row, RequestStatus::Processing),
-            Event::RequestCompleted { .. } => is_now(row, RequestStatus::Completed),
-            Event::RequestFailed { .. } => is_now(row, RequestStatus::Failed),
+            Event::RequestBegun { by, until, .. } => is_now(row, RequestStatus::Processing, by.zip(*until)),
+            Event::RequestProlonged { by, until } | Event::RequestTakenOver { by, until, .. } => {
+                is_now(row, RequestStatus::Processing, Some((*by, *until)))
+            }
+            Event::RequestReleased { .. } | Event::RequestLapsed { .. } => is_now(row, RequestStatus::Pending, None),
+            Event::RequestCompleted { .. } => is_now(row, RequestStatus::Completed, None),
+            Event::RequestFailed { .. } => is_now(row, RequestStatus::Failed, None),
             Event::RequestArchived { .. } => existing(row).map(|_| None),
             Event::RequestAnnotated { .. }
             | Event::ResponseDelivered { .. }
@@ -155,6 +174,10 @@ impl Project for RequestMetadataRow {
             | Event::ResponseDelivered { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Vec::new(),
         }
     }
@@ -190,6 +213,10 @@ impl Project for RequestMetadataRow {
             | Event::ResponseDelivered { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Ok(row),
         }
     }

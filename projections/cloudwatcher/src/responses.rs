@@ -7,7 +7,7 @@ use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use projections::cell::Word;
+use projections::cell::{Json, Word};
 use projections::fold::{FoldError, Project, existing};
 use projections::row;
 use projections::table::Scope;
@@ -25,7 +25,7 @@ row! {
         /// How far it got: `processing`, `ready`, `delivered`, `failed`.
         status: Word<ResponseStatus>,
         /// The response itself; `{}` while it is being made, `{"error": "..."}` when it failed.
-        content: Value,
+        content: Json,
         /// Whether an AI agent made it.
         ai_processed: bool,
         /// When the device had it.
@@ -49,7 +49,7 @@ impl Project for ResponseRow {
             return Vec::new();
         };
         match event {
-            Event::RequestBegun { response_id }
+            Event::RequestBegun { response_id, .. }
             | Event::RequestCompleted { response_id, .. }
             | Event::RequestFailed { response_id, .. }
             | Event::ResponseDelivered { response_id, .. }
@@ -58,6 +58,10 @@ impl Project for ResponseRow {
             | Event::RequestAnnotated { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Vec::new(),
         }
     }
@@ -66,7 +70,7 @@ impl Project for ResponseRow {
         let Some(event) = recorded.of::<DeviceRequest>() else {
             return Ok(row);
         };
-        let written = |row: Option<Self>, status, content: Value, ai_processed| {
+        let written = |row: Option<Self>, status, content: &Value, ai_processed| {
             let came = row.map_or((recorded.position, recorded.at), |row| (row.position, row.created_at));
             let (position, created_at) = came;
             Ok(Some(Self {
@@ -75,7 +79,7 @@ impl Project for ResponseRow {
                 id,
                 request_id: recorded.stream,
                 status: Word(status),
-                content,
+                content: Json::of(content),
                 ai_processed,
                 delivered_at: None,
                 created_at,
@@ -83,13 +87,13 @@ impl Project for ResponseRow {
             }))
         };
         match event {
-            Event::RequestBegun { .. } => written(row, ResponseStatus::Processing, json!({}), false),
+            Event::RequestBegun { .. } => written(row, ResponseStatus::Processing, &json!({}), false),
             Event::RequestCompleted {
                 content, ai_processed, ..
-            } => written(row, ResponseStatus::Ready, content.clone(), *ai_processed),
+            } => written(row, ResponseStatus::Ready, content.value(), *ai_processed),
             Event::RequestFailed {
                 content, ai_processed, ..
-            } => written(row, ResponseStatus::Failed, content.clone(), *ai_processed),
+            } => written(row, ResponseStatus::Failed, content.value(), *ai_processed),
             Event::ResponseDelivered { delivered_at, .. } => Ok(Some(Self {
                 status: Word(ResponseStatus::Delivered),
                 delivered_at: Some(*delivered_at),
@@ -101,6 +105,10 @@ impl Project for ResponseRow {
             | Event::RequestAnnotated { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Ok(row),
         }
     }
@@ -164,6 +172,10 @@ impl Project for ResponseMetadataRow {
             | Event::ResponseDelivered { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Vec::new(),
         }
     }
@@ -199,6 +211,10 @@ impl Project for ResponseMetadataRow {
             | Event::ResponseDelivered { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::AgentDecisionRecorded { .. } => Ok(row),
         }
     }

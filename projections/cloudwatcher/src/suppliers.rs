@@ -45,10 +45,14 @@ register! {
         sku: Option<String>,
         /// The supplier's price of one.
         supplier_cost: Option<Decimal>,
+        /// The currency of the price; null for none, and for a price that is older: that holds in any.
+        currency: Option<String>,
         /// Time of delivery, in days.
         lead_time_days: Option<i32>,
         /// The fewest that can be ordered.
         minimum_order_qty: i32,
+        /// How many are in a pack, of which only whole ones are sold.
+        pack_qty: i32,
         /// Whether to order here first.
         is_preferred: bool,
     }

@@ -1,5 +1,6 @@
 //! Folds: the past in, rows out.
 
+mod orders;
 mod people;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -104,6 +105,8 @@ fn drafted_as(drafted_by: Uuid, items: Vec<Item>) -> AnyEvent {
         tolerance_percent: 10,
         location_id: None,
         from_location_id: None,
+        left_out: Vec::new(),
+        named: Vec::new(),
     })
 }
 
@@ -146,6 +149,7 @@ fn received(quantity: i32) -> Order {
     Order::OrderItemsReceived {
         receipt_id: Uuid::from_u128(0x4ec),
         lines: lines(quantity),
+        named: Vec::new(),
     }
 }
 
@@ -155,6 +159,7 @@ fn reversed(quantity: i32, status: OrderStatus) -> Order {
         lines: lines(quantity),
         status,
         was_booked: false,
+        named: Vec::new(),
     }
 }
 
@@ -195,7 +200,10 @@ fn an_order_stands_where_its_receipts_leave_it() {
         OrderStatus::Ordered
     );
     assert_eq!(
-        status(vec![Order::OrderClosedShort { open: lines(3) }]),
+        status(vec![Order::OrderClosedShort {
+            open: lines(3),
+            named: Vec::new(),
+        }]),
         OrderStatus::ClosedShort
     );
 }
@@ -252,7 +260,10 @@ fn history_has_a_word_for_everything_that_happens_to_an_order() {
         "Reversed the receipt of 3 units of 1 item; the order is ordered",
     );
     is(
-        Order::OrderClosedShort { open: lines(2) },
+        Order::OrderClosedShort {
+            open: lines(2),
+            named: Vec::new(),
+        },
         "closed-short",
         "Closed short: 2 units of 1 item will not come",
     );
@@ -323,7 +334,15 @@ fn an_order_that_daybook_itself_drafts_has_no_creator_and_is_an_error() {
 fn a_changed_item_keeps_when_it_was_added() {
     let changed = Item { quantity: 5, ..item(1) };
     let was = item(1).terms();
-    let events = vec![drafted(), of_order(Order::OrderItemChanged { item: changed, was })];
+    let events = vec![
+        drafted(),
+        of_order(Order::OrderItemChanged {
+            item: changed,
+            was,
+            named: Vec::new(),
+            was_named: Vec::new(),
+        }),
+    ];
     let item = folded::<OrderItemRow>(BUYER, &Uuid::from_u128(1), events)
         .unwrap()
         .unwrap();
@@ -333,15 +352,29 @@ fn a_changed_item_keeps_when_it_was_added() {
 
 #[test]
 fn lines_keep_the_order_in_which_they_were_entered() {
-    let added = |id| of_order(Order::OrderItemAdded { item: item(id) });
+    let added = |id| {
+        of_order(Order::OrderItemAdded {
+            item: item(id),
+            named: Vec::new(),
+        })
+    };
     let (changed, was) = (Item { quantity: 5, ..item(1) }, item(1).terms());
     let item_id = Uuid::from_u128(2);
     let events = [
         drafted_with(vec![item(9), item(2), item(1)]),
         added(8),
-        of_order(Order::OrderItemRemoved { item_id, was: None }),
+        of_order(Order::OrderItemRemoved {
+            item_id,
+            was: None,
+            named: Vec::new(),
+        }),
         added(4),
-        of_order(Order::OrderItemChanged { item: changed, was }),
+        of_order(Order::OrderItemChanged {
+            item: changed,
+            was,
+            named: Vec::new(),
+            was_named: Vec::new(),
+        }),
         of_order(received(1)),
     ];
     let place = |id: u128| {
@@ -357,7 +390,14 @@ fn lines_keep_the_order_in_which_they_were_entered() {
 #[test]
 fn a_removed_item_is_gone() {
     let item_id = Uuid::from_u128(2);
-    let events = vec![drafted(), of_order(Order::OrderItemRemoved { item_id, was: None })];
+    let events = vec![
+        drafted(),
+        of_order(Order::OrderItemRemoved {
+            item_id,
+            was: None,
+            named: Vec::new(),
+        }),
+    ];
     assert_eq!(folded::<OrderItemRow>(BUYER, &item_id, events), Ok(None));
 }
 
@@ -365,7 +405,16 @@ fn a_removed_item_is_gone() {
 fn history_tells_what_changed_in_an_item() {
     let changed = Item { quantity: 5, ..item(1) };
     let was = item(1).terms();
-    let event = recorded(BUYER, 9, of_order(Order::OrderItemChanged { item: changed, was }));
+    let event = recorded(
+        BUYER,
+        9,
+        of_order(Order::OrderItemChanged {
+            item: changed,
+            was,
+            named: Vec::new(),
+            was_named: Vec::new(),
+        }),
+    );
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
     assert_eq!((row.id, row.event_type.as_str()), (event.event_id, "item-changed"));
     assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");

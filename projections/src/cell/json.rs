@@ -1,5 +1,6 @@
 //! The cell of JSON that is written as text at once, where a tree of it would be made for nothing.
 
+use domain::exact;
 use serde_json::Value;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -50,7 +51,7 @@ impl Cell for Json {
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.0).unwrap_or_default()
+        exact::from_str(&self.0).unwrap_or_default()
     }
 
     fn write(&self, out: &mut String) {

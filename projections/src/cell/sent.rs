@@ -1,5 +1,6 @@
 //! JSON as somebody else has written it, made fit for jsonb, which holds less than JSON may say.
 
+use domain::exact;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -25,10 +26,10 @@ impl Json {
         }
     }
 
-    /// The JSON of a value. U+0000 is not to be in it.
+    /// The JSON of a value, its numbers with each of their digits. U+0000 is not to be in it.
     #[must_use]
     pub fn of(value: &Value) -> Self {
-        Self(value.to_string())
+        Self(exact::text(value))
     }
 }
 

@@ -23,8 +23,8 @@ use super::*;
 const OLD: usize = 2_500;
 
 /// A tenant's past, written directly into the book.
-struct Past {
-    service: Service,
+pub(super) struct Past {
+    pub(super) service: Service,
     pools: Pools,
     book: Book,
     pool: PgPool,
@@ -40,7 +40,7 @@ fn step<D: Decider>(stream: Uuid, command: Value) -> Step {
 }
 
 impl Past {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let service = Service::start().await;
         let pools = Pools::connect(&service.database.options).await.unwrap();
         let master = MasterKey::from_hex(tests::ledger::MASTER_KEY).unwrap();
@@ -65,7 +65,7 @@ impl Past {
     }
 
     /// A request of that day, with these commands after it.
-    async fn request(&self, key: &str, at: DateTime<Utc>, then: Vec<Value>) -> Uuid {
+    pub(super) async fn request(&self, key: &str, at: DateTime<Utc>, then: Vec<Value>) -> Uuid {
         let id = DeviceRequest::keyed(self.service.tenant, "truck-001", key);
         let mut receive = keyed(key, &json!({"key": key}));
         receive["metadata"] = json!({"app_version": key, "network_type": "4g"});
@@ -93,7 +93,7 @@ impl Past {
         order
     }
 
-    async fn posted(&self) {
+    pub(super) async fn posted(&self) {
         let look = async || {
             let behind = "select position < book.last_position() from book.generations
                           where context = 'cloudwatcher' and state = 'live'";
@@ -379,9 +379,10 @@ async fn what_is_young_or_open_or_referred_to_stays_and_what_left_is_still_known
     let mut again = keyed("failed", &json!({"key": "failed"}));
     again["metadata"] = json!({"app_version": "failed", "network_type": "4g"});
     let answer = device.post(REQUESTS, &again).await.ok();
+    let command = &answer["command_id"];
     assert_eq!(
         answer,
-        json!({"stream": failed, "sequence": 1, "position": position, "events": ["RequestReceived"]})
+        json!({"stream": failed, "sequence": 1, "position": position, "command_id": command, "events": ["RequestReceived"]})
     );
     let response = device.get(&format!("{REQUESTS}/{failed}/response")).await.problem(404);
     assert!(response["detail"].as_str().unwrap().contains("archived"), "{response}");

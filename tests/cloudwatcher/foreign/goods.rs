@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use cloudwatcher::approval_policy::ApprovalPolicy;
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::DeviceRequest;
+use cloudwatcher::stock_policy::StockPolicy;
 use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;
@@ -63,6 +64,7 @@ impl Goods {
             "part-variants",
             "part-suppliers",
             "locations",
+            "spare place",
             "to shorten",
             "to release",
             "requests",
@@ -98,6 +100,7 @@ impl Goods {
             .ids
             .insert("approval-policies", ApprovalPolicy::stream(owner.tenant));
         goods.ids.insert("device-policies", DevicePolicy::stream(owner.tenant));
+        goods.ids.insert("stock-policies", StockPolicy::stream(owner.tenant));
         let response = DeviceRequest::response_id(goods.id("requests"));
         goods.ids.insert("responses", response);
         goods.ids.insert("delegations", owner.user);
@@ -168,6 +171,8 @@ impl Goods {
                 goods.offer("suppliers"),
             ),
             ("cloudwatcher/locations/{}/enter", "locations", goods.location()),
+            ("cloudwatcher/locations/{}/enter", "spare place", goods.location()),
+            ("cloudwatcher/stock-policies/{}/enter", "stock-policies", json!({})),
             ("cloudwatcher/requests/{}/receive", "requests", goods.request()),
             (
                 "identity/roles/{}/define",
@@ -243,7 +248,7 @@ impl Goods {
 
     /// What nobody outside the department may see.
     pub fn of_department(&self) -> Vec<String> {
-        let own = ["orders", "locations", "inventory", "nuts", "to shorten"]
+        let own = ["orders", "locations", "spare place", "inventory", "nuts", "to shorten"]
             .into_iter()
             .chain(orders::ASKED)
             .chain(orders::APPROVED);
@@ -297,7 +302,7 @@ impl Goods {
                 (request, ANYWHERE)
             }
             "device-connections" => (devices::connection(), ANYWHERE),
-            "device-policies" => (json!({}), [422, 200, 403]),
+            "device-policies" | "stock-policies" => (json!({}), [422, 200, 403]),
             "orders" => (self.order("workshop"), HERE),
             // A tenant has one, and this one has it.
             "approval-policies" => (json!({"currencies": orders::thresholds()}), [422, 200, 403]),

@@ -43,7 +43,7 @@ async fn what_reads_a_stream_that_is_written_all_the_time_takes_its_turn_with_th
                 if is_over.load(Ordering::Relaxed) {
                     return;
                 }
-                let amended = Command::Amend(supplier(&format!("Acme {writer} {n}")));
+                let amended = Command::Amend(supplier(&format!("Acme {writer} {n}")).into());
                 ledger.does::<Suppliers>(busy, amended).await;
             }
         })
@@ -77,7 +77,7 @@ async fn a_fact_that_had_no_events_is_seen_as_soon_as_another_process_gives_it_s
     other.execute(ledger.envelope(), vec![enter]).await.unwrap();
     assert_eq!((rests(3).await, rests(4).await), (4, 5));
     // A command that wants it to be there is not refused because it was not.
-    let amended = Command::Amend(supplier("Acme again"));
+    let amended = Command::Amend(supplier("Acme again").into());
     ledger.does::<Suppliers>(unborn, amended).await;
     assert_book_is_whole(&ledger).await;
 }
@@ -104,7 +104,7 @@ async fn what_daybook_sends_again_gets_its_first_answer_though_it_is_not_looked_
     let elsewhere = Step::of::<Parts>(Uuid::now_v7(), None, Command::Enter(part(code)));
     assert_eq!(sent(&other, 1, 1, elsewhere.clone()).await.unwrap(), first);
     // What would be accepted again is not.
-    let amend = || Step::of::<Parts>(stream, None, Command::Amend(part("TWO")));
+    let amend = || Step::of::<Parts>(stream, None, Command::Amend(part("TWO").into()));
     let amended = sent(&ledger.book, 2, 2, amend()).await.unwrap();
     assert_eq!(sent(&ledger.book, 2, 2, amend()).await.unwrap(), amended);
     assert_eq!(sent(&other, 2, 2, amend()).await.unwrap(), amended);

@@ -54,6 +54,7 @@ pub async fn stock() -> f64 {
             let circumstances = Circumstances {
                 tenant: Uuid::nil(),
                 stream,
+                sequence: 0,
                 by: Uuid::nil(),
                 at: Utc::now(),
                 seed: Uuid::now_v7(),

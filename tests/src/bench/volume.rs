@@ -141,9 +141,9 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "part_suppliers",
-            "id, part_id, supplier_id, supplier_cost, minimum_order_qty, is_preferred, created_at, updated_at",
+            "id, part_id, supplier_id, supplier_cost, currency, minimum_order_qty, pack_qty, is_preferred, created_at, updated_at",
             format!(
-                "{}, {}, {}, (n * 37 % 1000) / 10.0, 1, n % {OFFERS_OF_PART} = 3, {at}, {at} from generate_series(0, {} - 1) n",
+                "{}, {}, {}, (n * 37 % 1000) / 10.0, 'EUR', 1, 1, n % {OFFERS_OF_PART} = 3, {at}, {at} from generate_series(0, {} - 1) n",
                 made(Kind::Offer, "n"),
                 made(Kind::Part, &format!("n / {OFFERS_OF_PART}")),
                 made(Kind::Supplier, &format!("(n + n / {OFFERS_OF_PART}) % 100")),
@@ -152,11 +152,11 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "requests",
-            "id, device_id, request_type, status, payload_hash, created_at, updated_at",
+            "id, device_id, request_type, status, payload_hash, payload, created_at, updated_at",
             // Of six, one is done.
             format!(
                 "{}, 'truck-' || lpad((n % {DEVICES})::text, 3, '0'), 'get_parts',
-                 case when n / {DEVICES} % 6 = 0 then 'completed' else 'pending' end, md5(n::text), {at}, {at}
+                 case when n / {DEVICES} % 6 = 0 then 'completed' else 'pending' end, md5(n::text), 'null'::jsonb, {at}, {at}
                  from generate_series(0, {} - 1) n",
                 made(Kind::Request, "n"),
                 DEVICES * PENDING_OF_DEVICE / 5 * 6
@@ -196,9 +196,9 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "order_approvals",
-            "id, order_id, approver_id, approval_level, status, revision, department_id, order_total, currency, due_at, is_overdue, split_with, created_at",
+            "id, order_id, approver_id, approval_level, status, revision, department_id, order_total, currency, due_at, is_overdue, is_top, split_with, created_at",
             format!(
-                "{}, {}, {}, n % {LEVELS_OF_ORDER} + 1, 'pending', 1, {}, 12000.00, 'EUR', {at}, false, '[]', {at}
+                "{}, {}, {}, n % {LEVELS_OF_ORDER} + 1, 'pending', 1, {}, 12000.00, 'EUR', {at}, false, false, '[]', {at}
                  from generate_series(0, {} - 1) n",
                 made(Kind::Ask, "n"),
                 made(Kind::Order, &format!("n / {LEVELS_OF_ORDER}")),

@@ -111,6 +111,7 @@ async fn part(story: &Story<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Resu
         let entry = json!({
             "part_id": stream, "variant_code": code, "variant_name": name, "attributes": { "size": code },
             "cost_per_unit": price, "retail_price": price * Decimal::TWO,
+            "currency": "EUR",
         });
         story
             .give(enter(admin, at, "cloudwatcher/part-variants", id, entry))
@@ -123,6 +124,7 @@ async fn part(story: &Story<'_>, admin: Uuid, n: u32, at: DateTime<Utc>) -> Resu
         let price = price + Decimal::new(i64::from(nth) * 25, CENTS);
         let entry = json!({
             "part_id": stream, "variant_id": variant, "supplier_id": supplier, "supplier_cost": price,
+            "currency": "EUR",
             "sku": format!("{n:05}-{nth}"), "lead_time_days": 2 + chance.next_u32() % 20, "is_preferred": nth == 0,
         });
         let id = story.id(&format!("offer/{n}/{nth}"));

@@ -310,7 +310,7 @@ impl Northwind<'_> {
             story.give(enter(admin, at, "cloudwatcher/parts", part, entry)).await?;
             let offer = json!({
                 "part_id": part, "supplier_id": self.id("supplier", product.supplier_id),
-                "supplier_cost": product.unit_price.round_dp(2),
+                "supplier_cost": product.unit_price.round_dp(2), "currency": "USD",
             });
             let stream = self.id("offer", product.id);
             story

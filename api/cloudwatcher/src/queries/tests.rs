@@ -50,6 +50,8 @@ fn a_parameter_that_is_left_out_is_null() {
         values: vec![
             Some(http::query::value::Value::Uuid(Uuid::from_u128(1))),
             variant.map(http::query::value::Value::Uuid),
+            None,
+            None,
         ],
         hidden: Vec::new(),
         after: None,

@@ -45,6 +45,15 @@ fn commands() -> Vec<String> {
     contexts.decisions().aggregates().flat_map(of).collect()
 }
 
+/// The permissions to see what is masked.
+fn masks() -> Vec<String> {
+    let contexts = contexts();
+    let tables = contexts.tables().flat_map(|context| context.tables);
+    let tables = tables.map(|projection| projection.table());
+    let masked = tables.filter(|table| !table.masked.is_empty());
+    masked.map(http::query::sees_masked).collect()
+}
+
 fn reads() -> Vec<String> {
     let contexts = contexts();
     let tables = contexts.tables().flat_map(|context| context.tables);
@@ -56,7 +65,12 @@ fn reads() -> Vec<String> {
 #[test]
 fn every_permission_of_a_standard_role_is_one_that_something_needs() {
     let words = [approval::PERMISSION, audit::READ].map(str::to_owned);
-    let needed: Vec<_> = commands().into_iter().chain(reads()).chain(words).collect();
+    let needed: Vec<_> = commands()
+        .into_iter()
+        .chain(reads())
+        .chain(masks())
+        .chain(words)
+        .collect();
     for role in standard(&contexts()) {
         let permissions = &role.permissions;
         for permission in permissions {
@@ -89,6 +103,9 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
     assert!(reads().iter().all(|read| technician.permits(read)));
     for does in [
         "cloudwatcher.request.receive",
+        "cloudwatcher.request.begin",
+        "cloudwatcher.request.release",
+        "cloudwatcher.request.respond",
         "cloudwatcher.order.draft",
         "cloudwatcher.order.receive",
         "cloudwatcher.device-connection.connect",
@@ -100,6 +117,7 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
     for does_not in [
         "cloudwatcher.approval.approve",
         approval::PERMISSION,
+        "cloudwatcher.request.take-over",
         "cloudwatcher.delegation.grant",
         "cloudwatcher.inventory.set-reorder",
         "cloudwatcher.location.enter",
@@ -107,6 +125,19 @@ fn a_technician_works_with_devices_and_orders_and_decides_nothing() {
         audit::READ,
     ] {
         assert!(!technician.permits(does_not), "{does_not}");
+    }
+}
+
+#[test]
+fn whoever_answers_requests_reads_what_devices_say_and_nobody_else_does() {
+    for role in standard(&contexts()) {
+        let permits = |permission| defined(role.name).permits(permission);
+        assert_eq!(
+            permits("cloudwatcher.requests.unmasked"),
+            permits("cloudwatcher.request.respond"),
+            "{}",
+            role.name
+        );
     }
 }
 

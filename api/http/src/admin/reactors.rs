@@ -43,11 +43,7 @@ pub async fn letters(
 ) -> Result<Response, Problem> {
     by.require(REBUILD)?;
     let reactor = named(&app, &reactor)?;
-    let form = format!("a number from 1 to {PAGE_LETTERS_MAX}");
-    let limit: i64 = parameters.parse("limit", &form)?.unwrap_or(PAGE_LETTERS);
-    if !(1..=PAGE_LETTERS_MAX).contains(&limit) {
-        return Err(Problem::bad_value("limit", format!("limit must be {form}")));
-    }
+    let limit = parameters.limit(PAGE_LETTERS, PAGE_LETTERS_MAX)?;
     let after = parameters.take("after")?;
     let after = after.map_or(Ok((0, 0)), |text| cursor(&text))?;
     parameters.finish(["limit", "after"])?;

@@ -1,13 +1,13 @@
 //! `GET /v1/commands/{command_id}/tree`: what a command led to.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::Recorded;
 use serde::Serialize;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::log::{self, PAGE_BYTES_MAX, Range, SCANNED_EVENTS_MAX, Size, Wanted};
@@ -30,6 +30,13 @@ struct Node {
     causation_id: Option<Uuid>,
     events: Vec<Shown>,
     causes: Vec<Node>,
+}
+
+/// The tree, and whether all of it was looked at. Written at once: as a value in between, numbers would lose digits.
+#[derive(Serialize)]
+struct Told {
+    tree: Node,
+    complete: bool,
 }
 
 /// The tree of commands and events that one command is the root of. Commands are found for as long
@@ -63,7 +70,8 @@ pub async fn tree(
         .filter(|last| last.metadata.command_id == command_id);
     // A command that changed nothing led to nothing.
     let Some(last) = last else {
-        return Ok(Json(json!({ "tree": Node::of(command_id), "complete": true })).into_response());
+        let tree = Node::of(command_id);
+        return Ok(Json(Told { tree, complete: true }).into_response());
     };
 
     let wanted = Wanted {
@@ -81,13 +89,15 @@ pub async fn tree(
     let size = Size {
         events: TREE_EVENTS_MAX,
         bytes: PAGE_BYTES_MAX,
+        patience: Duration::ZERO,
     };
     let found = log::search(&app, &by, &wanted, range, false, size).await?;
     if found.events.is_empty() {
         return Err(none());
     }
     let complete = found.rest.is_none() && range.upto == end;
-    Ok(Json(json!({ "tree": grown(command_id, found.events, sight), "complete": complete })).into_response())
+    let tree = grown(command_id, found.events, sight);
+    Ok(Json(Told { tree, complete }).into_response())
 }
 
 impl Node {

@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Duration, Utc};
 use projections::history;
-use serde_json::json;
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::log::{self, PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, Range, Size, Visible, Wanted};
-use super::view::shown;
+use super::log::{self, PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, PAGE_SECONDS_MAX, Range, Size, Visible, Wanted};
+use super::view::{Shown, shown};
+use super::words::Words;
 use crate::app::App;
 use crate::auth::{By, Principal};
 use crate::extract::{self, Parameters, Path};
@@ -18,32 +19,47 @@ use crate::query::value;
 
 /// Filters that the list and the live stream share.
 pub const FILTERS: [&str; 6] = ["context", "aggregate", "type", "stream", "actor", "correlation"];
-/// Length of a word that the log is searched for.
-const WORD_BYTES_MAX: usize = 200;
 /// Besides the filters.
 pub const PAGING: [&str; 6] = ["after", "before", "from", "to", "order", "limit"];
 
-/// Takes the filters out of the parameters.
-///
-/// # Errors
-/// 400, naming the parameter.
-pub fn wanted(tenant: Uuid, parameters: &mut Parameters) -> Result<Wanted, Problem> {
-    let word = |name: &str, word: Option<String>| match word {
-        Some(word) if word.is_empty() || word.len() > WORD_BYTES_MAX || word.contains('\0') => Err(Problem::bad_value(
-            name,
-            format!("{name} must be a word of the log, of 1 to {WORD_BYTES_MAX} bytes"),
-        )),
-        word => Ok(word),
-    };
-    Ok(Wanted {
-        tenant,
-        context: word("context", parameters.take("context")?)?,
-        aggregate: word("aggregate", parameters.take("aggregate")?)?,
-        event_type: word("type", parameters.take("type")?)?,
-        stream: parameters.parse("stream", "a uuid")?,
-        actor: parameters.parse("actor", "a uuid")?,
-        correlation: parameters.parse("correlation", "a uuid")?,
-    })
+/// The filters as they stand in a request.
+#[derive(Debug)]
+pub struct Asked {
+    words: Words,
+    stream: Option<Uuid>,
+    actor: Option<Uuid>,
+    correlation: Option<Uuid>,
+}
+
+impl Asked {
+    /// Takes them out of the parameters.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn take(parameters: &mut Parameters) -> Result<Self, Problem> {
+        Ok(Self {
+            words: Words::take(parameters)?,
+            stream: parameters.parse("stream", "a uuid")?,
+            actor: parameters.parse("actor", "a uuid")?,
+            correlation: parameters.parse("correlation", "a uuid")?,
+        })
+    }
+
+    /// The events that they mean to this principal.
+    ///
+    /// # Errors
+    /// As [`Words::meant`].
+    pub async fn wanted(self, app: &App, by: &Principal) -> Result<Wanted, Problem> {
+        let meant = self.words.meant(app, by, self.stream.is_some()).await?;
+        Ok(Wanted {
+            tenant: by.tenant,
+            types: meant.types,
+            event_type: meant.event_type,
+            stream: self.stream,
+            actor: self.actor,
+            correlation: self.correlation,
+        })
+    }
 }
 
 /// A page of the log.
@@ -52,10 +68,11 @@ pub fn wanted(tenant: Uuid, parameters: &mut Parameters) -> Result<Wanted, Probl
 /// [`Problem`].
 pub async fn list(State(app): State<App>, by: By, mut parameters: Parameters) -> Result<Response, Problem> {
     let sight = super::sight(&app, &by)?;
-    let wanted = wanted(by.tenant, &mut parameters)?;
+    let asked = Asked::take(&mut parameters)?;
     app.unmark(&mut parameters)?;
     let page = Page::take(&mut parameters, true)?;
     parameters.finish(FILTERS.into_iter().chain(PAGING))?;
+    let wanted = asked.wanted(&app, &by).await?;
     respond(&app, &by, &wanted, page, sight).await
 }
 
@@ -92,15 +109,7 @@ impl Page {
             // Whoever says where to begin goes on from there.
             None => backwards_by_default && (after.is_none() || before.is_some()),
         };
-        let limit = parameters
-            .parse("limit", &format!("a whole number from 1 to {PAGE_EVENTS_MAX}"))?
-            .unwrap_or(PAGE_EVENTS);
-        if !(1..=PAGE_EVENTS_MAX).contains(&limit) {
-            return Err(Problem::bad_value(
-                "limit",
-                format!("limit must be from 1 to {PAGE_EVENTS_MAX}"),
-            ));
-        }
+        let limit = parameters.limit(PAGE_EVENTS, PAGE_EVENTS_MAX)?;
         let (from, to) = (
             time("from", parameters.take("from")?)?,
             time("to", parameters.take("to")?)?,
@@ -156,6 +165,7 @@ pub async fn respond(
     let size = Size {
         events: page.limit,
         bytes: PAGE_BYTES_MAX,
+        patience: std::time::Duration::from_secs(PAGE_SECONDS_MAX),
     };
     let found = log::search(app, by, wanted, range, page.backwards, size).await?;
     let next = found
@@ -166,7 +176,15 @@ pub async fn respond(
         .into_iter()
         .map(|recorded| shown(recorded, &sight))
         .collect();
-    Ok(Json(json!({ "events": events, "next": next })).into_response())
+    Ok(Json(Listed { events, next }).into_response())
+}
+
+/// A page of events. Written at once: as a value in between, numbers would lose digits.
+#[derive(Serialize)]
+struct Listed<N> {
+    events: Vec<Shown>,
+    /// From where the next page goes on.
+    next: Option<N>,
 }
 
 /// One event.

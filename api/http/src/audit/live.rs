@@ -16,7 +16,7 @@ use futures::stream;
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::events::{FILTERS, wanted};
+use super::events::{Asked, FILTERS};
 use super::log::{self, Range, Size, Wanted};
 use super::view::shown;
 use crate::app::App;
@@ -31,6 +31,8 @@ use crate::shares::Share;
 const AT_ONCE: Size = Size {
     events: 64,
     bytes: 64 << 10,
+    // Whoever has passed much is told so, and goes on at once.
+    patience: Duration::ZERO,
 };
 /// A client is told how far the log is once so many positions have passed without an event for it: coming back, it need
 /// not look at them again.
@@ -74,9 +76,10 @@ pub async fn follow(
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     super::sight(&app, &by)?;
-    let wanted = wanted(by.tenant, &mut parameters)?;
+    let asked = Asked::take(&mut parameters)?;
     let after = parameters.take("after")?;
     parameters.finish(FILTERS.into_iter().chain(["after"]))?;
+    let wanted = asked.wanted(&app, &by).await?;
     let resumed = only(&headers, &LAST_EVENT_ID)?.map(String::from_utf8_lossy);
     let place = app.bounds.event_streams.take(by.bearer, 1)?;
     by.leave();

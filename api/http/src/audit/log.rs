@@ -2,7 +2,8 @@
 //! through it in windows and stops after so many events; the caller goes on from there. The indexed
 //! search will be a projection of its own.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use domain::Recorded;
 use uuid::Uuid;
@@ -17,8 +18,11 @@ pub const PAGE_EVENTS: i64 = 50;
 pub const PAGE_EVENTS_MAX: i64 = 500;
 /// Events looked at by one statement.
 pub const WINDOW_EVENTS: i64 = 5_000;
-/// Events looked at for one request.
+/// Events looked at for one request that has found something.
 pub const SCANNED_EVENTS_MAX: i64 = 50_000;
+/// How long a page of the log is looked for that has found nothing yet, in seconds: a book is larger than what one
+/// request looks at, and a page without events is no page.
+pub const PAGE_SECONDS_MAX: u64 = 10;
 
 /// Bytes of payloads and metadata shown at once; the last event may exceed it.
 pub const PAGE_BYTES_MAX: i64 = 1 << 20;
@@ -41,10 +45,8 @@ macro_rules! select_matching {
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub tenant: Uuid,
-    /// The first word of an aggregate type.
-    pub context: Option<String>,
-    /// The last word of an aggregate type: `user`.
-    pub aggregate: Option<String>,
+    /// The kinds of stream, by their stored names. Named, they have a search for one stream use its index.
+    pub types: Option<Vec<String>>,
     /// The name of an event: `UserRegistered`.
     pub event_type: Option<String>,
     pub stream: Option<Uuid>,
@@ -65,6 +67,8 @@ pub struct Size {
     pub events: i64,
     /// Of payloads and metadata; the last event may exceed it.
     pub bytes: i64,
+    /// How long to go on beyond [`SCANNED_EVENTS_MAX`] while nothing is found.
+    pub patience: Duration,
 }
 
 /// The result of a search.
@@ -74,39 +78,6 @@ pub struct Found {
     pub events: Vec<Recorded<String>>,
     /// The positions that are left to look at; `None` when none are.
     pub rest: Option<Range>,
-}
-
-impl Wanted {
-    /// The stream types that can match; `None` for all. Named, they have a search for one stream use its index.
-    async fn types(&self, app: &App, by: &Principal) -> Result<Option<Vec<String>>, Problem> {
-        if self.context.is_none() && self.aggregate.is_none() && self.stream.is_none() {
-            return Ok(None);
-        }
-        let kinds = app.contexts.decisions().aggregates();
-        let mut types: BTreeSet<String> = kinds.map(|kind| kind.aggregate_type.to_owned()).collect();
-        // Those of a context that this program is without are told to those alone who see all departments.
-        if by.sees_all_departments() {
-            types.extend(stored_types(app).await?);
-        }
-        types.retain(|stored| {
-            let (context, aggregate) = stored.split_once('.').unwrap_or((stored, ""));
-            self.context.as_deref().is_none_or(|wanted| wanted == context)
-                && self.aggregate.as_deref().is_none_or(|wanted| wanted == aggregate)
-        });
-        Ok(Some(types.into_iter().collect()))
-    }
-}
-
-/// The stream types that the book has, by one probe of the index for each.
-async fn stored_types(app: &App) -> Result<Vec<String>, Problem> {
-    const TYPES: &str = "with recursive types (stored) as (
-            (select aggregate_type from book.events order by aggregate_type limit 1)
-            union all
-            select (select aggregate_type from book.events where aggregate_type > stored order by aggregate_type limit 1)
-            from types where stored is not null
-        )
-        select stored from types where stored is not null";
-    Ok(sqlx::query_scalar(TYPES).fetch_all(app.tail.pool()).await?)
 }
 
 /// Searches a range from its low end, or from its high end backwards. Each window is a turn of its own, so that a long
@@ -122,20 +93,16 @@ pub async fn search(
     backwards: bool,
     size: Size,
 ) -> Result<Found, Problem> {
-    let types = wanted.types(app, by).await?;
-    if types.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Found {
-            events: Vec::new(),
-            rest: None,
-        });
-    }
     let (mut events, mut scanned, mut bytes) = (Vec::new(), 0, size.bytes);
-    let (mut visible, tail) = (Visible::default(), app.tail.clone());
-    while range.above < range.upto && scanned < SCANNED_EVENTS_MAX {
+    let (mut visible, tail, begun) = (Visible::default(), app.tail.clone(), Instant::now());
+    let goes_on = |scanned: i64, found: &[Recorded<String>]| {
+        scanned < SCANNED_EVENTS_MAX || (found.is_empty() && begun.elapsed() < size.patience)
+    };
+    while range.above < range.upto && goes_on(scanned, &events) {
         let _turn = app.log_turn(by.bearer()).await?;
         let part = window(wanted, range, backwards);
         let left = size.events - i64::try_from(events.len()).unwrap_or(size.events);
-        let hits = matching(app, wanted, types.as_deref(), part, backwards, left, &mut bytes).await?;
+        let hits = matching(app, wanted, part, backwards, left, &mut bytes).await?;
         let mut rest = hits.positions.as_slice();
         while !rest.is_empty() {
             let found = tail.at(rest).await?;
@@ -195,7 +162,6 @@ struct Matching {
 async fn matching(
     app: &App,
     wanted: &Wanted,
-    types: Option<&[String]>,
     range: Range,
     backwards: bool,
     limit: i64,
@@ -207,7 +173,7 @@ async fn matching(
         .bind(range.above)
         .bind(range.upto)
         .bind(wanted.tenant)
-        .bind(types)
+        .bind(wanted.types.as_deref())
         .bind(wanted.stream.map(|stream| stream.to_string()))
         .bind(&wanted.event_type)
         .bind(wanted.actor.map(|actor| actor.to_string()))

@@ -39,8 +39,7 @@ pub async fn list(
     drop(turn);
     let wanted = Wanted {
         tenant: by.tenant,
-        context: Some(context),
-        aggregate: Some(aggregate.name().to_owned()),
+        types: Some(vec![aggregate.aggregate_type.to_owned()]),
         stream: Some(stream),
         ..Wanted::default()
     };

@@ -1,6 +1,7 @@
 //! An event as it is shown.
 
 use chrono::{DateTime, Utc};
+use domain::exact::Free;
 use domain::{Contexts, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -43,7 +44,7 @@ pub struct Shown {
     /// Those of them that could not be opened and are null for that reason: the key, or what was sealed, is not
     /// what it was.
     pub unopened: Vec<String>,
-    pub payload: Value,
+    pub payload: Free,
 }
 
 /// The event, as far as it may be seen.

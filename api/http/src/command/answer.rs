@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use book::{Answer, Rehearsed, StreamAnswer};
+use domain::exact::Free;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,12 +15,16 @@ use crate::audit::view::{Sight, masked};
 use crate::extract::POSITION;
 use crate::problem::Problem;
 
+/// The header that says of an answer that it is the one of the first time.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 /// The answer to one command.
 #[derive(Debug, Serialize)]
 struct Accepted<'a> {
     stream: Uuid,
     sequence: i64,
     position: i64,
+    command_id: Uuid,
     events: &'a [String],
     /// Of a stream that holds many things, the one that the command was about.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -33,16 +38,11 @@ struct Accepted<'a> {
 #[derive(Debug, Serialize)]
 pub struct AllAccepted<'a> {
     position: i64,
+    command_id: Uuid,
     streams: &'a [StreamAnswer],
-}
-
-impl<'a> From<&'a Answer> for AllAccepted<'a> {
-    fn from(answer: &'a Answer) -> Self {
-        Self {
-            position: answer.position,
-            streams: &answer.streams,
-        }
-    }
+    /// As one command has them.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 /// The answer to a dry run. Nothing was written: it has no position, and ids in the events would be others.
@@ -70,7 +70,7 @@ struct Event {
     sequence: i64,
     event_type: String,
     event_version: String,
-    payload: serde_json::Value,
+    payload: Free,
 }
 
 /// `warnings` is what decisions let pass and whoever sent the command should know.
@@ -82,6 +82,7 @@ pub fn accepted(answer: &Answer, warnings: &[String]) -> Response {
         stream: stream.stream,
         sequence: stream.sequence,
         position: answer.position,
+        command_id: answer.command_id,
         events: &stream.events,
         ids: &stream.ids,
         warnings,
@@ -89,18 +90,30 @@ pub fn accepted(answer: &Answer, warnings: &[String]) -> Response {
     let mut response = (StatusCode::OK, Json(body)).into_response();
     let etag = HeaderValue::try_from(format!("\"{}\"", stream.sequence)).ok();
     response.headers_mut().extend(etag.map(|etag| (header::ETAG, etag)));
-    response
-        .headers_mut()
-        .insert(POSITION, HeaderValue::from(answer.position));
+    placed(answer, &mut response);
     response
 }
 
-pub fn all_accepted(answer: &Answer) -> Response {
-    let mut response = Json(AllAccepted::from(answer)).into_response();
+/// `warnings` is what decisions let pass and whoever sent the commands should know.
+pub fn all_accepted(answer: &Answer, warnings: &[String]) -> Response {
+    let body = AllAccepted {
+        position: answer.position,
+        command_id: answer.command_id,
+        streams: &answer.streams,
+        warnings,
+    };
+    let mut response = Json(body).into_response();
+    placed(answer, &mut response);
     response
-        .headers_mut()
-        .insert(POSITION, HeaderValue::from(answer.position));
-    response
+}
+
+/// Says where in the book it is, and whether it was there before: in the headers, for a repeat gets the body of the first.
+fn placed(answer: &Answer, response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(POSITION, HeaderValue::from(answer.position));
+    if answer.is_repeat {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
 }
 
 /// `sight` is what the asker may see of the log, if they may read it; `past` what of the past would have gone another way;

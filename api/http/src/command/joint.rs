@@ -84,7 +84,8 @@ pub struct Joint<'a> {
 /// The outcome of a request for several commands.
 #[derive(Debug)]
 pub enum Outcome {
-    Accepted(Answer),
+    /// With what decisions let pass and whoever sent the request should know.
+    Accepted(Answer, Vec<String>),
     /// It was a dry run, and this is the whole answer to it.
     Rehearsed(Response),
 }
@@ -101,24 +102,25 @@ impl Joint<'_> {
             .sent(self.aggregate, self.stream, self.word)
             .envelope(by, &self.fields);
         let mut commands = Vec::with_capacity(members.len());
-        for member in members {
+        for mut member in members {
             permitted(&app.contexts, member.aggregate, member.command, by)?;
             if self.headers.is_dry_run {
                 may_rehearse(member.aggregate, by)?;
             }
             let sent = self.sent(member.aggregate, member.stream, member.command);
-            let command = sent.parse(member.fields)?;
+            let command = sent.parse(&mut member.fields)?;
             commands.push((sent, command));
         }
         if self.headers.is_dry_run {
             let rehearsing = |steps| app.book.rehearse(envelope.clone(), steps);
             let rehearsed = self.let_through(app, by, &envelope, &commands, rehearsing).await?;
             let sight = audit::sight(app, by).ok();
+            let warnings = warnings(app, by, &commands).await;
             return Ok(Outcome::Rehearsed(answer::would(
                 rehearsed,
                 sight.as_ref(),
                 None,
-                Vec::new(),
+                warnings,
             )));
         }
         // Before it is read what the commands are let through on.
@@ -127,7 +129,8 @@ impl Joint<'_> {
         let executing = |steps| app.book.execute_paced(envelope.clone(), steps, paced);
         let answer = self.let_through(app, by, &envelope, &commands, executing).await?;
         app.principals.changed(&answer.streams);
-        Ok(Outcome::Accepted(answer))
+        let warnings = warnings(app, by, &commands).await;
+        Ok(Outcome::Accepted(answer, warnings))
     }
 
     /// Does something with the commands that are let through; anew when a stream that this rested on has moved on
@@ -189,4 +192,13 @@ impl Joint<'_> {
             peer: self.peer,
         }
     }
+}
+
+/// What is warned of because of each of the commands.
+async fn warnings(app: &App, by: &By, commands: &[(Sent<'_>, AnyCommand)]) -> Vec<String> {
+    let mut all = Vec::new();
+    for (sent, command) in commands {
+        all.extend(sent.warnings(app, by, command).await);
+    }
+    all
 }

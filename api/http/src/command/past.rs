@@ -34,6 +34,7 @@ pub const SPAN_SECONDS_MAX: u64 = 10;
 const AT_ONCE: Size = Size {
     events: 500,
     bytes: 4 << 20,
+    patience: Duration::ZERO,
 };
 
 /// How commands are tried on the past, as their context declares it.

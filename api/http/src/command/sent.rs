@@ -17,7 +17,7 @@ use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
-use crate::context::{Checked, Warning};
+use crate::context::{Checked, Looked, Warning};
 use crate::openapi::commands;
 use crate::problem::{self, Problem};
 
@@ -59,7 +59,7 @@ impl Sent<'_> {
         self.come_in(app, by, &mut fields).await?;
         let envelope = self.envelope(by, &fields);
         self.complete(app, by, &mut fields).await?;
-        self.carry_out(app, by, envelope, self.parse(fields)?).await
+        self.carry_out(app, by, envelope, self.parse(&mut fields)?).await
     }
 
     /// Does to the fields what is done as they come in, see [`crate::context::Edge`].
@@ -153,7 +153,7 @@ impl Sent<'_> {
         let mut told = Vec::new();
         let told_to = |warning: &&Warning| by.permits(warning.permission);
         for warning in app.contexts.warnings(self.aggregate, self.command).filter(told_to) {
-            match (warning.find)(app, by.tenant, command).await {
+            match (warning.find)(app, self.looked(by, command)).await {
                 Ok(found) => told.extend(found),
                 Err(error) => tracing::warn!(%error, "it could not be looked at what to warn of"),
             }
@@ -169,7 +169,18 @@ impl Sent<'_> {
             addressed: self.addressed,
             command,
         };
-        let Err(refusal) = app.contexts.check(&checked) else {
+        let mut refused = app.contexts.check(&checked).err();
+        let looked = Looked {
+            tenant: envelope.tenant,
+            stream: self.stream,
+            command,
+        };
+        for guard in app.contexts.guards(self.aggregate, self.command) {
+            if refused.is_none() {
+                refused = (guard.look)(app, looked).await?;
+            }
+        }
+        let Some(refusal) = refused else {
             return Ok(());
         };
         if envelope.repeat == Repeat::Asked
@@ -179,6 +190,14 @@ impl Sent<'_> {
             return Ok(());
         }
         Err(self.refused(refusal))
+    }
+
+    fn looked<'a>(&self, by: &Principal, command: &'a AnyCommand) -> Looked<'a> {
+        Looked {
+            tenant: by.tenant,
+            stream: self.stream,
+            command,
+        }
     }
 
     fn received<'a>(&'a self, app: &'a App, by: &'a By, envelope: Envelope, command: AnyCommand) -> Received<'a> {
@@ -347,7 +366,7 @@ impl Sent<'_> {
     ///
     /// # Errors
     /// 400, naming the field.
-    pub fn parse(&self, fields: Value) -> Result<AnyCommand, Problem> {
+    pub fn parse(&self, fields: &mut Value) -> Result<AnyCommand, Problem> {
         let parsed = self.aggregate.parse(self.command, fields);
         parsed.map_err(|unparsed| Misread::of(&unparsed, self.command).into())
     }

@@ -23,6 +23,15 @@ pub fn add(context: &Context, paths: &mut Paths) {
         // Nobody who reads the document can send the others.
         let sent: Vec<_> = variants(&schema)
             .filter(|(command, _)| !aggregate.only_daybook.contains(&command.as_str()))
+            .map(|(command, body)| {
+                // What nobody is shown, whoever changes an entry leaves out, and it stays.
+                let stays = |edge: &Edge| edge.takes(aggregate, command) && edge.complete.is_some();
+                let body = match command != aggregate.creates && context.edges.iter().any(stays) {
+                    true => without_secrets(&body, &definitions),
+                    false => body,
+                };
+                (command, body)
+            })
             .collect();
         for name in referred(sent.iter().map(|(_, body)| body), &definitions) {
             let definition = definitions.get(&name).cloned().unwrap_or_default();
@@ -30,12 +39,6 @@ pub fn add(context: &Context, paths: &mut Paths) {
         }
         let (plural, name) = (aggregate.plural, context.name());
         for (command, body) in sent {
-            // What nobody is shown, whoever changes an entry leaves out, and it stays.
-            let stays = |edge: &Edge| edge.takes(aggregate, command) && edge.complete.is_some();
-            let body = match command != aggregate.creates && context.edges.iter().any(stays) {
-                true => without_secrets(&body, &definitions),
-                false => body,
-            };
             let body = Body::of(aggregate, command, body, &definitions, paths);
             let base = format!("/v1/{name}/{plural}");
             let path = format!("{base}/{{id}}/{command}");
@@ -75,6 +78,30 @@ pub fn fields(aggregate: &Aggregate, command: &str) -> Vec<String> {
         Some(definition["properties"].as_object()?.keys().cloned().collect())
     });
     fields.unwrap_or_default()
+}
+
+/// The schema that the fields of a command are held against once they have come in; none when there is no such command.
+pub fn form(aggregate: &Aggregate, command: &str) -> Option<Value> {
+    let mut schema = schema(aggregate);
+    let (_, mut body) = variants(&schema).find(|(name, _)| *name == command)?;
+    if let (Some(body), Some(definitions)) = (body.as_object_mut(), schema.get_mut("$defs")) {
+        body.insert("$defs".to_owned(), definitions.take());
+    }
+    // Secrets have been sealed by then, and are longer than they were.
+    let mut waiting = vec![&mut body];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Array(values) => waiting.extend(values),
+            Value::Object(fields) => {
+                if fields.get("x-sealed") == Some(&Value::Bool(true)) {
+                    fields.remove("maxLength");
+                }
+                waiting.extend(fields.values_mut());
+            }
+            _ => {}
+        }
+    }
+    Some(body)
 }
 
 /// The schema of a kind's commands.

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::parts;
 use crate::admin::reactors::{PAGE_LETTERS, PAGE_LETTERS_MAX};
 use crate::audit::causes::TREE_EVENTS_MAX;
-use crate::audit::log::{PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, SCANNED_EVENTS_MAX};
+use crate::audit::log::{PAGE_BYTES_MAX, PAGE_EVENTS, PAGE_EVENTS_MAX, PAGE_SECONDS_MAX, SCANNED_EVENTS_MAX};
 use crate::auth::token::{LEEWAY_SECONDS, TOKEN_BYTES_MAX};
+use crate::command::form::PROBLEMS_MAX;
 use crate::command::headers::{KEY_CHARS_MAX, REASON_CHARS_MAX};
 use crate::command::past::{SPAN_BYTES_MAX, SPAN_EVENTS_MAX, SPAN_POSITIONS_MAX, SPAN_SECONDS_MAX};
 use crate::health;
@@ -51,7 +52,7 @@ fn written(text: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn limits() -> [(&'static str, String); 18] {
+fn limits() -> [(&'static str, String); 20] {
     [
         ("SPAN_BYTES_MAX", SPAN_BYTES_MAX.to_string()),
         ("SPAN_EVENTS_MAX", SPAN_EVENTS_MAX.to_string()),
@@ -61,9 +62,11 @@ fn limits() -> [(&'static str, String); 18] {
         ("LEEWAY_SECONDS", LEEWAY_SECONDS.to_string()),
         ("PAGE_BYTES_MAX", PAGE_BYTES_MAX.to_string()),
         ("PAGE_EVENTS", PAGE_EVENTS.to_string()),
+        ("PAGE_SECONDS_MAX", PAGE_SECONDS_MAX.to_string()),
         ("PAGE_EVENTS_MAX", PAGE_EVENTS_MAX.to_string()),
         ("PAGE_LETTERS", PAGE_LETTERS.to_string()),
         ("PAGE_LETTERS_MAX", PAGE_LETTERS_MAX.to_string()),
+        ("PROBLEMS_MAX", PROBLEMS_MAX.to_string()),
         ("POSTED_SECONDS_MAX", POSTED_SECONDS_MAX.to_string()),
         ("REASON_CHARS_MAX", REASON_CHARS_MAX.to_string()),
         ("REQUEST_ID_CHARS_MAX", REQUEST_ID_CHARS_MAX.to_string()),

@@ -1,5 +1,6 @@
 //! The operations of tables, and the schemas of their rows.
 
+use domain::Aggregate;
 use projections::history::TOLD_BYTES_MAX;
 use projections::table::{Column, ColumnKind, Scope, Table};
 use serde_json::{Map, Value, json};
@@ -7,18 +8,23 @@ use serde_json::{Map, Value, json};
 use super::Paths;
 use super::parts::{self, answer, answers, in_path, in_query, needs, parameter, place, position};
 use crate::auth::principal::ALL_DEPARTMENTS;
-use crate::context::Context;
-use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, Order, PAGE_ROWS, PAGE_ROWS_MAX};
+use crate::context::{Context, Contexts};
+use crate::query::changed::{CHANGED, CHANGED_SECONDS_MAX, UPDATED_AT};
+use crate::query::filter::{self, FILTERS_MAX, IN_VALUES_MAX, OR, PAGE_ROWS, PAGE_ROWS_MAX};
+use crate::query::order::{self, ORDER_COLUMNS_MAX, Order};
 use crate::query::past::{PAGE_CHANGES, PAGE_CHANGES_MAX};
 use crate::query::read::ROWS_BYTES_MAX;
+use crate::query::streams::{STREAM, shown_in};
 use crate::query::{may_read, sees_masked};
 
-pub fn add(context: &Context, paths: &mut Paths) {
-    for table in context.tables.into_iter().flat_map(projections::Context::all_tables) {
-        paths.schema(&name(table), schema(table));
+pub fn add(contexts: &Contexts, context: &Context, paths: &mut Paths) {
+    let tables = context.tables.into_iter();
+    for (tables, table) in tables.flat_map(|tables| tables.all_tables().map(move |table| (tables, table))) {
+        let kind = shown_in(contexts, tables, table);
+        paths.schema(&name(table), schema(table, kind));
         let base = format!("/v1/{}/{}", table.context, table.name);
         paths.add(&base, "get", list(table));
-        paths.add(&format!("{base}/{{key}}"), "get", row(table));
+        paths.add(&format!("{base}/{{key}}"), "get", row(table, kind.is_some()));
         paths.add(&format!("{base}/{{key}}/history"), "get", history(table));
     }
 }
@@ -42,15 +48,32 @@ fn name(table: &Table) -> String {
     format!("{}.{}", table.context, table.name)
 }
 
-fn schema(table: &'static Table) -> Value {
-    let properties: Map<String, Value> = table
+fn schema(table: &'static Table, kind: Option<&Aggregate>) -> Value {
+    let mut properties: Map<String, Value> = table
         .shown()
         .map(|column| (column.name.to_owned(), property(table, column)))
         .collect();
+    properties.extend(kind.map(|kind| (STREAM.to_owned(), stream(kind))));
     // Those that are never null; with `select` a row has the columns that it names alone.
     let is_required = |column: &&Column| !column.nullable && !table.masked.contains(&column.name);
     let required: Vec<&str> = table.shown().filter(is_required).map(|column| column.name).collect();
     json!({ "type": "object", "description": table.doc, "required": required, "properties": properties })
+}
+
+/// What a row says of the stream that it shows.
+fn stream(kind: &Aggregate) -> Value {
+    json!({
+        "type": "object",
+        "description": "The stream that the row shows. `sequence` is its last one as of the tables' checkpoint at which the row \
+            was read: send it as `If-Match`, and a command is refused whenever anything has happened since. Rows in the past \
+            and those of named queries have none.",
+        "required": ["type", "id", "sequence"],
+        "properties": {
+            "type": { "const": kind.aggregate_type },
+            "id": parts::uuid(),
+            "sequence": { "type": "integer", "format": "int64", "minimum": 1 },
+        },
+    })
 }
 
 /// The schema of a column's values, as it is shown.
@@ -117,21 +140,24 @@ fn list(table: &'static Table) -> Value {
             )
         })
         .collect();
-    let orders: Vec<String> = filter::orderable(table)
-        .flat_map(|column| [format!("{}.asc", column.name), format!("{}.desc", column.name)])
-        .collect();
-    let mut order = json!({ "type": "string", "enum": orders });
+    let columns: Vec<&str> = order::sortable(table).map(|column| column.name).collect();
+    let by = format!("({})(\\.(asc|desc))?", columns.join("|"));
+    let mut order = json!({ "type": "string", "pattern": format!("^{by}(,{by}){{0,{}}}$", ORDER_COLUMNS_MAX - 1) });
     let default = Order::by_default(table);
-    if default.column.is_some() {
+    if !default.asked().is_empty() {
         order["default"] = default.to_string().into();
     }
     let order = in_query(
         "order",
-        "The column to order by; `position` (and `place`, where there is one) decides between equals, in the same \
-         direction. Words are ordered by the alphabet, whatever they mean.",
+        &format!(
+            "The columns to order by, at most {ORDER_COLUMNS_MAX}, parted by commas, each with `.asc` or `.desc`; \
+             `position` (and `place`, where there is one) decides between equals, in the direction of the last. Null \
+             comes after all values. Words are ordered by the alphabet, whatever they mean."
+        ),
         order,
     );
     parameters.push(order);
+    parameters.extend(of_several());
     parameters.extend(of_a_page());
     parameters.push(select());
     json!({
@@ -139,15 +165,44 @@ fn list(table: &'static Table) -> Value {
         "tags": [table.context],
         "summary": table.doc,
         "description": format!(
-            "{} A filter is `column=operator.value`; a column may have several. At most {FILTERS_MAX} filters, \
-             {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them. A page may be shorter \
+            "{} A filter is `column=operator.value`; a column may have several, and each of them holds. Every operator may \
+             stand after `not.`, which means all rows that it does not hold for, those with null, too; so does `neq.`. \
+             At most {FILTERS_MAX} conditions, {IN_VALUES_MAX} values of an `in`. Times and amounts are written as rows show them. A page may be shorter \
              than its limit: it has at most {ROWS_BYTES_MAX} bytes.",
             said(&permissions)
         ),
         "security": needs(&permissions),
         "parameters": parameters,
-        "responses": answers(vec![("200", answer("A page of rows.", page(reference(table))))], &[400]),
+        "responses": answers(vec![("200", answer("A page of rows.", page_or_changed(table)))], &[400]),
     })
+}
+
+/// The parameters of lists that are about no column of their own.
+fn of_several() -> [Value; 3] {
+    let text = || json!({ "type": "string" });
+    let since = format!(
+        "Only rows that changed since, as they are now, in the order of their last change; `gone` of the answer has the keys \
+         of those that went, null for those who do not see all departments. `Daybook-Position` of the last page is where to \
+         go on. A page that has found nothing within {CHANGED_SECONDS_MAX} s is empty and has a `next`."
+    );
+    [
+        in_query(
+            OR,
+            "Conditions of which one is enough: `or=(column.operator.value,column.operator.value)`. A value with a comma, a \
+             bracket or a quote stands in double quotes.",
+            text(),
+        ),
+        in_query(
+            CHANGED,
+            &format!("`gt.position`, `gt.time` or `gte.time`. {since}"),
+            text(),
+        ),
+        in_query(
+            UPDATED_AT,
+            &format!("As `{CHANGED}`, by the time at which the book wrote the change: `gte.time` or `gt.time`."),
+            text(),
+        ),
+    ]
 }
 
 /// The parameters of operations that answer in pages.
@@ -177,8 +232,26 @@ pub fn page(row: Value) -> Value {
     })
 }
 
-fn row(table: &'static Table) -> Value {
+/// A page of rows, or of what changed.
+fn page_or_changed(table: &Table) -> Value {
+    let mut page = page(reference(table));
+    page["properties"]["gone"] = json!({
+        "type": ["array", "null"],
+        "items": { "type": "string" },
+        "description": format!("With `{CHANGED}` alone: the keys of rows that went."),
+    });
+    page
+}
+
+fn row(table: &'static Table, has_stream: bool) -> Value {
     let permissions = permissions(table);
+    let mut found = answer("The row.", reference(table));
+    if has_stream {
+        found["headers"] = json!({ "ETag": {
+            "description": "The sequence of the stream that the row shows, for If-Match; not with `at`.",
+            "schema": { "type": "string" },
+        } });
+    }
     json!({
         "operationId": format!("{}.get", name(table)),
         "tags": [table.context],
@@ -193,7 +266,7 @@ fn row(table: &'static Table) -> Value {
             parameter("After"),
             parameter("RequestId"),
         ],
-        "responses": answers(vec![("200", answer("The row.", reference(table)))], &[400, 404]),
+        "responses": answers(vec![("200", found)], &[400, 404]),
     })
 }
 
@@ -245,7 +318,7 @@ fn key(table: &'static Table) -> Value {
 fn select() -> Value {
     in_query(
         "select",
-        "Only these columns, parted by commas; rows then have no others.",
+        "Only these columns, parted by commas; rows then have no others, and no `@stream` unless it is among them.",
         json!({ "type": "string" }),
     )
 }

@@ -20,6 +20,7 @@ fn a_body_and_what_it_refers_to_are_schemas_that_are_named_for_their_kind() {
     // Both kinds have a `Label`, and neither is in the other's way.
     let expected = [
         "sample.folder.Folder",
+        "sample.folder.FolderAmendment",
         "sample.folder.Label",
         "sample.folder.enter",
         "sample.folder.amend",

@@ -44,6 +44,7 @@ fn a_refusal_names_its_rule_in_the_type() {
         class: Class::Refused,
         rule: "nobody",
         field: None,
+        particulars: None,
         detail: "nobody is here".to_owned(),
     };
     let problem = Problem::from(refusal);

@@ -2,34 +2,23 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use projections::table::{Column, ColumnKind, Table};
+use projections::table::ColumnKind;
 use serde::{Deserialize, Serialize};
 
-use super::filter::Order;
 use super::value::Value;
 use crate::problem::Problem;
 
-/// Length of a cursor; the longest text column that can be ordered by fits.
+/// Length of a cursor; the longest text columns that can be ordered by fit.
 const CURSOR_BYTES_MAX: usize = 8_192;
 
-/// The values of the last row in the columns of the order.
+/// The values of the last row in the columns of the order; null has a place among them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cursor(pub Vec<Value>);
+pub struct Cursor(pub Vec<Option<Value>>);
 
 #[derive(Serialize, Deserialize)]
 struct Written {
     order: String,
-    at: Vec<String>,
-}
-
-/// The columns that an order compares: the one that is asked for, then the row's place in the book, so that what
-/// happened at one time comes in the order in which it happened. Without a column it is the key alone.
-#[must_use]
-pub fn compared(table: &'static Table, order: Order) -> Vec<&'static Column> {
-    match order.column.and_then(|name| table.column(name)) {
-        Some(first) => std::iter::once(first).chain(table.place()).collect(),
-        None => table.key.iter().filter_map(|name| table.column(name)).collect(),
-    }
+    at: Vec<Option<String>>,
 }
 
 impl Cursor {
@@ -53,14 +42,17 @@ impl Cursor {
         if written.order != order || written.at.len() != kinds.len() {
             return Err(bad());
         }
-        let values = kinds.iter().zip(&written.at);
-        let values: Option<_> = values.map(|(kind, text)| Value::of_kind(*kind, text)).collect();
+        let value = |(kind, text): (&ColumnKind, &Option<String>)| match text {
+            Some(text) => Value::of_kind(*kind, text).map(Some),
+            None => Some(None),
+        };
+        let values: Option<_> = kinds.iter().zip(&written.at).map(value).collect();
         values.map(Self).ok_or_else(bad)
     }
 
     /// The cursor of a row, from the texts of its compared columns.
     #[must_use]
-    pub fn write(order: &str, at: Vec<String>) -> String {
+    pub fn write(order: &str, at: Vec<Option<String>>) -> String {
         let written = Written {
             order: order.to_owned(),
             at,

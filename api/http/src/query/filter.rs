@@ -1,10 +1,13 @@
-//! Filters, order, page and columns of a query, as they stand in the URL.
+//! Filters, page and columns of a query, as they stand in the URL.
 
-use std::fmt;
+use std::borrow::Cow;
 
 use projections::table::{Column, ColumnKind, Table};
 
-use super::cursor::{Cursor, compared};
+use super::changed::{CHANGED, Since, UPDATED_AT};
+use super::cursor::Cursor;
+use super::order::Order;
+use super::streams::STREAM;
 use super::value::{Value, shortened};
 use crate::extract::{Parameters, unknown_parameter};
 use crate::problem::{self, Problem};
@@ -14,8 +17,10 @@ pub const PAGE_ROWS: i64 = 50;
 pub const PAGE_ROWS_MAX: i64 = 200;
 /// Values of one `in.(..)`.
 pub const IN_VALUES_MAX: usize = 100;
-/// Filters of one query.
+/// Conditions of one query, those in an `or` too.
 pub const FILTERS_MAX: usize = 20;
+/// The parameter of which one condition is enough.
+pub const OR: &str = "or";
 /// Length of one filter.
 pub const FILTER_BYTES_MAX: usize = 4_096;
 
@@ -29,6 +34,8 @@ pub enum Comparison {
     Lt,
     Lte,
     Like,
+    /// As `Like`, whatever the case of letters.
+    Ilike,
     Contains,
 }
 
@@ -39,6 +46,8 @@ pub enum Condition {
     In(Vec<Value>),
     Null,
     NotNull,
+    /// Whatever the condition does not hold for: also rows for which nobody can tell, because of a null.
+    Not(Box<Condition>),
 }
 
 #[derive(Debug, Clone)]
@@ -47,115 +56,113 @@ pub struct Filter {
     pub condition: Condition,
 }
 
-/// By which column rows come, their place in the book deciding between equals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
-    /// `None` orders by the key alone.
-    pub column: Option<&'static str>,
-    pub descending: bool,
-}
-
 /// All that a URL asks of a table.
 #[derive(Debug)]
 pub struct Query {
+    /// Each of them holds.
     pub filters: Vec<Filter>,
+    /// Of each of these, at least one does.
+    pub any: Vec<Vec<Filter>>,
+    /// Only what changed since.
+    pub changed: Option<Since>,
     pub order: Order,
     pub limit: i64,
     pub after: Option<Cursor>,
     pub columns: Vec<&'static Column>,
+    /// Whether rows tell which stream they show.
+    pub streams: bool,
 }
 
 impl Query {
     /// # Errors
     /// 400, naming the parameter and what is allowed.
     pub fn parse(table: &'static Table, mut parameters: Parameters) -> Result<Self, Problem> {
+        let changed = Since::take(table, &mut parameters)?;
         let order = match parameters.take("order")? {
+            Some(_) if changed.is_some() => {
+                let detail = "what changed comes in the order in which it changed; leave order out";
+                return Err(Problem::bad_value("order", detail));
+            }
             Some(text) => Order::parse(table, &text)?,
             None => Order::by_default(table),
         };
-        let limit = parameters.take("limit")?.map_or(Ok(PAGE_ROWS), |text| limit(&text))?;
-        let after = parameters
-            .take("after")?
-            .map(|text| {
-                let kinds: Vec<ColumnKind> = compared(table, order).iter().map(|column| column.kind).collect();
+        let limit = parameters.limit(PAGE_ROWS, PAGE_ROWS_MAX)?;
+        let after = parameters.take("after")?;
+        let after = after.map(|text| match changed {
+            Some(_) => Since::cursor(&text),
+            None => {
+                let kinds: Vec<ColumnKind> = order.by.iter().map(|sorted| sorted.column.kind).collect();
                 Cursor::parse(&order.to_string(), &kinds, &text)
-            })
-            .transpose()?;
-        let columns = columns(table, parameters.take("select")?)?;
-        if parameters.0.len() > FILTERS_MAX {
-            return Err(Problem::new(
-                problem::BAD_VALUE,
-                format!("there are more than {FILTERS_MAX} filters; use fewer"),
-            ));
+            }
+        });
+        let after = after.transpose()?;
+        let (columns, streams) = columns(table, parameters.take("select")?)?;
+        let (mut filters, mut any) = (Vec::new(), Vec::new());
+        for (name, text) in &parameters.0 {
+            if name == OR {
+                any.push(alternatives(table, text)?);
+            } else {
+                filters.push(Filter::parse(table, name, text)?);
+            }
+            if filters.len() + any.iter().map(Vec::len).sum::<usize>() > FILTERS_MAX {
+                let detail = format!("there are more than {FILTERS_MAX} conditions; use fewer");
+                return Err(Problem::new(problem::BAD_VALUE, detail));
+            }
         }
-        let filters = parameters
-            .0
-            .iter()
-            .map(|(name, text)| Filter::parse(table, name, text))
-            .collect::<Result<_, _>>()?;
         Ok(Self {
             filters,
+            any,
+            changed,
             order,
             limit,
             after,
             columns,
+            streams,
         })
     }
 
     /// The columns that decide which rows come and in which order: who must not see them must not
     /// ask by them either.
     pub fn asked_by(&self) -> impl Iterator<Item = &'static str> {
-        self.filters
-            .iter()
+        let filters = self.filters.iter().chain(self.any.iter().flatten());
+        let order = self.order.asked().iter();
+        filters
             .map(|filter| filter.column.name)
-            .chain(self.order.column)
+            .chain(order.map(|sorted| sorted.column.name))
     }
 }
 
-/// Rows of a page, as a request says.
-///
-/// # Errors
-/// 400 when it is out of bounds.
-pub fn limit(text: &str) -> Result<i64, Problem> {
-    let bounded = text.parse().ok().filter(|limit| (1..=PAGE_ROWS_MAX).contains(limit));
-    bounded.ok_or_else(|| {
-        Problem::bad_value(
-            "limit",
-            format!("limit must be a whole number from 1 to {PAGE_ROWS_MAX}"),
-        )
-    })
-}
-
-/// The columns that `select` names, or all that may be seen but vectors, which are long and tell a person nothing.
+/// The columns that `select` names, and whether it names the stream, too; or the stream and all columns that may be seen but
+/// vectors, which are long and tell a person nothing.
 ///
 /// # Errors
 /// 400 when it names another one, or one twice.
-pub fn columns(table: &'static Table, select: Option<String>) -> Result<Vec<&'static Column>, Problem> {
+pub fn columns(table: &'static Table, select: Option<String>) -> Result<(Vec<&'static Column>, bool), Problem> {
     let Some(select) = select else {
         let all = table.shown().filter(|column| column.kind != ColumnKind::Vector);
-        return Ok(all.collect());
+        return Ok((all.collect(), true));
     };
-    let mut columns: Vec<&'static Column> = Vec::new();
+    let (mut columns, mut streams): (Vec<&'static Column>, bool) = (Vec::new(), false);
     for name in select.split(',') {
-        let column = table.shown().find(|column| column.name == name).ok_or_else(|| {
-            Problem::bad_value("select", format!("{} has no column {name:?}", table.name))
-                .allowed(table.shown().map(|column| column.name))
-        })?;
-        if columns.iter().any(|chosen| chosen.name == name) {
-            return Err(Problem::bad_value(
-                "select",
-                format!("select names {name} twice; name it once"),
-            ));
+        let is_twice = match name {
+            STREAM => std::mem::replace(&mut streams, true),
+            name => {
+                let column = table.shown().find(|column| column.name == name).ok_or_else(|| {
+                    let names = table.shown().map(|column| column.name);
+                    let detail = format!("{} has no column {:?}", table.name, shortened(name));
+                    Problem::bad_value("select", detail).allowed(names.chain([STREAM]))
+                })?;
+                let is_twice = columns.iter().any(|chosen| chosen.name == name);
+                columns.push(column);
+                is_twice
+            }
+        };
+        if is_twice {
+            let detail = format!("select names {name} twice; name it once");
+            return Err(Problem::bad_value("select", detail));
         }
-        columns.push(column);
     }
-    Ok(columns)
-}
-
-/// Columns to order by: an index serves them, and null has no place among values.
-pub fn orderable(table: &'static Table) -> impl Iterator<Item = &'static Column> {
-    let has_order = |kind| !matches!(kind, ColumnKind::Json | ColumnKind::Inet | ColumnKind::Vector);
-    findable(table).filter(move |column| !column.nullable && has_order(column.kind))
+    Ok((columns, streams))
 }
 
 /// Columns to filter by.
@@ -165,57 +172,16 @@ pub fn findable(table: &'static Table) -> impl Iterator<Item = &'static Column> 
 
 /// The parameters that a list understands.
 pub fn parameters(table: &'static Table) -> impl Iterator<Item = &'static str> {
-    findable(table)
-        .map(|column| column.name)
-        .chain(["order", "limit", "after", "select", "Daybook-After"])
-}
-
-impl Order {
-    /// The newest first, where a table has a time to tell by, but lines in the order in which they were entered;
-    /// the order of keys else.
-    #[must_use]
-    pub fn by_default(table: &'static Table) -> Self {
-        let time = orderable(table).find(|column| column.kind == ColumnKind::Timestamp);
-        Self {
-            column: time.map(|column| column.name),
-            descending: time.is_some() && !table.is_lines,
-        }
-    }
-
-    fn parse(table: &'static Table, text: &str) -> Result<Self, Problem> {
-        let (name, descending) = match text.rsplit_once('.') {
-            Some((name, "asc")) => (name, false),
-            Some((name, "desc")) => (name, true),
-            Some(_) | None => (text, false),
-        };
-        let column = orderable(table).find(|column| column.name == name).ok_or_else(|| {
-            Problem::bad_value(
-                "order",
-                format!(
-                    "{} cannot be ordered by {name:?}; write column.asc or column.desc",
-                    table.name
-                ),
-            )
-            .allowed(orderable(table).map(|column| column.name))
-        })?;
-        // A key of one column needs no second one to decide between equals.
-        let is_key = table.key == [column.name];
-        Ok(Self {
-            column: (!is_key).then_some(column.name),
-            descending,
-        })
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{}",
-            self.column.unwrap_or("key"),
-            if self.descending { "desc" } else { "asc" }
-        )
-    }
+    findable(table).map(|column| column.name).chain([
+        OR,
+        CHANGED,
+        UPDATED_AT,
+        "order",
+        "limit",
+        "after",
+        "select",
+        "Daybook-After",
+    ])
 }
 
 impl Filter {
@@ -236,10 +202,18 @@ impl Filter {
     }
 }
 
-/// `op.value`, or a bare value, which means `eq`. The words of operators are reserved: a text that
-/// begins with one is written `eq.like.this`.
+/// `op.value`, or a bare value, which means `eq`. The words of operators are reserved, and so is what looks like one: a
+/// text that begins so is written `eq.like.this`.
 fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> {
     let (word, value) = text.split_once('.').unwrap_or(("", text));
+    if word == "not" && value != "null" {
+        let word = value.split_once('.').map_or("", |(word, _)| word);
+        // A bare value, or one more `not`, would leave open what is meant.
+        if !OPERATORS.contains(&word) {
+            return Err(no_operator(column, "not.", value));
+        }
+        return condition(column, value).map(|inner| Condition::Not(Box::new(inner)));
+    }
     let compare = |comparison| known(column, value).map(|value| Condition::Compare(comparison, value));
     let parsed = match word {
         "eq" => compare(Comparison::Eq)?,
@@ -249,16 +223,16 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
         "lt" => compare(Comparison::Lt)?,
         "lte" => compare(Comparison::Lte)?,
         "like" => Condition::Compare(Comparison::Like, pattern(column, value)?),
+        "ilike" => Condition::Compare(Comparison::Ilike, pattern(column, value)?),
         "cs" => compare(Comparison::Contains)?,
         "in" => Condition::In(list(column, value)?),
         "is" if value == "null" => Condition::Null,
-        "not" if value == "null" => Condition::NotNull,
-        "is" | "not" => {
-            return Err(Problem::bad_value(
-                column.name,
-                format!("{word}.null is the only filter that begins with {word}"),
-            ));
+        "not" => Condition::NotNull,
+        "is" => {
+            let detail = "is.null is the only filter that begins with is";
+            return Err(Problem::bad_value(column.name, detail));
         }
+        _ if looks_like_an_operator(word) => return Err(no_operator(column, "", text)),
         _ => Condition::Compare(Comparison::Eq, known(column, text)?),
     };
     if allowed(column, &parsed) {
@@ -266,6 +240,83 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
     }
     let detail = format!("{} cannot be compared by {word:?}", column.name);
     Err(Problem::bad_value(column.name, detail).allowed(operators(column)))
+}
+
+/// The words that conditions begin with.
+const OPERATORS: [&str; 11] = ["eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "cs", "in", "is"];
+
+/// Letters alone before the first dot: taken for a value, a slip in an operator would find nothing, silently.
+fn looks_like_an_operator(word: &str) -> bool {
+    let is_slip = OPERATORS.iter().any(|operator| operator.eq_ignore_ascii_case(word));
+    is_slip || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+}
+
+fn no_operator(column: &Column, before: &str, text: &str) -> Problem {
+    let text = shortened(text);
+    let detail = format!(
+        "{before}{text} begins with no operator of {}; that very value is written {before}eq.{text}",
+        column.name
+    );
+    Problem::bad_value(column.name, detail).allowed(operators(column))
+}
+
+/// `(a.eq.1,b.gt.2)`: conditions of which one is enough.
+fn alternatives(table: &'static Table, text: &str) -> Result<Vec<Filter>, Problem> {
+    let bad = |detail: &str| Problem::bad_value(OR, detail);
+    if text.len() > FILTER_BYTES_MAX {
+        return Err(bad(&format!("or is longer than {FILTER_BYTES_MAX} bytes")));
+    }
+    let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let parts = inner.and_then(parted).ok_or_else(|| {
+        bad("or is written or=(column.operator.value,column.operator.value); a value with a comma, a bracket or a quote goes \
+             in double quotes")
+    })?;
+    let filter = |part: &str| {
+        let (name, condition) = part
+            .split_once('.')
+            .ok_or_else(|| bad("each condition of or is written column.operator.value"))?;
+        let condition = unquoted(condition).ok_or_else(|| bad("a quoted value of or does not end with its quote"))?;
+        Filter::parse(table, name, &condition)
+    };
+    parts.into_iter().map(filter).collect()
+}
+
+/// What commas part that stand in no brackets and no quotes; `None` when one of those does not end.
+fn parted(text: &str) -> Option<Vec<&str>> {
+    let (mut parts, mut from, mut depth, mut is_quoted) = (Vec::new(), 0, 0_usize, false);
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' if is_quoted => {
+                chars.next()?;
+            }
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.checked_sub(1)?,
+            ',' if depth == 0 => {
+                parts.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[from..]);
+    (depth == 0 && !is_quoted).then_some(parts)
+}
+
+/// A condition whose value stands in quotes, without them.
+fn unquoted(condition: &str) -> Option<Cow<'_, str>> {
+    let Some(at) = condition.find(".\"") else {
+        return Some(Cow::Borrowed(condition));
+    };
+    let (operator, value) = condition.split_at(at + 1);
+    let is_operator = |byte: u8| byte.is_ascii_lowercase() || byte == b'.';
+    if !operator.bytes().all(is_operator) {
+        return Some(Cow::Borrowed(condition));
+    }
+    let (value, after) = item(value)?;
+    after.is_none().then(|| Cow::Owned(format!("{operator}{value}")))
 }
 
 /// A value that the column can have: where it has a few words alone, another one is a slip, and would find nothing.
@@ -289,15 +340,16 @@ fn has_order(column: &Column) -> bool {
 }
 
 fn allowed(column: &Column, condition: &Condition) -> bool {
-    use Comparison::{Contains, Eq, Gt, Gte, Like, Lt, Lte, Neq};
+    use Comparison::{Contains, Eq, Gt, Gte, Ilike, Like, Lt, Lte, Neq};
     let kind = column.kind;
     match condition {
         Condition::Null | Condition::NotNull => true,
+        Condition::Not(inner) => allowed(column, inner),
         Condition::In(_) => kind != ColumnKind::Json,
         Condition::Compare(comparison, _) => match comparison {
             Eq | Neq => kind != ColumnKind::Json,
             Gt | Gte | Lt | Lte => has_order(column),
-            Like => kind == ColumnKind::Text,
+            Like | Ilike => kind == ColumnKind::Text,
             Contains => kind == ColumnKind::Json,
         },
     }
@@ -318,10 +370,13 @@ pub fn operators(column: &Column) -> Vec<&'static str> {
         words.push("in.(..)");
     }
     if column.kind == ColumnKind::Text {
-        words.push("like.");
+        words.extend(["like.", "ilike."]);
     }
     if column.nullable {
         words.extend(["is.null", "not.null"]);
+    }
+    if !words.is_empty() {
+        words.push("not.operator.value");
     }
     words
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use projections::table::{Column, ColumnKind, Table};
 
 use super::cursor::Cursor;
-use super::filter::{self, PAGE_ROWS};
+use super::filter::{PAGE_ROWS, PAGE_ROWS_MAX};
 use super::read::{self, Plan};
 use super::value::{self, Value};
 use super::{Source, answer, may_read, no_row, rows_and_next, sees_masked, sql, texts};
@@ -160,6 +160,14 @@ impl Parameter {
 
     fn parse(&self, text: Option<String>) -> Result<Option<Value>, Problem> {
         match (text, self.of()) {
+            (Some(text), Some(column)) if is_no_word(column, &text) => {
+                let detail = format!(
+                    "{} is never {:?}; write one of its words",
+                    self.name,
+                    value::shortened(&text)
+                );
+                Err(Problem::bad_value(self.name, detail).allowed((column.words)()))
+            }
             (Some(text), Some(column)) => Value::of_kind(column.kind, &text).map(Some).ok_or_else(|| {
                 let form = value::form(column.kind);
                 Problem::bad_value(self.name, format!("{} must be {form}", self.name))
@@ -171,6 +179,12 @@ impl Parameter {
             (Some(_) | None, _) => Ok(None),
         }
     }
+}
+
+/// Whether the column has a few words alone, and this is none of them.
+fn is_no_word(column: &Column, text: &str) -> bool {
+    let words = (column.words)();
+    !words.is_empty() && !words.contains(&text)
 }
 
 impl Beside {
@@ -206,9 +220,7 @@ pub async fn list(
     // Somebody who may not ask hears so first, whatever else is wrong.
     let known: Vec<_> = values.iter().map(|value| value.clone().ok().flatten()).collect();
     query.permit(&by, &known)?;
-    let limit = parameters
-        .take("limit")?
-        .map_or(Ok(PAGE_ROWS), |text| filter::limit(&text))?;
+    let limit = parameters.limit(PAGE_ROWS, PAGE_ROWS_MAX)?;
     app.unmark(&mut parameters)?;
     let kinds: Vec<ColumnKind> = query.order.iter().map(|place| place.kind).collect();
     let after = parameters

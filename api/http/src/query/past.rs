@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use book::texts::Place;
+use domain::exact;
 use futures::future::BoxFuture;
 use projections::table::{Column, Scope, Table};
 use projections::{Context, PostError, history};
@@ -20,8 +21,8 @@ use crate::problem::Problem;
 type Row = Map<String, Value>;
 
 /// Changes of one page of a row's history, unless asked otherwise and at most.
-pub const PAGE_CHANGES: usize = 50;
-pub const PAGE_CHANGES_MAX: usize = 500;
+pub const PAGE_CHANGES: i64 = 50;
+pub const PAGE_CHANGES_MAX: i64 = 500;
 
 /// Which part of a row's history is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +36,11 @@ impl Page {
     /// # Errors
     /// 400, naming the parameter; 422 when it goes on after a position that the book has not reached.
     pub async fn take(app: &App, parameters: &mut Parameters) -> Result<Self, Problem> {
-        let form = format!("a whole number from 1 to {PAGE_CHANGES_MAX}");
-        let limit = parameters.parse("limit", &form)?.unwrap_or(PAGE_CHANGES);
-        if !(1..=PAGE_CHANGES_MAX).contains(&limit) {
-            return Err(Problem::bad_value("limit", format!("limit must be {form}")));
-        }
+        let limit = parameters.limit(PAGE_CHANGES, PAGE_CHANGES_MAX)?;
         let after = parameters.take("after")?;
         let after = after.map_or(Ok(0), |text| extract::position("after", &text))?;
         app.reached("after", after).await?;
+        let limit = usize::try_from(limit).unwrap_or_default();
         Ok(Self { after, limit })
     }
 }
@@ -91,7 +89,7 @@ pub async fn row_at(
         let value = row.get(column.name).filter(|_| !masked).cloned().unwrap_or(Value::Null);
         (column.name.to_owned(), value)
     });
-    Ok(answer(Value::Object(shown.collect()).to_string(), position))
+    Ok(answer(exact::text(&Value::Object(shown.collect())), position))
 }
 
 /// A part of what happened to a row, with the old and new values of the columns that each event changed.
@@ -140,7 +138,7 @@ pub async fn history(
     }
     app.tail.open_texts(by.tenant, &mut texts).await?;
     let json = json!({ "changes": history.changes, "next": history.next.map(|position| app.marked(position)) });
-    Ok(answer(json.to_string(), posted))
+    Ok(answer(exact::text(&json), posted))
 }
 
 fn meant<'a>(context: &'static Context, table: &'static Table, tenant_id: Uuid, key: &'a str) -> history::RowRef<'a> {

@@ -5,9 +5,11 @@ use projections::table::{Column, ColumnKind, Scope, Table};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::cursor::{self, Cursor};
+use super::changed::Stretch;
+use super::cursor::Cursor;
 use super::filter::{Comparison, Condition, Query};
 use super::named::{Arguments, Beside, Named};
+use super::order::Sorted;
 use super::value::Value;
 
 /// A person who reads tables: this decides, besides the table's permission, which rows and columns they see.
@@ -27,23 +29,77 @@ type Sql = QueryBuilder<'static, Postgres>;
 /// A page of rows: each as JSON text (`row`), and its place in the order as texts (`place`).
 #[must_use]
 pub fn page(table: &'static Table, query: &Query, reader: &Reader) -> Sql {
-    let compared: Vec<_> = cursor::compared(table, query.order)
-        .iter()
-        .map(|column| (column.kind, named("t", column.name)))
-        .collect();
+    let compared: Vec<_> = query.order.by.iter().map(Compared::of).collect();
     let mut sql = select(table, &query.columns, &compared, reader);
+    filtered(&mut sql, query);
+    paged(&mut sql, &compared, query.after.as_ref(), query.limit);
+    sql
+}
+
+/// What decides about a row's place.
+struct Compared {
+    kind: ColumnKind,
+    sql: String,
+    descending: bool,
+    nullable: bool,
+}
+
+impl Compared {
+    fn of(sorted: &Sorted) -> Self {
+        Self {
+            kind: sorted.column.kind,
+            sql: named("t", sorted.column.name),
+            descending: sorted.descending,
+            nullable: sorted.column.nullable,
+        }
+    }
+
+    /// The condition on a row to come after one that has this value here.
+    fn beyond(&self, sql: &mut Sql, value: Option<&Value>) {
+        let name = &self.sql;
+        // Null is greater than every value.
+        match (value, self.descending) {
+            (None, false) => {
+                sql.push("false");
+            }
+            (None, true) => {
+                sql.push(format!("{name} is not null"));
+            }
+            (Some(value), true) => value.push(sql.push(format!("{name} < "))),
+            (Some(value), false) => {
+                value.push(sql.push(format!("({name} > ")));
+                sql.push(if self.nullable {
+                    format!(" or {name} is null)")
+                } else {
+                    ")".to_owned()
+                });
+            }
+        }
+    }
+
+    fn same(&self, sql: &mut Sql, value: Option<&Value>) {
+        match value {
+            Some(value) => value.push(sql.push(format!("{} = ", self.sql))),
+            None => {
+                sql.push(format!("{} is null", self.sql));
+            }
+        }
+    }
+}
+
+/// Leaves the rows that the filters of a query mean.
+fn filtered(sql: &mut Sql, query: &Query) {
     for filter in &query.filters {
         sql.push(" and ");
-        condition(&mut sql, filter.column, &filter.condition);
+        condition(sql, filter.column, &filter.condition);
     }
-    paged(
-        &mut sql,
-        &compared,
-        query.order.descending,
-        query.after.as_ref(),
-        query.limit,
-    );
-    sql
+    for any in &query.any {
+        for (index, filter) in any.iter().enumerate() {
+            sql.push(if index == 0 { " and (" } else { " or " });
+            condition(sql, filter.column, &filter.condition);
+        }
+        sql.push(if any.is_empty() { "" } else { ")" });
+    }
 }
 
 /// As [`page`], of the rows that a named query chooses.
@@ -52,7 +108,12 @@ pub fn chosen(query: &'static Named, asked: &Arguments, reader: &Reader) -> Sql 
     let compared: Vec<_> = query
         .order
         .iter()
-        .map(|place| (place.kind, place.sql.to_owned()))
+        .map(|place| Compared {
+            kind: place.kind,
+            sql: place.sql.to_owned(),
+            descending: query.descending,
+            nullable: false,
+        })
         .collect();
     let cells = query.table.shown().map(|column| cell(query.table, column, reader));
     let beside = query.beside.iter().map(|beside| {
@@ -96,27 +157,56 @@ pub fn chosen(query: &'static Named, asked: &Arguments, reader: &Reader) -> Sql 
     if reader.departments.is_some() {
         scope(&mut sql, reader.context, query.table, "t", 0);
     }
-    paged(&mut sql, &compared, query.descending, asked.after.as_ref(), asked.limit);
+    paged(&mut sql, &compared, asked.after.as_ref(), asked.limit);
     sql
 }
 
 /// Leaves what comes after a place in the order, and one row more than asked for, which tells whether there
 /// is a next page.
-fn paged(sql: &mut Sql, compared: &[(ColumnKind, String)], descending: bool, after: Option<&Cursor>, limit: i64) {
-    let names: Vec<&str> = compared.iter().map(|(_, name)| name.as_str()).collect();
-    if let Some(after) = after {
-        sql.push(format!(
-            " and ({}) {} (",
-            names.join(", "),
-            if descending { "<" } else { ">" }
-        ));
-        separated(sql, &after.0);
-        sql.push(")");
+fn paged(sql: &mut Sql, compared: &[Compared], after: Option<&Cursor>, limit: i64) {
+    if let Some(Cursor(after)) = after {
+        beyond(sql, compared, after);
     }
-    let direction = if descending { "desc" } else { "asc" };
-    let order: Vec<_> = names.iter().map(|name| format!("{name} {direction}")).collect();
+    let direction = |one: &Compared| if one.descending { "desc" } else { "asc" };
+    let order: Vec<_> = compared
+        .iter()
+        .map(|one| format!("{} {}", one.sql, direction(one)))
+        .collect();
     sql.push(format!(" order by {} limit ", order.join(", ")))
         .push_bind(limit + 1);
+}
+
+/// Leaves what comes after a place in the order.
+fn beyond(sql: &mut Sql, compared: &[Compared], after: &[Option<Value>]) {
+    let Some(first) = compared.first() else { return };
+    let is_one_way = compared
+        .iter()
+        .all(|one| one.descending == first.descending && !one.nullable);
+    // As one comparison it is a range of an index.
+    if is_one_way && let Some(values) = after.iter().cloned().collect::<Option<Vec<_>>>() {
+        let names: Vec<&str> = compared.iter().map(|one| one.sql.as_str()).collect();
+        let sign = if first.descending { "<" } else { ">" };
+        sql.push(format!(" and ({}) {sign} (", names.join(", ")));
+        separated(sql, &values);
+        sql.push(")");
+        return;
+    }
+    // The range of the first column alone, where it is one.
+    if let Some(Some(value)) = after.first()
+        && (first.descending || !first.nullable)
+    {
+        let sign = if first.descending { "<=" } else { ">=" };
+        value.push(sql.push(format!(" and {} {sign} ", first.sql)));
+    }
+    for (index, (one, value)) in compared.iter().zip(after).enumerate() {
+        sql.push(if index == 0 { " and (" } else { " or " });
+        for (before, value) in compared.iter().zip(after).take(index) {
+            before.same(sql, value.as_ref());
+            sql.push(" and ");
+        }
+        one.beyond(sql, value.as_ref());
+    }
+    sql.push(")");
 }
 
 /// The row of a key, as JSON text.
@@ -130,13 +220,75 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], re
     sql
 }
 
+/// What changed in a stretch of the book: each key once, by its last change (`place`), with its row where that is there and
+/// the filters of the query mean it. Keys without rows (`row` is null) are told to those alone who see all departments.
+#[must_use]
+pub fn changed(table: &'static Table, query: &Query, stretch: &Stretch, reader: &Reader) -> Sql {
+    let cells: Vec<_> = query.columns.iter().map(|column| cell(table, column, reader)).collect();
+    let mut sql = QueryBuilder::new("");
+    visible(&mut sql, table, reader);
+    let keys: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
+    let count = keys.len();
+    let of_key = |(index, column): (usize, &&Column)| {
+        // The last part of a key may have slashes of its own.
+        let part = match index + 1 {
+            _ if count == 1 => "c.key".to_owned(),
+            last if last == count => format!("substr(c.key, {})", after_slashes(index)),
+            part => format!("split_part(c.key, '/', {part})"),
+        };
+        format!("({part})::{} as k{index}", column.kind.sent_as())
+    };
+    let parts: Vec<_> = keys.iter().enumerate().map(of_key).collect();
+    let first = table.key.first().copied().unwrap_or("id");
+    let is_gone = format!("t.\"{first}\" is null");
+    sql.push(format!(
+        "select case when {is_gone} then null else (select row_to_json(r) from (select {}) r)::text end as row, c.key, \
+         array[c.position::text, c.key]::text[] as place, {} as stream from (select c.position, c.key, {} from {} c where c.tenant_id = ",
+        cells.join(", "),
+        stream(table),
+        parts.join(", "),
+        changes(table),
+    ))
+    .push_bind(reader.tenant);
+    sql.push(" and c.table_name = ").push_bind(table.name);
+    sql.push(" and c.position <= ").push_bind(stretch.upto);
+    sql.push(" and (c.position, c.key) > (").push_bind(stretch.position);
+    sql.push(", ").push_bind(stretch.key.clone());
+    // Only the last change of each key. What the key says stands within, so that comparing it with the table's uses
+    // an index under row-level security.
+    sql.push(format!(
+        ") and not exists (select from {} l where l.tenant_id = c.tenant_id and l.table_name = c.table_name \
+         and l.key = c.key and l.position > c.position) offset 0) c {} join {} t on t.tenant_id = ",
+        changes(table),
+        if reader.departments.is_none() { "left" } else { "inner" },
+        source(table),
+    ))
+    .push_bind(reader.tenant);
+    for (index, column) in keys.iter().enumerate() {
+        sql.push(format!(" and {} = c.k{index}", named("t", column.name)));
+    }
+    sql.push(format!(" where ({is_gone} or (true"));
+    if reader.departments.is_some() {
+        scope(&mut sql, reader.context, table, "t", 0);
+    }
+    filtered(&mut sql, query);
+    sql.push(")) order by c.position, c.key limit ")
+        .push_bind(query.limit + 1);
+    sql
+}
+
+/// Where the part of a key begins that comes after so many slashes, as an SQL expression.
+fn after_slashes(count: usize) -> String {
+    let before = (1..=count).map(|part| format!("length(split_part(c.key, '/', {part})) + 1"));
+    format!("1 + {}", before.collect::<Vec<_>>().join(" + "))
+}
+
+fn changes(table: &Table) -> String {
+    format!("\"{}\".{}", table.context, projections::sql::CHANGES)
+}
+
 /// The tenant's rows of a table as `t`, up to the end of the conditions that everybody is under.
-fn select(
-    table: &'static Table,
-    columns: &[&'static Column],
-    compared: &[(ColumnKind, String)],
-    reader: &Reader,
-) -> Sql {
+fn select(table: &'static Table, columns: &[&'static Column], compared: &[Compared], reader: &Reader) -> Sql {
     let cells: Vec<_> = columns.iter().map(|column| cell(table, column, reader)).collect();
     let mut sql = head(table, &cells, compared, reader);
     sql.push(format!("from {} t where t.tenant_id = ", source(table)))
@@ -148,8 +300,32 @@ fn select(
 }
 
 /// The beginning of a statement, up to `from`: the cells as JSON text, and the place in the order as texts.
-fn head(table: &'static Table, cells: &[String], compared: &[(ColumnKind, String)], reader: &Reader) -> Sql {
+fn head(table: &'static Table, cells: &[String], compared: &[Compared], reader: &Reader) -> Sql {
     let mut sql = QueryBuilder::new("");
+    visible(&mut sql, table, reader);
+    let places: Vec<_> = compared
+        .iter()
+        .map(|one| format!("({})::text", shown(one.kind, &one.sql)))
+        .collect();
+    sql.push(format!(
+        "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place, {} as stream ",
+        cells.join(", "),
+        places.join(", "),
+        stream(table),
+    ));
+    sql
+}
+
+/// The id of the stream that a row may show: the key of the row, where that can be one.
+fn stream(table: &Table) -> String {
+    match table.key {
+        [key] if table.column(key).is_some_and(|column| column.kind == ColumnKind::Uuid) => named("t", key),
+        _ => "null::uuid".to_owned(),
+    }
+}
+
+/// The departments that a reader sees, as the common table expression `visible`, where the table is seen by those.
+fn visible(sql: &mut Sql, table: &'static Table, reader: &Reader) {
     if let Some(departments) = reader
         .departments
         .as_ref()
@@ -169,16 +345,6 @@ fn head(table: &'static Table, cells: &[String], compared: &[(ColumnKind, String
         }
         sql.push(") ");
     }
-    let places: Vec<_> = compared
-        .iter()
-        .map(|(kind, name)| format!("({})::text", shown(*kind, name)))
-        .collect();
-    sql.push(format!(
-        "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place ",
-        cells.join(", "),
-        places.join(", "),
-    ));
-    sql
 }
 
 /// Whether rows of the table are seen by department.
@@ -238,6 +404,11 @@ fn condition(sql: &mut Sql, column: &Column, condition: &Condition) {
             separated(sql, values);
             sql.push(")");
         }
+        Condition::Not(inner) => {
+            sql.push("(");
+            self::condition(sql, column, inner);
+            sql.push(") is not true");
+        }
         Condition::Compare(comparison, value) => {
             sql.push(format!("{name} {} ", operator(*comparison)));
             value.push(sql);
@@ -248,12 +419,14 @@ fn condition(sql: &mut Sql, column: &Column, condition: &Condition) {
 fn operator(comparison: Comparison) -> &'static str {
     match comparison {
         Comparison::Eq => "=",
-        Comparison::Neq => "<>",
+        // What is null is not this either.
+        Comparison::Neq => "is distinct from",
         Comparison::Gt => ">",
         Comparison::Gte => ">=",
         Comparison::Lt => "<",
         Comparison::Lte => "<=",
         Comparison::Like => "like",
+        Comparison::Ilike => "ilike",
         Comparison::Contains => "@>",
     }
 }

@@ -51,7 +51,7 @@ impl Value {
             ColumnKind::Integer => text.parse().ok().map(Self::Integer),
             ColumnKind::Bigint => text.parse().ok().map(Self::Bigint),
             ColumnKind::Boolean => text.parse().ok().map(Self::Boolean),
-            ColumnKind::Decimal => Decimal::from_str_exact(text).ok().map(Self::Decimal),
+            ColumnKind::Decimal => domain::money::plain(text).map(Self::Decimal),
             ColumnKind::Timestamp => time(text).map(Self::Timestamp),
             ColumnKind::Date => date(text).map(Self::Date),
             ColumnKind::Json => serde_json::from_str(text)

@@ -1,16 +1,16 @@
 //! Asking for approval, and the end of what was asked.
 
-use chrono::{SubsecRound as _, TimeDelta};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::decide::order;
 use super::route::{self, Routing, Seat};
 use super::split;
-use super::{Approval, Asked, Command, Event, Pending, Refusal, WhyVoid};
+use super::{Approval, Asked, Asks, Command, Event, Pending, Refusal, WhyVoid};
 use crate::OrderStatus;
 use crate::approval_policy::ApprovalPolicy;
 use crate::order::Order;
-use domain::Request;
+use domain::{Facts, Request};
 
 impl Approval {
     /// The events of asking when an order waits at this revision; none when it was asked already.
@@ -35,6 +35,8 @@ impl Approval {
             levels: route::levels(&routing, request.facts).unwrap_or(0),
             deadline_hours: ApprovalPolicy::in_force(request.tenant, request.facts).deadline_hours,
             split_with: split::split_with(request.stream, &routing, submitted, request.facts),
+            asked_at: Some(request.at),
+            asks: Asks::default(),
         };
         // Submit saw to it that there is a route; the world may have changed since.
         let next = match route::route(&routing, request.facts) {
@@ -53,14 +55,15 @@ impl Approval {
                 by: None,
                 on_behalf_of: None,
                 notes: no_route.to_string(),
+                at: Some(request.at),
             },
         };
-        let voided = self.voided(WhyVoid::Resubmitted).into_iter();
-        Ok(voided.chain([asked.event(), next]).collect())
+        let voided = self.voided(WhyVoid::Resubmitted, Some(submitted.submitted_by), request.at);
+        Ok(voided.into_iter().chain([asked.event(), next]).collect())
     }
 
     /// The end of what is pending or granted; of nothing else there is anything to end.
-    pub(super) fn voided(&self, why: WhyVoid) -> Option<Event> {
+    pub(super) fn voided(&self, why: WhyVoid, by: Option<Uuid>, at: DateTime<Utc>) -> Option<Event> {
         let (asked, decided, open) = match self {
             Self::Pending(Pending { asked, decided, open }) => (asked, decided, open.as_ref()),
             Self::Granted { asked, decided } => (asked, decided, None),
@@ -71,6 +74,8 @@ impl Approval {
             ask_ids: decided.chain(open.map(|open| open.ask_id)).collect(),
             revision: asked.revision,
             why,
+            by,
+            at: Some(at),
         })
     }
 }
@@ -80,8 +85,30 @@ impl Asked {
         if revision == self.revision {
             Refusal::NotPending { state }
         } else {
-            Refusal::StaleRevision { current: self.revision }
+            self.other_than(revision)
         }
+    }
+
+    /// That this is another revision than the one named.
+    pub(super) fn other_than(&self, revision: i32) -> Refusal {
+        let current = self.revision;
+        if revision > current {
+            return Refusal::UnknownRevision { current };
+        }
+        Refusal::StaleRevision {
+            current,
+            submitted_by: self.submitted_by,
+            at: self.asked_at,
+        }
+    }
+
+    /// What became of what this person was asked, if anything was and it is over.
+    pub(super) fn over(&self, reader: Uuid, at: DateTime<Utc>, facts: &Facts) -> Option<Refusal> {
+        let tree = route::tree(self.department_id, facts);
+        let over = self
+            .asks
+            .over(reader, (at, &tree, (self.order_total, self.currency.as_str())), facts)?;
+        Some(Refusal::Over { over: Box::new(over) })
     }
 
     fn event(self) -> Event {
@@ -96,6 +123,8 @@ impl Asked {
             levels,
             deadline_hours,
             split_with,
+            asked_at,
+            asks: _,
         } = self;
         Event::ApprovalAsked {
             revision,
@@ -108,6 +137,7 @@ impl Asked {
             levels,
             deadline_hours,
             split_with,
+            at: asked_at,
         }
     }
 
@@ -125,6 +155,7 @@ impl Asked {
             order_total: self.order_total,
             currency: self.currency.clone(),
             split_with: self.split_with.clone(),
+            is_top: seat.is_top,
         }
     }
 }

@@ -4,12 +4,14 @@ use uuid::Uuid;
 
 use super::route::{self, NoRoute, Seat, Wanted};
 use super::split;
-use super::{Approval, Asked, Command, DecidedLevel, Event, NOTES_CHARS_MAX, OpenLevel, Pending, Refusal, WhyVoid};
+use super::{
+    Approval, Asked, Became, Command, DecidedLevel, End, Event, NOTES_CHARS_MAX, OpenLevel, Over, Pending, Refusal,
+    WhyVoid,
+};
 use crate::OrderStatus;
-use crate::delegation::Delegations;
 use crate::order::Order;
 use domain::text;
-use domain::{Asker, Asking, Decider, FactRef, Facts, Request};
+use domain::{Asker, Asking, Decider, FactRef, Request};
 
 impl Decider for Approval {
     const TYPE: &'static str = "cloudwatcher.approval";
@@ -31,7 +33,7 @@ impl Decider for Approval {
                 | Command::Reject { .. }
                 | Command::Escalate { .. }
                 | Command::Reassign {}
-                | Command::Void {},
+                | Command::Void { .. },
             ) => Err(Refusal::NotAsked),
 
             (Self::Pending(pending), Command::Approve { revision, notes }) => {
@@ -40,138 +42,37 @@ impl Decider for Approval {
             (Self::Pending(pending), Command::Reject { revision, notes }) => pending.reject(*revision, notes, request),
             (Self::Pending(pending), Command::Escalate { ask_id }) => pending.escalate(*ask_id, request),
             (Self::Pending(pending), Command::Reassign {}) => pending.reassign(request),
-            (Self::Pending(pending), Command::Void {}) if waits(order(request), &pending.asked) => {
+            (Self::Pending(pending), Command::Void { .. }) if waits(order(request), &pending.asked) => {
                 Err(Refusal::StillNeeded)
             }
-            (Self::Granted { asked, .. }, Command::Void {}) if rests(order(request), asked) => {
+            (Self::Granted { asked, .. }, Command::Void { .. }) if rests(order(request), asked) => {
                 Err(Refusal::StillNeeded)
             }
-            (Self::Pending(_) | Self::Granted { .. }, Command::Void {}) => {
+            (Self::Pending(_) | Self::Granted { .. }, Command::Void { by }) => {
                 let is_cancelled = order(request).and_then(Order::status) == Some(OrderStatus::Cancelled);
-                let why = if is_cancelled {
-                    WhyVoid::OrderCancelled
+                let (why, by) = if is_cancelled {
+                    (WhyVoid::OrderCancelled, *by)
                 } else {
-                    WhyVoid::OrderMovedOn
+                    (WhyVoid::OrderMovedOn, None)
                 };
-                Ok(self.voided(why).into_iter().collect())
+                Ok(self.voided(why, by, request.at).into_iter().collect())
             }
 
-            // What was decided is no business of those who had no part in it.
-            (
-                Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_),
-                Command::Approve { .. } | Command::Reject { .. },
-            ) if !self.concerns(request.by) => Err(Refusal::NotConcerned),
             (
                 Self::Granted { asked, .. } | Self::Rejected { asked, .. } | Self::Voided(asked),
                 Command::Approve { revision, .. } | Command::Reject { revision, .. },
-            ) => Err(asked.decided_no_more(*revision, self.word())),
+            ) => Err(self.too_late(asked, *revision, request)),
             (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), Command::Reassign {}) => {
                 Err(Refusal::NotPending { state: self.word() })
             }
             // A timer may fire after the decision, and a policy may void what is over.
             (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), Command::Escalate { .. })
-            | (Self::Rejected { .. } | Self::Voided(_), Command::Void {}) => Ok(Vec::new()),
+            | (Self::Rejected { .. } | Self::Voided(_), Command::Void { .. }) => Ok(Vec::new()),
         }
     }
 
     fn evolve(&mut self, event: &Event) {
-        *self = match (std::mem::take(self), event) {
-            (
-                _,
-                Event::ApprovalAsked {
-                    revision,
-                    content_hash,
-                    order_total,
-                    currency,
-                    department_id,
-                    drafted_by,
-                    submitted_by,
-                    levels,
-                    deadline_hours,
-                    split_with,
-                },
-            ) => Self::Pending(Pending {
-                asked: Asked {
-                    revision: *revision,
-                    content_hash: content_hash.clone(),
-                    order_total: *order_total,
-                    currency: currency.clone(),
-                    department_id: *department_id,
-                    drafted_by: *drafted_by,
-                    submitted_by: *submitted_by,
-                    levels: *levels,
-                    deadline_hours: *deadline_hours,
-                    split_with: split_with.clone(),
-                },
-                decided: Vec::new(),
-                open: None,
-            }),
-            (
-                Self::Pending(pending),
-                Event::LevelAsked {
-                    ask_id,
-                    level,
-                    department_id,
-                    approver_id,
-                    due_at,
-                    escalated_from,
-                    revision: _,
-                    order_total: _,
-                    currency: _,
-                    split_with: _,
-                },
-            ) => Self::Pending(Pending {
-                open: Some(OpenLevel {
-                    ask_id: *ask_id,
-                    level: *level,
-                    department_id: *department_id,
-                    approver_id: *approver_id,
-                    due_at: *due_at,
-                    escalated_from: *escalated_from,
-                    overdue: false,
-                }),
-                ..pending
-            }),
-            (Self::Pending(mut pending), Event::LevelApproved { by, on_behalf_of, .. }) => {
-                pending.decided.extend(pending.open.take().map(|open| DecidedLevel {
-                    ask_id: open.ask_id,
-                    level: open.level,
-                    department_id: open.department_id,
-                    by: *by,
-                    on_behalf_of: *on_behalf_of,
-                }));
-                Self::Pending(pending)
-            }
-            (Self::Pending(pending), Event::LevelEscalated { .. } | Event::LevelReassigned { .. }) => {
-                Self::Pending(Pending { open: None, ..pending })
-            }
-            (Self::Pending(pending), Event::ApprovalOverdue { .. }) => Self::Pending(Pending {
-                open: pending.open.map(|open| OpenLevel { overdue: true, ..open }),
-                ..pending
-            }),
-            (Self::Pending(Pending { asked, decided, .. }), Event::ApprovalGranted { .. }) => {
-                Self::Granted { asked, decided }
-            }
-            (Self::Pending(Pending { asked, .. }), Event::ApprovalRejected { by, .. }) => {
-                Self::Rejected { asked, by: *by }
-            }
-            (Self::Pending(Pending { asked, .. }) | Self::Granted { asked, .. }, Event::ApprovalVoided { .. }) => {
-                Self::Voided(asked)
-            }
-            (
-                approval @ (Self::Unasked | Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_)),
-                Event::LevelAsked { .. }
-                | Event::LevelApproved { .. }
-                | Event::LevelEscalated { .. }
-                | Event::LevelReassigned { .. }
-                | Event::ApprovalOverdue { .. }
-                | Event::ApprovalGranted { .. }
-                | Event::ApprovalRejected { .. },
-            )
-            | (approval @ (Self::Unasked | Self::Rejected { .. } | Self::Voided(_)), Event::ApprovalVoided { .. }) => {
-                approval
-            }
-        };
+        self.follow(event);
     }
 
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
@@ -184,12 +85,12 @@ impl Decider for Approval {
                     refs.extend(split::reads(asking.stream, submitted, facts));
                 }
             }
+            // Who is asked now is among those who were asked last.
             Command::Approve { .. } | Command::Reject { .. } => {
-                if let Self::Pending(pending) = self {
-                    refs.extend(route::route_reads(tenant, pending.asked.department_id, facts));
+                if let Some(asked) = self.asked() {
+                    refs.extend(route::route_reads(tenant, asked.department_id, facts));
                     refs.extend(route::approver_reads(asking.by, facts));
-                    let open = pending.open.as_ref();
-                    refs.extend(open.map(|open| FactRef::of::<Delegations>(open.approver_id)));
+                    refs.extend(asked.asks.reads());
                 }
             }
             Command::Escalate { .. } | Command::Reassign {} => {
@@ -197,7 +98,7 @@ impl Decider for Approval {
                     refs.extend(route::route_reads(tenant, pending.asked.department_id, facts));
                 }
             }
-            Command::Void {} => {}
+            Command::Void { .. } => {}
         }
         refs
     }
@@ -211,6 +112,7 @@ impl Decider for Approval {
             (Self::Unasked, "approve" | "reject" | "escalate" | "reassign" | "void") => Err(Refusal::NotAsked),
             (Self::Pending(pending), "approve" | "reject") => pending.open().and_then(|_| pending.apart(asker.by)),
             (Self::Pending(pending), "reassign") => pending.open().map(drop),
+            // Whose delegate the asker is does not stand in the state; refused it is anyway.
             (Self::Granted { .. } | Self::Rejected { .. } | Self::Voided(_), "approve" | "reject")
                 if !self.concerns(asker.by) =>
             {
@@ -238,7 +140,7 @@ impl Decider for Approval {
             // Managers and delegates need not be members of the department; who may decide is judged
             // more strictly than by membership.
             Command::Approve { .. } | Command::Reject { .. } => None,
-            Command::Ask { .. } | Command::Escalate { .. } | Command::Reassign {} | Command::Void {} => {
+            Command::Ask { .. } | Command::Escalate { .. } | Command::Reassign {} | Command::Void { .. } => {
                 self.department_id()
             }
         }
@@ -246,6 +148,15 @@ impl Decider for Approval {
 }
 
 impl Approval {
+    /// Why somebody decides no more. What was decided is no business of those who had no part in it.
+    fn too_late(&self, asked: &Asked, revision: i32, request: &Request<'_, Command>) -> Refusal {
+        match asked.over(request.by, request.at, request.facts) {
+            Some(over) => over,
+            None if !self.concerns(request.by) => Refusal::NotConcerned,
+            None => asked.decided_no_more(revision, self.word()),
+        }
+    }
+
     /// The state, in a word.
     fn word(&self) -> &'static str {
         match self {
@@ -277,6 +188,7 @@ impl Pending {
             by: request.by,
             on_behalf_of,
             notes: notes.cloned(),
+            at: Some(request.at),
         };
         let next = if open.level < self.asked.levels {
             let tree = route::tree(self.asked.department_id, request.facts);
@@ -286,6 +198,7 @@ impl Pending {
                 levels: (open.level + 1, self.asked.levels),
                 from: place_above(open.department_id, open.level, &tree),
                 excluded: &excluded,
+                top: &route::top_deciders(request.tenant, request.facts),
             };
             if on_behalf_of.is_some() {
                 // A delegate who is wanted at a level above would be used up here, and nobody left there.
@@ -312,6 +225,7 @@ impl Pending {
             by: Some(request.by),
             on_behalf_of,
             notes: notes.to_owned(),
+            at: Some(request.at),
         }])
     }
 
@@ -319,16 +233,34 @@ impl Pending {
     fn decided_by(&self, revision: i32, request: &Request<'_, Command>) -> Result<(&OpenLevel, Option<Uuid>), Refusal> {
         let open = self.open()?;
         // First, so that a person who may not decide learns nothing else of the order.
-        let on_behalf_of = self.entitled(open, request.by, request.at, request.facts)?;
+        let on_behalf_of = self.entitled(open, request)?;
         if revision != self.asked.revision {
-            return Err(Refusal::StaleRevision {
-                current: self.asked.revision,
-            });
+            return Err(self.asked.other_than(revision));
         }
-        if !waits(order(request), &self.asked) {
-            return Err(Refusal::OrderMovedOn);
+        match order(request) {
+            order if waits(order, &self.asked) => Ok((open, on_behalf_of)),
+            order => Err(self.moved_on(open, order, request.by)),
         }
-        Ok((open, on_behalf_of))
+    }
+
+    /// What became of the order, before its approval heard of it.
+    fn moved_on(&self, open: &OpenLevel, order: Option<&Order>, reader: Uuid) -> Refusal {
+        let latest = order.and_then(Order::submitted);
+        let became = if order.and_then(Order::status) == Some(OrderStatus::Cancelled) {
+            Became::of(End::OrderCancelled, None, None)
+        } else if let Some(latest) = latest.filter(|latest| latest.revision > self.asked.revision) {
+            Became::of(End::Resubmitted, Some(latest.submitted_by), None)
+        } else {
+            return Refusal::OrderMovedOn;
+        };
+        let over = Over {
+            revision: self.asked.revision,
+            level: open.level,
+            approver_id: open.approver_id,
+            became,
+            reader,
+        };
+        Refusal::Over { over: Box::new(over) }
     }
 
     fn escalate(&self, ask_id: Uuid, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
@@ -353,13 +285,14 @@ impl Pending {
         let mut excluded = self.excluded();
         excluded.push(open.approver_id);
         let from = place_above(open.department_id, open.level, &tree);
-        Ok(match self.rest(open, from, &excluded, &tree, request.facts) {
+        Ok(match self.rest(open, from, &excluded, &tree, request) {
             Ok(seat) => vec![
                 Event::LevelEscalated {
                     ask_id,
                     level: open.level,
                     from: open.approver_id,
                     to: seat.approver_id,
+                    at: Some(request.at),
                 },
                 self.asked.of(seat, Some(open.approver_id), request),
             ],
@@ -373,7 +306,7 @@ impl Pending {
             return Err(Refusal::OrderMovedOn);
         }
         let tree = route::tree(self.asked.department_id, request.facts);
-        if open.holds(&tree, request.facts) {
+        if open.holds(&tree, request.tenant, request.facts) {
             return Err(Refusal::StillEntitled {
                 approver_id: open.approver_id,
             });
@@ -387,13 +320,15 @@ impl Pending {
             (None, Some(below)) => place_above(below.department_id, below.level, &tree),
             (None, None) => 0,
         };
-        let seat = self.rest(open, from, &excluded, &tree, request.facts)?;
+        let seat = self.rest(open, from, &excluded, &tree, request)?;
         Ok(vec![
             Event::LevelReassigned {
                 ask_id: open.ask_id,
                 level: open.level,
                 from: open.approver_id,
                 to: seat.approver_id,
+                by: Some(request.by),
+                at: Some(request.at),
             },
             self.asked.of(seat, open.escalated_from, request),
         ])
@@ -406,12 +341,14 @@ impl Pending {
         from: usize,
         excluded: &[Uuid],
         tree: &[Uuid],
-        facts: &Facts,
+        request: &Request<'_, Command>,
     ) -> Result<Seat, NoRoute> {
+        let facts = request.facts;
         let wanted = Wanted {
             levels: (open.level, self.asked.levels),
             from,
             excluded,
+            top: &route::top_deciders(request.tenant, facts),
         };
         wanted.seats(tree, facts)?;
         wanted.first(tree, facts)

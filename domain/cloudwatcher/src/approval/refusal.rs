@@ -1,9 +1,11 @@
 //! Why a command to an approval is refused.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
 use strum::VariantNames;
 use uuid::Uuid;
 
+use super::Over;
 use super::route::{NO_ROUTE, NoRoute, PERMISSION};
 use domain::text::Unfit;
 use domain::{Class, Refuse};
@@ -18,8 +20,22 @@ pub enum Refusal {
     NotWaiting { revision: i32 },
     #[error("this approval is {state} and decided no more; only a pending one can be decided or reassigned")]
     NotPending { state: &'static str },
-    #[error("the order is at revision {current} by now; look at it again and decide on that revision")]
-    StaleRevision { current: i32 },
+    #[error(
+        "the order was submitted again as revision {current} by user {submitted_by}{}; look at it again and decide on \
+         that revision",
+        when(.at.as_ref())
+    )]
+    StaleRevision {
+        current: i32,
+        submitted_by: Uuid,
+        at: Option<DateTime<Utc>>,
+    },
+    #[error(
+        "revision names none that approval was asked for; the latest is {current}, so look at that one and name it"
+    )]
+    UnknownRevision { current: i32 },
+    #[error("{over}")]
+    Over { over: Box<Over> },
     #[error("the order no longer waits for this approval; look at the order again")]
     OrderMovedOn,
     #[error("this approval was not asked of you; leave it to those of whom it was asked")]
@@ -38,13 +54,13 @@ pub enum Refusal {
     )]
     NotAskedOfYou { level: i32, approver_id: Uuid },
     #[error(
-        "user {approver_id}, of whom this is asked, is no longer the active manager of the department with the \
-         permission {PERMISSION}; reassign the approval first"
+        "user {approver_id}, of whom this is asked, may no longer decide it, being inactive, without the permission \
+         {PERMISSION} or no longer in the place for which they were asked; reassign the approval first"
     )]
     ApproverGone { approver_id: Uuid },
     #[error(
-        "user {approver_id}, of whom this is asked, still manages the department and may approve; wait for them, for \
-         their delegate or for the deadline"
+        "user {approver_id}, of whom this is asked, may still decide it; wait for them, for their delegate or for the \
+         deadline"
     )]
     StillEntitled { approver_id: Uuid },
     #[error(transparent)]
@@ -64,11 +80,14 @@ impl Refuse for Refusal {
             Self::NotConcerned
             | Self::NotPermitted
             | Self::OwnOrder
-            | Self::DecidedAlready { .. }
             | Self::NotAskedOfYou { .. } => Class::Forbidden,
             Self::NotWaiting { .. }
             | Self::NotPending { .. }
             | Self::StaleRevision { .. }
+            | Self::UnknownRevision { .. }
+            // They were asked, so that they may hear of it wherever they belong.
+            | Self::Over { .. }
+            | Self::DecidedAlready { .. }
             | Self::OrderMovedOn
             | Self::ApproverGone { .. }
             | Self::StillEntitled { .. }
@@ -93,7 +112,9 @@ impl Refuse for Refusal {
 
     fn field(&self) -> Option<String> {
         match self {
-            Self::NotWaiting { .. } | Self::StaleRevision { .. } => Some("revision".to_owned()),
+            Self::NotWaiting { .. } | Self::StaleRevision { .. } | Self::UnknownRevision { .. } => {
+                Some("revision".to_owned())
+            }
             Self::NotDue { .. } => Some("ask_id".to_owned()),
             Self::Unfit { .. } => Some("notes".to_owned()),
             // The command has no field for what the route lacks.
@@ -101,6 +122,7 @@ impl Refuse for Refusal {
             | Self::NotAsked
             | Self::NotPending { .. }
             | Self::OrderMovedOn
+            | Self::Over { .. }
             | Self::NotConcerned
             | Self::NotPermitted
             | Self::OwnOrder
@@ -111,4 +133,23 @@ impl Refuse for Refusal {
             | Self::StillNeeded => None,
         }
     }
+
+    fn particulars(&self) -> Option<Value> {
+        match self {
+            Self::Over { over } => Some(over.particulars()),
+            Self::StaleRevision {
+                current,
+                submitted_by,
+                at,
+            } => Some(json!({ "revision": current, "became": "resubmitted", "by": submitted_by, "at": at })),
+            _ => None,
+        }
+    }
+}
+
+/// The time of something, as it stands at the end of a sentence.
+pub(super) fn when(at: Option<&DateTime<Utc>>) -> String {
+    at.map_or_else(String::new, |at| {
+        format!(" at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    })
 }

@@ -48,9 +48,11 @@ impl<'a> Routing<'a> {
 pub struct Seat {
     /// From 1.
     pub level: i32,
-    /// The department whose manager is asked: the order's own or one above it.
+    /// The department whose manager is asked: the order's own or one above it; the topmost where none is left.
     pub department_id: Uuid,
     pub approver_id: Uuid,
+    /// Whether they are asked because the policy names them for where the tree ends.
+    pub is_top: bool,
 }
 
 /// The variant of a refusal that holds a [`NoRoute`]; the rules are that one's.
@@ -69,8 +71,8 @@ pub enum NoRoute {
     NoThresholds { currency: String },
     #[error(
         "level {level} of the {levels} levels of approval that this order needs has nobody to decide it; above the \
-         order's department there must be one manager for each level, active, with {PERMISSION}, who neither drafted \
-         nor submitted the order nor decides another level of it"
+         order's department, or among the top_deciders of the approval policy, there must be one person for each level, \
+         active, with {PERMISSION}, who neither drafted nor submitted the order nor decides another level of it"
     )]
     NoApprover { level: i32, levels: i32 },
 }
@@ -93,7 +95,7 @@ impl NoRoute {
 }
 
 /// The facts that [`route`] reads, as far as the facts lead: the policy, the departments up the tree, their
-/// managers and the managers' roles.
+/// managers, whom the policy names for where the tree ends, and all their roles.
 #[must_use]
 pub fn route_reads(tenant: Uuid, department_id: Uuid, facts: &Facts) -> Vec<FactRef> {
     let mut refs = vec![FactRef::of::<Register<ApprovalPolicy>>(ApprovalPolicy::stream(tenant))];
@@ -101,6 +103,12 @@ pub fn route_reads(tenant: Uuid, department_id: Uuid, facts: &Facts) -> Vec<Fact
     for department_id in up(department_id, facts) {
         refs.push(FactRef::of::<Register<Department>>(department_id));
         managers.extend(manager(department_id, facts).filter(|manager| !managers.contains(manager)));
+    }
+    let top = top_deciders(tenant, facts).into_iter();
+    for person in top {
+        if !managers.contains(&person) {
+            managers.push(person);
+        }
     }
     for manager in managers {
         refs.extend(approver_reads(manager, facts));
@@ -127,6 +135,7 @@ pub fn route(routing: &Routing<'_>, facts: &Facts) -> Result<Vec<Seat>, NoRoute>
         levels: (1, levels),
         from: 0,
         excluded: &[routing.drafted_by, routing.submitted_by],
+        top: &top_deciders(routing.tenant, facts),
     };
     wanted.seats(&tree(routing.department_id, facts), facts)
 }
@@ -158,10 +167,12 @@ pub struct Wanted<'a> {
     pub from: usize,
     /// Who is passed over, whatever they manage.
     pub excluded: &'a [Uuid],
+    /// Who is asked when the tree ends, see [`top_deciders`].
+    pub top: &'a [Uuid],
 }
 
 impl Wanted<'_> {
-    /// One manager for each level, each once, going up the tree.
+    /// One person for each level, each once, going up the tree.
     ///
     /// # Errors
     /// [`NoRoute::NoApprover`] for the first level that nobody is left for.
@@ -171,36 +182,50 @@ impl Wanted<'_> {
         let mut above = tree.iter().skip(self.from);
         for level in first..=last {
             let named: Vec<Uuid> = seats.iter().map(|seat| seat.approver_id).collect();
-            seats.push(self.next(level, &mut above, &named, facts)?);
+            seats.push(self.next(level, &mut above, tree.last(), &named, facts)?);
         }
         Ok(seats)
     }
 
-    /// The manager for the first of the levels.
+    /// The person for the first of the levels.
     ///
     /// # Errors
     /// [`NoRoute::NoApprover`] when there is none.
     pub fn first(&self, tree: &[Uuid], facts: &Facts) -> Result<Seat, NoRoute> {
-        self.next(self.levels.0, &mut tree.iter().skip(self.from), &[], facts)
+        self.next(self.levels.0, &mut tree.iter().skip(self.from), tree.last(), &[], facts)
     }
 
     fn next<'t>(
         &self,
         level: i32,
         above: &mut impl Iterator<Item = &'t Uuid>,
+        topmost: Option<&Uuid>,
         named: &[Uuid],
         facts: &Facts,
     ) -> Result<Seat, NoRoute> {
+        let is_asked = |person: Uuid| {
+            let passed_over = named.contains(&person) || self.excluded.contains(&person);
+            !passed_over && may_approve(person, facts)
+        };
         let seat = above.find_map(|&department_id| {
             let approver_id = manager(department_id, facts)?;
-            let passed_over = named.contains(&approver_id) || self.excluded.contains(&approver_id);
-            (!passed_over && may_approve(approver_id, facts)).then_some(Seat {
+            is_asked(approver_id).then_some(Seat {
                 level,
                 department_id,
                 approver_id,
+                is_top: false,
             })
         });
-        seat.ok_or(NoRoute::NoApprover {
+        let top = || {
+            let approver_id = self.top.iter().copied().find(|&person| is_asked(person))?;
+            Some(Seat {
+                level,
+                department_id: *topmost?,
+                approver_id,
+                is_top: true,
+            })
+        };
+        seat.or_else(top).ok_or(NoRoute::NoApprover {
             level,
             levels: self.levels.1,
         })
@@ -216,6 +241,12 @@ pub fn may_approve(user_id: Uuid, facts: &Facts) -> bool {
                 .roles()
                 .any(|role_id| facts.get::<Role>(role_id).is_some_and(|role| role.permits(PERMISSION)))
     })
+}
+
+/// Whom the policy names for where the tree of departments ends.
+#[must_use]
+pub fn top_deciders(tenant: Uuid, facts: &Facts) -> Vec<Uuid> {
+    ApprovalPolicy::in_force(tenant, facts).top_deciders.clone()
 }
 
 /// The manager of a department in use.

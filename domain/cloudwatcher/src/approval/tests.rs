@@ -5,23 +5,26 @@ mod ask;
 mod bypass;
 mod decision;
 mod delegated;
+mod late;
 mod offer;
 mod routing;
 mod together;
 mod waiting;
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use serde_json::json;
 
 use super::*;
-use crate::order::{Content, Item, Order, Submitted};
+use crate::order::{Content, Item, Order, Receipts, Submitted};
 use crate::{OrderType, approval_policy::ApprovalPolicy};
 use domain::register::Register;
 use domain::{Facts, Sealed};
 use identity::department::Department;
 use identity::role::{self, Role};
 use identity::user::{self, User};
-use rehearsal::given::{Given, STREAM, TENANT, drawn, given, state};
+use rehearsal::given::{BY, Given, STREAM, TENANT, drawn, given, state};
 
 const DRAFTER: Uuid = Uuid::from_u128(0x10);
 const SUBMITTER: Uuid = Uuid::from_u128(0x11);
@@ -111,6 +114,7 @@ fn content(total: i64) -> Content {
             unit_price: Decimal::from(total),
             expected_delivery_date: None,
         }],
+        total: Decimal::from(total),
         tolerance_percent: 0,
         drafted_by: DRAFTER,
         revision: 0,
@@ -131,6 +135,7 @@ fn submitted(revision: i32, total: i64) -> Submitted {
         is_unreserved: false,
         reversed: Vec::new(),
         never_booked: Vec::new(),
+        confirmed: BTreeMap::new(),
     }
 }
 
@@ -155,6 +160,7 @@ fn asked(revision: i32, total: i64, levels: i32) -> Event {
         levels,
         deadline_hours: 48,
         split_with: Vec::new(),
+        at: Some(day(0)),
     }
 }
 
@@ -170,6 +176,7 @@ fn asks(ask_id: Uuid, level: i32, (department_id, approver_id): (Uuid, Uuid), at
         order_total: Decimal::from(5_000),
         currency: "EUR".to_owned(),
         split_with: Vec::new(),
+        is_top: false,
     }
 }
 
@@ -222,7 +229,18 @@ fn approved(ask_id: Uuid, level: i32, by: Uuid, on_behalf_of: Option<Uuid>) -> E
         by,
         on_behalf_of,
         notes: None,
+        at: Some(day(0)),
     }
+}
+
+/// The same at another time.
+fn timed(mut event: Event, time: DateTime<Utc>) -> Event {
+    if let Event::ApprovalAsked { at, .. } | Event::LevelApproved { at, .. } | Event::ApprovalRejected { at, .. } =
+        &mut event
+    {
+        *at = Some(time);
+    }
+    event
 }
 
 fn rejected(ask_id: Uuid, level: i32, by: Uuid) -> Event {
@@ -233,6 +251,7 @@ fn rejected(ask_id: Uuid, level: i32, by: Uuid) -> Event {
         by: Some(by),
         on_behalf_of: None,
         notes: "too dear".to_owned(),
+        at: Some(day(0)),
     }
 }
 
@@ -241,7 +260,26 @@ fn voided(ask_ids: &[Uuid], why: WhyVoid) -> Event {
         ask_ids: ask_ids.to_vec(),
         revision: 1,
         why,
+        by: (why == WhyVoid::Resubmitted).then_some(SUBMITTER),
+        at: Some(day(0)),
     }
+}
+
+/// What LOW is told of level 1 when it ended so.
+fn is_over(what: End, by: Option<Uuid>, at: Option<DateTime<Utc>>) -> Refusal {
+    let over = Over {
+        revision: 1,
+        level: 1,
+        approver_id: LOW,
+        became: Became {
+            what,
+            by,
+            on_behalf_of: None,
+            at,
+        },
+        reader: LOW,
+    };
+    Refusal::Over { over: Box::new(over) }
 }
 
 fn approve(revision: i32) -> Command {

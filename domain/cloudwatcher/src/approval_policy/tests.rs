@@ -19,6 +19,7 @@ fn policy(thresholds: &[i64], departments: Vec<DepartmentLevels>) -> ApprovalPol
                 .collect(),
         }],
         departments,
+        top_deciders: Vec::new(),
         deadline_hours: 24,
     }
 }
@@ -161,7 +162,28 @@ fn a_policy_names_currencies_in_circulation_each_once() {
     let mut old = policy(&[0], Vec::new());
     old.currencies[0].currency = "DEM".to_owned();
     let unknown = "names a currency that is no ISO 4217 code in circulation; use three capitals such as EUR";
-    unfit(old, "currencies", Unfit::Form(unknown));
+    unfit(old, "currencies", Unfit::Inside(unknown.to_owned()));
+}
+
+#[test]
+fn thresholds_divide_as_their_currency_does() {
+    let in_currency = |currency: &str, cents| {
+        let mut policy = policy(&[cents], Vec::new());
+        policy.currencies[0].currency = currency.to_owned();
+        policy
+    };
+    let told = |policy: ApprovalPolicy| {
+        let entering = given::<Policies>([]).on(ApprovalPolicy::stream(TENANT));
+        entering
+            .when(Command::Enter(policy))
+            .outcome()
+            .map_err(|refusal| refusal.to_string())
+    };
+    assert!(told(in_currency("JPY", 10_000)).is_ok());
+    let whole = "currencies has a threshold that must be whole: amounts in JPY have no decimals";
+    assert_eq!(told(in_currency("JPY", 10_055)), Err(whole.to_owned()));
+    let finer = told(in_currency("KWD", 100)).unwrap_err();
+    assert!(finer.starts_with("currencies names a currency that is KWD"), "{finer}");
 }
 
 #[test]
@@ -184,6 +206,42 @@ fn a_policy_names_departments_in_use_each_once_with_one_to_five_levels() {
             field: "departments",
             detail: format!("departments names {STORE}, which is no department in use; enter it or leave it out"),
         });
+}
+
+#[test]
+fn a_policy_names_up_to_ten_active_users_for_where_the_tree_ends() {
+    let with = |top_deciders: Vec<Uuid>| ApprovalPolicy {
+        top_deciders,
+        ..policy(&[0], Vec::new())
+    };
+    let people = |n: u128| (0..n).map(|n| Uuid::from_u128(0x200 + n)).collect::<Vec<_>>();
+    let many = Unfit::Form("names more than 10 persons; leave some out");
+    unfit(with(people(11)), "top_deciders", many);
+    let twice = Unfit::Form("names a person twice; list each one once");
+    unfit(with([people(1), people(1)].concat()), "top_deciders", twice);
+    let nobody = STORE;
+    given::<Policies>([])
+        .on(ApprovalPolicy::stream(TENANT))
+        .when(Command::Enter(with(vec![nobody])))
+        .refused(Refusal::Reference {
+            field: "top_deciders",
+            detail: format!("top_deciders names {nobody}, who is no active user; choose another or leave them out"),
+        });
+    let ada: User = rehearsal::given::state([identity::user::Event::UserRegistered {
+        email: domain::Sealed::Open("a@b".to_owned()),
+        name: domain::Sealed::Open("Ada".to_owned()),
+        oauth_provider: None,
+        oauth_id: None,
+    }]);
+    let entered = with(people(10));
+    let facts = people(10)
+        .into_iter()
+        .fold(Facts::default(), |facts, id| facts.with(id, ada.clone()));
+    given::<Policies>([])
+        .on(ApprovalPolicy::stream(TENANT))
+        .with_facts(facts)
+        .when(Command::Enter(entered.clone()))
+        .then([Change::Entered(entered)]);
 }
 
 #[test]

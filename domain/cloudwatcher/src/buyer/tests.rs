@@ -41,6 +41,7 @@ fn submitted(revision: i32, items: Vec<Item>) -> Submitted {
         is_unreserved: false,
         reversed: Vec::new(),
         never_booked: Vec::new(),
+        confirmed: BTreeMap::new(),
     }
 }
 
@@ -55,6 +56,7 @@ fn order(revision: i32) -> Order {
         from_location_id: None,
         note: None,
         items: submitted.items.clone(),
+        total: submitted.total,
         tolerance_percent: 0,
         drafted_by: STREAM,
         revision,
@@ -145,7 +147,7 @@ fn seven_days_are_remembered_back_from_the_newest_submission() {
 }
 
 #[test]
-fn neighbours_share_a_supplier_and_the_currency_and_are_counted_by_what_they_share() {
+fn neighbours_are_earlier_and_share_the_currency_and_a_supplier_by_which_they_are_counted() {
     let mut dollars = noted(Uuid::from_u128(0x13), 1, &[(ACME, 9)], day(4));
     let Event::SubmissionNoted { currency, .. } = &mut dollars;
     "USD".clone_into(currency);
@@ -154,17 +156,27 @@ fn neighbours_share_a_supplier_and_the_currency_and_are_counted_by_what_they_sha
         noted(THIRD, 1, &[(BOLT, 7)], day(2)),
         noted(ORDER, 1, &[(ACME, 8)], day(3)),
         dollars,
+        noted(Uuid::from_u128(0x14), 1, &[(ACME, 1)], day(4)),
     ]);
-    let neighbour = |order_id, shared: i64| Neighbour {
+    let neighbour = |order_id, shared: &[(Uuid, i64)]| Neighbour {
         order_id,
-        shared_total: Decimal::from(shared),
+        shared: shared
+            .iter()
+            .map(|&(supplier_id, total)| SupplierTotal {
+                supplier_id,
+                total: Decimal::from(total),
+            })
+            .collect(),
     };
     let of_acme = submitted(1, vec![item(ACME, 1)]);
-    assert_eq!(buyer.neighbours(ORDER, &of_acme), [neighbour(OTHER, 5)]);
+    assert_eq!(buyer.neighbours(ORDER, &of_acme), [neighbour(OTHER, &[(ACME, 5)])]);
     let of_both = submitted(1, vec![item(ACME, 1), item(BOLT, 1)]);
     assert_eq!(
         buyer.neighbours(ORDER, &of_both),
-        [neighbour(THIRD, 7), neighbour(OTHER, 11)]
+        [
+            neighbour(THIRD, &[(BOLT, 7)]),
+            neighbour(OTHER, &[(ACME, 5), (BOLT, 6)])
+        ]
     );
 }
 

@@ -38,6 +38,7 @@ fn grant(from: Option<i64>, until: i64) -> Command {
         ends_at: day(until),
         department_ids: Vec::new(),
         total_max: None,
+        currency: None,
     }
 }
 
@@ -48,6 +49,7 @@ fn for_departments(department_ids: Vec<Uuid>) -> Command {
         ends_at: day(1),
         department_ids,
         total_max: None,
+        currency: None,
     }
 }
 
@@ -59,6 +61,7 @@ fn granted(delegation_id: Uuid, from: i64, until: i64) -> Event {
         ends_at: day(until),
         department_ids: Vec::new(),
         total_max: None,
+        currency: None,
         granted_at: day(0),
     }
 }
@@ -170,8 +173,45 @@ fn a_highest_total_is_a_price() {
         ends_at: day(1),
         department_ids: Vec::new(),
         total_max: Some(total_max),
+        currency: Some("EUR".to_owned()),
     };
-    refused(up_to(Decimal::NEGATIVE_ONE), Refusal::Unfit { unfit: Unfit::Negative });
+    let unfit = Refusal::Unfit {
+        field: "total_max",
+        unfit: Unfit::Negative,
+    };
+    refused(up_to(Decimal::NEGATIVE_ONE), unfit);
+}
+
+#[test]
+fn a_highest_total_is_in_a_currency_that_it_can_be_in() {
+    let up_to = |currency: Option<&str>, total_max| Command::Grant {
+        to: BEN,
+        starts_at: None,
+        ends_at: day(1),
+        department_ids: Vec::new(),
+        total_max: Some(total_max),
+        currency: currency.map(str::to_owned),
+    };
+    let told = |command| {
+        let when = given::<Delegations>([])
+            .on(STREAM)
+            .by(STREAM)
+            .with_facts(known())
+            .when(command);
+        when.outcome().unwrap_err().to_string()
+    };
+    for (currency, said) in [
+        (None, "currency is missing"),
+        (Some("eur"), "currency is no ISO 4217 code"),
+        (Some("KWD"), "currency is KWD, whose amounts have 3 decimals"),
+    ] {
+        let told = told(up_to(currency, Decimal::ONE));
+        assert!(told.starts_with(said), "{told}");
+    }
+    assert_eq!(
+        told(up_to(Some("JPY"), Decimal::new(10_055, 2))),
+        "total_max must be whole: amounts in JPY have no decimals"
+    );
 }
 
 #[test]
@@ -218,6 +258,7 @@ fn what_has_ended_is_forgotten_when_the_next_is_granted() {
         ends_at: day(30),
         department_ids: Vec::new(),
         total_max: None,
+        currency: None,
         granted_at: day(14),
     };
     let delegations: Delegations = state([granted(FIRST, 0, 14), later]);
@@ -227,7 +268,7 @@ fn what_has_ended_is_forgotten_when_the_next_is_granted() {
 #[test]
 fn a_delegation_holds_from_its_start_until_just_before_its_end() {
     let delegations: Delegations = state([granted(FIRST, 1, 3)]);
-    let live = |at| delegations.cover(BEN, at, &[STORE], Decimal::ONE);
+    let live = |at| delegations.cover(BEN, at, &[STORE], (Decimal::ONE, "EUR"));
     assert!(!live(day(1) - TimeDelta::seconds(1)));
     assert!(live(day(1)));
     assert!(live(day(3) - TimeDelta::seconds(1)));
@@ -237,7 +278,7 @@ fn a_delegation_holds_from_its_start_until_just_before_its_end() {
 #[test]
 fn a_revoked_delegation_holds_no_more() {
     let delegations: Delegations = state([granted(FIRST, 0, 3), revoked(FIRST)]);
-    assert!(!delegations.cover(BEN, day(1), &[STORE], Decimal::ONE));
+    assert!(!delegations.cover(BEN, day(1), &[STORE], (Decimal::ONE, "EUR")));
 }
 
 #[test]
@@ -249,13 +290,28 @@ fn a_delegation_is_for_its_departments_with_all_below_and_up_to_its_total() {
         ends_at: day(3),
         department_ids: vec![STORE],
         total_max: Some(Decimal::from(100)),
+        currency: Some("EUR".to_owned()),
         granted_at: day(0),
     }]);
-    let covers = |to, above: &[Uuid], total: i64| delegations.cover(to, day(1), above, Decimal::from(total));
+    let covers = |to, above: &[Uuid], total: i64| delegations.cover(to, day(1), above, (Decimal::from(total), "EUR"));
     assert!(covers(BEN, &[KIOSK, STORE], 100));
     assert!(!covers(BEN, &[KIOSK, STORE], 101));
     assert!(!covers(BEN, &[KIOSK], 100));
     assert!(!covers(STREAM, &[STORE], 100));
+    // In another currency the limit says nothing, so nothing is decided.
+    assert!(!delegations.cover(BEN, day(1), &[STORE], (Decimal::ONE, "JPY")));
+}
+
+#[test]
+fn a_limit_of_before_limits_had_a_currency_holds_in_any() {
+    let stored = json!({"DelegationGranted": {
+        "delegation_id": FIRST, "to": BEN, "starts_at": day(0), "ends_at": day(3), "department_ids": [],
+        "total_max": "100.00", "granted_at": day(0),
+    }});
+    let delegations: Delegations = state([serde_json::from_value::<Event>(stored).unwrap()]);
+    let covers = |total: i64, currency| delegations.cover(BEN, day(1), &[STORE], (Decimal::from(total), currency));
+    assert!(covers(100, "EUR") && covers(100, "JPY"));
+    assert!(!covers(101, "EUR") && !covers(101, "JPY"));
 }
 
 #[test]

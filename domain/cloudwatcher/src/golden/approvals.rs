@@ -96,7 +96,7 @@ fn granted_by_a_delegate(chronicle: &mut Chronicle) {
     let ends_at = chronicle.next() + TimeDelta::days(14);
     chronicle.by(BEN).send::<Delegations>(
         BEN,
-        json!({"grant": {"to": EMIL, "ends_at": ends_at, "department_ids": [STORE], "total_max": "500.00"}}),
+        json!({"grant": {"to": EMIL, "ends_at": ends_at, "department_ids": [STORE], "total_max": "500.00", "currency": "EUR"}}),
     );
     chronicle.by(EMIL).send::<Approval>(
         GRANTED,

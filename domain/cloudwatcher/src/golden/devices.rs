@@ -76,9 +76,22 @@ fn answered(chronicle: &mut Chronicle) {
         .send::<DeviceRequest>(TRUCK_ASKS, json!({"deliver": {}}));
 }
 
+/// Taken and given back, forgotten, taken from somebody, and failed.
 fn failed(chronicle: &mut Chronicle) {
+    let begin = json!({"begin": {}});
     chronicle
+        .by(CLEO)
+        .send::<DeviceRequest>(TRUCK_REPORTS, begin.clone())
+        .send::<DeviceRequest>(TRUCK_REPORTS, begin.clone())
+        .send::<DeviceRequest>(TRUCK_REPORTS, json!({"release": {}}))
+        .send::<DeviceRequest>(TRUCK_REPORTS, begin.clone())
+        .later(1)
+        .by(SYSTEM)
+        .send::<DeviceRequest>(TRUCK_REPORTS, json!({"lapse": {}}))
+        .by(CLEO)
+        .send::<DeviceRequest>(TRUCK_REPORTS, begin)
         .by(BEN)
+        .send::<DeviceRequest>(TRUCK_REPORTS, json!({"take-over": {}}))
         .send::<DeviceRequest>(TRUCK_REPORTS, json!({"fail": {"error": "there is nothing to update"}}));
 }
 

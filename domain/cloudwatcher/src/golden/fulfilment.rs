@@ -1,4 +1,4 @@
-//! The further life of orders that are approved: placed, received, booked wrongly, and closed short.
+//! The further life of orders that are approved: placed, confirmed, received, booked wrongly, and closed short.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -56,7 +56,19 @@ fn fulfilled(chronicle: &mut Chronicle) {
     chronicle
         .by(BEN)
         .send::<Order>(FULFILLED, json!({"annotate": {}}))
-        .send::<Order>(FULFILLED, json!({"place": {}}));
+        .send::<Order>(FULFILLED, json!({"place": {}}))
+        .send::<Order>(
+            FULFILLED,
+            json!({"confirm": {
+                "supplier_id": BOLT, "reference": "B-2026/118",
+                "dates": [{"item_id": screws, "confirmed_delivery_date": "2026-03-05"}],
+            }}),
+        )
+        .send::<Order>(
+            FULFILLED,
+            json!({"reschedule": {"item_id": screws, "expected_delivery_date": "2026-03-05"}}),
+        )
+        .send::<Order>(FULFILLED, json!({"annotate": {"note": "the screws come later"}}));
     receive(chronicle, FULFILLED, json!([[filters, 11], [screws, 150]]));
     receive(chronicle, FULFILLED, json!([[screws, 260]]));
     let wrong = chronicle.named(FULFILLED, "receipt_id");
@@ -74,6 +86,13 @@ fn closed_short(chronicle: &mut Chronicle) {
     let screws = item(chronicle, SHORT, 1);
     receive(chronicle, SHORT, json!([[screws, 400]]));
     chronicle.send_because::<Order>(SHORT, json!({"close-short": {}}), "the filters are discontinued");
+    let wrong = chronicle.named(SHORT, "receipt_id");
+    chronicle.send_because::<Order>(
+        SHORT,
+        json!({"reverse-receipt": {"receipt_id": wrong}}),
+        "the screws were counted twice",
+    );
+    receive(chronicle, SHORT, json!([[screws, 380]]));
 }
 
 fn recalled(chronicle: &mut Chronicle) {

@@ -148,7 +148,7 @@ fn catalogue(chronicle: &mut Chronicle) {
             FILTER_RED,
             json!({"enter": {
                 "part_id": FILTER, "variant_code": "RED-M", "variant_name": "Red, medium",
-                "attributes": {"color": "red", "size": "M"}, "cost_per_unit": "8.25", "retail_price": "12.50",
+                "attributes": {"color": "red", "size": "M"}, "cost_per_unit": "8.25", "retail_price": "12.50", "currency": "EUR",
             }}),
         )
         .send::<Register<PartVariant>>(
@@ -156,19 +156,19 @@ fn catalogue(chronicle: &mut Chronicle) {
             json!({"amend": {
                 "part_id": FILTER, "variant_code": "RED-M", "variant_name": "Red, medium",
                 "attributes": {"color": "red", "size": "M", "washable": true},
-                "cost_per_unit": "8.40", "retail_price": "12.90",
+                "cost_per_unit": "8.40", "retail_price": "12.90", "currency": "EUR",
             }}),
         )
         .send::<Register<PartVariant>>(FILTER_BLUE, json!({"enter": {"part_id": FILTER, "variant_code": "BLUE-M"}}))
         .send::<Register<PartSupplier>>(
             FILTER_ACME,
-            json!({"enter": {"part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "supplier_cost": "8.25"}}),
+            json!({"enter": {"part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "supplier_cost": "8.25", "currency": "EUR"}}),
         )
         .send::<Register<PartSupplier>>(
             FILTER_ACME,
             json!({"amend": {
                 "part_id": FILTER, "variant_id": FILTER_RED, "supplier_id": ACME, "sku": "AC-100",
-                "supplier_cost": "8.10", "lead_time_days": 5, "minimum_order_qty": 10, "is_preferred": true,
+                "supplier_cost": "8.10", "currency": "EUR", "lead_time_days": 5, "minimum_order_qty": 10, "is_preferred": true,
             }}),
         )
         .send::<Register<PartSupplier>>(SCREW_BOLT, json!({"enter": {"part_id": SCREW, "supplier_id": BOLT}}));

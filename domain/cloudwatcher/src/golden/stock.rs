@@ -7,7 +7,10 @@ use uuid::Uuid;
 use super::history::{ACME, ADA, BEN, CLEO, DEPOT, FILTER, FILTER_ACME, FILTER_RED, SCREW, SHELF, STORE, TRUCK_ASKS};
 use crate::inventory::{EVENTS_CARRIED_MIN, Inventory, StockKey};
 use crate::order::Order;
+use crate::stock_policy::StockPolicy;
+use crate::stocked::Stocked;
 use domain::SYSTEM;
+use domain::register::Register;
 use rehearsal::chronicle::{TENANT, id};
 use rehearsal::{Chronicle, sending};
 
@@ -36,6 +39,8 @@ pub(super) fn stock(chronicle: &mut Chronicle) {
     kept(chronicle);
     counted(chronicle);
     moved(chronicle);
+    noted(chronicle);
+    policy(chronicle);
     carried_forward(chronicle);
 }
 
@@ -141,6 +146,26 @@ fn moved(chronicle: &mut Chronicle) {
             Some("the shelf is empty"),
         )
         .send::<Inventory>(depot, receive(300, json!({"kind": "other", "id": id(12, 2)})));
+}
+
+/// What stock refers to is noted, as Daybook does by itself.
+fn noted(chronicle: &mut Chronicle) {
+    chronicle
+        .by(SYSTEM)
+        .send::<Stocked>(FILTER, json!({"note-opened": {}}))
+        .send::<Stocked>(FILTER, json!({"note-suggested": {"stock": FILTERS}}))
+        .send::<Stocked>(FILTER, json!({"look-again": {}}))
+        .send::<Stocked>(FILTER, json!({"note-answered": {"stock": FILTERS}}));
+}
+
+/// For an hour nothing is ordered that suppliers do not sell.
+fn policy(chronicle: &mut Chronicle) {
+    let policy = StockPolicy::stream(TENANT);
+    chronicle
+        .by(ADA)
+        .send::<Register<StockPolicy>>(policy, json!({"enter": {"not_sold": "refuse"}}))
+        .send::<Register<StockPolicy>>(policy, json!({"amend": {"not_sold": "warn"}}))
+        .send::<Register<StockPolicy>>(policy, json!({"strike": {}}));
 }
 
 /// Screws are taken from the shelf one by one, until everything is carried forward.

@@ -105,12 +105,18 @@ pub enum Command {
     /// Corrects what is on hand by the difference between what the counter found and what the counter's
     /// list said. What was moved meanwhile stays counted.
     Count {
-        /// The number that was said to be on hand when the count began: 0 to 1,000,000,000.
+        /// The number that was said to be on hand when the count began: 0 to 1,000,000,000. It is what is on hand now or,
+        /// with `seen_sequence`, what was then.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         seen: i32,
         /// The number that was found: 0 to 1,000,000,000.
         #[schemars(range(min = 0, max = STOCK_MAX))]
         counted: i32,
+        /// The record's sequence when the counter's list was made, as its row or its `ETag` says it; one of the last 128.
+        /// Absent when nothing was moved since.
+        #[serde(default)]
+        #[schemars(range(min = 1))]
+        seen_sequence: Option<i64>,
     },
     /// Takes goods out to another location. Only together with `transfer-in` there; see
     /// `POST /v1/cloudwatcher/inventory/{id}/transfer`.
@@ -169,6 +175,8 @@ pub enum Command {
         /// The price offer that it takes up.
         part_supplier_id: Uuid,
     },
+    /// Looks at the suggestion to reorder again, because the part, variant or location is struck. Daybook sends it by itself.
+    LookAgain {},
     /// Turns the open suggestion to reorder down. There is none again until the projection was above the
     /// reorder point in between.
     DismissReorder {
@@ -217,6 +225,7 @@ impl Command {
             | Self::Count { .. }
             | Self::Expect { .. }
             | Self::AcceptReorder { .. }
+            | Self::LookAgain {}
             | Self::DismissReorder { .. } => None,
         }
     }
@@ -238,6 +247,7 @@ impl Command {
             | Self::TransferIn { .. }
             | Self::Expect { .. }
             | Self::AcceptReorder { .. }
+            | Self::LookAgain {}
             | Self::DismissReorder { .. } => None,
         }
     }
@@ -258,6 +268,7 @@ impl Command {
             | Self::Count { .. }
             | Self::Expect { .. }
             | Self::AcceptReorder { .. }
+            | Self::LookAgain {}
             | Self::DismissReorder { .. } => None,
         }
     }
@@ -287,6 +298,7 @@ impl Command {
             | Self::Count { .. }
             | Self::TransferOut { .. }
             | Self::AcceptReorder { .. }
+            | Self::LookAgain {}
             | Self::DismissReorder { .. } => None,
         }
     }

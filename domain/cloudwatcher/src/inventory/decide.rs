@@ -3,11 +3,12 @@
 use uuid::Uuid;
 
 use super::moves::{order_of, still_to_come};
-use super::open::{in_place, opened, opening_reads};
+use super::open::{in_place, keys_read, opened};
 use super::{Command, Event, Inventory, Record, Refusal, StockKey, reorder};
 use crate::location::Location;
 use crate::order::Order;
 use crate::part_supplier::PartSupplier;
+use crate::stock_policy::StockPolicy;
 use domain::register::Register;
 use domain::{Asker, Asking, Decider, FactRef, Request, SYSTEM};
 use identity::user::User;
@@ -17,7 +18,7 @@ impl Decider for Inventory {
     const CREATES: &'static str = "open";
     const SCOPED: bool = true;
     const CARRIES_FORWARD: Option<&'static str> = Some("StockCarriedForward");
-    const ONLY_DAYBOOK: &'static [&'static str] = &["expect", "expire"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["expect", "expire", "look-again"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -38,13 +39,15 @@ impl Decider for Inventory {
         };
         after.evolve_all(&happened);
         events.extend(happened);
-        if events.is_empty() {
+        if events.is_empty() && *request.command != (Command::LookAgain {}) {
             return Ok(events);
         }
-        let reorder = after.record().and_then(|record| record.reorder(&request.ids));
+        let reorder = after.record().and_then(|record| record.reorder(request));
         after.evolve_all(reorder.as_slice());
         events.extend(reorder);
-        events.extend(after.carried());
+        if !events.is_empty() {
+            events.extend(after.carried());
+        }
         Ok(events)
     }
 
@@ -53,21 +56,25 @@ impl Decider for Inventory {
     }
 
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
-        let opening = match self {
-            Self::Unopened => asking.command.stock().map(opening_reads).unwrap_or_default(),
-            Self::Open(_) => Vec::new(),
+        let in_use = match self {
+            Self::Unopened => asking.command.stock().map(keys_read).unwrap_or_default(),
+            Self::Open(record) => record.in_use_reads(asking.command),
         };
         let named = match asking.command {
             Command::Consume(of) => {
                 let other = of.consumed_by.filter(|&user| user != asking.by);
-                other.map(FactRef::of::<User>)
+                Vec::from_iter(other.map(FactRef::of::<User>))
             }
             // Asked whether it wants what is kept for it.
-            Command::Reserve { source, .. } => order_of(source.as_ref()).map(FactRef::of::<Order>),
-            Command::Expect { order_id, .. } => Some(FactRef::of::<Order>(*order_id)),
-            Command::AcceptReorder { part_supplier_id, .. } => {
-                Some(FactRef::of::<Register<PartSupplier>>(*part_supplier_id))
+            Command::Reserve { source, .. } => {
+                let order = order_of(source.as_ref());
+                Vec::from_iter(order.map(FactRef::of::<Order>))
             }
+            Command::Expect { order_id, .. } => vec![FactRef::of::<Order>(*order_id)],
+            Command::AcceptReorder { part_supplier_id, .. } => vec![
+                FactRef::of::<Register<PartSupplier>>(*part_supplier_id),
+                StockPolicy::fact(asking.tenant),
+            ],
             Command::Open { .. }
             | Command::SetReorder { .. }
             | Command::Receive { .. }
@@ -78,9 +85,10 @@ impl Decider for Inventory {
             | Command::Count { .. }
             | Command::TransferOut { .. }
             | Command::TransferIn { .. }
-            | Command::DismissReorder { .. } => None,
+            | Command::LookAgain {}
+            | Command::DismissReorder { .. } => Vec::new(),
         };
-        opening.into_iter().chain(named).collect()
+        in_use.into_iter().chain(named).collect()
     }
 
     fn stream_of(tenant: Uuid, command: &Command) -> Option<Uuid> {
@@ -178,12 +186,15 @@ impl Record {
     fn happens(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         let one = |event: Event| vec![event];
         match request.command {
-            Command::Open { .. } => Ok(Vec::new()),
+            Command::Open { .. } | Command::LookAgain {} => Ok(Vec::new()),
             &Command::SetReorder {
                 reorder_point,
                 reorder_quantity,
             } => self.reorder_set(reorder_point, reorder_quantity),
-            &Command::Receive { quantity, source, .. } => self.received(quantity, source).map(one),
+            &Command::Receive { quantity, source, .. } => {
+                self.takes_in(request.facts)?;
+                self.received(quantity, source).map(one)
+            }
             &Command::Issue {
                 quantity,
                 reservation_id,
@@ -202,7 +213,14 @@ impl Record {
             } => self.shortened(reservation_id, quantity),
             &Command::Release { reservation_id } => Ok(self.released(reservation_id)),
             &Command::Expire { reservation_id } => self.expired(reservation_id, request.at),
-            &Command::Count { seen, counted } => self.counted(seen, counted).map(one),
+            &Command::Count {
+                seen,
+                counted,
+                seen_sequence,
+            } => {
+                self.as_seen(seen, seen_sequence, request.sequence)?;
+                self.counted(seen, counted).map(one)
+            }
             &Command::TransferOut {
                 transfer_id,
                 to,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Event, Inventory, Record, Reservation};
+use super::{Event, Inventory, LEVELS_REMEMBERED, Record, Reservation};
 
 impl Inventory {
     pub(super) fn evolved(&mut self, event: &Event) {
@@ -28,10 +28,21 @@ impl Inventory {
             // Nothing but the two above begins a record.
             (Self::Unopened, _) => {}
         }
+        if let Self::Open(record) = self {
+            record.remember();
+        }
     }
 }
 
 impl Record {
+    /// Keeps in mind what is on hand after this event.
+    fn remember(&mut self) {
+        if self.recent.len() >= LEVELS_REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(self.on_hand);
+    }
+
     fn evolve(&mut self, event: &Event) {
         self.events += 1;
         match event {

@@ -41,6 +41,8 @@ struct Kept {
     never_carried: Inventory,
     loaded: Inventory,
     carried: u32,
+    /// What was on hand after each event.
+    on_hand: Vec<i32>,
     /// Whether a suggestion was dismissed since the projection was above the point last.
     is_dismissed: bool,
 }
@@ -127,6 +129,7 @@ impl World {
         let request = Request {
             tenant: TENANT,
             stream: key(at).stream(TENANT),
+            sequence: self.kept[at].on_hand.len().try_into().unwrap(),
             // Of orders Daybook alone speaks.
             by: command.source().map_or(Uuid::from_u128(0xb), |_| SYSTEM),
             at: asked,
@@ -161,6 +164,7 @@ impl World {
                 kept.never_carried.evolve(event);
             }
             kept.loaded.evolve(event);
+            kept.on_hand.push(kept.now.on_hand());
             *self.met.entry(event.into()).or_default() += 1;
         }
     }
@@ -215,10 +219,18 @@ impl World {
             11..14 => Step::Release { kept: recent },
             14 => Step::Expire { kept: recent },
             15 => {
-                // What the counter's list said may be out of date.
-                let seen = self.books.on_hand.get(&at).copied().unwrap_or(0) + self.dice.roll(9) as i64;
+                // What the counter's list said may be out of date, and is misread now and then.
+                let levels = &self.kept[at].on_hand;
+                let back = (self.dice.roll(9) as usize).min(levels.len() - 1);
+                let was = i64::from(levels[levels.len() - 1 - back]);
+                let seen = was + i64::from(self.dice.roll(9) == 0);
                 let counted = (seen + self.dice.roll(60) as i64 - 32).max(0);
-                Step::Count { seen, counted }
+                Step::Count {
+                    back,
+                    was,
+                    seen,
+                    counted,
+                }
             }
             16..19 => Step::Transfer {
                 quantity,
@@ -273,9 +285,12 @@ impl World {
                     reservation_id: id(kept),
                 }
             }
-            Step::Count { seen, counted } => Command::Count {
+            Step::Count {
+                back, seen, counted, ..
+            } => Command::Count {
                 seen: units(seen),
                 counted: units(counted),
+                seen_sequence: (back > 0).then(|| (self.kept[at].on_hand.len() - back).try_into().unwrap()),
             },
             Step::Transfer { quantity, kept, to } => return self.transfer(at, to, units(quantity), kept.map(id)),
             Step::Expect { order, quantity } => Command::Expect {
@@ -368,6 +383,7 @@ fn uncounted(state: &Inventory) -> Inventory {
     let mut state = state.clone();
     if let Inventory::Open(record) = &mut state {
         record.events = 0;
+        record.recent = Default::default();
     }
     state
 }

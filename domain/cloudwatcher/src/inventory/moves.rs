@@ -116,6 +116,25 @@ impl Record {
         })
     }
 
+    /// Whether so many were on hand at a sequence of the record, whose latest is `now`; without one, whether they are. Of
+    /// any other number nobody knows what was moved between, so that a difference to it would say nothing.
+    pub(super) fn as_seen(&self, seen: i32, at: Option<i64>, now: i64) -> Result<(), Refusal> {
+        let on_hand = self.on_hand;
+        let Some(at) = at else {
+            return match seen == on_hand {
+                true => Ok(()),
+                false => Err(Refusal::SeenOtherwise { on_hand }),
+            };
+        };
+        let back = now.checked_sub(at).and_then(|back| usize::try_from(back).ok());
+        let place = back.and_then(|back| self.recent.len().checked_sub(back)?.checked_sub(1));
+        match place.and_then(|place| self.recent.get(place)) {
+            Some(&was) if was == seen => Ok(()),
+            Some(&was) => Err(Refusal::NotSeenThen { was, on_hand }),
+            None => Err(Refusal::SeenTooLongAgo { on_hand }),
+        }
+    }
+
     pub(super) fn counted(&self, seen: i32, counted: i32) -> Result<Event, Refusal> {
         for (field, value) in [("seen", seen), ("counted", counted)] {
             text::within(value, 0, STOCK_MAX).map_err(|unfit| Refusal::unfit(field, unfit))?;

@@ -30,8 +30,8 @@ pub(super) fn opened(
     })
 }
 
-/// The facts that [`opened`] reads.
-pub(super) fn opening_reads(stock: StockKey) -> Vec<FactRef> {
+/// The part, variant and location of a stock key.
+pub(super) fn keys_read(stock: StockKey) -> Vec<FactRef> {
     let variant = stock.variant_id.map(FactRef::of::<Register<PartVariant>>);
     [
         FactRef::of::<Register<Part>>(stock.part_id),
@@ -56,7 +56,44 @@ pub(super) fn active<K: Entry>(facts: &Facts, id: uuid::Uuid) -> Option<&K> {
     facts.get::<Register<K>>(id).and_then(Register::active)
 }
 
+fn is_struck<K: Entry>(facts: &Facts, id: uuid::Uuid) -> bool {
+    matches!(facts.get::<Register<K>>(id), Some(Register::Struck(_)))
+}
+
 impl Record {
+    /// Of its part, variant and location, those whose use matters to the command: whether it leads to a suggestion, and
+    /// whether goods come in.
+    pub(super) fn in_use_reads(&self, command: &Command) -> Vec<FactRef> {
+        let is_watched = self.reorder_point.is_some() || matches!(command, Command::SetReorder { .. });
+        match command {
+            _ if is_watched => keys_read(self.stock),
+            Command::Receive { .. } | Command::TransferIn { .. } => {
+                vec![FactRef::of::<Register<Location>>(self.stock.location_id)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether what it is of is in use. What is struck is reordered no more.
+    pub(super) fn is_in_use(&self, facts: &Facts) -> bool {
+        let StockKey {
+            part_id,
+            variant_id,
+            location_id,
+        } = self.stock;
+        !(is_struck::<Part>(facts, part_id)
+            || variant_id.is_some_and(|id| is_struck::<PartVariant>(facts, id))
+            || is_struck::<Location>(facts, location_id))
+    }
+
+    /// Goods go out of a location that is struck, and none come in.
+    pub(super) fn takes_in(&self, facts: &Facts) -> Result<(), Refusal> {
+        match is_struck::<Location>(facts, self.stock.location_id) {
+            true => Err(Refusal::LocationStruck),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn new(event_stock: StockKey, department_id: uuid::Uuid) -> Self {
         Self {
             stock: event_stock,
@@ -69,6 +106,7 @@ impl Record {
             expected: std::collections::BTreeMap::new(),
             suggestion: None,
             is_dismissed: false,
+            recent: std::collections::VecDeque::new(),
             events: 0,
         }
     }

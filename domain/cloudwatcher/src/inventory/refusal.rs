@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use strum::VariantNames;
 use uuid::Uuid;
 
-use super::{CONSUMPTION_YEAR_MIN, ORDERS_EXPECTED_MAX, RESERVATIONS_MAX, STOCK_MAX};
+use super::{CONSUMPTION_YEAR_MIN, LEVELS_REMEMBERED, ORDERS_EXPECTED_MAX, RESERVATIONS_MAX, STOCK_MAX};
 use domain::text::Unfit;
 use domain::{Class, Refuse};
 
@@ -61,6 +61,21 @@ pub enum Refusal {
     NeverExpires,
     #[error("only {on_hand} are on hand now, fewer than were missed; count again")]
     CountAgain { on_hand: i32 },
+    #[error(
+        "{on_hand} are on hand now, and seen says another number; count again with seen {on_hand}, or say in seen_sequence \
+         when the list was made that said so"
+    )]
+    SeenOtherwise { on_hand: i32 },
+    #[error(
+        "{was} were on hand at seen_sequence, and seen says another number; look at the list again, or count again with \
+         seen {on_hand}, which are on hand now"
+    )]
+    NotSeenThen { was: i32, on_hand: i32 },
+    #[error(
+        "seen_sequence is none of the last {LEVELS_REMEMBERED} of this record; count again with seen {on_hand}, which are on \
+         hand now"
+    )]
+    SeenTooLongAgo { on_hand: i32 },
     #[error("consumption_date must be from the year {CONSUMPTION_YEAR_MIN} to {latest}")]
     ConsumptionDate { latest: NaiveDate },
     #[error("a transfer leaves the part and variant as they are; name the same ones at another location")]
@@ -72,10 +87,17 @@ pub enum Refusal {
     #[error("suggestion_id names no open suggestion of this stock; look at reorder_suggestions")]
     NoSuchSuggestion,
     #[error(
-        "a suggestion is accepted with the draft of an order to this location that has an item of this part, variant, \
-         supplier and quantity; send it to inventory/{{id}}/accept-reorder"
+        "a suggestion is accepted with the draft of an order to this location, in the currency of the price offer, that has \
+         an item of this part, variant, supplier and quantity; send it to inventory/{{id}}/accept-reorder"
     )]
     NotDrafted,
+    #[error(
+        "the location of this stock is struck: goods go out of it and none come in; enter the location again, or take \
+         them in elsewhere"
+    )]
+    LocationStruck,
+    #[error("quantity {detail}, or have the stock policy warn of that alone")]
+    NotSold { detail: String },
 }
 
 impl Refuse for Refusal {
@@ -103,12 +125,17 @@ impl Refuse for Refusal {
             | Self::NotYet { .. }
             | Self::NeverExpires
             | Self::CountAgain { .. }
+            | Self::SeenOtherwise { .. }
+            | Self::NotSeenThen { .. }
+            | Self::SeenTooLongAgo { .. }
             | Self::ConsumptionDate { .. }
             | Self::OtherPart
             | Self::SameLocation
             | Self::HalfATransfer
             | Self::NoSuchSuggestion
-            | Self::NotDrafted => Class::Refused,
+            | Self::NotDrafted
+            | Self::LocationStruck
+            | Self::NotSold { .. } => Class::Refused,
         }
     }
 
@@ -127,6 +154,7 @@ impl Refuse for Refusal {
             | Self::TooMuchStock
             | Self::TooMuchOnOrder
             | Self::BeyondReservation { .. }
+            | Self::NotSold { .. }
             | Self::NotShorter { .. } => Some("quantity".to_owned()),
             Self::NoSuchReservation
             | Self::ReservedOtherwise { .. }
@@ -135,6 +163,8 @@ impl Refuse for Refusal {
             | Self::NotYet { .. }
             | Self::NeverExpires => Some("reservation_id".to_owned()),
             Self::BadExpiry => Some("expires_at".to_owned()),
+            Self::SeenOtherwise { .. } | Self::NotSeenThen { .. } => Some("seen".to_owned()),
+            Self::SeenTooLongAgo { .. } => Some("seen_sequence".to_owned()),
             Self::CountAgain { .. } => Some("counted".to_owned()),
             Self::ConsumptionDate { .. } => Some("consumption_date".to_owned()),
             Self::NoSuchSuggestion => Some("suggestion_id".to_owned()),
@@ -147,6 +177,7 @@ impl Refuse for Refusal {
             | Self::TooManyReservations
             | Self::OtherPart
             | Self::SameLocation
+            | Self::LocationStruck
             | Self::HalfATransfer => None,
         }
     }

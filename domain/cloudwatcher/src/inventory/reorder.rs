@@ -9,6 +9,7 @@ use super::open::active;
 use super::{Command, Event, Record, Refusal, STOCK_MAX};
 use crate::order::{self, NewItem, Order};
 use crate::part_supplier::PartSupplier;
+use crate::stock_policy::{NotSold, StockPolicy};
 use domain::{Ids, Request, text};
 
 // Stored for ever, in events. Add fields with a default; do not rename or reuse them.
@@ -45,9 +46,10 @@ impl Record {
     }
 
     /// The event that the levels lead to: a suggestion, or the end of one.
-    pub(super) fn reorder(&self, ids: &Ids) -> Option<Event> {
-        match (self.to_reorder_at(), &self.suggestion) {
-            (Some(reorder_point), None) if !self.is_dismissed => Some(self.suggested(reorder_point, ids)),
+    pub(super) fn reorder(&self, request: &Request<'_, Command>) -> Option<Event> {
+        let point = self.to_reorder_at().filter(|_| self.is_in_use(request.facts));
+        match (point, &self.suggestion) {
+            (Some(reorder_point), None) if !self.is_dismissed => Some(self.suggested(reorder_point, &request.ids)),
             (None, Some(suggestion)) => Some(Event::ReorderLapsed {
                 stock: self.stock,
                 suggestion_id: suggestion.suggestion_id,
@@ -114,8 +116,14 @@ impl Record {
         };
         match request.together.get::<Order>(order_id) {
             Some(order::Command::Draft(draft))
-                if draft.location_id == Some(self.stock.location_id) && draft.items.iter().any(is_it) => {}
+                if draft.location_id == Some(self.stock.location_id)
+                    && offer.is_in(&draft.currency)
+                    && draft.items.iter().any(is_it) => {}
             Some(_) | None => return Err(Refusal::NotDrafted),
+        }
+        match StockPolicy::in_force(request.tenant, request.facts).not_sold {
+            NotSold::Refuse => offer.sells(of).map_err(|detail| Refusal::NotSold { detail })?,
+            NotSold::Warn => {}
         }
         Ok(Event::ReorderAccepted {
             stock: self.stock,

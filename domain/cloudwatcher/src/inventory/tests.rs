@@ -6,6 +6,7 @@ mod offer;
 mod open;
 mod reorder;
 mod reserve;
+mod struck;
 mod transfer;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -60,6 +61,7 @@ pub(super) fn everything(locations: impl Iterator<Item = Uuid>) -> Facts {
         attributes: None,
         cost_per_unit: None,
         retail_price: None,
+        currency: None,
     };
     let facts = Facts::default()
         .with(PART, Register::Entered(part))

@@ -43,6 +43,7 @@ impl Record {
         request: &Request<'_, Command>,
     ) -> Result<Event, Refusal> {
         elsewhere(self.stock, from)?;
+        self.takes_in(request.facts)?;
         let is_other_half = |command: &Command| {
             matches!(command, Command::TransferOut { transfer_id: other, to, quantity, reservation_id: _, source: _ }
                 if (*other, *to, *quantity) == (transfer_id, self.stock, of))

@@ -57,7 +57,7 @@ fn a_location_stays_with_its_department_also_when_it_is_struck_and_entered_again
         department: GARAGES,
     };
     past(vec![Change::Entered(depot())])
-        .when(Command::Amend(moved.clone()))
+        .when(Command::Amend(moved.clone().into()))
         .refused(moves.clone());
     past(vec![Change::Entered(depot()), Change::Struck {}])
         .when(Command::Enter(moved))

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::check::{check, check_note, outdated, reference, usable};
 use super::submit::by_a_user;
-use super::{Command, Content, Event, Item, NewOrder, Order, Refusal};
+use super::{Command, Content, Event, Item, NewOrder, Order, PastDate, Refusal, total};
 use domain::Request;
 
 /// The first event of an order.
@@ -15,14 +15,14 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
             let content = order.content(request);
             check(&content)?;
             usable(&content, request.facts).map_err(reference)?;
-            Ok(content.drafted(None))
+            Ok(content.drafted(None, Vec::new()))
         }
         Command::Duplicate { of, note } => {
             by_a_user(request.by)?;
-            let content = duplicate(*of, note.as_ref(), request)?;
+            let (content, left_out) = duplicate(*of, note.as_ref(), request)?;
             check(&content)?;
             usable(&content, request.facts).map_err(outdated)?;
-            Ok(content.drafted(Some(*of)))
+            Ok(content.drafted(Some(*of), left_out))
         }
         Command::AddItem(_)
         | Command::ChangeItem(_)
@@ -38,6 +38,8 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
         | Command::Cancel {}
         | Command::NoteStockRefused { .. }
         | Command::RetryStock {}
+        | Command::Reschedule { .. }
+        | Command::Confirm(_)
         | Command::ConfirmBooked { .. } => Err(Refusal::NotDrafted),
     }
 }
@@ -45,6 +47,7 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
 impl NewOrder {
     fn content(&self, request: &Request<'_, Command>) -> Content {
         let items = self.items.iter();
+        let items: Vec<Item> = items.map(|item| item.numbered(request.ids.draw())).collect();
         Content {
             order_type: self.order_type,
             department_id: self.department_id,
@@ -53,7 +56,8 @@ impl NewOrder {
             location_id: self.location_id,
             from_location_id: self.from_location_id,
             note: self.note.clone(),
-            items: items.map(|item| item.numbered(request.ids.draw())).collect(),
+            total: total(&items),
+            items,
             tolerance_percent: self.tolerance_percent,
             drafted_by: request.by,
             revision: 0,
@@ -61,7 +65,12 @@ impl NewOrder {
     }
 }
 
-fn duplicate(of: Uuid, note: Option<&String>, request: &Request<'_, Command>) -> Result<Content, Refusal> {
+/// The content of the copy, and the days that are left out of it because they have passed.
+fn duplicate(
+    of: Uuid,
+    note: Option<&String>,
+    request: &Request<'_, Command>,
+) -> Result<(Content, Vec<PastDate>), Refusal> {
     let source = request
         .facts
         .get::<Order>(of)
@@ -71,20 +80,36 @@ fn duplicate(of: Uuid, note: Option<&String>, request: &Request<'_, Command>) ->
             detail: "names no order that was drafted",
         })?;
     check_note(note)?;
-    let items = source
+    let today = request.at.date_naive();
+    let mut left_out = Vec::new();
+    let items: Vec<Item> = source
         .items
         .iter()
-        .map(|item| Item {
-            item_id: request.ids.draw(),
-            ..item.clone()
+        .map(|item| {
+            let item_id = request.ids.draw();
+            let (passed, ahead) = match item.expected_delivery_date {
+                Some(day) if day < today => (Some(day), None),
+                ahead => (None, ahead),
+            };
+            left_out.extend(passed.map(|expected_delivery_date| PastDate {
+                item_id,
+                expected_delivery_date,
+            }));
+            Item {
+                item_id,
+                expected_delivery_date: ahead,
+                ..item.clone()
+            }
         })
         .collect();
-    Ok(Content {
+    let content = Content {
         request_id: None,
         note: note.cloned(),
+        total: total(&items),
         items,
         drafted_by: request.by,
         revision: 0,
         ..source.clone()
-    })
+    };
+    Ok((content, left_out))
 }

@@ -44,7 +44,7 @@ pub(super) fn check(content: &Content) -> Result<(), Refusal> {
         .items
         .iter()
         .enumerate()
-        .try_for_each(|(index, item)| check_item(&path(index), item))?;
+        .try_for_each(|(index, item)| check_item(&path(index), &content.currency, item))?;
     check_stock(content)
 }
 
@@ -100,11 +100,26 @@ pub(super) fn check_stock(content: &Content) -> Result<(), Refusal> {
 }
 
 pub(super) fn check_currency(code: &str) -> Result<(), Refusal> {
-    if currency::is_code(code) {
-        Ok(())
-    } else {
-        Err(Refusal::UnknownCurrency)
+    if !currency::is_code(code) {
+        return Err(Refusal::UnknownCurrency);
     }
+    currency::check(code).map_err(|unfit| Refusal::Unfit {
+        field: "currency".to_owned(),
+        unfit,
+    })
+}
+
+/// Whether every price can be one in this currency.
+pub(super) fn check_prices(code: &str, items: &[Item]) -> Result<(), Refusal> {
+    let mut prices = items.iter().enumerate();
+    prices.try_for_each(|(index, item)| check_price(&path(index), code, item))
+}
+
+fn check_price(path: &str, code: &str, item: &Item) -> Result<(), Refusal> {
+    currency::divides(code, item.unit_price).map_err(|unfit| Refusal::Unfit {
+        field: format!("{path}unit_price"),
+        unfit,
+    })
 }
 
 pub(super) fn check_note(note: Option<&String>) -> Result<(), Refusal> {
@@ -115,7 +130,7 @@ pub(super) fn check_note(note: Option<&String>) -> Result<(), Refusal> {
 }
 
 /// `path` is what leads to the item's fields: nothing, or `items[2].`.
-pub(super) fn check_item(path: &str, item: &Item) -> Result<(), Refusal> {
+pub(super) fn check_item(path: &str, currency: &str, item: &Item) -> Result<(), Refusal> {
     let field = |name: &str| format!("{path}{name}");
     let unfit = |name| {
         move |unfit| Refusal::Unfit {
@@ -125,6 +140,7 @@ pub(super) fn check_item(path: &str, item: &Item) -> Result<(), Refusal> {
     };
     text::within(item.quantity, 1, i32::MAX).map_err(unfit("quantity"))?;
     text::price(item.unit_price).map_err(unfit("unit_price"))?;
+    check_price(path, currency, item)?;
     check_date(item.expected_delivery_date).map_err(unfit("expected_delivery_date"))?;
     if item.total() >= LINE_TOTAL_BELOW {
         return Err(Refusal::LineTooLarge {
@@ -135,7 +151,7 @@ pub(super) fn check_item(path: &str, item: &Item) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_date(date: Option<NaiveDate>) -> Result<(), Unfit> {
+pub(super) fn check_date(date: Option<NaiveDate>) -> Result<(), Unfit> {
     match date {
         Some(date) => text::within(date.year(), DELIVERY_YEAR_MIN, DELIVERY_YEAR_MAX),
         None => Ok(()),

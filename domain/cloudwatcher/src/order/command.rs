@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
 use super::stock::Booking;
-use super::{ITEMS_MAX, NOTE_CHARS_MAX, TOLERANCE_PERCENT_MAX};
+use super::{ITEMS_MAX, NOTE_CHARS_MAX, REFERENCE_CHARS_MAX, TOLERANCE_PERCENT_MAX};
 use crate::OrderType;
 use domain::money;
 
@@ -18,7 +18,8 @@ pub enum Command {
     /// Drafts an order with its first items.
     Draft(NewOrder),
     /// Drafts this order as a copy of another one: its type, department, currency, tolerance and items,
-    /// with new item ids, without its request and without its approvals.
+    /// with new item ids, without its request and without its approvals. Expected days that have passed (UTC) are left
+    /// out; the event tells which.
     Duplicate {
         /// The order to copy, in whatever state it is.
         of: Uuid,
@@ -30,8 +31,8 @@ pub enum Command {
     /// Adds an item at the end of an order that is not yet placed. At most 500 items. Once the order was
     /// submitted this submits it anew, for approval from the first level.
     AddItem(NewItem),
-    /// Changes an item of an order that is not yet placed; what is absent stays as it is. Once the order
-    /// was submitted, a higher quantity or price, another part, variant or supplier, or an earlier
+    /// Changes an item of an order that is not yet placed; what is absent stays as it is, and null takes away what an item
+    /// can do without. Once the order was submitted, a higher quantity or price, another part, variant or supplier, or an earlier
     /// delivery submits it anew, for approval from the first level; anything else leaves its approval as it is.
     ChangeItem(ItemChange),
     /// Removes an item from an order that is not yet placed; its approval stays as it is. The last item
@@ -47,7 +48,7 @@ pub enum Command {
         #[schemars(length(equal = 3))]
         currency: String,
     },
-    /// Changes the note of an order that is not yet placed; its approval stays as it is.
+    /// Changes the note of an order, also of one that is placed; its approval stays as it is.
     Annotate {
         /// A note for approvers; absent takes the note away. At most 2,000 characters.
         #[serde(default)]
@@ -63,18 +64,31 @@ pub enum Command {
     /// Places an approved order with its suppliers. Its approval must stand for exactly what was
     /// submitted, and the order must not go beyond it. Afterwards it can no longer be changed.
     Place {},
-    /// Books goods that arrived. When every item has come in full, the order is received.
+    /// Says when goods of a placed order are expected by now; its approval stays as it is.
+    Reschedule {
+        /// The item of which something is still to come; all such items when absent.
+        #[serde(default)]
+        item_id: Option<Uuid>,
+        /// When it should arrive. Years 2000 to 9999.
+        expected_delivery_date: NaiveDate,
+    },
+    /// Records that a supplier confirmed a placed order; its approval stays as it is. It replaces what that supplier
+    /// confirmed before.
+    Confirm(Confirmation),
+    /// Books goods that arrived. When every item has come in full, the order is received. Late goods of an order that is
+    /// closed short are booked as well, up to what was ordered and is tolerated; it stays closed short.
     Receive {
         /// 1 to 500 items of the order, each once.
         #[schemars(length(min = 1, max = ITEMS_MAX))]
         lines: Vec<Quantity>,
     },
-    /// Takes back one receipt that was booked wrongly or whose goods went back, all of it.
+    /// Takes back one receipt that was booked wrongly or whose goods went back, all of it; also of an order that is closed
+    /// short, of which nothing is awaited for it.
     ReverseReceipt {
         /// The receipt, as `OrderItemsReceived` named it.
         receipt_id: Uuid,
     },
-    /// Ends a placed order of which not everything will come; what has come stays received. Say why in the
+    /// Ends a placed order of which not everything will come: nothing more of it is on order. Say why in the
     /// header `Daybook-Reason`.
     CloseShort {},
     /// Gives up an order of which nothing was received. Say why in the header `Daybook-Reason`.
@@ -145,8 +159,8 @@ pub struct NewItem {
     /// The number of units that are ordered: 1 to 2,147,483,647.
     #[schemars(range(min = 1))]
     pub quantity: i32,
-    /// The price of one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact. Quantity
-    /// times price stays below 10,000,000,000.
+    /// The price of one, from 0 to 99,999,999.99 with as many decimals as the currency has, two at most; a
+    /// string keeps it exact. Quantity times price stays below 10,000,000,000.
     #[serde(deserialize_with = "money::amount")]
     #[schemars(schema_with = "money::price_schema")]
     pub unit_price: Decimal,
@@ -162,28 +176,79 @@ pub struct ItemChange {
     /// The item to change.
     pub item_id: Uuid,
     /// Another part; in use. The item's variant must be of it, so give another or take it away.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "kept", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Uuid")]
     pub part_id: Option<Uuid>,
-    /// Another variant of the part; in use.
-    #[serde(default)]
-    pub variant_id: Option<Uuid>,
-    /// Takes the variant away: any variant of the part will do. Not together with `variant_id`.
+    /// Another variant of the part; in use. Null takes the variant away: any variant of the part will do.
+    #[serde(default, deserialize_with = "cleared", skip_serializing_if = "Option::is_none")]
+    pub variant_id: Option<Option<Uuid>>,
+    /// Takes the variant away, as null in `variant_id` does. Not together with another variant.
     #[serde(default)]
     pub without_variant: bool,
     /// Another supplier; in use.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "kept", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Uuid")]
     pub supplier_id: Option<Uuid>,
     /// The number of units that are ordered: 1 to 2,147,483,647.
-    #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[serde(default, deserialize_with = "kept", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i32", range(min = 1))]
     pub quantity: Option<i32>,
-    /// The price of one, from 0 to 99,999,999.99 with two decimals; a string keeps it exact.
-    #[serde(default, deserialize_with = "money::optional_amount")]
-    #[schemars(schema_with = "money::optional_price_schema")]
+    /// The price of one, from 0 to 99,999,999.99 with as many decimals as the currency has, two at most; a
+    /// string keeps it exact.
+    #[serde(default, deserialize_with = "kept_amount", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "money::price_schema")]
     pub unit_price: Option<Decimal>,
-    /// When it should arrive; a date can be moved, not taken away. Years 2000 to 9999.
+    /// When it should arrive. Years 2000 to 9999. Null takes the day away, which approvers who agreed to it are asked
+    /// about anew, as about an earlier one.
+    #[serde(default, deserialize_with = "cleared", skip_serializing_if = "Option::is_none")]
+    pub expected_delivery_date: Option<Option<NaiveDate>>,
+}
+
+/// Of a field that null clears: null is something else than nothing.
+fn cleared<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// Of a field that an item always has.
+fn kept<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<T>::deserialize(deserializer)?
+        .map(Some)
+        .ok_or_else(always_there)
+}
+
+/// The same of an amount of money.
+fn kept_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+    money::optional_amount(deserializer)?.map(Some).ok_or_else(always_there)
+}
+
+fn always_there<E: de::Error>() -> E {
+    E::custom("cannot be taken away; leave it out to keep what it is")
+}
+
+/// A supplier's confirmation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The supplier who confirms; needed where the items come from several.
     #[serde(default)]
-    pub expected_delivery_date: Option<NaiveDate>,
+    pub supplier_id: Option<Uuid>,
+    /// The supplier's own name for the order. At most 100 characters.
+    #[schemars(length(min = 1, max = REFERENCE_CHARS_MAX))]
+    pub reference: String,
+    /// The days that the supplier named, for some of the items or none.
+    #[serde(default)]
+    #[schemars(length(max = ITEMS_MAX))]
+    pub dates: Vec<ConfirmedDate>,
+}
+
+/// The day that a supplier named for an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmedDate {
+    /// An item of that supplier.
+    pub item_id: Uuid,
+    /// When the supplier delivers it. Years 2000 to 9999.
+    pub confirmed_delivery_date: NaiveDate,
 }
 
 /// A number of units of an item of an order.

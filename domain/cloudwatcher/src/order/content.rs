@@ -1,25 +1,37 @@
 //! The content of an order: how events change it, what identifies it, and when it is more than another.
 
-use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Content, Event, Item, Refusal, Submitted};
+use super::event::{PastDate, Rescheduled};
+use super::{Content, Event, Item, Refusal, Submitted, total};
 use domain::canonical;
 
 impl Content {
     /// The content after an event that changes it; other events leave it as it is.
     pub(super) fn changed_by(&mut self, event: &Event) {
         match event {
-            Event::OrderItemAdded { item } => self.items.push(item.clone()),
-            Event::OrderItemChanged { item, was: _ } => {
+            Event::OrderItemAdded { item, .. } => self.items.push(item.clone()),
+            Event::OrderItemChanged { item, .. } => {
                 if let Some(changed) = self.items.iter_mut().find(|before| before.item_id == item.item_id) {
                     changed.clone_from(item);
                 }
             }
-            Event::OrderItemRemoved { item_id, was: _ } => self.items.retain(|item| item.item_id != *item_id),
+            Event::OrderItemRemoved { item_id, .. } => self.items.retain(|item| item.item_id != *item_id),
             Event::OrderCurrencyChanged { currency, was: _ } => self.currency.clone_from(currency),
             Event::OrderNoteChanged { note, had: _ } => self.note.clone_from(note),
+            Event::OrderRescheduled { items } => {
+                for Rescheduled {
+                    item_id,
+                    expected_delivery_date,
+                    was: _,
+                } in items
+                {
+                    if let Some(item) = self.items.iter_mut().find(|item| item.item_id == *item_id) {
+                        item.expected_delivery_date = Some(*expected_delivery_date);
+                    }
+                }
+            }
             Event::OrderSubmitted { revision, items, .. } => {
                 self.revision = *revision;
                 self.items.clone_from(items);
@@ -33,12 +45,14 @@ impl Content {
             | Event::OrderReceiptReversed { .. }
             | Event::OrderClosedShort { .. }
             | Event::OrderCancelled {}
+            | Event::OrderConfirmed { .. }
             | Event::OrderStockRefused { .. }
             | Event::OrderStockRetried { .. } => {}
         }
+        self.total = total(&self.items);
     }
 
-    pub(super) fn drafted(self, duplicate_of: Option<Uuid>) -> Event {
+    pub(super) fn drafted(self, duplicate_of: Option<Uuid>, left_out: Vec<PastDate>) -> Event {
         let Self {
             order_type,
             department_id,
@@ -48,6 +62,7 @@ impl Content {
             from_location_id,
             note,
             items,
+            total: _,
             tolerance_percent,
             drafted_by,
             revision: _,
@@ -64,6 +79,8 @@ impl Content {
             tolerance_percent,
             location_id,
             from_location_id,
+            left_out,
+            named: Vec::new(),
         }
     }
 
@@ -72,7 +89,7 @@ impl Content {
         Event::OrderSubmitted {
             revision: self.revision + 1,
             items: self.items.clone(),
-            total: self.total(),
+            total: self.total,
             content_hash: self.hash(),
             drafted_by: self.drafted_by,
             submitted_by,
@@ -86,10 +103,6 @@ impl Content {
             .ok_or(Refusal::NoSuchItem {
                 field: "item_id".to_owned(),
             })
-    }
-
-    pub(super) fn total(&self) -> Decimal {
-        self.items.iter().map(Item::total).sum()
     }
 
     /// Lower-case hex SHA-256 over everything that an approver agrees to.

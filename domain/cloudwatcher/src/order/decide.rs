@@ -6,7 +6,7 @@ use super::begin::begun;
 use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
 use super::edit::{brought_in, edit, edited};
 use super::submit::{hand_in_reads, handed_in, placeable, verdict};
-use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Receipts, Refusal, Submitted};
+use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Refusal, Submitted};
 use crate::OrderStatus;
 use crate::approval::{Approval, Verdict};
 use crate::location::Location;
@@ -26,240 +26,34 @@ impl Decider for Order {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        let Some(status) = self.status() else {
-            return begun(request).map(|event| vec![event]);
-        };
-        match request.command {
-            Command::Draft(_) | Command::Duplicate { .. } => Err(Refusal::AlreadyDrafted),
-            Command::AddItem(_)
-            | Command::ChangeItem(_)
-            | Command::RemoveItem { .. }
-            | Command::ChangeCurrency { .. }
-            | Command::Annotate { .. } => self.changed(status, request),
-            Command::Submit {} => handed_in(self.draft(status)?, request).map(|event| vec![event]),
-            Command::SettleApproval {} => match self.awaiting(status)? {
-                Some(submitted) => settled(submitted, request).map(|event| vec![event]),
-                None => Ok(Vec::new()),
-            },
-            Command::Place {} => {
-                let (now, submitted) = self.approved(status)?;
-                placeable(now, submitted, request).map(|()| vec![Event::OrderPlaced {}])
-            }
-            Command::Receive { lines } => {
-                let (now, receipts) = self.receiving(status)?;
-                receipts.receive(now, lines, request.ids.draw())
-            }
-            &Command::ReverseReceipt { receipt_id } => {
-                let (now, submitted, receipts) = self.reversible(status)?;
-                let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
-                receipts.reverse(now, receipt_id, was_booked).map(|event| vec![event])
-            }
-            Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking).into_iter().collect()),
-            Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
-            Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id).map(|()| Vec::new()),
-            Command::CloseShort {} => match self.closable(status)? {
-                Some((now, receipts)) => {
-                    reason_given(request)?;
-                    let open = receipts.open(&now.items);
-                    Ok(vec![Event::OrderClosedShort { open }])
-                }
-                None => Ok(Vec::new()),
-            },
-            Command::Cancel {} => match self.cancellable(status)? {
-                Some(_) => {
-                    reason_given(request)?;
-                    Ok(vec![Event::OrderCancelled {}])
-                }
-                None => Ok(Vec::new()),
-            },
-        }
+        let events = self.decided(request)?;
+        Ok(self.name(events, request.facts))
     }
 
     fn evolve(&mut self, event: &Event) {
-        *self = match (std::mem::take(self), event) {
-            (
-                _,
-                Event::OrderDrafted {
-                    order_type,
-                    department_id,
-                    currency,
-                    request_id,
-                    note,
-                    duplicate_of: _,
-                    items,
-                    drafted_by,
-                    tolerance_percent,
-                    location_id,
-                    from_location_id,
-                },
-            ) => Order::Draft(Content {
-                order_type: *order_type,
-                department_id: *department_id,
-                currency: currency.clone(),
-                request_id: *request_id,
-                location_id: *location_id,
-                from_location_id: *from_location_id,
-                note: note.clone(),
-                items: items.clone(),
-                tolerance_percent: *tolerance_percent,
-                drafted_by: *drafted_by,
-                revision: 0,
-            }),
-
-            (
-                mut order,
-                Event::OrderItemAdded { .. }
-                | Event::OrderItemChanged { .. }
-                | Event::OrderItemRemoved { .. }
-                | Event::OrderCurrencyChanged { .. }
-                | Event::OrderNoteChanged { .. },
-            ) => {
-                if let Some(content) = order.content_mut() {
-                    content.changed_by(event);
-                }
-                order
-            }
-            (
-                Order::Draft(mut now) | Order::PendingApproval(mut now, _) | Order::Approved(mut now, _),
-                Event::OrderSubmitted {
-                    revision,
-                    items,
-                    total,
-                    content_hash,
-                    drafted_by: _,
-                    submitted_by,
-                },
-            ) => {
-                now.changed_by(event);
-                let submitted = Submitted {
-                    revision: *revision,
-                    content_hash: content_hash.clone(),
-                    // Not the event's own: version 1 of it did not name who drafted the order.
-                    drafted_by: now.drafted_by,
-                    submitted_by: *submitted_by,
-                    items: items.clone(),
-                    currency: now.currency.clone(),
-                    department_id: now.department_id,
-                    total: *total,
-                    refused: Vec::new(),
-                    is_unreserved: false,
-                    reversed: Vec::new(),
-                    never_booked: Vec::new(),
-                };
-                Order::PendingApproval(now, submitted)
-            }
-            (Order::PendingApproval(now, submitted), Event::OrderApproved { .. }) => Order::Approved(now, submitted),
-            (Order::PendingApproval(now, _), Event::OrderRejected { .. }) => Order::Draft(now),
-            (Order::Approved(now, submitted), Event::OrderPlaced {}) => {
-                Order::Placed(now, submitted, Receipts::default())
-            }
-            (Order::Placed(now, submitted, mut receipts), Event::OrderItemsReceived { receipt_id, lines }) => {
-                receipts.add(*receipt_id, lines);
-                Order::Placed(now, submitted, receipts)
-            }
-            (
-                Order::Placed(now, mut submitted, mut receipts),
-                Event::OrderReceiptReversed {
-                    receipt_id, was_booked, ..
-                },
-            ) => {
-                receipts.remove(*receipt_id);
-                submitted.reverse_receipt(*receipt_id, *was_booked);
-                Order::Placed(now, submitted, receipts)
-            }
-            (Order::Placed(now, submitted, _), Event::OrderClosedShort { .. }) => Order::ClosedShort(now, submitted),
-            (Order::Draft(now), Event::OrderCancelled {}) => Order::Cancelled(now, None),
-            (
-                Order::PendingApproval(now, submitted)
-                | Order::Approved(now, submitted)
-                | Order::Placed(now, submitted, _),
-                Event::OrderCancelled {},
-            ) => Order::Cancelled(now, Some(submitted)),
-
-            (mut order, Event::OrderStockRefused { booking, is_open }) => {
-                if let Some(submitted) = order.submitted_mut() {
-                    submitted.refuse(booking, *is_open);
-                }
-                order
-            }
-            (mut order, Event::OrderStockRetried { bookings }) => {
-                if let Some(submitted) = order.submitted_mut() {
-                    submitted.retried(bookings);
-                }
-                order
-            }
-            // The receipts tell that everything has come.
-            (order, Event::OrderReceived {}) => order,
-            // None of these was ever stored for an order in such a state.
-            (
-                order,
-                Event::OrderSubmitted { .. }
-                | Event::OrderApproved { .. }
-                | Event::OrderRejected { .. }
-                | Event::OrderPlaced {}
-                | Event::OrderItemsReceived { .. }
-                | Event::OrderReceiptReversed { .. }
-                | Event::OrderClosedShort { .. }
-                | Event::OrderCancelled {},
-            ) => order,
-        };
+        *self = std::mem::take(self).after(event);
     }
 
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
-        let (stream, facts) = (asking.stream, asking.facts);
-        match asking.command {
-            Command::Draft(NewOrder {
-                department_id,
-                request_id,
-                items,
-                location_id,
-                from_location_id,
-                ..
-            }) => {
-                let mut refs = vec![FactRef::of::<Register<Department>>(*department_id)];
-                refs.extend(locations(*location_id, *from_location_id));
-                refs.extend(request_id.map(FactRef::of::<DeviceRequest>));
-                refs.extend(parts_read(items.iter().take(ITEMS_MAX).map(NewItem::parts)));
-                refs
+        let mut refs = self.rests_on(asking);
+        let names = self.names_read(asking.command).into_iter();
+        let is_known = |name: &FactRef, refs: &[FactRef]| {
+            let mut known = refs.iter();
+            known.any(|known| (known.aggregate_type, known.id) == (name.aggregate_type, name.id))
+        };
+        for name in names {
+            if !is_known(&name, &refs) {
+                refs.push(name);
             }
-            Command::Duplicate { of, .. } if *of == stream => Vec::new(),
-            Command::Duplicate { of, .. } => {
-                let mut refs = vec![FactRef::of::<Order>(*of)];
-                if let Some(source) = facts.get::<Order>(*of).and_then(Order::content) {
-                    refs.extend(content_reads(source));
-                }
-                refs
-            }
-            Command::AddItem(_)
-            | Command::ChangeItem(_)
-            | Command::RemoveItem { .. }
-            | Command::ChangeCurrency { .. }
-            | Command::Annotate { .. } => self.change_reads(asking),
-            Command::Submit {} => match self {
-                Self::Draft(now) => hand_in_reads(now, asking),
-                Self::Undrafted
-                | Self::PendingApproval(..)
-                | Self::Approved(..)
-                | Self::Placed(..)
-                | Self::ClosedShort(..)
-                | Self::Cancelled(..) => Vec::new(),
-            },
-            Command::SettleApproval {} | Command::Place {} => vec![FactRef::of::<Approval>(stream)],
-            Command::Receive { .. }
-            | Command::ReverseReceipt { .. }
-            | Command::CloseShort {}
-            | Command::Cancel {}
-            | Command::NoteStockRefused { .. }
-            | Command::RetryStock {}
-            | Command::ConfirmBooked { .. } => Vec::new(),
         }
+        refs
     }
 
     fn body_bytes_max(command: &str) -> usize {
         match command {
             // Of so many items, or lines.
             "draft" => 512 << 10,
-            "receive" => 128 << 10,
+            "receive" | "confirm" => 128 << 10,
             _ => domain::decider::BODY_BYTES_MAX,
         }
     }
@@ -287,6 +81,8 @@ impl Decider for Order {
             | Event::OrderReceived {}
             | Event::OrderReceiptReversed { .. }
             | Event::OrderClosedShort { .. }
+            | Event::OrderRescheduled { .. }
+            | Event::OrderConfirmed { .. }
             | Event::OrderStockRefused { .. }
             | Event::OrderStockRetried { .. } => Vec::new(),
         }
@@ -315,6 +111,8 @@ impl Decider for Order {
             | Command::Cancel {}
             | Command::NoteStockRefused { .. }
             | Command::RetryStock {}
+            | Command::Reschedule { .. }
+            | Command::Confirm(_)
             | Command::ConfirmBooked { .. } => self.department_id(),
         }
     }
@@ -349,6 +147,8 @@ impl Decider for Order {
             | Command::Cancel {}
             | Command::NoteStockRefused { .. }
             | Command::RetryStock {}
+            | Command::Reschedule { .. }
+            | Command::Confirm(_)
             | Command::ConfirmBooked { .. } => Vec::new(),
         }
     }
@@ -365,14 +165,138 @@ fn locations(to: Option<Uuid>, from: Option<Uuid>) -> Vec<FactRef> {
 }
 
 impl Order {
-    fn content_mut(&mut self) -> Option<&mut Content> {
+    /// The decision, before anything is called by name.
+    fn decided(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+        let Some(status) = self.status() else {
+            return begun(request).map(|event| vec![event]);
+        };
+        match request.command {
+            Command::Draft(_) | Command::Duplicate { .. } => Err(Refusal::AlreadyDrafted),
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. } => self.changed(status, request),
+            Command::Annotate { .. } => {
+                let event = edit(self.annotatable(status)?, request.command, Uuid::nil())?;
+                Ok(event.into_iter().collect())
+            }
+            &Command::Reschedule {
+                item_id,
+                expected_delivery_date,
+            } => self.rescheduled(status, item_id, expected_delivery_date),
+            Command::Confirm(confirmation) => self.confirmed(status, confirmation),
+            Command::Submit {} => handed_in(self.draft(status)?, request).map(|event| vec![event]),
+            Command::SettleApproval {} => match self.awaiting(status)? {
+                Some(submitted) => settled(submitted, request).map(|event| vec![event]),
+                None => Ok(Vec::new()),
+            },
+            Command::Place {} => {
+                let (now, submitted) = self.approved(status)?;
+                placeable(now, submitted, request).map(|()| vec![Event::OrderPlaced {}])
+            }
+            Command::Receive { lines } => {
+                let (now, receipts) = self.receiving(status)?;
+                let mut events = receipts.receive(now, lines, request.ids.draw())?;
+                // What is closed short stays so, whatever comes late.
+                events.retain(|event| *event != Event::OrderReceived {} || status != OrderStatus::ClosedShort);
+                Ok(events)
+            }
+            &Command::ReverseReceipt { receipt_id } => {
+                let (now, submitted, receipts) = self.reversible(status)?;
+                let was_booked = now.moves_stock() && !submitted.waits_for_receipt(receipt_id);
+                let left = match status {
+                    OrderStatus::ClosedShort => Some(OrderStatus::ClosedShort),
+                    _ => None,
+                };
+                receipts
+                    .reverse(now, receipt_id, was_booked, left)
+                    .map(|event| vec![event])
+            }
+            Command::NoteStockRefused { booking } => Ok(self.stock_refused(booking).into_iter().collect()),
+            Command::RetryStock {} => self.stock_retried().map(|event| vec![event]),
+            Command::ConfirmBooked { receipt_id } => self.booked(*receipt_id).map(|()| Vec::new()),
+            Command::CloseShort {} => match self.closable(status)? {
+                Some((now, receipts)) => {
+                    reason_given(request)?;
+                    let open = receipts.open(&now.items);
+                    Ok(vec![Event::OrderClosedShort {
+                        open,
+                        named: Vec::new(),
+                    }])
+                }
+                None => Ok(Vec::new()),
+            },
+            Command::Cancel {} => match self.cancellable(status)? {
+                Some(_) => {
+                    reason_given(request)?;
+                    Ok(vec![Event::OrderCancelled {}])
+                }
+                None => Ok(Vec::new()),
+            },
+        }
+    }
+
+    /// The facts that the decision rests on.
+    fn rests_on(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
+        let (stream, facts) = (asking.stream, asking.facts);
+        match asking.command {
+            Command::Draft(NewOrder {
+                department_id,
+                request_id,
+                items,
+                location_id,
+                from_location_id,
+                ..
+            }) => {
+                let mut refs = vec![FactRef::of::<Register<Department>>(*department_id)];
+                refs.extend(locations(*location_id, *from_location_id));
+                refs.extend(request_id.map(FactRef::of::<DeviceRequest>));
+                refs.extend(parts_read(items.iter().take(ITEMS_MAX).map(NewItem::parts)));
+                refs
+            }
+            Command::Duplicate { of, .. } if *of == stream => Vec::new(),
+            Command::Duplicate { of, .. } => {
+                let mut refs = vec![FactRef::of::<Order>(*of)];
+                if let Some(source) = facts.get::<Order>(*of).and_then(Order::content) {
+                    refs.extend(content_reads(source));
+                }
+                refs
+            }
+            Command::AddItem(_)
+            | Command::ChangeItem(_)
+            | Command::RemoveItem { .. }
+            | Command::ChangeCurrency { .. } => self.change_reads(asking),
+            Command::Annotate { .. } => Vec::new(),
+            Command::Submit {} => match self {
+                Self::Draft(now) => hand_in_reads(now, asking),
+                Self::Undrafted
+                | Self::PendingApproval(..)
+                | Self::Approved(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Vec::new(),
+            },
+            Command::SettleApproval {} | Command::Place {} => vec![FactRef::of::<Approval>(stream)],
+            Command::Receive { .. }
+            | Command::ReverseReceipt { .. }
+            | Command::CloseShort {}
+            | Command::Cancel {}
+            | Command::NoteStockRefused { .. }
+            | Command::RetryStock {}
+            | Command::Reschedule { .. }
+            | Command::Confirm(_)
+            | Command::ConfirmBooked { .. } => Vec::new(),
+        }
+    }
+
+    pub(super) fn content_mut(&mut self) -> Option<&mut Content> {
         match self {
             Self::Undrafted => None,
             Self::Draft(content)
             | Self::PendingApproval(content, _)
             | Self::Approved(content, _)
             | Self::Placed(content, ..)
-            | Self::ClosedShort(content, _)
+            | Self::ClosedShort(content, ..)
             | Self::Cancelled(content, _) => Some(content),
         }
     }

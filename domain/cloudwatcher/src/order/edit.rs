@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::check::{check_currency, check_item, check_note};
+use super::check::{check_currency, check_item, check_note, check_prices};
 use super::{Command, Content, Event, ITEMS_MAX, Item, ItemChange, NewItem, Refusal};
 use domain::money;
 
@@ -18,16 +18,21 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
         Command::AddItem(_) if content.items.len() >= ITEMS_MAX => Err(Refusal::TooManyItems),
         Command::AddItem(item) => {
             let item = item.numbered(item_id);
-            check_item("", &item)?;
-            Ok(Some(Event::OrderItemAdded { item }))
+            check_item("", &content.currency, &item)?;
+            Ok(Some(Event::OrderItemAdded {
+                item,
+                named: Vec::new(),
+            }))
         }
         Command::ChangeItem(change) => {
             let before = content.item(change.item_id)?;
             let item = change.applied(before)?;
-            check_item("", &item)?;
+            check_item("", &content.currency, &item)?;
             Ok((item != *before).then(|| Event::OrderItemChanged {
                 item,
                 was: before.terms(),
+                named: Vec::new(),
+                was_named: Vec::new(),
             }))
         }
         &Command::RemoveItem { item_id } => {
@@ -38,10 +43,12 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
             Ok(Some(Event::OrderItemRemoved {
                 item_id,
                 was: Some(was),
+                named: Vec::new(),
             }))
         }
         Command::ChangeCurrency { currency } => {
             check_currency(currency)?;
+            check_prices(currency, &content.items)?;
             Ok((*currency != content.currency).then(|| Event::OrderCurrencyChanged {
                 currency: currency.clone(),
                 was: content.currency.clone(),
@@ -65,6 +72,8 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
         | Command::Cancel {}
         | Command::NoteStockRefused { .. }
         | Command::RetryStock {}
+        | Command::Reschedule { .. }
+        | Command::Confirm(_)
         | Command::ConfirmBooked { .. } => Ok(None),
     }
 }
@@ -79,8 +88,8 @@ pub(super) fn edited(content: &Content, event: &Event) -> Content {
 /// The item that an event brings in with a part, variant or supplier that was not there before.
 pub(super) fn brought_in(event: &Event) -> Option<&Item> {
     match event {
-        Event::OrderItemAdded { item } => Some(item),
-        Event::OrderItemChanged { item, was } => {
+        Event::OrderItemAdded { item, .. } => Some(item),
+        Event::OrderItemChanged { item, was, .. } => {
             (item.parts() != (was.part_id, was.variant_id, was.supplier_id)).then_some(item)
         }
         Event::OrderDrafted { .. }
@@ -97,19 +106,18 @@ pub(super) fn brought_in(event: &Event) -> Option<&Item> {
         | Event::OrderClosedShort { .. }
         | Event::OrderCancelled {}
         | Event::OrderStockRefused { .. }
+        | Event::OrderRescheduled { .. }
+        | Event::OrderConfirmed { .. }
         | Event::OrderStockRetried { .. } => None,
     }
 }
 
 impl ItemChange {
     fn applied(&self, before: &Item) -> Result<Item, Refusal> {
-        if self.without_variant && self.variant_id.is_some() {
-            return Err(Refusal::VariantGivenAndTaken);
-        }
-        let variant_id = if self.without_variant {
-            None
-        } else {
-            self.variant_id.or(before.variant_id)
+        let variant_id = match (self.without_variant, self.variant_id) {
+            (true, Some(Some(_))) => return Err(Refusal::VariantGivenAndTaken),
+            (true, Some(None) | None) => None,
+            (false, given) => given.unwrap_or(before.variant_id),
         };
         Ok(Item {
             item_id: before.item_id,
@@ -118,7 +126,7 @@ impl ItemChange {
             supplier_id: self.supplier_id.unwrap_or(before.supplier_id),
             quantity: self.quantity.unwrap_or(before.quantity),
             unit_price: self.unit_price.map_or(before.unit_price, money::cents),
-            expected_delivery_date: self.expected_delivery_date.or(before.expected_delivery_date),
+            expected_delivery_date: self.expected_delivery_date.unwrap_or(before.expected_delivery_date),
         })
     }
 }

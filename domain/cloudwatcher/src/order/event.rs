@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Item;
 use super::command::Quantity;
 use super::stock::Booking;
+use super::{Item, Named};
 use crate::{OrderStatus, OrderType};
 use domain::event::{self, Stored};
 use domain::{DecodeError, stored_by_variant};
@@ -38,20 +38,42 @@ pub enum Event {
         /// Where the goods lie, of an internal transfer and of a return.
         #[serde(default)]
         from_location_id: Option<Uuid>,
+        /// Of a copy: the days that had passed already when it was made, and so were left out.
+        #[serde(default)]
+        left_out: Vec<PastDate>,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
     },
     OrderItemAdded {
         item: Item,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
     },
     OrderItemChanged {
         /// The whole item after the change.
         item: Item,
         was: Terms,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
+        /// The same before the change.
+        #[serde(default)]
+        was_named: Vec<Named>,
     },
     OrderItemRemoved {
         item_id: Uuid,
         /// The item as it was; absent in events of a time when stock was not booked.
         #[serde(default)]
         was: Option<Terms>,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
     },
     OrderCurrencyChanged {
         /// The currency of all prices from now on; their numbers stay.
@@ -95,6 +117,10 @@ pub enum Event {
         receipt_id: Uuid,
         /// The quantities that came with this receipt, each item once.
         lines: Vec<Quantity>,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
     },
     /// Every item has come in full.
     OrderReceived {},
@@ -106,11 +132,19 @@ pub enum Event {
         status: OrderStatus,
         /// Whether stock was booked for the receipt, and so is to be booked back.
         was_booked: bool,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
     },
     /// Why is in the event's metadata.
     OrderClosedShort {
         /// The quantities that were ordered and will not come.
         open: Vec<Quantity>,
+        /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
+        /// a time when they did not say so.
+        #[serde(default)]
+        named: Vec<Named>,
     },
     /// Why is in the event's metadata.
     OrderCancelled {},
@@ -121,6 +155,19 @@ pub enum Event {
         /// nothing to book any more, and nothing to book back.
         is_open: bool,
     },
+    /// The goods are expected at another time. Its approval stays as it is: it was about what is bought.
+    OrderRescheduled {
+        /// The items that are expected at another time, each once.
+        items: Vec<Rescheduled>,
+    },
+    /// A supplier confirmed what was ordered of them; what they confirmed before counts no more.
+    OrderConfirmed {
+        supplier_id: Uuid,
+        /// The supplier's own name for the order.
+        reference: String,
+        /// All items of that supplier.
+        items: Vec<Confirmed>,
+    },
     OrderStockRetried {
         /// In the order in which they were refused.
         bookings: Vec<Booking>,
@@ -128,11 +175,14 @@ pub enum Event {
 }
 
 stored_by_variant!(Event {
-    OrderDrafted => "3",
-    OrderItemChanged => "2",
-    OrderItemRemoved => "2",
+    OrderDrafted => "4",
+    OrderClosedShort => "2",
+    OrderItemAdded => "2",
+    OrderItemChanged => "3",
+    OrderItemRemoved => "3",
+    OrderItemsReceived => "2",
     OrderNoteChanged => "2",
-    OrderReceiptReversed => "2",
+    OrderReceiptReversed => "3",
     OrderRejected => "2",
     OrderSubmitted => "2",
 });
@@ -152,7 +202,12 @@ impl domain::Event for Event {
             ("OrderDrafted", "1") => stored.with_fields([("drafted_by", actor), ("tolerance_percent", json!(0))])?,
             // Until version 3 orders knew no locations, and so nothing of them was booked in stock.
             ("OrderDrafted", "2") => stored.payload.to_owned(),
+            // Until version 4 copies repeated days that had passed.
+            ("OrderDrafted", "3") => stored.payload.to_owned(),
             ("OrderItemRemoved", "1") => stored.payload.to_owned(),
+            // Until these versions nothing was called by name.
+            ("OrderClosedShort" | "OrderItemAdded" | "OrderItemsReceived", "1")
+            | ("OrderItemChanged" | "OrderItemRemoved" | "OrderReceiptReversed", "2") => stored.payload.to_owned(),
             // Until version 2 it repeated the note that it replaced.
             ("OrderNoteChanged", "1") => without_what_was(stored)?,
             // Until version 2 it repeated the words of the rejection.
@@ -194,6 +249,33 @@ fn with_parts(stored: &Stored<'_>) -> Result<String, DecodeError> {
         was.insert(name.to_owned(), item[name].clone());
     }
     Ok(payload.to_string())
+}
+
+/// A day on which the goods of an item were expected, and that had passed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PastDate {
+    /// The item of the copy.
+    pub item_id: Uuid,
+    pub expected_delivery_date: NaiveDate,
+}
+
+/// An item that is expected at another time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Rescheduled {
+    pub item_id: Uuid,
+    pub expected_delivery_date: NaiveDate,
+    /// When it was expected before.
+    #[serde(default)]
+    pub was: Option<NaiveDate>,
+}
+
+/// An item that its supplier confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Confirmed {
+    pub item_id: Uuid,
+    /// The day that the supplier named for it; absent when they named none.
+    #[serde(default)]
+    pub confirmed_delivery_date: Option<NaiveDate>,
 }
 
 /// The terms of an item before it changed.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::submit::by_a_user;
-use super::{Content, ITEMS_MAX, Order, Receipts, Refusal, Submitted};
+use super::{Content, ITEMS_MAX, Order, Quantity, Receipts, Refusal, Submitted};
 use crate::OrderStatus;
 
 impl Order {
@@ -25,7 +25,10 @@ impl Order {
                 0 | 1 => Err(Refusal::LastItem),
                 2.. => Ok(()),
             },
-            "change-item" | "change-currency" | "annotate" => self.changeable(status).map(drop),
+            "change-item" | "change-currency" => self.changeable(status).map(drop),
+            "annotate" => self.annotatable(status).map(drop),
+            "reschedule" => self.awaited(status).map(drop),
+            "confirm" => self.with_suppliers(status).map(drop),
             "submit" => self.draft(status).and_then(|_| by_a_user(by)),
             "settle-approval" => self.awaiting(status).map(drop),
             "place" => self.approved(status).map(drop),
@@ -50,6 +53,41 @@ impl Order {
                 Err(Refusal::Fixed { status })
             }
         }
+    }
+
+    /// The order whose note can be changed.
+    pub(super) fn annotatable(&self, status: OrderStatus) -> Result<&Content, Refusal> {
+        match self {
+            Self::Draft(now)
+            | Self::PendingApproval(now, _)
+            | Self::Approved(now, _)
+            | Self::Placed(now, ..)
+            | Self::ClosedShort(now, ..) => Ok(now),
+            Self::Undrafted | Self::Cancelled(..) => Err(Refusal::Fixed { status }),
+        }
+    }
+
+    /// An order that its suppliers know of, and that is not over.
+    pub(super) fn with_suppliers(&self, status: OrderStatus) -> Result<(&Content, &Submitted, &Receipts), Refusal> {
+        match self {
+            Self::Placed(now, submitted, receipts) => Ok((now, submitted, receipts)),
+            Self::Undrafted
+            | Self::Draft(_)
+            | Self::PendingApproval(..)
+            | Self::Approved(..)
+            | Self::ClosedShort(..)
+            | Self::Cancelled(..) => Err(Refusal::NotWithSuppliers { status }),
+        }
+    }
+
+    /// The order of which something is still to come.
+    pub(super) fn awaited(&self, status: OrderStatus) -> Result<(&Content, Vec<Quantity>), Refusal> {
+        let (now, _, receipts) = self.with_suppliers(status)?;
+        let open = receipts.open(&now.items);
+        if open.is_empty() {
+            return Err(Refusal::AllCame);
+        }
+        Ok((now, open))
     }
 
     /// A draft, which alone is submitted. Buyers retry on timeouts, so a second submit must refuse, not repeat.
@@ -89,10 +127,13 @@ impl Order {
         }
     }
 
-    /// An order of which something is still to come, or may: what is tolerated may come after all that was ordered.
+    /// An order of which something is still to come, or may: what is tolerated may come after all that was ordered, and
+    /// late goods after the order was closed short.
     pub(super) fn receiving(&self, status: OrderStatus) -> Result<(&Content, &Receipts), Refusal> {
         match self {
-            Self::Placed(now, _, receipts) if receipts.takes_more(now) => Ok((now, receipts)),
+            Self::Placed(now, _, receipts) | Self::ClosedShort(now, _, receipts) if receipts.takes_more(now) => {
+                Ok((now, receipts))
+            }
             Self::Undrafted
             | Self::Draft(_)
             | Self::PendingApproval(..)
@@ -106,13 +147,12 @@ impl Order {
     /// An order whose receipts, if there are any, can be taken back.
     pub(super) fn reversible(&self, status: OrderStatus) -> Result<(&Content, &Submitted, &Receipts), Refusal> {
         match self {
-            Self::Placed(now, submitted, receipts) => Ok((now, submitted, receipts)),
-            Self::Undrafted
-            | Self::Draft(_)
-            | Self::PendingApproval(..)
-            | Self::Approved(..)
-            | Self::ClosedShort(..)
-            | Self::Cancelled(..) => Err(Refusal::NotReversible { status }),
+            Self::Placed(now, submitted, receipts) | Self::ClosedShort(now, submitted, receipts) => {
+                Ok((now, submitted, receipts))
+            }
+            Self::Undrafted | Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Cancelled(..) => {
+                Err(Refusal::NotReversible { status })
+            }
         }
     }
 

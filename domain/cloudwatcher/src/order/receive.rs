@@ -60,6 +60,12 @@ impl Receipts {
         })
     }
 
+    /// The lines of a receipt that counts; none of any other.
+    pub(super) fn of(&self, receipt_id: Uuid) -> &[Quantity] {
+        let receipt = self.0.iter().find(|receipt| receipt.receipt_id == receipt_id);
+        receipt.map_or(&[], |receipt| &receipt.lines)
+    }
+
     /// Whether one more receipt can be booked.
     pub(super) fn has_room(&self) -> Result<(), Refusal> {
         if self.0.len() >= RECEIPTS_MAX {
@@ -133,6 +139,7 @@ impl Receipts {
         let mut events = vec![Event::OrderItemsReceived {
             receipt_id,
             lines: lines.to_vec(),
+            named: Vec::new(),
         }];
         if after.open(&content.items).is_empty() {
             events.push(Event::OrderReceived {});
@@ -141,7 +148,15 @@ impl Receipts {
     }
 
     /// Takes one receipt back.
-    pub(super) fn reverse(&self, content: &Content, receipt_id: Uuid, was_booked: bool) -> Result<Event, Refusal> {
+    ///
+    /// `stays` is where the order stands whatever is left; without it, the receipts that are left tell.
+    pub(super) fn reverse(
+        &self,
+        content: &Content,
+        receipt_id: Uuid,
+        was_booked: bool,
+        stays: Option<OrderStatus>,
+    ) -> Result<Event, Refusal> {
         let receipt = self
             .0
             .iter()
@@ -152,8 +167,9 @@ impl Receipts {
         Ok(Event::OrderReceiptReversed {
             receipt_id,
             lines: receipt.lines.clone(),
-            status: after.status(&content.items),
+            status: stays.unwrap_or_else(|| after.status(&content.items)),
             was_booked,
+            named: Vec::new(),
         })
     }
 }

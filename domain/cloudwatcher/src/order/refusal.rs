@@ -17,7 +17,7 @@ use domain::{Class, Refuse};
 pub enum Refusal {
     #[error("there is no such order; draft it first")]
     NotDrafted,
-    #[error("this order is drafted already; add items to it or draft another under a new id")]
+    #[error("this order is drafted already; draft another under a new id")]
     AlreadyDrafted,
     #[error("an order is drafted and submitted by a person; send the command as a user")]
     NeedsAUser,
@@ -43,7 +43,7 @@ pub enum Refusal {
         "the order says more than what was approved as revision {revision}; duplicate it and have the copy approved"
     )]
     BeyondApproval { revision: i32 },
-    #[error("this order is {status}; goods are received of an order that is placed and open, so {}", to_receive(*.status))]
+    #[error("this order is {status}; goods are received of an order that is placed and has room for them, so {}", to_receive(*.status))]
     NotOnOrder { status: OrderStatus },
     #[error("lines are 1 to {ITEMS_MAX}; list what came, and book the rest as another receipt")]
     ReceiptLines,
@@ -65,7 +65,7 @@ pub enum Refusal {
     )]
     TooManyReceipts,
     #[error(
-        "this order is {status}; a receipt is reversed while its order is partially received or received, so {}",
+        "this order is {status}; a receipt is reversed of an order of which goods were received, so {}",
         to_reverse(*.status)
     )]
     NotReversible { status: OrderStatus },
@@ -73,6 +73,25 @@ pub enum Refusal {
         "receipt_id names no receipt of this order that still counts; name one of its receipts that was not reversed"
     )]
     NoSuchReceipt,
+    #[error(
+        "this order is {status}; deliveries are rescheduled and confirmed while an order is with its suppliers, so {}",
+        to_hear_of(*.status)
+    )]
+    NotWithSuppliers { status: OrderStatus },
+    #[error("everything of this order has come; there is nothing left to reschedule")]
+    AllCame,
+    #[error("item_id names an item that has come in full; name one that is still to come, or leave it out")]
+    ItemCame,
+    #[error("supplier_id names none of this order's suppliers; name one that delivers some of its items")]
+    NoSuchSupplier,
+    #[error("the items of this order come from several suppliers; say in supplier_id which of them confirms")]
+    WhichSupplier,
+    #[error("{field} names no item that this supplier delivers; name one of theirs")]
+    NotOfSupplier { field: String },
+    #[error("{field} names an item that an earlier date is for; give each item one date")]
+    DateTwice { field: String },
+    #[error("dates are at most {ITEMS_MAX}, one for each item")]
+    TooManyDates,
     #[error("this order is {status} and cannot be closed short; {}", to_close(*.status))]
     NotClosable { status: OrderStatus },
     #[error("this order is {status} and cannot be cancelled; {}", to_cancel(*.status))]
@@ -171,7 +190,10 @@ fn to_receive(status: OrderStatus) -> &'static str {
         OrderStatus::Received => {
             "reverse a receipt first if one was booked wrongly, or send back what is beyond the order and its tolerance"
         }
-        OrderStatus::ClosedShort | OrderStatus::Cancelled => "send the goods back or order them anew",
+        OrderStatus::ClosedShort => {
+            "send back what is beyond the order and its tolerance, or reverse a receipt first if one was booked wrongly"
+        }
+        OrderStatus::Cancelled => "send the goods back or order them anew",
     }
 }
 
@@ -180,9 +202,20 @@ fn to_reverse(status: OrderStatus) -> &'static str {
         OrderStatus::Draft | OrderStatus::PendingApproval | OrderStatus::Approved => {
             "place it and receive something first"
         }
-        OrderStatus::Ordered | OrderStatus::PartiallyReceived | OrderStatus::Received => "name one of its receipts",
-        OrderStatus::ClosedShort => "its receipts stay as they are",
+        OrderStatus::Ordered | OrderStatus::PartiallyReceived | OrderStatus::Received | OrderStatus::ClosedShort => {
+            "name one of its receipts"
+        }
         OrderStatus::Cancelled => "there is nothing to reverse",
+    }
+}
+
+fn to_hear_of(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Draft => "have it approved and place it first, or change the item itself",
+        OrderStatus::PendingApproval | OrderStatus::Approved => "place it first, or change the item itself",
+        OrderStatus::Ordered | OrderStatus::PartiallyReceived | OrderStatus::Received => "say what is to be",
+        OrderStatus::ClosedShort => "book what comes all the same with receive",
+        OrderStatus::Cancelled => "duplicate it and place the copy",
     }
 }
 
@@ -205,7 +238,7 @@ fn to_cancel(status: OrderStatus) -> &'static str {
             "close it short with close-short, or take back what was received with reverse-receipt first"
         }
         OrderStatus::Received => "take back what was received with reverse-receipt first",
-        OrderStatus::ClosedShort => "it is closed and what has come stays received",
+        OrderStatus::ClosedShort => "nothing more of it is awaited",
         OrderStatus::Cancelled => "it is cancelled already",
     }
 }
@@ -230,6 +263,14 @@ impl Refuse for Refusal {
             | Self::TooManyReceipts
             | Self::NotReversible { .. }
             | Self::NoSuchReceipt
+            | Self::NotWithSuppliers { .. }
+            | Self::AllCame
+            | Self::ItemCame
+            | Self::NoSuchSupplier
+            | Self::WhichSupplier
+            | Self::NotOfSupplier { .. }
+            | Self::DateTwice { .. }
+            | Self::TooManyDates
             | Self::NotClosable { .. }
             | Self::NotCancellable { .. }
             | Self::ReasonMissing
@@ -266,13 +307,17 @@ impl Refuse for Refusal {
             Self::Locations { field, .. } => Some((*field).to_owned()),
             Self::TooMuchForStock { field, .. } => Some(field.clone()),
             Self::NoItems => Some("items".to_owned()),
-            Self::LastItem => Some("item_id".to_owned()),
+            Self::LastItem | Self::ItemCame => Some("item_id".to_owned()),
+            Self::NoSuchSupplier | Self::WhichSupplier => Some("supplier_id".to_owned()),
+            Self::TooManyDates => Some("dates".to_owned()),
             Self::ReceiptLines => Some("lines".to_owned()),
             Self::NoSuchReceipt => Some("receipt_id".to_owned()),
             Self::VariantGivenAndTaken => Some("variant_id".to_owned()),
             Self::UnknownCurrency => Some("currency".to_owned()),
             Self::NoSuchItem { field }
             | Self::ItemTwice { field }
+            | Self::NotOfSupplier { field }
+            | Self::DateTwice { field }
             | Self::TooMuchReceived { field, .. }
             | Self::Unfit { field, .. }
             | Self::LineTooLarge { field, .. }
@@ -294,6 +339,8 @@ impl Refuse for Refusal {
             | Self::NotOnOrder { .. }
             | Self::TooManyReceipts
             | Self::NotReversible { .. }
+            | Self::NotWithSuppliers { .. }
+            | Self::AllCame
             | Self::NotClosable { .. }
             | Self::NotCancellable { .. }
             | Self::ReasonMissing

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -100,6 +101,12 @@ fn summed(quantities: impl Iterator<Item = (StockKey, i32)>) -> Vec<Demand> {
 }
 
 impl Terms {
+    /// Quantity times price, in the order's currency.
+    #[must_use]
+    pub fn total(&self) -> Decimal {
+        Decimal::from(self.quantity) * self.unit_price
+    }
+
     /// The stock key of what an item was, at a location.
     #[must_use]
     pub fn stock(&self, location_id: Uuid) -> StockKey {
@@ -185,9 +192,13 @@ impl Order {
         Some((id, demand.quantity))
     }
 
-    /// Whether goods are kept for the order at its source, as far as the order knows.
+    /// Whether goods are kept for the order at its source, as far as the order knows. They were given back when it was
+    /// closed short.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
+        if let Self::ClosedShort(..) = self {
+            return false;
+        }
         self.submitted().is_some_and(|submitted| {
             let is_refused = submitted.refused.iter().any(Booking::is_reservation);
             !is_refused && !submitted.is_unreserved
@@ -254,7 +265,7 @@ impl Order {
             Self::PendingApproval(_, submitted)
             | Self::Approved(_, submitted)
             | Self::Placed(_, submitted, _)
-            | Self::ClosedShort(_, submitted) => Some(submitted),
+            | Self::ClosedShort(_, submitted, _) => Some(submitted),
             Self::Cancelled(_, submitted) => submitted.as_mut(),
         }
     }

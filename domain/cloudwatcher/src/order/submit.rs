@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::check::{content_reads, outdated, usable};
+use super::check::{check_prices, content_reads, outdated, usable};
 use super::{Command, Content, Event, Refusal, Submitted};
 use crate::approval::route::{self, Routing};
 use crate::approval::{Approval, Verdict};
@@ -13,6 +13,8 @@ pub(super) fn handed_in(content: &Content, request: &Request<'_, Command>) -> Re
     by_a_user(request.by)?;
     usable(content, request.facts).map_err(outdated)?;
     route::route(&routing(content, request.tenant, request.by), request.facts)?;
+    // They may be older than the rule.
+    check_prices(&content.currency, &content.items)?;
     Ok(content.submission(request.by))
 }
 
@@ -28,7 +30,7 @@ fn routing(content: &Content, tenant: Uuid, submitted_by: Uuid) -> Routing<'_> {
         tenant,
         department_id: content.department_id,
         currency: &content.currency,
-        total: content.total(),
+        total: content.total,
         drafted_by: content.drafted_by,
         submitted_by,
     }

@@ -3,7 +3,9 @@
 mod content;
 mod edits;
 mod life;
+mod named;
 mod offer;
+mod placed;
 mod placing;
 mod receipts;
 mod stored;
@@ -91,6 +93,7 @@ fn level_approved(revision: i32, by: Uuid) -> [approval::Event; 2] {
             order_total: Decimal::new(3750, 2),
             currency: "EUR".to_owned(),
             split_with: Vec::new(),
+            is_top: false,
         },
         approval::Event::LevelApproved {
             ask_id: OTHER,
@@ -98,6 +101,7 @@ fn level_approved(revision: i32, by: Uuid) -> [approval::Event; 2] {
             by,
             on_behalf_of: None,
             notes: None,
+            at: None,
         },
     ]
 }
@@ -110,6 +114,7 @@ pub(super) fn rejected_for(revision: i32, content_hash: &str, by: Option<Uuid>) 
         by,
         on_behalf_of: None,
         notes: "too dear".to_owned(),
+        at: None,
     };
     state([asked_for(revision, content_hash), rejected])
 }
@@ -124,6 +129,8 @@ fn voided() -> Approval {
         ask_ids: Vec::new(),
         revision: 1,
         why: approval::WhyVoid::OrderMovedOn,
+        by: None,
+        at: None,
     };
     state([asked_for(1, HASH), voided])
 }
@@ -140,6 +147,7 @@ fn asked_for(revision: i32, content_hash: &str) -> approval::Event {
         levels: 1,
         deadline_hours: 48,
         split_with: Vec::new(),
+        at: None,
     }
 }
 
@@ -230,6 +238,17 @@ pub(super) fn new_order(items: Vec<NewItem>) -> NewOrder {
     }
 }
 
+/// How [`item`] is called, by [`known`].
+fn called(n: usize) -> Named {
+    Named {
+        item_id: drawn(n),
+        part_code: "F-1".to_owned(),
+        part: "Filter".to_owned(),
+        variant_code: Some("RED".to_owned()),
+        supplier: "Acme".to_owned(),
+    }
+}
+
 pub(super) fn drafted(items: usize) -> Event {
     Event::OrderDrafted {
         order_type: OrderType::Purchase,
@@ -243,6 +262,8 @@ pub(super) fn drafted(items: usize) -> Event {
         tolerance_percent: 0,
         location_id: None,
         from_location_id: None,
+        left_out: Vec::new(),
+        named: (0..items).take(NAMED_MAX).map(called).collect(),
     }
 }
 

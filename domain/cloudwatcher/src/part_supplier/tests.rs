@@ -16,8 +16,10 @@ fn offer() -> PartSupplier {
         supplier_id: SUPPLIER,
         sku: None,
         supplier_cost: None,
+        currency: None,
         lead_time_days: None,
         minimum_order_qty: 1,
+        pack_qty: 1,
         is_preferred: false,
     }
 }
@@ -58,7 +60,7 @@ fn a_missing_variant_counts_as_one_value() {
     };
     given::<Offers>([Change::Entered(offer())])
         .with_facts(known())
-        .when(Command::Amend(plain.clone()))
+        .when(Command::Amend(plain.clone().into()))
         .then([Change::Amended(plain)])
         .claims([
             releases(OFFER, format!("{PART}/{VARIANT}/{SUPPLIER}")),
@@ -131,8 +133,71 @@ fn an_offer_fits_its_columns() {
         },
     ));
     enter(|offer| offer.supplier_cost = Some(Decimal::NEGATIVE_ONE)).refused(unfit("supplier_cost", Unfit::Negative));
+    enter(|offer| offer.pack_qty = 0).refused(unfit("pack_qty", range(0, 1, PACK_QTY_MAX.into())));
     enter(|offer| offer.lead_time_days = Some(-1)).refused(unfit("lead_time_days", range(-1, 0, 3_650)));
     enter(|offer| offer.minimum_order_qty = 0).refused(unfit("minimum_order_qty", range(0, 1, i32::MAX.into())));
+}
+
+#[test]
+fn a_price_names_its_currency_and_divides_as_that_does() {
+    let entering = |currency: Option<&str>, cost: &str| {
+        let offer = PartSupplier {
+            supplier_cost: Some(cost.parse().unwrap()),
+            currency: currency.map(str::to_owned),
+            ..offer()
+        };
+        given::<Offers>([]).with_facts(known()).when(Command::Enter(offer))
+    };
+    assert_eq!(entering(Some("JPY"), "100").events().len(), 1);
+    assert_eq!(entering(Some("EUR"), "1.25").events().len(), 1);
+    for (currency, cost, said) in [
+        (None, "1", "currency is missing"),
+        (
+            Some("JPY"),
+            "100.55",
+            "supplier_cost must be whole: amounts in JPY have no decimals",
+        ),
+        (Some("KWD"), "1.23", "currency is KWD, whose amounts have 3 decimals"),
+        (Some("DEM"), "1", "currency is no ISO 4217 code"),
+    ] {
+        let told = entering(currency, cost).outcome().unwrap_err().to_string();
+        assert!(told.starts_with(said), "{told}");
+    }
+}
+
+#[test]
+fn what_was_entered_before_prices_had_a_currency_is_read_and_holds_in_any() {
+    let stored = json!({"part_id": PART, "supplier_id": SUPPLIER, "supplier_cost": "1.00"});
+    let offer: PartSupplier = serde_json::from_value(stored).unwrap();
+    assert_eq!((offer.currency.as_deref(), offer.pack_qty), (None, 1));
+    assert!(offer.is_in("EUR") && offer.is_in("JPY"));
+    let in_euros = PartSupplier {
+        currency: Some("EUR".to_owned()),
+        ..offer
+    };
+    assert!(in_euros.is_in("EUR") && !in_euros.is_in("USD"));
+}
+
+#[test]
+fn as_many_are_ordered_as_are_needed_the_minimum_at_least_and_whole_packs() {
+    let of = |minimum_order_qty, pack_qty, needed| {
+        let offer = PartSupplier {
+            minimum_order_qty,
+            pack_qty,
+            ..offer()
+        };
+        let to_order = offer.to_order(needed);
+        assert_eq!(offer.sells(needed).is_ok(), to_order == needed);
+        assert_eq!(offer.sells(to_order), Ok(()));
+        to_order
+    };
+    assert_eq!(of(1, 1, 6), 6);
+    assert_eq!(of(4_000, 1, 6), 4_000);
+    assert_eq!(of(1, 4, 6), 8);
+    assert_eq!(of(10, 4, 6), 12);
+    assert_eq!(of(10, 4, 12), 12);
+    let huge = PartSupplier { pack_qty: 7, ..offer() };
+    assert_eq!(huge.to_order(i32::MAX), i32::MAX);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use rehearsal::given::{given, takes};
 use serde_json::json;
 
 const PART: Uuid = Uuid::from_u128(0x1);
+const OTHER: Uuid = Uuid::from_u128(0x2);
 
 type Variants = Register<PartVariant>;
 
@@ -15,6 +16,7 @@ fn variant() -> PartVariant {
         attributes: None,
         cost_per_unit: None,
         retail_price: None,
+        currency: None,
     }
 }
 
@@ -32,7 +34,37 @@ fn a_variant_takes_its_code_within_its_part() {
         .with_facts(known())
         .when(Command::Enter(variant()))
         .then([Change::Entered(variant())])
-        .claims([takes(VARIANT_CODE, format!("{PART}/RED"))]);
+        .claims([
+            takes(VARIANT_CODE, format!("{PART}/RED")),
+            takes(VARIANT_CODE, Claim::alike(&PART.to_string(), "red")),
+        ]);
+}
+
+#[test]
+fn a_variant_stays_with_its_part() {
+    let moved = || PartVariant {
+        part_id: OTHER,
+        ..variant()
+    };
+    let detail = format!(
+        "part_id stays {PART}, the part that this is a variant of; strike it and enter a variant of the other part"
+    );
+    let facts = || known().with(OTHER, Register::Entered(part()));
+    for (past, command) in [
+        (vec![Change::Entered(variant())], Command::Amend(moved().into())),
+        (
+            vec![Change::Entered(variant()), Change::Struck {}],
+            Command::Enter(moved()),
+        ),
+    ] {
+        given::<Variants>(past)
+            .with_facts(facts())
+            .when(command)
+            .refused(Refusal::Reference {
+                field: "part_id",
+                detail: detail.clone(),
+            });
+    }
 }
 
 #[test]
@@ -83,6 +115,27 @@ fn a_variant_fits_its_columns() {
             below: Decimal::from(100_000_000),
         };
         enter(&|variant| variant.retail_price = Some(price)).refused(unfit("retail_price", amount));
+    }
+}
+
+#[test]
+fn its_prices_are_in_a_currency_and_divide_as_that_does() {
+    let entering = |currency: Option<&str>| {
+        let variant = PartVariant {
+            retail_price: Some(Decimal::new(125, 1)),
+            currency: currency.map(str::to_owned),
+            ..variant()
+        };
+        given::<Variants>([]).with_facts(known()).when(Command::Enter(variant))
+    };
+    assert_eq!(entering(Some("EUR")).events().len(), 1);
+    for (currency, said) in [
+        (None, "currency is missing"),
+        (Some("JPY"), "retail_price must be whole"),
+        (Some("KWD"), "currency is KWD"),
+    ] {
+        let told = entering(currency).outcome().unwrap_err().to_string();
+        assert!(told.starts_with(said), "{told}");
     }
 }
 

@@ -42,6 +42,8 @@ impl Policy for OrderStock {
             | order::Event::OrderCurrencyChanged { .. }
             | order::Event::OrderNoteChanged { .. }
             | order::Event::OrderRejected { .. }
+            | order::Event::OrderRescheduled { .. }
+            | order::Event::OrderConfirmed { .. }
             | order::Event::OrderStockRefused { .. } => false,
         }
     }
@@ -80,7 +82,7 @@ impl Books<'_> {
             order::Event::OrderItemChanged { was, .. } => self.changed(was),
             order::Event::OrderItemRemoved { was: Some(was), .. } => self.changed(was),
             order::Event::OrderPlaced {} => self.expect(&self.order.open()),
-            order::Event::OrderItemsReceived { receipt_id, lines } => self.receipt(*receipt_id, lines),
+            order::Event::OrderItemsReceived { receipt_id, lines, .. } => self.receipt(*receipt_id, lines),
             order::Event::OrderReceiptReversed {
                 receipt_id,
                 lines,
@@ -104,6 +106,8 @@ impl Books<'_> {
             | order::Event::OrderCurrencyChanged { .. }
             | order::Event::OrderNoteChanged { .. }
             | order::Event::OrderRejected { .. }
+            | order::Event::OrderRescheduled { .. }
+            | order::Event::OrderConfirmed { .. }
             | order::Event::OrderStockRefused { .. } => Vec::new(),
         }
     }

@@ -77,7 +77,9 @@ fn a_submitted_order_is_noted_and_asked_for_as_one() {
 fn a_cancelled_order_voids_its_approval() {
     assert_eq!(
         react(AnyEvent::new::<order::Order>(order::Event::OrderCancelled {})),
-        sends(AnyCommand::of::<approval::Approval>(approval::Command::Void {}))
+        sends(AnyCommand::of::<approval::Approval>(approval::Command::Void {
+            by: None
+        }))
     );
 }
 
@@ -97,6 +99,7 @@ fn a_decision_is_settled_with_the_order() {
         by: None,
         on_behalf_of: None,
         notes: String::new(),
+        at: Some(AT),
     };
     assert_eq!(react(AnyEvent::new::<approval::Approval>(rejected(None))), settle());
     let both: Vec<_> = [forgets()].into_iter().chain(settle()).collect();
@@ -116,6 +119,7 @@ fn an_ask_that_is_not_decided_in_time_is_escalated() {
         order_total: Decimal::ZERO,
         currency: "EUR".to_owned(),
         split_with: Vec::new(),
+        is_top: false,
     };
     let escalate = approval::Command::Escalate { ask_id: ASK };
     assert_eq!(
@@ -138,23 +142,29 @@ fn an_ask_that_is_over_is_forgotten() {
             by: DRAFTER,
             on_behalf_of: None,
             notes: None,
+            at: Some(AT),
         },
         approval::Event::LevelEscalated {
             ask_id: ASK,
             level,
             from,
             to,
+            at: Some(AT),
         },
         approval::Event::LevelReassigned {
             ask_id: ASK,
             level,
             from,
             to,
+            by: Some(DRAFTER),
+            at: Some(AT),
         },
         approval::Event::ApprovalVoided {
             ask_ids: vec![ASK],
             revision: 1,
             why: WhyVoid::OrderCancelled,
+            by: None,
+            at: Some(AT),
         },
     ];
     for event in over {
@@ -164,6 +174,8 @@ fn an_ask_that_is_over_is_forgotten() {
         ask_ids: Vec::new(),
         revision: 1,
         why: WhyVoid::OrderCancelled,
+        by: None,
+        at: Some(AT),
     };
     assert_eq!(react(AnyEvent::new::<approval::Approval>(nothing_open)), []);
 }
@@ -179,6 +191,7 @@ fn other_events_ask_for_nothing() {
     let removed = order::Event::OrderItemRemoved {
         item_id: ASK,
         was: None,
+        named: Vec::new(),
     };
     assert_eq!(react(AnyEvent::new::<order::Order>(removed)), []);
 }

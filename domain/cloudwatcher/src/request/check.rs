@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     AGENT_NAME_CHARS_MAX, ARCHIVE_CHARS_MAX, CLOUD_PATH_CHARS_MAX, CONTENT_BYTES_MAX, Command, DECISION_TYPE_CHARS_MAX,
@@ -10,6 +10,7 @@ use super::{
     METADATA_KEYS_MAX, METADATA_VALUE_CHARS_MAX, Metadata, NewRequest, PAYLOAD_BYTES_MAX, REASONING_BYTES_MAX,
     REQUEST_KEY_CHARS_MAX, REQUEST_TYPE_CHARS_MAX, Refusal,
 };
+use domain::exact::Free;
 use domain::money;
 use domain::text::{self, Unfit};
 
@@ -28,16 +29,21 @@ pub(super) fn check(command: &Command) -> Result<(), Refusal> {
         }) => {
             text::required(device_id, DEVICE_ID_CHARS_MAX).map_err(unfit("device_id"))?;
             text::required(request_type, REQUEST_TYPE_CHARS_MAX).map_err(unfit("request_type"))?;
-            text::json(payload, PAYLOAD_BYTES_MAX).map_err(unfit("payload"))?;
+            text::free(payload, PAYLOAD_BYTES_MAX).map_err(unfit("payload"))?;
             if let Some(request_key) = request_key {
                 text::required(request_key, REQUEST_KEY_CHARS_MAX).map_err(unfit("request_key"))?;
             }
             check_metadata(metadata)
         }
-        Command::Begin {} | Command::Deliver {} | Command::MarkFile { .. } => Ok(()),
+        Command::Begin {}
+        | Command::Release {}
+        | Command::TakeOver {}
+        | Command::Lapse {}
+        | Command::Deliver {}
+        | Command::MarkFile { .. } => Ok(()),
         Command::Annotate { metadata } => check_metadata(metadata),
         Command::Respond { content, metadata, .. } => {
-            text::json(content, CONTENT_BYTES_MAX).map_err(unfit("content"))?;
+            text::free(content, CONTENT_BYTES_MAX).map_err(unfit("content"))?;
             check_metadata(metadata)
         }
         Command::Fail { error, metadata, .. } => {
@@ -97,8 +103,8 @@ fn check_moment(moment: Option<DateTime<Utc>>) -> Result<(), Unfit> {
     moment.map_or(Ok(()), text::moment)
 }
 
-fn check_reasoning(reasoning: Option<&Value>) -> Result<(), Unfit> {
-    reasoning.map_or(Ok(()), |reasoning| text::json(reasoning, REASONING_BYTES_MAX))
+fn check_reasoning(reasoning: Option<&Free>) -> Result<(), Unfit> {
+    reasoning.map_or(Ok(()), |reasoning| text::free(reasoning, REASONING_BYTES_MAX))
 }
 
 fn check_confidence(score: Option<Decimal>) -> Result<(), Unfit> {

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     DEVICE_ID_CHARS_MAX, ERROR_CHARS_MAX, REQUEST_KEY_CHARS_MAX, REQUEST_TYPE_CHARS_MAX,
 };
 use crate::{CloudProvider, FileType, SyncStatus};
+use domain::exact::Free;
 use domain::money;
 
 /// Free attributes: key to value.
@@ -27,18 +27,25 @@ pub enum Command {
     /// `request_key` for ever; without one for as long as the tenant's window lasts (24 hours unless the
     /// device policy says otherwise), by device, type and payload.
     Receive(NewRequest),
-    /// Says that somebody works on the request; nothing happens when it was said before.
+    /// Takes the request for oneself: for 30 minutes, unless the device policy says otherwise, nobody else may begin or
+    /// answer it. Sent again, it takes it for as long from then on.
     Begin {},
+    /// Gives the request back; nothing happens when nobody is on it.
+    Release {},
+    /// Takes the request as `begin` does, also from somebody who is on it.
+    TakeOver {},
+    /// Gives the request back for somebody whose lease has run out. Only Daybook itself sends this.
+    Lapse {},
     /// Sets attributes of the request; those that it has under other keys stay.
     Annotate {
         /// At most 50 with those that the request has, with keys of at most 100 and values of at most 4,000
         /// characters, and 64 KiB as JSON.
         metadata: Metadata,
     },
-    /// Answers a request that is pending or processing, and completes it.
+    /// Answers a request that is pending or processing, and on which nobody else is, and completes it.
     Respond {
-        /// The response, any JSON without U+0000. At most 128 KiB.
-        content: Value,
+        /// The response, any JSON without U+0000; numbers keep each of their digits. At most 128 KiB.
+        content: Free,
         /// Whether an AI agent made it.
         #[serde(default)]
         ai_processed: bool,
@@ -47,7 +54,7 @@ pub enum Command {
         #[serde(default)]
         metadata: Metadata,
     },
-    /// Says that a request that is pending or processing cannot be answered.
+    /// Says that a request that is pending or processing, and on which nobody else is, cannot be answered.
     Fail {
         /// The error; the response's content is `{"error": "..."}`. At most 4,000 characters.
         #[schemars(length(min = 1, max = ERROR_CHARS_MAX))]
@@ -99,7 +106,7 @@ pub enum Command {
         decision_value: String,
         /// Why, as any JSON without U+0000. At most 32 KiB.
         #[serde(default)]
-        reasoning: Option<Value>,
+        reasoning: Option<Free>,
         /// The agent's confidence: from 0 to 1 with at most two decimals; a string keeps it exact.
         #[serde(default, deserialize_with = "money::optional_amount")]
         #[schemars(schema_with = "confidence_schema")]
@@ -124,6 +131,9 @@ impl Command {
         match self {
             Self::Receive(sent) => Some(sent),
             Self::Begin {}
+            | Self::Release {}
+            | Self::TakeOver {}
+            | Self::Lapse {}
             | Self::Annotate { .. }
             | Self::Respond { .. }
             | Self::Fail { .. }
@@ -146,8 +156,8 @@ pub struct NewRequest {
     /// The kind of request: `get_parts`. At most 50 characters.
     #[schemars(length(min = 1, max = REQUEST_TYPE_CHARS_MAX))]
     pub request_type: String,
-    /// The request itself, any JSON without U+0000. At most 128 KiB.
-    pub payload: Value,
+    /// The request itself, any JSON without U+0000; numbers keep each of their digits. At most 128 KiB.
+    pub payload: Free,
     /// The device's own name for the request, unique on the device: it makes the request's id, and what
     /// is sent again under it must say the same. At most 100 characters.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::check::check;
+use super::lease;
 use super::progress::Rows;
 use super::receive::Repeatable;
 use super::{Command, DeviceRequest, Event, ORDER, Progress, Received, Refusal};
@@ -12,7 +13,7 @@ impl Decider for DeviceRequest {
     const TYPE: &'static str = "cloudwatcher.request";
     const CREATES: &'static str = "receive";
     const CLAIMS: &'static [Claim] = &[ORDER];
-    const ONLY_DAYBOOK: &'static [&'static str] = &["archive"];
+    const ONLY_DAYBOOK: &'static [&'static str] = &["lapse", "archive"];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;
@@ -22,6 +23,9 @@ impl Decider for DeviceRequest {
         match request.command {
             Command::Receive(sent) => self.receive(sent, request).map(|event| vec![event]),
             Command::Begin {} => self.live()?.begin(request),
+            Command::Release {} => self.live()?.release(request),
+            Command::TakeOver {} => self.live()?.take_over(request),
+            Command::Lapse {} => self.live()?.lapse(request.at),
             Command::Annotate { metadata } => self.live()?.annotate(metadata),
             Command::Respond {
                 content,
@@ -97,6 +101,10 @@ impl Decider for DeviceRequest {
                 }
             }
             Event::RequestBegun { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::RequestAnnotated { .. }
             | Event::RequestCompleted { .. }
             | Event::RequestFailed { .. }
@@ -112,8 +120,14 @@ impl Decider for DeviceRequest {
     }
 
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
-        let sent = asking.command.received().and_then(Repeatable::by_payload);
-        sent.map_or_else(Vec::new, |sent| sent.reads(asking))
+        match asking.command {
+            Command::Receive(sent) => {
+                let sent = Repeatable::by_payload(sent);
+                sent.map_or_else(Vec::new, |sent| sent.reads(asking))
+            }
+            Command::Begin {} | Command::TakeOver {} => vec![lease::policy(asking.tenant)],
+            _ => Vec::new(),
+        }
     }
 
     fn stream_of(tenant: Uuid, command: &Command) -> Option<Uuid> {
@@ -132,12 +146,12 @@ impl Decider for DeviceRequest {
         }
     }
 
-    fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
+    fn offers(&self, command: &str, _stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
             (Self::Unreceived, "receive") => Ok(()),
             (Self::Live(..) | Self::Archived(_), "receive") => Err(Refusal::AlreadyReceived),
             (_, "archive") => self.archivable().map(drop),
-            _ => self.live()?.takes(command),
+            _ => self.live()?.takes(command, asker),
         }
     }
 
@@ -151,6 +165,10 @@ impl Decider for DeviceRequest {
             }],
             Event::RequestReceived { .. }
             | Event::RequestBegun { .. }
+            | Event::RequestProlonged { .. }
+            | Event::RequestTakenOver { .. }
+            | Event::RequestReleased { .. }
+            | Event::RequestLapsed { .. }
             | Event::RequestAnnotated { .. }
             | Event::RequestCompleted { .. }
             | Event::RequestFailed { .. }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Metadata;
 use crate::{CloudProvider, FileType, SyncStatus};
 use domain::event::Stored;
+use domain::exact::Free;
 use domain::{DecodeError, stored_by_variant};
 
 // Stored for ever. Add variants; do not rename or reuse them.
@@ -21,7 +22,7 @@ pub enum Event {
     RequestReceived {
         device_id: String,
         request_type: String,
-        payload: Value,
+        payload: Free,
         /// SHA-256, lower-case hex, of the payload with sorted keys and without spaces.
         payload_hash: String,
         #[serde(default)]
@@ -31,9 +32,28 @@ pub enum Event {
         #[serde(default)]
         received_at: Option<DateTime<Utc>>,
     },
+    /// Somebody is on it from now on.
     RequestBegun {
         response_id: Uuid,
+        /// Who; absent before there were leases.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Uuid>,
+        /// When their lease runs out; absent before there were leases.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<DateTime<Utc>>,
     },
+    /// Whoever is on it goes on for longer.
+    RequestProlonged { by: Uuid, until: DateTime<Utc> },
+    /// Somebody is on it in the place of another, whose lease ran still.
+    RequestTakenOver { by: Uuid, from: Uuid, until: DateTime<Utc> },
+    /// Nobody is on it any more.
+    RequestReleased {
+        /// Who was; absent when it was begun before there were leases.
+        #[serde(default)]
+        from: Option<Uuid>,
+    },
+    /// Nobody is on it any more: the lease has run out.
+    RequestLapsed { from: Uuid },
     RequestAnnotated {
         /// The keys that were set, new and changed alike.
         metadata: Metadata,
@@ -41,7 +61,7 @@ pub enum Event {
     /// The response is ready.
     RequestCompleted {
         response_id: Uuid,
-        content: Value,
+        content: Free,
         ai_processed: bool,
         /// The response's.
         metadata: Metadata,
@@ -49,7 +69,7 @@ pub enum Event {
     /// The response says what went wrong.
     RequestFailed {
         response_id: Uuid,
-        content: Value,
+        content: Free,
         ai_processed: bool,
         /// The response's.
         metadata: Metadata,
@@ -84,7 +104,7 @@ pub enum Event {
         decision_type: String,
         decision_value: String,
         #[serde(default)]
-        reasoning: Option<Value>,
+        reasoning: Option<Free>,
         #[serde(default)]
         confidence_score: Option<Decimal>,
     },

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Command, DECISIONS_MAX, DeviceRequest, Event, FILES_MAX, File, METADATA_KEYS_MAX, Metadata, Progress, Refusal,
-    Response,
+    Command, DECISIONS_MAX, DeviceRequest, Event, FILES_MAX, File, Lease, METADATA_KEYS_MAX, Metadata, Progress,
+    Refusal, Response,
 };
 use crate::{FileType, RequestStatus, ResponseStatus, SyncStatus};
-use domain::Request;
+use domain::exact::Free;
+use domain::{Asker, Request};
 
 /// The names of the rows that an archived request leaves behind.
 pub(super) struct Rows {
@@ -19,12 +20,13 @@ pub(super) struct Rows {
     pub(super) files: BTreeSet<Uuid>,
 }
 
-type Decided = Result<Vec<Event>, Refusal>;
+pub(super) type Decided = Result<Vec<Event>, Refusal>;
 
 impl Progress {
     pub(super) fn pending(metadata: &Metadata) -> Self {
         Self {
             status: RequestStatus::Pending,
+            lease: None,
             metadata: metadata.clone(),
             response: None,
             files: BTreeMap::new(),
@@ -33,32 +35,19 @@ impl Progress {
     }
 
     /// Whether a command of this name may be accepted while the request is live.
-    pub(super) fn takes(&self, command: &str) -> Result<(), Refusal> {
+    pub(super) fn takes(&self, command: &str, asker: &Asker) -> Result<(), Refusal> {
         match command {
-            "begin" => self.to_begin().map(drop),
-            "respond" | "fail" => self.open(),
+            "begin" | "release" | "respond" | "fail" => {
+                self.open()?;
+                self.free_for(asker.by, asker.at)
+            }
+            "take-over" => self.open(),
             "deliver" => self.to_deliver().map(drop),
             "attach-file" => self.takes_file(),
             "mark-file" if self.files.is_empty() => Err(Refusal::NoSuchFile),
             "record-decision" => self.takes_decision(),
             _ => Ok(()),
         }
-    }
-
-    /// Whether it is still to begin; an error when it is over.
-    fn to_begin(&self) -> Result<bool, Refusal> {
-        match self.status {
-            RequestStatus::Pending => Ok(true),
-            RequestStatus::Processing => Ok(false),
-            status @ (RequestStatus::Completed | RequestStatus::Failed) => Err(Refusal::Closed { status }),
-        }
-    }
-
-    pub(super) fn begin(&self, request: &Request<'_, Command>) -> Decided {
-        let begun = self.to_begin()?.then(|| Event::RequestBegun {
-            response_id: DeviceRequest::response_id(request.stream),
-        });
-        Ok(begun.into_iter().collect())
     }
 
     pub(super) fn annotate(&self, metadata: &Metadata) -> Decided {
@@ -79,11 +68,12 @@ impl Progress {
     pub(super) fn respond(
         &self,
         request: &Request<'_, Command>,
-        content: &Value,
+        content: &Free,
         ai_processed: bool,
         metadata: &Metadata,
     ) -> Decided {
         self.open()?;
+        self.free_for(request.by, request.at)?;
         Ok(vec![Event::RequestCompleted {
             response_id: DeviceRequest::response_id(request.stream),
             content: content.clone(),
@@ -100,9 +90,10 @@ impl Progress {
         metadata: &Metadata,
     ) -> Decided {
         self.open()?;
+        self.free_for(request.by, request.at)?;
         Ok(vec![Event::RequestFailed {
             response_id: DeviceRequest::response_id(request.stream),
-            content: json!({"error": error}),
+            content: json!({"error": error}).into(),
             ai_processed,
             metadata: metadata.clone(),
         }])
@@ -192,7 +183,7 @@ impl Progress {
     }
 
     /// Whether a response is still to come.
-    fn open(&self) -> Result<(), Refusal> {
+    pub(super) fn open(&self) -> Result<(), Refusal> {
         if self.is_closed() {
             Err(Refusal::Closed { status: self.status })
         } else {
@@ -204,18 +195,28 @@ impl Progress {
         match event {
             // What brings a request there and takes it away is folded by the request.
             Event::RequestReceived { .. } | Event::RequestArchived { .. } => {}
-            Event::RequestBegun { .. } => {
+            Event::RequestBegun { by, until, .. } => {
+                self.lease = by.zip(*until).map(|(by, until)| Lease { by, until });
                 self.responded(
                     RequestStatus::Processing,
                     ResponseStatus::Processing,
                     &Metadata::default(),
                 );
             }
+            Event::RequestProlonged { by, until } | Event::RequestTakenOver { by, until, .. } => {
+                self.lease = Some(Lease { by: *by, until: *until });
+            }
+            Event::RequestReleased { .. } | Event::RequestLapsed { .. } => {
+                self.status = RequestStatus::Pending;
+                self.lease = None;
+            }
             Event::RequestAnnotated { metadata } => self.metadata.extend(metadata.clone()),
             Event::RequestCompleted { metadata, .. } => {
+                self.lease = None;
                 self.responded(RequestStatus::Completed, ResponseStatus::Ready, metadata);
             }
             Event::RequestFailed { metadata, .. } => {
+                self.lease = None;
                 self.responded(RequestStatus::Failed, ResponseStatus::Failed, metadata);
             }
             Event::ResponseDelivered { .. } => {

@@ -14,7 +14,7 @@ impl DeviceRequest {
         if let Some(id) = keyed.filter(|&id| id != request.stream) {
             return Err(Refusal::KeyedElsewhere { id });
         }
-        let payload_hash = canonical::hash(&sent.payload);
+        let payload_hash = canonical::hash(sent.payload.value());
         if let Some(before) = self.received() {
             let request_key = sent.request_key.as_deref();
             let body_hash = Self::body_hash(
@@ -55,7 +55,7 @@ impl<'a> Repeatable<'a> {
     pub(super) fn by_payload(sent: &'a NewRequest) -> Option<Self> {
         sent.request_key.is_none().then(|| Self {
             sent,
-            payload_hash: canonical::hash(&sent.payload),
+            payload_hash: canonical::hash(sent.payload.value()),
         })
     }
 

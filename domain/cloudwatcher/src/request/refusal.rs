@@ -1,5 +1,6 @@
 //! Why a command to a request is refused.
 
+use chrono::{DateTime, Utc};
 use strum::VariantNames;
 use uuid::Uuid;
 
@@ -34,6 +35,12 @@ pub enum Refusal {
     Archived,
     #[error("this request is {status} and has its response; send a new request")]
     Closed { status: RequestStatus },
+    #[error(
+        "user {by} is on this request until {until}; ask them to release it, wait until then, or take it over, if you may"
+    )]
+    Taken { by: Uuid, until: DateTime<Utc> },
+    #[error("the lease on this request runs until {until}; wait until then")]
+    NotYet { until: DateTime<Utc> },
     #[error("this request has no response that waits for the device; respond first")]
     NotReady,
     #[error("this request has no response yet; begin or respond first")]
@@ -65,6 +72,8 @@ impl Refuse for Refusal {
             | Self::Repeats { .. }
             | Self::Archived
             | Self::Closed { .. }
+            | Self::Taken { .. }
+            | Self::NotYet { .. }
             | Self::NotReady
             | Self::NoResponse
             | Self::TooMuchMetadata
@@ -95,6 +104,8 @@ impl Refuse for Refusal {
             | Self::Repeats { .. }
             | Self::Archived
             | Self::Closed { .. }
+            | Self::Taken { .. }
+            | Self::NotYet { .. }
             | Self::NotReady
             | Self::NoResponse
             | Self::TooManyFiles

@@ -1,12 +1,14 @@
 //! The requests that the tests begin with.
 
 mod archive;
+mod lease;
 mod life;
 mod offer;
 mod receive;
 mod rows;
 mod stored;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::*;
@@ -14,6 +16,7 @@ use domain::text::Unfit;
 use domain::{Decider as _, canonical};
 use rehearsal::given::{given, long, state};
 
+const LEASE: TimeDelta = TimeDelta::minutes(30);
 /// 2026-01-05T12:00:00Z.
 const NOON: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_614_400_000_000_000);
 
@@ -28,7 +31,7 @@ fn sent(payload: Value) -> NewRequest {
     NewRequest {
         device_id: "truck-001".to_owned(),
         request_type: "get_parts".to_owned(),
-        payload,
+        payload: payload.into(),
         request_key: None,
         metadata: Metadata::new(),
     }
@@ -36,7 +39,7 @@ fn sent(payload: Value) -> NewRequest {
 
 fn received_with(sent: NewRequest, at: DateTime<Utc>) -> Event {
     Event::RequestReceived {
-        payload_hash: canonical::hash(&sent.payload),
+        payload_hash: canonical::hash(sent.payload.value()),
         device_id: sent.device_id,
         request_type: sent.request_type,
         payload: sent.payload,
@@ -51,15 +54,22 @@ fn received() -> Event {
 }
 
 fn begun() -> Event {
+    begun_by(rehearsal::given::BY, DateTime::UNIX_EPOCH)
+}
+
+/// Begun at that time, for as long as a lease is unless a policy says otherwise.
+fn begun_by(by: Uuid, at: DateTime<Utc>) -> Event {
     Event::RequestBegun {
         response_id: response_id(),
+        by: Some(by),
+        until: Some(at + LEASE),
     }
 }
 
 fn completed() -> Event {
     Event::RequestCompleted {
         response_id: response_id(),
-        content: json!({"parts": []}),
+        content: json!({"parts": []}).into(),
         ai_processed: true,
         metadata: metadata([("model", "small")]),
     }
@@ -68,7 +78,7 @@ fn completed() -> Event {
 fn failed() -> Event {
     Event::RequestFailed {
         response_id: response_id(),
-        content: json!({"error": "no such part"}),
+        content: json!({"error": "no such part"}).into(),
         ai_processed: false,
         metadata: Metadata::new(),
     }
@@ -87,7 +97,7 @@ fn response_id() -> Uuid {
 
 fn respond() -> Command {
     Command::Respond {
-        content: json!({"parts": []}),
+        content: json!({"parts": []}).into(),
         ai_processed: true,
         metadata: metadata([("model", "small")]),
     }

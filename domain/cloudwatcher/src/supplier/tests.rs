@@ -39,7 +39,7 @@ fn an_entry_is_entered_once_amended_and_struck() {
         .when(enter(|_| {}))
         .refused(Refusal::AlreadyEntered { noun: "supplier" });
     given::<Suppliers>([Change::Entered(supplier())])
-        .when(Command::Amend(better.clone()))
+        .when(Command::Amend(better.clone().into()))
         .then([Change::Amended(better)]);
     given::<Suppliers>([Change::Entered(supplier())])
         .when(Command::Strike {})
@@ -49,7 +49,7 @@ fn an_entry_is_entered_once_amended_and_struck() {
 #[test]
 fn what_is_so_already_is_no_event() {
     given::<Suppliers>([Change::Entered(supplier())])
-        .when(Command::Amend(supplier()))
+        .when(Command::Amend(supplier().into()))
         .then([]);
     given::<Suppliers>([Change::Entered(supplier()), Change::Struck {}])
         .when(Command::Strike {})
@@ -60,7 +60,7 @@ fn what_is_so_already_is_no_event() {
 fn a_struck_entry_is_entered_again_before_it_is_amended() {
     let struck = [Change::Entered(supplier()), Change::Struck {}];
     given::<Suppliers>(struck.clone())
-        .when(Command::Amend(supplier()))
+        .when(Command::Amend(supplier().into()))
         .refused(Refusal::Struck { noun: "supplier" });
     given::<Suppliers>(struck)
         .when(enter(|_| {}))
@@ -93,7 +93,7 @@ fn what_is_forgotten_may_be_told_anew() {
     };
     assert_eq!(now, Register::Entered(without));
     given::<Suppliers>(forgotten)
-        .when(Command::Amend(supplier()))
+        .when(Command::Amend(supplier().into()))
         .then([Change::Amended(supplier())]);
     given::<Suppliers>([])
         .when(Command::ForgetContacts {})
@@ -112,7 +112,7 @@ fn contacts_of_a_struck_supplier_are_forgotten_too() {
 
 #[test]
 fn what_was_never_entered_is_neither_amended_nor_struck() {
-    for command in [Command::Amend(supplier()), Command::Strike {}] {
+    for command in [Command::Amend(supplier().into()), Command::Strike {}] {
         given::<Suppliers>([])
             .when(command)
             .refused(Refusal::NotEntered { noun: "supplier" });

@@ -63,7 +63,7 @@ fn a_receiver_is_named_by_one_word() {
         ..slack()
     };
     given::<Receivers>([Change::Entered(slack())])
-        .when(Command::Amend(other.clone()))
+        .when(Command::Amend(other.clone().into()))
         .then([Change::Amended(other)])
         .claims([releases(RECEIVER_IM, "devops-slack"), takes(RECEIVER_IM, "sre_1.lark")]);
     for bad in [

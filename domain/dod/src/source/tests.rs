@@ -58,10 +58,10 @@ fn a_source_is_entered_amended_struck_and_entered_again() {
         .claims([takes(NAME, "prometheus prod")]);
     let other = with(|settings| settings.name = "Other".to_owned());
     let amended = source([entered()])
-        .when(Command::Amend(other.clone()))
+        .when(Command::Amend(other.clone().into()))
         .then([Event::SourceAmended(other)]);
     amended.claims([releases(NAME, "prometheus prod"), takes(NAME, "other")]);
-    source([entered()]).when(Command::Amend(settings())).then([]);
+    source([entered()]).when(Command::Amend(settings().into())).then([]);
     source([entered()])
         .when(Command::Strike {})
         .then([Event::SourceStruck {}])
@@ -76,7 +76,12 @@ fn a_source_is_entered_amended_struck_and_entered_again() {
 
 #[test]
 fn not_entered() {
-    for command in [Command::Amend(settings()), Command::Strike {}, issue(1), retire(1)] {
+    for command in [
+        Command::Amend(settings().into()),
+        Command::Strike {},
+        issue(1),
+        retire(1),
+    ] {
         source([]).when(command).refused(Refusal::NotEntered);
     }
 }
@@ -90,7 +95,7 @@ fn already_entered() {
 
 #[test]
 fn struck() {
-    for command in [Command::Amend(settings()), issue(1)] {
+    for command in [Command::Amend(settings().into()), issue(1)] {
         source([entered(), Event::SourceStruck {}])
             .when(command)
             .refused(Refusal::Struck);

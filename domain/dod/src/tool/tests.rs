@@ -60,7 +60,7 @@ fn a_name_is_of_one_tool_whatever_its_case() {
         ..plain()
     };
     given::<Tools>([Change::Entered(plain())])
-        .when(Command::Amend(renamed.clone()))
+        .when(Command::Amend(renamed.clone().into()))
         .then([Change::Amended(renamed)])
         .claims([releases(NAME, "prometheus"), takes(NAME, "loki")]);
 }

@@ -69,11 +69,32 @@ fn a_parent_must_be_in_use() {
 #[test]
 fn a_department_is_not_below_itself() {
     given::<Departments>([Change::Entered(under(None))])
-        .when(Command::Amend(under(Some(STREAM))))
+        .when(Command::Amend(under(Some(STREAM)).into()))
         .refused(reference(
             "parent_id",
             "parent_id names the department itself; choose another or none",
         ));
+}
+
+#[test]
+fn an_amendment_that_names_a_name_leaves_manager_and_department_above() {
+    let store = Department {
+        manager_id: Some(MANAGER),
+        ..under(Some(PARENT))
+    };
+    let amended = |fields: serde_json::Value| {
+        let facts = Facts::default().with(PARENT, Register::Entered(under(None)));
+        let command = Departments::read(&serde_json::json!({ "amend": fields })).unwrap();
+        given::<Departments>([Change::Entered(store.clone())])
+            .with_facts(facts.with(MANAGER, manager()))
+            .when(command)
+    };
+    amended(serde_json::json!({"name": "Shop"})).then([Change::Amended(Department {
+        name: "Shop".to_owned(),
+        ..store.clone()
+    })]);
+    amended(serde_json::json!({"manager_id": null})).then([Change::Amended(under(Some(PARENT)))]);
+    amended(serde_json::json!({})).then([]);
 }
 
 #[test]
@@ -84,7 +105,7 @@ fn a_department_is_not_put_below_one_that_is_below_it() {
         .with(child, Register::Struck(under(Some(STREAM))));
     given::<Departments>([Change::Entered(under(None))])
         .with_facts(facts)
-        .when(Command::Amend(under(Some(PARENT))))
+        .when(Command::Amend(under(Some(PARENT)).into()))
         .refused(reference(
             "parent_id",
             "parent_id names a department below this one; choose one that is not",

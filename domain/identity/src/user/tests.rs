@@ -85,6 +85,7 @@ fn nothing_that_is_printed_of_a_command_or_what_it_leads_to_says_who_a_person_is
     let circumstances = Circumstances {
         tenant: TENANT,
         stream: STREAM,
+        sequence: 1,
         by: BY,
         at: chrono::DateTime::UNIX_EPOCH,
         seed: STREAM,

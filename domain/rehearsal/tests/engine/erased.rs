@@ -18,10 +18,10 @@ fn a_command_of_any_kind_goes_through_json_and_comes_back_with_its_type() {
     let tool = Tool { mark: "T-1".to_owned() };
     assert_eq!(command.typed::<Register<Tool>>(), Some(&Command::Enter(tool)));
     assert_eq!(command.typed::<Counter>(), None, "it is of no other kind");
-    assert_eq!(kind.parse("enter", json!({"mark": "T-1"})).unwrap(), command);
+    assert_eq!(kind.parse("enter", &mut json!({"mark": "T-1"})).unwrap(), command);
     assert_eq!(command.fact(STREAM).aggregate_type, Register::<Tool>::TYPE);
     assert!(kind.read(Value::Null).is_err());
-    let at_fault = kind.parse("enter", json!({"mark": 1})).unwrap_err();
+    let at_fault = kind.parse("enter", &mut json!({"mark": 1})).unwrap_err();
     assert_eq!(at_fault.path().to_string(), "enter.mark");
     assert!(contexts().aggregate("test.hammer").is_none());
     let same = AnyCommand::of::<Register<Tool>>(Command::Strike {});

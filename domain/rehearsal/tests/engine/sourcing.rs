@@ -15,6 +15,7 @@ fn circumstances() -> Circumstances {
     Circumstances {
         tenant: TENANT,
         stream: STREAM,
+        sequence: 0,
         by: BY,
         at: DateTime::UNIX_EPOCH,
         seed: Uuid::nil(),

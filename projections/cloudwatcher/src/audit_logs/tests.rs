@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudwatcher::approval::Approval;
+use cloudwatcher::approval_policy::ApprovalPolicy;
 use cloudwatcher::delegation::Delegations;
 use cloudwatcher::device_connection::DeviceConnection;
+use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::inventory::Inventory;
 use cloudwatcher::location::Location;
 use cloudwatcher::order::Order;
@@ -12,6 +14,7 @@ use cloudwatcher::part::Part;
 use cloudwatcher::part_supplier::PartSupplier;
 use cloudwatcher::part_variant::PartVariant;
 use cloudwatcher::request::DeviceRequest;
+use cloudwatcher::stock_policy::StockPolicy;
 use cloudwatcher::supplier::Supplier;
 use domain::register::Register;
 use domain::{AnyEvent, Decider, Recorded, event};
@@ -52,7 +55,7 @@ type Erased = (Recorded<AnyEvent>, Vec<&'static str>);
 type EraseAs = fn(&Recorded<AnyEvent>) -> Option<Erased>;
 
 /// Every kind of stream that the context reads.
-const KINDS: [EraseAs; 15] = [
+const KINDS: [EraseAs; 18] = [
     erased_as::<User>,
     erased_as::<SignIns>,
     erased_as::<Role>,
@@ -68,6 +71,9 @@ const KINDS: [EraseAs; 15] = [
     erased_as::<Order>,
     erased_as::<Approval>,
     erased_as::<Delegations>,
+    erased_as::<Register<ApprovalPolicy>>,
+    erased_as::<Register<DevicePolicy>>,
+    erased_as::<Register<StockPolicy>>,
 ];
 
 fn erased(recorded: &Recorded<AnyEvent>) -> Erased {

@@ -44,6 +44,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             by,
             on_behalf_of,
             notes,
+            at: _,
         } => {
             let description = match on_behalf_of {
                 Some(of) => format!("Level {level} approved in the place of user {of}"),
@@ -58,6 +59,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             level,
             from,
             to,
+            ..
         } => (
             "level-escalated",
             format!("Level {level} was not decided in time and goes up to user {to}"),
@@ -68,6 +70,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             level,
             from,
             to,
+            ..
         } => (
             "level-reassigned",
             format!("Level {level} goes to user {to}, because user {from} may no longer decide it"),
@@ -101,7 +104,9 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             format!("Revision {revision} was rejected: {notes}"),
             json!({ "revision": revision, "level": level, "by": by, "on_behalf_of": on_behalf_of }),
         ),
-        Event::ApprovalVoided { ask_ids, revision, why } => (
+        Event::ApprovalVoided {
+            ask_ids, revision, why, ..
+        } => (
             "approval-voided",
             format!("The approval of revision {revision} does not count any more: {why}"),
             json!({ "revision": revision, "ask_ids": ask_ids, "why": why }),

@@ -184,6 +184,7 @@ impl Wish {
         self.register(json!({
             "part_id": id(Kind::Part, self.first), "variant_code": self.text(50), "variant_name": self.text(255),
             "attributes": { "colour": self.text(20) }, "cost_per_unit": self.price(), "retail_price": self.price(),
+            "currency": "EUR",
         }))
     }
 
@@ -191,6 +192,7 @@ impl Wish {
         self.register(json!({
             "part_id": id(Kind::Part, self.first), "variant_id": self.variant(),
             "supplier_id": id(Kind::Supplier, self.second), "sku": self.text(100), "supplier_cost": self.price(),
+            "currency": "EUR",
         }))
     }
 
@@ -213,6 +215,8 @@ impl Wish {
                 "device_id": self.text(50), "request_type": self.text(50), "payload": { "n": self.first },
                 "metadata": metadata(),
             } }),
+            4 if self.second == 0 => json!({ "take-over": {} }),
+            4 if self.second == 1 => json!({ "release": {} }),
             4 => json!({ "begin": {} }),
             5 | 6 => json!({ "annotate": { "metadata": metadata() } }),
             7 | 8 => json!({ "respond": { "content": { "n": self.first }, "metadata": metadata() } }),
@@ -285,7 +289,13 @@ impl Wish {
             48..51 => json!({ "receive": { "lines": [{ "item_id": item_id, "quantity": 7 }] } }),
             51..54 => json!({ "receive": { "lines": all } }),
             54..57 => json!({ "reverse-receipt": { "receipt_id": receipt_id } }),
-            57..61 => json!({ "close-short": {} }),
+            57 => json!({ "reschedule": { "expected_delivery_date": "9999-12-31" } }),
+            58 => json!({ "confirm": {
+                "supplier_id": items.get(usize::from(self.first)).map(|item| item.supplier_id),
+                "reference": self.text(100),
+                "dates": [{ "item_id": item_id, "confirmed_delivery_date": "9999-12-31" }],
+            } }),
+            59..61 => json!({ "close-short": {} }),
             61 => json!({ "retry-stock": {} }),
             _ => json!({ "cancel": {} }),
         }

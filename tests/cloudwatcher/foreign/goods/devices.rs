@@ -47,6 +47,7 @@ impl Goods {
                 let body = json!({"device_id": DEVICE, "request_type": "get_parts", "payload": {"for": NAME, "n": 2}});
                 (body, 409)
             }
+            ("requests", "release" | "take-over") => return Some((self.id("to begin"), none(), 200)),
             ("requests", "begin") => return Some((self.id("to begin"), none(), 200)),
             ("requests", "respond") => return Some((self.id("to answer"), json!({"content": {}}), 200)),
             ("requests", "fail") => return Some((self.id("to fail"), json!({"error": "no"}), 200)),
@@ -56,6 +57,7 @@ impl Goods {
             ("requests", "mark-file") => (json!({"file_id": self.file, "sync_status": "synced"}), 200),
             ("requests", "record-decision") => (decision(), 200),
             // Daybook's own business.
+            ("requests", "lapse") => (none(), 403),
             ("requests", "archive") => (json!({"archive": "a", "sha256": "0".repeat(64)}), 403),
             ("device-connections", "connect") => (connection(), 422),
             ("device-connections", "disconnect") => (none(), 200),

@@ -125,6 +125,14 @@ impl Goods {
             ("orders", "reverse-receipt") => {
                 return Some((self.id("to reverse"), json!({"receipt_id": self.receipt}), 200));
             }
+            ("orders", "reschedule") => {
+                return Some((
+                    self.id("to receive"),
+                    json!({"expected_delivery_date": "2026-03-02"}),
+                    200,
+                ));
+            }
+            ("orders", "confirm") => return Some((self.id("to receive"), json!({"reference": "A-1"}), 200)),
             ("orders", "close-short") => return Some((self.id("to close"), none(), 200)),
             _ => return None,
         };

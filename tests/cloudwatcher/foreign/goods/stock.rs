@@ -57,7 +57,17 @@ impl Goods {
                 location["address"] = json!("amended");
                 (location, 200)
             }
-            ("locations", "strike") => (none(), 200),
+            // One where nothing lies.
+            ("locations", "strike") => return Some((self.id("spare place"), none(), 200)),
+            ("stock-policies", "enter") => (none(), 422),
+            ("stock-policies", "amend") => (json!({"not_sold": "refuse"}), 200),
+            ("stock-policies", "strike") => (none(), 200),
+            // Daybook alone notes these.
+            ("stocked", "note-opened" | "look-again") => return Some((self.id("bolt"), none(), 403)),
+            ("stocked", "note-suggested" | "note-answered") => {
+                return Some((self.id("bolt"), json!({"stock": self.stock("bolt")}), 403));
+            }
+            ("inventory", "look-again") => (none(), 403),
             ("inventory", "open") => (self.record("bolt"), 422),
             ("inventory", "set-reorder") => (json!({"reorder_point": 3}), 200),
             ("inventory", "receive" | "issue" | "consume" | "reserve") => (json!({"quantity": 2}), 200),
@@ -69,7 +79,7 @@ impl Goods {
             // Daybook alone says these.
             ("inventory", "expire") => (json!({"reservation_id": self.id("to shorten")}), 403),
             ("inventory", "expect") => (json!({"order_id": self.id("asked"), "quantity": 1}), 403),
-            ("inventory", "count") => (json!({"seen": 50, "counted": 49}), 200),
+            ("inventory", "count") => (json!({"seen": 97, "counted": 96}), 200),
             // Half of it is none.
             ("inventory", "transfer-out") => {
                 let half = json!({"transfer_id": self.id("orders"), "to": self.stock("bolt"), "quantity": 1});

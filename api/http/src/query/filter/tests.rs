@@ -2,6 +2,7 @@ use axum::http::StatusCode;
 use projections::table::Scope;
 
 use super::*;
+use crate::query::order::ORDER_COLUMNS_MAX;
 
 static TABLE: Table = Table {
     context: "c",
@@ -86,6 +87,82 @@ fn an_operator_compares_and_a_bare_value_means_eq() {
 }
 
 #[test]
+fn any_operator_may_be_negated() {
+    let not = |inner| Condition::Not(Box::new(inner));
+    let draft = Condition::Compare(Comparison::Eq, text("draft"));
+    assert_eq!(filter("status", "not.eq.draft").unwrap(), not(draft));
+    assert_eq!(
+        filter("status", "not.in.(a,b)").unwrap(),
+        not(Condition::In(vec![text("a"), text("b")]))
+    );
+    assert_eq!(filter("total", "not.is.null").unwrap(), not(Condition::Null));
+    let ilike = Condition::Compare(Comparison::Ilike, text("dra%"));
+    assert_eq!(filter("status", "ilike.dra%").unwrap(), ilike);
+    assert_eq!(filter("status", "not.ilike.dra%").unwrap(), not(ilike));
+}
+
+#[test]
+fn what_looks_like_an_operator_and_is_none_is_refused_and_those_that_there_are_are_named() {
+    for slip in ["xlike.x", "equals.x", "EQ.x", "Ilike.x", "not.xlike.x", "example.com"] {
+        let problem = filter("status", slip).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{slip}");
+        let allowed = problem.body()["allowed"].to_string();
+        assert!(
+            allowed.contains("ilike.") && allowed.contains("neq."),
+            "{slip}: {allowed}"
+        );
+    }
+    for value in ["eq.example.com", "v1.2", "Dr. Who", "a@b.example", "Example.com"] {
+        assert!(filter("status", value).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn of_the_conditions_of_an_or_one_is_enough() {
+    let any = |written: &str| parse(&[("or", written)]).map(|query| query.any);
+    let found = any(r#"(status.eq.draft,total.not.gt.5,status.in.(a,"b,c"),status.eq."x,(y",payload.cs.{"a":[1,2]})"#);
+    let found = found.unwrap().remove(0);
+    let names: Vec<&str> = found.iter().map(|filter| filter.column.name).collect();
+    assert_eq!(names, ["status", "total", "status", "status", "payload"]);
+    assert_eq!(found[2].condition, Condition::In(vec![text("a"), text("b,c")]));
+    assert_eq!(found[3].condition, Condition::Compare(Comparison::Eq, text("x,(y")));
+    assert_eq!(
+        parse(&[("or", "(seen.eq.true)"), ("or", "(status.a)")])
+            .unwrap()
+            .any
+            .len(),
+        2
+    );
+    for bad in [
+        "",
+        "status.eq.a",
+        "()",
+        "(status)",
+        "(status.eq.a,)",
+        "(colour.eq.a)",
+        "(secret.eq.a)",
+        "(status.eq.a",
+        "(status.in.(a)",
+        r#"(status.eq."a)"#,
+        r#"(status.eq."a"b)"#,
+        "(seen.gt.true)",
+    ] {
+        assert_eq!(any(bad).unwrap_err().status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let many = vec!["status.eq.a"; FILTERS_MAX + 1].join(",");
+    assert!(any(&format!("({many})")).is_err());
+    let asked: Vec<_> = parse(&[("or", "(seen.eq.true,status.eq.a)")])
+        .unwrap()
+        .asked_by()
+        .collect();
+    assert_eq!(
+        asked,
+        ["seen", "status", "created_at"],
+        "who must not see a column must not ask by it"
+    );
+}
+
+#[test]
 fn a_list_takes_quoted_values() {
     let list = |written: &str| filter("status", written);
     assert_eq!(list("in.(a,b)").unwrap(), Condition::In(vec![text("a"), text("b")]));
@@ -108,6 +185,10 @@ fn what_does_not_fit_the_column_is_refused() {
         ("status", "cs.{}"),
         ("status", "is.empty"),
         ("status", "not.a"),
+        ("status", "not.not.eq.a"),
+        ("status", "not."),
+        ("seen", "not.gt.true"),
+        ("total", "ilike.1%"),
         ("status", "like.abc\\"),
         ("seen", "gt.true"),
         ("seen", "like.t%"),
@@ -136,7 +217,7 @@ fn a_column_of_a_few_words_is_one_of_them_and_none_is_more_than_another() {
     );
     assert_eq!(filter("severity", "is.null").unwrap(), Condition::Null);
     assert!(filter("severity", "like.h%").is_ok());
-    for slip in ["hihg", "High", "neq.hihg", "in.(high,hihg)", "nearly.high", ""] {
+    for slip in ["hihg", "High", "neq.hihg", "in.(high,hihg)", "not.eq.hihg", ""] {
         let problem = filter("severity", slip).unwrap_err();
         assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{slip}");
         assert!(
@@ -158,29 +239,14 @@ fn unknown_parameters_are_refused_and_so_are_columns_without_an_index() {
 
 #[test]
 fn the_newest_come_first_unless_asked_otherwise() {
-    assert_eq!(
-        parse(&[]).unwrap().order,
-        Order {
-            column: Some("created_at"),
-            descending: true
-        }
-    );
-    assert_eq!(
-        parse(&[("order", "status")]).unwrap().order,
-        Order {
-            column: Some("status"),
-            descending: false
-        }
-    );
-    assert_eq!(
-        parse(&[("order", "id.desc")]).unwrap().order,
-        Order {
-            column: None,
-            descending: true
-        }
-    );
+    let order = |text: &[(&str, &str)]| parse(text).unwrap().order.to_string();
+    assert_eq!(order(&[]), "created_at.desc");
+    assert_eq!(order(&[("order", "status")]), "status.asc");
+    assert_eq!(order(&[("order", "id.desc")]), "id.desc");
+    assert_eq!(order(&[("order", "total.desc,status")]), "total.desc,status.asc");
     for bad in [
-        "total.asc",
+        "total.asc,total.desc",
+        "status,",
         "secret",
         "payload",
         "created_at.up",
@@ -190,18 +256,34 @@ fn the_newest_come_first_unless_asked_otherwise() {
         assert!(parse(&[("order", bad)]).is_err(), "{bad}");
     }
     assert!(parse(&[("order", "id"), ("order", "status")]).is_err());
+    assert_eq!(ORDER_COLUMNS_MAX, 4);
+    assert!(parse(&[("order", "id,status,total,seen,created_at")]).is_err());
+    assert!(parse(&[("order", "status"), ("changed", "gt.1")]).is_err());
 }
 
 #[test]
 fn among_equals_the_place_in_the_book_decides_and_the_key_only_where_nothing_else_is_asked() {
     let compared = |order: &str| {
         let order = parse(&[("order", order)]).unwrap().order;
-        let columns = compared(&TABLE, order);
-        columns.iter().map(|column| column.name).collect::<Vec<_>>()
+        let direction = |descending: bool| if descending { "desc" } else { "asc" };
+        let by = order.by.iter();
+        by.map(|sorted| format!("{} {}", sorted.column.name, direction(sorted.descending)))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(compared("created_at.desc"), ["created_at", "position", "place"]);
-    assert_eq!(compared("status.asc"), ["status", "position", "place"]);
-    assert_eq!(compared("id.asc"), ["id"]);
+    assert_eq!(
+        compared("created_at.desc"),
+        ["created_at desc", "position desc", "place desc"]
+    );
+    assert_eq!(
+        compared("created_at.desc,status"),
+        ["created_at desc", "status asc", "position asc", "place asc"]
+    );
+    assert_eq!(compared("id.asc"), ["id asc"]);
+    assert_eq!(
+        compared("status.desc,id"),
+        ["status desc", "id asc"],
+        "the key tells any two apart"
+    );
 }
 
 #[test]
@@ -210,9 +292,11 @@ fn lines_come_in_the_order_in_which_they_were_entered_unless_asked_otherwise() {
         is_lines: true,
         ..TABLE
     };
-    for (table, descending) in [(Box::leak(Box::new(lines)) as &Table, false), (&TABLE, true)] {
-        let order = Order::by_default(table);
-        assert_eq!((order.column, order.descending), (Some("created_at"), descending));
+    for (table, default) in [
+        (Box::leak(Box::new(lines)) as &Table, "created_at.asc"),
+        (&TABLE, "created_at.desc"),
+    ] {
+        assert_eq!(Order::by_default(table).to_string(), default);
     }
 }
 
@@ -229,13 +313,10 @@ fn a_page_is_bounded() {
 
 #[test]
 fn a_cursor_goes_on_where_the_page_ended() {
-    let order = Order {
-        column: Some("created_at"),
-        descending: true,
-    };
-    let (id, order) = ("0190a3c4-7f00-7000-8000-1234567890ab", order.to_string());
-    let at = ["2026-01-31T08:00:00.000001Z", "17", "2"].map(str::to_owned);
-    let cursor = Cursor::write(&order, at.to_vec());
+    let (id, order) = ("0190a3c4-7f00-7000-8000-1234567890ab", "created_at.desc");
+    let some = |texts: &[&str]| texts.iter().map(|text| Some((*text).to_owned())).collect::<Vec<_>>();
+    let time = "2026-01-31T08:00:00.000001Z";
+    let cursor = Cursor::write(order, some(&[time, "17", "2"]));
     let query = parse(&[("after", &cursor)]).unwrap();
     assert_eq!(query.after.unwrap().0.len(), 3);
 
@@ -243,9 +324,9 @@ fn a_cursor_goes_on_where_the_page_ended() {
         parse(&[("after", &cursor), ("order", "created_at.asc")]).is_err(),
         "another order"
     );
-    let foreign = Cursor::write(&order, vec!["x".to_owned(), id.to_owned()]);
-    let short = Cursor::write(&order, vec![id.to_owned()]);
-    let by_key = Cursor::write(&order, vec!["2026-01-31T08:00:00.000001Z".to_owned(), id.to_owned()]);
+    let foreign = Cursor::write(order, some(&["x", id]));
+    let short = Cursor::write(order, some(&[id]));
+    let by_key = Cursor::write(order, some(&[time, id]));
     for bad in ["", "x", "e30", "AAAA", &foreign, &short, &by_key, &"A".repeat(10_000)] {
         let problem = parse(&[("after", bad)]).unwrap_err();
         assert_eq!(problem.status, StatusCode::BAD_REQUEST);

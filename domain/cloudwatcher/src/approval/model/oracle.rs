@@ -75,8 +75,8 @@ pub(super) struct OwnOrder {
     said: Option<Said>,
     handed_in: BTreeMap<i32, HandedIn>,
     decided: Vec<Decided>,
-    /// Of whom it is asked, as the manager of which department.
-    pub(super) asked: Option<(Uuid, usize)>,
+    /// Of whom it is asked, as the manager of which department, or because the policy named them.
+    pub(super) asked: Option<(Uuid, usize, bool)>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +87,7 @@ pub(super) struct Delegated {
     pub(super) ends_at: DateTime<Utc>,
     pub(super) department: Option<usize>,
     pub(super) total_max: Option<Decimal>,
+    pub(super) currency: Option<String>,
 }
 
 /// What holds among people, and what was said and done about orders.
@@ -96,6 +97,8 @@ pub(super) struct Oracle {
     pub(super) permitted: BTreeSet<Uuid>,
     pub(super) manager: [Option<Uuid>; DEPARTMENTS.len()],
     pub(super) parent: [Option<usize>; DEPARTMENTS.len()],
+    /// Who decides where the tree ends.
+    pub(super) top: Vec<Uuid>,
     /// Currency to thresholds.
     pub(super) thresholds: BTreeMap<&'static str, Vec<i64>>,
     /// By the id of the delegation.
@@ -117,6 +120,7 @@ impl Oracle {
             permitted: USERS.into(),
             manager: [Some(USERS[2]), Some(USERS[3]), Some(USERS[4])],
             parent: [Some(1), Some(2), None],
+            top: Vec::new(),
             thresholds: BTreeMap::new(),
             delegated: BTreeMap::new(),
             orders: BTreeMap::new(),
@@ -168,10 +172,10 @@ impl Oracle {
                     lines: items.iter().map(|item| (item.item_id, Said::line(item))).collect(),
                 });
             }
-            (order::Event::OrderItemAdded { item } | order::Event::OrderItemChanged { item, .. }, Some(said)) => {
+            (order::Event::OrderItemAdded { item, .. } | order::Event::OrderItemChanged { item, .. }, Some(said)) => {
                 said.lines.insert(item.item_id, Said::line(item));
             }
-            (order::Event::OrderItemRemoved { item_id, was: _ }, Some(said)) => {
+            (order::Event::OrderItemRemoved { item_id, .. }, Some(said)) => {
                 said.lines.remove(item_id);
             }
             (order::Event::OrderCurrencyChanged { currency, .. }, Some(said)) => said.currency.clone_from(currency),
@@ -196,8 +200,8 @@ impl Oracle {
         }
     }
 
-    pub(super) fn level_is_asked(&mut self, order: Uuid, approver: Uuid, department_id: Uuid) {
-        self.order(order).asked = Some((approver, department(department_id)));
+    pub(super) fn level_is_asked(&mut self, order: Uuid, approver: Uuid, department_id: Uuid, is_top: bool) {
+        self.order(order).asked = Some((approver, department(department_id), is_top));
     }
 
     /// Somebody decided, about the revision that they named.
@@ -229,14 +233,19 @@ impl Oracle {
         if own.handed_in.keys().last() != Some(&revision) {
             return Err("there was a later revision");
         }
-        let Some((named, department)) = own.asked else {
+        let Some((named, department, is_top)) = own.asked else {
             return Err("nobody was asked");
         };
         let above = self.above(handed_in.said.department);
         if !self.may(by) {
             return Err("they were not active or not permitted");
         }
-        if !self.may(named) || self.manager[department] != Some(named) || !above.contains(&department) {
+        let is_in_place = if is_top {
+            self.top.contains(&named)
+        } else {
+            self.manager[department] == Some(named) && above.contains(&department)
+        };
+        if !self.may(named) || !is_in_place {
             return Err("who was asked did not manage the department any more, or might not approve");
         }
         let total = handed_in.said.total();
@@ -245,6 +254,10 @@ impl Oracle {
                 && (delegated.starts_at..delegated.ends_at).contains(&at)
                 && delegated.department.is_none_or(|of| above.contains(&of))
                 && delegated.total_max.is_none_or(|max| total <= max)
+                && delegated
+                    .currency
+                    .as_ref()
+                    .is_none_or(|of| *of == handed_in.said.currency)
         });
         if by == named || stands_in {
             Ok(())

@@ -54,7 +54,7 @@ impl World {
                 let command = draw.of(&[0, 1, 2]);
                 let command = match command {
                     0 => Ask::Reassign {},
-                    1 => Ask::Void {},
+                    1 => Ask::Void { by: None },
                     _ => Ask::Ask {
                         revision: draw.of(&[1, 2, 3]),
                     },
@@ -243,6 +243,7 @@ impl World {
         }
         let (starts_in, lasts) = draw.of(&[(0, 24), (0, 240), (0, 240), (30, 100)]);
         let starts_at = self.now + TimeDelta::hours(starts_in);
+        let total_max = draw.of(&[None, None, Some(Decimal::from(150))]);
         let command = delegation::Command::Grant {
             to: draw.of(&USERS),
             starts_at: Some(starts_at),
@@ -251,7 +252,8 @@ impl World {
                 .of(&[None, None, Some(DEPARTMENTS[0]), Some(DEPARTMENTS[1])])
                 .into_iter()
                 .collect(),
-            total_max: draw.of(&[None, None, Some(Decimal::from(150))]),
+            total_max,
+            currency: total_max.map(|_| draw.of(&["EUR", "EUR", "USD"]).to_owned()),
         };
         self.delegation(by, &command)
     }

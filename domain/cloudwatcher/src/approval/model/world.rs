@@ -34,11 +34,11 @@ pub(super) const PARTS: [Uuid; 2] = ids(0x40);
 pub(super) const ORDERS: [Uuid; 3] = ids(0x50);
 const ROLE: Uuid = Uuid::from_u128(0x60);
 
-/// The policies that are in force by turns: thresholds in EUR and in USD.
-const POLICIES: [(&[i64], &[i64]); 3] = [
-    (&[0, 100, 1_000], &[0, 50]),
-    (&[50, 300], &[100, 200]),
-    (&[0], &[0, 500]),
+/// The policies that are in force by turns: thresholds in EUR and in USD, and who decides where the tree ends.
+const POLICIES: [(&[i64], &[i64], &[Uuid]); 3] = [
+    (&[0, 100, 1_000], &[0, 50], &[USERS[1], USERS[0]]),
+    (&[50, 300], &[100, 200], &[]),
+    (&[0], &[0, 500], &[USERS[4]]),
 ];
 
 const fn ids<const N: usize>(first: u128) -> [Uuid; N] {
@@ -167,17 +167,19 @@ impl World {
     }
 
     pub(super) fn policy_is(&mut self, place: usize) {
-        let (euros, dollars) = POLICIES[place % POLICIES.len()];
+        let (euros, dollars, top) = POLICIES[place % POLICIES.len()];
         let currencies = [("EUR", euros), ("USD", dollars)].map(|(currency, thresholds)| CurrencyThresholds {
             currency: currency.to_owned(),
             thresholds: thresholds.iter().map(|&from| Threshold(Decimal::from(from))).collect(),
         });
         let policy = ApprovalPolicy {
             currencies: currencies.into(),
+            top_deciders: top.to_vec(),
             ..ApprovalPolicy::default()
         };
         self.put(ApprovalPolicy::stream(TENANT), Register::Entered(policy));
         self.oracle.thresholds = [("EUR", euros.to_vec()), ("USD", dollars.to_vec())].into();
+        self.oracle.top = top.to_vec();
         self.log.push(format!("policy {place}"));
     }
 
@@ -234,6 +236,7 @@ impl World {
         state.decide(&Request {
             tenant: TENANT,
             stream,
+            sequence: 0,
             by,
             at: self.now,
             ids: Ids::new(Uuid::from_u128(self.commands)),
@@ -315,8 +318,14 @@ impl World {
             Event::LevelAsked {
                 approver_id,
                 department_id,
+                is_top,
                 ..
-            } => self.oracle.level_is_asked(id, *approver_id, *department_id),
+            } => {
+                self.oracle.level_is_asked(id, *approver_id, *department_id, *is_top);
+                if *is_top {
+                    self.meet("asked where the tree ends");
+                }
+            }
             Event::LevelApproved { on_behalf_of, .. } => {
                 if let Command::Approve { revision, .. } = command {
                     self.oracle
@@ -354,6 +363,7 @@ impl World {
                     ends_at,
                     department_ids,
                     total_max,
+                    currency,
                     granted_at: _,
                 } => {
                     let department = department_ids.first();
@@ -364,6 +374,7 @@ impl World {
                         ends_at,
                         department: department.and_then(|id| DEPARTMENTS.iter().position(|known| known == id)),
                         total_max,
+                        currency,
                     };
                     self.oracle.delegated.insert(delegation_id, delegated);
                 }

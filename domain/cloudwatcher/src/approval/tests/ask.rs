@@ -17,6 +17,7 @@ fn from_a_hundred() -> ApprovalPolicy {
             thresholds: vec![Threshold(Decimal::from(100))],
         }],
         departments: Vec::new(),
+        top_deciders: Vec::new(),
         deadline_hours: 24,
     }
 }
@@ -120,6 +121,7 @@ fn when_nobody_can_approve_any_more_the_order_is_rejected_and_told_why() {
                 by: None,
                 on_behalf_of: None,
                 notes: no_route.to_string(),
+                at: Some(day(0)),
             }
         ]
     );
@@ -184,6 +186,66 @@ fn orders_that_need_no_more_levels_together_are_not_flagged() {
     let facts = world()
         .with(first, waiting(1, 4_999))
         .with(DRAFTER, bought(&[(first, 4_999)]));
+    assert_eq!(split_with(facts), Vec::<Uuid>::new());
+}
+
+/// The same as [`content`], bought from another supplier.
+fn from_bolt(total: i64) -> Submitted {
+    let mut submitted = submitted(1, total);
+    submitted.items[0].supplier_id = Uuid::from_u128(0x41);
+    submitted
+}
+
+#[test]
+fn what_is_bought_of_another_supplier_is_no_part_of_a_split() {
+    let [first, ..] = OTHERS;
+    let bolt = Order::PendingApproval(content(9_000), from_bolt(9_000));
+    let noted = buyer::Event::SubmissionNoted {
+        order_id: first,
+        revision: 1,
+        currency: "EUR".to_owned(),
+        suppliers: supplier_totals(&from_bolt(9_000).items),
+        submitted_at: day(0),
+    };
+    let facts = world().with(first, bolt).with(DRAFTER, state::<Buyer>([noted]));
+    assert_eq!(split_with(facts), Vec::<Uuid>::new());
+}
+
+#[test]
+fn an_order_beside_one_that_needs_as_many_levels_alone_is_not_flagged() {
+    let [first, ..] = OTHERS;
+    let facts = world()
+        .with(first, waiting(1, 12_000))
+        .with(DRAFTER, bought(&[(first, 12_000)]));
+    assert_eq!(split_with(facts), Vec::<Uuid>::new());
+}
+
+#[test]
+fn a_regular_buyers_orders_are_flagged_once_and_not_every_time() {
+    let [first, second, third] = OTHERS;
+    // The second was flagged with the first, and an approver saw both.
+    let mut flagged = asked(1, 5_000, 2);
+    if let Event::ApprovalAsked { split_with, .. } = &mut flagged {
+        split_with.push(first);
+    }
+    let facts = |of_third: i64| {
+        world()
+            .with(first, waiting(1, 5_000))
+            .with(second, waiting(1, 5_000))
+            .with(second, state::<Approval>([flagged.clone()]))
+            .with(third, waiting(1, of_third))
+            .with(DRAFTER, bought(&[(first, 5_000), (second, 5_000), (third, of_third)]))
+    };
+    assert_eq!(split_with(facts(4_000)), Vec::<Uuid>::new());
+    assert_eq!(split_with(facts(5_000)), [third]);
+}
+
+#[test]
+fn an_order_that_was_submitted_later_is_flagged_itself_and_not_the_earlier_one() {
+    let [first, ..] = OTHERS;
+    let facts = world()
+        .with(first, waiting(1, 6_000))
+        .with(DRAFTER, bought(&[(STREAM, 5_000), (first, 6_000)]));
     assert_eq!(split_with(facts), Vec::<Uuid>::new());
 }
 

@@ -51,6 +51,7 @@ fn not_even_as_a_delegate_does_who_ordered_decide() {
             ends_at: day(9),
             department_ids: Vec::new(),
             total_max: None,
+            currency: None,
             granted_at: day(0),
         }]);
         let facts = || world().with(LOW, delegated.clone());
@@ -103,13 +104,18 @@ fn deputised() -> Delegations {
         ends_at: day(9),
         department_ids: Vec::new(),
         total_max: None,
+        currency: None,
         granted_at: day(0),
     }])
 }
 
 #[test]
 fn an_approver_approves_the_revision_that_they_saw() {
-    let stale = Refusal::StaleRevision { current: 2 };
+    let stale = Refusal::StaleRevision {
+        current: 2,
+        submitted_by: SUBMITTER,
+        at: Some(day(0)),
+    };
     let past = vec![asked(2, 5_000, 2), asks(ASKS[0], 1, (STORE, LOW), day(0))];
     neither_approves_nor_rejects(|| world().with(STREAM, waiting(2, 5_000)), &past, LOW, &stale);
 }
@@ -118,7 +124,8 @@ fn an_approver_approves_the_revision_that_they_saw() {
 fn an_order_that_was_changed_is_not_approved_as_it_was() {
     // The policy has not yet asked for the later revision.
     let resubmitted = || world().with(STREAM, waiting(2, 50_000));
-    neither_approves_nor_rejects(resubmitted, &first_asked(), LOW, &Refusal::OrderMovedOn);
+    let by = Some(SUBMITTER);
+    neither_approves_nor_rejects(resubmitted, &first_asked(), LOW, &is_over(End::Resubmitted, by, None));
 }
 
 #[test]
@@ -133,12 +140,13 @@ fn an_order_of_another_content_under_the_same_revision_is_not_approved() {
 
 #[test]
 fn an_order_that_was_cancelled_or_is_a_draft_again_is_not_decided() {
-    for order in [
-        Order::Cancelled(content(5_000), Some(submitted(1, 5_000))),
-        Order::Draft(content(5_000)),
+    let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
+    for (order, refusal) in [
+        (cancelled(), is_over(End::OrderCancelled, None, None)),
+        (Order::Draft(content(5_000)), Refusal::OrderMovedOn),
     ] {
         let facts = || world().with(STREAM, order.clone());
-        neither_approves_nor_rejects(facts, &first_asked(), LOW, &Refusal::OrderMovedOn);
+        neither_approves_nor_rejects(facts, &first_asked(), LOW, &refusal);
     }
 }
 
@@ -146,10 +154,15 @@ fn an_order_that_was_cancelled_or_is_a_draft_again_is_not_decided() {
 fn who_lost_the_role_or_was_deactivated_decides_no_more() {
     for gone in [person([]), away(), User::Erased] {
         let facts = || world().with(LOW, gone.clone());
-        neither_approves_nor_rejects(facts, &first_asked(), LOW, &Refusal::NotPermitted);
+        neither_approves_nor_rejects(facts, &first_asked(), LOW, &Refusal::ApproverGone { approver_id: LOW });
     }
     let revoked = || world().with(APPROVER, approver(["orders.read"]));
-    neither_approves_nor_rejects(revoked, &first_asked(), LOW, &Refusal::NotPermitted);
+    neither_approves_nor_rejects(
+        revoked,
+        &first_asked(),
+        LOW,
+        &Refusal::ApproverGone { approver_id: LOW },
+    );
 }
 
 #[test]
@@ -188,6 +201,7 @@ fn who_was_asked_before_the_escalation_decides_no_more() {
             level: 1,
             from: LOW,
             to: MID,
+            at: Some(day(2)),
         },
         Event::LevelAsked {
             ask_id: ASKS[1],
@@ -200,11 +214,9 @@ fn who_was_asked_before_the_escalation_decides_no_more() {
             order_total: Decimal::from(5_000),
             currency: "EUR".to_owned(),
             split_with: Vec::new(),
+            is_top: false,
         },
     ]);
-    let refusal = Refusal::NotAskedOfYou {
-        level: 1,
-        approver_id: MID,
-    };
+    let refusal = is_over(End::Escalated { to: MID }, None, Some(day(2)));
     neither_approves_nor_rejects(world, &past, LOW, &refusal);
 }

@@ -11,6 +11,7 @@ fn delegated(to: Uuid, department_ids: Vec<Uuid>, total_max: Option<i64>) -> Del
         ends_at: day(9),
         department_ids,
         total_max: total_max.map(Decimal::from),
+        currency: None,
         granted_at: day(0),
     }])
 }
@@ -33,7 +34,7 @@ fn a_delegate_decides_in_the_approvers_place_and_it_is_recorded() {
         .at(day(1))
         .when(approve(1))
         .then([
-            approved(ASKS[0], 1, DEPUTY, Some(LOW)),
+            timed(approved(ASKS[0], 1, DEPUTY, Some(LOW)), day(1)),
             asks(drawn(0), 2, (REGION, MID), day(1)),
         ]);
     let events = approval_in(to_deputy(), first_asked())
@@ -61,7 +62,7 @@ fn the_approver_may_decide_as_well() {
         .at(day(1))
         .when(approve(1))
         .events();
-    assert_eq!(events[0], approved(ASKS[0], 1, LOW, None));
+    assert_eq!(events[0], timed(approved(ASKS[0], 1, LOW, None), day(1)));
 }
 
 #[test]

@@ -157,3 +157,46 @@ fn a_cycle_in_the_tree_ends() {
     );
     assert_eq!(seats(&facts.with(TOP, away()), &routing(10_000)), nobody(3, 3));
 }
+
+/// The world, where the policy names these for where the tree ends.
+pub(super) fn ending_with(people: &[Uuid]) -> Facts {
+    let (stream, entered) = policy(ApprovalPolicy {
+        top_deciders: people.to_vec(),
+        ..ApprovalPolicy::default()
+    });
+    world().with(stream, entered)
+}
+
+#[test]
+fn where_the_tree_ends_those_are_asked_whom_the_policy_names() {
+    let facts = || ending_with(&[DEPUTY, MID]).with(TOP, away());
+    assert_eq!(
+        seats(&facts(), &routing(10_000)),
+        Ok(vec![(STORE, LOW), (REGION, MID), (COMPANY, DEPUTY)])
+    );
+    // Each once, in the order in which they are named.
+    assert_eq!(seats(&facts().with(LOW, away()), &routing(10_000)), nobody(3, 3));
+    let more = ending_with(&[SUBMITTER, TOP, DEPUTY])
+        .with(LOW, away())
+        .with(MID, away());
+    assert_eq!(
+        seats(&more, &routing(1_000)),
+        Ok(vec![(COMPANY, TOP), (COMPANY, DEPUTY)])
+    );
+}
+
+#[test]
+fn whoever_ordered_or_may_not_approve_is_never_asked_where_the_tree_ends() {
+    let lone = |facts: Facts| facts.with(LOW, away()).with(MID, away()).with(TOP, away());
+    for named in [DRAFTER, SUBMITTER] {
+        assert_eq!(seats(&lone(ending_with(&[named])), &routing(0)), nobody(1, 1));
+    }
+    for gone in [away(), person([]), User::Erased] {
+        let facts = lone(ending_with(&[DEPUTY])).with(DEPUTY, gone);
+        assert_eq!(seats(&facts, &routing(0)), nobody(1, 1));
+    }
+    assert_eq!(
+        seats(&lone(ending_with(&[DRAFTER, DEPUTY])), &routing(0)),
+        Ok(vec![(COMPANY, DEPUTY)])
+    );
+}

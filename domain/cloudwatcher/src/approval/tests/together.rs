@@ -16,6 +16,7 @@ fn send<D: Decider>(book: &mut Facts, by: Uuid, stream: Uuid, command: &D::Comma
     let decided = state.decide(&Request {
         tenant: TENANT,
         stream,
+        sequence: 0,
         by,
         at: day(0),
         ids: Ids::new(stream),
@@ -73,7 +74,8 @@ fn quantity(book: &Facts, quantity: i32) -> order::Command {
 fn needs_approval_again(book: &mut Facts) {
     assert_eq!(order(book, &order::Command::Place {}), Err("not-approved"));
     assert_eq!(order(book, &order::Command::SettleApproval {}), Err("not-decided"));
-    assert_eq!(send::<Approval>(book, LOW, STREAM, &approve(1)), Err("not-pending"));
+    // They approved that one already.
+    assert_eq!(send::<Approval>(book, LOW, STREAM, &approve(1)), Err("over"));
     send::<Approval>(book, SYSTEM, STREAM, &Command::Ask { revision: 2 }).unwrap();
     assert_eq!(send::<Approval>(book, LOW, STREAM, &approve(1)), Err("stale-revision"));
     assert_eq!(order(book, &order::Command::SettleApproval {}), Err("not-decided"));
@@ -141,7 +143,7 @@ fn an_order_whose_approval_is_void_is_not_placed() {
     let mut book = approved_order();
     let placed = book.get::<Order>(STREAM).cloned().unwrap();
     order(&mut book, &order::Command::Cancel {}).unwrap();
-    send::<Approval>(&mut book, SYSTEM, STREAM, &Command::Void {}).unwrap();
+    send::<Approval>(&mut book, SYSTEM, STREAM, &Command::Void { by: None }).unwrap();
     // Even if the order still took itself for approved.
     book.insert(Order::TYPE, STREAM, Arc::new(placed));
     assert_eq!(order(&mut book, &order::Command::Place {}), Err("approval-gone"));

@@ -12,6 +12,7 @@ fn escalated(to: Uuid) -> Event {
         level: 1,
         from: LOW,
         to,
+        at: Some(day(2)),
     }
 }
 
@@ -27,6 +28,7 @@ fn asked_above(ask_id: Uuid, (department_id, approver_id): (Uuid, Uuid), at: Dat
         order_total: Decimal::from(5_000),
         currency: "EUR".to_owned(),
         split_with: Vec::new(),
+        is_top: false,
     }
 }
 
@@ -139,6 +141,8 @@ fn reassigned(to: Uuid) -> Event {
         level: 1,
         from: LOW,
         to,
+        by: Some(BY),
+        at: Some(day(0)),
     }
 }
 
@@ -186,9 +190,67 @@ fn an_escalated_level_stays_escalated_when_it_is_reassigned() {
             level: 1,
             from: MID,
             to: DEPUTY,
+            by: Some(BY),
+            at: Some(day(0)),
         },
         asked_above(drawn(0), (REGION, DEPUTY), day(0)),
     ]);
+}
+
+/// Level 1 is asked of DEPUTY, whom the policy names for where the tree ends.
+fn asked_where_the_tree_ends() -> Vec<Event> {
+    let mut asks = asks(ASKS[0], 1, (COMPANY, DEPUTY), day(0));
+    if let Event::LevelAsked { is_top, .. } = &mut asks {
+        *is_top = true;
+    }
+    vec![asked(1, 500, 1), asks]
+}
+
+#[test]
+fn whom_the_policy_names_decides_for_as_long_as_it_names_them() {
+    let named = || routing::ending_with(&[DEPUTY]).with(STREAM, waiting(1, 500));
+    let events = approval_in(named(), asked_where_the_tree_ends())
+        .by(DEPUTY)
+        .when(approve(1))
+        .events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    approval_in(named(), asked_where_the_tree_ends())
+        .when(Command::Reassign {})
+        .refused(Refusal::StillEntitled { approver_id: DEPUTY });
+    let unnamed = || world().with(STREAM, waiting(1, 500));
+    approval_in(unnamed(), asked_where_the_tree_ends())
+        .by(DEPUTY)
+        .when(approve(1))
+        .refused(Refusal::ApproverGone { approver_id: DEPUTY });
+    let events = approval_in(unnamed(), asked_where_the_tree_ends())
+        .when(Command::Reassign {})
+        .events();
+    assert!(
+        matches!(
+            events.as_slice(),
+            [Event::LevelReassigned { to: LOW, .. }, Event::LevelAsked { .. }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_level_that_nobody_decides_at_the_top_goes_to_whom_the_policy_names_next() {
+    let facts = routing::ending_with(&[DEPUTY, LOW]).with(STREAM, waiting(1, 500));
+    let events = approval_in(facts, asked_where_the_tree_ends())
+        .at(day(2))
+        .when(escalate(ASKS[0]))
+        .events();
+    assert!(
+        matches!(
+            events.as_slice(),
+            [
+                Event::LevelEscalated { to: LOW, .. },
+                Event::LevelAsked { is_top: true, .. }
+            ]
+        ),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -203,28 +265,28 @@ fn an_approval_is_reassigned_only_while_its_order_waits() {
 fn an_approval_ends_with_its_order() {
     let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
     approval_in(world().with(STREAM, cancelled()), first_asked())
-        .when(Command::Void {})
+        .when(Command::Void { by: None })
         .then([voided(&[ASKS[0]], WhyVoid::OrderCancelled)]);
     approval_in(world().with(STREAM, cancelled()), granted())
-        .when(Command::Void {})
+        .when(Command::Void { by: None })
         .then([voided(&ASKS[..2], WhyVoid::OrderCancelled)]);
     approval_in(world().with(STREAM, waiting(2, 5_000)), first_asked())
-        .when(Command::Void {})
+        .when(Command::Void { by: None })
         .then([voided(&[ASKS[0]], WhyVoid::OrderMovedOn)]);
 }
 
 #[test]
 fn an_approval_does_not_end_while_its_order_needs_it() {
     approval(first_asked())
-        .when(Command::Void {})
+        .when(Command::Void { by: None })
         .refused(Refusal::StillNeeded);
     for order in [
         waiting(1, 5_000),
         Order::Approved(content(5_000), submitted(1, 5_000)),
-        Order::ClosedShort(content(5_000), submitted(1, 5_000)),
+        Order::ClosedShort(content(5_000), submitted(1, 5_000), Receipts::default()),
     ] {
         approval_in(world().with(STREAM, order), granted())
-            .when(Command::Void {})
+            .when(Command::Void { by: None })
             .refused(Refusal::StillNeeded);
     }
 }
@@ -234,7 +296,7 @@ fn what_is_over_does_not_end_again() {
     let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
     for last in [rejected(ASKS[0], 1, LOW), voided(&[ASKS[0]], WhyVoid::OrderCancelled)] {
         approval_in(world().with(STREAM, cancelled()), vec![asked(1, 5_000, 2), last])
-            .when(Command::Void {})
+            .when(Command::Void { by: None })
             .then([]);
     }
 }

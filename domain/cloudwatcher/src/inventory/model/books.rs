@@ -29,6 +29,9 @@ pub(super) enum Step {
         kept: u64,
     },
     Count {
+        /// How many events ago the list was made, and what was on hand then.
+        back: usize,
+        was: i64,
         seen: i64,
         counted: i64,
     },
@@ -90,8 +93,8 @@ impl Books {
                     self.ended.insert((at, kept));
                 }
             }
-            Step::Count { seen, counted } => {
-                if on_hand + counted - seen < 0 {
+            Step::Count { was, seen, counted, .. } => {
+                if was != seen || on_hand + counted - seen < 0 {
                     return false;
                 }
                 self.on_hand.insert(at, on_hand + counted - seen);

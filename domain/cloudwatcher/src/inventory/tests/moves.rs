@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::{KEPT, NEWER, ORDER, REQUEST, STOCK, levels, now, received, reserved, stocked, ten_with_four_kept};
 use crate::inventory::{
-    Command, Consumption, Event, NOTES_CHARS_MAX, Refusal, STOCK_MAX, Source, SourceKind, Uncovered,
+    Command, Consumption, Event, LEVELS_REMEMBERED, NOTES_CHARS_MAX, Refusal, STOCK_MAX, Source, SourceKind, Uncovered,
 };
 use domain::text::Unfit;
 use domain::{Facts, SYSTEM};
@@ -239,23 +239,34 @@ fn whoever_consumed_is_a_user_and_the_day_is_not_to_come() {
         });
 }
 
+fn count(seen: i32, counted: i32, seen_sequence: Option<i64>) -> Command {
+    Command::Count {
+        seen,
+        counted,
+        seen_sequence,
+    }
+}
+
 #[test]
 fn a_count_corrects_by_the_difference_to_what_the_counter_saw() {
-    // The list said 12, two were given out since, and one was missing.
-    stocked(ten_with_four_kept())
-        .when(Command::Count { seen: 12, counted: 11 })
-        .then([Event::StockCounted {
-            stock: STOCK,
-            seen: 12,
-            counted: 11,
-            delta: -1,
-            short: 0,
-            newest: Vec::new(),
-            after: levels(9, 4, 0),
-        }]);
+    // Opened, ten came and four were kept; the list was made, two were given out since, and one was missing.
+    let past = || {
+        ten_with_four_kept()
+            .into_iter()
+            .chain([issued(2, None, levels(8, 4, 0))])
+    };
+    stocked(past()).when(count(10, 9, Some(3))).then([Event::StockCounted {
+        stock: STOCK,
+        seen: 10,
+        counted: 9,
+        delta: -1,
+        short: 0,
+        newest: Vec::new(),
+        after: levels(7, 4, 0),
+    }]);
     // A count that agrees is kept: it says that somebody has looked.
     stocked(ten_with_four_kept())
-        .when(Command::Count { seen: 10, counted: 10 })
+        .when(count(10, 10, None))
         .then([Event::StockCounted {
             stock: STOCK,
             seen: 10,
@@ -276,29 +287,59 @@ fn a_count_names_the_newest_reservations_that_are_not_covered() {
         reservation_id,
         quantity,
     };
-    stocked(past)
-        .when(Command::Count { seen: 10, counted: 3 })
-        .then([Event::StockCounted {
-            stock: STOCK,
-            seen: 10,
-            counted: 3,
-            delta: -7,
-            short: 6,
-            newest: vec![uncovered(NEWER, 5), uncovered(KEPT, 1)],
-            after: levels(3, 9, 0),
-        }]);
+    stocked(past).when(count(10, 3, None)).then([Event::StockCounted {
+        stock: STOCK,
+        seen: 10,
+        counted: 3,
+        delta: -7,
+        short: 6,
+        newest: vec![uncovered(NEWER, 5), uncovered(KEPT, 1)],
+        after: levels(3, 9, 0),
+    }]);
+}
+
+#[test]
+fn a_count_of_what_the_book_never_said_has_to_be_made_again() {
+    // Nothing was seen, 28 lay there, and 28 are in the book: what came between is counted already, or is not.
+    let came = || [received(28, levels(28, 0, 0))];
+    stocked(came())
+        .when(count(0, 28, None))
+        .refused(Refusal::SeenOtherwise { on_hand: 28 });
+    // Of a list from before they came it is known.
+    stocked(came())
+        .when(count(0, 28, Some(2)))
+        .refused(Refusal::NotSeenThen { was: 28, on_hand: 28 });
+    assert_eq!(stocked(came()).when(count(0, 0, Some(1))).events().len(), 1);
+    for nowhere in [-1, 0, 3, i64::MAX, i64::MIN] {
+        stocked(came())
+            .when(count(28, 28, Some(nowhere)))
+            .refused(Refusal::SeenTooLongAgo { on_hand: 28 });
+    }
+}
+
+#[test]
+fn what_was_on_hand_is_remembered_for_so_many_events() {
+    const MOST: i32 = LEVELS_REMEMBERED as i32;
+    let past = || (1..=MOST).map(|n| received(1, levels(n, 0, 0)));
+    // The first event opened the record.
+    assert_eq!(stocked(past()).when(count(1, 1, Some(2))).outcome().map(drop), Ok(()));
+    stocked(past())
+        .when(count(0, 0, Some(1)))
+        .refused(Refusal::SeenTooLongAgo { on_hand: MOST });
 }
 
 #[test]
 fn a_count_that_misses_more_than_there_is_has_to_be_made_again() {
-    stocked(ten_with_four_kept())
-        .when(Command::Count { seen: 11, counted: 0 })
-        .refused(Refusal::CountAgain { on_hand: 10 });
-    stocked(ten_with_four_kept())
-        .when(Command::Count {
-            seen: 0,
-            counted: STOCK_MAX,
-        })
+    let past = || {
+        ten_with_four_kept()
+            .into_iter()
+            .chain([issued(5, None, levels(5, 4, 0))])
+    };
+    stocked(past())
+        .when(count(10, 4, Some(3)))
+        .refused(Refusal::CountAgain { on_hand: 5 });
+    stocked([received(1, levels(1, 0, 0))])
+        .when(count(0, STOCK_MAX, Some(1)))
         .refused(Refusal::TooMuchStock);
 }
 

@@ -7,9 +7,10 @@ use crate::OrderType;
 use crate::inventory::{Command, Event, Inventory, Levels, Refusal, Suggestion};
 use crate::order::{self, NewItem, NewOrder, Order};
 use crate::part_supplier::PartSupplier;
+use crate::stock_policy::{NotSold, StockPolicy};
 use domain::Facts;
 use domain::register::Register;
-use rehearsal::given::{Given, drawn};
+use rehearsal::given::{Given, TENANT, drawn};
 
 const SUGGESTION: Uuid = Uuid::from_u128(0x70);
 const ORDER_ID: Uuid = Uuid::from_u128(0x50);
@@ -240,17 +241,22 @@ fn draft(part_id: Uuid, supplier_id: Uuid, quantity: i32) -> order::Command {
 }
 
 fn offer(variant_id: Option<Uuid>) -> Facts {
-    let offer = PartSupplier {
+    Facts::default().with(OFFER, Register::Entered(offered(variant_id)))
+}
+
+fn offered(variant_id: Option<Uuid>) -> PartSupplier {
+    PartSupplier {
         part_id: PART,
         variant_id,
         supplier_id: SUPPLIER,
         sku: None,
         supplier_cost: None,
+        currency: Some("EUR".to_owned()),
         lead_time_days: None,
         minimum_order_qty: 1,
+        pack_qty: 1,
         is_preferred: false,
-    };
-    Facts::default().with(OFFER, Register::Entered(offer))
+    }
 }
 
 #[test]
@@ -274,6 +280,49 @@ fn an_accepted_suggestion_counts_as_on_order() {
         .together_with::<Order>(ORDER_ID, draft(PART, SUPPLIER, 1))
         .when(accept(1))
         .then([accepted(1), suggested(suggestion(drawn(0), levels(3, 0, 1), None, 2))]);
+}
+
+#[test]
+fn a_quantity_that_the_supplier_does_not_sell_is_accepted_unless_the_policy_refuses_it() {
+    let dozens = || {
+        let offer = PartSupplier {
+            minimum_order_qty: 24,
+            pack_qty: 12,
+            ..offered(None)
+        };
+        Facts::default().with(OFFER, Register::Entered(offer))
+    };
+    let accepting = |facts: Facts, quantity| {
+        three_and_suggested([])
+            .with_facts(facts)
+            .together_with::<Order>(ORDER_ID, draft(PART, SUPPLIER, quantity))
+            .when(accept(quantity))
+    };
+    assert!(accepting(dozens(), 10).outcome().is_ok());
+    let refuse = StockPolicy {
+        not_sold: NotSold::Refuse,
+    };
+    let refusing = || dozens().with(StockPolicy::stream(TENANT), Register::Entered(refuse.clone()));
+    let detail = |said: &str| Refusal::NotSold {
+        detail: format!("is {said}"),
+    };
+    let sold = "and the supplier sells no fewer than 24, in packs of 12; order";
+    accepting(refusing(), 10).refused(detail(&format!("10, {sold} 24")));
+    accepting(refusing(), 30).refused(detail(&format!("30, {sold} 36")));
+    assert!(accepting(refusing(), 24).outcome().is_ok());
+}
+
+#[test]
+fn a_suggestion_is_accepted_in_the_currency_of_the_price_offer() {
+    let in_yen = PartSupplier {
+        currency: Some("JPY".to_owned()),
+        ..offered(None)
+    };
+    three_and_suggested([])
+        .with_facts(Facts::default().with(OFFER, Register::Entered(in_yen)))
+        .together_with::<Order>(ORDER_ID, draft(PART, SUPPLIER, 10))
+        .when(accept(10))
+        .refused(Refusal::NotDrafted);
 }
 
 #[test]

@@ -82,6 +82,58 @@ fn an_order_has_one_currency_in_circulation() {
     }
 }
 
+/// What is said of a command to orders of this past.
+fn told(past: Vec<Event>, command: Command) -> String {
+    let asked = given::<Order>(past).with_facts(known()).when(command);
+    asked.outcome().unwrap_err().to_string()
+}
+
+#[test]
+fn a_price_divides_as_the_orders_currency_does() {
+    let cents = || wanted(1, Decimal::new(10_055, 2));
+    let in_yen = |item| {
+        Command::Draft(NewOrder {
+            currency: "JPY".to_owned(),
+            ..new_order(vec![item])
+        })
+    };
+    let whole = "unit_price must be whole: amounts in JPY have no decimals";
+    assert_eq!(told(Vec::new(), in_yen(cents())), format!("items[0].{whole}"));
+    let past = given::<Order>([])
+        .with_facts(known())
+        .when(in_yen(wanted(1, Decimal::from(100))));
+    let past = past.events();
+    assert_eq!(told(past.clone(), Command::AddItem(cents())), whole);
+    assert_eq!(told(past, change(None, Some(Decimal::new(10_055, 2)))), whole);
+    let in_euros = given::<Order>([])
+        .with_facts(known())
+        .when(draft(vec![cents()]))
+        .events();
+    let to_yen = Command::ChangeCurrency {
+        currency: "JPY".to_owned(),
+    };
+    assert_eq!(told(in_euros, to_yen), format!("items[0].{whole}"));
+}
+
+#[test]
+fn a_currency_of_thousandths_is_refused_by_name_when_it_is_first_used() {
+    let to_dinars = |currency: &str| Command::ChangeCurrency {
+        currency: currency.to_owned(),
+    };
+    for currency in ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"] {
+        let drafting = Command::Draft(NewOrder {
+            currency: currency.to_owned(),
+            ..new_order(vec![one()])
+        });
+        for told in [told(Vec::new(), drafting), told(vec![drafted(1)], to_dinars(currency))] {
+            assert!(
+                told.starts_with(&format!("currency is {currency}, whose amounts have 3")),
+                "{told}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_tolerance_is_0_to_100_percent() {
     for tolerance_percent in [-1, 101] {
@@ -241,12 +293,21 @@ fn everything_a_draft_names_is_there_and_in_use() {
 
 #[test]
 fn an_item_is_added_at_the_end_and_the_same_part_twice_stays_two_items() {
-    let added = Event::OrderItemAdded { item: item(0) };
+    let added = Event::OrderItemAdded {
+        item: item(0),
+        named: vec![called(0)],
+    };
     given::<Order>([drafted(1)])
         .with_facts(known())
         .when(Command::AddItem(one()))
         .then([added]);
-    let order = state::<Order>([drafted(1), Event::OrderItemAdded { item: item(1) }]);
+    let order = state::<Order>([
+        drafted(1),
+        Event::OrderItemAdded {
+            item: item(1),
+            named: Vec::new(),
+        },
+    ]);
     assert_eq!(order.content().unwrap().items, [item(0), item(1)]);
 }
 
@@ -266,6 +327,8 @@ fn a_change_tells_the_whole_item_and_what_it_was() {
         .then([Event::OrderItemChanged {
             item: changed,
             was: item(0).terms(),
+            named: Vec::new(),
+            was_named: Vec::new(),
         }]);
 }
 
@@ -285,6 +348,7 @@ fn an_item_is_removed_but_not_the_last_one() {
         .then([Event::OrderItemRemoved {
             item_id: drawn(0),
             was: Some(item(0).terms()),
+            named: Vec::new(),
         }]);
     given::<Order>([drafted(1)]).when(remove).refused(Refusal::LastItem);
 }

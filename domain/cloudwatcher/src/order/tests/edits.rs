@@ -13,6 +13,8 @@ fn changed(item: Item) -> Event {
     Event::OrderItemChanged {
         item,
         was: super::item(0).terms(),
+        named: Vec::new(),
+        was_named: Vec::new(),
     }
 }
 
@@ -119,7 +121,7 @@ fn another_part_variant_or_supplier_opens_the_approval_again() {
                 ..same()
             },
             ItemChange {
-                variant_id: Some(other),
+                variant_id: Some(Some(other)),
                 ..same()
             },
             ItemChange {
@@ -161,7 +163,7 @@ fn another_currency_opens_the_approval_again() {
 fn an_earlier_delivery_opens_the_approval_again() {
     for past in pasts() {
         let earlier = ItemChange {
-            expected_delivery_date: day(9),
+            expected_delivery_date: Some(day(9)),
             ..same()
         };
         reopens(&dated(&past), Command::ChangeItem(earlier));
@@ -169,10 +171,73 @@ fn an_earlier_delivery_opens_the_approval_again() {
 }
 
 #[test]
+fn null_takes_away_what_an_item_can_do_without_and_is_refused_by_name_for_the_rest() {
+    let parsed = |field: &str| {
+        let mut fields = json!({"item_id": drawn(0), field: null});
+        crate::order::AGGREGATE.parse("change-item", &mut fields)
+    };
+    for (field, is_cleared) in [
+        ("variant_id", true),
+        ("expected_delivery_date", true),
+        ("part_id", false),
+        ("supplier_id", false),
+        ("quantity", false),
+        ("unit_price", false),
+    ] {
+        match parsed(field) {
+            Ok(_) => assert!(is_cleared, "{field}"),
+            Err(unparsed) => {
+                let misread = domain::misread::Misread::of(&unparsed, "change-item");
+                assert!(!is_cleared, "{misread:?}");
+                assert_eq!(misread.field, field);
+                assert!(
+                    misread.detail.contains("leave it out to keep what it is"),
+                    "{misread:?}"
+                );
+            }
+        }
+    }
+    let bare = Item {
+        variant_id: None,
+        ..item(0)
+    };
+    let without_variant = ItemChange {
+        variant_id: Some(None),
+        ..same()
+    };
+    given::<Order>([drafted(1)])
+        .with_facts(known())
+        .when(Command::ChangeItem(without_variant))
+        .then([Event::OrderItemChanged {
+            item: bare,
+            was: item(0).terms(),
+            named: vec![Named {
+                variant_code: None,
+                ..called(0)
+            }],
+            was_named: vec![called(0)],
+        }]);
+    let undated = ItemChange {
+        expected_delivery_date: Some(None),
+        ..same()
+    };
+    let events = given::<Order>(dated(&[drafted(1)]))
+        .with_facts(known())
+        .when(Command::ChangeItem(undated.clone()))
+        .events();
+    let after = state::<Order>(dated(&[drafted(1)]).into_iter().chain(events));
+    assert_eq!(after.content().unwrap().items[0].expected_delivery_date, None);
+    // Whoever agreed to a day is asked again when there is none.
+    for past in pasts() {
+        reopens(&dated(&past), Command::ChangeItem(undated.clone()));
+    }
+}
+
+#[test]
 fn less_later_or_a_note_leaves_the_approval_as_it_is() {
     let later = |on| {
         Command::ChangeItem(ItemChange {
-            expected_delivery_date: day(on),
+            expected_delivery_date: Some(day(on)),
             ..same()
         })
     };
@@ -256,7 +321,7 @@ fn a_change_names_what_is_in_use() {
     given::<Order>([drafted(1)])
         .with_facts(known())
         .when(change(ItemChange {
-            variant_id: Some(VARIANT),
+            variant_id: Some(Some(VARIANT)),
             without_variant: true,
             ..same()
         }))
@@ -266,7 +331,6 @@ fn a_change_names_what_is_in_use() {
 #[test]
 fn a_draft_is_changed_without_being_submitted() {
     given::<Order>([drafted(1)])
-        .with_facts(known())
         .when(change(Some(4), None))
         .then([changed(Item { quantity: 4, ..item(0) })]);
     given::<Order>([drafted(1)])
@@ -305,13 +369,17 @@ fn an_order_that_is_placed_can_no_longer_be_changed() {
     let received = Event::OrderItemsReceived {
         receipt_id: OTHER,
         lines: vec![of(drawn(0), 1)],
+        named: Vec::new(),
     };
     let after = |event: Option<Event>| placed().into_iter().chain(event).collect::<Vec<_>>();
     for (events, status) in [
         (after(None), OrderStatus::Ordered),
         (after(Some(received)), OrderStatus::PartiallyReceived),
         (
-            after(Some(Event::OrderClosedShort { open: Vec::new() })),
+            after(Some(Event::OrderClosedShort {
+                open: Vec::new(),
+                named: Vec::new(),
+            })),
             OrderStatus::ClosedShort,
         ),
         (vec![drafted(1), Event::OrderCancelled {}], OrderStatus::Cancelled),
@@ -323,7 +391,6 @@ fn an_order_that_is_placed_can_no_longer_be_changed() {
             Command::ChangeCurrency {
                 currency: "USD".to_owned(),
             },
-            Command::Annotate { note: None },
         ] {
             given::<Order>(events.clone())
                 .with_facts(known())

@@ -58,6 +58,8 @@ fn the_hash_of_what_is_approved_changes_with_its_content() {
     let changed = Event::OrderItemChanged {
         item: dearer,
         was: item(0).terms(),
+        named: Vec::new(),
+        was_named: Vec::new(),
     };
     assert_eq!(hash(vec![drafted(1)]), hash(vec![drafted(1)]));
     assert_ne!(hash(vec![drafted(1)]), hash(vec![drafted(1), changed]));
@@ -182,11 +184,18 @@ fn an_order_of_which_something_was_received_is_not_cancelled() {
     let received = |quantity| Event::OrderItemsReceived {
         receipt_id: OTHER,
         lines: vec![of(drawn(0), quantity)],
+        named: Vec::new(),
     };
     for (event, status) in [
         (received(1), OrderStatus::PartiallyReceived),
         (received(3), OrderStatus::Received),
-        (Event::OrderClosedShort { open: Vec::new() }, OrderStatus::ClosedShort),
+        (
+            Event::OrderClosedShort {
+                open: Vec::new(),
+                named: Vec::new(),
+            },
+            OrderStatus::ClosedShort,
+        ),
     ] {
         let mut events = placed();
         events.push(event);
@@ -237,7 +246,10 @@ fn nothing_can_be_asked_of_an_order_that_is_not_drafted() {
 fn a_duplicate_has_new_item_ids_and_no_request() {
     let source = [
         drafted(1),
-        Event::OrderItemAdded { item: item(7) },
+        Event::OrderItemAdded {
+            item: item(7),
+            named: Vec::new(),
+        },
         Event::OrderCancelled {},
     ];
     given::<Order>([])
@@ -258,8 +270,47 @@ fn a_duplicate_has_new_item_ids_and_no_request() {
             tolerance_percent: 0,
             location_id: None,
             from_location_id: None,
+            left_out: Vec::new(),
+            named: vec![called(0), called(1)],
         }])
         .claims([]);
+}
+
+#[test]
+fn a_duplicate_leaves_out_the_days_that_have_passed_and_says_which() {
+    let day = |day| NaiveDate::from_ymd_opt(2026, 3, day);
+    let expected = |n, date| Item {
+        expected_delivery_date: date,
+        ..item(n)
+    };
+    let source = [
+        drafted(1),
+        Event::OrderItemAdded {
+            item: expected(7, day(1)),
+            named: Vec::new(),
+        },
+        Event::OrderItemAdded {
+            item: expected(8, day(2)),
+            named: Vec::new(),
+        },
+    ];
+    let noon = day(2).unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc();
+    let events = given::<Order>([])
+        .at(noon)
+        .with_facts(known().with(OTHER, state::<Order>(source)))
+        .when(Command::Duplicate { of: OTHER, note: None })
+        .events();
+    let [Event::OrderDrafted { items, left_out, .. }] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    let dates: Vec<_> = items.iter().map(|item| item.expected_delivery_date).collect();
+    // Today has not passed.
+    assert_eq!(dates, [None, None, day(2)]);
+    let first = PastDate {
+        item_id: items[1].item_id,
+        expected_delivery_date: day(1).unwrap(),
+    };
+    assert_eq!(*left_out, [first]);
 }
 
 #[test]

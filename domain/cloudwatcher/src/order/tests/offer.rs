@@ -19,6 +19,7 @@ fn received() -> Event {
     Event::OrderItemsReceived {
         receipt_id: OTHER,
         lines: vec![of(drawn(0), 1)],
+        named: Vec::new(),
     }
 }
 
@@ -54,21 +55,45 @@ fn an_item_is_removed_while_there_is_another_and_added_while_there_is_room() {
 #[test]
 fn what_is_placed_is_received_and_taken_back_until_everything_has_come() {
     let on_order = placed_and([]);
-    assert_eq!(on_order.offered(), ["receive", "close-short", "cancel"]);
+    assert_eq!(
+        on_order.offered(),
+        ["annotate", "reschedule", "confirm", "receive", "close-short", "cancel"]
+    );
     let partly = placed_and([received()]);
-    assert_eq!(partly.offered(), ["receive", "reverse-receipt", "close-short"]);
+    assert_eq!(
+        partly.offered(),
+        [
+            "annotate",
+            "reschedule",
+            "confirm",
+            "receive",
+            "reverse-receipt",
+            "close-short"
+        ]
+    );
     let all = Event::OrderItemsReceived {
         receipt_id: OTHER,
         lines: vec![of(drawn(0), 3)],
+        named: Vec::new(),
     };
     let all = placed_and([all, Event::OrderReceived {}]);
-    assert_eq!(all.offered(), ["reverse-receipt"]);
+    assert_eq!(all.offered(), ["annotate", "confirm", "reverse-receipt"]);
 }
 
 #[test]
-fn an_order_that_is_over_takes_nothing_but_the_same_again() {
-    let short = Event::OrderClosedShort { open: Vec::new() };
-    assert_eq!(placed_and([short]).offered(), ["close-short"]);
+fn an_order_that_is_cancelled_takes_nothing_but_the_same_again_and_one_that_is_closed_short_what_comes_late() {
+    let short = Event::OrderClosedShort {
+        open: Vec::new(),
+        named: Vec::new(),
+    };
+    assert_eq!(
+        placed_and([short.clone()]).offered(),
+        ["annotate", "receive", "close-short"]
+    );
+    assert_eq!(
+        placed_and([short, received()]).offered(),
+        ["annotate", "receive", "reverse-receipt", "close-short"]
+    );
     assert_eq!(placed_and([Event::OrderCancelled {}]).offered(), ["cancel"]);
 }
 

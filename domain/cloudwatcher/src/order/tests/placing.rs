@@ -55,7 +55,10 @@ fn settling_again_changes_nothing() {
         revision: 1,
         rejected_by: None,
     };
-    let short = Event::OrderClosedShort { open: Vec::new() };
+    let short = Event::OrderClosedShort {
+        open: Vec::new(),
+        named: Vec::new(),
+    };
     for (past, approval) in [
         (vec![drafted(1), submitted(), approved()], granted()),
         (vec![drafted(1), submitted(), rejection], rejected()),
@@ -128,6 +131,8 @@ fn an_order_is_placed_with_less_than_what_was_approved() {
     let less = Event::OrderItemChanged {
         item: Item { quantity: 1, ..item(0) },
         was: item(0).terms(),
+        named: Vec::new(),
+        was_named: Vec::new(),
     };
     given::<Order>([drafted(1), submitted(), approved(), less])
         .with_facts(decided(granted()))
@@ -140,11 +145,16 @@ fn an_order_is_never_placed_with_more_than_what_was_approved() {
     let changed = |item: Item| Event::OrderItemChanged {
         item,
         was: super::item(0).terms(),
+        named: Vec::new(),
+        was_named: Vec::new(),
     };
     let item = || super::item(0);
     // No command leads to these; placing rests on no other rule.
     for event in [
-        Event::OrderItemAdded { item: super::item(1) },
+        Event::OrderItemAdded {
+            item: super::item(1),
+            named: Vec::new(),
+        },
         Event::OrderCurrencyChanged {
             currency: "USD".to_owned(),
             was: "EUR".to_owned(),

@@ -13,6 +13,7 @@ fn received(receipt: u128, quantity: i32) -> Event {
     Event::OrderItemsReceived {
         receipt_id: Uuid::from_u128(receipt),
         lines: vec![of(drawn(0), quantity)],
+        named: Vec::new(),
     }
 }
 
@@ -46,6 +47,7 @@ fn a_receipt_has_an_id_and_lists_what_came() {
         .then([Event::OrderItemsReceived {
             receipt_id: drawn(0),
             lines: vec![of(drawn(0), 2)],
+            named: Vec::new(),
         }]);
     let order = state::<Order>(after([received(1, 2)]));
     assert_eq!(order.status(), Some(OrderStatus::PartiallyReceived));
@@ -59,6 +61,7 @@ fn an_order_is_received_when_every_item_has_come_in_full() {
             Event::OrderItemsReceived {
                 receipt_id: drawn(0),
                 lines: vec![of(drawn(0), 3), of(drawn(1), 3)],
+                named: Vec::new(),
             },
             Event::OrderReceived {},
         ]);
@@ -105,6 +108,7 @@ fn what_is_tolerated_may_come_after_the_last_that_was_ordered() {
     let all = Event::OrderItemsReceived {
         receipt_id: Uuid::from_u128(1),
         lines: vec![of(drawn(0), 3), of(drawn(1), 3)],
+        named: Vec::new(),
     };
     whole.extend([all, Event::OrderReceived {}]);
     assert_eq!(state::<Order>(whole.clone()).status(), Some(OrderStatus::Received));
@@ -114,6 +118,7 @@ fn what_is_tolerated_may_come_after_the_last_that_was_ordered() {
             Event::OrderItemsReceived {
                 receipt_id: drawn(0),
                 lines: vec![of(drawn(0), 3)],
+                named: Vec::new(),
             },
             Event::OrderReceived {},
         ]);
@@ -187,14 +192,17 @@ fn a_receipt_has_1_to_500_items_of_the_order_each_once_and_more_than_nothing_of_
 }
 
 #[test]
-fn goods_are_received_only_of_an_order_that_is_placed_and_open() {
-    let short = Event::OrderClosedShort { open: Vec::new() };
+fn goods_are_received_only_of_an_order_that_is_placed_and_has_room_for_them() {
+    let short = Event::OrderClosedShort {
+        open: Vec::new(),
+        named: Vec::new(),
+    };
     for (past, status) in [
         (vec![drafted(1)], OrderStatus::Draft),
         (vec![drafted(1), submitted()], OrderStatus::PendingApproval),
         (vec![drafted(1), submitted(), approved()], OrderStatus::Approved),
         (after([received(1, 3)]), OrderStatus::Received),
-        (after([short]), OrderStatus::ClosedShort),
+        (after([short, received(1, 3)]), OrderStatus::ClosedShort),
         (after([Event::OrderCancelled {}]), OrderStatus::Cancelled),
     ] {
         given::<Order>(past)
@@ -220,6 +228,7 @@ fn an_order_has_at_most_1000_receipts_that_count() {
         lines: vec![of(drawn(0), 1)],
         status: OrderStatus::PartiallyReceived,
         was_booked: false,
+        named: Vec::new(),
     });
     assert_eq!(
         given::<Order>(past).when(receive(vec![of(drawn(0), 1)])).events().len(),
@@ -237,6 +246,7 @@ fn a_receipt_is_reversed_once_and_the_order_stands_by_what_is_left() {
         lines: vec![of(drawn(0), quantity)],
         status,
         was_booked: false,
+        named: Vec::new(),
     };
     let full = after([received(1, 1), received(2, 2), Event::OrderReceived {}]);
     let partly = reversed(2, 2, OrderStatus::PartiallyReceived);
@@ -269,14 +279,17 @@ fn an_order_stays_received_while_what_is_left_is_enough() {
     past.push(Event::OrderItemsReceived {
         receipt_id: Uuid::from_u128(1),
         lines: vec![of(drawn(0), 3)],
+        named: Vec::new(),
     });
     past.push(Event::OrderItemsReceived {
         receipt_id: Uuid::from_u128(2),
         lines: vec![of(drawn(0), 1), of(drawn(1), 1)],
+        named: Vec::new(),
     });
     past.push(Event::OrderItemsReceived {
         receipt_id: Uuid::from_u128(3),
         lines: vec![of(drawn(0), 1), of(drawn(1), 3)],
+        named: Vec::new(),
     });
     past.push(Event::OrderReceived {});
     let events = given::<Order>(past)
@@ -294,11 +307,66 @@ fn an_order_stays_received_while_what_is_left_is_enough() {
 }
 
 #[test]
-fn a_receipt_is_reversed_only_while_its_order_is_open_or_received() {
-    let short = Event::OrderClosedShort { open: Vec::new() };
+fn late_goods_of_an_order_that_is_closed_short_are_booked_and_it_stays_so() {
+    let short = || Event::OrderClosedShort {
+        open: Vec::new(),
+        named: Vec::new(),
+    };
+    let line = |quantity| vec![of(drawn(0), quantity)];
+    given::<Order>(after([received(1, 1), short()]))
+        .when(receive(line(2)))
+        .then([Event::OrderItemsReceived {
+            receipt_id: drawn(0),
+            lines: line(2),
+            named: Vec::new(),
+        }]);
+    given::<Order>(after([received(1, 1), short()]))
+        .when(receive(line(3)))
+        .refused(Refusal::TooMuchReceived {
+            field: "lines[0].quantity".to_owned(),
+            ordered: 3,
+            tolerance_percent: 0,
+            receivable: 2,
+        });
+    let late: Order = state(after([short(), received(1, 3)]));
+    assert_eq!(late.status(), Some(OrderStatus::ClosedShort));
+    assert!(late.open().is_empty());
+}
+
+#[test]
+fn a_wrong_receipt_of_an_order_that_is_closed_short_is_reversed_and_nothing_is_awaited_for_it() {
+    let past = after([
+        received(1, 1),
+        Event::OrderClosedShort {
+            open: Vec::new(),
+            named: Vec::new(),
+        },
+    ]);
+    let events = given::<Order>(past.clone())
+        .when(Command::ReverseReceipt {
+            receipt_id: Uuid::from_u128(1),
+        })
+        .events();
+    assert!(
+        matches!(
+            events.as_slice(),
+            [Event::OrderReceiptReversed {
+                status: OrderStatus::ClosedShort,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    let after: Order = state(past.into_iter().chain(events));
+    assert_eq!(after.status(), Some(OrderStatus::ClosedShort));
+    assert!(after.open().is_empty());
+}
+
+#[test]
+fn a_receipt_is_reversed_only_of_an_order_of_which_goods_were_received() {
     for (past, status) in [
         (vec![drafted(1), submitted(), approved()], OrderStatus::Approved),
-        (after([received(1, 1), short]), OrderStatus::ClosedShort),
+        (after([Event::OrderCancelled {}]), OrderStatus::Cancelled),
     ] {
         given::<Order>(past)
             .when(Command::ReverseReceipt {
@@ -320,11 +388,15 @@ fn an_order_is_closed_short_for_a_reason_and_says_what_will_not_come() {
         .when(Command::CloseShort {})
         .then([Event::OrderClosedShort {
             open: vec![of(drawn(0), 1), of(drawn(1), 3)],
+            named: Vec::new(),
         }])
         .claims([]);
-    given::<Order>(after([Event::OrderClosedShort { open: Vec::new() }]))
-        .when(Command::CloseShort {})
-        .then([]);
+    given::<Order>(after([Event::OrderClosedShort {
+        open: Vec::new(),
+        named: Vec::new(),
+    }]))
+    .when(Command::CloseShort {})
+    .then([]);
 }
 
 #[test]

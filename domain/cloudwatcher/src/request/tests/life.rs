@@ -8,19 +8,16 @@ fn deliver() -> Command {
 
 #[test]
 fn nothing_happens_to_a_request_that_was_not_received() {
-    for command in [Command::Begin {}, respond(), fail(), deliver()] {
+    for command in [
+        Command::Begin {},
+        Command::Release {},
+        Command::TakeOver {},
+        respond(),
+        fail(),
+        deliver(),
+    ] {
         given::<DeviceRequest>([]).when(command).refused(Refusal::NotReceived);
     }
-}
-
-#[test]
-fn a_request_is_begun_once() {
-    given::<DeviceRequest>([received()])
-        .when(Command::Begin {})
-        .then([begun()]);
-    given::<DeviceRequest>([received(), begun()])
-        .when(Command::Begin {})
-        .then([]);
 }
 
 #[test]
@@ -45,7 +42,13 @@ fn a_request_is_answered_once() {
         (failed(), RequestStatus::Failed),
     ];
     for (end, status) in closed {
-        for command in [Command::Begin {}, respond(), fail()] {
+        for command in [
+            Command::Begin {},
+            Command::Release {},
+            Command::TakeOver {},
+            respond(),
+            fail(),
+        ] {
             given::<DeviceRequest>([received(), end.clone()])
                 .when(command)
                 .refused(Refusal::Closed { status });
@@ -74,7 +77,7 @@ fn a_response_is_delivered_once_and_only_when_it_is_ready() {
 fn a_response_fits_its_column() {
     let respond = |content, metadata| {
         given::<DeviceRequest>([received()]).when(Command::Respond {
-            content,
+            content: Value::into(content),
             ai_processed: false,
             metadata,
         })

@@ -11,7 +11,16 @@ fn past(events: Vec<Event>) -> Given<DeviceRequest> {
 #[test]
 fn a_request_is_received_first_begun_and_answered_once() {
     assert_eq!(past(vec![]).offered(), ["receive"]);
-    let open = ["begin", "annotate", "respond", "fail", "attach-file", "record-decision"];
+    let open = [
+        "begin",
+        "release",
+        "take-over",
+        "annotate",
+        "respond",
+        "fail",
+        "attach-file",
+        "record-decision",
+    ];
     assert_eq!(past(vec![received()]).offered(), open);
     assert_eq!(past(vec![received(), begun()]).offered(), open);
     assert_eq!(
@@ -21,6 +30,21 @@ fn a_request_is_received_first_begun_and_answered_once() {
     assert_eq!(
         past(vec![received(), failed()]).offered(),
         ["annotate", "attach-file", "record-decision"]
+    );
+}
+
+#[test]
+fn what_somebody_is_on_offers_others_to_take_it_over_and_not_to_answer_it() {
+    let others = past(vec![received(), begun()]).by(Uuid::from_u128(0xb2));
+    assert_eq!(
+        others.offered(),
+        ["take-over", "annotate", "attach-file", "record-decision"]
+    );
+    assert!(
+        others
+            .at(DateTime::UNIX_EPOCH + LEASE)
+            .offered()
+            .contains(&"begin".to_owned())
     );
 }
 

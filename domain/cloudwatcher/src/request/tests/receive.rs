@@ -1,7 +1,5 @@
 //! What makes two requests one.
 
-use chrono::TimeDelta;
-
 use super::*;
 use crate::device_policy::DevicePolicy;
 use crate::request::identity::Window;

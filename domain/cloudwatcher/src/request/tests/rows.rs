@@ -190,7 +190,7 @@ fn a_decision_says_how_sure_the_agent_is() {
             agent_name: "PartsSpecialist".to_owned(),
             decision_type: "selection".to_owned(),
             decision_value: "filter".to_owned(),
-            reasoning: Some(json!({"seen": 3})),
+            reasoning: Some(json!({"seen": 3}).into()),
             confidence_score: Some(Decimal::new(80, 2)),
         }]);
     for fit in ["0", "1", "1.00", "0.55"] {

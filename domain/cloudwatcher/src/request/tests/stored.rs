@@ -74,6 +74,42 @@ fn a_float_in_a_payload_reads_back_as_it_was_hashed() {
 }
 
 #[test]
+fn numbers_in_payloads_keep_their_digits_and_column_and_hash_hold_them() {
+    let body = r#"{"receive":{"device_id":"truck-001","request_type":"measure","payload":[0.1000000000000000055,1e400,12345678901234567890.123]}}"#;
+    let command = DeviceRequest::read(&domain::exact::from_str(body).unwrap()).unwrap();
+    let events = given::<DeviceRequest>([]).when(command).events();
+    let stored = domain::event::encode(&events[0]).unwrap();
+    assert!(
+        stored.contains("[0.1000000000000000055,1e400,12345678901234567890.123]"),
+        "{stored}"
+    );
+    let read: Event = decode(&Stored {
+        event_type: "RequestReceived",
+        version: "2",
+        payload: &stored,
+        actor: Uuid::nil(),
+    })
+    .unwrap();
+    assert_eq!(events, [read]);
+    let refused = |payload: &str| {
+        let payload = domain::exact::from_str(payload).unwrap();
+        given::<DeviceRequest>([])
+            .when(Command::Receive(sent(payload)))
+            .outcome()
+            .unwrap_err()
+    };
+    assert!(refused("1e1001").to_string().contains("write it as a string"));
+    let many = format!("[{}0]", "1e1000,".repeat(132));
+    assert!(matches!(
+        refused(&many),
+        Refusal::Unfit {
+            unfit: Unfit::TooLarge { .. },
+            ..
+        }
+    ));
+}
+
+#[test]
 fn a_request_of_the_first_version_had_no_key_and_no_attributes() {
     let payload = json!({
         "device_id": "truck-001", "request_type": "get_parts", "payload": 1, "payload_hash": canonical::hash(&json!(1)),
