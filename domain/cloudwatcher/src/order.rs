@@ -203,7 +203,12 @@ impl Order {
 /// The sum over items, in their order's currency.
 #[must_use]
 pub fn total(items: &[Item]) -> Decimal {
-    items.iter().map(Item::total).sum()
+    let with = |sum: Decimal, item: &Item| {
+        let line = item.unit_price.checked_mul(Decimal::from(item.quantity))?;
+        sum.checked_add(line)
+    };
+    // It is made before the items are judged: what no decimal holds is more than any check lets pass.
+    items.iter().try_fold(Decimal::ZERO, with).unwrap_or(Decimal::MAX)
 }
 
 impl Item {
