@@ -24,7 +24,7 @@ use_target_folder() {
     CARGO_TARGET_DIR=$(absolute "$CARGO_TARGET_DIR")
     write_wrapper "$state/rustc" 'exec "$@"'
     write_wrapper "$state/clippy" 'exec clippy-driver "$@" -D warnings'
-    export RUSTC_WORKSPACE_WRAPPER=$state/rustc
+    export RUSTC_WORKSPACE_WRAPPER=$state/${compiler:-rustc}
 }
 
 write_wrapper() {
@@ -37,18 +37,18 @@ $2"
     mv "$1.new" "$1"
 }
 
-# Builds the programs and links them into a folder: the next checkout that builds overwrites those
-# in the target folder.
+# build_programs FOLDER [TARGETS]: builds the programs, or more of the workspace, and links them into
+# a folder: the next checkout that builds overwrites those in the target folder.
 build_programs() {
     use_target_folder
     mkdir -p "$1"
     cd "$checkout"
-    with_lock "$CARGO_TARGET_DIR/daybook.lock" build_programs_locked "$1"
+    with_lock "$CARGO_TARGET_DIR/daybook.lock" build_programs_locked "$1" "${2:---bins}"
 }
 
 build_programs_locked() {
     local name
-    run cargo build --workspace --bins || return
+    run cargo build --workspace "$2" || return
     for name in daybook bench hostile; do
         [ -e "$CARGO_TARGET_DIR/debug/$name" ] || continue
         ln -f "$CARGO_TARGET_DIR/debug/$name" "$1/$name" 2>/dev/null ||

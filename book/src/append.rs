@@ -84,6 +84,8 @@ pub enum Outcome {
     Appended(Receipt),
     /// The command id was seen before; nothing was written.
     Repeated(Receipt),
+    /// It was written by an earlier attempt of this very append, whose outcome nobody had heard.
+    Resent(Receipt),
     /// A stream or fact is not where the decision saw it: decide again.
     Moved {
         stream: String,

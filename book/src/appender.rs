@@ -273,14 +273,24 @@ impl Touched {
 /// Writes a batch, again and again while its outcome is unknown: receipts make that safe.
 async fn write(line: &mut Line, appends: &[Append]) -> Vec<Result<Outcome, BookError>> {
     let started = Instant::now();
+    let mut may_be_written = false;
     loop {
         let (what, error) = match attempt(line, appends).await {
-            Ok(Ok(outcomes)) => return outcomes.into_iter().map(Ok).collect(),
+            Ok(Ok(outcomes)) => {
+                let heard = |outcome| match outcome {
+                    Outcome::Repeated(receipt) if may_be_written => Outcome::Resent(receipt),
+                    outcome => outcome,
+                };
+                return outcomes.into_iter().map(heard).map(Ok).collect();
+            }
             Ok(Err(error)) if is_no_room(&error) => {
                 warn!(%error, commands = appends.len(), "the database has no room left");
                 return appends.iter().map(|_| Err(BookError::NoRoom)).collect();
             }
-            Ok(Err(error)) if error.is_transient() => ("the outcome of an append is unknown; sending it again", error),
+            Ok(Err(error)) if error.is_transient() => {
+                may_be_written = true;
+                ("the outcome of an append is unknown; sending it again", error)
+            }
             Ok(Err(error)) if appends.len() == 1 => return vec![Err(error)],
             // One command made the database fail; its neighbours must not suffer.
             Ok(Err(_)) => {

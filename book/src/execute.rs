@@ -402,14 +402,25 @@ impl Inner {
                 }))
             }
             Outcome::Repeated(receipt) => {
-                for step in steps {
-                    self.cache.forget(step.aggregate_type(), step.stream);
-                }
+                self.forget(steps);
                 same_body(envelope, &receipt).map(Ok)
+            }
+            Outcome::Resent(receipt) => {
+                self.forget(steps);
+                let answer = same_body(envelope, &receipt)?;
+                let is_repeat = false;
+                Ok(Ok(Answer { is_repeat, ..answer }))
             }
             Outcome::Moved { .. } => Ok(Err(Lost::Race { read })),
             Outcome::Suspended => Err(ExecuteError::Suspended),
             Outcome::Claimed { claim } => Err(ExecuteError::Claimed { claim }),
+        }
+    }
+
+    /// Forgets states that others have written on.
+    fn forget(&self, steps: &[Step]) {
+        for step in steps {
+            self.cache.forget(step.aggregate_type(), step.stream);
         }
     }
 }

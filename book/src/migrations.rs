@@ -40,6 +40,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         19 => "0019_histories",
         20 => "0020_reactions",
         21 => "0021_vectors",
+        22 => "0022_shown",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

@@ -1,6 +1,5 @@
 //! Reads the book in order of position. Positions have no gaps, so `position > n` misses nothing.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -245,32 +244,6 @@ impl Tail {
         let row = answered(async { Ok::<_, BookError>(reading.await?) }).await?;
         let first = row.iter().map(recorded).collect::<Result<_, _>>()?;
         Ok(self.opened(first).await?.pop())
-    }
-
-    /// The last sequences that streams of one kind had at a position, those of `ids` that had any: one step along the index
-    /// of streams for each.
-    ///
-    /// # Errors
-    /// The database's error.
-    pub async fn sequences(
-        &self,
-        aggregate_type: &str,
-        ids: &[Uuid],
-        until: i64,
-    ) -> Result<HashMap<Uuid, i64>, BookError> {
-        let asking = sqlx::query_as(
-            "select u.id, e.sequence from unnest($2::uuid[]) u(id), lateral (
-                 select sequence from book.events
-                 where aggregate_type = $1 and aggregate_id = u.id::text and position <= $3
-                 order by sequence desc limit 1
-             ) e",
-        )
-        .bind(aggregate_type)
-        .bind(ids)
-        .bind(until)
-        .fetch_all(&self.pool);
-        let found: Vec<(Uuid, i64)> = answered(async { Ok::<_, BookError>(asking.await?) }).await?;
-        Ok(found.into_iter().collect())
     }
 
     /// Events of these kinds of streams after `position` and up to `end`, in order and as they are stored, and how far

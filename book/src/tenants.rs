@@ -153,14 +153,31 @@ impl Book {
     /// # Errors
     /// The database's error, or the key of claims cannot be read.
     pub async fn holder(&self, tenant: Uuid, claim: Claim, value: &str) -> Result<Option<Uuid>, BookError> {
-        let digest = self.0.vault.claim_key().await?.digest(tenant, claim, value);
+        let value = value.to_owned();
+        Ok(self.each_holder(tenant, claim, &[value]).await?.pop().flatten())
+    }
+
+    /// As [`Book::holder`], of several values, in their order.
+    ///
+    /// # Errors
+    /// As [`Book::holder`].
+    pub async fn each_holder(
+        &self,
+        tenant: Uuid,
+        claim: Claim,
+        values: &[String],
+    ) -> Result<Vec<Option<Uuid>>, BookError> {
+        let key = self.0.vault.claim_key().await?;
+        let digests: Vec<_> = values.iter().map(|value| key.digest(tenant, claim, value)).collect();
         let asking = sqlx::query_scalar(
-            "select aggregate_id::uuid from book.claims where tenant_id = $1 and name = $2 and digest = $3",
+            "select c.aggregate_id::uuid from unnest($3::bytea[]) with ordinality v(digest, place)
+             left join book.claims c on c.tenant_id = $1 and c.name = $2 and c.digest = v.digest
+             order by v.place",
         )
         .bind(tenant)
         .bind(claim.stored())
-        .bind(digest)
-        .fetch_optional(&self.0.pool);
+        .bind(digests)
+        .fetch_all(&self.0.pool);
         answered(async { Ok::<_, BookError>(asking.await?) }).await
     }
 

@@ -3,23 +3,29 @@
 //! Rule of promotion: the day a rule depends on earlier state beyond "entered or struck", the
 //! kind leaves the register and becomes an aggregate of its own.
 
+mod change;
+mod command;
+mod one_per_tenant;
+mod refusal;
+
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-use cqrs_es::DomainEvent;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strum::VariantNames;
 use uuid::Uuid;
+
+pub use change::Change;
+pub use command::Command;
+pub use one_per_tenant::OnePerTenant;
+pub use refusal::Refusal;
 
 use crate::aggregate::Unparsed;
 use crate::amendment::Amendment;
-use crate::event::Versioned;
-use crate::misread::Misread;
 use crate::text::Unfit;
-use crate::{Asker, Asking, Claim, ClaimChange, Class, Decider, Erase, Event, FactRef, Facts, Refuse, Request};
+use crate::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Facts, Request};
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
 pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -118,136 +124,6 @@ impl<K> Register<K> {
         match self {
             Self::Entered(entry) => Some(entry),
             Self::Unborn | Self::Struck(_) => None,
-        }
-    }
-}
-
-/// What can be asked of an entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Command<K> {
-    Enter(K),
-    Amend(Amendment<K>),
-    Strike {},
-    ForgetContacts {},
-    /// Takes the unique values that the entry has by now and had not when it was entered. Daybook alone sends it, and no
-    /// document shows it.
-    TakeAnew {},
-}
-
-/// The commands to a kind without contacts.
-#[derive(JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(dead_code, reason = "the schema of what is read as `Command`")]
-enum Plain<K> {
-    /// Takes the entry into use; also again after it was struck.
-    Enter(K),
-    /// Changes the fields that are named and leaves the others as they are; null takes a field away.
-    Amend(Amendment<K>),
-    /// Takes the entry out of use. What refers to it stays; new references are refused.
-    Strike {},
-}
-
-/// Those to a kind with contacts.
-#[derive(JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(dead_code, reason = "the schema of what is read as `Command`")]
-enum WithContacts<K> {
-    /// Takes the entry into use; also again after it was struck.
-    Enter(K),
-    /// Changes the fields that are named and leaves the others as they are; null takes a field away.
-    Amend(Amendment<K>),
-    /// Takes the entry out of use. What refers to it stays; new references are refused.
-    Strike {},
-    /// Destroys the keys of all contacts that the entry ever had. This cannot be undone: they become unreadable
-    /// everywhere. The entry stays in use, and may be amended to have others.
-    ForgetContacts {},
-}
-
-// Written by hand because a kind without contacts has none to forget.
-impl<K: Entry> JsonSchema for Command<K> {
-    fn schema_name() -> Cow<'static, str> {
-        Plain::<K>::schema_name()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        match K::CONTACTS {
-            [] => Plain::<K>::json_schema(generator),
-            _ => WithContacts::<K>::json_schema(generator),
-        }
-    }
-}
-
-/// A change of an entry. CRUD in the form of events, openly: reference data has no more to tell.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change<K> {
-    Entered(K),
-    Amended(K),
-    Struck {},
-    /// All contacts that it ever had are unreadable from now on.
-    Forgotten {},
-}
-
-/// Why an entry was not changed.
-// The names of its variants are those of the rules, which clients know.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Refusal {
-    #[error("there is no such {noun}; enter it first")]
-    NotEntered { noun: &'static str },
-    #[error("this {noun} is entered already; amend it instead")]
-    AlreadyEntered { noun: &'static str },
-    #[error("this {noun} is struck; enter it again before you amend it")]
-    Struck { noun: &'static str },
-    #[error("there is nothing to forget of a {noun}: it has no contacts")]
-    NoContacts { noun: &'static str },
-    #[error("there is one {noun} per tenant and its id is {id}; send the command there")]
-    OnePerTenant { noun: &'static str, id: Uuid },
-    #[error("this {noun} belongs to department {department} and cannot move; strike it and enter another one")]
-    Moves { noun: &'static str, department: Uuid },
-    #[error("{field} {unfit}")]
-    Unfit { field: &'static str, unfit: Unfit },
-    #[error("{}", .0.detail)]
-    Misread(Misread),
-    #[error("{detail}")]
-    Reference { field: &'static str, detail: String },
-}
-
-impl From<Misread> for Refusal {
-    fn from(misread: Misread) -> Self {
-        Self::Misread(misread)
-    }
-}
-
-impl Refuse for Refusal {
-    fn class(&self) -> Class {
-        match self {
-            Self::NotEntered { .. } => Class::Missing,
-            Self::AlreadyEntered { .. }
-            | Self::Struck { .. }
-            | Self::NoContacts { .. }
-            | Self::OnePerTenant { .. }
-            | Self::Moves { .. }
-            | Self::Unfit { .. }
-            | Self::Misread(_)
-            | Self::Reference { .. } => Class::Refused,
-        }
-    }
-    fn rule(&self) -> &'static str {
-        self.into()
-    }
-    fn rules() -> Vec<&'static str> {
-        <Self as VariantNames>::VARIANTS.to_vec()
-    }
-    fn field(&self) -> Option<String> {
-        match self {
-            Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
-            Self::Misread(misread) => Some(misread.field.clone()),
-            Self::NotEntered { .. }
-            | Self::AlreadyEntered { .. }
-            | Self::Struck { .. }
-            | Self::NoContacts { .. }
-            | Self::OnePerTenant { .. }
-            | Self::Moves { .. } => None,
         }
     }
 }
@@ -448,94 +324,4 @@ fn judged<K: Entry>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, R
 /// In whose name the contacts of an entry are sealed: nobody's who has a key or writes texts.
 fn contacts(stream: Uuid) -> Uuid {
     Uuid::new_v5(&stream, b"contacts")
-}
-
-impl<K: Entry> Event for Change<K> {
-    fn sealed_apart(&self, stream: Uuid) -> Vec<(&'static str, Uuid)> {
-        match self {
-            Self::Entered(_) | Self::Amended(_) => {
-                K::CONTACTS.iter().map(|&contact| (contact, contacts(stream))).collect()
-            }
-            Self::Struck {} | Self::Forgotten {} => Vec::new(),
-        }
-    }
-}
-
-impl<K: Entry> Versioned for Change<K> {
-    const NAMES: &'static [&'static str] = if K::FORGOTTEN.is_empty() {
-        &[K::ENTERED, K::AMENDED, K::STRUCK]
-    } else {
-        &[K::ENTERED, K::AMENDED, K::STRUCK, K::FORGOTTEN]
-    };
-}
-
-impl<K: Entry> DomainEvent for Change<K> {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Entered(_) => K::ENTERED,
-            Self::Amended(_) => K::AMENDED,
-            Self::Struck {} => K::STRUCK,
-            Self::Forgotten {} => K::FORGOTTEN,
-        }
-        .to_owned()
-    }
-    fn event_version(&self) -> String {
-        Self::version(&self.event_type()).to_owned()
-    }
-}
-
-impl<K: Entry> JsonSchema for Change<K> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("ChangeOf{}", K::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let entry = generator.subschema_for::<K>();
-        let nothing = schemars::json_schema!({ "type": "object" });
-        let named = |name: &str, fields: &schemars::Schema| {
-            let properties = serde_json::Map::from_iter([(name.to_owned(), fields.clone().to_value())]);
-            serde_json::json!({ "type": "object", "properties": properties, "required": [name] })
-        };
-        let mut variants = vec![
-            named(K::ENTERED, &entry),
-            named(K::AMENDED, &entry),
-            named(K::STRUCK, &nothing),
-        ];
-        if !K::FORGOTTEN.is_empty() {
-            variants.push(named(K::FORGOTTEN, &nothing));
-        }
-        schemars::json_schema!({ "oneOf": variants })
-    }
-}
-
-// Written by hand because the tag is the kind's own name for the event, not the variant's.
-impl<K: Entry> Serialize for Change<K> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tagged = serializer.serialize_map(Some(1))?;
-        match self {
-            Self::Entered(entry) => tagged.serialize_entry(K::ENTERED, entry)?,
-            Self::Amended(entry) => tagged.serialize_entry(K::AMENDED, entry)?,
-            Self::Struck {} => tagged.serialize_entry(K::STRUCK, &Value::Object(serde_json::Map::new()))?,
-            Self::Forgotten {} => tagged.serialize_entry(K::FORGOTTEN, &Value::Object(serde_json::Map::new()))?,
-        }
-        tagged.end()
-    }
-}
-
-impl<'de, K: Entry> Deserialize<'de> for Change<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let tagged = serde_json::Map::deserialize(deserializer)?;
-        let (name, payload) = tagged
-            .into_iter()
-            .next()
-            .ok_or_else(|| D::Error::custom("an event has a name"))?;
-        let entry = |payload| serde_json::from_value(payload).map_err(D::Error::custom);
-        match name.as_str() {
-            name if name == K::ENTERED => Ok(Self::Entered(entry(payload)?)),
-            name if name == K::AMENDED => Ok(Self::Amended(entry(payload)?)),
-            name if name == K::STRUCK => Ok(Self::Struck {}),
-            name if !K::FORGOTTEN.is_empty() && name == K::FORGOTTEN => Ok(Self::Forgotten {}),
-            name => Err(D::Error::custom(format!("{} has no event {name}", K::TYPE))),
-        }
-    }
 }

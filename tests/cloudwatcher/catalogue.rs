@@ -142,6 +142,8 @@ async fn the_offer_that_is_cheapest_for_what_is_needed_comes_first() {
     // Without a currency those of each stand together.
     assert_eq!(best("&quantity=6").await.0, ["shop", "packer", "bulk", "overseas"]);
     assert_eq!(best("").await.0, ["shop", "packer", "bulk", "overseas"]);
+    let none = admin.get(&format!("{path}&quantity=0")).await.problem(400);
+    assert_eq!(none["field"], "quantity", "{none}");
     company.service.end().await;
 }
 
@@ -228,6 +230,19 @@ async fn an_order_of_what_is_not_sold_is_warned_of_or_refused_as_the_policy_says
     let refused = admin.post(&more, &company.item(13, "1.00")).await.problem(422);
     assert_eq!(refused["field"], "quantity", "{refused}");
     admin.post("/v1/cloudwatcher/orders", &fine).await.ok();
+    // What an order buys of one thing counts as a whole.
+    admin.post(&more, &company.item(14, "1.00")).await.ok();
+    admin.post(&submit, &json!({})).await.ok();
+
+    // Who sees no price offers is not told what they say, and who cannot reach an order not what it buys.
+    let buys = ["cloudwatcher.order.*", "cloudwatcher.orders.read"];
+    let buyer = company.service.person(&buys, &[company.department]).await;
+    let refused = buyer.post("/v1/cloudwatcher/orders", &draft).await.problem(422);
+    assert_eq!(refused["field"], "items[0].quantity", "{refused}");
+    assert!(!refused["detail"].as_str().unwrap().contains("12"), "{refused}");
+    let elsewhere = made(admin, "/v1/identity/departments", &json!({"name": "Elsewhere"})).await;
+    let stranger = company.service.person(&buys, &[elsewhere]).await;
+    stranger.post(&more, &company.item(13, "1.00")).await.problem(404);
     company.service.end().await;
 }
 

@@ -250,6 +250,17 @@ async fn what_changed_since_comes_once_as_it_is_now_in_the_order_of_its_last_cha
     );
     assert_eq!(paged(admin, &all(&format!("gt.{position}")), 3).await, [""; 0]);
 
+    // The last page says what to go on with, and that is refused where any row may be another one by now.
+    let since = page["since"].as_str().unwrap();
+    assert_eq!(paged(admin, &all(&format!("gt.{since}")), 3).await, [""; 0]);
+    done(admin, &amend(1), body(1, "thrice")).await;
+    assert_eq!(paged(admin, &all(&format!("gt.{since}")), 3).await, ["P-1"]);
+    let (place, mark) = since.split_once('.').unwrap();
+    for former in [format!("{}_0a1b2c3d.{mark}", position), format!("{place}.0a1b2c3d")] {
+        let refused = admin.get(&format!("{PARTS}?changed=gt.{former}")).await.problem(409);
+        assert_eq!(refused["type"], "/problems/former-history", "{former}");
+    }
+
     for wrong in [
         "changed=5",
         "changed=lt.5",
@@ -405,5 +416,25 @@ async fn a_row_tells_the_stream_that_it_shows_and_its_sequence_is_an_if_match() 
     }
     let grants = admin.get("/v1/cloudwatcher/role_permissions").await.ok();
     assert!(grants["rows"][0].get("@stream").is_none(), "{grants}");
+
+    // What a parked stream's row does not show is no sequence of the row's, however far the rest of the tables is.
+    let pool = sqlx::PgPool::connect_with(service.database.options.clone())
+        .await
+        .unwrap();
+    let park = "insert into book.parked (context, generation, aggregate_type, aggregate_id, tenant_id, position, error)
+        select 'cloudwatcher', generation, 'cloudwatcher.part', $1, $2, $3, 'a test' from book.generations
+        where context = 'cloudwatcher' and state = 'live'";
+    let parked = sqlx::query(park).bind(id).bind(service.tenant).bind(position);
+    assert_eq!(parked.execute(&pool).await.unwrap().rows_affected(), 1);
+    for path in [
+        one.clone(),
+        format!("{PARTS}?id=eq.{id}"),
+        format!("{PARTS}?changed=gt.0&id=eq.{id}"),
+    ] {
+        let shown = admin.get(&path).await.ok();
+        let row = shown["rows"].get(0).unwrap_or(&shown);
+        assert_eq!(row["@stream"], stream(2), "{path}");
+    }
+    amend("\"2\"").await.problem(412);
     service.end().await;
 }

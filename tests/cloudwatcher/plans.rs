@@ -229,7 +229,7 @@ async fn a_page_of_an_orders_history_or_lines_and_of_audit_rows_costs_what_it_sh
         let column = column.map_or_else(by_default, |name| table.column(name).unwrap());
         for order in [false, true].map(|descending| Order::of(table, vec![Sorted { column, descending }])) {
             for query in lists(table, filters, &order) {
-                let page = || sql::page(table, &query, &asker);
+                let page = || sql::page(table, &query, None, &asker);
                 let [plan, _] = explained(&pools.reader, &mut page(), &asker, "").await;
                 let nodes = nodes(&plan);
                 let reads_whole = |[node, table, _]: &[String; 3]| node == "Seq Scan" && large.contains(table);

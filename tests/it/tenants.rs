@@ -5,6 +5,7 @@ use std::time::Duration;
 use cloudwatcher::approval_policy::ApprovalPolicy;
 use daybook::Role;
 use daybook::cli::{self, Typed};
+use domain::register::OnePerTenant;
 use identity::role;
 use identity::user::User;
 use reqwest::Method;

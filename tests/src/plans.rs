@@ -1,7 +1,7 @@
 //! How Postgres finds what lists ask for: an index has to serve every order and every filter that a table offers.
 
 use book::Pools;
-use http::query::changed::Stretch;
+use http::query::changed::{Start, changed};
 use http::query::cursor::Cursor;
 use http::query::filter::{self, Comparison, Condition, Filter, Query};
 use http::query::order::{Order, Sorted, orderable};
@@ -25,7 +25,7 @@ pub async fn serve_every_order_by_time(pools: &Pools, context: &'static Context)
         for (column, descending) in times.flat_map(|column| [(column, false), (column, true)]) {
             let order = Order::of(table, vec![Sorted { column, descending }]);
             for query in lists(table, &[], &order) {
-                let mut page = sql::page(table, &query, &asker);
+                let mut page = sql::page(table, &query, None, &asker);
                 let plans = explained(&pools.reader, &mut page, &asker, WITHOUT_SORTING).await;
                 tried += 1;
                 if plans.iter().any(|plan| sorted_rows(plan) > 0.0) {
@@ -78,12 +78,11 @@ pub async fn serve_what_changed(pools: &Pools, context: &'static Context) -> usi
     let (mut unserved, mut tried) = (Vec::new(), 0);
     for table in context.tables.iter().map(|projection| projection.table()) {
         let [query, _] = lists(table, &[], &Order::by_default(table));
-        let stretch = Stretch {
+        let start = Start {
             position: 7,
             key: String::new(),
-            upto: 1_000,
         };
-        let mut page = sql::changed(table, &query, &stretch, &asker);
+        let mut page = changed(table, &query, &start, None, &asker);
         let [plan, _] = explained(&pools.reader, &mut page, &asker, "set local enable_seqscan = off;").await;
         tried += 1;
         let text = plan.to_string();

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::{Command, DeviceRequest};
 use domain::Decider as _;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use futures::FutureExt as _;
 use http::crew::Worker;
 use uuid::Uuid;

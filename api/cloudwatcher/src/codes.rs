@@ -36,10 +36,8 @@ async fn of<K: Entry>(book: &Book, claim: Claim) -> Result<(), Fault> {
 }
 
 async fn taken<K: Entry>(book: &Book, tenant: Uuid, stream: Uuid) -> Result<(), Fault> {
-    let command_id = Uuid::new_v5(&stream, b"codes as people compare them");
+    // Under an id of its own each time: an older program may have left a value since one was taken.
     let envelope = Envelope {
-        command_id,
-        correlation_id: command_id,
         reason: Some("codes are compared as people do from now on".to_owned()),
         ..Envelope::once(tenant, SYSTEM, Utc::now())
     };

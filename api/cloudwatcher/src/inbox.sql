@@ -2,9 +2,10 @@
 -- Left out is what they may not decide: orders that they drafted, or of which they decided another level, and
 -- what was asked of somebody who is no longer the active manager with the permission.
 with recursive mine as (
-    select null::uuid as delegation_id, $1::uuid as approver_id, '[]'::jsonb as department_ids, null::numeric as total_max
+    select null::uuid as delegation_id, $1::uuid as approver_id, '[]'::jsonb as department_ids, null::numeric as total_max,
+        null::text as currency
     union all
-    select d.id, d.user_id, d.department_ids, d.total_max
+    select d.id, d.user_id, d.department_ids, d.total_max, d.currency
     from cloudwatcher.approval_delegations d
     where d.delegate_id = $1 and d.revoked_at is null and d.starts_at <= now() and d.ends_at > now()
 ), above (department_id, ancestor_id, depth) as (
@@ -46,9 +47,12 @@ select distinct on (oa.due_at, oa.position) oa.due_at, oa.position, jsonb_build_
 from mine m
 join cloudwatcher.order_approvals oa on oa.approver_id = m.approver_id and oa.status = 'pending'
 join cloudwatcher.orders o on o.id = oa.order_id
--- Whoever was asked must still be the one to ask, or the decision is refused. Whom the policy names no table tells.
+-- Whoever was asked must still be the one to ask, or the decision is refused.
 join cloudwatcher.departments asked on asked.id = oa.department_id
-  and (oa.is_top or (asked.manager_id = oa.approver_id and asked.is_active))
+  and case
+      when oa.is_top then exists (
+          select from cloudwatcher.approval_policies p where p.is_active and p.top_deciders ? oa.approver_id::text)
+      else asked.manager_id = oa.approver_id and asked.is_active end
 where o.created_by <> $1
   and (select count(distinct u.id) from cloudwatcher.users u
        join cloudwatcher.user_roles ur on ur.user_id = u.id
@@ -56,7 +60,8 @@ where o.created_by <> $1
        join cloudwatcher.role_permissions rp on rp.role_id = r.id
        where u.id in ($1, oa.approver_id) and u.is_active
          and rp.permission in ('*', 'orders.*', 'orders.approve')) = case when oa.approver_id = $1 then 1 else 2 end
-  and (m.total_max is null or oa.order_total <= m.total_max)
+  and (m.total_max is null
+       or (oa.order_total <= m.total_max and (m.currency is null or m.currency = oa.currency)))
   and (m.department_ids = '[]' or exists (
       select from above a where a.department_id = o.department_id and m.department_ids ? a.ancestor_id::text))
   and not exists (

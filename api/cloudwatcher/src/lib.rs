@@ -32,7 +32,7 @@ pub static CONTEXT: Context = Context {
     paths: paths::add,
     receivers: &[receive::RECEIVER],
     guards: &[minimum::GUARD],
-    warnings: &[minimum::WARNING, struck::PART, struck::VARIANT, struck::LOCATION],
+    warnings: &[struck::PART, struck::VARIANT, struck::LOCATION],
     joint: &[&stock::TRANSFER, &stock::ACCEPT_REORDER],
     state,
     workers: &[&archive::WORKER],

@@ -48,6 +48,7 @@ pub static PENDING_REQUESTS: Named = Named {
         table: RequestRow::TABLE,
         column: "device_id",
         required: true,
+        least: None,
         doc: "the device, such as truck-001",
     }],
     beside: &[],
@@ -74,6 +75,7 @@ pub static REORDER: Named = Named {
         table: InventoryRow::TABLE,
         column: "location_id",
         required: true,
+        least: None,
         doc: "the location",
     }],
     beside: &[
@@ -116,6 +118,7 @@ pub static BEST_OFFERS: Named = Named {
             table: PartSupplierRow::TABLE,
             column: "part_id",
             required: true,
+            least: None,
             doc: "the part",
         },
         Parameter {
@@ -123,6 +126,7 @@ pub static BEST_OFFERS: Named = Named {
             table: PartSupplierRow::TABLE,
             column: "variant_id",
             required: false,
+            least: None,
             doc: "the variant; without it, price offers for the part itself",
         },
         Parameter {
@@ -130,6 +134,7 @@ pub static BEST_OFFERS: Named = Named {
             table: PartSupplierRow::TABLE,
             column: "minimum_order_qty",
             required: false,
+            least: Some(1),
             doc: "the number of units that are needed; 1 without it",
         },
         Parameter {
@@ -137,6 +142,7 @@ pub static BEST_OFFERS: Named = Named {
             table: PartSupplierRow::TABLE,
             column: "currency",
             required: false,
+            least: None,
             doc: "the currency of the prices, such as EUR; without it, those in any. A price that says none counts in every one",
         },
     ],
@@ -203,6 +209,7 @@ pub static APPROVAL_CHAIN: Named = Named {
         table: OrderRow::TABLE,
         column: "id",
         required: true,
+        least: None,
         doc: "the order",
     }],
     beside: &[
@@ -268,6 +275,7 @@ pub static SUBTREE: Named = Named {
         table: DepartmentRow::TABLE,
         column: "id",
         required: true,
+        least: None,
         doc: "the department",
     }],
     beside: &[
@@ -311,6 +319,7 @@ pub static EFFECTIVE_PERMISSIONS: Named = Named {
         table: UserRow::TABLE,
         column: "id",
         required: true,
+        least: None,
         doc: "the user",
     }],
     beside: &[

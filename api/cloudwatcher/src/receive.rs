@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::identity::Window;
 use cloudwatcher::request::{Command, DeviceRequest, NewRequest, Refusal};
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use domain::{Decider as _, Refuse as _, canonical};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;

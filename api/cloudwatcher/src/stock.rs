@@ -12,7 +12,7 @@ use cloudwatcher::inventory::{self, Inventory, Source, StockKey};
 use cloudwatcher::order::{self, Order};
 use cloudwatcher::part_supplier::PartSupplier;
 use domain::Decider as _;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -26,7 +26,7 @@ const fn naming(aggregate_type: &'static str, commands: &'static [&'static str])
         aggregate_type,
         commands,
         permission: "dod.im_receivers.read",
-        find: |app, looked| Box::pin(missing(app, looked.tenant, named(looked.command))),
+        find: |app, looked| Box::pin(missing(app, looked.by.tenant, named(looked.command))),
     }
 }
 

@@ -25,7 +25,7 @@ pub const OF_TOOL: Warning = Warning {
     aggregate_type: Register::<Tool>::TYPE,
     commands: &["enter", "amend"],
     permission: "dod.configurations.read",
-    find: |app, looked| Box::pin(unsent(app, looked.tenant, looked.command)),
+    find: |app, looked| Box::pin(unsent(app, looked.by.tenant, looked.command)),
 };
 
 async fn unsent(app: &App, tenant: Uuid, command: &AnyCommand) -> Result<Vec<String>, BookError> {

@@ -5,6 +5,7 @@ pub mod body;
 pub mod form;
 pub mod headers;
 pub mod joint;
+mod looked;
 pub mod offers;
 pub mod past;
 pub mod sent;
@@ -94,8 +95,8 @@ pub async fn send(
         if sent.headers.is_dry_run {
             return sent.rehearse(&app, &by, envelope, parsed).await;
         }
-        let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
-        Ok(answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await))
+        let (answer, warnings) = sent.carry_out(&app, &by, envelope, parsed).await?;
+        Ok(answer::accepted(&answer, &warnings))
     };
     done.await
         .map_err(|problem| form::complete(problem, aggregate, &command, &fields))
@@ -144,13 +145,13 @@ pub async fn create(
         if sent.headers.is_dry_run {
             return sent.rehearse(&app, &by, envelope, parsed).await;
         }
-        let answer = sent.carry_out(&app, &by, envelope, parsed.clone()).await?;
+        let (answer, warnings) = sent.carry_out(&app, &by, envelope, parsed).await?;
         let location = answer
             .streams
             .first()
             .and_then(|made| location(&app.contexts, aggregate, made));
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
-        let mut response = answer::accepted(&answer, &sent.warnings(&app, &by, &parsed).await);
+        let mut response = answer::accepted(&answer, &warnings);
         response
             .headers_mut()
             .extend(location.map(|location| (header::LOCATION, location)));

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::Fault;
 use crate::app::App;
+use crate::auth::Principal;
 use crate::command::Receiver;
 use crate::command::joint::JointRequest;
 use crate::command::past::Rehearsal;
@@ -127,16 +128,17 @@ pub struct Warning {
     pub find: for<'a> fn(&'a App, Looked<'a>) -> BoxFuture<'a, Warned>,
 }
 
-/// A command of a tenant, and the stream that it is sent to.
+/// A command, who sent it, and the stream that it is sent to.
 #[derive(Debug, Clone, Copy)]
 pub struct Looked<'a> {
-    pub tenant: Uuid,
+    pub by: &'a Principal,
     pub stream: Uuid,
     pub command: &'a AnyCommand,
 }
 
 /// Looks in the book before a command is decided, at what a decision cannot name: streams that are found by a value that
-/// they hold, say. It rests on what the book says now, and nothing keeps that from changing until the command is in it.
+/// they hold, say. It rests on what the book says now, and nothing keeps that from changing until the command is in it. It looks
+/// for senders within whose reach the stream is, at commands that no receiver carries out.
 #[derive(Clone, Copy)]
 pub struct Guard {
     pub aggregate_type: &'static str,
@@ -150,8 +152,15 @@ impl std::fmt::Debug for Guard {
     }
 }
 
-/// The refusal, if there is one.
-pub type Guarded = Result<Option<Refusal>, BookError>;
+pub type Guarded = Result<Seen, BookError>;
+
+/// What a guard has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub refusal: Option<Refusal>,
+    /// Sentences for whoever sends the command, if it is let pass.
+    pub warnings: Vec<String>,
+}
 
 impl std::fmt::Debug for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

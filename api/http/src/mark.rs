@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::app::App;
 use crate::extract::Parameters;
 use crate::problem::{self, Problem};
+use crate::query::changed::CHANGED;
 
 /// Length of a mark, in hexadecimal digits.
 const MARK_CHARS: usize = 8;
@@ -88,7 +89,7 @@ impl App {
     /// As [`App::unmarked`].
     pub fn unmark(&self, parameters: &mut Parameters) -> Result<(), Problem> {
         for (name, text) in &mut parameters.0 {
-            if matches!(name.as_str(), "after" | "before") {
+            if matches!(name.as_str(), "after" | "before" | CHANGED) {
                 *text = self.unmarked(name, text)?.to_owned();
             }
         }

@@ -138,20 +138,18 @@ pub async fn list(
         return Err(by.missing("this", &sees_masked(source.table)));
     }
 
-    if let Some(since) = query.changed {
+    if let Some(since) = query.changed.clone() {
         return changed::list(&app, &by, source, reader, query, since, after).await;
     }
     let limit = usize::try_from(query.limit).unwrap_or_default();
-    let (order, tells_streams) = (query.order.to_string(), query.streams);
+    let (order, shows) = (query.order.to_string(), streams::told(&app, source, query.streams));
     let plan = Plan::OfValues.of_page(query.limit);
     let read = read::rows(&app, source.context, by.bearer, after, plan, move || {
-        sql::page(source.table, &query, &reader)
+        sql::page(source.table, &query, shows, &reader)
     })
     .await?;
     let mut rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
-    if tells_streams {
-        streams::add(&app, source, &read.rows, &mut rows, read.posted).await?;
-    }
+    streams::add(shows, &read.rows, &mut rows)?;
     let json = rows_and_next(&read, &rows, limit, |place| app.marked(Cursor::write(&order, place)))?;
     Ok(answer(json, read.posted))
 }
@@ -197,7 +195,7 @@ pub async fn row(
     let values = source.key(&key)?;
     let key = key_text(&values);
     let after = extract::after(&app, &headers, &mut parameters).await?;
-    let (columns, tells_streams) = filter::columns(source.table, parameters.take("select")?)?;
+    let (columns, is_told) = filter::columns(source.table, parameters.take("select")?)?;
     let at = parameters.take("at")?;
     parameters.finish(["select", "at", "Daybook-After"])?;
     if let Some(at) = at {
@@ -208,15 +206,13 @@ pub async fn row(
         };
         return past::row_at(&app, &by, source, &reader, &key, past).await;
     }
+    let shows = streams::told(&app, source, is_told);
     let read = read::rows(&app, source.context, by.bearer, after, Plan::OfValues, move || {
-        sql::row(source.table, &columns, &values, &reader)
+        sql::row(source.table, &columns, &values, shows, &reader)
     })
     .await?;
     let mut rows = texts::rows(&app, by.tenant, source.table, &read.rows).await?;
-    let mut sequence = None;
-    if tells_streams {
-        sequence = streams::add(&app, source, &read.rows, &mut rows, read.posted).await?;
-    }
+    let sequence = streams::add(shows, &read.rows, &mut rows)?;
     let row = rows.into_iter().next().ok_or_else(|| no_row(source, &key))?;
     let mut response = answer(row.into_owned(), read.posted);
     let etag = sequence.and_then(|sequence| HeaderValue::try_from(format!("\"{sequence}\"")).ok());

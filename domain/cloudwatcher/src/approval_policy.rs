@@ -11,15 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::currency;
-use domain::register::{Entry, Register};
+use domain::register::{Entry, OnePerTenant, Register};
 use domain::text::{self, Unfit};
-use domain::{Decider, FactRef, Facts, money};
+use domain::{FactRef, Facts, money};
 use identity::department::Department;
 use identity::user::User;
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate =
-    domain::Aggregate::of::<domain::register::Register<ApprovalPolicy>>("approval-policies");
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Register<ApprovalPolicy>>("approval-policies");
 
 /// Levels of approval that an order can need.
 pub const LEVELS_MAX: i32 = 5;
@@ -134,21 +133,6 @@ impl Default for ApprovalPolicy {
 }
 
 impl ApprovalPolicy {
-    /// The stream of the tenant's one policy.
-    #[must_use]
-    pub fn stream(tenant: Uuid) -> Uuid {
-        <Register<Self> as Decider>::only_stream(tenant)
-    }
-
-    /// The policy in force: the entered one, or the default.
-    #[must_use]
-    pub fn in_force(tenant: Uuid, facts: &Facts) -> Cow<'_, Self> {
-        facts
-            .get::<Register<Self>>(Self::stream(tenant))
-            .and_then(Register::active)
-            .map_or_else(|| Cow::Owned(Self::default()), Cow::Borrowed)
-    }
-
     /// Levels that an order of this total needs, when its department lies below (or is) those in `above`;
     /// `None` when the policy knows nothing of the currency.
     #[must_use]
@@ -170,6 +154,8 @@ impl ApprovalPolicy {
         Some(by_department.fold(by_total, i32::max))
     }
 }
+
+impl OnePerTenant for ApprovalPolicy {}
 
 impl Entry for ApprovalPolicy {
     const TYPE: &'static str = "cloudwatcher.approval-policy";

@@ -2,20 +2,15 @@
 //! payload, how long somebody has a request to themselves, and how long a closed one stays in the tables. One policy per
 //! tenant; feeds `device_policies`.
 
-use std::borrow::Cow;
-
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use domain::register::{Entry, Register};
+use domain::register::{Entry, OnePerTenant, Register};
 use domain::text::{self, Unfit};
-use domain::{Decider, Facts};
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate =
-    domain::Aggregate::of::<domain::register::Register<DevicePolicy>>("device-policies");
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Register<DevicePolicy>>("device-policies");
 
 /// Minutes within which a request without a key repeats an equal one: up to thirty days.
 pub const DEDUP_WINDOW_MINUTES_MAX: i32 = 43_200;
@@ -77,26 +72,6 @@ impl Default for DevicePolicy {
 }
 
 impl DevicePolicy {
-    /// The stream of the tenant's one policy.
-    #[must_use]
-    pub fn stream(tenant: Uuid) -> Uuid {
-        <Register<Self> as Decider>::only_stream(tenant)
-    }
-
-    /// The policy in force: the entered one, or the default.
-    #[must_use]
-    pub fn in_force(tenant: Uuid, facts: &Facts) -> Cow<'_, Self> {
-        Self::of(facts.get::<Register<Self>>(Self::stream(tenant)))
-    }
-
-    /// The same, from the state of the policy's stream.
-    #[must_use]
-    pub fn of(state: Option<&Register<Self>>) -> Cow<'_, Self> {
-        state
-            .and_then(Register::active)
-            .map_or_else(|| Cow::Owned(Self::default()), Cow::Borrowed)
-    }
-
     /// How long a closed request stays in the tables.
     #[must_use]
     pub fn retention(&self) -> TimeDelta {
@@ -109,6 +84,8 @@ impl DevicePolicy {
         TimeDelta::minutes(self.lease_minutes.into())
     }
 }
+
+impl OnePerTenant for DevicePolicy {}
 
 impl Entry for DevicePolicy {
     const TYPE: &'static str = "cloudwatcher.device-policy";

@@ -96,6 +96,15 @@ impl PartSupplier {
         format!("{part_id}/{variant}/{supplier_id}")
     }
 
+    /// The values under which a supplier's price offers for what is bought may be claimed: that of the variant, and that of
+    /// the part, which holds for variants that have none of their own.
+    #[must_use]
+    pub fn claims_of(part_id: Uuid, variant_id: Option<Uuid>, supplier_id: Uuid) -> Vec<String> {
+        let of_part = Self::claimed(part_id, None, supplier_id);
+        let of_variant = variant_id.map(|id| Self::claimed(part_id, Some(id), supplier_id));
+        of_variant.into_iter().chain([of_part]).collect()
+    }
+
     /// How many have to be ordered when so many are needed: the minimum at least, in whole packs. More than fits stays
     /// as many as does.
     #[must_use]

@@ -1,18 +1,13 @@
 //! A tenant's policy for what is bought for stock. One policy per tenant; feeds `stock_policies`.
 
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use domain::register::{Entry, Register};
+use domain::register::{Entry, OnePerTenant, Register};
 use domain::text::Unfit;
-use domain::{Decider, FactRef, Facts};
 
 /// The kind as a value.
-pub const AGGREGATE: domain::Aggregate =
-    domain::Aggregate::of::<domain::register::Register<StockPolicy>>("stock-policies");
+pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Register<StockPolicy>>("stock-policies");
 
 /// The policy as it is entered, under the one id that the tenant's policy has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,33 +31,7 @@ pub enum NotSold {
     Refuse,
 }
 
-impl StockPolicy {
-    /// The stream of the tenant's one policy.
-    #[must_use]
-    pub fn stream(tenant: Uuid) -> Uuid {
-        <Register<Self> as Decider>::only_stream(tenant)
-    }
-
-    /// The same, as a fact that a decision reads.
-    #[must_use]
-    pub fn fact(tenant: Uuid) -> FactRef {
-        FactRef::of::<Register<Self>>(Self::stream(tenant))
-    }
-
-    /// The policy in force: the entered one, or the default.
-    #[must_use]
-    pub fn in_force(tenant: Uuid, facts: &Facts) -> Cow<'_, Self> {
-        Self::of(facts.get::<Register<Self>>(Self::stream(tenant)))
-    }
-
-    /// The same, from the state of the policy's stream.
-    #[must_use]
-    pub fn of(state: Option<&Register<Self>>) -> Cow<'_, Self> {
-        state
-            .and_then(Register::active)
-            .map_or_else(|| Cow::Owned(Self::default()), Cow::Borrowed)
-    }
-}
+impl OnePerTenant for StockPolicy {}
 
 impl Entry for StockPolicy {
     const TYPE: &'static str = "cloudwatcher.stock-policy";

@@ -1,10 +1,14 @@
 //! Who changed what, when and why, in every other table.
 
+mod table_name;
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
+
+pub use table_name::TableName;
 
 use projections::audit::{Audit, Entry};
 use projections::cell::{Json, Word};
@@ -40,7 +44,7 @@ row! {
     }
     columns {
         /// The table whose row changed.
-        table_name: String,
+        table_name: TableName,
         /// `INSERT`, `UPDATE` or `DELETE`.
         operation: Word<Operation>,
         /// The key of the row that changed.
@@ -93,7 +97,7 @@ impl Audit for AuditLogRow {
         Self {
             tenant_id: recorded.tenant_id,
             id,
-            table_name: table.to_owned(),
+            table_name: TableName::of(table),
             operation: Word(operation),
             record_id: record.to_owned(),
             user_id: user,

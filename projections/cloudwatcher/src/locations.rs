@@ -1,8 +1,9 @@
 //! Where parts are kept.
 
-use cloudwatcher::location::Location;
+use cloudwatcher::location::{Location, LocationType};
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::register;
 use projections::table::Scope;
 
@@ -15,7 +16,7 @@ register! {
         /// The department that runs it.
         dept_id: Uuid,
         /// What kind of place it is: `warehouse`, `store`, `garage`, `depot`.
-        location_type: Option<String> = |entry| entry.location_type.map(|kind| kind.to_string()),
+        location_type: Option<Word<LocationType>> = |entry| entry.location_type.map(Word),
         /// Where it is.
         address: Option<String>,
     }

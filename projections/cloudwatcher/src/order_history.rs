@@ -2,6 +2,7 @@
 
 mod approval;
 mod goods;
+mod happened;
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,8 @@ use domain::{AnyEvent, Recorded};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub use happened::Happened;
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, actor};
 use projections::row;
 use projections::table::Scope;
@@ -31,7 +34,7 @@ row! {
         /// `receipt-reversed`, `rescheduled`, `confirmed`, `closed-short`, `cancelled`, `stock-refused`, `stock-retried`; of its approval `approval-asked`, `level-asked`,
         /// `level-approved`, `level-escalated`, `level-reassigned`, `approval-overdue`, `approval-granted`,
         /// `approval-rejected`, `approval-voided`.
-        event_type: String,
+        event_type: Word<Happened>,
         /// The same in a sentence.
         event_description: String,
         /// The user who did it; null when Daybook itself did.
@@ -73,7 +76,7 @@ impl Project for OrderHistoryRow {
             position: recorded.position,
             id,
             order_id: recorded.stream,
-            event_type: event_type.to_owned(),
+            event_type: Word(event_type),
             event_description,
             user_id: actor(recorded),
             metadata,
@@ -83,7 +86,7 @@ impl Project for OrderHistoryRow {
 }
 
 /// The document's word for an event, a sentence, and what changed.
-fn told(event: &Event) -> (&'static str, String, Value) {
+fn told(event: &Event) -> (Happened, String, Value) {
     match event {
         Event::OrderDrafted {
             order_type,
@@ -118,7 +121,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 "tolerance_percent": tolerance_percent, "location_id": location_id,
                 "from_location_id": from_location_id, "left_out": left_out,
             });
-            ("created", description, metadata)
+            (Happened::Created, description, metadata)
         }
         Event::OrderItemAdded { item, named } => {
             let of = match named.first() {
@@ -126,7 +129,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 None => format!("part {}", item.part_id),
             };
             let description = format!("Added {} of {of} at {}", item.quantity, item.unit_price);
-            ("item-added", description, json!({ "item": item }))
+            (Happened::ItemAdded, description, json!({ "item": item }))
         }
         Event::OrderItemChanged {
             item,
@@ -139,10 +142,10 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 (Some(was), Some(named)) => format!("Removed {} of {}", was.quantity, goods::called(named)),
                 (_, _) => "Removed an item".to_owned(),
             };
-            ("item-removed", description, json!({ "item_id": item_id }))
+            (Happened::ItemRemoved, description, json!({ "item_id": item_id }))
         }
         Event::OrderCurrencyChanged { currency, was } => (
-            "currency-changed",
+            Happened::CurrencyChanged,
             format!("Changed the currency of all prices from {was} to {currency}"),
             json!({ "changed": { "currency": { "old": was, "new": currency } } }),
         ),
@@ -153,7 +156,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 (true, Some(_)) | (false, None) => "Changed the note",
             };
             let metadata = json!({ "changed": { "note": { "new": note } } });
-            ("note-changed", description.to_owned(), metadata)
+            (Happened::NoteChanged, description.to_owned(), metadata)
         }
         Event::OrderSubmitted {
             revision,
@@ -172,7 +175,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             let description = format!("Submitted for approval{again}: {}, {total} in total", counted(items));
             let metadata =
                 json!({ "revision": revision, "items": items, "total": total, "content_hash": content_hash });
-            ("submitted", description, metadata)
+            (Happened::Submitted, description, metadata)
         }
         Event::OrderApproved { revision, approved_by } => {
             let description = match approved_by {
@@ -180,24 +183,24 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 None => format!("Approved as revision {revision}, which needed nobody's approval"),
             };
             let metadata = json!({ "revision": revision, "approved_by": approved_by });
-            ("approved", description, metadata)
+            (Happened::Approved, description, metadata)
         }
         Event::OrderRejected { revision, rejected_by } => (
-            "rejected",
+            Happened::Rejected,
             format!("Rejected as revision {revision}, and a draft again"),
             json!({ "revision": revision, "rejected_by": rejected_by }),
         ),
-        Event::OrderPlaced {} => ("ordered", "Placed with the suppliers".to_owned(), json!({})),
+        Event::OrderPlaced {} => (Happened::Ordered, "Placed with the suppliers".to_owned(), json!({})),
         Event::OrderItemsReceived {
             receipt_id,
             lines,
             named,
         } => (
-            "items-received",
+            Happened::ItemsReceived,
             format!("Received {}", units_of(lines, named)),
             json!({ "receipt_id": receipt_id, "lines": lines }),
         ),
-        Event::OrderReceived {} => ("received", "Received in full".to_owned(), json!({})),
+        Event::OrderReceived {} => (Happened::Received, "Received in full".to_owned(), json!({})),
         Event::OrderReceiptReversed {
             receipt_id,
             lines,
@@ -205,7 +208,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             was_booked: _,
             named,
         } => (
-            "receipt-reversed",
+            Happened::ReceiptReversed,
             format!(
                 "Reversed the receipt of {}; the order is {status}",
                 units_of(lines, named)
@@ -213,7 +216,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             json!({ "receipt_id": receipt_id, "lines": lines, "status": status }),
         ),
         Event::OrderClosedShort { open, named } => (
-            "closed-short",
+            Happened::ClosedShort,
             format!("Closed short: {} will not come", units_of(open, named)),
             json!({ "open": open }),
         ),
@@ -221,7 +224,7 @@ fn told(event: &Event) -> (&'static str, String, Value) {
             let days: BTreeSet<_> = items.iter().map(|item| item.expected_delivery_date).collect();
             let days: Vec<String> = days.iter().map(ToString::to_string).collect();
             let description = format!("Rescheduled {} to {}", counted(items.len()), days.join(", "));
-            ("rescheduled", description, json!({ "items": items }))
+            (Happened::Rescheduled, description, json!({ "items": items }))
         }
         Event::OrderConfirmed {
             supplier_id,
@@ -240,9 +243,9 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 counted(items.len())
             );
             let metadata = json!({ "supplier_id": supplier_id, "reference": reference, "items": items });
-            ("confirmed", description, metadata)
+            (Happened::Confirmed, description, metadata)
         }
-        Event::OrderCancelled {} => ("cancelled", "Cancelled".to_owned(), json!({})),
+        Event::OrderCancelled {} => (Happened::Cancelled, "Cancelled".to_owned(), json!({})),
         Event::OrderStockRefused { booking, is_open } => {
             let what = match booking {
                 Booking::Reservation { .. } => "keep what is to be moved".to_owned(),
@@ -255,13 +258,13 @@ fn told(event: &Event) -> (&'static str, String, Value) {
                 format!("Stock could not {what}, which was reversed meanwhile")
             };
             (
-                "stock-refused",
+                Happened::StockRefused,
                 description,
                 json!({ "booking": booking, "is_open": is_open }),
             )
         }
         Event::OrderStockRetried { bookings } => (
-            "stock-retried",
+            Happened::StockRetried,
             "Asked stock again for what it had refused".to_owned(),
             json!({ "bookings": bookings }),
         ),
@@ -292,7 +295,7 @@ fn counted(items: usize) -> String {
 fn changed(
     (item, named): (&Item, Option<&Named>),
     (was, was_named): (&Terms, Option<&Named>),
-) -> (&'static str, String, Value) {
+) -> (Happened, String, Value) {
     let now = item.terms();
     let mut words = Vec::new();
     let mut changed = serde_json::Map::new();
@@ -353,7 +356,7 @@ fn changed(
     let what = named.map_or_else(|| "an item".to_owned(), goods::called);
     let description = format!("Changed {what}: {}", words.join(", "));
     (
-        "item-changed",
+        Happened::ItemChanged,
         description,
         json!({ "item_id": item.item_id, "part_id": item.part_id, "changed": changed }),
     )

@@ -3,11 +3,24 @@
 use chrono::{DateTime, Utc};
 use cloudwatcher::inventory::{Event, Inventory, Suggestion};
 use domain::{AnyEvent, Recorded};
+use serde::Deserialize;
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, existing};
 use projections::row;
 use projections::table::Scope;
+
+/// How far a suggestion got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum SuggestionStatus {
+    Open,
+    Accepted,
+    Dismissed,
+    Lapsed,
+}
 
 row! {
     /// A suggestion to reorder, with all that it rests on. A stock key has at most one that is open.
@@ -26,7 +39,7 @@ row! {
         /// Where it lies.
         location_id: Uuid,
         /// Whether it is `open`, or how it ended: `accepted`, `dismissed`, `lapsed`.
-        status: String,
+        status: Word<SuggestionStatus>,
         /// How many to order.
         quantity: i32,
         /// Units on hand when it was made.
@@ -91,9 +104,9 @@ impl Project for ReorderSuggestionRow {
         let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
-        let ended = |row, status: &str| {
+        let ended = |row, status| {
             Ok(Some(Self {
-                status: status.to_owned(),
+                status: Word(status),
                 updated_at: recorded.at,
                 ..existing(row)?
             }))
@@ -120,7 +133,7 @@ impl Project for ReorderSuggestionRow {
                 part_id: stock.part_id,
                 variant_id: stock.variant_id,
                 location_id: stock.location_id,
-                status: "open".to_owned(),
+                status: Word(SuggestionStatus::Open),
                 quantity: *quantity,
                 on_hand: *on_hand,
                 reserved: *reserved,
@@ -134,14 +147,14 @@ impl Project for ReorderSuggestionRow {
                 created_at: recorded.at,
                 updated_at: recorded.at,
             })),
-            Event::ReorderLapsed { .. } => ended(row, "lapsed"),
-            Event::ReorderDismissed { .. } => ended(row, "dismissed"),
+            Event::ReorderLapsed { .. } => ended(row, SuggestionStatus::Lapsed),
+            Event::ReorderDismissed { .. } => ended(row, SuggestionStatus::Dismissed),
             Event::ReorderAccepted {
                 order_id,
                 quantity,
                 part_supplier_id,
                 ..
-            } => Ok(ended(row, "accepted")?.map(|row| Self {
+            } => Ok(ended(row, SuggestionStatus::Accepted)?.map(|row| Self {
                 order_id: Some(*order_id),
                 quantity_ordered: Some(*quantity),
                 part_supplier_id: Some(*part_supplier_id),

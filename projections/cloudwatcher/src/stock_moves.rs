@@ -1,18 +1,48 @@
 //! Every change of stock, with its reason, source and actor; and what is kept for whom.
 
 use chrono::{DateTime, Utc};
-use cloudwatcher::inventory::{Event, Inventory, Levels, Source, StockKey};
+use cloudwatcher::inventory::{Event, Inventory, Levels, Source, SourceKind, StockKey};
 use domain::{AnyEvent, Recorded};
+use serde::Deserialize;
 use uuid::Uuid;
 
+use projections::cell::Word;
 use projections::fold::{FoldError, Project, actor, existing};
 use projections::row;
 use projections::table::Scope;
 
+/// What is done to stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum MoveKind {
+    Received,
+    Issued,
+    Consumed,
+    Reserved,
+    Shortened,
+    Released,
+    Expired,
+    Counted,
+    TransferredOut,
+    TransferredIn,
+}
+
+/// How far a reservation got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ReservationStatus {
+    Live,
+    Used,
+    Released,
+    Expired,
+}
+
 /// An event that changes what is on hand or reserved, as a move.
 pub(super) struct Move {
     /// Its word in `stock_moves`.
-    kind: &'static str,
+    kind: MoveKind,
     pub stock: StockKey,
     /// The change of what is on hand.
     pub on_hand: i32,
@@ -62,21 +92,21 @@ impl Move {
                 quantity,
                 source,
                 after,
-            } => taken("received", stock, *quantity, source, *after),
+            } => taken(MoveKind::Received, stock, *quantity, source, *after),
             Event::StockTransferredIn {
                 stock,
                 quantity,
                 source,
                 after,
                 ..
-            } => taken("transferred-in", stock, *quantity, source, *after),
+            } => taken(MoveKind::TransferredIn, stock, *quantity, source, *after),
             Event::StockIssued {
                 stock,
                 quantity,
                 reservation_id,
                 source,
                 after,
-            } => given("issued", stock, *quantity, reservation_id, source, *after),
+            } => given(MoveKind::Issued, stock, *quantity, reservation_id, source, *after),
             Event::StockConsumed {
                 stock,
                 quantity,
@@ -84,7 +114,7 @@ impl Move {
                 source,
                 after,
                 ..
-            } => given("consumed", stock, *quantity, reservation_id, source, *after),
+            } => given(MoveKind::Consumed, stock, *quantity, reservation_id, source, *after),
             Event::StockTransferredOut {
                 stock,
                 quantity,
@@ -92,7 +122,14 @@ impl Move {
                 source,
                 after,
                 ..
-            } => given("transferred-out", stock, *quantity, reservation_id, source, *after),
+            } => given(
+                MoveKind::TransferredOut,
+                stock,
+                *quantity,
+                reservation_id,
+                source,
+                *after,
+            ),
             Event::StockReserved {
                 stock,
                 reservation_id,
@@ -100,7 +137,7 @@ impl Move {
                 source,
                 after,
                 ..
-            } => kept("reserved", stock, *quantity, reservation_id, source, *after),
+            } => kept(MoveKind::Reserved, stock, *quantity, reservation_id, source, *after),
             Event::ReservationShortened {
                 stock,
                 reservation_id,
@@ -108,24 +145,24 @@ impl Move {
                 source,
                 after,
                 ..
-            } => kept("shortened", stock, -quantity, reservation_id, source, *after),
+            } => kept(MoveKind::Shortened, stock, -quantity, reservation_id, source, *after),
             Event::ReservationReleased {
                 stock,
                 reservation_id,
                 quantity,
                 source,
                 after,
-            } => kept("released", stock, -quantity, reservation_id, source, *after),
+            } => kept(MoveKind::Released, stock, -quantity, reservation_id, source, *after),
             Event::ReservationExpired {
                 stock,
                 reservation_id,
                 quantity,
                 source,
                 after,
-            } => kept("expired", stock, -quantity, reservation_id, source, *after),
+            } => kept(MoveKind::Expired, stock, -quantity, reservation_id, source, *after),
             Event::StockCounted {
                 stock, delta, after, ..
-            } => taken("counted", stock, *delta, &None, *after),
+            } => taken(MoveKind::Counted, stock, *delta, &None, *after),
             Event::InventoryOpened { .. }
             | Event::ReorderLevelsSet { .. }
             | Event::StockExpected { .. }
@@ -156,7 +193,7 @@ row! {
         location_id: Uuid,
         /// What was done: `received`, `issued`, `consumed`, `reserved`, `shortened`, `released`, `expired`,
         /// `counted`, `transferred-out`, `transferred-in`.
-        kind: String,
+        kind: Word<MoveKind>,
         /// By how many units what is on hand changed; 0 where only what is reserved did.
         quantity: i32,
         /// By how many units what is reserved changed.
@@ -168,7 +205,7 @@ row! {
         /// The reservation that was made, changed or drawn on.
         reservation_id: Option<Uuid>,
         /// What kind of thing it was for: `order`, `request`, `other`.
-        source_kind: Option<String>,
+        source_kind: Option<Word<SourceKind>>,
         /// Which one it was for.
         source_id: Option<Uuid>,
         /// Why, in the words of who did it.
@@ -217,13 +254,13 @@ impl Project for StockMoveRow {
             part_id: stock.part_id,
             variant_id: stock.variant_id,
             location_id: stock.location_id,
-            kind: kind.to_owned(),
+            kind: Word(kind),
             quantity: on_hand,
             quantity_reserved: reserved,
             on_hand_after: after.on_hand,
             available_after: after.available(),
             reservation_id,
-            source_kind: source.map(|source| source.kind.to_string()),
+            source_kind: source.map(|source| Word(source.kind)),
             source_id: source.map(|source| source.id),
             reason: recorded.metadata.reason.clone(),
             moved_by: actor(recorded),
@@ -251,13 +288,13 @@ row! {
         /// Where it lies.
         location_id: Uuid,
         /// Whether it is `live`, or how it ended: `used`, `released`, `expired`.
-        status: String,
+        status: Word<ReservationStatus>,
         /// Units that were reserved at first.
         quantity: i32,
         /// Units that it still keeps; 0 when it has ended.
         quantity_left: i32,
         /// What kind of thing it is for: `order`, `request`, `other`.
-        source_kind: Option<String>,
+        source_kind: Option<Word<SourceKind>>,
         /// Which one it is for.
         source_id: Option<Uuid>,
         /// When it ends by itself; null: never.
@@ -286,14 +323,10 @@ impl Project for StockReservationRow {
         let Some(event) = recorded.of::<Inventory>() else {
             return Ok(row);
         };
-        let less = |row, quantity: i32, ended: &str| {
+        let less = |row, quantity: i32, ended| {
             let row: Self = existing(row)?;
             let quantity_left = row.quantity_left - quantity;
-            let status = if quantity_left > 0 {
-                row.status
-            } else {
-                ended.to_owned()
-            };
+            let status = if quantity_left > 0 { row.status } else { Word(ended) };
             Ok(Some(Self {
                 status,
                 quantity_left,
@@ -318,10 +351,10 @@ impl Project for StockReservationRow {
                 part_id: stock.part_id,
                 variant_id: stock.variant_id,
                 location_id: stock.location_id,
-                status: "live".to_owned(),
+                status: Word(ReservationStatus::Live),
                 quantity: *quantity,
                 quantity_left: *quantity,
-                source_kind: source.map(|source| source.kind.to_string()),
+                source_kind: source.map(|source| Word(source.kind)),
                 source_id: source.map(|source| source.id),
                 expires_at: *expires_at,
                 created_at: recorded.at,
@@ -329,11 +362,11 @@ impl Project for StockReservationRow {
             })),
             Event::StockIssued { quantity, .. }
             | Event::StockConsumed { quantity, .. }
-            | Event::StockTransferredOut { quantity, .. } => less(row, *quantity, "used"),
+            | Event::StockTransferredOut { quantity, .. } => less(row, *quantity, ReservationStatus::Used),
             Event::ReservationShortened { quantity, .. } | Event::ReservationReleased { quantity, .. } => {
-                less(row, *quantity, "released")
+                less(row, *quantity, ReservationStatus::Released)
             }
-            Event::ReservationExpired { quantity, .. } => less(row, *quantity, "expired"),
+            Event::ReservationExpired { quantity, .. } => less(row, *quantity, ReservationStatus::Expired),
             Event::InventoryOpened { .. }
             | Event::ReorderLevelsSet { .. }
             | Event::StockReceived { .. }

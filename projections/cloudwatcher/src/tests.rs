@@ -16,7 +16,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::order_history::OrderHistoryRow;
+use super::order_history::{Happened, OrderHistoryRow};
 use super::orders::{OrderItemRow, OrderRow};
 use super::stock_levels::StockLevelRow;
 use super::suppliers::SupplierRow;
@@ -245,10 +245,11 @@ fn history_has_a_word_for_everything_that_happens_to_an_order() {
     let told = |event: Order| {
         let event = recorded(BUYER, 9, of_order(event));
         let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
-        (row.event_type, row.event_description)
+        (row.event_type.0, row.event_description)
     };
     let is = |event: Order, word: &str, description: &str| {
-        assert_eq!(told(event), (word.to_owned(), description.to_owned()));
+        let (happened, told) = told(event);
+        assert_eq!((<&str>::from(happened), told.as_str()), (word, description));
     };
     is(approved(), "approved", "Approved as revision 1");
     is(Order::OrderPlaced {}, "ordered", "Placed with the suppliers");
@@ -416,7 +417,7 @@ fn history_tells_what_changed_in_an_item() {
         }),
     );
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
-    assert_eq!((row.id, row.event_type.as_str()), (event.event_id, "item-changed"));
+    assert_eq!((row.id, row.event_type.0), (event.event_id, Happened::ItemChanged));
     assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");
     assert_eq!(row.metadata["changed"], json!({ "quantity": { "old": 3, "new": 5 } }));
 }
@@ -426,7 +427,7 @@ fn history_carries_the_reason_and_no_user_when_daybook_acted() {
     let mut event = recorded(SYSTEM, 9, of_order(Order::OrderCancelled {}));
     event.metadata.reason = Some("too late".to_owned());
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
-    assert_eq!((row.event_type.as_str(), row.user_id), ("cancelled", None));
+    assert_eq!((row.event_type.0, row.user_id), (Happened::Cancelled, None));
     assert_eq!(row.metadata, json!({ "reason": "too late" }));
 }
 

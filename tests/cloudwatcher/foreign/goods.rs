@@ -11,6 +11,7 @@ use cloudwatcher::approval_policy::ApprovalPolicy;
 use cloudwatcher::device_policy::DevicePolicy;
 use cloudwatcher::request::DeviceRequest;
 use cloudwatcher::stock_policy::StockPolicy;
+use domain::register::OnePerTenant;
 use serde_json::{Value, json};
 use tests::{Client, Service};
 use uuid::Uuid;

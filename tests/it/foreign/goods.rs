@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use cloudwatcher::approval_policy::ApprovalPolicy;
+use domain::register::OnePerTenant;
 use identity::redaction::Text;
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -113,9 +113,9 @@ impl Joint<'_> {
         }
         if self.headers.is_dry_run {
             let rehearsing = |steps| app.book.rehearse(envelope.clone(), steps);
-            let rehearsed = self.let_through(app, by, &envelope, &commands, rehearsing).await?;
+            let (rehearsed, seen) = self.let_through(app, by, &envelope, &commands, rehearsing).await?;
             let sight = audit::sight(app, by).ok();
-            let warnings = warnings(app, by, &commands).await;
+            let warnings = warnings(app, by, &commands, seen).await;
             return Ok(Outcome::Rehearsed(answer::would(
                 rehearsed,
                 sight.as_ref(),
@@ -127,9 +127,9 @@ impl Joint<'_> {
         let kinds = commands.iter().map(|(sent, _)| sent.aggregate.aggregate_type);
         let paced = app.book.keep_pace(&envelope, kinds).await?;
         let executing = |steps| app.book.execute_paced(envelope.clone(), steps, paced);
-        let answer = self.let_through(app, by, &envelope, &commands, executing).await?;
+        let (answer, seen) = self.let_through(app, by, &envelope, &commands, executing).await?;
         app.principals.changed(&answer.streams);
-        let warnings = warnings(app, by, &commands).await;
+        let warnings = warnings(app, by, &commands, seen).await;
         Ok(Outcome::Accepted(answer, warnings))
     }
 
@@ -142,10 +142,11 @@ impl Joint<'_> {
         envelope: &Envelope,
         commands: &[(Sent<'_>, AnyCommand)],
         attempt: impl Fn(Vec<Step>) -> F,
-    ) -> Result<T, Problem>
+    ) -> Result<(T, Vec<String>), Problem>
     where
         F: Future<Output = Result<T, ExecuteError>>,
     {
+        let mut seen = None;
         for _ in 0..LET_THROUGH_MAX {
             let steps = self.steps(app, by, commands).await?;
             if let Some(hidden) = steps.iter().position(|step| !step.hidden.is_empty()) {
@@ -156,11 +157,14 @@ impl Joint<'_> {
                     Ok(_) => return Err(commands[hidden].0.not_found()),
                 }
             }
+            if seen.is_none() {
+                seen = Some(guarded(app, by, commands).await?);
+            }
             match attempt(steps).await {
                 // A stream that was new is one no longer, so who may reach it is asked again. One that is not where
                 // If-Match wants it will not be there either.
                 Err(ExecuteError::Moved { .. }) if self.headers.if_match.is_none() => {}
-                Ok(done) => return Ok(done),
+                Ok(done) => return Ok((done, seen.unwrap_or_default())),
                 Err(error) => return Err(self.sent(self.aggregate, self.stream, self.word).problem(error)),
             }
         }
@@ -194,9 +198,20 @@ impl Joint<'_> {
     }
 }
 
-/// What is warned of because of each of the commands.
-async fn warnings(app: &App, by: &By, commands: &[(Sent<'_>, AnyCommand)]) -> Vec<String> {
+/// What guards see at each of the commands and let pass. What they would refuse is for the decisions of such a request to refuse:
+/// they know what it calls its fields.
+async fn guarded(app: &App, by: &By, commands: &[(Sent<'_>, AnyCommand)]) -> Result<Vec<String>, Problem> {
     let mut all = Vec::new();
+    for (sent, command) in commands {
+        for seen in sent.seen(app, by, command).await? {
+            all.extend(seen.warnings);
+        }
+    }
+    Ok(all)
+}
+
+/// What is warned of because of each of the commands, beside what was seen before.
+async fn warnings(app: &App, by: &By, commands: &[(Sent<'_>, AnyCommand)], mut all: Vec<String>) -> Vec<String> {
     for (sent, command) in commands {
         all.extend(sent.warnings(app, by, command).await);
     }

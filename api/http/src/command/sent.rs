@@ -17,7 +17,6 @@ use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
-use crate::context::{Checked, Looked, Warning};
 use crate::openapi::commands;
 use crate::problem::{self, Problem};
 
@@ -34,6 +33,13 @@ pub(super) enum Reach {
     /// It is not within their departments, but the decision itself knows who is entitled: somebody who
     /// stands in for another, for one.
     Beyond,
+}
+
+/// A command that was let through.
+struct LetThrough {
+    reach: Reach,
+    /// What was seen before it was decided, and let pass.
+    warnings: Vec<String>,
 }
 
 /// The stream that a command is sent to, and how.
@@ -59,7 +65,8 @@ impl Sent<'_> {
         self.come_in(app, by, &mut fields).await?;
         let envelope = self.envelope(by, &fields);
         self.complete(app, by, &mut fields).await?;
-        self.carry_out(app, by, envelope, self.parse(&mut fields)?).await
+        let (answer, _) = self.carry_out(app, by, envelope, self.parse(&mut fields)?).await?;
+        Ok(answer)
     }
 
     /// Does to the fields what is done as they come in, see [`crate::context::Edge`].
@@ -85,7 +92,8 @@ impl Sent<'_> {
         }
     }
 
-    /// Carries out a command that the principal holds the permission for, if its streams are within their reach.
+    /// Carries out a command that the principal holds the permission for, if its streams are within their reach; with what
+    /// they should know though it is accepted.
     ///
     /// # Errors
     /// [`Problem`].
@@ -95,10 +103,11 @@ impl Sent<'_> {
         by: &By,
         envelope: Envelope,
         command: AnyCommand,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<(Answer, Vec<String>), Problem> {
         self.check(app, &envelope, &command).await?;
         if let Some(receiver) = app.contexts.receiver(self.aggregate, self.command) {
-            return (receiver.carry_out)(self.received(app, by, envelope, command)).await;
+            let answer = (receiver.carry_out)(self.received(app, by, envelope, command.clone())).await?;
+            return Ok((answer, self.warnings(app, by, &command).await));
         }
         let span = tracing::Span::current();
         span.record("command_id", tracing::field::display(envelope.command_id));
@@ -108,9 +117,11 @@ impl Sent<'_> {
         let kinds = iter::once(self.aggregate.aggregate_type);
         let paced = app.book.keep_pace(&envelope, kinds).await?;
         let executing = |step| app.book.execute_paced(envelope.clone(), vec![step], paced);
-        let (_, answer) = self.let_through(app, by, &envelope, &command, executing).await?;
+        let (let_through, answer) = self.let_through(app, by, &envelope, &command, executing).await?;
         app.principals.changed(&answer.streams);
-        Ok(answer)
+        let mut warnings = let_through.warnings;
+        warnings.extend(self.warnings(app, by, &command).await);
+        Ok((answer, warnings))
     }
 
     /// Rehearses the command: answers what carrying it out would lead to.
@@ -136,68 +147,18 @@ impl Sent<'_> {
             });
         }
         let rehearsing = |step| app.book.rehearse(envelope.clone(), vec![step]);
-        let (reach, rehearsed) = self.let_through(app, by, &envelope, &command, rehearsing).await?;
+        let (let_through, rehearsed) = self.let_through(app, by, &envelope, &command, rehearsing).await?;
         // Who commands a stream without seeing it in the log does not see its events here either.
-        let sight = audit::sight(app, by).ok().filter(|_| reach != Reach::Beyond);
+        let sight = audit::sight(app, by)
+            .ok()
+            .filter(|_| let_through.reach != Reach::Beyond);
         let past = match on_the_past {
             Some((rehearsal, span)) => Some(self.look_at_the_past(app, by, &rehearsed, rehearsal, span).await?),
             None => None,
         };
-        let warnings = self.warnings(app, by, &command).await;
+        let mut warnings = let_through.warnings;
+        warnings.extend(self.warnings(app, by, &command).await);
         Ok(answer::would(rehearsed, sight.as_ref(), past, warnings))
-    }
-
-    /// What whoever sent the command should know though it is accepted. The command is in the book by then, so that a failure
-    /// to look leaves the answer as it is.
-    pub async fn warnings(&self, app: &App, by: &Principal, command: &AnyCommand) -> Vec<String> {
-        let mut told = Vec::new();
-        let told_to = |warning: &&Warning| by.permits(warning.permission);
-        for warning in app.contexts.warnings(self.aggregate, self.command).filter(told_to) {
-            match (warning.find)(app, self.looked(by, command)).await {
-                Ok(found) => told.extend(found),
-                Err(error) => tracing::warn!(%error, "it could not be looked at what to warn of"),
-            }
-        }
-        told
-    }
-
-    /// Looks at the command before it is decided. What was accepted before, and is sent again, was looked at then.
-    async fn check(&self, app: &App, envelope: &Envelope, command: &AnyCommand) -> Result<(), Problem> {
-        let checked = Checked {
-            contexts: &app.contexts,
-            tenant: envelope.tenant,
-            addressed: self.addressed,
-            command,
-        };
-        let mut refused = app.contexts.check(&checked).err();
-        let looked = Looked {
-            tenant: envelope.tenant,
-            stream: self.stream,
-            command,
-        };
-        for guard in app.contexts.guards(self.aggregate, self.command) {
-            if refused.is_none() {
-                refused = (guard.look)(app, looked).await?;
-            }
-        }
-        let Some(refusal) = refused else {
-            return Ok(());
-        };
-        if envelope.repeat == Repeat::Asked
-            && !self.headers.is_dry_run
-            && app.book.has_receipt(envelope.command_id).await?
-        {
-            return Ok(());
-        }
-        Err(self.refused(refusal))
-    }
-
-    fn looked<'a>(&self, by: &Principal, command: &'a AnyCommand) -> Looked<'a> {
-        Looked {
-            tenant: by.tenant,
-            stream: self.stream,
-            command,
-        }
     }
 
     fn received<'a>(&'a self, app: &'a App, by: &'a By, envelope: Envelope, command: AnyCommand) -> Received<'a> {
@@ -250,11 +211,11 @@ impl Sent<'_> {
         envelope: &Envelope,
         command: &AnyCommand,
         attempt: impl Fn(Step) -> F,
-    ) -> Result<(Reach, T), Problem>
+    ) -> Result<(LetThrough, T), Problem>
     where
         F: Future<Output = Result<T, ExecuteError>>,
     {
-        let (mut tried, mut witnesses) = (1, None);
+        let (mut tried, mut witnesses, mut seen) = (1, None, None);
         loop {
             let mut step = Step::new(self.stream, self.headers.if_match, command.clone());
             step.witnesses = witnesses.clone().unwrap_or_default();
@@ -266,6 +227,9 @@ impl Sent<'_> {
                 return Err(refused.map_or_else(|| self.not_found(), |error| self.problem(error)));
             }
             self.hold(&mut step, reach)?;
+            if seen.is_none() && reach != Reach::Beyond {
+                seen = Some(self.guarded(app, by, envelope, command).await?);
+            }
             let is_held = step.if_match != self.headers.if_match || !step.let_through_on.is_empty();
             let outcome = attempt(step).await;
             if let (Err(ExecuteError::Refused(refusal)), None) = (&outcome, &witnesses)
@@ -275,7 +239,10 @@ impl Sent<'_> {
                 continue;
             }
             match outcome {
-                Ok(done) => return Ok((reach, done)),
+                Ok(done) => {
+                    let warnings = seen.unwrap_or_default();
+                    return Ok((LetThrough { reach, warnings }, done));
+                }
                 Err(ExecuteError::Moved { .. }) if is_held && tried < LET_THROUGH_MAX => tried += 1,
                 Err(ExecuteError::Moved { .. }) if is_held && self.headers.if_match.is_none() => {
                     return Err(ExecuteError::Contended.into());
@@ -416,7 +383,7 @@ impl Sent<'_> {
             .find(|column| fields.iter().any(|field| field == column))
     }
 
-    fn refused(&self, refusal: Refusal) -> Problem {
+    pub(super) fn refused(&self, refusal: Refusal) -> Problem {
         match refusal.class {
             // A sender who makes a new stream lacks another one, and the refusal says which.
             Class::Missing if self.command == self.aggregate.creates => refusal.into(),

@@ -18,10 +18,13 @@ pub fn add(context: &Context, paths: &mut Paths) {
 fn operation(query: &'static Named) -> Value {
     let mut parameters = Vec::new();
     for parameter in query.takes {
-        let schema = parameter
+        let mut schema = parameter
             .of()
             .map(|column| property(parameter.table, column))
             .unwrap_or_default();
+        if let Some(least) = parameter.least {
+            schema["minimum"] = least.into();
+        }
         let mut described = if query.is_in_address(parameter) {
             in_path(parameter.name, parameter.doc, schema)
         } else {

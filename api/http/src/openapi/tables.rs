@@ -182,8 +182,8 @@ fn of_several() -> [Value; 3] {
     let text = || json!({ "type": "string" });
     let since = format!(
         "Only rows that changed since, as they are now, in the order of their last change; `gone` of the answer has the keys \
-         of those that went, null for those who do not see all departments. `Daybook-Position` of the last page is where to \
-         go on. A page that has found nothing within {CHANGED_SECONDS_MAX} s is empty and has a `next`."
+         of those that went, null for those who do not see all departments. `since` of the last page is what to go on with: \
+         `{CHANGED}=gt.SINCE`. A page that has found nothing within {CHANGED_SECONDS_MAX} s is empty and has a `next`."
     );
     [
         in_query(
@@ -239,6 +239,10 @@ fn page_or_changed(table: &Table) -> Value {
         "type": ["array", "null"],
         "items": { "type": "string" },
         "description": format!("With `{CHANGED}` alone: the keys of rows that went."),
+    });
+    page["properties"]["since"] = json!({
+        "type": ["string", "null"],
+        "description": format!("With `{CHANGED}` alone, on the last page: what to go on with, as `{CHANGED}=gt.SINCE`."),
     });
     page
 }

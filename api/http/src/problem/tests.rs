@@ -1,4 +1,5 @@
 use super::*;
+use book::Refusal;
 use std::collections::HashSet;
 
 #[test]

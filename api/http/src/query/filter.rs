@@ -214,7 +214,7 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
         }
         return condition(column, value).map(|inner| Condition::Not(Box::new(inner)));
     }
-    let compare = |comparison| known(column, value).map(|value| Condition::Compare(comparison, value));
+    let compare = |comparison| Value::known(column, value).map(|value| Condition::Compare(comparison, value));
     let parsed = match word {
         "eq" => compare(Comparison::Eq)?,
         "neq" => compare(Comparison::Neq)?,
@@ -233,7 +233,7 @@ fn condition(column: &'static Column, text: &str) -> Result<Condition, Problem> 
             return Err(Problem::bad_value(column.name, detail));
         }
         _ if looks_like_an_operator(word) => return Err(no_operator(column, "", text)),
-        _ => Condition::Compare(Comparison::Eq, known(column, text)?),
+        _ => Condition::Compare(Comparison::Eq, Value::known(column, text)?),
     };
     if allowed(column, &parsed) {
         return Ok(parsed);
@@ -305,28 +305,23 @@ fn parted(text: &str) -> Option<Vec<&str>> {
     (depth == 0 && !is_quoted).then_some(parts)
 }
 
-/// A condition whose value stands in quotes, without them.
+/// A condition whose value stands in quotes, without them; as it is where it begins with none. `None` when the quotes do not end
+/// where the value does.
 fn unquoted(condition: &str) -> Option<Cow<'_, str>> {
-    let Some(at) = condition.find(".\"") else {
-        return Some(Cow::Borrowed(condition));
-    };
-    let (operator, value) = condition.split_at(at + 1);
-    let is_operator = |byte: u8| byte.is_ascii_lowercase() || byte == b'.';
-    if !operator.bytes().all(is_operator) {
+    let mut value = condition;
+    while let Some((word, rest)) = value.split_once('.')
+        && (word == "not" || OPERATORS.contains(&word))
+    {
+        value = rest;
+    }
+    if !value.starts_with('"') {
         return Some(Cow::Borrowed(condition));
     }
+    let before = condition.strip_suffix(value)?;
     let (value, after) = item(value)?;
-    after.is_none().then(|| Cow::Owned(format!("{operator}{value}")))
-}
-
-/// A value that the column can have: where it has a few words alone, another one is a slip, and would find nothing.
-fn known(column: &'static Column, text: &str) -> Result<Value, Problem> {
-    let words = (column.words)();
-    if words.is_empty() || words.contains(&text) {
-        return Value::parse(column, text);
-    }
-    let detail = format!("{} is never {:?}; write one of its words", column.name, shortened(text));
-    Err(Problem::bad_value(column.name, detail).allowed(words))
+    // A bare value that begins as an operator does is meant to be the value.
+    let before = if before.is_empty() { "eq." } else { before };
+    after.is_none().then(|| Cow::Owned(format!("{before}{value}")))
 }
 
 /// Words of a closed list have an order of their own, or none, and it is not that of the alphabet.
@@ -401,7 +396,7 @@ fn list(column: &'static Column, text: &str) -> Result<Vec<Value>, Problem> {
     let mut rest = Some(inner);
     while let Some(text) = rest {
         let (value, after) = item(text).ok_or_else(|| bad("a quoted value of the list does not end with a quote"))?;
-        values.push(known(column, &value)?);
+        values.push(Value::known(column, &value)?);
         rest = after;
         if values.len() > IN_VALUES_MAX {
             return Err(bad(&format!("a list has at most {IN_VALUES_MAX} values")));

@@ -11,7 +11,7 @@ use projections::table::{Column, ColumnKind, Table};
 use super::cursor::Cursor;
 use super::filter::{PAGE_ROWS, PAGE_ROWS_MAX};
 use super::read::{self, Plan};
-use super::value::{self, Value};
+use super::value::Value;
 use super::{Source, answer, may_read, no_row, rows_and_next, sees_masked, sql, texts};
 use crate::app::App;
 use crate::auth::{By, Principal};
@@ -50,6 +50,8 @@ pub struct Parameter {
     pub table: &'static Table,
     pub column: &'static str,
     pub required: bool,
+    /// The least that a number may be.
+    pub least: Option<i32>,
     pub doc: &'static str,
 }
 
@@ -160,18 +162,13 @@ impl Parameter {
 
     fn parse(&self, text: Option<String>) -> Result<Option<Value>, Problem> {
         match (text, self.of()) {
-            (Some(text), Some(column)) if is_no_word(column, &text) => {
-                let detail = format!(
-                    "{} is never {:?}; write one of its words",
-                    self.name,
-                    value::shortened(&text)
-                );
-                Err(Problem::bad_value(self.name, detail).allowed((column.words)()))
-            }
-            (Some(text), Some(column)) => Value::of_kind(column.kind, &text).map(Some).ok_or_else(|| {
-                let form = value::form(column.kind);
-                Problem::bad_value(self.name, format!("{} must be {form}", self.name))
-            }),
+            (Some(text), Some(column)) => match (Value::known_as(self.name, column, &text)?, self.least) {
+                (Value::Integer(number), Some(least)) if number < least => {
+                    let detail = format!("{} is {number}, and must be {least} at least", self.name);
+                    Err(Problem::bad_value(self.name, detail))
+                }
+                (value, _) => Ok(Some(value)),
+            },
             (None, _) if self.required => Err(Problem::bad_value(
                 self.name,
                 format!("{} is needed: {}", self.name, self.doc),
@@ -179,12 +176,6 @@ impl Parameter {
             (Some(_) | None, _) => Ok(None),
         }
     }
-}
-
-/// Whether the column has a few words alone, and this is none of them.
-fn is_no_word(column: &Column, text: &str) -> bool {
-    let words = (column.words)();
-    !words.is_empty() && !words.contains(&text)
 }
 
 impl Beside {
@@ -274,7 +265,7 @@ async fn subjects(
         let (reader, keys) = (source.reader_of(by), vec![key.clone()]);
         let read = read::rows(app, source.context, by.bearer, posted, Plan::OfValues, move || {
             let columns: Vec<_> = parameter.of().into_iter().collect();
-            sql::row(source.table, &columns, &keys, &reader)
+            sql::row(source.table, &columns, &keys, None, &reader)
         });
         if read.await?.rows.is_empty() {
             return Err(no_row(source, &key.text()));

@@ -164,7 +164,7 @@ async fn is_in_sight(
     let (table, text) = (source.table, key_text(&key));
     let columns: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
     let there = read::rows(app, source.context, by.bearer(), None, Plan::OfValues, move || {
-        sql::row(table, &columns, &key, &reader)
+        sql::row(table, &columns, &key, None, &reader)
     });
     if !there.await?.rows.is_empty() {
         return Ok(true);

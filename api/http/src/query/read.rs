@@ -84,9 +84,10 @@ where
     // Row-level security asks for the tenant. Read here, the checkpoint costs no round trip of its own. Most pages are read
     // to their end, so a cursor is planned for all of its rows.
     let begin = format!(
-        "begin read only; select book.posted('{}') as posted, set_config('daybook.tenant', '{}', true), \
-         set_config('plan_cache_mode', '{mode}', true), set_config('cursor_tuple_fraction', '1', true)",
-        context.name, by.tenant
+        "begin read only; select posted, set_config('daybook.posted', posted::text, true), \
+         set_config('daybook.tenant', '{}', true), set_config('plan_cache_mode', '{mode}', true), \
+         set_config('cursor_tuple_fraction', '1', true) from book.posted('{}') posted",
+        by.tenant, context.name
     );
     let question = Arc::new((begin, build));
     let read = || {

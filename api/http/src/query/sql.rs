@@ -5,11 +5,11 @@ use projections::table::{Column, ColumnKind, Scope, Table};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::changed::Stretch;
 use super::cursor::Cursor;
 use super::filter::{Comparison, Condition, Query};
 use super::named::{Arguments, Beside, Named};
 use super::order::Sorted;
+use super::streams::Shows;
 use super::value::Value;
 
 /// A person who reads tables: this decides, besides the table's permission, which rows and columns they see.
@@ -24,13 +24,14 @@ pub struct Reader {
     pub unmasked: bool,
 }
 
-type Sql = QueryBuilder<'static, Postgres>;
+pub(super) type Sql = QueryBuilder<'static, Postgres>;
 
-/// A page of rows: each as JSON text (`row`), and its place in the order as texts (`place`).
+/// A page of rows: each as JSON text (`row`), its place in the order as texts (`place`), and with a kind of streams which
+/// `stream` of those it shows, at which `sequence`.
 #[must_use]
-pub fn page(table: &'static Table, query: &Query, reader: &Reader) -> Sql {
+pub fn page(table: &'static Table, query: &Query, shows: Shows, reader: &Reader) -> Sql {
     let compared: Vec<_> = query.order.by.iter().map(Compared::of).collect();
-    let mut sql = select(table, &query.columns, &compared, reader);
+    let mut sql = select(table, &query.columns, &compared, shows, reader);
     filtered(&mut sql, query);
     paged(&mut sql, &compared, query.after.as_ref(), query.limit);
     sql
@@ -88,7 +89,7 @@ impl Compared {
 }
 
 /// Leaves the rows that the filters of a query mean.
-fn filtered(sql: &mut Sql, query: &Query) {
+pub(super) fn filtered(sql: &mut Sql, query: &Query) {
     for filter in &query.filters {
         sql.push(" and ");
         condition(sql, filter.column, &filter.condition);
@@ -131,7 +132,7 @@ pub fn chosen(query: &'static Named, asked: &Arguments, reader: &Reader) -> Sql 
         format!("{value} as \"{}\"", beside.name())
     });
     let cells: Vec<_> = cells.chain(beside).collect();
-    let mut sql = head(query.table, &cells, &compared, reader);
+    let mut sql = head(query.table, &cells, &compared, None, reader);
     // The name of a parameter stands where its value goes.
     for (index, piece) in query.sql.split('$').enumerate() {
         let is_name = |char: char| char.is_ascii_lowercase() || char == '_';
@@ -209,10 +210,10 @@ fn beyond(sql: &mut Sql, compared: &[Compared], after: &[Option<Value>]) {
     sql.push(")");
 }
 
-/// The row of a key, as JSON text.
+/// The row of a key, as [`page`] has it.
 #[must_use]
-pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], reader: &Reader) -> Sql {
-    let mut sql = select(table, columns, &[], reader);
+pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], shows: Shows, reader: &Reader) -> Sql {
+    let mut sql = select(table, columns, &[], shows, reader);
     for (name, value) in table.key.iter().zip(key) {
         sql.push(format!(" and {} = ", named("t", name)));
         value.push(&mut sql);
@@ -220,77 +221,16 @@ pub fn row(table: &'static Table, columns: &[&'static Column], key: &[Value], re
     sql
 }
 
-/// What changed in a stretch of the book: each key once, by its last change (`place`), with its row where that is there and
-/// the filters of the query mean it. Keys without rows (`row` is null) are told to those alone who see all departments.
-#[must_use]
-pub fn changed(table: &'static Table, query: &Query, stretch: &Stretch, reader: &Reader) -> Sql {
-    let cells: Vec<_> = query.columns.iter().map(|column| cell(table, column, reader)).collect();
-    let mut sql = QueryBuilder::new("");
-    visible(&mut sql, table, reader);
-    let keys: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
-    let count = keys.len();
-    let of_key = |(index, column): (usize, &&Column)| {
-        // The last part of a key may have slashes of its own.
-        let part = match index + 1 {
-            _ if count == 1 => "c.key".to_owned(),
-            last if last == count => format!("substr(c.key, {})", after_slashes(index)),
-            part => format!("split_part(c.key, '/', {part})"),
-        };
-        format!("({part})::{} as k{index}", column.kind.sent_as())
-    };
-    let parts: Vec<_> = keys.iter().enumerate().map(of_key).collect();
-    let first = table.key.first().copied().unwrap_or("id");
-    let is_gone = format!("t.\"{first}\" is null");
-    sql.push(format!(
-        "select case when {is_gone} then null else (select row_to_json(r) from (select {}) r)::text end as row, c.key, \
-         array[c.position::text, c.key]::text[] as place, {} as stream from (select c.position, c.key, {} from {} c where c.tenant_id = ",
-        cells.join(", "),
-        stream(table),
-        parts.join(", "),
-        changes(table),
-    ))
-    .push_bind(reader.tenant);
-    sql.push(" and c.table_name = ").push_bind(table.name);
-    sql.push(" and c.position <= ").push_bind(stretch.upto);
-    sql.push(" and (c.position, c.key) > (").push_bind(stretch.position);
-    sql.push(", ").push_bind(stretch.key.clone());
-    // Only the last change of each key. What the key says stands within, so that comparing it with the table's uses
-    // an index under row-level security.
-    sql.push(format!(
-        ") and not exists (select from {} l where l.tenant_id = c.tenant_id and l.table_name = c.table_name \
-         and l.key = c.key and l.position > c.position) offset 0) c {} join {} t on t.tenant_id = ",
-        changes(table),
-        if reader.departments.is_none() { "left" } else { "inner" },
-        source(table),
-    ))
-    .push_bind(reader.tenant);
-    for (index, column) in keys.iter().enumerate() {
-        sql.push(format!(" and {} = c.k{index}", named("t", column.name)));
-    }
-    sql.push(format!(" where ({is_gone} or (true"));
-    if reader.departments.is_some() {
-        scope(&mut sql, reader.context, table, "t", 0);
-    }
-    filtered(&mut sql, query);
-    sql.push(")) order by c.position, c.key limit ")
-        .push_bind(query.limit + 1);
-    sql
-}
-
-/// Where the part of a key begins that comes after so many slashes, as an SQL expression.
-fn after_slashes(count: usize) -> String {
-    let before = (1..=count).map(|part| format!("length(split_part(c.key, '/', {part})) + 1"));
-    format!("1 + {}", before.collect::<Vec<_>>().join(" + "))
-}
-
-fn changes(table: &Table) -> String {
-    format!("\"{}\".{}", table.context, projections::sql::CHANGES)
-}
-
 /// The tenant's rows of a table as `t`, up to the end of the conditions that everybody is under.
-fn select(table: &'static Table, columns: &[&'static Column], compared: &[Compared], reader: &Reader) -> Sql {
+fn select(
+    table: &'static Table,
+    columns: &[&'static Column],
+    compared: &[Compared],
+    shows: Shows,
+    reader: &Reader,
+) -> Sql {
     let cells: Vec<_> = columns.iter().map(|column| cell(table, column, reader)).collect();
-    let mut sql = head(table, &cells, compared, reader);
+    let mut sql = head(table, &cells, compared, shows, reader);
     sql.push(format!("from {} t where t.tenant_id = ", source(table)))
         .push_bind(reader.tenant);
     if reader.departments.is_some() {
@@ -300,7 +240,7 @@ fn select(table: &'static Table, columns: &[&'static Column], compared: &[Compar
 }
 
 /// The beginning of a statement, up to `from`: the cells as JSON text, and the place in the order as texts.
-fn head(table: &'static Table, cells: &[String], compared: &[Compared], reader: &Reader) -> Sql {
+fn head(table: &'static Table, cells: &[String], compared: &[Compared], shows: Shows, reader: &Reader) -> Sql {
     let mut sql = QueryBuilder::new("");
     visible(&mut sql, table, reader);
     let places: Vec<_> = compared
@@ -308,29 +248,30 @@ fn head(table: &'static Table, cells: &[String], compared: &[Compared], reader: 
         .map(|one| format!("({})::text", shown(one.kind, &one.sql)))
         .collect();
     sql.push(format!(
-        "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place, {} as stream ",
+        "select (select row_to_json(r) from (select {}) r)::text as row, array[{}]::text[] as place{} ",
         cells.join(", "),
         places.join(", "),
-        stream(table),
+        stream(table, shows, reader),
     ));
     sql
 }
 
-/// The id of the stream that a row may show: the key of the row, where that can be one.
-fn stream(table: &Table) -> String {
-    match table.key {
-        [key] if table.column(key).is_some_and(|column| column.kind == ColumnKind::Uuid) => named("t", key),
-        _ => "null::uuid".to_owned(),
-    }
+/// The stream that a row shows and the sequence at which it does, as the snapshot of the statement has it.
+pub(super) fn stream(table: &Table, shows: Shows, reader: &Reader) -> String {
+    let (Some(kind), [key]) = (shows, table.key) else {
+        return String::new();
+    };
+    let key = named("t", key);
+    let (context, kind) = (reader.context.name, kind.aggregate_type);
+    format!(", {key} as stream, book.shown('{context}', '{kind}', {key}) as sequence")
 }
 
-/// The departments that a reader sees, as the common table expression `visible`, where the table is seen by those.
-fn visible(sql: &mut Sql, table: &'static Table, reader: &Reader) {
-    if let Some(departments) = reader
-        .departments
-        .as_ref()
-        .filter(|_| belongs_to_department(reader.context, table))
-    {
+/// The departments that a reader sees, as the common table expression `visible`, where the table is seen by those; says whether
+/// it is.
+pub(super) fn visible(sql: &mut Sql, table: &'static Table, reader: &Reader) -> bool {
+    let departments = reader.departments.as_ref();
+    let departments = departments.filter(|_| belongs_to_department(reader.context, table));
+    if let Some(departments) = departments {
         sql.push("with recursive visible(id) as (select unnest(")
             .push_bind(departments.clone());
         sql.push("::uuid[])");
@@ -345,6 +286,7 @@ fn visible(sql: &mut Sql, table: &'static Table, reader: &Reader) {
         }
         sql.push(") ");
     }
+    departments.is_some()
 }
 
 /// Whether rows of the table are seen by department.
@@ -360,7 +302,7 @@ fn belongs_to_department(context: &Context, table: &'static Table) -> bool {
 }
 
 /// Leaves only rows in the common table expression `visible`, by their own department or their parent's.
-fn scope(sql: &mut Sql, context: &Context, table: &'static Table, alias: &str, depth: usize) {
+pub(super) fn scope(sql: &mut Sql, context: &Context, table: &'static Table, alias: &str, depth: usize) {
     match table.scope {
         Scope::Tenant => {}
         Scope::Whole => {
@@ -440,7 +382,7 @@ fn separated(sql: &mut Sql, values: &[Value]) {
     }
 }
 
-fn cell(table: &Table, column: &Column, reader: &Reader) -> String {
+pub(super) fn cell(table: &Table, column: &Column, reader: &Reader) -> String {
     let masked = !reader.unmasked && table.masked.contains(&column.name);
     let value = if masked {
         "null::text".to_owned()
@@ -472,10 +414,10 @@ fn shown(kind: ColumnKind, name: &str) -> String {
     }
 }
 
-fn source(table: &Table) -> String {
+pub(super) fn source(table: &Table) -> String {
     format!("\"{}\".\"{}\"", table.context, table.name)
 }
 
-fn named(alias: &str, column: &str) -> String {
+pub(super) fn named(alias: &str, column: &str) -> String {
     format!("{alias}.\"{column}\"")
 }

@@ -14,7 +14,6 @@ use uuid::Uuid;
 use super::Source;
 use crate::app::App;
 use crate::context::Contexts;
-use crate::problem::Problem;
 
 /// The field of a row that tells its stream; no column is called so.
 pub const STREAM: &str = "@stream";
@@ -38,35 +37,35 @@ pub fn shown_in(contexts: &Contexts, context: &Context, table: &Table) -> Option
     kinds().find(own).or_else(|| kinds().next())
 }
 
-/// Adds to rows, each as JSON text, which stream each shows and its last sequence at the checkpoint that the rows were read
-/// at. An event that leaves its row as it was counts, too; one that the row does not show yet does not: an If-Match from a row
-/// that is behind is refused. Answers the sequence of the last of them, too.
+/// The kind of streams that rows tell of, if they do.
+pub type Shows = Option<&'static Aggregate>;
+
+/// As [`shown_in`], of rows that are to tell it.
+pub fn told(app: &App, source: Source, is_told: bool) -> Shows {
+    is_told
+        .then(|| shown_in(&app.contexts, source.context, source.table))
+        .flatten()
+}
+
+/// Adds to rows, each as JSON text, which stream each shows and the last sequence of it that the tables were posted to when the
+/// rows were read. An event that leaves its row as it was counts, too; one that the row does not show yet does not, nor do those of
+/// a stream that is parked: an If-Match from a row that is behind is refused. Answers the sequence of the last of them, too.
 ///
 /// # Errors
-/// The failure of the book.
-pub async fn add(
-    app: &App,
-    source: Source,
-    read: &[PgRow],
-    rows: &mut [Cow<'_, str>],
-    posted: i64,
-) -> Result<Option<i64>, Problem> {
-    let Some(kind) = shown_in(&app.contexts, source.context, source.table) else {
-        return Ok(None);
-    };
-    let ids: Vec<Option<Uuid>> = read.iter().map(|row| row.try_get("stream")).collect::<Result<_, _>>()?;
-    let known: Vec<Uuid> = ids.iter().copied().flatten().collect();
-    let sequences = app.tail.sequences(kind.aggregate_type, &known, posted).await?;
+/// When the rows were read without their streams.
+pub fn add(shows: Shows, read: &[PgRow], rows: &mut [Cow<'_, str>]) -> Result<Option<i64>, sqlx::Error> {
+    let Some(kind) = shows else { return Ok(None) };
     let mut last = None;
-    for (row, id) in rows.iter_mut().zip(ids) {
-        let Some((id, sequence)) = id.and_then(|id| Some((id, *sequences.get(&id)?))) else {
+    for (text, row) in rows.iter_mut().zip(read) {
+        let (id, sequence): (Option<Uuid>, Option<i64>) = (row.try_get("stream")?, row.try_get("sequence")?);
+        let Some((id, sequence)) = id.zip(sequence) else {
             continue;
         };
         let stream = json!({ "type": kind.aggregate_type, "id": id, "sequence": sequence });
         // A row is an object with at least one column, unless nothing but this is selected.
-        if let Some(columns) = row.strip_suffix('}') {
+        if let Some(columns) = text.strip_suffix('}') {
             let comma = if columns.ends_with('{') { "" } else { "," };
-            *row = Cow::Owned(format!("{columns}{comma}\"{STREAM}\":{stream}}}"));
+            *text = Cow::Owned(format!("{columns}{comma}\"{STREAM}\":{stream}}}"));
             last = Some(sequence);
         }
     }

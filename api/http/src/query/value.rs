@@ -42,6 +42,35 @@ impl Value {
         })
     }
 
+    /// As [`Value::parse`], of a value that the column can have: where it has a few words alone, another one is a slip, and
+    /// would find nothing.
+    ///
+    /// # Errors
+    /// As [`Value::parse`], and 400 with the words that there are.
+    pub fn known(column: &Column, text: &str) -> Result<Self, Problem> {
+        Self::is_word(column.name, column, text)?;
+        Self::parse(column, text)
+    }
+
+    /// As [`Value::known`], of a parameter that is called otherwise than the column whose values it has.
+    ///
+    /// # Errors
+    /// As [`Value::known`].
+    pub fn known_as(name: &str, column: &Column, text: &str) -> Result<Self, Problem> {
+        Self::is_word(name, column, text)?;
+        Self::of_kind(column.kind, text)
+            .ok_or_else(|| Problem::bad_value(name, format!("{name} must be {}", form(column.kind))))
+    }
+
+    fn is_word(name: &str, column: &Column, text: &str) -> Result<(), Problem> {
+        let words = (column.words)();
+        if words.is_empty() || words.contains(&text) {
+            return Ok(());
+        }
+        let detail = format!("{name} is never {:?}; write one of its words", shortened(text));
+        Err(Problem::bad_value(name, detail).allowed(words))
+    }
+
     /// The value that a text stands for; none when it is not of the kind's form.
     #[must_use]
     pub fn of_kind(kind: ColumnKind, text: &str) -> Option<Self> {

@@ -10,6 +10,7 @@ use super::{Approval, Asked, Asks, Command, Event, Pending, Refusal, WhyVoid};
 use crate::OrderStatus;
 use crate::approval_policy::ApprovalPolicy;
 use crate::order::Order;
+use domain::register::OnePerTenant;
 use domain::{Facts, Request};
 
 impl Approval {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::approval_policy::ApprovalPolicy;
 use crate::order::Submitted;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use domain::{FactRef, Facts};
 use identity::department::{self, Department};
 use identity::role::Role;
@@ -98,7 +98,7 @@ impl NoRoute {
 /// managers, whom the policy names for where the tree ends, and all their roles.
 #[must_use]
 pub fn route_reads(tenant: Uuid, department_id: Uuid, facts: &Facts) -> Vec<FactRef> {
-    let mut refs = vec![FactRef::of::<Register<ApprovalPolicy>>(ApprovalPolicy::stream(tenant))];
+    let mut refs = vec![ApprovalPolicy::fact(tenant)];
     let mut managers: Vec<Uuid> = Vec::new();
     for department_id in up(department_id, facts) {
         refs.push(FactRef::of::<Register<Department>>(department_id));

@@ -19,7 +19,7 @@ use serde_json::json;
 use super::*;
 use crate::order::{Content, Item, Order, Receipts, Submitted};
 use crate::{OrderType, approval_policy::ApprovalPolicy};
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use domain::{Facts, Sealed};
 use identity::department::Department;
 use identity::role::{self, Role};

@@ -11,7 +11,7 @@ use crate::buyer::Buyer;
 use crate::delegation::Delegations;
 use crate::order::Order;
 use domain::SYSTEM;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use identity::department::Department;
 use identity::role::Role;
 use identity::user::User;

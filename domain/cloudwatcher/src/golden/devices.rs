@@ -9,7 +9,7 @@ use crate::device_connection::DeviceConnection;
 use crate::device_policy::DevicePolicy;
 use crate::request::DeviceRequest;
 use domain::SYSTEM;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use rehearsal::Chronicle;
 use rehearsal::chronicle::{TENANT, id};
 

@@ -10,7 +10,7 @@ use crate::order::Order;
 use crate::stock_policy::StockPolicy;
 use crate::stocked::Stocked;
 use domain::SYSTEM;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use rehearsal::chronicle::{TENANT, id};
 use rehearsal::{Chronicle, sending};
 

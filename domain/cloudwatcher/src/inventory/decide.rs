@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::order::Order;
 use crate::part_supplier::PartSupplier;
 use crate::stock_policy::StockPolicy;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use domain::{Asker, Asking, Decider, FactRef, Request, SYSTEM};
 use identity::user::User;
 

@@ -113,7 +113,11 @@ pub(super) fn brought_in(event: &Event) -> Option<&Item> {
 }
 
 impl ItemChange {
-    fn applied(&self, before: &Item) -> Result<Item, Refusal> {
+    /// The item with what changes.
+    ///
+    /// # Errors
+    /// When a variant is given and taken away.
+    pub fn applied(&self, before: &Item) -> Result<Item, Refusal> {
         let variant_id = match (self.without_variant, self.variant_id) {
             (true, Some(Some(_))) => return Err(Refusal::VariantGivenAndTaken),
             (true, Some(None) | None) => None,

@@ -9,7 +9,7 @@ use super::progress::Decided;
 use super::{Command, DeviceRequest, Event, Progress, Refusal};
 use crate::RequestStatus;
 use crate::device_policy::DevicePolicy;
-use domain::register::Register;
+use domain::register::OnePerTenant;
 use domain::{FactRef, Request};
 
 /// Somebody who is on a request, and until when.
@@ -27,7 +27,7 @@ impl Lease {
 
 /// The tenant's policy, which says how long a lease is.
 pub(super) fn policy(tenant: Uuid) -> FactRef {
-    FactRef::of::<Register<DevicePolicy>>(DevicePolicy::stream(tenant))
+    DevicePolicy::fact(tenant)
 }
 
 impl Progress {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::identity::Window;
 use super::{Command, DeviceRequest, Event, NewRequest, Refusal};
 use crate::device_policy::DevicePolicy;
-use domain::register::Register;
+use domain::register::OnePerTenant;
 use domain::{Asking, Decider, FactRef, Facts, Request, canonical};
 
 impl DeviceRequest {
@@ -62,8 +62,7 @@ impl<'a> Repeatable<'a> {
     /// The policy, and the neighbouring spans when the id is that of the window of now: a request under an id
     /// that its sender chose repeats nothing but itself.
     pub(super) fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
-        let policy = DevicePolicy::stream(asking.tenant);
-        let mut refs = vec![FactRef::of::<Register<DevicePolicy>>(policy)];
+        let mut refs = vec![DevicePolicy::fact(asking.tenant)];
         let window = self.window(asking.tenant, asking.facts);
         if window.stream(asking.at) == asking.stream {
             refs.extend(window.neighbours(asking.at).map(FactRef::of::<DeviceRequest>));

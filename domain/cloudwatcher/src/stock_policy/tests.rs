@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use domain::Facts;
 use domain::register::{Change, Command, Refusal};
 use rehearsal::given::{TENANT, given};
 

@@ -3,8 +3,10 @@
 use cloudwatcher::approval::Event;
 use serde_json::{Value, json};
 
+use super::happened::Happened;
+
 /// A word for the event, a sentence, and its particulars.
-pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
+pub(super) fn told(event: &Event) -> (Happened, String, Value) {
     match event {
         Event::ApprovalAsked {
             revision,
@@ -22,7 +24,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
                 ),
             };
             (
-                "approval-asked",
+                Happened::ApprovalAsked,
                 description,
                 json!({ "revision": revision, "levels": levels, "split_with": split_with }),
             )
@@ -34,7 +36,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             due_at,
             ..
         } => (
-            "level-asked",
+            Happened::LevelAsked,
             format!("Level {level} waits for user {approver_id}"),
             json!({ "ask_id": ask_id, "level": level, "approver_id": approver_id, "due_at": due_at }),
         ),
@@ -52,7 +54,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             };
             let metadata =
                 json!({ "ask_id": ask_id, "level": level, "by": by, "on_behalf_of": on_behalf_of, "notes": notes });
-            ("level-approved", description, metadata)
+            (Happened::LevelApproved, description, metadata)
         }
         Event::LevelEscalated {
             ask_id,
@@ -61,7 +63,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             to,
             ..
         } => (
-            "level-escalated",
+            Happened::LevelEscalated,
             format!("Level {level} was not decided in time and goes up to user {to}"),
             json!({ "ask_id": ask_id, "level": level, "from": from, "to": to }),
         ),
@@ -72,7 +74,7 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             to,
             ..
         } => (
-            "level-reassigned",
+            Happened::LevelReassigned,
             format!("Level {level} goes to user {to}, because user {from} may no longer decide it"),
             json!({ "ask_id": ask_id, "level": level, "from": from, "to": to }),
         ),
@@ -81,14 +83,14 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             level,
             approver_id,
         } => (
-            "approval-overdue",
+            Happened::ApprovalOverdue,
             format!("Level {level} was not decided in time, and nobody above user {approver_id} is left to ask"),
             json!({ "ask_id": ask_id, "level": level, "approver_id": approver_id }),
         ),
         Event::ApprovalGranted {
             revision, approved_by, ..
         } => (
-            "approval-granted",
+            Happened::ApprovalGranted,
             format!("Revision {revision} is approved at every level that it needs"),
             json!({ "revision": revision, "approved_by": approved_by }),
         ),
@@ -100,14 +102,14 @@ pub(super) fn told(event: &Event) -> (&'static str, String, Value) {
             notes,
             ..
         } => (
-            "approval-rejected",
+            Happened::ApprovalRejected,
             format!("Revision {revision} was rejected: {notes}"),
             json!({ "revision": revision, "level": level, "by": by, "on_behalf_of": on_behalf_of }),
         ),
         Event::ApprovalVoided {
             ask_ids, revision, why, ..
         } => (
-            "approval-voided",
+            Happened::ApprovalVoided,
             format!("The approval of revision {revision} does not count any more: {why}"),
             json!({ "revision": revision, "ask_ids": ask_ids, "why": why }),
         ),

@@ -15,7 +15,7 @@ use cloudwatcher::part_supplier::PartSupplier;
 use cloudwatcher::part_variant::PartVariant;
 use cloudwatcher::request::{DeviceRequest, Event as RequestEvent};
 use cloudwatcher::supplier::Supplier;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use domain::{AnyEvent, Contexts, Decider, Recorded, SYSTEM, Sending};
 use identity::department::Department;
 use identity::role::Role;

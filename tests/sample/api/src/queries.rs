@@ -16,6 +16,7 @@ pub static LABELLED_BY: Named = Named {
         table: JarRow::TABLE,
         column: "labelled_by",
         required: true,
+        least: None,
         doc: "the user",
     }],
     beside: &[],

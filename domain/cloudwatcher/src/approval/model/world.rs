@@ -18,7 +18,7 @@ use crate::order::{self, Order};
 use crate::part::Part;
 use crate::policies::OrderApprovals;
 use crate::supplier::Supplier;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use domain::{AnyEvent, Asker, Asking, Decider, Facts, Ids, Metadata, Policy, Reaction, Recorded, Request};
 use domain::{Refuse, SYSTEM, Sealed, Seen, Sending, Together};
 use identity::department::Department;

@@ -9,7 +9,7 @@ use crate::order::{self, NewItem, NewOrder, Order};
 use crate::part_supplier::PartSupplier;
 use crate::stock_policy::{NotSold, StockPolicy};
 use domain::Facts;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use rehearsal::given::{Given, TENANT, drawn};
 
 const SUGGESTION: Uuid = Uuid::from_u128(0x70);

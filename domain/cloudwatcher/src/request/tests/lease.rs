@@ -3,7 +3,7 @@
 use super::*;
 use crate::device_policy::DevicePolicy;
 use domain::Facts;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use rehearsal::given::{BY, TENANT};
 
 const OTHER: Uuid = Uuid::from_u128(0xb2);

@@ -4,7 +4,7 @@ use super::*;
 use crate::device_policy::DevicePolicy;
 use crate::request::identity::Window;
 use domain::Facts;
-use domain::register::Register;
+use domain::register::{OnePerTenant, Register};
 use rehearsal::given::TENANT;
 
 /// The length of the window in these tests.
