@@ -104,7 +104,7 @@ pub struct Config {
     #[arg(long, env = "DAYBOOK_JWKS_URL", global = true)]
     pub jwks_url: Option<String>,
     /// Let the address of the public keys begin with http; for tests
-    #[arg(long, env = "DAYBOOK_JWKS_HTTP", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    #[arg(long, env = "DAYBOOK_JWKS_HTTP", value_parser = switch, global = true)]
     pub jwks_http: bool,
     /// How often the public keys are fetched, in seconds: one removed there works no longer than this
     #[arg(long, env = "DAYBOOK_JWKS_REFRESH_SECONDS", default_value = "300", global = true)]
@@ -125,7 +125,7 @@ pub struct Config {
     #[arg(long, env = "DAYBOOK_NATS_STREAM_BYTES", default_value_t = STREAM_BYTES_MAX, global = true)]
     pub nats_stream_bytes: i64,
     /// Use a NATS that lets in everybody
-    #[arg(long, env = "DAYBOOK_NATS_OPEN", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    #[arg(long, env = "DAYBOOK_NATS_OPEN", value_parser = switch, global = true)]
     pub nats_open: bool,
     /// Requests a second of one user; twice as many at once
     #[arg(long, env = "DAYBOOK_RATE_PER_SECOND", default_value = "2000", global = true)]
@@ -167,7 +167,7 @@ pub struct Config {
     #[arg(long, env = "DAYBOOK_TENANT", default_value_t = DEMO_TENANT, value_parser = http::cli::id, global = true)]
     pub tenant: Uuid,
     /// Start on a Postgres that may lose what it acknowledged, and with one login for all; for tests
-    #[arg(long, env = "DAYBOOK_UNSAFE_SETTINGS", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    #[arg(long, env = "DAYBOOK_UNSAFE_SETTINGS", value_parser = switch, global = true)]
     pub unsafe_settings: bool,
 }
 
@@ -226,7 +226,7 @@ impl Config {
     /// How to connect to NATS.
     ///
     /// # Errors
-    /// When `NATS_URL` is missing, or the stream is to hold too little.
+    /// When `NATS_URL` is missing, the stream is to hold too little, or a name is none for NATS.
     pub fn bus(&self) -> Result<BusConfig, Fault> {
         let url = needed(self.nats_url.as_ref(), "NATS_URL")?;
         if self.nats_stream_bytes < STREAM_BYTES_MIN {
@@ -234,6 +234,16 @@ impl Config {
                 "DAYBOOK_NATS_STREAM_BYTES is {}; it must be at least {STREAM_BYTES_MIN}, or leave it out for {STREAM_BYTES_MAX}",
                 self.nats_stream_bytes
             )));
+        }
+        for (setting, name, dots) in [
+            ("DAYBOOK_NATS_STREAM", &self.nats_stream, false),
+            ("DAYBOOK_NATS_PREFIX", &self.nats_prefix, true),
+        ] {
+            if !is_name(name, dots) {
+                return Err(Fault::setting(format!(
+                    "{setting} is {name:?}; it must be letters, digits, `-` and `_`, at most {NAME_BYTES_MAX}"
+                )));
+            }
         }
         let mut bus = BusConfig::new(url.reveal(), &self.nats_stream, &self.nats_prefix);
         bus.stream_bytes_max = self.nats_stream_bytes;
@@ -323,6 +333,25 @@ impl Setting for String {
     }
 }
 
+/// Length of a name on the bus, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Whether NATS takes this for a name; a subject's may be several words.
+fn is_name(name: &str, dots: bool) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (dots && byte == b'.');
+    let words = name.split('.').all(|word| !word.is_empty());
+    words && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain)
+}
+
+/// A setting that is on or off: a word that is neither is a slip, and must not count as either.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("write 1 or 0".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::secrets::tests::found;
@@ -338,5 +367,23 @@ mod tests {
         }
         config.nats_stream_bytes = STREAM_BYTES_MIN;
         assert_eq!(config.bus().unwrap().stream_bytes_max, STREAM_BYTES_MIN);
+    }
+
+    #[test]
+    fn a_name_that_the_bus_does_not_take_is_refused_by_its_setting() {
+        for name in ["", "a.b", "a b", "a>", &"a".repeat(65)] {
+            let mut config = found(&[("NATS_URL", "nats://daybook:secret@localhost")]).unwrap();
+            config.nats_stream = name.to_owned();
+            let error = config.bus().unwrap_err().to_string();
+            assert!(error.contains("DAYBOOK_NATS_STREAM"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_on_or_off_and_nothing_else() {
+        for (word, on) in [("1", true), ("Yes", true), ("", false), ("off", false)] {
+            assert_eq!(switch(word), Ok(on), "{word:?}");
+        }
+        assert!(switch("maybe").is_err());
     }
 }

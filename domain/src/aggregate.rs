@@ -43,6 +43,8 @@ pub struct Aggregate {
     pub only_daybook: &'static [&'static str],
     /// See [`Decider::ADDRESSES`].
     pub addresses: &'static [&'static str],
+    /// See [`Decider::MASKED`].
+    pub masked: &'static [(&'static str, &'static str)],
     /// See [`crate::Event::PERSONAL`].
     pub personal: bool,
     /// See [`Decider::CLAIMS`].
@@ -72,6 +74,7 @@ impl Aggregate {
             moved: D::MOVED,
             only_daybook: D::ONLY_DAYBOOK,
             addresses: D::ADDRESSES,
+            masked: D::MASKED,
             personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
             events: <D::Event as event::Versioned>::NAMES,

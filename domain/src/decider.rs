@@ -51,6 +51,9 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// what is personal.
     const ADDRESSES: &'static [&'static str] = &[];
 
+    /// Payload fields that are shown only to those who have the permission beside each: that of the table's masked column.
+    const MASKED: &'static [(&'static str, &'static str)] = &[];
+
     /// Every kind of unique value that streams of this kind take or give back, see [`Decider::claims`].
     const CLAIMS: &'static [Claim] = &[];
 

@@ -2,6 +2,7 @@
 
 mod inet;
 pub mod json;
+mod listed;
 mod sent;
 mod vector;
 mod word;
@@ -18,6 +19,7 @@ use sqlx::{Arguments as _, Postgres, Row as _};
 use uuid::Uuid;
 
 pub use json::Json;
+pub use listed::{List, Listed};
 pub use vector::Vector;
 pub use word::Word;
 

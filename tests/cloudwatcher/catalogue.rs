@@ -232,7 +232,8 @@ async fn an_order_of_what_is_not_sold_is_warned_of_or_refused_as_the_policy_says
     admin.post("/v1/cloudwatcher/orders", &fine).await.ok();
     // What an order buys of one thing counts as a whole.
     admin.post(&more, &company.item(14, "1.00")).await.ok();
-    admin.post(&submit, &json!({})).await.ok();
+    let unapproved = admin.post(&submit, &json!({})).await.problem(422);
+    assert_eq!(unapproved["rule"], "no-approver", "{unapproved}");
 
     // Who sees no price offers is not told what they say, and who cannot reach an order not what it buys.
     let buys = ["cloudwatcher.order.*", "cloudwatcher.orders.read"];

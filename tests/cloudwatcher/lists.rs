@@ -298,7 +298,10 @@ async fn what_went_since_is_told_by_its_key_and_what_is_out_of_sight_is_not_told
     admin.get_after(OFFERS, struck).await.ok();
     for since in [before, entered] {
         let page = admin.get(&format!("{OFFERS}?changed=gt.{since}")).await.ok();
-        assert_eq!(page, json!({"rows": [], "gone": [offer], "next": null}));
+        assert_eq!(
+            (&page["rows"], &page["gone"], &page["next"]),
+            (&json!([]), &json!([offer]), &Value::Null)
+        );
     }
 
     let mut departments = Vec::new();

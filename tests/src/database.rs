@@ -1,4 +1,4 @@
-//! One database per test, copied from a migrated template and dropped afterwards.
+//! One database per test, copied from a migrated template and dropped afterwards, some at a time.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -18,7 +18,15 @@ const SESSIONS_END_MAX: Duration = Duration::from_secs(60);
 /// Between two looks at them.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A database of its own; gone when dropped.
+/// How many databases that no test needs any more are dropped at once: the server writes all that it holds in memory to disk for
+/// the first of them, and little for the others.
+const FINISHED_MAX: usize = 16;
+/// How long dropping them may take.
+const DROPPED_MAX: Duration = Duration::from_secs(60);
+/// What is said of a database that no test needs any more.
+const FINISHED: &str = "no test needs this any more";
+
+/// A database of its own; it goes with others that no test needs any more.
 #[derive(Debug)]
 pub struct Database {
     pub name: String,
@@ -172,6 +180,34 @@ impl Database {
     }
 }
 
+/// Ends what still uses a database, and drops it along with others that are finished, once they are enough.
+async fn finish(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    let ends = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    sqlx::query(ends).bind(name).execute(&mut *connection).await?;
+    let notes = format!("comment on database {name} is '{FINISHED}'");
+    connection.execute(notes.as_str()).await?;
+    let finished = "select datname from pg_database where shobj_description(oid, 'pg_database') = $1";
+    let finished: Vec<String> = sqlx::query_scalar(finished)
+        .bind(FINISHED)
+        .fetch_all(&mut *connection)
+        .await?;
+    let lock = "select pg_try_advisory_lock(hashtextextended($1, 0))";
+    if finished.len() < FINISHED_MAX
+        || !sqlx::query_scalar::<_, bool>(lock)
+            .bind(FINISHED)
+            .fetch_one(&mut *connection)
+            .await?
+    {
+        return Ok(());
+    }
+    for name in finished {
+        connection
+            .execute(format!("drop database if exists {name} with (force)").as_str())
+            .await?;
+    }
+    Ok(())
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
@@ -183,9 +219,7 @@ impl Drop for Database {
                 let _ = async_nats::jetstream::new(client).delete_stream(&name).await;
             }
             if let Ok(mut connection) = PgConnection::connect_with(&server).await {
-                let _ = connection
-                    .execute(format!("drop database if exists {name} with (force)").as_str())
-                    .await;
+                let _ = finish(&mut connection, &name).await;
             }
         };
         // Dropping happens inside a runtime, which cannot be blocked on.
@@ -194,7 +228,7 @@ impl Drop for Database {
                 .enable_all()
                 .build()
                 .expect("a runtime");
-            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), drop).await });
+            let _ = runtime.block_on(async { tokio::time::timeout(DROPPED_MAX, drop).await });
         });
         let _ = thread.join();
     }

@@ -1,5 +1,7 @@
 //! What still lies in stock of something that is struck, or is still to come: whoever strikes it is told.
 
+use std::time::Duration;
+
 use cloudwatcher::location::Location;
 use cloudwatcher::part::Part;
 use cloudwatcher::part_variant::PartVariant;
@@ -12,6 +14,9 @@ use http::context::{Looked, Warned, Warning};
 pub const PART: Warning = of::<Part>(|app, looked| Box::pin(left(app, looked, "part_id", STILL_MOVED)));
 pub const VARIANT: Warning = of::<PartVariant>(|app, looked| Box::pin(left(app, looked, "variant_id", STILL_MOVED)));
 pub const LOCATION: Warning = of::<Location>(|app, looked| Box::pin(left(app, looked, "location_id", GOES_OUT)));
+
+/// How long the tables may take to show what was moved before.
+const TABLES_WAIT: Duration = Duration::from_secs(1);
 
 const STILL_MOVED: &str = "what is in stock of it can still be moved, used up and counted, and what is on order still comes; \
                            it is reordered no more";
@@ -35,6 +40,9 @@ async fn left(app: &App, looked: Looked<'_>, column: &'static str, and: &'static
     if !looked.by.sees_all_departments() {
         return Ok(vec![and.to_owned()]);
     }
+    // What was moved a moment before is to be told, too: not for long, for whoever struck it waits.
+    let end = app.tail.end().await?;
+    let _ = app.posted.wait(&cloudwatcher_tables::CONTEXT, end, TABLES_WAIT).await;
     let question = format!(
         "select count(*), coalesce(sum(quantity_on_hand), 0)::bigint, coalesce(sum(quantity_on_order), 0)::bigint
          from cloudwatcher.inventory

@@ -1,5 +1,7 @@
 //! This context as the engine of HTTP serves it.
 
+use std::collections::BTreeSet;
+
 use cloudwatcher::device_connection::{self, DeviceConnection};
 use cloudwatcher::order;
 use domain::{Decider as _, Metadata, Recorded};
@@ -74,6 +76,7 @@ fn the_address_of_a_device_is_for_those_who_may_read_personal_data() {
     };
     let sight = |personal| Sight {
         personal,
+        hidden: BTreeSet::new(),
         contexts: contexts().decisions().clone(),
     };
     let seen = |personal| shown(connected.clone(), &sight(personal)).payload.value().clone();

@@ -31,6 +31,7 @@ pub fn sight(app: &App, by: &Principal) -> Result<view::Sight, Problem> {
     by.require(READ)?;
     Ok(view::Sight {
         personal: by.permits(PERSONAL),
+        hidden: view::hidden(app.contexts.decisions(), |permission| by.permits(permission)),
         contexts: app.contexts.decisions().clone(),
     })
 }

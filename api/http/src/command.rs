@@ -27,7 +27,8 @@ use crate::auth::{By, Principal};
 use crate::context::Contexts;
 use crate::extract::{self, Body, Path};
 use crate::problem::{self, Problem};
-use crate::query::Source;
+use crate::query::streams::shown_in;
+use crate::query::{Source, may_read};
 use headers::CommandHeaders;
 pub use sent::Sent;
 
@@ -149,7 +150,7 @@ pub async fn create(
         let location = answer
             .streams
             .first()
-            .and_then(|made| location(&app.contexts, aggregate, made));
+            .and_then(|made| location(&app.contexts, aggregate, made, &by));
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
         let mut response = answer::accepted(&answer, &warnings);
         response
@@ -161,9 +162,10 @@ pub async fn create(
         .map_err(|problem| form::complete(problem, aggregate, aggregate.creates, &fields))
 }
 
-/// Where it can be read what a command made: its row or, of a kind that has no rows, its stream's state. There is no such
-/// place for one of many things that a stream holds, or for what a tenant has only one of, where no table shows it.
-fn location(contexts: &Contexts, aggregate: &Aggregate, made: &StreamAnswer) -> Option<String> {
+/// Where it can be read what a command made: its row, also in another context's table that the sender may read, or its stream's
+/// state. There is no such place for one of many things that a stream holds, or for what a tenant has only one of, where no table
+/// shows it.
+fn location(contexts: &Contexts, aggregate: &Aggregate, made: &StreamAnswer, by: &Principal) -> Option<String> {
     let context = aggregate.context();
     let id = match aggregate.part {
         Some(field) => made.ids.get(field)?,
@@ -174,7 +176,20 @@ fn location(contexts: &Contexts, aggregate: &Aggregate, made: &StreamAnswer) -> 
         Ok(source) if source.table.key.len() == 1 => Some(format!("/v1/{context}/{name}/{id}")),
         Ok(_) => None,
         Err(_) if aggregate.one_per_tenant || aggregate.part.is_some() => None,
-        Err(_) => Some(format!("/v1/streams/{context}/{}/{id}/state", aggregate.name())),
+        Err(_) => {
+            let tables = contexts
+                .tables()
+                .flat_map(|of| of.all_tables().map(move |table| (of, table)));
+            let mut showing = tables.filter(|(of, table)| {
+                let shown = shown_in(contexts, of, table);
+                shown.is_some_and(|kind| kind.aggregate_type == aggregate.aggregate_type)
+                    && by.permits(&may_read(table))
+            });
+            Some(match showing.next() {
+                Some((of, table)) => format!("/v1/{}/{}/{id}", of.name, table.name),
+                None => format!("/v1/streams/{context}/{}/{id}/state", aggregate.name()),
+            })
+        }
     }
 }
 

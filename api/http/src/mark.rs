@@ -89,8 +89,15 @@ impl App {
     /// As [`App::unmarked`].
     pub fn unmark(&self, parameters: &mut Parameters) -> Result<(), Problem> {
         for (name, text) in &mut parameters.0 {
-            if matches!(name.as_str(), "after" | "before" | CHANGED) {
-                *text = self.unmarked(name, text)?.to_owned();
+            match name.as_str() {
+                "after" | "before" => *text = self.unmarked(name, text)?.to_owned(),
+                // It begins with how it is compared, and eight digits behind that are a position.
+                CHANGED => {
+                    if let Some((how, place)) = text.split_once('.') {
+                        *text = format!("{how}.{}", self.unmarked(name, place)?);
+                    }
+                }
+                _ => {}
             }
         }
         Ok(())

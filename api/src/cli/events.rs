@@ -1,5 +1,6 @@
 //! `daybook events [--follow] [--after N] [--context C] [--aggregate A] [--type T] [--stream ID] [--json]`
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use book::{BookError, Tail};
@@ -135,6 +136,8 @@ impl Events {
     fn line(&self, recorded: Recorded<String>, contexts: &Contexts) -> Result<String, Fault> {
         let sight = Sight {
             personal: self.personal,
+            // Whoever may run this may read the tables.
+            hidden: BTreeSet::new(),
             contexts: contexts.decisions().clone(),
         };
         if self.json {

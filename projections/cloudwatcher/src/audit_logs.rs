@@ -1,17 +1,13 @@
 //! Who changed what, when and why, in every other table.
 
-mod table_name;
-
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-pub use table_name::TableName;
-
 use projections::audit::{Audit, Entry};
-use projections::cell::{Json, Word};
+use projections::cell::{Json, List, Listed, Word};
 use projections::image::Image;
 use projections::row;
 use projections::table::Scope;
@@ -35,6 +31,15 @@ impl From<Operation> for &'static str {
     }
 }
 
+/// The names of this context's tables: those that there are today can be asked for.
+pub struct Tables;
+
+impl List for Tables {
+    fn words() -> Vec<&'static str> {
+        crate::TABLES.iter().map(|projection| projection.table().name).collect()
+    }
+}
+
 row! {
     /// What one event did to one row of another table. It tells of all departments, and never changes.
     AuditLogRow = cloudwatcher.audit_logs
@@ -44,7 +49,7 @@ row! {
     }
     columns {
         /// The table whose row changed.
-        table_name: TableName,
+        table_name: Listed<Tables>,
         /// `INSERT`, `UPDATE` or `DELETE`.
         operation: Word<Operation>,
         /// The key of the row that changed.
@@ -97,7 +102,7 @@ impl Audit for AuditLogRow {
         Self {
             tenant_id: recorded.tenant_id,
             id,
-            table_name: TableName::of(table),
+            table_name: Listed::from(table.to_owned()),
             operation: Word(operation),
             record_id: record.to_owned(),
             user_id: user,

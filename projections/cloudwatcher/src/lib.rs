@@ -13,6 +13,7 @@ pub mod responses;
 pub mod suppliers;
 
 pub mod consumption;
+mod currencies;
 pub mod inventory;
 pub mod reorder;
 pub mod stock_levels;

@@ -45,7 +45,7 @@ row! {
     generated {}
     find { id, device_id, request_type, request_key, status, payload_hash, taken_by, created_by, created_at }
     scope { Scope::Tenant }
-    masked { payload }
+    masked { payload, payload_hash }
 }
 
 impl Project for RequestRow {

@@ -5,6 +5,8 @@ use cloudwatcher::supplier::Supplier;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::currencies::Currencies;
+use projections::cell::Listed;
 use projections::register;
 use projections::table::Scope;
 
@@ -46,7 +48,7 @@ register! {
         /// The supplier's price of one.
         supplier_cost: Option<Decimal>,
         /// The currency of the price; null for none, and for a price that is older: that holds in any.
-        currency: Option<String>,
+        currency: Option<Listed<Currencies>> = |entry| entry.currency.clone().map(Listed::from),
         /// Time of delivery, in days.
         lead_time_days: Option<i32>,
         /// The fewest that can be ordered.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::events::{self, PAGING, Page};
 use super::log::{Visible, Wanted};
-use super::view::masked;
+use super::view::{hide, masked};
 use crate::app::App;
 use crate::auth::{By, Principal};
 use crate::context::Contexts;
@@ -96,7 +96,8 @@ pub async fn state(
                 .ok_or_else(|| Problem::internal(&"an event of another kind"))?;
         }
     }
-    let state = aggregate.state(&state).map_err(|error| Problem::internal(&error))?;
+    let mut state = aggregate.state(&state).map_err(|error| Problem::internal(&error))?;
+    hide(&mut state, aggregate.aggregate_type, &sight);
     Ok(Json(json!({
         "aggregate_type": aggregate.aggregate_type,
         "stream": stream,

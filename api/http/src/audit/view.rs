@@ -1,7 +1,9 @@
 //! An event as it is shown.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use domain::exact::Free;
+use domain::exact::{self, Free};
 use domain::{Contexts, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,8 +13,20 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct Sight {
     pub personal: bool,
+    /// Fields of kinds of streams that they may not see, see [`domain::Decider::MASKED`].
+    pub hidden: BTreeSet<(&'static str, &'static str)>,
     /// They say which fields of their events are addresses, see [`domain::Decider::ADDRESSES`].
     pub contexts: Contexts,
+}
+
+/// The fields that somebody may not see who has these permissions.
+#[must_use]
+pub fn hidden(contexts: &Contexts, permits: impl Fn(&str) -> bool) -> BTreeSet<(&'static str, &'static str)> {
+    let masked = contexts.aggregates().flat_map(|kind| {
+        let of_kind = kind.masked.iter().filter(|(_, permission)| !permits(permission));
+        of_kind.map(|(field, _)| (kind.aggregate_type, *field))
+    });
+    masked.collect()
 }
 
 /// An event with who, when and why.
@@ -50,7 +64,7 @@ pub struct Shown {
 /// The event, as far as it may be seen.
 #[must_use]
 pub fn shown(recorded: Recorded<String>, sight: &Sight) -> Shown {
-    let recorded = masked(recorded, sight);
+    let recorded = without_hidden(masked(recorded, sight), sight);
     let metadata = recorded.metadata;
     Shown {
         position: recorded.position,
@@ -94,6 +108,39 @@ pub fn masked(recorded: Recorded<String>, sight: &Sight) -> Recorded<String> {
         }
         Value::Object(fields).to_string()
     })
+}
+
+/// The event with its fields null that a permission of their own is needed for.
+#[must_use]
+pub fn without_hidden(recorded: Recorded<String>, sight: &Sight) -> Recorded<String> {
+    let hides = |field: &str| sight.hidden.contains(&(recorded.aggregate_type.as_str(), field));
+    let kind = sight.contexts.aggregate(&recorded.aggregate_type);
+    if !kind.is_some_and(|kind| kind.masked.iter().any(|(field, _)| hides(field))) {
+        return recorded;
+    }
+    let kind = recorded.aggregate_type.clone();
+    recorded.map(|payload| {
+        // Numbers of any length stay as they are.
+        let mut payload = exact::from_str(&payload).unwrap_or_default();
+        hide(&mut payload, &kind, sight);
+        exact::text(&payload)
+    })
+}
+
+/// Takes away what is hidden of a kind of streams, wherever it stands.
+pub fn hide(value: &mut Value, kind: &str, sight: &Sight) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match sight.hidden.contains(&(kind, name.as_str())) {
+                    true => *value = Value::Null,
+                    false => hide(value, kind, sight),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, kind, sight)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::headers::DAYBOOK_DRY_RUN;
-use crate::audit::view::{Sight, masked};
+use crate::audit::view::{Sight, masked, without_hidden};
 use crate::extract::POSITION;
 use crate::problem::Problem;
 
@@ -125,7 +125,7 @@ pub fn would(
     warnings: Vec<String>,
 ) -> Response {
     let event = |sight, recorded| {
-        let recorded = masked(recorded, sight);
+        let recorded = without_hidden(masked(recorded, sight), sight);
         Event {
             payload: serde_json::from_str(&recorded.event).unwrap_or_default(),
             aggregate_type: recorded.aggregate_type,

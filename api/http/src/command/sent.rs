@@ -375,12 +375,13 @@ impl Sent<'_> {
         }
     }
 
-    /// The first of the claim's columns that is a field of the command.
+    /// The last of the claim's columns that is a field of the command: those before it say within what the value is unique.
     fn field_of(&self, claim: Claim) -> Option<&'static str> {
         let fields = commands::fields(self.aggregate, self.command);
         claim
             .columns()
-            .find(|column| fields.iter().any(|field| field == column))
+            .filter(|column| fields.iter().any(|field| field == column))
+            .last()
     }
 
     pub(super) fn refused(&self, refusal: Refusal) -> Problem {

@@ -30,6 +30,8 @@ pub use statement::{Start, changed};
 pub const CHANGED: &str = "changed";
 /// The same by a time alone, as a table's column of this name says it.
 pub const UPDATED_AT: &str = "updated_at";
+/// Hexadecimal digits by which rules are told apart.
+const RULES_CHARS: usize = 8;
 /// How long a page is looked for that has found nothing yet, in seconds.
 pub const CHANGED_SECONDS_MAX: u64 = 10;
 /// The order of pages, for their cursors: the position of a row's last change, and its key; and the rules that the tables
@@ -84,7 +86,7 @@ impl Since {
             }
         };
         let (written, rules) = match written.split_once('_') {
-            Some((position, rules)) if name == CHANGED => (position, Some(rules.to_owned())),
+            Some((position, rules)) if name == CHANGED && is_rules(rules) => (position, Some(rules.to_owned())),
             Some(_) | None => (written, None),
         };
         let moment = Moment::parse(name, written)?;
@@ -118,6 +120,11 @@ impl Since {
         let is_position = matches!(moment, Moment::Position(_));
         Ok(position - i64::from(self.at_it && is_position))
     }
+}
+
+/// Whether a text is of the form that `book.rules` has.
+fn is_rules(text: &str) -> bool {
+    text.len() == RULES_CHARS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// A page of what changed.
@@ -249,6 +256,8 @@ mod tests {
             (CHANGED, "17"),
             (CHANGED, "lt.17"),
             (CHANGED, "gt."),
+            (CHANGED, "gt.17_"),
+            (CHANGED, "gt.17_zz"),
             (CHANGED, "gt.-1"),
             (CHANGED, "not.gt.17"),
             (UPDATED_AT, "gte.17"),

@@ -14,6 +14,11 @@ impl Decider for DeviceRequest {
     const CREATES: &'static str = "receive";
     const CLAIMS: &'static [Claim] = &[ORDER];
     const ONLY_DAYBOOK: &'static [&'static str] = &["lapse", "archive"];
+    // The hash says what a short payload is to whoever tries all that it could be.
+    const MASKED: &'static [(&'static str, &'static str)] = &[
+        ("payload", "cloudwatcher.requests.unmasked"),
+        ("payload_hash", "cloudwatcher.requests.unmasked"),
+    ];
     type Command = Command;
     type Event = Event;
     type Refusal = Refusal;

@@ -16,13 +16,19 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             split_with,
             ..
         } => {
-            let description = match split_with.len() {
-                0 => format!("Approval asked for revision {revision}: {levels} levels for {order_total} {currency}"),
-                orders => format!(
-                    "Approval asked for revision {revision}: {levels} levels for {order_total} {currency}; together with \
-                     {orders} other orders of the buyer it would need more"
-                ),
+            let needs = match levels {
+                1 => "1 level".to_owned(),
+                levels => format!("{levels} levels"),
             };
+            let mut description =
+                format!("Approval asked for revision {revision}: {needs} for {order_total} {currency}");
+            match split_with.len() {
+                0 => {}
+                1 => description += "; together with 1 other order of the buyer it would need more",
+                orders => {
+                    description += &format!("; together with {orders} other orders of the buyer it would need more")
+                }
+            }
             (
                 Happened::ApprovalAsked,
                 description,

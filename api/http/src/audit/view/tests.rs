@@ -29,6 +29,7 @@ fn recorded() -> Recorded<String> {
 fn sight(personal: bool) -> Sight {
     Sight {
         personal,
+        hidden: hidden(sample::contexts().decisions(), |_| personal),
         contexts: sample::contexts().decisions().clone(),
     }
 }

@@ -36,7 +36,7 @@ pub fn changed(table: &'static Table, query: &Query, start: &Start, shows: Shows
         .push_bind(CHANGES_MAX - 1);
     sql.push(" limit 1) union all select null, null) b order by b.position limit 1) ");
     let streams = if shows.is_some() {
-        ", null::uuid, null::bigint"
+        ", null::uuid as stream, null::bigint as sequence"
     } else {
         ""
     };
