@@ -1,6 +1,7 @@
 //! How a record begins.
 
 use super::{Command, Event, Record, Refusal, StockKey};
+use crate::in_use::in_use;
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
@@ -14,11 +15,11 @@ pub(super) fn opened(
     reorder_quantity: Option<i32>,
     request: &Request<'_, Command>,
 ) -> Result<Event, Refusal> {
-    let location = active::<Location>(request.facts, stock.location_id)
+    let location = in_use::<Location>(stock.location_id, request.facts)
         .ok_or(Refusal::reference("location_id", "names no location in use"))?;
-    active::<Part>(request.facts, stock.part_id).ok_or(Refusal::reference("part_id", "names no part in use"))?;
+    in_use::<Part>(stock.part_id, request.facts).ok_or(Refusal::reference("part_id", "names no part in use"))?;
     if let Some(variant_id) = stock.variant_id {
-        active::<PartVariant>(request.facts, variant_id)
+        in_use::<PartVariant>(variant_id, request.facts)
             .filter(|variant| variant.part_id == stock.part_id)
             .ok_or(Refusal::reference("variant_id", "names no variant in use of the part"))?;
     }
@@ -50,10 +51,6 @@ pub(super) fn in_place(stock: StockKey, request: &Request<'_, Command>) -> Resul
     } else {
         Err(Refusal::OtherStock { id })
     }
-}
-
-pub(super) fn active<K: Entry>(facts: &Facts, id: uuid::Uuid) -> Option<&K> {
-    facts.get::<Register<K>>(id).and_then(Register::active)
 }
 
 fn is_struck<K: Entry>(facts: &Facts, id: uuid::Uuid) -> bool {

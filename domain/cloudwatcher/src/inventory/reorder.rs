@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::moves::quantity;
-use super::open::active;
 use super::{Command, Event, Record, Refusal, STOCK_MAX};
+use crate::in_use::in_use;
 use crate::order::{self, NewItem, Order};
 use crate::part_supplier::PartSupplier;
 use crate::stock_policy::{NotSold, StockPolicy};
@@ -104,7 +104,7 @@ impl Record {
     ) -> Result<Event, Refusal> {
         self.is_open(suggestion_id)?;
         let of = quantity(of)?;
-        let offer = active::<PartSupplier>(request.facts, part_supplier_id)
+        let offer = in_use::<PartSupplier>(part_supplier_id, request.facts)
             .filter(|offer| offer.is_of(&self.stock))
             .ok_or(Refusal::reference(
                 "part_supplier_id",

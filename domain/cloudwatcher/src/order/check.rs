@@ -12,13 +12,14 @@ use super::{
 };
 use crate::OrderType;
 use crate::currency;
+use crate::in_use::in_use;
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
 use crate::request::DeviceRequest;
 use crate::stock::STOCK_MAX;
 use crate::supplier::Supplier;
-use domain::register::{Entry, Register};
+use domain::register::Register;
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 use identity::department::Department;
@@ -168,12 +169,12 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
         ("from_location_id", content.from_location_id),
     ] {
         if let Some(location) = location
-            && active::<Location>(location, facts).is_none()
+            && in_use::<Location>(location, facts).is_none()
         {
             return Err((field.to_owned(), "names no location in use"));
         }
     }
-    if active::<Department>(content.department_id, facts).is_none() {
+    if in_use::<Department>(content.department_id, facts).is_none() {
         return Err(("department_id".to_owned(), "names no department in use"));
     }
     if let Some(request_id) = content.request_id {
@@ -193,24 +194,20 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
 
 pub(super) fn item_usable(path: &str, item: &Item, facts: &Facts) -> Result<(), Unusable> {
     let unusable = |field: &str, detail| Err((format!("{path}{field}"), detail));
-    if active::<Part>(item.part_id, facts).is_none() {
+    if in_use::<Part>(item.part_id, facts).is_none() {
         return unusable("part_id", "names no part in use");
     }
-    if active::<Supplier>(item.supplier_id, facts).is_none() {
+    if in_use::<Supplier>(item.supplier_id, facts).is_none() {
         return unusable("supplier_id", "names no supplier in use");
     }
     let Some(variant_id) = item.variant_id else {
         return Ok(());
     };
-    match active::<PartVariant>(variant_id, facts) {
+    match in_use::<PartVariant>(variant_id, facts) {
         Some(variant) if variant.part_id == item.part_id => Ok(()),
         Some(_) => unusable("variant_id", "names a variant of another part"),
         None => unusable("variant_id", "names no variant in use"),
     }
-}
-
-fn active<K: Entry>(id: Uuid, facts: &Facts) -> Option<&K> {
-    facts.get::<Register<K>>(id).and_then(Register::active)
 }
 
 fn path(index: usize) -> String {

@@ -6,7 +6,7 @@ use super::begin::begun;
 use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
 use super::edit::{brought_in, edit, edited};
 use super::submit::{hand_in_reads, handed_in, placeable, verdict};
-use super::{Command, Content, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Refusal, Submitted};
+use super::{Command, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Refusal, Submitted};
 use crate::OrderStatus;
 use crate::approval::{Approval, Verdict};
 use crate::location::Location;
@@ -286,18 +286,6 @@ impl Order {
             | Command::Reschedule { .. }
             | Command::Confirm(_)
             | Command::ConfirmBooked { .. } => Vec::new(),
-        }
-    }
-
-    pub(super) fn content_mut(&mut self) -> Option<&mut Content> {
-        match self {
-            Self::Undrafted => None,
-            Self::Draft(content)
-            | Self::PendingApproval(content, _)
-            | Self::Approved(content, _)
-            | Self::Placed(content, ..)
-            | Self::ClosedShort(content, ..)
-            | Self::Cancelled(content, _) => Some(content),
         }
     }
 

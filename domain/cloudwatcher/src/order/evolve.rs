@@ -89,33 +89,23 @@ impl Order {
             (Order::Approved(now, submitted), Event::OrderPlaced {}) => {
                 Order::Placed(now, submitted, Receipts::default())
             }
-            (Order::Placed(now, submitted, mut receipts), Event::OrderItemsReceived { receipt_id, lines, .. }) => {
-                receipts.add(*receipt_id, lines);
-                Order::Placed(now, submitted, receipts)
+            (mut order, Event::OrderItemsReceived { receipt_id, lines, .. }) => {
+                if let Some((_, receipts)) = order.receipts_mut() {
+                    receipts.add(*receipt_id, lines);
+                }
+                order
             }
             (
-                Order::Placed(now, mut submitted, mut receipts),
+                mut order,
                 Event::OrderReceiptReversed {
                     receipt_id, was_booked, ..
                 },
             ) => {
-                receipts.remove(*receipt_id);
-                submitted.reverse_receipt(*receipt_id, *was_booked);
-                Order::Placed(now, submitted, receipts)
-            }
-            (Order::ClosedShort(now, submitted, mut receipts), Event::OrderItemsReceived { receipt_id, lines, .. }) => {
-                receipts.add(*receipt_id, lines);
-                Order::ClosedShort(now, submitted, receipts)
-            }
-            (
-                Order::ClosedShort(now, mut submitted, mut receipts),
-                Event::OrderReceiptReversed {
-                    receipt_id, was_booked, ..
-                },
-            ) => {
-                receipts.remove(*receipt_id);
-                submitted.reverse_receipt(*receipt_id, *was_booked);
-                Order::ClosedShort(now, submitted, receipts)
+                if let Some((submitted, receipts)) = order.receipts_mut() {
+                    receipts.remove(*receipt_id);
+                    submitted.reverse_receipt(*receipt_id, *was_booked);
+                }
+                order
             }
             (Order::Placed(now, submitted, receipts), Event::OrderClosedShort { .. }) => {
                 Order::ClosedShort(now, submitted, receipts)
@@ -166,11 +156,44 @@ impl Order {
                 | Event::OrderApproved { .. }
                 | Event::OrderRejected { .. }
                 | Event::OrderPlaced {}
-                | Event::OrderItemsReceived { .. }
-                | Event::OrderReceiptReversed { .. }
                 | Event::OrderClosedShort { .. }
                 | Event::OrderCancelled {},
             ) => order,
+        }
+    }
+
+    fn content_mut(&mut self) -> Option<&mut Content> {
+        match self {
+            Self::Undrafted => None,
+            Self::Draft(content)
+            | Self::PendingApproval(content, _)
+            | Self::Approved(content, _)
+            | Self::Placed(content, ..)
+            | Self::ClosedShort(content, ..)
+            | Self::Cancelled(content, _) => Some(content),
+        }
+    }
+
+    fn submitted_mut(&mut self) -> Option<&mut Submitted> {
+        match self {
+            Self::Undrafted | Self::Draft(_) => None,
+            Self::PendingApproval(_, submitted)
+            | Self::Approved(_, submitted)
+            | Self::Placed(_, submitted, _)
+            | Self::ClosedShort(_, submitted, _) => Some(submitted),
+            Self::Cancelled(_, submitted) => submitted.as_mut(),
+        }
+    }
+
+    /// The receipts of an order that takes them, and what was submitted, which keeps those that were reversed.
+    fn receipts_mut(&mut self) -> Option<(&mut Submitted, &mut Receipts)> {
+        match self {
+            Self::Placed(_, submitted, receipts) | Self::ClosedShort(_, submitted, receipts) => {
+                Some((submitted, receipts))
+            }
+            Self::Undrafted | Self::Draft(_) | Self::PendingApproval(..) | Self::Approved(..) | Self::Cancelled(..) => {
+                None
+            }
         }
     }
 }

@@ -258,17 +258,6 @@ impl Order {
         }
         Ok(Event::OrderStockRetried { bookings })
     }
-
-    pub(super) fn submitted_mut(&mut self) -> Option<&mut Submitted> {
-        match self {
-            Self::Undrafted | Self::Draft(_) => None,
-            Self::PendingApproval(_, submitted)
-            | Self::Approved(_, submitted)
-            | Self::Placed(_, submitted, _)
-            | Self::ClosedShort(_, submitted, _) => Some(submitted),
-            Self::Cancelled(_, submitted) => submitted.as_mut(),
-        }
-    }
 }
 
 impl Submitted {
