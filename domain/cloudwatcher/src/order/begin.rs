@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::check::{check, check_note, outdated, reference, usable};
+use super::check::{check, check_note, outdated_copy, reference, usable};
 use super::submit::by_a_user;
 use super::{Command, Content, Event, Item, NewOrder, Order, PastDate, Refusal, total};
 use domain::Request;
@@ -21,7 +21,7 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
             by_a_user(request.by)?;
             let (content, left_out) = duplicate(*of, note.as_ref(), request)?;
             check(&content)?;
-            usable(&content, request.facts).map_err(outdated)?;
+            usable(&content, request.facts).map_err(outdated_copy)?;
             Ok(content.drafted(Some(*of), left_out))
         }
         Command::AddItem(_)

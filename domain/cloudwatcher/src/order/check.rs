@@ -159,8 +159,28 @@ pub(super) fn check_date(date: Option<NaiveDate>) -> Result<(), Unfit> {
     }
 }
 
-/// A reference to something that is not there or not in use: where the order says it, and what is wrong with it.
-pub(super) type Unusable = (String, &'static str);
+/// The way out where no command makes the order name another.
+const DRAFT_ANOTHER: &str = "put it back in use, or draft another order";
+
+/// A reference to something that is not there or not in use.
+pub(super) struct Unusable {
+    /// Where the order says it.
+    place: String,
+    /// What is wrong with it.
+    detail: &'static str,
+    /// Whether a command makes an item name another; what the order itself names stays.
+    is_of_item: bool,
+}
+
+impl Unusable {
+    fn of_order(field: &str, detail: &'static str) -> Self {
+        Self {
+            place: field.to_owned(),
+            detail,
+            is_of_item: false,
+        }
+    }
+}
 
 /// Whether everything that the order refers to is there and in use.
 pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
@@ -171,14 +191,14 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
         if let Some(location) = location
             && in_use::<Location>(location, facts).is_none()
         {
-            return Err((field.to_owned(), "names no location in use"));
+            return Err(Unusable::of_order(field, "names no location in use"));
         }
     }
     if in_use::<Department>(content.department_id, facts).is_none() {
-        return Err(("department_id".to_owned(), "names no department in use"));
+        return Err(Unusable::of_order("department_id", "names no department in use"));
     }
     if let Some(request_id) = content.request_id {
-        let unusable = |detail| Err(("request_id".to_owned(), detail));
+        let unusable = |detail| Err(Unusable::of_order("request_id", detail));
         match facts.get::<DeviceRequest>(request_id) {
             None | Some(DeviceRequest::Unreceived) => return unusable("names no request that was received"),
             Some(DeviceRequest::Live(..)) => {}
@@ -193,7 +213,13 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
 }
 
 pub(super) fn item_usable(path: &str, item: &Item, facts: &Facts) -> Result<(), Unusable> {
-    let unusable = |field: &str, detail| Err((format!("{path}{field}"), detail));
+    let unusable = |field: &str, detail| {
+        Err(Unusable {
+            place: format!("{path}{field}"),
+            detail,
+            is_of_item: true,
+        })
+    };
     if in_use::<Part>(item.part_id, facts).is_none() {
         return unusable("part_id", "names no part in use");
     }
@@ -239,11 +265,22 @@ pub(super) fn parts_read(items: impl Iterator<Item = (Uuid, Option<Uuid>, Uuid)>
 }
 
 /// The refusal of a command that names it.
-pub(super) fn reference((field, detail): Unusable) -> Refusal {
-    Refusal::Reference { field, detail }
+pub(super) fn reference(Unusable { place, detail, .. }: Unusable) -> Refusal {
+    Refusal::Reference { field: place, detail }
 }
 
 /// The refusal of a command that rests on it.
-pub(super) fn outdated((place, detail): Unusable) -> Refusal {
-    Refusal::Outdated { place, detail }
+pub(super) fn outdated(unusable: Unusable) -> Refusal {
+    let to_do = match unusable.is_of_item {
+        true => "change the order or put it back in use",
+        false => DRAFT_ANOTHER,
+    };
+    let Unusable { place, detail, .. } = unusable;
+    Refusal::Outdated { place, detail, to_do }
+}
+
+/// The refusal of a copy of it: the order that is copied may be one that nobody can change.
+pub(super) fn outdated_copy(Unusable { place, detail, .. }: Unusable) -> Refusal {
+    let to_do = DRAFT_ANOTHER;
+    Refusal::Outdated { place, detail, to_do }
 }

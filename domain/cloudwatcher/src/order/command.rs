@@ -62,7 +62,8 @@ pub enum Command {
     /// order a draft again. Daybook sends it by itself; anybody may, for it only states what is decided.
     SettleApproval {},
     /// Places an approved order with its suppliers. Its approval must stand for exactly what was
-    /// submitted, and the order must not go beyond it. Afterwards it can no longer be changed.
+    /// submitted, the order must not go beyond it, and everything that it refers to must still be in use. Afterwards it can
+    /// no longer be changed.
     Place {},
     /// Says when goods of a placed order are expected by now; its approval stays as it is.
     Reschedule {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::begin::begun;
 use super::check::{check_stock, content_reads, item_usable, parts_read, reference};
 use super::edit::{brought_in, edit, edited};
-use super::submit::{hand_in_reads, handed_in, placeable, verdict};
+use super::submit::{hand_in_reads, handed_in, place_reads, placeable, verdict};
 use super::{Command, Event, ITEMS_MAX, Item, NewItem, NewOrder, Order, Refusal, Submitted};
 use crate::OrderStatus;
 use crate::approval::{Approval, Verdict};
@@ -276,7 +276,16 @@ impl Order {
                 | Self::ClosedShort(..)
                 | Self::Cancelled(..) => Vec::new(),
             },
-            Command::SettleApproval {} | Command::Place {} => vec![FactRef::of::<Approval>(stream)],
+            Command::SettleApproval {} => vec![FactRef::of::<Approval>(stream)],
+            Command::Place {} => match self {
+                Self::Approved(now, _) => place_reads(now, stream),
+                Self::Undrafted
+                | Self::Draft(_)
+                | Self::PendingApproval(..)
+                | Self::Placed(..)
+                | Self::ClosedShort(..)
+                | Self::Cancelled(..) => Vec::new(),
+            },
             Command::Receive { .. }
             | Command::ReverseReceipt { .. }
             | Command::CloseShort {}

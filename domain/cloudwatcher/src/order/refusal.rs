@@ -117,8 +117,12 @@ pub enum Refusal {
     LineTooLarge { field: String, below: Decimal },
     #[error("{field} {detail}; choose another")]
     Reference { field: String, detail: &'static str },
-    #[error("{place} of the order {detail}; change the order or put it back in use")]
-    Outdated { place: String, detail: &'static str },
+    #[error("{place} of the order {detail}; {to_do}")]
+    Outdated {
+        place: String,
+        detail: &'static str,
+        to_do: &'static str,
+    },
     #[error("{field}: {order_type} orders {detail}")]
     Locations {
         field: &'static str,

@@ -36,14 +36,22 @@ fn routing(content: &Content, tenant: Uuid, submitted_by: Uuid) -> Routing<'_> {
     }
 }
 
-/// Whether the order may be placed: read from its approval, whatever the order's own state says.
+/// Whether the order may be placed: read from its approval, whatever the order's own state says, and from what it refers to,
+/// which may have been struck since. Goods that are ordered of what is struck could never be booked.
 pub(super) fn placeable(now: &Content, submitted: &Submitted, request: &Request<'_, Command>) -> Result<(), Refusal> {
     let revision = submitted.revision;
     match verdict(submitted, request) {
-        Verdict::Granted { .. } if submitted.covers(now) => Ok(()),
+        Verdict::Granted { .. } if submitted.covers(now) => usable(now, request.facts).map_err(outdated),
         Verdict::Granted { .. } => Err(Refusal::BeyondApproval { revision }),
         Verdict::None | Verdict::Pending | Verdict::Rejected { .. } => Err(Refusal::ApprovalGone { revision }),
     }
+}
+
+/// The facts that [`placeable`] reads.
+pub(super) fn place_reads(content: &Content, order_id: Uuid) -> Vec<FactRef> {
+    let mut refs = vec![FactRef::of::<Approval>(order_id)];
+    refs.extend(content_reads(content));
+    refs
 }
 
 /// The verdict of the order's approval on exactly what was submitted last.

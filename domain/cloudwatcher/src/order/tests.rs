@@ -12,6 +12,7 @@ mod stored;
 
 use super::*;
 use crate::approval::{self, Approval};
+use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
 use crate::request::{self, DeviceRequest};
@@ -189,6 +190,10 @@ pub(super) fn variant(part_id: Uuid) -> PartVariant {
     serde_json::from_value(json!({"part_id": part_id, "variant_code": "RED"})).unwrap()
 }
 
+fn location() -> Location {
+    serde_json::from_value(json!({"name": "Depot", "dept_id": STORE})).unwrap()
+}
+
 pub(super) fn supplier() -> Supplier {
     serde_json::from_value(json!({"name": "Acme"})).unwrap()
 }
@@ -324,9 +329,29 @@ fn reference(field: &str, detail: &'static str) -> Refusal {
     }
 }
 
+/// Of an item that can be changed.
 fn outdated(place: &str, detail: &'static str) -> Refusal {
     Refusal::Outdated {
         place: place.to_owned(),
         detail,
+        to_do: "change the order or put it back in use",
     }
+}
+
+/// Of what no command changes.
+fn outdated_for_good(place: &str, detail: &'static str) -> Refusal {
+    Refusal::Outdated {
+        place: place.to_owned(),
+        detail,
+        to_do: "put it back in use, or draft another order",
+    }
+}
+
+/// [`drafted`] with one item, for this location.
+fn drafted_for(location: Uuid) -> Event {
+    let mut drafted = drafted(1);
+    if let Event::OrderDrafted { location_id, .. } = &mut drafted {
+        *location_id = Some(location);
+    }
+    drafted
 }

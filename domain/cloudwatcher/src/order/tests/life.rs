@@ -74,11 +74,6 @@ fn what_a_draft_names_must_still_be_in_use_when_it_is_submitted() {
             .refused(outdated(place, detail));
     };
     refused(
-        known().with(STORE, Register::Struck(department())),
-        "department_id",
-        "names no department in use",
-    );
-    refused(
         known().with(PART, Register::Struck(part())),
         "items[0].part_id",
         "names no part in use",
@@ -92,6 +87,26 @@ fn what_a_draft_names_must_still_be_in_use_when_it_is_submitted() {
         known().with(VARIANT, Register::Entered(variant(OTHER))),
         "items[0].variant_id",
         "names a variant of another part",
+    );
+}
+
+#[test]
+fn what_no_command_changes_is_put_back_in_use_or_another_order_is_drafted() {
+    let refused = |past: Event, facts: Facts, place: &str, detail| {
+        given::<Order>([past])
+            .with_facts(facts)
+            .when(Command::Submit {})
+            .refused(outdated_for_good(place, detail));
+    };
+    let struck = known().with(STORE, Register::Struck(department()));
+    refused(drafted(1), struck, "department_id", "names no department in use");
+    refused(drafted_for(OTHER), known(), "location_id", "names no location in use");
+    let unreceived = known().with(REQUEST, DeviceRequest::Unreceived);
+    refused(
+        drafted(1),
+        unreceived,
+        "request_id",
+        "names no request that was received",
     );
 }
 
@@ -345,7 +360,7 @@ fn what_a_duplicate_names_must_still_be_in_use() {
                 .with(PART, Register::Struck(part())),
         )
         .when(Command::Duplicate { of: OTHER, note: None })
-        .refused(outdated("items[0].part_id", "names no part in use"));
+        .refused(outdated_for_good("items[0].part_id", "names no part in use"));
 }
 
 #[test]

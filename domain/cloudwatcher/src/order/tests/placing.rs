@@ -93,6 +93,25 @@ fn an_approved_order_is_placed() {
 }
 
 #[test]
+fn what_an_approved_order_names_must_still_be_in_use_when_it_is_placed() {
+    let placing = |facts: Facts| {
+        given::<Order>([drafted_for(OTHER), submitted(), approved()])
+            .with_facts(facts)
+            .when(PLACE)
+    };
+    let all = || decided(granted()).with(OTHER, Register::Entered(location()));
+    placing(all()).then([Event::OrderPlaced {}]);
+    let struck = all().with(OTHER, Register::Struck(location()));
+    placing(struck).refused(outdated_for_good("location_id", "names no location in use"));
+    let struck = all().with(PART, Register::Struck(part()));
+    placing(struck).refused(outdated("items[0].part_id", "names no part in use"));
+    let struck = all().with(VARIANT, Register::Struck(variant(PART)));
+    placing(struck).refused(outdated("items[0].variant_id", "names no variant in use"));
+    let struck = all().with(SUPPLIER, Register::Struck(supplier()));
+    placing(struck).refused(outdated("items[0].supplier_id", "names no supplier in use"));
+}
+
+#[test]
 fn only_an_approved_order_is_placed() {
     for (past, status) in [
         (vec![drafted(1)], OrderStatus::Draft),
