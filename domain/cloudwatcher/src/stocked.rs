@@ -1,6 +1,8 @@
 //! What stock says of a part, a variant or a location that it refers to: whether a part was ever stocked, and the stock keys
 //! that reordering is suggested of. Kept so that what is struck or amended meets what refers to it; feeds no table.
 
+mod carry;
+
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -9,6 +11,7 @@ use strum::VariantNames;
 use uuid::Uuid;
 
 use super::stock::StockKey;
+pub use carry::{EVENTS_CARRIED_MIN, SUGGESTIONS_CARRIED_MAX, SUGGESTIONS_PER_EVENT};
 use domain::{Class, Decider, Refuse, Request, stored_by_variant};
 
 /// The kind as a value.
@@ -23,6 +26,9 @@ pub const SUGGESTED_MAX: usize = 10_000;
 pub struct Stocked {
     is_stocked: bool,
     suggested: BTreeSet<StockKey>,
+    /// Events since everything was carried forward last.
+    #[serde(skip)]
+    events: u32,
 }
 
 impl Stocked {
@@ -64,9 +70,23 @@ pub enum Command {
 )]
 pub enum Event {
     StockOpeningNoted {},
-    StockSuggestionNoted { stock: StockKey },
-    StockSuggestionForgotten { stock: StockKey },
+    StockSuggestionNoted {
+        stock: StockKey,
+    },
+    StockSuggestionForgotten {
+        stock: StockKey,
+    },
     StockSuggestionsLookedAt {},
+    /// Everything that matters of the events so far, so that loading can begin here.
+    StockSuggestionsCarriedForward {
+        is_stocked: bool,
+        /// The first of them; the others are in the events that follow.
+        suggested: Vec<StockKey>,
+    },
+    /// More of what is carried forward.
+    StockSuggestionsCarriedOn {
+        suggested: Vec<StockKey>,
+    },
 }
 
 stored_by_variant!(Event);
@@ -107,6 +127,7 @@ impl Decider for Stocked {
     const BORROWS_ID: bool = true;
     /// Of no one department: a part lies in several.
     const SCOPED: bool = true;
+    const CARRIES_FORWARD: Option<&'static str> = Some("StockSuggestionsCarriedForward");
     const ONLY_DAYBOOK: &'static [&'static str] = &["note-opened", "note-suggested", "note-answered", "look-again"];
     type Command = Command;
     type Event = Event;
@@ -127,15 +148,34 @@ impl Decider for Stocked {
                 .then_some(Event::StockSuggestionForgotten { stock }),
             Command::LookAgain {} => (!self.suggested.is_empty()).then_some(Event::StockSuggestionsLookedAt {}),
         };
-        Ok(happens.into_iter().collect())
+        let Some(happens) = happens else {
+            return Ok(Vec::new());
+        };
+        let carried = self.carried(&happens);
+        Ok(std::iter::once(happens).chain(carried).collect())
     }
 
     fn evolve(&mut self, event: &Event) {
+        self.evolved(event);
+    }
+}
+
+impl Stocked {
+    fn evolved(&mut self, event: &Event) {
+        self.events += 1;
         match event {
             Event::StockOpeningNoted {} => self.is_stocked = true,
             Event::StockSuggestionNoted { stock } => _ = self.suggested.insert(*stock),
             Event::StockSuggestionForgotten { stock } => _ = self.suggested.remove(stock),
             Event::StockSuggestionsLookedAt {} => {}
+            Event::StockSuggestionsCarriedForward { is_stocked, suggested } => {
+                *self = Self {
+                    is_stocked: *is_stocked,
+                    suggested: suggested.iter().copied().collect(),
+                    events: 0,
+                };
+            }
+            Event::StockSuggestionsCarriedOn { suggested } => self.suggested.extend(suggested),
         }
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn story() -> History {
     devices::devices(&mut chronicle);
     farewells(&mut chronicle);
     chronicle.send::<SignIns>(BEN, json!({"record": {}}));
+    stock::noted_for_years(&mut chronicle);
     chronicle.ended()
 }
 

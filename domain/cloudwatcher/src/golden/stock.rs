@@ -8,7 +8,7 @@ use super::history::{ACME, ADA, BEN, CLEO, DEPOT, FILTER, FILTER_ACME, FILTER_RE
 use crate::inventory::{EVENTS_CARRIED_MIN, Inventory, StockKey};
 use crate::order::Order;
 use crate::stock_policy::StockPolicy;
-use crate::stocked::Stocked;
+use crate::stocked::{self, Stocked};
 use domain::SYSTEM;
 use domain::register::{OnePerTenant, Register};
 use rehearsal::chronicle::{TENANT, id};
@@ -175,6 +175,21 @@ fn carried_forward(chronicle: &mut Chronicle) {
     for _ in 0..EVENTS_CARRIED_MIN - 2 {
         chronicle.send::<Inventory>(SHELVED.stream(TENANT), json!({"issue": {"quantity": 1}}));
     }
+}
+
+/// Filters are suggested for reorder and answered for years, until what is noted of them is carried forward.
+pub(super) fn noted_for_years(chronicle: &mut Chronicle) {
+    let commands = ["note-suggested", "note-answered"].into_iter().cycle();
+    chronicle.by(SYSTEM);
+    // After the four of the first day.
+    for command in commands.take(stocked::EVENTS_CARRIED_MIN - 4) {
+        chronicle.send::<Stocked>(FILTER, json!({ command: {"stock": FILTERS} }));
+    }
+    // A thousand suggestions take a second event, which would be no story.
+    let more = stocked::Event::StockSuggestionsCarriedOn {
+        suggested: vec![FILTERS],
+    };
+    chronicle.wrote::<Stocked>(FILTER, &more);
 }
 
 fn receive(quantity: i32, source: Value) -> Value {
