@@ -17,6 +17,7 @@ mod open;
 mod refusal;
 mod reorder;
 mod reserve;
+mod to_come;
 mod transfer;
 
 use std::collections::{BTreeMap, VecDeque};

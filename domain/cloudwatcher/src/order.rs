@@ -95,6 +95,9 @@ pub struct Content {
     pub drafted_by: Uuid,
     /// How often it was submitted.
     pub revision: i32,
+    /// Whether it follows a suggestion to reorder: what it brings is on order before it is placed.
+    #[serde(default)]
+    pub is_reorder: bool,
 }
 
 /// The order as it was submitted last, for approval.

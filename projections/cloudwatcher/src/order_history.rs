@@ -101,6 +101,7 @@ fn told(event: &Event) -> (Happened, String, Value) {
             location_id,
             from_location_id,
             left_out,
+            is_reorder: _,
             named,
         } => {
             let listed = goods::listed(items.iter().map(|item| (item.item_id, item.quantity)), named);
@@ -247,15 +248,22 @@ fn told(event: &Event) -> (Happened, String, Value) {
         }
         Event::OrderCancelled {} => (Happened::Cancelled, "Cancelled".to_owned(), json!({})),
         Event::OrderStockRefused { booking, is_open } => {
-            let what = match booking {
-                Booking::Reservation { .. } => "keep what is to be moved".to_owned(),
-                Booking::Receipt { lines, .. } => format!("book the receipt of {}", units(lines)),
-                Booking::Reversal { lines, .. } => format!("book back {}", units(lines)),
+            const TO_DO: &str = "put the stock right, then retry";
+            const SHUT: &str = ", which was reversed meanwhile";
+            let (what, to_do, shut) = match booking {
+                Booking::Reservation { .. } => ("keep what is to be moved".to_owned(), TO_DO, SHUT),
+                Booking::Receipt { lines, .. } => (format!("book the receipt of {}", units(lines)), TO_DO, SHUT),
+                Booking::Reversal { lines, .. } => (format!("book back {}", units(lines)), TO_DO, SHUT),
+                Booking::Expectation {} => (
+                    "count as on order what is to come".to_owned(),
+                    "put back in use what is struck, or take in what other orders bring there, then retry",
+                    "; it is told again when the order is placed",
+                ),
             };
             let description = if *is_open {
-                format!("Stock could not {what}; put the stock right, then retry")
+                format!("Stock could not {what}; {to_do}")
             } else {
-                format!("Stock could not {what}, which was reversed meanwhile")
+                format!("Stock could not {what}{shut}")
             };
             (
                 Happened::StockRefused,

@@ -93,6 +93,7 @@ impl Project for OrderRow {
                 location_id,
                 from_location_id,
                 left_out: _,
+                is_reorder: _,
                 named: _,
             } => Self {
                 tenant_id: recorded.tenant_id,

@@ -92,6 +92,7 @@ impl Move {
                 quantity,
                 source,
                 after,
+                ..
             } => taken(MoveKind::Received, stock, *quantity, source, *after),
             Event::StockTransferredIn {
                 stock,
@@ -106,6 +107,7 @@ impl Move {
                 reservation_id,
                 source,
                 after,
+                ..
             } => given(MoveKind::Issued, stock, *quantity, reservation_id, source, *after),
             Event::StockConsumed {
                 stock,

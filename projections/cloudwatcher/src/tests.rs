@@ -106,6 +106,7 @@ fn drafted_as(drafted_by: Uuid, items: Vec<Item>) -> AnyEvent {
         location_id: None,
         from_location_id: None,
         left_out: Vec::new(),
+        is_reorder: false,
         named: Vec::new(),
     })
 }

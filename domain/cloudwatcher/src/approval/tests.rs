@@ -118,6 +118,7 @@ fn content(total: i64) -> Content {
         tolerance_percent: 0,
         drafted_by: DRAFTER,
         revision: 0,
+        is_reorder: false,
     }
 }
 

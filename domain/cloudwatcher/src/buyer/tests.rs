@@ -60,6 +60,7 @@ fn order(revision: i32) -> Order {
         tolerance_percent: 0,
         drafted_by: STREAM,
         revision,
+        is_reorder: false,
     };
     Order::PendingApproval(content, submitted)
 }

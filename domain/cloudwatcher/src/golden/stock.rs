@@ -73,7 +73,10 @@ fn reordered(chronicle: &mut Chronicle) {
             None,
         )
         .by(SYSTEM)
-        .send::<Inventory>(filters, receive(25, json!({"kind": "order", "id": REORDERED})))
+        .send::<Inventory>(
+            filters,
+            json!({"receive": {"quantity": 25, "source": {"kind": "order", "id": REORDERED}, "still_to_come": 25}}),
+        )
         .send::<Inventory>(filters, json!({"expect": {"order_id": REORDERED, "quantity": 0}}));
 }
 

@@ -47,12 +47,17 @@ pub enum Command {
         /// The number of units: 1 to 1,000,000,000, which is also the most that can be on hand.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
-        /// The source that brought them. An order has that much less still to come.
+        /// The source that brought them.
         #[serde(default)]
         source: Option<Source>,
         /// The stock key of this record, which is opened if there is none yet.
         #[serde(default)]
         stock: Option<StockKey>,
+        /// The number of units that the order is still to bring here afterwards: 0 to 1,000,000,000; as many fewer as
+        /// came when absent. Daybook says it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        still_to_come: Option<i32>,
     },
     /// Gives goods out: from a reservation, or from what is available.
     Issue {
@@ -65,6 +70,11 @@ pub enum Command {
         /// For what; that of the reservation when absent.
         #[serde(default)]
         source: Option<Source>,
+        /// The number of units that the order is still to bring here afterwards: 0 to 1,000,000,000; as many as before
+        /// when absent. Daybook says it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        still_to_come: Option<i32>,
     },
     /// Uses goods up: from a reservation, or from what is available.
     Consume(Consumption),
@@ -134,6 +144,11 @@ pub enum Command {
         /// For what; that of the reservation when absent.
         #[serde(default)]
         source: Option<Source>,
+        /// The number of units that the order is still to bring here afterwards: 0 to 1,000,000,000; as many as before
+        /// when absent. Daybook says it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        still_to_come: Option<i32>,
     },
     /// Takes goods in from another location, and opens the record if there is none yet. Only together with
     /// `transfer-out` there.
@@ -150,6 +165,11 @@ pub enum Command {
         /// For what.
         #[serde(default)]
         source: Option<Source>,
+        /// The number of units that the order is still to bring here afterwards: 0 to 1,000,000,000; as many as before
+        /// when absent. Daybook says it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = STOCK_MAX))]
+        still_to_come: Option<i32>,
     },
     /// Says how much of an order is still to come. Daybook sends it by itself.
     Expect {
@@ -169,7 +189,8 @@ pub enum Command {
         suggestion_id: Uuid,
         /// The order that is drafted, with an item of this part and variant.
         order_id: Uuid,
-        /// How many it orders: 1 to 1,000,000,000. They count as on order from now on.
+        /// How many it orders: 1 to 1,000,000,000. They count as on order from now on, and what the order is changed to, until
+        /// it is placed and received.
         #[schemars(range(min = 1, max = STOCK_MAX))]
         quantity: i32,
         /// The price offer that it takes up.
@@ -219,6 +240,28 @@ impl Command {
             Self::Open { .. }
             | Self::SetReorder { .. }
             | Self::Consume(_)
+            | Self::Shorten { .. }
+            | Self::Release { .. }
+            | Self::Expire { .. }
+            | Self::Count { .. }
+            | Self::Expect { .. }
+            | Self::AcceptReorder { .. }
+            | Self::LookAgain {}
+            | Self::DismissReorder { .. } => None,
+        }
+    }
+
+    /// What the command says that its order is still to bring here.
+    pub(super) fn still_to_come(&self) -> Option<i32> {
+        match self {
+            Self::Receive { still_to_come, .. }
+            | Self::Issue { still_to_come, .. }
+            | Self::TransferOut { still_to_come, .. }
+            | Self::TransferIn { still_to_come, .. } => *still_to_come,
+            Self::Open { .. }
+            | Self::SetReorder { .. }
+            | Self::Consume(_)
+            | Self::Reserve { .. }
             | Self::Shorten { .. }
             | Self::Release { .. }
             | Self::Expire { .. }

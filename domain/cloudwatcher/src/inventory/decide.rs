@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::moves::{order_of, still_to_come};
 use super::open::{in_place, keys_read, opened};
+use super::to_come::{order_of, still_to_come};
 use super::{Command, Event, Inventory, Record, Refusal, StockKey, reorder};
 use crate::location::Location;
 use crate::order::Order;
@@ -65,8 +65,28 @@ impl Decider for Inventory {
                 let other = of.consumed_by.filter(|&user| user != asking.by);
                 Vec::from_iter(other.map(FactRef::of::<User>))
             }
-            // Asked whether it wants what is kept for it.
-            Command::Reserve { source, .. } => {
+            // Asked whether it wants what is kept for it, or is over and brings nothing more.
+            Command::Reserve { source, .. }
+            | Command::Receive {
+                source,
+                still_to_come: Some(_),
+                ..
+            }
+            | Command::Issue {
+                source,
+                still_to_come: Some(_),
+                ..
+            }
+            | Command::TransferOut {
+                source,
+                still_to_come: Some(_),
+                ..
+            }
+            | Command::TransferIn {
+                source,
+                still_to_come: Some(_),
+                ..
+            } => {
                 let order = order_of(source.as_ref());
                 Vec::from_iter(order.map(FactRef::of::<Order>))
             }
@@ -193,13 +213,14 @@ impl Record {
             } => self.reorder_set(reorder_point, reorder_quantity),
             &Command::Receive { quantity, source, .. } => {
                 self.takes_in(request.facts)?;
-                self.received(quantity, source).map(one)
+                self.received(quantity, source, request).map(one)
             }
             &Command::Issue {
                 quantity,
                 reservation_id,
                 source,
-            } => self.issued(quantity, reservation_id, source).map(one),
+                ..
+            } => self.issued(quantity, reservation_id, source, request).map(one),
             Command::Consume(of) => self.consumed(of, request).map(one),
             &Command::Reserve {
                 quantity,
@@ -227,6 +248,7 @@ impl Record {
                 quantity,
                 reservation_id,
                 source,
+                ..
             } => self
                 .transferred_out(transfer_id, to, quantity, reservation_id, source, request)
                 .map(one),
@@ -236,6 +258,7 @@ impl Record {
                 to: _,
                 quantity,
                 source,
+                ..
             } => self
                 .transferred_in(transfer_id, from, quantity, source, request)
                 .map(one),

@@ -28,6 +28,9 @@ pub enum Event {
         stock: StockKey,
         quantity: i32,
         source: Option<Source>,
+        /// The units of the order that are still to come; absent where nobody said so, and then as many fewer as came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        still_to_come: Option<i32>,
         after: Levels,
     },
     StockIssued {
@@ -36,6 +39,9 @@ pub enum Event {
         /// The reservation that has so much less left, and ends when nothing is.
         reservation_id: Option<Uuid>,
         source: Option<Source>,
+        /// The units of the order that are still to come; absent where nobody said so, and then as many as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        still_to_come: Option<i32>,
         after: Levels,
     },
     StockConsumed {
@@ -103,6 +109,9 @@ pub enum Event {
         quantity: i32,
         reservation_id: Option<Uuid>,
         source: Option<Source>,
+        /// The units of the order that are still to come; absent where nobody said so, and then as many as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        still_to_come: Option<i32>,
         after: Levels,
     },
     StockTransferredIn {
@@ -111,6 +120,9 @@ pub enum Event {
         from: StockKey,
         quantity: i32,
         source: Option<Source>,
+        /// The units of the order that are still to come; absent where nobody said so, and then as many as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        still_to_come: Option<i32>,
         after: Levels,
     },
     StockExpected {

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Event, Inventory, LEVELS_REMEMBERED, Record, Reservation};
+use super::to_come::order_of;
+use super::{Event, Inventory, LEVELS_REMEMBERED, Levels, Record, Reservation, Source};
 
 impl Inventory {
     pub(super) fn evolved(&mut self, event: &Event) {
@@ -58,38 +59,48 @@ impl Record {
             Event::StockReceived {
                 quantity,
                 source,
+                still_to_come,
                 after,
                 ..
             } => {
                 self.on_hand = after.on_hand;
-                if let Some(order_id) = super::moves::order_of(source.as_ref()) {
-                    self.expect(order_id, self.still_expected(order_id, *quantity));
-                }
+                self.still_to_come(*source, still_to_come.or_else(|| self.less(*source, *quantity)));
             }
             Event::StockIssued {
                 quantity,
                 reservation_id,
-                after,
-                ..
-            }
-            | Event::StockConsumed {
-                quantity,
-                reservation_id,
+                source,
+                still_to_come,
                 after,
                 ..
             }
             | Event::StockTransferredOut {
                 quantity,
                 reservation_id,
+                source,
+                still_to_come,
+                after,
+                ..
+            } => {
+                self.taken_out(*reservation_id, *quantity, *after);
+                self.still_to_come(*source, *still_to_come);
+            }
+            Event::StockConsumed {
+                quantity,
+                reservation_id,
+                after,
+                ..
+            } => self.taken_out(*reservation_id, *quantity, *after),
+            Event::StockTransferredIn {
+                source,
+                still_to_come,
                 after,
                 ..
             } => {
                 self.on_hand = after.on_hand;
-                if let Some(reservation_id) = reservation_id {
-                    self.lessen(*reservation_id, *quantity);
-                }
+                self.still_to_come(*source, *still_to_come);
             }
-            Event::StockCounted { after, .. } | Event::StockTransferredIn { after, .. } => self.on_hand = after.on_hand,
+            Event::StockCounted { after, .. } => self.on_hand = after.on_hand,
             Event::StockReserved {
                 reservation_id,
                 quantity,
@@ -134,6 +145,21 @@ impl Record {
         }
     }
 
+    /// Goods are gone, from a reservation or not.
+    fn taken_out(&mut self, reservation_id: Option<Uuid>, quantity: i32, after: Levels) {
+        self.on_hand = after.on_hand;
+        if let Some(reservation_id) = reservation_id {
+            self.lessen(reservation_id, quantity);
+        }
+    }
+
+    /// A move says how much its order is still to bring; most say nothing.
+    fn still_to_come(&mut self, source: Option<Source>, still: Option<i32>) {
+        if let Some((order_id, still)) = order_of(source.as_ref()).zip(still) {
+            self.expect(order_id, still);
+        }
+    }
+
     /// A reservation has so much less left; with nothing left it has ended.
     fn lessen(&mut self, reservation_id: Uuid, quantity: i32) {
         if let Some(index) = self.reservations.iter().position(|of| of.id == reservation_id) {
@@ -151,11 +177,5 @@ impl Record {
         } else {
             self.expected.remove(&order_id);
         }
-    }
-
-    /// The units of an order that are still to come when so much of it has.
-    pub(super) fn still_expected(&self, order_id: Uuid, quantity: i32) -> i32 {
-        let expected = self.expected.get(&order_id).copied().unwrap_or(0);
-        (expected - quantity).max(0)
     }
 }

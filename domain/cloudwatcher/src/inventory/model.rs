@@ -206,6 +206,7 @@ impl World {
             0..2 => Step::Receive {
                 quantity,
                 order: (self.dice.roll(2) == 0).then_some(order),
+                still: (self.dice.roll(2) == 0).then_some(quantity / 2),
             },
             2..7 => Step::Take { quantity, kept },
             7..10 => {
@@ -249,15 +250,17 @@ impl World {
         let id = |kept: u64| Uuid::new_v5(&key(at).stream(TENANT), &kept.to_be_bytes());
         let mut asked = now();
         let command = match step {
-            Step::Receive { quantity, order } => Command::Receive {
+            Step::Receive { quantity, order, still } => Command::Receive {
                 quantity: units(quantity),
                 source: order.map(source),
                 stock: None,
+                still_to_come: order.and(still).map(units),
             },
             Step::Take { quantity, kept } if quantity % 2 == 0 => Command::Issue {
                 quantity: units(quantity),
                 reservation_id: kept.map(id),
                 source: None,
+                still_to_come: None,
             },
             Step::Take { quantity, kept } => Command::Consume(Consumption {
                 quantity: units(quantity),
@@ -311,6 +314,7 @@ impl World {
             quantity,
             reservation_id,
             source: None,
+            still_to_come: None,
         };
         let into = Command::TransferIn {
             transfer_id,
@@ -318,6 +322,7 @@ impl World {
             to: key(to),
             quantity,
             source: None,
+            still_to_come: None,
         };
         let together = |at: usize, command: &Command| {
             let mut together = Together::default();

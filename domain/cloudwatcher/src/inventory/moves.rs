@@ -4,11 +4,9 @@ use chrono::{Datelike as _, Days};
 use uuid::Uuid;
 
 use super::{
-    CONSUMPTION_YEAR_MIN, Command, Consumption, Event, Levels, NOTES_CHARS_MAX, ORDERS_EXPECTED_MAX, Record, Refusal,
-    STOCK_MAX, Source, SourceKind, Uncovered,
+    CONSUMPTION_YEAR_MIN, Command, Consumption, Event, Levels, NOTES_CHARS_MAX, Record, Refusal, STOCK_MAX, Source,
+    Uncovered,
 };
-use crate::OrderStatus;
-use crate::order::Order;
 use domain::text::{self, Unfit};
 use domain::{Request, SYSTEM};
 use identity::user::User;
@@ -19,13 +17,6 @@ pub(super) struct Taken {
     pub source: Option<Source>,
 }
 
-/// The order that a move is for.
-pub(super) fn order_of(source: Option<&Source>) -> Option<Uuid> {
-    source
-        .filter(|source| source.kind == SourceKind::Order)
-        .map(|source| source.id)
-}
-
 /// A quantity that is moved.
 pub(super) fn quantity(quantity: i32) -> Result<i32, Refusal> {
     text::within(quantity, 1, STOCK_MAX)
@@ -33,36 +24,22 @@ pub(super) fn quantity(quantity: i32) -> Result<i32, Refusal> {
         .map_err(|unfit| Refusal::unfit("quantity", unfit))
 }
 
-/// How much of an order is to come that is said to bring so much: of one that is over, nothing. Said too late, it would keep
-/// reordering from being suggested for good.
-pub(super) fn still_to_come(order_id: Uuid, quantity: i32, request: &Request<'_, Command>) -> i32 {
-    match request.facts.get::<Order>(order_id).and_then(Order::status) {
-        Some(OrderStatus::Received | OrderStatus::ClosedShort | OrderStatus::Cancelled) => 0,
-        Some(
-            OrderStatus::Draft
-            | OrderStatus::PendingApproval
-            | OrderStatus::Approved
-            | OrderStatus::Ordered
-            | OrderStatus::PartiallyReceived,
-        )
-        | None => quantity,
-    }
-}
-
 impl Record {
-    pub(super) fn received(&self, of: i32, source: Option<Source>) -> Result<Event, Refusal> {
+    pub(super) fn received(
+        &self,
+        of: i32,
+        source: Option<Source>,
+        request: &Request<'_, Command>,
+    ) -> Result<Event, Refusal> {
         let after = self.with(quantity(of)?)?;
-        let expected = order_of(source.as_ref()).map_or(0, |order_id| {
-            self.expected.get(&order_id).copied().unwrap_or(0) - self.still_expected(order_id, of)
-        });
+        let still_to_come = self.noted(source, request)?;
+        let still = still_to_come.or_else(|| self.less(source, of));
         Ok(Event::StockReceived {
             stock: self.stock,
             quantity: of,
             source,
-            after: Levels {
-                on_order: after.on_order - expected,
-                ..after
-            },
+            still_to_come,
+            after: self.with_still(after, source, still),
         })
     }
 
@@ -71,14 +48,17 @@ impl Record {
         quantity: i32,
         reservation_id: Option<Uuid>,
         source: Option<Source>,
+        request: &Request<'_, Command>,
     ) -> Result<Event, Refusal> {
         let Taken { after, source } = self.taken(quantity, reservation_id, source)?;
+        let still_to_come = self.noted(source, request)?;
         Ok(Event::StockIssued {
             stock: self.stock,
             quantity,
             reservation_id,
             source,
-            after,
+            still_to_come,
+            after: self.with_still(after, source, still_to_come),
         })
     }
 
@@ -176,40 +156,6 @@ impl Record {
             });
         }
         newest
-    }
-
-    pub(super) fn expected(
-        &self,
-        order_id: Uuid,
-        quantity: i32,
-        request: &Request<'_, Command>,
-    ) -> Result<Vec<Event>, Refusal> {
-        text::within(quantity, 0, STOCK_MAX).map_err(|unfit| Refusal::unfit("quantity", unfit))?;
-        let quantity = still_to_come(order_id, quantity, request);
-        if self.expected.get(&order_id).copied().unwrap_or(0) == quantity {
-            return Ok(Vec::new());
-        }
-        Ok(vec![Event::StockExpected {
-            stock: self.stock,
-            order_id,
-            quantity,
-            after: self.expecting(order_id, quantity)?,
-        }])
-    }
-
-    /// The levels when so much of an order is to come.
-    pub(super) fn expecting(&self, order_id: Uuid, quantity: i32) -> Result<Levels, Refusal> {
-        let now = self.levels();
-        let before = self.expected.get(&order_id).copied();
-        if before.is_none() && self.expected.len() >= ORDERS_EXPECTED_MAX {
-            return Err(Refusal::TooManyOrders);
-        }
-        // Neither sum passes 2,000,000,000.
-        let on_order = now.on_order - before.unwrap_or(0) + quantity;
-        if on_order > STOCK_MAX {
-            return Err(Refusal::TooMuchOnOrder);
-        }
-        Ok(Levels { on_order, ..now })
     }
 
     /// The levels when so much has come in.

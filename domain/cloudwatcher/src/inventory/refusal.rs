@@ -49,6 +49,8 @@ pub enum Refusal {
          another source or reservation"
     )]
     OrdersOwn { order_id: Uuid },
+    #[error("still_to_come tells of an order; name the order as the source, or leave it out")]
+    NoOrderNamed,
     #[error("{RESERVATIONS_MAX} reservations are live already; release some first")]
     TooManyReservations,
     #[error("expires_at must be later than now, and within 366 days")]
@@ -119,6 +121,7 @@ impl Refuse for Refusal {
             | Self::ReservationEnded
             | Self::NotWanted { .. }
             | Self::OrdersOwn { .. }
+            | Self::NoOrderNamed
             | Self::TooManyReservations
             | Self::BadExpiry
             | Self::NotShorter { .. }
@@ -167,6 +170,7 @@ impl Refuse for Refusal {
             Self::SeenTooLongAgo { .. } => Some("seen_sequence".to_owned()),
             Self::CountAgain { .. } => Some("counted".to_owned()),
             Self::ConsumptionDate { .. } => Some("consumption_date".to_owned()),
+            Self::NoOrderNamed => Some("still_to_come".to_owned()),
             Self::NoSuchSuggestion => Some("suggestion_id".to_owned()),
             Self::NotDrafted => Some("order_id".to_owned()),
             Self::NotOpened

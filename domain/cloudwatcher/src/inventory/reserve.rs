@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::moves::{order_of, quantity};
+use super::moves::quantity;
+use super::to_come::order_of;
 use super::{Command, Event, Levels, RESERVATIONS_MAX, RESERVED_FOR_MAX, Record, Refusal, Reservation, Source};
 use crate::order::Order;
 use domain::Request;

@@ -7,6 +7,7 @@ mod open;
 mod reorder;
 mod reserve;
 mod struck;
+mod to_come;
 mod transfer;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -118,6 +119,7 @@ fn received(quantity: i32, after: Levels) -> Event {
         quantity,
         source: None,
         after,
+        still_to_come: None,
     }
 }
 

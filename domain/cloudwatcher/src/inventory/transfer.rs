@@ -18,11 +18,12 @@ impl Record {
     ) -> Result<Event, Refusal> {
         elsewhere(self.stock, to)?;
         let is_other_half = |command: &Command| {
-            matches!(command, Command::TransferIn { transfer_id: other, from, to: there, quantity, source: _ }
+            matches!(command, Command::TransferIn { transfer_id: other, from, to: there, quantity, .. }
                 if (*other, *from, *there, *quantity) == (transfer_id, self.stock, to, of))
         };
         together(request, transfer_id, to, is_other_half)?;
         let Taken { after, source } = self.taken(of, reservation_id, source)?;
+        let still_to_come = self.noted(source, request)?;
         Ok(Event::StockTransferredOut {
             stock: self.stock,
             transfer_id,
@@ -30,7 +31,8 @@ impl Record {
             quantity: of,
             reservation_id,
             source,
-            after,
+            still_to_come,
+            after: self.with_still(after, source, still_to_come),
         })
     }
 
@@ -45,18 +47,20 @@ impl Record {
         elsewhere(self.stock, from)?;
         self.takes_in(request.facts)?;
         let is_other_half = |command: &Command| {
-            matches!(command, Command::TransferOut { transfer_id: other, to, quantity, reservation_id: _, source: _ }
+            matches!(command, Command::TransferOut { transfer_id: other, to, quantity, .. }
                 if (*other, *to, *quantity) == (transfer_id, self.stock, of))
         };
         together(request, transfer_id, from, is_other_half)?;
         let after = self.with(quantity(of)?)?;
+        let still_to_come = self.noted(source, request)?;
         Ok(Event::StockTransferredIn {
             stock: self.stock,
             transfer_id,
             from,
             quantity: of,
             source,
-            after,
+            still_to_come,
+            after: self.with_still(after, source, still_to_come),
         })
     }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::check::{check, check_note, outdated_copy, reference, usable};
 use super::submit::by_a_user;
 use super::{Command, Content, Event, Item, NewOrder, Order, PastDate, Refusal, total};
+use crate::inventory::{self, Inventory};
 use domain::Request;
 
 /// The first event of an order.
@@ -57,12 +58,27 @@ impl NewOrder {
             from_location_id: self.from_location_id,
             note: self.note.clone(),
             total: total(&items),
+            is_reorder: is_reorder(&items, self.location_id, request),
             items,
             tolerance_percent: self.tolerance_percent,
             drafted_by: request.by,
             revision: 0,
         }
     }
+}
+
+/// Whether a suggestion to reorder is accepted along with the draft of these items.
+fn is_reorder(items: &[Item], location_id: Option<Uuid>, request: &Request<'_, Command>) -> bool {
+    let Some(location_id) = location_id else {
+        return false;
+    };
+    let mut streams = items.iter().map(|item| item.stock(location_id).stream(request.tenant));
+    streams.any(|stream| {
+        let mut commands = request.together.all::<Inventory>(stream);
+        commands.any(|command| {
+            matches!(command, inventory::Command::AcceptReorder { order_id, .. } if *order_id == request.stream)
+        })
+    })
 }
 
 /// The content of the copy, and the days that are left out of it because they have passed.
@@ -109,6 +125,7 @@ fn duplicate(
         items,
         drafted_by: request.by,
         revision: 0,
+        is_reorder: false,
         ..source.clone()
     };
     Ok((content, left_out))

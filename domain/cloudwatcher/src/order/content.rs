@@ -66,6 +66,7 @@ impl Content {
             tolerance_percent,
             drafted_by,
             revision: _,
+            is_reorder,
         } = self;
         Event::OrderDrafted {
             order_type,
@@ -80,6 +81,7 @@ impl Content {
             location_id,
             from_location_id,
             left_out,
+            is_reorder,
             named: Vec::new(),
         }
     }

@@ -1,5 +1,7 @@
 //! The events of an order, as they are stored.
 
+use std::ops::Not;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,10 @@ pub enum Event {
         /// Of a copy: the days that had passed already when it was made, and so were left out.
         #[serde(default)]
         left_out: Vec<PastDate>,
+        /// Whether it follows a suggestion to reorder, so that what it brings is on order from now on; not said in events of a
+        /// time when only the quantity that was accepted was.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        is_reorder: bool,
         /// How the items were called, as far as sentences name them, see [`NAMED_MAX`](super::NAMED_MAX); empty in events of
         /// a time when they did not say so.
         #[serde(default)]

@@ -23,6 +23,7 @@ impl Order {
                     location_id,
                     from_location_id,
                     left_out: _,
+                    is_reorder,
                     named: _,
                 },
             ) => Order::Draft(Content {
@@ -38,6 +39,7 @@ impl Order {
                 tolerance_percent: *tolerance_percent,
                 drafted_by: *drafted_by,
                 revision: 0,
+                is_reorder: *is_reorder,
             }),
 
             (

@@ -47,6 +47,8 @@ pub enum Booking {
         /// The items that no longer count as received.
         lines: Vec<Quantity>,
     },
+    /// That what the order is still to bring counts as on order.
+    Expectation {},
 }
 
 impl Content {
@@ -120,7 +122,7 @@ impl Terms {
 
 impl Item {
     /// The stock key of the item at a location.
-    fn stock(&self, location_id: Uuid) -> StockKey {
+    pub(super) fn stock(&self, location_id: Uuid) -> StockKey {
         StockKey {
             part_id: self.part_id,
             variant_id: self.variant_id,
@@ -172,6 +174,30 @@ impl Order {
         }
     }
 
+    /// The quantities that are on order where the order brings its goods: those of a placed one that have not come yet, all
+    /// of one that follows a suggestion to reorder and is not placed, none of any other.
+    #[must_use]
+    pub fn to_bring(&self) -> Vec<Quantity> {
+        match self {
+            Self::Draft(content) | Self::PendingApproval(content, _) | Self::Approved(content, _)
+                if content.is_reorder =>
+            {
+                let all = |item: &Item| Quantity {
+                    item_id: item.item_id,
+                    quantity: item.quantity,
+                };
+                content.items.iter().map(all).collect()
+            }
+            Self::Placed(..) => self.open(),
+            Self::Undrafted
+            | Self::Draft(_)
+            | Self::PendingApproval(..)
+            | Self::Approved(..)
+            | Self::ClosedShort(..)
+            | Self::Cancelled(..) => Vec::new(),
+        }
+    }
+
     /// The reservation that the order may have of a stock key now, and the most that it may hold.
     #[must_use]
     pub fn may_reserve(&self, order_id: Uuid, stock: &StockKey, inventory_id: Uuid) -> Option<(Uuid, i32)> {
@@ -206,24 +232,32 @@ impl Order {
     }
 
     pub(super) fn stock_refused(&self, booking: &Booking) -> Option<Event> {
-        let submitted = self.submitted()?;
+        let submitted = self.submitted();
         let moves_stock = self.content().is_some_and(Content::moves_stock);
-        if !moves_stock || submitted.refused.contains(booking) {
+        if !moves_stock || submitted.is_some_and(|submitted| submitted.refused.contains(booking)) {
             return None;
         }
-        let is_open = match booking {
-            Booking::Reservation { revision } => {
+        let is_open = match (booking, submitted) {
+            (Booking::Expectation {}, _) if self.to_bring().is_empty() => return None,
+            // An order that is not placed tells stock again when it is.
+            (Booking::Expectation {}, _) => matches!(self, Self::Placed(..)),
+            // Nothing of a draft is booked.
+            (Booking::Reservation { .. } | Booking::Receipt { .. } | Booking::Reversal { .. }, None) => return None,
+            (Booking::Reservation { revision }, Some(submitted)) => {
                 let wants = matches!(self, Self::Approved(..) | Self::Placed(..));
                 if !wants || *revision != submitted.revision {
                     return None;
                 }
                 true
             }
-            Booking::Receipt { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return None,
-            Booking::Receipt { receipt_id, .. } => !submitted.reversed.contains(receipt_id),
             // What was never booked need not go back.
-            Booking::Reversal { receipt_id, .. } if submitted.never_booked.contains(receipt_id) => return None,
-            Booking::Reversal { .. } => true,
+            (Booking::Receipt { receipt_id, .. } | Booking::Reversal { receipt_id, .. }, Some(submitted))
+                if submitted.never_booked.contains(receipt_id) =>
+            {
+                return None;
+            }
+            (Booking::Receipt { receipt_id, .. }, Some(submitted)) => !submitted.reversed.contains(receipt_id),
+            (Booking::Reversal { .. }, Some(_)) => true,
         };
         Some(Event::OrderStockRefused {
             booking: booking.clone(),
@@ -269,7 +303,11 @@ impl Submitted {
     pub(super) fn refuse(&mut self, booking: &Booking, is_open: bool) {
         match booking {
             Booking::Receipt { receipt_id, .. } if !is_open => self.never_booked.push(*receipt_id),
-            Booking::Receipt { .. } | Booking::Reservation { .. } | Booking::Reversal { .. } => {
+            Booking::Expectation {} if !is_open => {}
+            Booking::Receipt { .. }
+            | Booking::Reservation { .. }
+            | Booking::Reversal { .. }
+            | Booking::Expectation {} => {
                 self.refused.push(booking.clone());
             }
         }
@@ -300,7 +338,7 @@ impl Submitted {
 impl Booking {
     fn lines(&self) -> usize {
         match self {
-            Self::Reservation { .. } => 1,
+            Self::Reservation { .. } | Self::Expectation {} => 1,
             Self::Receipt { lines, .. } | Self::Reversal { lines, .. } => lines.len(),
         }
     }
@@ -308,14 +346,14 @@ impl Booking {
     fn is_reservation(&self) -> bool {
         match self {
             Self::Reservation { .. } => true,
-            Self::Receipt { .. } | Self::Reversal { .. } => false,
+            Self::Receipt { .. } | Self::Reversal { .. } | Self::Expectation {} => false,
         }
     }
 
     fn is_receipt(&self, id: Uuid) -> bool {
         match self {
             Self::Receipt { receipt_id, .. } => *receipt_id == id,
-            Self::Reservation { .. } | Self::Reversal { .. } => false,
+            Self::Reservation { .. } | Self::Reversal { .. } | Self::Expectation {} => false,
         }
     }
 }

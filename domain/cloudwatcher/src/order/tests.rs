@@ -2,6 +2,7 @@
 
 mod content;
 mod edits;
+mod expected;
 mod life;
 mod named;
 mod offer;
@@ -268,6 +269,7 @@ pub(super) fn drafted(items: usize) -> Event {
         location_id: None,
         from_location_id: None,
         left_out: Vec::new(),
+        is_reorder: false,
         named: (0..items).take(NAMED_MAX).map(called).collect(),
     }
 }

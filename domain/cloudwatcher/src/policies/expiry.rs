@@ -174,6 +174,7 @@ mod tests {
             quantity,
             reservation_id,
             source: None,
+            still_to_come: None,
             after: Levels::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! How orders meet stock.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use uuid::Uuid;
 
 use crate::OrderType;
@@ -26,7 +28,9 @@ impl Policy for OrderStock {
             return false;
         };
         match event {
-            order::Event::OrderItemChanged { .. }
+            order::Event::OrderDrafted { is_reorder, .. } => *is_reorder,
+            order::Event::OrderItemAdded { .. }
+            | order::Event::OrderItemChanged { .. }
             | order::Event::OrderItemRemoved { .. }
             | order::Event::OrderSubmitted { .. }
             | order::Event::OrderApproved { .. }
@@ -36,15 +40,13 @@ impl Policy for OrderStock {
             | order::Event::OrderReceiptReversed { .. }
             | order::Event::OrderClosedShort { .. }
             | order::Event::OrderCancelled {}
+            | order::Event::OrderStockRefused { .. }
             | order::Event::OrderStockRetried { .. } => true,
-            order::Event::OrderDrafted { .. }
-            | order::Event::OrderItemAdded { .. }
-            | order::Event::OrderCurrencyChanged { .. }
+            order::Event::OrderCurrencyChanged { .. }
             | order::Event::OrderNoteChanged { .. }
             | order::Event::OrderRejected { .. }
             | order::Event::OrderRescheduled { .. }
-            | order::Event::OrderConfirmed { .. }
-            | order::Event::OrderStockRefused { .. } => false,
+            | order::Event::OrderConfirmed { .. } => false,
         }
     }
 
@@ -55,11 +57,16 @@ impl Policy for OrderStock {
         let Some((order, content)) = seen.state::<Order>().and_then(|order| Some((order, order.content()?))) else {
             return Vec::new();
         };
+        let to_bring = content
+            .destination()
+            .map(|to| content.demands_of(&order.to_bring(), to));
+        let to_bring = to_bring.into_iter().flatten();
         let books = Books {
             tenant: seen.recorded.tenant_id,
             order_id: seen.recorded.stream,
             order,
             content,
+            to_bring: to_bring.map(|Demand { stock, quantity }| (stock, quantity)).collect(),
         };
         books.react(event)
     }
@@ -71,6 +78,8 @@ struct Books<'a> {
     order_id: Uuid,
     order: &'a Order,
     content: &'a Content,
+    /// What is on order of it by now: line by line, so that a surplus of one makes up for no other.
+    to_bring: BTreeMap<StockKey, i32>,
 }
 
 impl Books<'_> {
@@ -79,9 +88,17 @@ impl Books<'_> {
             order::Event::OrderApproved { revision, .. } => self.reserve(*revision),
             // What was approved before is void, and so is what was kept for it.
             order::Event::OrderSubmitted { revision, .. } if *revision > 1 => self.release(revision - 1),
-            order::Event::OrderItemChanged { was, .. } => self.changed(was),
-            order::Event::OrderItemRemoved { was: Some(was), .. } => self.changed(was),
-            order::Event::OrderPlaced {} => self.expect(&self.order.open()),
+            order::Event::OrderDrafted { is_reorder: true, .. } => self.expect(),
+            order::Event::OrderItemAdded { item, .. } => self.redrafted(&[item.terms()]),
+            order::Event::OrderItemChanged { item, was, .. } => {
+                let reactions = self.shorten(was).into_iter();
+                reactions.chain(self.redrafted(&[was.clone(), item.terms()])).collect()
+            }
+            order::Event::OrderItemRemoved { was: Some(was), .. } => {
+                let reactions = self.shorten(was).into_iter();
+                reactions.chain(self.redrafted(std::slice::from_ref(was))).collect()
+            }
+            order::Event::OrderPlaced {} => self.expect(),
             order::Event::OrderItemsReceived { receipt_id, lines, .. } => self.receipt(*receipt_id, lines),
             order::Event::OrderReceiptReversed {
                 receipt_id,
@@ -90,10 +107,19 @@ impl Books<'_> {
                 ..
             } => self.reversal(*receipt_id, lines),
             // Nothing goes back, but it is to come again.
-            order::Event::OrderReceiptReversed { was_booked: false, .. } => self.expect(&self.order.open()),
+            order::Event::OrderReceiptReversed {
+                lines,
+                was_booked: false,
+                ..
+            } => self.expect_of(lines),
+            // The goods are there or gone all the same, and what is on order was not said with the booking.
+            order::Event::OrderStockRefused {
+                booking: Booking::Receipt { lines, .. } | Booking::Reversal { lines, .. },
+                ..
+            } => self.expect_of(lines),
             order::Event::OrderClosedShort { .. } | order::Event::OrderCancelled {} => {
                 let revision = self.content.revision;
-                self.release(revision).into_iter().chain(self.expect(&[])).collect()
+                self.release(revision).into_iter().chain(self.expect()).collect()
             }
             order::Event::OrderStockRetried { bookings } => {
                 bookings.iter().flat_map(|booking| self.again(booking)).collect()
@@ -101,14 +127,16 @@ impl Books<'_> {
             order::Event::OrderReceived {} => self.release(self.content.revision),
             order::Event::OrderItemRemoved { was: None, .. }
             | order::Event::OrderSubmitted { .. }
-            | order::Event::OrderDrafted { .. }
-            | order::Event::OrderItemAdded { .. }
+            | order::Event::OrderDrafted { is_reorder: false, .. }
             | order::Event::OrderCurrencyChanged { .. }
             | order::Event::OrderNoteChanged { .. }
             | order::Event::OrderRejected { .. }
             | order::Event::OrderRescheduled { .. }
             | order::Event::OrderConfirmed { .. }
-            | order::Event::OrderStockRefused { .. } => Vec::new(),
+            | order::Event::OrderStockRefused {
+                booking: Booking::Reservation { .. } | Booking::Expectation {},
+                ..
+            } => Vec::new(),
         }
     }
 
@@ -142,65 +170,90 @@ impl Books<'_> {
         Reaction::send(vec![self.to(stock, inventory::Command::Release { reservation_id })])
     }
 
-    /// An item is another one, or fewer of it, or gone: what it was is kept, and on order, no longer.
-    fn changed(&self, was: &Terms) -> Vec<Reaction> {
-        let mut reactions = Vec::new();
-        if let (Order::Approved(..), Some(source)) = (self.order, self.content.source()) {
-            let stock = was.stock(source);
-            let revision = self.content.revision;
-            let left = self.content.demands(source);
-            reactions.push(match left.iter().find(|demand| demand.stock == stock) {
-                None => self.give_back(revision, &stock),
-                Some(demand) => {
-                    let shorten = inventory::Command::Shorten {
-                        reservation_id: self.reservation(revision, &stock),
-                        quantity: demand.quantity,
-                    };
-                    Reaction::send(vec![self.to(&stock, shorten)])
-                }
-            });
-        }
-        if let (OrderType::Purchase, Some(destination)) = (self.content.order_type, self.content.destination()) {
-            let stock = was.stock(destination);
-            let left = self.content.demands(destination);
-            if !left.iter().any(|demand| demand.stock == stock) {
-                reactions.extend(each(vec![self.expecting(stock, 0)]));
+    /// An item is another one, or fewer of it, or gone: what it was is kept no longer.
+    fn shorten(&self, was: &Terms) -> Option<Reaction> {
+        let (Order::Approved(..), Some(source)) = (self.order, self.content.source()) else {
+            return None;
+        };
+        let stock = was.stock(source);
+        let revision = self.content.revision;
+        let left = self.content.demands(source);
+        Some(match left.iter().find(|demand| demand.stock == stock) {
+            None => self.give_back(revision, &stock),
+            Some(demand) => {
+                let shorten = inventory::Command::Shorten {
+                    reservation_id: self.reservation(revision, &stock),
+                    quantity: demand.quantity,
+                };
+                Reaction::send(vec![self.to(&stock, shorten)])
             }
-        }
-        reactions
+        })
     }
 
-    /// Tells stock what is still to come where the goods are brought; of the items that are not named, nothing.
-    fn expect(&self, open: &[Quantity]) -> Vec<Reaction> {
+    /// What an order brings that is not placed is another than it was. Of one that follows a suggestion to reorder stock is
+    /// told; orders of before do not say whether they do, and of them that nothing of a stock key is left.
+    fn redrafted(&self, terms: &[Terms]) -> Vec<Reaction> {
         let Some(destination) = self.content.destination() else {
             return Vec::new();
         };
-        each(self.expected(self.content.demands(destination), open, destination)).collect()
+        let left = self.content.demands(destination);
+        let keys: BTreeSet<StockKey> = terms.iter().map(|terms| terms.stock(destination)).collect();
+        let is_told = |stock: &StockKey| {
+            let is_gone = left.iter().all(|demand| demand.stock != *stock);
+            self.content.is_reorder || self.content.order_type == OrderType::Purchase && is_gone
+        };
+        let told = keys.into_iter().filter(is_told);
+        told.map(|stock| self.expecting(stock)).collect()
     }
 
-    /// What of these stock keys is still to come: line by line, so that a surplus of one makes up for no other.
-    fn expected(&self, of: Vec<Demand>, open: &[Quantity], destination: Uuid) -> Vec<Sending> {
-        let open = self.content.demands_of(open, destination);
-        let expected = of.into_iter().map(|Demand { stock, .. }| {
-            let still = open.iter().find(|demand| demand.stock == stock);
-            self.expecting(stock, still.map_or(0, |demand| demand.quantity))
-        });
-        expected.collect()
+    /// Tells stock what is still to come where the goods are brought.
+    fn expect(&self) -> Vec<Reaction> {
+        let Some(destination) = self.content.destination() else {
+            return Vec::new();
+        };
+        let demands = self.content.demands(destination).into_iter();
+        demands.map(|demand| self.expecting(demand.stock)).collect()
     }
 
-    fn expecting(&self, stock: StockKey, quantity: i32) -> Sending {
-        let command = inventory::Command::Expect {
+    /// The same of some of the items.
+    fn expect_of(&self, lines: &[Quantity]) -> Vec<Reaction> {
+        let Some(destination) = self.content.destination() else {
+            return Vec::new();
+        };
+        let demands = self.content.demands_of(lines, destination).into_iter();
+        demands.map(|demand| self.expecting(demand.stock)).collect()
+    }
+
+    /// Each stock key by itself: one that is refused keeps none of the others.
+    fn expecting(&self, stock: StockKey) -> Reaction {
+        let quantity = self.to_bring.get(&stock).copied().unwrap_or(0);
+        let expect = |stock| inventory::Command::Expect {
             order_id: self.order_id,
             quantity,
-            // What nothing comes of needs no record.
-            stock: (quantity > 0).then_some(stock),
+            stock,
         };
-        self.to(&stock, command)
+        if quantity == 0 {
+            // What nothing comes of needs no record, and where there is none, nothing is refused that matters.
+            return Reaction::send(vec![self.to(&stock, expect(None))]);
+        }
+        let note = order::Command::NoteStockRefused {
+            booking: Booking::Expectation {},
+        };
+        Reaction::Send {
+            sendings: vec![self.to(&stock, expect(Some(stock)))],
+            refused: vec![Sending::of::<Order>(self.order_id, note)],
+        }
     }
 
-    /// Books what came, and with it what is still to come; the latter also where stock refuses the former.
+    /// What is still to come to a stock key where the order brings its goods; of any other it says nothing.
+    fn still_to_come(&self, stock: &StockKey) -> Option<i32> {
+        let is_brought = self.content.destination() == Some(stock.location_id);
+        is_brought.then(|| self.to_bring.get(stock).copied().unwrap_or(0))
+    }
+
+    /// Books what came, and with it what is still to come.
     fn receipt(&self, receipt_id: Uuid, lines: &[Quantity]) -> Vec<Reaction> {
-        let mut sendings = match (
+        let sendings = match (
             self.content.order_type,
             self.content.source(),
             self.content.destination(),
@@ -212,15 +265,8 @@ impl Books<'_> {
             (OrderType::Return, Some(from), _) => self.issued(lines, from, Kept::Yes),
             (OrderType::Purchase | OrderType::InternalTransfer | OrderType::Return, _, _) => Vec::new(),
         };
-        let expected = self.content.destination().map_or_else(Vec::new, |destination| {
-            let came = self.content.demands_of(lines, destination);
-            self.expected(came, &self.order.open(), destination)
-        });
-        sendings.extend(expected.iter().cloned());
         let lines = lines.to_vec();
-        let mut reactions = self.book(sendings, Booking::Receipt { receipt_id, lines });
-        reactions.extend(each(expected));
-        reactions
+        self.book(sendings, Booking::Receipt { receipt_id, lines })
     }
 
     /// Goods that came go back where they came from, and are on order again.
@@ -247,7 +293,6 @@ impl Books<'_> {
             guarded.extend(sendings);
         }
         reactions.extend(self.book(guarded, Booking::Reversal { receipt_id, lines }));
-        reactions.extend(self.expect(&self.order.open()));
         reactions
     }
 
@@ -262,6 +307,7 @@ impl Books<'_> {
                 reactions
             }
             Booking::Reversal { receipt_id, lines } => self.reversal(*receipt_id, lines),
+            Booking::Expectation {} => self.expect(),
         }
     }
 
@@ -272,6 +318,7 @@ impl Books<'_> {
                 quantity,
                 source: self.source(),
                 stock: Some(stock),
+                still_to_come: self.still_to_come(&stock),
             };
             self.to(&stock, command)
         });
@@ -285,6 +332,7 @@ impl Books<'_> {
                 quantity,
                 reservation_id: self.kept(kept, &stock),
                 source: self.source(),
+                still_to_come: self.still_to_come(&stock),
             };
             self.to(&stock, command)
         });
@@ -304,6 +352,7 @@ impl Books<'_> {
                 quantity,
                 reservation_id: self.kept(kept, &from),
                 source: self.source(),
+                still_to_come: self.still_to_come(&from),
             };
             let into = inventory::Command::TransferIn {
                 transfer_id,
@@ -311,6 +360,7 @@ impl Books<'_> {
                 to,
                 quantity,
                 source: self.source(),
+                still_to_come: self.still_to_come(&to),
             };
             [self.to(&from, out), self.to(&to, into)]
         });
@@ -348,11 +398,6 @@ impl Books<'_> {
     fn to(&self, stock: &StockKey, command: inventory::Command) -> Sending {
         Sending::of::<Inventory>(stock.stream(self.tenant), command)
     }
-}
-
-/// Each by itself: one that is refused keeps none of the others.
-fn each(sendings: Vec<Sending>) -> impl Iterator<Item = Reaction> {
-    sendings.into_iter().map(|sending| Reaction::send(vec![sending]))
 }
 
 /// Whether goods are taken from what is kept for the order.

@@ -1,6 +1,6 @@
 //! Rows of orders: totals, what comes late, what suppliers confirm.
 
-use cloudwatcher::order::{Confirmed, Rescheduled};
+use cloudwatcher::order::{Booking, Confirmed, Rescheduled};
 
 use super::*;
 
@@ -78,5 +78,27 @@ fn an_item_shows_when_it_is_expected_and_what_its_supplier_confirmed() {
     assert_eq!(
         (row.supplier_reference.as_deref(), row.confirmed_at),
         (Some("AB-17"), Some(at(3)))
+    );
+}
+
+#[test]
+fn history_says_what_stock_cannot_count_as_on_order_and_what_comes_of_it() {
+    let told = |is_open: bool| {
+        let refused = Order::OrderStockRefused {
+            booking: Booking::Expectation {},
+            is_open,
+        };
+        let event = recorded(BUYER, 9, of_order(refused));
+        let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
+        row.event_description
+    };
+    assert_eq!(
+        told(true),
+        "Stock could not count as on order what is to come; put back in use what is struck, or take in what other orders bring \
+         there, then retry"
+    );
+    assert_eq!(
+        told(false),
+        "Stock could not count as on order what is to come; it is told again when the order is placed"
     );
 }

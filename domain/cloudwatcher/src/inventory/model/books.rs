@@ -9,6 +9,8 @@ pub(super) enum Step {
     Receive {
         quantity: i64,
         order: Option<u64>,
+        /// What the order is said to bring afterwards.
+        still: Option<i64>,
     },
     Take {
         quantity: i64,
@@ -70,10 +72,11 @@ impl Books {
         let on_hand = self.on_hand.get(&at).copied().unwrap_or(0);
         let free = on_hand - self.kept_at(at);
         match step {
-            Step::Receive { quantity, order } => {
+            Step::Receive { quantity, order, still } => {
                 self.on_hand.insert(at, on_hand + quantity);
-                if let Some(coming) = order.and_then(|order| self.coming.get_mut(&(at, order))) {
-                    *coming = 0.max(*coming - quantity);
+                if let Some(order) = order {
+                    let coming = self.coming.entry((at, order)).or_default();
+                    *coming = still.unwrap_or(0.max(*coming - quantity));
                 }
             }
             Step::Take { quantity, kept } => return self.take(at, quantity, kept, free),

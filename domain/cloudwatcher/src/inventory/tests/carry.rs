@@ -17,6 +17,7 @@ fn receive() -> Command {
         quantity: 1,
         source: None,
         stock: None,
+        still_to_come: None,
     }
 }
 

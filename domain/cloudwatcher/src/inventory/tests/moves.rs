@@ -19,6 +19,7 @@ fn receive(quantity: i32, source: Option<Source>) -> Command {
         quantity,
         source,
         stock: None,
+        still_to_come: None,
     }
 }
 
@@ -27,6 +28,7 @@ fn issue(quantity: i32, reservation_id: Option<Uuid>) -> Command {
         quantity,
         reservation_id,
         source: None,
+        still_to_come: None,
     }
 }
 
@@ -47,6 +49,7 @@ fn issued(quantity: i32, reservation_id: Option<Uuid>, after: super::Levels) -> 
         reservation_id,
         source: reservation_id.map(|_| REQUEST),
         after,
+        still_to_come: None,
     }
 }
 
@@ -89,6 +92,7 @@ fn what_comes_of_an_order_is_no_longer_to_come() {
         quantity,
         source: Some(source),
         after: levels(quantity, 0, on_order),
+        still_to_come: None,
     };
     stocked(past())
         .by(SYSTEM)
@@ -138,6 +142,7 @@ fn what_an_order_keeps_or_brings_is_moved_by_nobody_else() {
         quantity: 1,
         reservation_id: None,
         source: Some(ORDER),
+        still_to_come: None,
     });
     let released = stocked(kept())
         .by(SYSTEM)

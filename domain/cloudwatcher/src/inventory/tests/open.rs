@@ -61,6 +61,7 @@ fn the_stock_key_decides_the_id() {
         quantity: 1,
         source: None,
         stock: Some(STOCK),
+        still_to_come: None,
     };
     elsewhere().when(receive).refused(Refusal::OtherStock { id });
 }
@@ -80,6 +81,7 @@ fn nothing_is_moved_before_the_record_is_open() {
         quantity: 1,
         source: None,
         stock: None,
+        still_to_come: None,
     };
     unopened(STOCK).when(receive).refused(Refusal::NotOpened);
 }
@@ -90,6 +92,7 @@ fn receiving_opens_the_record_when_it_says_the_stock_key() {
         quantity,
         source: None,
         stock: Some(STOCK),
+        still_to_come: None,
     };
     unopened(STOCK)
         .when(receive(5))

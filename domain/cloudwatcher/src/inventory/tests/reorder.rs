@@ -42,6 +42,7 @@ fn issue(quantity: i32) -> Command {
         quantity,
         reservation_id: None,
         source: None,
+        still_to_come: None,
     }
 }
 
@@ -52,6 +53,7 @@ fn issued(quantity: i32, after: Levels) -> Event {
         reservation_id: None,
         source: None,
         after,
+        still_to_come: None,
     }
 }
 
@@ -146,6 +148,7 @@ fn a_suggestion_lapses_when_the_projection_rises_above_the_point() {
         quantity,
         source: None,
         stock: None,
+        still_to_come: None,
     };
     three_and_suggested([])
         .when(receive(3))

@@ -30,6 +30,7 @@ fn issue() -> Command {
         quantity: 1,
         reservation_id: None,
         source: None,
+        still_to_come: None,
     }
 }
 
@@ -110,6 +111,7 @@ fn a_struck_location_takes_no_goods_in_and_gives_them_out() {
         quantity: 1,
         source: None,
         stock: None,
+        still_to_come: None,
     };
     there().when(receive.clone()).refused(Refusal::LocationStruck);
     // Also from an order, and from elsewhere.
@@ -121,6 +123,7 @@ fn a_struck_location_takes_no_goods_in_and_gives_them_out() {
         to: STOCK,
         quantity: 1,
         source: None,
+        still_to_come: None,
     };
     there().when(into).refused(Refusal::LocationStruck);
     let out = Command::TransferOut {
@@ -129,6 +132,7 @@ fn a_struck_location_takes_no_goods_in_and_gives_them_out() {
         quantity: 1,
         reservation_id: None,
         source: None,
+        still_to_come: None,
     };
     let other = Command::TransferIn {
         transfer_id,
@@ -136,6 +140,7 @@ fn a_struck_location_takes_no_goods_in_and_gives_them_out() {
         to: AWAY,
         quantity: 1,
         source: None,
+        still_to_come: None,
     };
     let moved = there()
         .together_with::<Inventory>(AWAY.stream(rehearsal::given::TENANT), other)
@@ -156,6 +161,7 @@ fn goods_of_a_struck_part_are_still_taken_in() {
         quantity: 1,
         source: None,
         stock: None,
+        still_to_come: None,
     };
     let there = stocked([received(3, levels(3, 0, 0))]).with_facts(of_struck_part());
     assert_eq!(there.when(receive).events().len(), 1);

@@ -19,6 +19,7 @@ fn out(to: StockKey, quantity: i32, reservation_id: Option<Uuid>) -> Command {
         quantity,
         reservation_id,
         source: None,
+        still_to_come: None,
     }
 }
 
@@ -29,6 +30,7 @@ fn into(transfer_id: Uuid, from: StockKey, quantity: i32) -> Command {
         to: THERE,
         quantity,
         source: None,
+        still_to_come: None,
     }
 }
 
@@ -54,6 +56,7 @@ fn goods_leave_one_record_when_they_arrive_on_the_other() {
         reservation_id,
         source: reservation_id.map(|_| REQUEST),
         after,
+        still_to_come: None,
     };
     leaving(into(TRANSFER, STOCK, 6))
         .when(out(THERE, 6, None))
@@ -82,6 +85,7 @@ fn goods_that_arrive_open_the_record_there() {
             quantity: 6,
             source: None,
             after: levels(6, 0, 0),
+            still_to_come: None,
         },
     ]);
 }

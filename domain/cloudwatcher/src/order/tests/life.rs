@@ -286,6 +286,7 @@ fn a_duplicate_has_new_item_ids_and_no_request() {
             location_id: None,
             from_location_id: None,
             left_out: Vec::new(),
+            is_reorder: false,
             named: vec![called(0), called(1)],
         }])
         .claims([]);

@@ -17,6 +17,7 @@ use identity::department::Department;
 use identity::user::User;
 use rehearsal::{Occasion, Rehearsal, Unasked, sending};
 
+mod booked;
 mod on_order;
 
 const TENANT: Uuid = Uuid::from_u128(0x7e);
