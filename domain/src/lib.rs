@@ -25,6 +25,7 @@ pub mod setting;
 pub mod canonical;
 pub mod exact;
 pub mod misread;
+pub mod moment;
 pub mod money;
 pub mod text;
 

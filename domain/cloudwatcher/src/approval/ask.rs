@@ -1,6 +1,6 @@
 //! Asking for approval, and the end of what was asked.
 
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::decide::order;
@@ -11,7 +11,7 @@ use crate::OrderStatus;
 use crate::approval_policy::ApprovalPolicy;
 use crate::order::Order;
 use domain::register::OnePerTenant;
-use domain::{Facts, Request};
+use domain::{Facts, Request, moment};
 
 impl Approval {
     /// The events of asking when an order waits at this revision; none when it was asked already.
@@ -149,8 +149,7 @@ impl Asked {
             level: seat.level,
             department_id: seat.department_id,
             approver_id: seat.approver_id,
-            // As exact as it is kept: a timer must not come a moment too early.
-            due_at: (request.at + TimeDelta::hours(self.deadline_hours.into())).trunc_subsecs(6),
+            due_at: moment::after(request.at, TimeDelta::hours(self.deadline_hours.into())),
             escalated_from,
             revision: self.revision,
             order_total: self.order_total,

@@ -10,7 +10,7 @@ use super::{Command, DeviceRequest, Event, Progress, Refusal};
 use crate::RequestStatus;
 use crate::device_policy::DevicePolicy;
 use domain::register::OnePerTenant;
-use domain::{FactRef, Request};
+use domain::{FactRef, Request, moment};
 
 /// Somebody who is on a request, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,5 +96,6 @@ impl Progress {
 }
 
 fn until(request: &Request<'_, Command>) -> DateTime<Utc> {
-    request.at + DevicePolicy::in_force(request.tenant, request.facts).lease()
+    let policy = DevicePolicy::in_force(request.tenant, request.facts);
+    moment::after(request.at, policy.lease())
 }

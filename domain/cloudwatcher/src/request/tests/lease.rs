@@ -46,6 +46,14 @@ fn whoever_begins_a_request_has_it_to_themselves_until_the_lease_runs_out() {
 }
 
 #[test]
+fn a_lease_ends_as_exactly_as_its_timer_and_its_row_keep_it() {
+    given::<DeviceRequest>([received()])
+        .at(NOON + TimeDelta::nanoseconds(1_999))
+        .when(Command::Begin {})
+        .then([begun_by(BY, NOON + TimeDelta::microseconds(1))]);
+}
+
+#[test]
 fn a_lease_that_has_run_out_holds_nobody_off_also_before_it_is_taken_back() {
     let over = NOON + LEASE;
     given::<DeviceRequest>(taken())
