@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::refusal::when;
 use super::{Event, WhyVoid};
 use crate::delegation::Delegations;
-use domain::{FactRef, Facts};
+use domain::{FactRef, Facts, moment};
 use rust_decimal::Decimal;
 
 /// People whose last ask an approval remembers, over all its revisions.
@@ -274,7 +273,7 @@ impl fmt::Display for Over {
                 false => format!(" in the place of user {of}"),
             };
         }
-        let at = when(self.became.at.as_ref());
+        let at = moment::at(self.became.at);
         write!(
             f,
             "level {level} of revision {revision}, which was asked of {approver}, is over: "

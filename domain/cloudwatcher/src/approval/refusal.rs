@@ -1,6 +1,6 @@
 //! Why a command to an approval is refused.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use strum::VariantNames;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Over;
 use super::route::{NO_ROUTE, NoRoute, PERMISSION};
 use domain::text::Unfit;
-use domain::{Class, Refuse};
+use domain::{Class, Refuse, moment};
 
 // The names of its variants are those of the rules, which clients know.
 #[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
@@ -23,7 +23,7 @@ pub enum Refusal {
     #[error(
         "the order was submitted again as revision {current} by user {submitted_by}{}; look at it again and decide on \
          that revision",
-        when(.at.as_ref())
+        moment::at(*.at)
     )]
     StaleRevision {
         current: i32,
@@ -65,7 +65,7 @@ pub enum Refusal {
     StillEntitled { approver_id: Uuid },
     #[error(transparent)]
     NoRoute(#[from] NoRoute),
-    #[error("the approver has time until {due_at}; it can be escalated after that")]
+    #[error("the approver has time until {}; it can be escalated after that", moment::told(*.due_at))]
     NotDue { due_at: DateTime<Utc> },
     #[error("the order still waits for this approval or rests on it; cancel the order or change it first")]
     StillNeeded,
@@ -145,11 +145,4 @@ impl Refuse for Refusal {
             _ => None,
         }
     }
-}
-
-/// The time of something, as it stands at the end of a sentence.
-pub(super) fn when(at: Option<&DateTime<Utc>>) -> String {
-    at.map_or_else(String::new, |at| {
-        format!(" at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
-    })
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{DECISIONS_MAX, FILES_MAX, METADATA_KEYS_MAX};
 use crate::RequestStatus;
 use domain::text::Unfit;
-use domain::{Class, Refuse};
+use domain::{Class, Refuse, moment};
 
 /// Why a command to a request is refused.
 // The names of its variants are those of the rules, which clients know.
@@ -36,10 +36,11 @@ pub enum Refusal {
     #[error("this request is {status} and has its response; send a new request")]
     Closed { status: RequestStatus },
     #[error(
-        "user {by} is on this request until {until}; ask them to release it, wait until then, or take it over, if you may"
+        "user {by} is on this request until {}; ask them to release it, wait until then, or take it over, if you may",
+        moment::told(*.until)
     )]
     Taken { by: Uuid, until: DateTime<Utc> },
-    #[error("the lease on this request runs until {until}; wait until then")]
+    #[error("the lease on this request runs until {}; wait until then", moment::told(*.until))]
     NotYet { until: DateTime<Utc> },
     #[error("this request has no response that waits for the device; respond first")]
     NotReady,

@@ -40,7 +40,7 @@ fn whoever_begins_a_request_has_it_to_themselves_until_the_lease_runs_out() {
         .then([completed()]);
     let told = held_off().to_string();
     assert!(
-        told.contains(&BY.to_string()) && told.contains("2026-01-05 12:30:00 UTC"),
+        told.contains(&BY.to_string()) && told.contains("until 2026-01-05T12:30:00Z"),
         "{told}"
     );
 }
