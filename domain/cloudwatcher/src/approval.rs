@@ -70,7 +70,7 @@ pub struct Asked {
     pub deadline_hours: i32,
     /// Other orders that this one may have been split from.
     pub split_with: Vec<Uuid>,
-    /// When approval of this revision was asked for.
+    /// When this revision was submitted.
     #[serde(default)]
     pub asked_at: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -193,6 +193,9 @@ pub enum Command {
         /// The order's revision; from 1.
         #[schemars(range(min = 1))]
         revision: i32,
+        /// When it was submitted; now when absent or in the future.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        submitted_at: Option<DateTime<Utc>>,
     },
     /// Approves the level that is asked for now: as the named manager, or in the place of one who
     /// delegated to you. Not for an order that you drafted, submitted or decided another level of.
@@ -229,6 +232,9 @@ pub enum Command {
         /// Who cancelled the order.
         #[serde(default)]
         by: Option<Uuid>,
+        /// When they did; now when absent or in the future.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cancelled_at: Option<DateTime<Utc>>,
     },
 }
 
@@ -268,7 +274,7 @@ pub enum Event {
         /// that it would need more levels than each of them needs alone; those that an approver was shown before are
         /// left out. A remark for the approver: it blocks nothing.
         split_with: Vec<Uuid>,
-        /// When it was asked; absent in events of a time when they did not say so, as below.
+        /// When the order was submitted; absent in events of a time when they did not say so, as below.
         #[serde(default)]
         at: Option<DateTime<Utc>>,
     },
@@ -365,6 +371,7 @@ pub enum Event {
         /// Who submitted the order again, or cancelled it.
         #[serde(default)]
         by: Option<Uuid>,
+        /// When they did.
         #[serde(default)]
         at: Option<DateTime<Utc>>,
     },

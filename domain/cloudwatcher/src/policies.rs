@@ -53,15 +53,22 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
                 revision: *revision,
                 submitted_at: recorded.at,
             };
+            let ask = approval::Command::Ask {
+                revision: *revision,
+                submitted_at: Some(recorded.at),
+            };
             // The approval looks at what the buyer submitted, this order included, so the two go together.
             vec![Reaction::send(vec![
                 Sending::of::<Buyer>(*drafted_by, note),
-                approval(order_id, approval::Command::Ask { revision: *revision }),
+                approval(order_id, ask),
             ])]
         }
         order::Event::OrderCancelled { .. } => {
-            let by = Some(recorded.metadata.actor).filter(|actor| !domain::is_reserved(*actor));
-            vec![Reaction::send(vec![approval(order_id, approval::Command::Void { by })])]
+            let void = approval::Command::Void {
+                by: Some(recorded.metadata.actor).filter(|actor| !domain::is_reserved(*actor)),
+                cancelled_at: Some(recorded.at),
+            };
+            vec![Reaction::send(vec![approval(order_id, void)])]
         }
         order::Event::OrderDrafted { .. }
         | order::Event::OrderItemAdded { .. }

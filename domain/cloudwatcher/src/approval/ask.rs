@@ -14,8 +14,14 @@ use domain::register::OnePerTenant;
 use domain::{Facts, Request, moment};
 
 impl Approval {
-    /// The events of asking when an order waits at this revision; none when it was asked already.
-    pub(super) fn ask(&self, revision: i32, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
+    /// The events of asking when an order waits at this revision, which was submitted at that time; none when it was asked
+    /// already.
+    pub(super) fn ask(
+        &self,
+        revision: i32,
+        submitted_at: DateTime<Utc>,
+        request: &Request<'_, Command>,
+    ) -> Result<Vec<Event>, Refusal> {
         if self.asked().is_some_and(|asked| asked.revision == revision) {
             return Ok(Vec::new());
         }
@@ -36,7 +42,7 @@ impl Approval {
             levels: route::levels(&routing, request.facts).unwrap_or(0),
             deadline_hours: ApprovalPolicy::in_force(request.tenant, request.facts).deadline_hours,
             split_with: split::split_with(request.stream, &routing, submitted, request.facts),
-            asked_at: Some(request.at),
+            asked_at: Some(submitted_at),
             asks: Asks::default(),
         };
         // Submit saw to it that there is a route; the world may have changed since.
@@ -59,7 +65,7 @@ impl Approval {
                 at: Some(request.at),
             },
         };
-        let voided = self.voided(WhyVoid::Resubmitted, Some(submitted.submitted_by), request.at);
+        let voided = self.voided(WhyVoid::Resubmitted, Some(submitted.submitted_by), submitted_at);
         Ok(voided.into_iter().chain([asked.event(), next]).collect())
     }
 
@@ -142,7 +148,7 @@ impl Asked {
         }
     }
 
-    /// The asking of one level, with the deadline counted from now.
+    /// The asking of one level. The deadline counts from now: who is asked late has as much time as others.
     pub(super) fn of(&self, seat: Seat, escalated_from: Option<Uuid>, request: &Request<'_, Command>) -> Event {
         Event::LevelAsked {
             ask_id: request.ids.draw(),

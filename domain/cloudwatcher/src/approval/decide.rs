@@ -1,5 +1,6 @@
 //! The decisions about an approval, and the state that events lead to.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::route::{self, NoRoute, Seat, Wanted};
@@ -26,7 +27,9 @@ impl Decider for Approval {
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         match (self, request.command) {
-            (_, Command::Ask { revision }) => self.ask(*revision, request),
+            (_, Command::Ask { revision, submitted_at }) => {
+                self.ask(*revision, done_at(*submitted_at, request), request)
+            }
             (
                 Self::Unasked,
                 Command::Approve { .. }
@@ -48,14 +51,14 @@ impl Decider for Approval {
             (Self::Granted { asked, .. }, Command::Void { .. }) if rests(order(request), asked) => {
                 Err(Refusal::StillNeeded)
             }
-            (Self::Pending(_) | Self::Granted { .. }, Command::Void { by }) => {
+            (Self::Pending(_) | Self::Granted { .. }, Command::Void { by, cancelled_at }) => {
                 let is_cancelled = order(request).and_then(Order::status) == Some(OrderStatus::Cancelled);
-                let (why, by) = if is_cancelled {
-                    (WhyVoid::OrderCancelled, *by)
+                let (why, by, at) = if is_cancelled {
+                    (WhyVoid::OrderCancelled, *by, done_at(*cancelled_at, request))
                 } else {
-                    (WhyVoid::OrderMovedOn, None)
+                    (WhyVoid::OrderMovedOn, None, request.at)
                 };
-                Ok(self.voided(why, by, request.at).into_iter().collect())
+                Ok(self.voided(why, by, at).into_iter().collect())
             }
 
             (
@@ -366,6 +369,12 @@ impl Pending {
 fn place_above(department_id: Uuid, level: i32, tree: &[Uuid]) -> usize {
     let place = tree.iter().position(|&id| id == department_id);
     place.map_or_else(|| usize::try_from(level).unwrap_or(0), |place| place + 1)
+}
+
+/// The time of what a command of Daybook's own follows from, as it says it: the command comes later, by minutes when much
+/// is to be done.
+fn done_at(said: Option<DateTime<Utc>>, request: &Request<'_, Command>) -> DateTime<Utc> {
+    said.map_or(request.at, |said| said.min(request.at))
 }
 
 /// The order that the approval is of.

@@ -283,6 +283,20 @@ fn is_over(what: End, by: Option<Uuid>, at: Option<DateTime<Utc>>) -> Refusal {
     Refusal::Over { over: Box::new(over) }
 }
 
+fn ask(revision: i32) -> Command {
+    Command::Ask {
+        revision,
+        submitted_at: None,
+    }
+}
+
+fn void() -> Command {
+    Command::Void {
+        by: None,
+        cancelled_at: None,
+    }
+}
+
 fn approve(revision: i32) -> Command {
     Command::Approve { revision, notes: None }
 }

@@ -5,32 +5,37 @@ use uuid::Uuid;
 use super::*;
 use crate::approval::WhyVoid;
 use domain::Metadata;
+use rehearsal::given::TENANT;
 
 const ORDER: Uuid = Uuid::from_u128(0x1);
 const DRAFTER: Uuid = Uuid::from_u128(0x2);
 const ASK: Uuid = Uuid::from_u128(0x3);
 const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-fn react(event: AnyEvent) -> Vec<Reaction> {
-    let recorded = Recorded {
+/// An event of this stream, as a policy sees it.
+pub(super) fn recorded<D: Decider>(stream: Uuid, event: D::Event) -> Recorded<AnyEvent> {
+    Recorded {
         position: 1,
-        event_id: ORDER,
-        tenant_id: ORDER,
-        aggregate_type: String::new(),
-        stream: ORDER,
+        event_id: stream,
+        tenant_id: TENANT,
+        aggregate_type: D::TYPE.to_owned(),
+        stream,
         sequence: 1,
         event_type: String::new(),
         event_version: String::new(),
         metadata: Metadata::default(),
         at: AT,
         recorded_at: AT,
-        event,
-    };
-    OrderApprovals.react(&Seen::new(&recorded, None))
+        event: AnyEvent::new::<D>(event),
+    }
 }
 
-fn sends(command: AnyCommand) -> Vec<Reaction> {
-    vec![Reaction::send(vec![Sending::to(ORDER, command)])]
+fn react<D: Decider>(event: D::Event) -> Vec<Reaction> {
+    OrderApprovals.react(&Seen::new(&recorded::<D>(ORDER, event), None))
+}
+
+fn sends<D: Decider>(command: D::Command) -> Vec<Reaction> {
+    vec![Reaction::send(vec![Sending::of::<D>(ORDER, command)])]
 }
 
 fn forgets() -> Reaction {
@@ -63,35 +68,44 @@ fn a_submitted_order_is_noted_and_asked_for_as_one() {
         revision: 2,
         submitted_at: AT,
     };
-    let ask = approval::Command::Ask { revision: 2 };
+    let ask = approval::Command::Ask {
+        revision: 2,
+        submitted_at: Some(AT),
+    };
     assert_eq!(
-        react(AnyEvent::new::<order::Order>(submitted)),
+        react::<Order>(submitted),
         [Reaction::send(vec![
-            Sending::of::<buyer::Buyer>(DRAFTER, note),
-            Sending::of::<approval::Approval>(ORDER, ask),
+            Sending::of::<Buyer>(DRAFTER, note),
+            Sending::of::<Approval>(ORDER, ask),
         ])]
     );
 }
 
 #[test]
-fn a_cancelled_order_voids_its_approval() {
-    assert_eq!(
-        react(AnyEvent::new::<order::Order>(order::Event::OrderCancelled {})),
-        sends(AnyCommand::of::<approval::Approval>(approval::Command::Void {
-            by: None
-        }))
-    );
+fn a_cancelled_order_voids_its_approval_and_says_who_cancelled_it_and_when() {
+    for (actor, by) in [(DRAFTER, Some(DRAFTER)), (domain::SYSTEM, None)] {
+        let mut cancelled = recorded::<Order>(ORDER, order::Event::OrderCancelled {});
+        cancelled.metadata.actor = actor;
+        let void = approval::Command::Void {
+            by,
+            cancelled_at: Some(AT),
+        };
+        assert_eq!(
+            OrderApprovals.react(&Seen::new(&cancelled, None)),
+            sends::<Approval>(void)
+        );
+    }
 }
 
 #[test]
 fn a_decision_is_settled_with_the_order() {
-    let settle = || sends(AnyCommand::of::<order::Order>(order::Command::SettleApproval {}));
+    let settle = || sends::<Order>(order::Command::SettleApproval {});
     let granted = approval::Event::ApprovalGranted {
         revision: 1,
         content_hash: String::new(),
         approved_by: None,
     };
-    assert_eq!(react(AnyEvent::new::<approval::Approval>(granted)), settle());
+    assert_eq!(react::<Approval>(granted), settle());
     let rejected = |ask_id| approval::Event::ApprovalRejected {
         revision: 1,
         ask_id,
@@ -101,9 +115,9 @@ fn a_decision_is_settled_with_the_order() {
         notes: String::new(),
         at: Some(AT),
     };
-    assert_eq!(react(AnyEvent::new::<approval::Approval>(rejected(None))), settle());
+    assert_eq!(react::<Approval>(rejected(None)), settle());
     let both: Vec<_> = [forgets()].into_iter().chain(settle()).collect();
-    assert_eq!(react(AnyEvent::new::<approval::Approval>(rejected(Some(ASK)))), both);
+    assert_eq!(react::<Approval>(rejected(Some(ASK))), both);
 }
 
 #[test]
@@ -123,11 +137,11 @@ fn an_ask_that_is_not_decided_in_time_is_escalated() {
     };
     let escalate = approval::Command::Escalate { ask_id: ASK };
     assert_eq!(
-        react(AnyEvent::new::<approval::Approval>(asked)),
+        react::<Approval>(asked),
         [Reaction::Wait {
             timer: ASK,
             due_at: AT,
-            sending: Sending::of::<approval::Approval>(ORDER, escalate),
+            sending: Sending::of::<Approval>(ORDER, escalate),
         }]
     );
 }
@@ -168,7 +182,7 @@ fn an_ask_that_is_over_is_forgotten() {
         },
     ];
     for event in over {
-        assert_eq!(react(AnyEvent::new::<approval::Approval>(event)), [forgets()]);
+        assert_eq!(react::<Approval>(event), [forgets()]);
     }
     let nothing_open = approval::Event::ApprovalVoided {
         ask_ids: Vec::new(),
@@ -177,7 +191,7 @@ fn an_ask_that_is_over_is_forgotten() {
         by: None,
         at: Some(AT),
     };
-    assert_eq!(react(AnyEvent::new::<approval::Approval>(nothing_open)), []);
+    assert_eq!(react::<Approval>(nothing_open), []);
 }
 
 #[test]
@@ -187,11 +201,11 @@ fn other_events_ask_for_nothing() {
         level: 1,
         approver_id: DRAFTER,
     };
-    assert_eq!(react(AnyEvent::new::<approval::Approval>(overdue)), []);
+    assert_eq!(react::<Approval>(overdue), []);
     let removed = order::Event::OrderItemRemoved {
         item_id: ASK,
         was: None,
         named: Vec::new(),
     };
-    assert_eq!(react(AnyEvent::new::<order::Order>(removed)), []);
+    assert_eq!(react::<Order>(removed), []);
 }

@@ -54,9 +54,13 @@ impl World {
                 let command = draw.of(&[0, 1, 2]);
                 let command = match command {
                     0 => Ask::Reassign {},
-                    1 => Ask::Void { by: None },
+                    1 => Ask::Void {
+                        by: None,
+                        cancelled_at: None,
+                    },
                     _ => Ask::Ask {
                         revision: draw.of(&[1, 2, 3]),
+                        submitted_at: None,
                     },
                 };
                 self.approval(by, order, &command).map(drop)

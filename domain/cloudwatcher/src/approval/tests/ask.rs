@@ -6,10 +6,6 @@ use crate::buyer::{self, Buyer, supplier_totals};
 
 const OTHERS: [Uuid; 3] = [Uuid::from_u128(0x61), Uuid::from_u128(0x62), Uuid::from_u128(0x63)];
 
-fn ask(revision: i32) -> Command {
-    Command::Ask { revision }
-}
-
 fn from_a_hundred() -> ApprovalPolicy {
     ApprovalPolicy {
         currencies: vec![CurrencyThresholds {

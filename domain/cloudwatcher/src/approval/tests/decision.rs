@@ -111,7 +111,7 @@ fn nothing_is_decided_before_it_is_asked() {
         approve(1),
         reject(1),
         Command::Reassign {},
-        Command::Void { by: None },
+        void(),
         Command::Escalate { ask_id: ASKS[0] },
     ] {
         approval(Vec::new()).by(LOW).when(command).refused(Refusal::NotAsked);
@@ -140,6 +140,6 @@ fn the_verdict_is_on_exactly_one_revision_and_content() {
 fn an_approval_belongs_to_the_department_of_its_order_except_that_others_may_decide() {
     let pending: Approval = state(first_asked());
     assert_eq!(pending.department_id(), Some(STORE));
-    assert_eq!(pending.department(&Command::Void { by: None }), Some(STORE));
+    assert_eq!(pending.department(&void()), Some(STORE));
     assert_eq!(pending.department(&approve(1)), None);
 }

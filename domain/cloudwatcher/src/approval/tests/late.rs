@@ -177,6 +177,48 @@ fn whoever_was_asked_about_an_earlier_revision_is_told_who_submitted_the_next() 
     );
 }
 
+/// The same, done at another time and by somebody.
+fn done(mut event: Event, (person, time): (Uuid, DateTime<Utc>)) -> Event {
+    if let Event::ApprovalVoided { by, at, .. } = &mut event {
+        (*by, *at) = (Some(person), Some(time));
+    }
+    event
+}
+
+#[test]
+fn a_cancelled_order_was_cancelled_when_somebody_did_it_and_not_when_daybook_came_to_it() {
+    let cancelled = Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
+    for (cancelled_at, at) in [(Some(day(2)), day(2)), (Some(day(9)), day(3)), (None, day(3))] {
+        let void = Command::Void {
+            by: Some(SUBMITTER),
+            cancelled_at,
+        };
+        let ended = voided(&[ASKS[0]], WhyVoid::OrderCancelled);
+        approval_in(world().with(STREAM, cancelled.clone()), first_asked())
+            .at(day(3))
+            .when(void)
+            .then([done(ended, (SUBMITTER, at))]);
+    }
+}
+
+#[test]
+fn an_order_was_submitted_again_when_somebody_did_it_and_who_is_asked_late_has_as_much_time() {
+    for (submitted_at, at) in [(Some(day(2)), day(2)), (Some(day(9)), day(3)), (None, day(3))] {
+        let ended = voided(&[ASKS[0]], WhyVoid::Resubmitted);
+        approval_in(world().with(STREAM, waiting(2, 5_000)), first_asked())
+            .at(day(3))
+            .when(Command::Ask {
+                revision: 2,
+                submitted_at,
+            })
+            .then([
+                done(ended, (SUBMITTER, at)),
+                timed(asked(2, 5_000, 2), at),
+                about(asks(drawn(0), 1, (STORE, LOW), day(3)), 2, 5_000),
+            ]);
+    }
+}
+
 #[test]
 fn whoever_was_never_asked_learns_nothing_of_what_became_of_it() {
     for past in [second_asked(), granted(), after([rejected(ASKS[0], 1, LOW)])] {

@@ -50,7 +50,7 @@ fn approved_order() -> Facts {
     let draft = json!({"draft": {"department_id": STORE, "currency": "EUR", "items": items}});
     order(&mut book, &serde_json::from_value(draft).unwrap()).unwrap();
     order(&mut book, &order::Command::Submit {}).unwrap();
-    send::<Approval>(&mut book, SYSTEM, STREAM, &Command::Ask { revision: 1 }).unwrap();
+    send::<Approval>(&mut book, SYSTEM, STREAM, &ask(1)).unwrap();
     send::<Approval>(&mut book, LOW, STREAM, &approve(1)).unwrap();
     order(&mut book, &order::Command::SettleApproval {}).unwrap();
     book
@@ -76,7 +76,7 @@ fn needs_approval_again(book: &mut Facts) {
     assert_eq!(order(book, &order::Command::SettleApproval {}), Err("not-decided"));
     // They approved that one already.
     assert_eq!(send::<Approval>(book, LOW, STREAM, &approve(1)), Err("over"));
-    send::<Approval>(book, SYSTEM, STREAM, &Command::Ask { revision: 2 }).unwrap();
+    send::<Approval>(book, SYSTEM, STREAM, &ask(2)).unwrap();
     assert_eq!(send::<Approval>(book, LOW, STREAM, &approve(1)), Err("stale-revision"));
     assert_eq!(order(book, &order::Command::SettleApproval {}), Err("not-decided"));
     send::<Approval>(book, LOW, STREAM, &approve(2)).unwrap();
@@ -143,7 +143,7 @@ fn an_order_whose_approval_is_void_is_not_placed() {
     let mut book = approved_order();
     let placed = book.get::<Order>(STREAM).cloned().unwrap();
     order(&mut book, &order::Command::Cancel {}).unwrap();
-    send::<Approval>(&mut book, SYSTEM, STREAM, &Command::Void { by: None }).unwrap();
+    send::<Approval>(&mut book, SYSTEM, STREAM, &void()).unwrap();
     // Even if the order still took itself for approved.
     book.insert(Order::TYPE, STREAM, Arc::new(placed));
     assert_eq!(order(&mut book, &order::Command::Place {}), Err("approval-gone"));

@@ -265,28 +265,26 @@ fn an_approval_is_reassigned_only_while_its_order_waits() {
 fn an_approval_ends_with_its_order() {
     let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
     approval_in(world().with(STREAM, cancelled()), first_asked())
-        .when(Command::Void { by: None })
+        .when(void())
         .then([voided(&[ASKS[0]], WhyVoid::OrderCancelled)]);
     approval_in(world().with(STREAM, cancelled()), granted())
-        .when(Command::Void { by: None })
+        .when(void())
         .then([voided(&ASKS[..2], WhyVoid::OrderCancelled)]);
     approval_in(world().with(STREAM, waiting(2, 5_000)), first_asked())
-        .when(Command::Void { by: None })
+        .when(void())
         .then([voided(&[ASKS[0]], WhyVoid::OrderMovedOn)]);
 }
 
 #[test]
 fn an_approval_does_not_end_while_its_order_needs_it() {
-    approval(first_asked())
-        .when(Command::Void { by: None })
-        .refused(Refusal::StillNeeded);
+    approval(first_asked()).when(void()).refused(Refusal::StillNeeded);
     for order in [
         waiting(1, 5_000),
         Order::Approved(content(5_000), submitted(1, 5_000)),
         Order::ClosedShort(content(5_000), submitted(1, 5_000), Receipts::default()),
     ] {
         approval_in(world().with(STREAM, order), granted())
-            .when(Command::Void { by: None })
+            .when(void())
             .refused(Refusal::StillNeeded);
     }
 }
@@ -296,7 +294,7 @@ fn what_is_over_does_not_end_again() {
     let cancelled = || Order::Cancelled(content(5_000), Some(submitted(1, 5_000)));
     for last in [rejected(ASKS[0], 1, LOW), voided(&[ASKS[0]], WhyVoid::OrderCancelled)] {
         approval_in(world().with(STREAM, cancelled()), vec![asked(1, 5_000, 2), last])
-            .when(Command::Void { by: None })
+            .when(void())
             .then([]);
     }
 }
