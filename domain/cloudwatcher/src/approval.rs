@@ -271,8 +271,8 @@ pub enum Event {
         /// Hours that each approver has.
         deadline_hours: i32,
         /// Earlier orders of the drafter within seven days that, together with this one, buy for so much of one supplier
-        /// that it would need more levels than each of them needs alone; those that an approver was shown before are
-        /// left out. A remark for the approver: it blocks nothing.
+        /// that it would need more levels than each of them needs alone; those that an approver was shown before, for
+        /// as many levels, are left out. A remark for the approver: it blocks nothing.
         split_with: Vec<Uuid>,
         /// When the order was submitted; absent in events of a time when they did not say so, as below.
         #[serde(default)]

@@ -8,6 +8,7 @@ mod delegated;
 mod late;
 mod offer;
 mod routing;
+mod split;
 mod together;
 mod waiting;
 
