@@ -1,8 +1,10 @@
 //! What somebody changes of an entry: the fields that they name, and no others.
 
+use std::any::TypeId;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -33,7 +35,7 @@ struct Names {
     required: BTreeSet<String>,
 }
 
-impl<K: Serialize + DeserializeOwned + JsonSchema> Amendment<K> {
+impl<K: Serialize + DeserializeOwned + JsonSchema + 'static> Amendment<K> {
     /// What is named under this name, null included.
     #[must_use]
     pub fn named(&self, field: &str) -> Option<&Value> {
@@ -84,8 +86,28 @@ impl<K: Serialize + DeserializeOwned + JsonSchema> Amendment<K> {
     }
 }
 
+/// Those of each kind of which they were wanted.
+static KNOWN: LazyLock<Mutex<HashMap<TypeId, Arc<Names>>>> = LazyLock::new(Mutex::default);
+
 impl Names {
-    fn of<K: JsonSchema>() -> Self {
+    /// They never change and are wanted again and again while one amendment is decided, so a kind's are made once.
+    fn of<K: JsonSchema + 'static>() -> Arc<Self> {
+        let kind = TypeId::of::<K>();
+        if let Some(names) = Self::known().get(&kind) {
+            return Arc::clone(names);
+        }
+        // Without the lock: others have their names meanwhile, and two that make the same ones make equal ones.
+        let names = Arc::new(Self::from_schema::<K>());
+        Self::known().insert(kind, Arc::clone(&names));
+        names
+    }
+
+    fn known() -> MutexGuard<'static, HashMap<TypeId, Arc<Self>>> {
+        // Nothing is half done in it.
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn from_schema<K: JsonSchema>() -> Self {
         let schema = schemars::schema_for!(K).to_value();
         let properties = schema["properties"].as_object();
         let required = schema["required"].as_array();
@@ -115,15 +137,15 @@ fn lacks_a_field(unparsed: &Unparsed) -> bool {
 }
 
 /// An amendment that names every field.
-impl<K: Serialize + JsonSchema> From<K> for Amendment<K> {
+impl<K: Serialize + JsonSchema + 'static> From<K> for Amendment<K> {
     fn from(entry: K) -> Self {
         let written = serde_json::to_value(entry).unwrap_or_default();
         let mut fields = match written {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        for name in Names::of::<K>().all {
-            fields.entry(name).or_insert(Value::Null);
+        for name in &Names::of::<K>().all {
+            fields.entry(name.clone()).or_insert(Value::Null);
         }
         Self {
             fields,
@@ -133,17 +155,20 @@ impl<K: Serialize + JsonSchema> From<K> for Amendment<K> {
 }
 
 /// That of `K`, of which no field is needed and each that is not may be null.
-impl<K: JsonSchema> JsonSchema for Amendment<K> {
+impl<K: JsonSchema + 'static> JsonSchema for Amendment<K> {
     fn schema_name() -> Cow<'static, str> {
         format!("{}Amendment", K::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let required = Names::of::<K>().required;
+        let names = Names::of::<K>();
         let mut schema = K::json_schema(generator);
         schema.remove("required");
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-            for (_, property) in properties.iter_mut().filter(|(name, _)| !required.contains(*name)) {
+            for (_, property) in properties
+                .iter_mut()
+                .filter(|(name, _)| !names.required.contains(*name))
+            {
                 may_be_null(property);
             }
         }
@@ -165,6 +190,8 @@ fn may_be_null(property: &mut Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -245,6 +272,35 @@ mod tests {
             refused(json!(7)).detail,
             "what was sent must be an object, and is a whole number"
         );
+    }
+
+    /// A kind that counts how often it is asked for its schema.
+    #[derive(Serialize, Deserialize)]
+    struct Counted {
+        name: String,
+    }
+
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    impl JsonSchema for Counted {
+        fn schema_name() -> Cow<'static, str> {
+            "Counted".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            ASKED.fetch_add(1, Ordering::Relaxed);
+            schemars::json_schema!({"properties": {"name": {"type": "string"}}, "required": ["name"]})
+        }
+    }
+
+    #[test]
+    fn a_kind_is_asked_for_its_schema_once_however_often_it_is_amended() {
+        for name in ["A", "B", "C"] {
+            let now = Counted { name: name.to_owned() };
+            let amendment = Amendment::from(Counted { name: "D".to_owned() });
+            assert_eq!(amendment.onto(&now).map(|counted| counted.name), Ok("D".to_owned()));
+        }
+        assert_eq!(ASKED.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum Command<K> {
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(dead_code, reason = "the schema of what is read as `Command`")]
-enum Plain<K> {
+enum Plain<K: 'static> {
     /// Takes the entry into use; also again after it was struck.
     Enter(K),
     /// Changes the fields that are named and leaves the others as they are; null takes a field away.
@@ -38,7 +38,7 @@ enum Plain<K> {
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(dead_code, reason = "the schema of what is read as `Command`")]
-enum WithContacts<K> {
+enum WithContacts<K: 'static> {
     /// Takes the entry into use; also again after it was struck.
     Enter(K),
     /// Changes the fields that are named and leaves the others as they are; null takes a field away.
