@@ -39,6 +39,9 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     const STRUCK: &'static str;
     /// The event that contacts were forgotten, where the kind has contacts; empty where it has none.
     const FORGOTTEN: &'static str = "";
+    /// The event that Daybook had the entry take its unique values anew, where it has more of them than it once had; empty
+    /// where that never was so.
+    const TAKEN: &'static str = "";
     /// The fields with contacts: they tell who a person is, so that they lie sealed and can be forgotten.
     const CONTACTS: &'static [&'static str] = &[];
 
@@ -57,9 +60,6 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
 
     /// How large the body of a command may be, in bytes, see [`Decider::body_bytes_max`].
     const BODY_BYTES_MAX: usize = crate::decider::BODY_BYTES_MAX;
-
-    /// Whether Daybook has entries take their unique values anew, because they have more of them than they once had.
-    const TAKES_ANEW: bool = false;
 
     /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
@@ -135,7 +135,7 @@ impl<K: Entry> Decider for Register<K> {
     const SHOWN_IN: Option<&'static str> = K::SHOWN_IN;
     const SCOPED: bool = K::SCOPED;
     const CLAIMS: &'static [Claim] = K::CLAIMS;
-    const ONLY_DAYBOOK: &'static [&'static str] = if K::TAKES_ANEW { &["take-anew"] } else { &[] };
+    const ONLY_DAYBOOK: &'static [&'static str] = if K::TAKEN.is_empty() { &[] } else { &["take-anew"] };
     type Command = Command<K>;
     type Event = Change<K>;
     type Refusal = Refusal;
@@ -154,10 +154,8 @@ impl<K: Entry> Decider for Register<K> {
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
 
             (_, Command::ForgetContacts {}) if K::CONTACTS.is_empty() => return Err(Refusal::NoContacts { noun }),
-            (_, Command::TakeAnew {}) if !K::TAKES_ANEW => Vec::new(),
-            // What is taken follows from an event: that it is so.
-            (Self::Entered(now), Command::TakeAnew {}) => vec![Change::Amended(now.clone())],
-            (Self::Struck(_), Command::TakeAnew {}) => vec![Change::Struck {}],
+            (_, Command::TakeAnew {}) if K::TAKEN.is_empty() => Vec::new(),
+            (Self::Entered(_) | Self::Struck(_), Command::TakeAnew {}) => vec![Change::Taken {}],
             (
                 Self::Unborn,
                 Command::Amend(_) | Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {},
@@ -184,6 +182,7 @@ impl<K: Entry> Decider for Register<K> {
             (Self::Entered(entry) | Self::Struck(entry), Change::Struck {}) => Self::Struck(entry),
             (Self::Entered(entry), Change::Forgotten {}) => Self::Entered(entry.without_contacts()),
             (Self::Struck(entry), Change::Forgotten {}) => Self::Struck(entry.without_contacts()),
+            (register, Change::Taken {}) => register,
             (Self::Unborn, Change::Struck {} | Change::Forgotten {}) => Self::Unborn,
         };
     }
@@ -199,35 +198,26 @@ impl<K: Entry> Decider for Register<K> {
     }
 
     fn claims(&self, _stream: Uuid, event: &Change<K>) -> Vec<ClaimChange> {
-        match (self, event) {
-            // Daybook has the entry take what it has; what it holds already is held.
-            (Self::Entered(now), Change::Amended(next)) if now == next => {
-                return ClaimChange::between(Vec::new(), next.claims());
-            }
-            (Self::Struck(now), Change::Struck {}) if K::STRUCK_STAYS => {
-                return ClaimChange::between(Vec::new(), now.claims());
-            }
-            _ => {}
-        }
         let before = match self {
             Self::Entered(entry) => entry.claims(),
             Self::Struck(entry) if K::STRUCK_STAYS => entry.claims(),
             Self::Unborn | Self::Struck(_) => Vec::new(),
         };
-        let after = match event {
-            Change::Entered(entry) | Change::Amended(entry) => entry.claims(),
-            Change::Struck {} if K::STRUCK_STAYS => return Vec::new(),
+        match event {
+            Change::Entered(entry) | Change::Amended(entry) => ClaimChange::between(before, entry.claims()),
+            // All that it has: what it holds already is held.
+            Change::Taken {} => ClaimChange::between(Vec::new(), before),
+            Change::Struck {} if K::STRUCK_STAYS => Vec::new(),
+            Change::Struck {} => ClaimChange::between(before, Vec::new()),
             // Contacts are no unique values.
-            Change::Forgotten {} => return Vec::new(),
-            Change::Struck {} => Vec::new(),
-        };
-        ClaimChange::between(before, after)
+            Change::Forgotten {} => Vec::new(),
+        }
     }
 
     fn erases(stream: Uuid, event: &Change<K>) -> Vec<Erase> {
         match event {
             Change::Forgotten {} => vec![Erase::Person(contacts(stream))],
-            Change::Entered(_) | Change::Amended(_) | Change::Struck {} => Vec::new(),
+            Change::Entered(_) | Change::Amended(_) | Change::Struck {} | Change::Taken {} => Vec::new(),
         }
     }
 

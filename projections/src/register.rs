@@ -101,6 +101,8 @@ macro_rules! register {
                     Change::Struck {} => $crate::register!(@struck $crate::fold::existing(row)?, recorded.at, $($in_use)?),
                     // A row that went with its entry is not there.
                     Change::Forgotten {} => row.map(|row| Self { $($($contact: None,)+)? updated_at: recorded.at, ..row }),
+                    // Nothing that it shows has changed.
+                    Change::Taken {} => row,
                 })
             }
         }

@@ -63,7 +63,7 @@ impl Entry for Part {
     const STRUCK: &'static str = "PartStruck";
     const CLAIMS: &'static [Claim] = &[PART_CODE];
     // Codes that differ by case, blanks or what does not show were once different.
-    const TAKES_ANEW: bool = true;
+    const TAKEN: &'static str = "PartCodesTaken";
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.part_code, PART_CODE_CHARS_MAX).map_err(|unfit| ("part_code", unfit))?;

@@ -69,7 +69,7 @@ impl Entry for PartVariant {
     const STRUCK: &'static str = "PartVariantStruck";
     const CLAIMS: &'static [Claim] = &[VARIANT_CODE];
     // Codes that differ by case, blanks or what does not show were once different.
-    const TAKES_ANEW: bool = true;
+    const TAKEN: &'static str = "PartVariantCodesTaken";
 
     fn check(&self) -> Result<(), (&'static str, Unfit)> {
         text::required(&self.variant_code, VARIANT_CODE_CHARS_MAX).map_err(|unfit| ("variant_code", unfit))?;

@@ -19,6 +19,8 @@ pub enum Change<K> {
     Struck {},
     /// All contacts that it ever had are unreadable from now on.
     Forgotten {},
+    /// Its unique values were taken anew. It is as it was.
+    Taken {},
 }
 
 impl<K: Entry> Event for Change<K> {
@@ -27,16 +29,17 @@ impl<K: Entry> Event for Change<K> {
             Self::Entered(_) | Self::Amended(_) => {
                 K::CONTACTS.iter().map(|&contact| (contact, contacts(stream))).collect()
             }
-            Self::Struck {} | Self::Forgotten {} => Vec::new(),
+            Self::Struck {} | Self::Forgotten {} | Self::Taken {} => Vec::new(),
         }
     }
 }
 
 impl<K: Entry> Versioned for Change<K> {
-    const NAMES: &'static [&'static str] = if K::FORGOTTEN.is_empty() {
-        &[K::ENTERED, K::AMENDED, K::STRUCK]
-    } else {
-        &[K::ENTERED, K::AMENDED, K::STRUCK, K::FORGOTTEN]
+    const NAMES: &'static [&'static str] = match (K::FORGOTTEN.is_empty(), K::TAKEN.is_empty()) {
+        (true, true) => &[K::ENTERED, K::AMENDED, K::STRUCK],
+        (false, true) => &[K::ENTERED, K::AMENDED, K::STRUCK, K::FORGOTTEN],
+        (true, false) => &[K::ENTERED, K::AMENDED, K::STRUCK, K::TAKEN],
+        (false, false) => &[K::ENTERED, K::AMENDED, K::STRUCK, K::FORGOTTEN, K::TAKEN],
     };
 }
 
@@ -47,6 +50,7 @@ impl<K: Entry> DomainEvent for Change<K> {
             Self::Amended(_) => K::AMENDED,
             Self::Struck {} => K::STRUCK,
             Self::Forgotten {} => K::FORGOTTEN,
+            Self::Taken {} => K::TAKEN,
         }
         .to_owned()
     }
@@ -72,9 +76,8 @@ impl<K: Entry> JsonSchema for Change<K> {
             named(K::AMENDED, &entry),
             named(K::STRUCK, &nothing),
         ];
-        if !K::FORGOTTEN.is_empty() {
-            variants.push(named(K::FORGOTTEN, &nothing));
-        }
+        let others = [K::FORGOTTEN, K::TAKEN].into_iter().filter(|name| !name.is_empty());
+        variants.extend(others.map(|name| named(name, &nothing)));
         schemars::json_schema!({ "oneOf": variants })
     }
 }
@@ -82,12 +85,14 @@ impl<K: Entry> JsonSchema for Change<K> {
 // Written by hand because the tag is the kind's own name for the event, not the variant's.
 impl<K: Entry> Serialize for Change<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let nothing = Value::Object(serde_json::Map::new());
         let mut tagged = serializer.serialize_map(Some(1))?;
         match self {
             Self::Entered(entry) => tagged.serialize_entry(K::ENTERED, entry)?,
             Self::Amended(entry) => tagged.serialize_entry(K::AMENDED, entry)?,
-            Self::Struck {} => tagged.serialize_entry(K::STRUCK, &Value::Object(serde_json::Map::new()))?,
-            Self::Forgotten {} => tagged.serialize_entry(K::FORGOTTEN, &Value::Object(serde_json::Map::new()))?,
+            Self::Struck {} => tagged.serialize_entry(K::STRUCK, &nothing)?,
+            Self::Forgotten {} => tagged.serialize_entry(K::FORGOTTEN, &nothing)?,
+            Self::Taken {} => tagged.serialize_entry(K::TAKEN, &nothing)?,
         }
         tagged.end()
     }
@@ -106,6 +111,7 @@ impl<'de, K: Entry> Deserialize<'de> for Change<K> {
             name if name == K::AMENDED => Ok(Self::Amended(entry(payload)?)),
             name if name == K::STRUCK => Ok(Self::Struck {}),
             name if !K::FORGOTTEN.is_empty() && name == K::FORGOTTEN => Ok(Self::Forgotten {}),
+            name if !K::TAKEN.is_empty() && name == K::TAKEN => Ok(Self::Taken {}),
             name => Err(D::Error::custom(format!("{} has no event {name}", K::TYPE))),
         }
     }

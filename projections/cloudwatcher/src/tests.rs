@@ -6,6 +6,7 @@ mod people;
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudwatcher::inventory::{Event as Stock, Inventory, StockKey};
 use cloudwatcher::order::{self, Event as Order, Item, Quantity};
+use cloudwatcher::part::Part;
 use cloudwatcher::supplier::Supplier;
 use cloudwatcher::{OrderStatus, OrderType};
 use domain::register::{Change, Register};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use super::order_history::{Happened, OrderHistoryRow};
 use super::orders::{OrderItemRow, OrderRow};
+use super::parts::PartRow;
 use super::stock_levels::StockLevelRow;
 use super::suppliers::SupplierRow;
 use super::users::{UserRoleRow, UserRow};
@@ -457,6 +459,18 @@ fn a_level_of_several_streams_has_the_lowest_position_in_whichever_order_they_co
     };
     assert_eq!(level([3, 8]), level([8, 3]));
     assert_eq!(level([8, 3]).position, 3);
+}
+
+#[test]
+fn a_part_whose_code_is_taken_anew_keeps_its_row_as_it_is() {
+    let part: Part = serde_json::from_value(json!({"part_code": "F-1", "name": "Filter"})).unwrap();
+    let of_part = AnyEvent::new::<Register<Part>>;
+    let (entered, struck) = (of_part(Change::Entered(part)), of_part(Change::Struck {}));
+    for past in [vec![entered.clone()], vec![entered, struck]] {
+        let before = folded::<PartRow>(BUYER, &STREAM, past.clone()).unwrap();
+        let taken = past.into_iter().chain([of_part(Change::Taken {})]);
+        assert_eq!(folded::<PartRow>(BUYER, &STREAM, taken.collect()).unwrap(), before);
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Project for ConfigurationRow {
             Change::Entered(entry) => Some(written(entry, row.map_or((recorded.position, recorded.at), came))),
             Change::Amended(entry) => Some(written(entry, came(existing(row)?))),
             Change::Struck {} => existing(row).map(|_| None)?,
-            Change::Forgotten {} => row,
+            Change::Forgotten {} | Change::Taken {} => row,
         })
     }
 }

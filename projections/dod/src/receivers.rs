@@ -98,7 +98,7 @@ impl Project for ReceiverRow {
                 updated_at: recorded.at,
                 ..existing(row)?
             }),
-            Change::Forgotten {} => row,
+            Change::Forgotten {} | Change::Taken {} => row,
         })
     }
 }

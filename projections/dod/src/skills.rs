@@ -111,7 +111,7 @@ impl Project for SkillRow {
                 updated_at: recorded.at,
                 ..existing(row)?
             }),
-            Change::Forgotten {} => row,
+            Change::Forgotten {} | Change::Taken {} => row,
         })
     }
 }

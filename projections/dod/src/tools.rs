@@ -80,7 +80,7 @@ impl Project for ToolRow {
                 updated_at: recorded.at,
                 ..existing(row)?
             }),
-            Change::Forgotten {} => row,
+            Change::Forgotten {} | Change::Taken {} => row,
         })
     }
 }

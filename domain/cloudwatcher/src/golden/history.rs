@@ -12,8 +12,8 @@ use crate::part_supplier::PartSupplier;
 use crate::part_variant::PartVariant;
 use crate::request::DeviceRequest;
 use crate::supplier::Supplier;
-use domain::Contexts;
 use domain::register::Register;
+use domain::{Contexts, SYSTEM};
 use identity::department::Department;
 use identity::role::Role;
 use identity::sign_in::SignIns;
@@ -69,6 +69,7 @@ pub(super) fn story() -> History {
     farewells(&mut chronicle);
     chronicle.send::<SignIns>(BEN, json!({"record": {}}));
     stock::noted_for_years(&mut chronicle);
+    codes_of_before(&mut chronicle);
     chronicle.ended()
 }
 
@@ -247,6 +248,15 @@ fn orders(chronicle: &mut Chronicle) {
             COPIED,
             json!({"duplicate": {"of": SUBMITTED, "note": "the same for next week"}}),
         );
+}
+
+/// As if they had been entered before codes were compared as people do: one in use, one that is struck, and a variant.
+fn codes_of_before(chronicle: &mut Chronicle) {
+    chronicle
+        .by(SYSTEM)
+        .send::<Register<Part>>(FILTER, json!({"take-anew": {}}))
+        .send::<Register<Part>>(SCREW, json!({"take-anew": {}}))
+        .send::<Register<PartVariant>>(FILTER_RED, json!({"take-anew": {}}));
 }
 
 fn farewells(chronicle: &mut Chronicle) {
