@@ -24,6 +24,7 @@ pub mod setting;
 
 pub mod canonical;
 pub mod exact;
+pub mod faults;
 pub mod misread;
 pub mod moment;
 pub mod money;

@@ -24,6 +24,7 @@ pub use refusal::Refusal;
 
 use crate::aggregate::Unparsed;
 use crate::amendment::Amendment;
+use crate::faults::{Fault, Faults};
 use crate::text::Unfit;
 use crate::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Facts, Request};
 
@@ -64,23 +65,17 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
 
-    /// Whether every field fits its column.
-    ///
-    /// # Errors
-    /// The field and what is wrong with it.
-    fn check(&self) -> Result<(), (&'static str, Unfit)>;
+    /// The fields that do not fit their columns.
+    fn check(&self) -> Faults<Unfit>;
 
     /// Streams that an entry refers to.
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
         Vec::new()
     }
 
-    /// Whether what the entry refers to exists and is in use.
-    ///
-    /// # Errors
-    /// The field and what is wrong with what it names.
-    fn judge(&self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {
-        Ok(())
+    /// The fields that name what does not exist or is not in use.
+    fn judge(&self, _id: Uuid, _facts: &Facts) -> Faults<String> {
+        Faults::default()
     }
 
     /// Whether what was entered as `now` may become this by being amended, or entered again: what refers to it may rest on
@@ -128,6 +123,28 @@ impl<K> Register<K> {
     }
 }
 
+impl<K: Entry> Register<K> {
+    /// The entry of this id if it is in use, as far as the facts tell.
+    #[must_use]
+    pub fn active_in(id: Uuid, facts: &Facts) -> Option<&K> {
+        facts.get::<Self>(id)?.active()
+    }
+
+    /// Whether a field names an entry in use.
+    ///
+    /// # Errors
+    /// What is said of the field when it does not.
+    pub fn is_in_use(field: &str, id: Uuid, facts: &Facts) -> Result<(), String> {
+        match Self::active_in(id, facts) {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "{field} names no {} in use; enter it or choose another",
+                K::NOUN
+            )),
+        }
+    }
+}
+
 impl<K: Entry> Decider for Register<K> {
     const TYPE: &'static str = K::TYPE;
     const CREATES: &'static str = "enter";
@@ -150,7 +167,11 @@ impl<K: Entry> Decider for Register<K> {
         self.stays(request.command)?;
         self.becomes(request)?;
         Ok(match (self, request.command) {
-            (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => vec![Change::Entered(judged(entry, request)?)],
+            (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => {
+                entry.check().first().map_err(unfit)?;
+                entry.judge(request.stream, request.facts).first().map_err(reference)?;
+                vec![Change::Entered(entry.clone())]
+            }
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
 
             (_, Command::ForgetContacts {}) if K::CONTACTS.is_empty() => return Err(Refusal::NoContacts { noun }),
@@ -165,7 +186,12 @@ impl<K: Entry> Decider for Register<K> {
             (Self::Struck(_), Command::Amend(_)) => return Err(Refusal::Struck { noun }),
             (Self::Entered(now), Command::Amend(amendment)) => match amendment.onto(now)? {
                 amended if amended == *now => Vec::new(),
-                amended => vec![Change::Amended(judged(&amended, request)?)],
+                amended => {
+                    let judge = |entry: &K| entry.judge(request.stream, request.facts);
+                    Faults::of_amending(now, &amended, K::check).map_err(unfit)?;
+                    Faults::of_amending(now, &amended, judge).map_err(reference)?;
+                    vec![Change::Amended(amended)]
+                }
             },
 
             (Self::Entered(_), Command::Strike {}) => vec![Change::Struck {}],
@@ -301,14 +327,12 @@ impl<K: Entry> Register<K> {
     }
 }
 
-fn judged<K: Entry>(entry: &K, request: &Request<'_, Command<K>>) -> Result<K, Refusal> {
-    entry
-        .check()
-        .map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
-    entry
-        .judge(request.stream, request.facts)
-        .map_err(|(field, detail)| Refusal::Reference { field, detail })?;
-    Ok(entry.clone())
+fn unfit(Fault { field, why: unfit, .. }: Fault<Unfit>) -> Refusal {
+    Refusal::Unfit { field, unfit }
+}
+
+fn reference(Fault { field, why: detail, .. }: Fault<String>) -> Refusal {
+    Refusal::Reference { field, detail }
 }
 
 /// In whose name the contacts of an entry are sealed: nobody's who has a key or writes texts.

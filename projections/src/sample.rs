@@ -1,5 +1,6 @@
 //! A context for the engine's own tests: folders, and the papers in them.
 
+use domain::faults::Faults;
 use domain::register::{Change, Entry, Register};
 use domain::text::Unfit;
 use domain::{Aggregate, AnyEvent};
@@ -25,8 +26,8 @@ impl Entry for Folder {
     const AMENDED: &'static str = "FolderAmended";
     const STRUCK: &'static str = "FolderStruck";
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        Ok(())
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
     }
 }
 
@@ -45,8 +46,8 @@ impl Entry for Paper {
     const STRUCK: &'static str = "PaperStruck";
     const STRUCK_STAYS: bool = false;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        Ok(())
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::currency;
+use domain::faults::Faults;
 use domain::register::{Entry, OnePerTenant, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts, money};
@@ -165,12 +166,13 @@ impl Entry for ApprovalPolicy {
     const STRUCK: &'static str = "ApprovalPolicyStruck";
     const ONE_PER_TENANT: bool = true;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        check_currencies(&self.currencies).map_err(|unfit| ("currencies", unfit))?;
-        check_departments(&self.departments).map_err(|unfit| ("departments", unfit))?;
-        check_top(&self.top_deciders).map_err(|unfit| ("top_deciders", unfit))?;
-        text::within(self.deadline_hours, DEADLINE_HOURS_MIN, DEADLINE_HOURS_MAX)
-            .map_err(|unfit| ("deadline_hours", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let deadline_hours = text::within(self.deadline_hours, DEADLINE_HOURS_MIN, DEADLINE_HOURS_MAX);
+        Faults::default()
+            .at("currencies", check_currencies(&self.currencies))
+            .at("departments", check_departments(&self.departments))
+            .at("top_deciders", check_top(&self.top_deciders))
+            .at("deadline_hours", deadline_hours)
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
@@ -182,24 +184,21 @@ impl Entry for ApprovalPolicy {
             .collect()
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
-        let in_use = |id: Uuid| facts.get::<Register<Department>>(id).and_then(Register::active);
-        let is_active = |id: &Uuid| facts.get::<User>(*id).is_some_and(User::is_active);
-        if let Some(DepartmentLevels { department_id, .. }) =
-            self.departments.iter().find(|of| in_use(of.department_id).is_none())
-        {
-            return Err((
-                "departments",
-                format!("departments names {department_id}, which is no department in use; enter it or leave it out"),
-            ));
-        }
-        match self.top_deciders.iter().find(|id| !is_active(id)) {
-            Some(id) => Err((
-                "top_deciders",
-                format!("top_deciders names {id}, who is no active user; choose another or leave them out"),
-            )),
-            None => Ok(()),
-        }
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+        let is_in_use = |id: Uuid| Register::<Department>::active_in(id, facts).is_some();
+        let is_active = |id: Uuid| facts.get::<User>(id).is_some_and(User::is_active);
+        let mut departments = self.departments.iter().map(|of| of.department_id);
+        let department = departments
+            .find(|id| !is_in_use(*id))
+            .map(|id| format!("departments names {id}, which is no department in use; enter it or leave it out"));
+        let person = self
+            .top_deciders
+            .iter()
+            .find(|id| !is_active(**id))
+            .map(|id| format!("top_deciders names {id}, who is no active user; choose another or leave them out"));
+        Faults::default()
+            .at("departments", department.map_or(Ok(()), Err))
+            .at("top_deciders", person.map_or(Ok(()), Err))
     }
 }
 

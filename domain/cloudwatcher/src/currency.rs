@@ -87,17 +87,16 @@ pub fn divides(code: &str, amount: Decimal) -> Result<(), Unfit> {
     }
 }
 
-/// Whether the currency that amounts beside it are in is one that they can be in, and named when there are any.
+/// Whether there is a currency where there is an amount.
 ///
 /// # Errors
-/// What is wrong with the currency.
-pub fn check_named(code: Option<&str>, amounts: &[Option<Decimal>]) -> Result<(), Unfit> {
-    match code {
-        Some(code) => check(code),
-        None if amounts.iter().any(Option::is_some) => Err(Unfit::Form(
+/// That it is missing.
+pub fn named(code: Option<&str>, amount: Option<Decimal>) -> Result<(), Unfit> {
+    match (code, amount) {
+        (None, Some(_)) => Err(Unfit::Form(
             "is missing: an amount is in a currency; use three capitals such as EUR",
         )),
-        None => Ok(()),
+        (Some(_), _) | (None, None) => Ok(()),
     }
 }
 
@@ -160,10 +159,9 @@ mod tests {
     #[test]
     fn an_amount_is_in_a_currency() {
         let one = Some(Decimal::ONE);
-        assert!(check_named(None, &[None, one]).is_err());
-        assert_eq!(check_named(None, &[None]), Ok(()));
-        assert_eq!(check_named(Some("EUR"), &[one]), Ok(()));
-        assert!(check_named(Some("KWD"), &[None]).is_err());
+        assert!(named(None, one).is_err());
+        assert_eq!(named(None, None), Ok(()));
+        assert_eq!(named(Some("EUR"), one), Ok(()));
         assert!(divides_named(Some("JPY"), Some(Decimal::new(15, 1))).is_err());
         assert_eq!(divides_named(None, Some(Decimal::new(15, 1))), Ok(()));
     }

@@ -343,7 +343,8 @@ fn check_period(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<(), 
 /// Whether there can be such a limit.
 fn check_limit(total_max: Option<Decimal>, currency: Option<&str>) -> Result<(), Refusal> {
     let unfit = |field| move |unfit| Refusal::Unfit { field, unfit };
-    currency::check_named(currency, &[total_max]).map_err(unfit("currency"))?;
+    currency.map_or(Ok(()), currency::check).map_err(unfit("currency"))?;
+    currency::named(currency, total_max).map_err(unfit("currency"))?;
     total_max.map_or(Ok(()), text::price).map_err(unfit("total_max"))?;
     currency::divides_named(currency, total_max).map_err(unfit("total_max"))
 }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use domain::faults::Faults;
 use domain::register::{Entry, OnePerTenant, Register};
 use domain::text::{self, Unfit};
 
@@ -95,11 +96,15 @@ impl Entry for DevicePolicy {
     const STRUCK: &'static str = "DevicePolicyStruck";
     const ONE_PER_TENANT: bool = true;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::within(self.dedup_window_minutes, 1, DEDUP_WINDOW_MINUTES_MAX)
-            .map_err(|unfit| ("dedup_window_minutes", unfit))?;
-        text::within(self.retention_days, 1, RETENTION_DAYS_MAX).map_err(|unfit| ("retention_days", unfit))?;
-        text::within(self.lease_minutes, 1, LEASE_MINUTES_MAX).map_err(|unfit| ("lease_minutes", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let dedup_window_minutes = text::within(self.dedup_window_minutes, 1, DEDUP_WINDOW_MINUTES_MAX);
+        Faults::default()
+            .at("dedup_window_minutes", dedup_window_minutes)
+            .at(
+                "retention_days",
+                text::within(self.retention_days, 1, RETENTION_DAYS_MAX),
+            )
+            .at("lease_minutes", text::within(self.lease_minutes, 1, LEASE_MINUTES_MAX))
     }
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
@@ -57,26 +58,19 @@ impl Entry for Location {
     const STRUCK: &'static str = "LocationStruck";
     const SCOPED: bool = true;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        text::optional(self.address.as_ref(), ADDRESS_CHARS_MAX).map_err(|unfit| ("address", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at("address", text::optional(self.address.as_ref(), ADDRESS_CHARS_MAX))
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
         vec![FactRef::of::<Register<Department>>(self.dept_id)]
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
-        match facts
-            .get::<Register<Department>>(self.dept_id)
-            .and_then(Register::active)
-        {
-            Some(_) => Ok(()),
-            None => Err((
-                "dept_id",
-                "dept_id names no department in use; enter it or choose another".to_owned(),
-            )),
-        }
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+        let dept_id = Register::<Department>::is_in_use("dept_id", self.dept_id, facts);
+        Faults::default().at("dept_id", dept_id)
     }
 
     fn home(&self) -> Option<Uuid> {

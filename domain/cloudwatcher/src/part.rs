@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::stocked::Stocked;
+use domain::faults::Faults;
 use domain::register::Entry;
 use domain::text::{self, Unfit};
 use domain::{Claim, FactRef, Facts};
@@ -65,12 +66,17 @@ impl Entry for Part {
     // Codes that differ by case, blanks or what does not show were once different.
     const TAKEN: &'static str = "PartCodesTaken";
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.part_code, PART_CODE_CHARS_MAX).map_err(|unfit| ("part_code", unfit))?;
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        text::optional(self.description.as_ref(), DESCRIPTION_CHARS_MAX).map_err(|unfit| ("description", unfit))?;
-        text::optional(self.category.as_ref(), CATEGORY_CHARS_MAX).map_err(|unfit| ("category", unfit))?;
-        text::required(&self.unit_of_measure, UNIT_OF_MEASURE_CHARS_MAX).map_err(|unfit| ("unit_of_measure", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let (description, category) = (self.description.as_ref(), self.category.as_ref());
+        Faults::default()
+            .at("part_code", text::required(&self.part_code, PART_CODE_CHARS_MAX))
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at("description", text::optional(description, DESCRIPTION_CHARS_MAX))
+            .at("category", text::optional(category, CATEGORY_CHARS_MAX))
+            .at(
+                "unit_of_measure",
+                text::required(&self.unit_of_measure, UNIT_OF_MEASURE_CHARS_MAX),
+            )
     }
 
     fn reads(&self, id: Uuid, _facts: &Facts) -> Vec<FactRef> {

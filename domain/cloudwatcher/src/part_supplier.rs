@@ -11,6 +11,7 @@ use super::inventory::StockKey;
 use super::part::Part;
 use super::part_variant::PartVariant;
 use super::supplier::Supplier;
+use domain::faults::Faults;
 use domain::money;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
@@ -138,6 +139,18 @@ impl PartSupplier {
     pub fn is_in(&self, currency: &str) -> bool {
         self.currency.as_deref().is_none_or(|own| own == currency)
     }
+
+    /// What is wrong with the variant that it names.
+    fn judge_variant(&self, facts: &Facts) -> Result<(), &'static str> {
+        let Some(variant_id) = self.variant_id else {
+            return Ok(());
+        };
+        match Register::<PartVariant>::active_in(variant_id, facts) {
+            Some(variant) if variant.part_id == self.part_id => Ok(()),
+            Some(_) => Err("variant_id names a variant of another part; choose one of this part"),
+            None => Err("variant_id names no variant in use; enter it or choose another"),
+        }
+    }
 }
 
 impl Entry for PartSupplier {
@@ -150,19 +163,21 @@ impl Entry for PartSupplier {
     // The table has no column that says "not in use", so a struck offer's row goes.
     const STRUCK_STAYS: bool = false;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::optional(self.sku.as_ref(), SKU_CHARS_MAX).map_err(|unfit| ("sku", unfit))?;
-        self.supplier_cost
-            .map_or(Ok(()), text::price)
-            .map_err(|unfit| ("supplier_cost", unfit))?;
-        let currency = self.currency.as_deref();
-        currency::check_named(currency, &[self.supplier_cost]).map_err(|unfit| ("currency", unfit))?;
-        currency::divides_named(currency, self.supplier_cost).map_err(|unfit| ("supplier_cost", unfit))?;
-        self.lead_time_days
-            .map_or(Ok(()), |days| text::within(days, 0, LEAD_TIME_DAYS_MAX))
-            .map_err(|unfit| ("lead_time_days", unfit))?;
-        text::within(self.minimum_order_qty, 1, i32::MAX).map_err(|unfit| ("minimum_order_qty", unfit))?;
-        text::within(self.pack_qty, 1, PACK_QTY_MAX).map_err(|unfit| ("pack_qty", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let (cost, currency) = (self.supplier_cost, self.currency.as_deref());
+        let days = self.lead_time_days;
+        Faults::default()
+            .at("sku", text::optional(self.sku.as_ref(), SKU_CHARS_MAX))
+            .at("supplier_cost", cost.map_or(Ok(()), text::price))
+            .at("currency", currency.map_or(Ok(()), currency::check))
+            .at_beside("currency", &["supplier_cost"], currency::named(currency, cost))
+            .at_beside("supplier_cost", &["currency"], currency::divides_named(currency, cost))
+            .at(
+                "lead_time_days",
+                days.map_or(Ok(()), |days| text::within(days, 0, LEAD_TIME_DAYS_MAX)),
+            )
+            .at("minimum_order_qty", text::within(self.minimum_order_qty, 1, i32::MAX))
+            .at("pack_qty", text::within(self.pack_qty, 1, PACK_QTY_MAX))
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
@@ -174,44 +189,18 @@ impl Entry for PartSupplier {
         refs
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
-        if facts
-            .get::<Register<Part>>(self.part_id)
-            .and_then(Register::active)
-            .is_none()
-        {
-            return Err((
-                "part_id",
-                "part_id names no part in use; enter it or choose another".to_owned(),
-            ));
-        }
-        if facts
-            .get::<Register<Supplier>>(self.supplier_id)
-            .and_then(Register::active)
-            .is_none()
-        {
-            return Err((
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+        Faults::default()
+            .at("part_id", Register::<Part>::is_in_use("part_id", self.part_id, facts))
+            .at(
                 "supplier_id",
-                "supplier_id names no supplier in use; enter it or choose another".to_owned(),
-            ));
-        }
-        let Some(variant_id) = self.variant_id else {
-            return Ok(());
-        };
-        match facts
-            .get::<Register<PartVariant>>(variant_id)
-            .and_then(Register::active)
-        {
-            Some(variant) if variant.part_id == self.part_id => Ok(()),
-            Some(_) => Err((
+                Register::<Supplier>::is_in_use("supplier_id", self.supplier_id, facts),
+            )
+            .at_beside(
                 "variant_id",
-                "variant_id names a variant of another part; choose one of this part".to_owned(),
-            )),
-            None => Err((
-                "variant_id",
-                "variant_id names no variant in use; enter it or choose another".to_owned(),
-            )),
-        }
+                &["part_id"],
+                self.judge_variant(facts).map_err(str::to_owned),
+            )
     }
 
     fn claims(&self) -> Vec<(domain::Claim, String)> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::currency;
 use super::part::Part;
+use domain::faults::Faults;
 use domain::money;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
@@ -71,38 +72,52 @@ impl Entry for PartVariant {
     // Codes that differ by case, blanks or what does not show were once different.
     const TAKEN: &'static str = "PartVariantCodesTaken";
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.variant_code, VARIANT_CODE_CHARS_MAX).map_err(|unfit| ("variant_code", unfit))?;
-        text::optional(self.variant_name.as_ref(), VARIANT_NAME_CHARS_MAX).map_err(|unfit| ("variant_name", unfit))?;
-        if let Some(attributes) = &self.attributes {
+    fn check(&self) -> Faults<Unfit> {
+        let attributes = self.attributes.as_ref().map_or(Ok(()), |attributes| {
             text::json(&Value::Object(attributes.clone()), ATTRIBUTES_BYTES_MAX)
-                .map_err(|unfit| ("attributes", unfit))?;
-        }
-        self.cost_per_unit
-            .map_or(Ok(()), text::price)
-            .map_err(|unfit| ("cost_per_unit", unfit))?;
-        self.retail_price
-            .map_or(Ok(()), text::price)
-            .map_err(|unfit| ("retail_price", unfit))?;
+        });
         let currency = self.currency.as_deref();
-        currency::check_named(currency, &[self.cost_per_unit, self.retail_price])
-            .map_err(|unfit| ("currency", unfit))?;
-        currency::divides_named(currency, self.cost_per_unit).map_err(|unfit| ("cost_per_unit", unfit))?;
-        currency::divides_named(currency, self.retail_price).map_err(|unfit| ("retail_price", unfit))
+        Faults::default()
+            .at(
+                "variant_code",
+                text::required(&self.variant_code, VARIANT_CODE_CHARS_MAX),
+            )
+            .at(
+                "variant_name",
+                text::optional(self.variant_name.as_ref(), VARIANT_NAME_CHARS_MAX),
+            )
+            .at("attributes", attributes)
+            .at("cost_per_unit", self.cost_per_unit.map_or(Ok(()), text::price))
+            .at("retail_price", self.retail_price.map_or(Ok(()), text::price))
+            .at("currency", currency.map_or(Ok(()), currency::check))
+            .at_beside(
+                "currency",
+                &["cost_per_unit"],
+                currency::named(currency, self.cost_per_unit),
+            )
+            .at_beside(
+                "currency",
+                &["retail_price"],
+                currency::named(currency, self.retail_price),
+            )
+            .at_beside(
+                "cost_per_unit",
+                &["currency"],
+                currency::divides_named(currency, self.cost_per_unit),
+            )
+            .at_beside(
+                "retail_price",
+                &["currency"],
+                currency::divides_named(currency, self.retail_price),
+            )
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
         vec![FactRef::of::<Register<Part>>(self.part_id)]
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
-        match facts.get::<Register<Part>>(self.part_id).and_then(Register::active) {
-            Some(_) => Ok(()),
-            None => Err((
-                "part_id",
-                "part_id names no part in use; enter it or choose another".to_owned(),
-            )),
-        }
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+        Faults::default().at("part_id", Register::<Part>::is_in_use("part_id", self.part_id, facts))
     }
 
     fn becomes(&self, now: &Self, _id: Uuid, _facts: &Facts) -> Result<(), (&'static str, String)> {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use domain::faults::Faults;
 use domain::register::{Entry, OnePerTenant, Register};
 use domain::text::Unfit;
 
@@ -41,8 +42,8 @@ impl Entry for StockPolicy {
     const STRUCK: &'static str = "StockPolicyStruck";
     const ONE_PER_TENANT: bool = true;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        Ok(())
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
     }
 }
 

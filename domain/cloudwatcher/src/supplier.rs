@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use domain::faults::Faults;
 use domain::register::Entry;
 use domain::text::{self, Unfit};
 
@@ -63,17 +64,21 @@ impl Entry for Supplier {
         }
     }
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        if let Some(email) = &self.contact_email {
-            text::email(email, CONTACT_EMAIL_CHARS_MAX).map_err(|unfit| ("contact_email", unfit))?;
-        }
-        text::optional(self.contact_phone.as_ref(), CONTACT_PHONE_CHARS_MAX)
-            .map_err(|unfit| ("contact_phone", unfit))?;
-        text::optional(self.website.as_ref(), WEBSITE_CHARS_MAX).map_err(|unfit| ("website", unfit))?;
-        self.lead_time_days
-            .map_or(Ok(()), |days| text::within(days, 0, LEAD_TIME_DAYS_MAX))
-            .map_err(|unfit| ("lead_time_days", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let (email, phone) = (self.contact_email.as_ref(), self.contact_phone.as_ref());
+        let days = self.lead_time_days;
+        Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at(
+                "contact_email",
+                email.map_or(Ok(()), |email| text::email(email, CONTACT_EMAIL_CHARS_MAX)),
+            )
+            .at("contact_phone", text::optional(phone, CONTACT_PHONE_CHARS_MAX))
+            .at("website", text::optional(self.website.as_ref(), WEBSITE_CHARS_MAX))
+            .at(
+                "lead_time_days",
+                days.map_or(Ok(()), |days| text::within(days, 0, LEAD_TIME_DAYS_MAX)),
+            )
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::skill::Skill;
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
@@ -47,26 +48,26 @@ impl Entry for Binding {
     // The table has no column that says "not in use", so a struck binding's row goes.
     const STRUCK_STAYS: bool = false;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.alert_pattern, PATTERN_CHARS_MAX).map_err(|unfit| ("alert_pattern", unfit))?;
-        pattern::check_pattern(self.pattern_kind, &self.alert_pattern)
-            .map_err(|bad| ("alert_pattern", Unfit::Inside(format!("cannot be looked for: {bad}"))))?;
-        text::within(self.priority, -PRIORITY_MAX, PRIORITY_MAX).map_err(|unfit| ("priority", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let looked_for = || {
+            pattern::check_pattern(self.pattern_kind, &self.alert_pattern)
+                .map_err(|bad| Unfit::Inside(format!("cannot be looked for: {bad}")))
+        };
+        let pattern = text::required(&self.alert_pattern, PATTERN_CHARS_MAX).and_then(|()| looked_for());
+        Faults::default()
+            .at_beside("alert_pattern", &["pattern_kind"], pattern)
+            .at("priority", text::within(self.priority, -PRIORITY_MAX, PRIORITY_MAX))
     }
 
     fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
         vec![FactRef::of::<Register<Skill>>(self.skill_id)]
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
-        let skill = facts.get::<Register<Skill>>(self.skill_id);
-        match skill.and_then(Register::active) {
-            Some(_) => Ok(()),
-            None => Err((
-                "skill_id",
-                "skill_id names no skill in use; enter it or choose another".to_owned(),
-            )),
-        }
+    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+        Faults::default().at(
+            "skill_id",
+            Register::<Skill>::is_in_use("skill_id", self.skill_id, facts),
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{self, SEALED_BYTES_MAX};
 use domain::Claim;
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 
@@ -127,10 +128,11 @@ impl Entry for Configuration {
     // The table has no column that says "not in use", so a struck configuration's row goes.
     const STRUCK_STAYS: bool = false;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        check_key(&self.config_key).map_err(|unfit| ("config_key", unfit))?;
-        check_hosts(&self.hosts).map_err(|unfit| ("hosts", unfit))?;
-        secret::sealed(&self.config_value).map_err(|unfit| ("config_value", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
+            .at("config_key", check_key(&self.config_key))
+            .at("hosts", check_hosts(&self.hosts))
+            .at("config_value", secret::sealed(&self.config_value))
     }
 
     fn claims(&self) -> Vec<(Claim, String)> {

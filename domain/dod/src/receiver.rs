@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{self, SEALED_BYTES_MAX};
 use domain::Claim;
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 
@@ -99,52 +100,79 @@ impl Receiver {
         self.min_severity.is_none_or(|least| severity >= least)
     }
 
-    /// The secrets of one way or of both, and whatever belongs to them.
-    fn check_ways(&self) -> Result<(), (&'static str, Unfit)> {
-        let form = |field, sentence| Err((field, Unfit::Form(sentence)));
-        if self.webhook_url.is_none() && self.bot_token.is_none() {
-            return form(
+    /// With what is wrong with the secrets of one way or of both, and with whatever belongs to them.
+    fn check_ways(&self, faults: Faults<Unfit>) -> Faults<Unfit> {
+        let refused = |is_wrong: bool, sentence| match is_wrong {
+            true => Err(Unfit::Form(sentence)),
+            false => Ok(()),
+        };
+        let (by_webhook, by_bot) = (self.webhook_url.is_some(), self.bot_token.is_some());
+        let of_slack = self.im_type == ImType::Slack;
+        faults
+            .at_beside(
                 "webhook_url",
-                "is missing, and so is bot_token: enter one of them, or nothing can be told to this receiver",
-            );
-        }
-        if self.webhook_url.is_some() != self.webhook_host.is_some() {
-            return form(
+                &["bot_token"],
+                refused(
+                    !by_webhook && !by_bot,
+                    "is missing, and so is bot_token: enter one of them, or nothing can be told to this receiver",
+                ),
+            )
+            .at_beside(
                 "webhook_host",
-                "stands beside webhook_url, from which the API takes it; send webhook_url alone",
-            );
-        }
-        if self.bot_token.is_some() && self.destination_id.is_none() {
-            return form(
+                &["webhook_url"],
+                refused(
+                    by_webhook != self.webhook_host.is_some(),
+                    "stands beside webhook_url, from which the API takes it; send webhook_url alone",
+                ),
+            )
+            .at_beside(
                 "destination_id",
-                "is missing: say which channel or chat the bot writes to",
-            );
-        }
-        if self.im_type == ImType::Slack && self.sign_secret.is_some() {
-            return form("sign_secret", "is known to Lark alone; leave it out");
-        }
-        if self.im_type == ImType::Slack && self.app_id.is_some() {
-            return form("app_id", "is known to Lark alone; leave it out");
-        }
-        if self.im_type == ImType::Lark && self.bot_token.is_some() != self.app_id.is_some() {
-            return form(
-                "app_id",
-                "and bot_token belong together for an app of Lark; enter both or none",
-            );
-        }
-        if self.api_base.is_some() && self.bot_token.is_none() {
-            return form(
-                "api_base",
-                "is where a bot's token goes; enter bot_token, or leave it out",
-            );
-        }
-        if self.sign_secret.is_some() && self.webhook_url.is_none() {
-            return form(
+                &["bot_token"],
+                refused(
+                    by_bot && self.destination_id.is_none(),
+                    "is missing: say which channel or chat the bot writes to",
+                ),
+            )
+            .at_beside(
                 "sign_secret",
-                "belongs to a webhook; enter webhook_url, or leave it out",
-            );
-        }
-        Ok(())
+                &["im_type"],
+                refused(
+                    of_slack && self.sign_secret.is_some(),
+                    "is known to Lark alone; leave it out",
+                ),
+            )
+            .at_beside(
+                "app_id",
+                &["im_type"],
+                refused(
+                    of_slack && self.app_id.is_some(),
+                    "is known to Lark alone; leave it out",
+                ),
+            )
+            .at_beside(
+                "app_id",
+                &["im_type", "bot_token"],
+                refused(
+                    self.im_type == ImType::Lark && by_bot != self.app_id.is_some(),
+                    "and bot_token belong together for an app of Lark; enter both or none",
+                ),
+            )
+            .at_beside(
+                "api_base",
+                &["bot_token"],
+                refused(
+                    self.api_base.is_some() && !by_bot,
+                    "is where a bot's token goes; enter bot_token, or leave it out",
+                ),
+            )
+            .at_beside(
+                "sign_secret",
+                &["webhook_url"],
+                refused(
+                    self.sign_secret.is_some() && !by_webhook,
+                    "belongs to a webhook; enter webhook_url, or leave it out",
+                ),
+            )
     }
 }
 
@@ -197,21 +225,23 @@ impl Entry for Receiver {
     const BODY_BYTES_MAX: usize = 128 << 10;
     const CLAIMS: &'static [Claim] = &[RECEIVER_IM];
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        check_receiver_im(&self.receiver_im).map_err(|unfit| ("receiver_im", unfit))?;
-        secret::sealed_if_any(self.bot_token.as_ref()).map_err(|unfit| ("bot_token", unfit))?;
-        secret::sealed_if_any(self.webhook_url.as_ref()).map_err(|unfit| ("webhook_url", unfit))?;
-        secret::sealed_if_any(self.sign_secret.as_ref()).map_err(|unfit| ("sign_secret", unfit))?;
-        let host = self.webhook_host.as_deref();
-        host.map_or(Ok(()), check_host)
-            .map_err(|unfit| ("webhook_host", unfit))?;
-        let base = self.api_base.as_deref();
-        base.map_or(Ok(()), check_base).map_err(|unfit| ("api_base", unfit))?;
+    fn check(&self) -> Faults<Unfit> {
+        let (host, base) = (self.webhook_host.as_deref(), self.api_base.as_deref());
         let required = |value: &Option<String>, max| value.as_ref().map_or(Ok(()), |value| text::required(value, max));
-        required(&self.app_id, APP_ID_CHARS_MAX).map_err(|unfit| ("app_id", unfit))?;
-        required(&self.destination_id, DESTINATION_ID_CHARS_MAX).map_err(|unfit| ("destination_id", unfit))?;
-        self.check_ways()
+        let alone = Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at("receiver_im", check_receiver_im(&self.receiver_im))
+            .at("bot_token", secret::sealed_if_any(self.bot_token.as_ref()))
+            .at("webhook_url", secret::sealed_if_any(self.webhook_url.as_ref()))
+            .at("sign_secret", secret::sealed_if_any(self.sign_secret.as_ref()))
+            .at("webhook_host", host.map_or(Ok(()), check_host))
+            .at("api_base", base.map_or(Ok(()), check_base))
+            .at("app_id", required(&self.app_id, APP_ID_CHARS_MAX))
+            .at(
+                "destination_id",
+                required(&self.destination_id, DESTINATION_ID_CHARS_MAX),
+            );
+        self.check_ways(alone)
     }
 
     fn claims(&self) -> Vec<(Claim, String)> {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 
@@ -54,13 +55,13 @@ impl Entry for Skill {
     const STRUCK: &'static str = "SkillStruck";
     const BODY_BYTES_MAX: usize = 256 << 10;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        required_bytes(&self.problem_description, PROBLEM_DESCRIPTION_BYTES_MAX)
-            .map_err(|unfit| ("problem_description", unfit))?;
-        required_bytes(&self.sop, SOP_BYTES_MAX).map_err(|unfit| ("sop", unfit))?;
-        let parsed = sop::parse(&self.sop);
-        parsed.map_err(|lines| ("sop", bad_lines(&lines))).map(drop)
+    fn check(&self) -> Faults<Unfit> {
+        let problem_description = required_bytes(&self.problem_description, PROBLEM_DESCRIPTION_BYTES_MAX);
+        let parsed = || sop::parse(&self.sop).map(drop).map_err(|lines| bad_lines(&lines));
+        Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at("problem_description", problem_description)
+            .at("sop", required_bytes(&self.sop, SOP_BYTES_MAX).and_then(|()| parsed()))
     }
 }
 

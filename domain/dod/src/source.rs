@@ -14,6 +14,7 @@ use uuid::Uuid;
 use self::settings::{FLAP_COUNT_DEFAULT, FLAP_MINUTES_DEFAULT};
 use domain::aggregate::Unparsed;
 use domain::amendment::Amendment;
+use domain::faults::{Fault, Faults};
 use domain::misread::Misread;
 use domain::object::is_sha256;
 use domain::text::Unfit;
@@ -277,14 +278,18 @@ impl Decider for Source {
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(settings)) => {
-                vec![Event::SourceEntered(checked(settings)?)]
+                settings.check().first().map_err(unfit)?;
+                vec![Event::SourceEntered(settings.clone())]
             }
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered),
             (Self::Unborn, _) => return Err(Refusal::NotEntered),
 
             (Self::Entered(known), Command::Amend(amendment)) => match amendment.onto(&known.settings)? {
                 amended if amended == known.settings => Vec::new(),
-                amended => vec![Event::SourceAmended(checked(&amended)?)],
+                amended => {
+                    Faults::of_amending(&known.settings, &amended, Settings::check).map_err(unfit)?;
+                    vec![Event::SourceAmended(amended)]
+                }
             },
             (Self::Struck(_), Command::Amend(_) | Command::IssueToken { .. }) => return Err(Refusal::Struck),
 
@@ -378,10 +383,8 @@ impl Decider for Source {
     }
 }
 
-fn checked(settings: &Settings) -> Result<Settings, Refusal> {
-    let checked = settings.check();
-    checked.map_err(|(field, unfit)| Refusal::Unfit { field, unfit })?;
-    Ok(settings.clone())
+fn unfit(Fault { field, why: unfit, .. }: Fault<Unfit>) -> Refusal {
+    Refusal::Unfit { field, unfit }
 }
 
 fn check_digest(digest: &str) -> Result<(), Refusal> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use domain::Claim;
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 
@@ -94,13 +95,16 @@ impl Entry for Tool {
     const BODY_BYTES_MAX: usize = 256 << 10;
     const CLAIMS: &'static [Claim] = &[NAME];
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        text::optional(self.description.as_ref(), DESCRIPTION_CHARS_MAX).map_err(|unfit| ("description", unfit))?;
-        text::json(&self.config, CONFIG_BYTES_MAX).map_err(|unfit| ("config", unfit))?;
-        let config = Config::parse(self.tool_type, &self.config).map_err(Unfit::Inside);
-        let checked = config.and_then(|config| config.check().map_err(Unfit::Inside));
-        checked.map_err(|unfit| ("config", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        let parsed = || Config::parse(self.tool_type, &self.config).and_then(|config| config.check());
+        let config = text::json(&self.config, CONFIG_BYTES_MAX).and_then(|()| parsed().map_err(Unfit::Inside));
+        Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at(
+                "description",
+                text::optional(self.description.as_ref(), DESCRIPTION_CHARS_MAX),
+            )
+            .at_beside("config", &["tool_type"], config)
     }
 
     fn claims(&self) -> Vec<(Claim, String)> {

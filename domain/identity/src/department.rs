@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::user::User;
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
@@ -46,9 +47,13 @@ impl Entry for Department {
     const AMENDED: &'static str = "DepartmentAmended";
     const STRUCK: &'static str = "DepartmentStruck";
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        text::optional(self.description.as_ref(), DESCRIPTION_CHARS_MAX).map_err(|unfit| ("description", unfit))
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at(
+                "description",
+                text::optional(self.description.as_ref(), DESCRIPTION_CHARS_MAX),
+            )
     }
 
     fn reads(&self, id: Uuid, facts: &Facts) -> Vec<FactRef> {
@@ -58,37 +63,39 @@ impl Entry for Department {
         refs
     }
 
-    fn judge(&self, id: Uuid, facts: &Facts) -> Result<(), (&'static str, String)> {
-        if let Some(manager_id) = self.manager_id
-            && !facts.get::<User>(manager_id).is_some_and(User::is_active)
-        {
-            return Err((
-                "manager_id",
-                "manager_id names no active user; choose another or none".to_owned(),
-            ));
+    fn judge(&self, id: Uuid, facts: &Facts) -> Faults<String> {
+        Faults::default()
+            .at("manager_id", self.judge_manager(facts).map_err(str::to_owned))
+            .at("parent_id", self.judge_parent(id, facts))
+    }
+}
+
+impl Department {
+    fn judge_manager(&self, facts: &Facts) -> Result<(), &'static str> {
+        let is_active = |id| facts.get::<User>(id).is_some_and(User::is_active);
+        match self.manager_id {
+            Some(manager_id) if !is_active(manager_id) => {
+                Err("manager_id names no active user; choose another or none")
+            }
+            Some(_) | None => Ok(()),
         }
+    }
+
+    fn judge_parent(&self, id: Uuid, facts: &Facts) -> Result<(), String> {
         let Some(parent_id) = self.parent_id else { return Ok(()) };
-        let parent = |detail: &str| Err(("parent_id", detail.to_owned()));
         if parent_id == id {
-            return parent("parent_id names the department itself; choose another or none");
+            return Err("parent_id names the department itself; choose another or none".to_owned());
         }
-        if facts
-            .get::<Register<Department>>(parent_id)
-            .and_then(Register::active)
-            .is_none()
-        {
-            return parent("parent_id names no department in use; enter it or choose another");
-        }
+        Register::<Self>::is_in_use("parent_id", parent_id, facts)?;
         let mut levels = 1;
         for department_id in above(self.parent_id, id, facts) {
             if department_id == id {
-                return parent("parent_id names a department below this one; choose one that is not");
+                return Err("parent_id names a department below this one; choose one that is not".to_owned());
             }
             levels += 1;
             if levels > LEVELS_MAX {
-                return Err((
-                    "parent_id",
-                    format!("parent_id lies too deep; at most {LEVELS_MAX} levels are allowed"),
+                return Err(format!(
+                    "parent_id lies too deep; at most {LEVELS_MAX} levels are allowed"
                 ));
             }
         }

@@ -273,3 +273,59 @@ fn a_policy_is_read_from_amounts_in_strings_or_numbers_and_written_in_strings() 
         })
     );
 }
+
+/// Amends this policy, which was entered under other rules.
+fn amending(before: &ApprovalPolicy, facts: Facts, change: fn(&mut ApprovalPolicy)) -> Result<(), String> {
+    let mut amended = before.clone();
+    change(&mut amended);
+    let amending = given::<Policies>([Change::Entered(before.clone())])
+        .on(ApprovalPolicy::stream(TENANT))
+        .with_facts(facts)
+        .when(Command::Amend(amended.clone().into()));
+    let events = amending.outcome().map_err(|refusal| refusal.to_string())?;
+    assert_eq!(events, [Change::Amended(amended)]);
+    Ok(())
+}
+
+#[test]
+fn a_policy_of_before_currencies_divided_is_amended_without_saying_others() {
+    let in_currency = |currency: &str, cents| {
+        let mut policy = policy(&[cents], Vec::new());
+        policy.currencies[0].currency = currency.to_owned();
+        policy
+    };
+    for before in [in_currency("JPY", 10_055), in_currency("KWD", 100)] {
+        assert_eq!(
+            amending(&before, Facts::default(), |policy| policy.deadline_hours = 48),
+            Ok(())
+        );
+        let hours = amending(&before, Facts::default(), |policy| policy.deadline_hours = 0).unwrap_err();
+        assert!(hours.starts_with("deadline_hours"), "{hours}");
+        let more = amending(&before, Facts::default(), |policy| {
+            policy.currencies.extend(ApprovalPolicy::default().currencies);
+        });
+        assert!(
+            more.unwrap_err().starts_with("currencies"),
+            "currencies are said anew, so all of them are"
+        );
+    }
+}
+
+#[test]
+fn a_policy_that_names_somebody_who_has_left_is_amended_without_naming_others() {
+    let before = ApprovalPolicy {
+        top_deciders: vec![COMPANY],
+        ..policy(&[0], vec![at_least(2)])
+    };
+    // The person is no active user, and the department is no more.
+    assert_eq!(
+        amending(&before, Facts::default(), |policy| policy.deadline_hours = 48),
+        Ok(())
+    );
+    let person = amending(&before, Facts::default(), |policy| policy.top_deciders.push(STORE)).unwrap_err();
+    assert!(person.starts_with("top_deciders names"), "{person}");
+    assert_eq!(
+        amending(&before, Facts::default(), |policy| policy.top_deciders.clear()),
+        Ok(())
+    );
+}

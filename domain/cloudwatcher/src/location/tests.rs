@@ -100,6 +100,6 @@ fn what_the_columns_cannot_hold_is_refused() {
             "address",
         ),
     ] {
-        assert_eq!(unfit.check().map_err(|(field, _)| field), Err(field));
+        assert_eq!(unfit.check().first().map_err(|fault| fault.field), Err(field));
     }
 }

@@ -205,3 +205,43 @@ fn one_can_be_ordered_unless_the_offer_says_otherwise() {
     let offer: PartSupplier = serde_json::from_value(json!({"part_id": PART, "supplier_id": SUPPLIER})).unwrap();
     assert_eq!(offer.minimum_order_qty, 1);
 }
+
+#[test]
+fn a_price_of_before_there_were_currencies_is_amended_without_one_unless_it_changes() {
+    let stored = json!({"part_id": PART, "supplier_id": SUPPLIER, "supplier_cost": "1.00"});
+    let before: PartSupplier = serde_json::from_value(stored).unwrap();
+    let amending = |change: fn(&mut PartSupplier)| {
+        let mut amended = before.clone();
+        change(&mut amended);
+        let given = given::<Offers>([Change::Entered(before.clone())]).with_facts(known());
+        given.when(Command::Amend(amended.into())).outcome()
+    };
+    assert!(amending(|offer| offer.is_preferred = true).is_ok());
+    assert!(amending(|offer| offer.currency = Some("EUR".to_owned())).is_ok());
+    let refused = amending(|offer| offer.supplier_cost = Some(Decimal::TWO)).unwrap_err();
+    assert!(refused.to_string().starts_with("currency is missing"), "{refused}");
+}
+
+#[test]
+fn an_offer_whose_supplier_is_struck_is_amended_and_moves_to_none_that_is() {
+    let facts = || known().with(SUPPLIER, Register::Struck(supplier()));
+    let amending = |amended: PartSupplier| {
+        let given = given::<Offers>([Change::Entered(offer())]).with_facts(facts());
+        given.when(Command::Amend(amended.into())).outcome()
+    };
+    let preferred = PartSupplier {
+        is_preferred: true,
+        ..offer()
+    };
+    assert_eq!(amending(preferred.clone()), Ok(vec![Change::Amended(preferred)]));
+    // That the supplier is struck does not hide that there is no such variant.
+    let of_another = PartSupplier {
+        variant_id: Some(PART),
+        ..offer()
+    };
+    let refused = amending(of_another).unwrap_err();
+    assert!(
+        refused.to_string().starts_with("variant_id names no variant"),
+        "{refused}"
+    );
+}

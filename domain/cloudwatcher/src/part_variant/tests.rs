@@ -1,4 +1,5 @@
 use super::*;
+use domain::Decider as _;
 use domain::register::{Change, Command, Refusal};
 use rehearsal::given::{given, takes};
 use serde_json::json;
@@ -147,4 +148,57 @@ fn a_price_may_be_absent_null_a_string_or_a_number() {
     assert_eq!(variant.retail_price, Some(Decimal::new(1990, 2)));
     let sent = json!({"part_id": PART, "variant_code": "RED", "cost_per_unit": null});
     assert_eq!(serde_json::from_value::<PartVariant>(sent).unwrap().cost_per_unit, None);
+}
+
+/// Amends a variant, entered when a cost needed no currency, by what is named.
+fn amending_one_of_before(named: Value) -> Result<PartVariant, String> {
+    let stored = json!({"part_id": PART, "variant_code": "RED", "cost_per_unit": "8.25"});
+    let before: PartVariant = serde_json::from_value(stored).unwrap();
+    let command = Variants::read(&json!({ "amend": named })).unwrap();
+    let amending = given::<Variants>([Change::Entered(before)]).with_facts(known());
+    match amending.when(command).outcome() {
+        Ok(events) => match &events[..] {
+            [Change::Amended(amended)] => Ok(amended.clone()),
+            _ => panic!("{events:?}"),
+        },
+        Err(refusal) => Err(refusal.to_string()),
+    }
+}
+
+#[test]
+fn what_was_entered_before_there_were_currencies_is_amended_without_one() {
+    let renamed = amending_one_of_before(json!({"variant_name": "Red"})).unwrap();
+    assert_eq!(
+        (renamed.cost_per_unit, renamed.currency),
+        (Some(Decimal::new(825, 2)), None)
+    );
+    let in_euros = amending_one_of_before(json!({"currency": "EUR"})).unwrap();
+    assert_eq!(in_euros.currency.as_deref(), Some("EUR"));
+    let free = amending_one_of_before(json!({"cost_per_unit": null})).unwrap();
+    assert_eq!(free.cost_per_unit, None);
+}
+
+#[test]
+fn an_amount_that_is_amended_names_its_currency_also_where_another_has_none() {
+    for amount in [json!({"retail_price": "12.50"}), json!({"cost_per_unit": "9.00"})] {
+        let refused = amending_one_of_before(amount).unwrap_err();
+        assert!(refused.starts_with("currency is missing"), "{refused}");
+    }
+    let refused = amending_one_of_before(json!({"currency": "JPY"})).unwrap_err();
+    assert!(refused.starts_with("cost_per_unit must be whole"), "{refused}");
+    // What is left as it was does not hide what is wrong besides.
+    let refused = amending_one_of_before(json!({"variant_name": "\u{1}"})).unwrap_err();
+    assert!(refused.starts_with("variant_name contains"), "{refused}");
+}
+
+#[test]
+fn a_variant_of_a_part_that_is_struck_is_amended_still() {
+    let amended = PartVariant {
+        variant_name: Some("Red".to_owned()),
+        ..variant()
+    };
+    given::<Variants>([Change::Entered(variant())])
+        .with_facts(Facts::default().with(PART, Register::Struck(part())))
+        .when(Command::Amend(amended.clone().into()))
+        .then([Change::Amended(amended)]);
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::receiver::{self, RECEIVER_IM_CHARS_MAX};
 use crate::secret::{self, SEALED_BYTES_MAX};
+use domain::faults::Faults;
 use domain::text::{self, Unfit};
 
 /// Characters of a source's name, as the column of an alert's source holds them.
@@ -195,59 +196,64 @@ impl Settings {
         self.overload.unwrap_or_else(by_format)
     }
 
-    /// Whether every field can be stored and kept to.
-    ///
-    /// # Errors
-    /// The field and what is wrong with it.
-    pub fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        text::required(&self.name, NAME_CHARS_MAX).map_err(|unfit| ("name", unfit))?;
-        if let Some(receiver_im) = &self.receiver_im {
-            receiver::check_receiver_im(receiver_im).map_err(|unfit| ("receiver_im", unfit))?;
-        }
-        if let Some(signature) = &self.signature {
-            signature.check()?;
-        }
-        if self.format == Some(Format::Unmapped) {
-            let unfit = Unfit::Form("is unmapped, which is what Daybook calls what it does not know; leave it out");
-            return Err(("format", unfit));
-        }
-        check_mappings(&self.mappings).map_err(|unfit| ("mappings", unfit))?;
-        check_topics(&self.sns_topics).map_err(|unfit| ("sns_topics", unfit))?;
-        check_severities(&self.severities).map_err(|unfit| ("severities", unfit))?;
+    /// The fields that cannot be stored or kept to.
+    #[must_use]
+    pub fn check(&self) -> Faults<Unfit> {
+        let receiver_im = self.receiver_im.as_deref();
+        let format = match self.format {
+            Some(Format::Unmapped) => Err(Unfit::Form(
+                "is unmapped, which is what Daybook calls what it does not know; leave it out",
+            )),
+            Some(_) | None => Ok(()),
+        };
         let within = |value: Option<i32>, max| value.map_or(Ok(()), |value| text::within(value, 1, max));
-        within(self.auto_resolve_minutes, AUTO_RESOLVE_MINUTES_MAX).map_err(|unfit| ("auto_resolve_minutes", unfit))?;
-        within(self.heartbeat_minutes, HEARTBEAT_MINUTES_MAX).map_err(|unfit| ("heartbeat_minutes", unfit))?;
-        text::within(self.flap_count, FLAP_COUNT_MIN, FLAP_COUNT_MAX).map_err(|unfit| ("flap_count", unfit))?;
-        within(Some(self.flap_minutes), FLAP_MINUTES_MAX).map_err(|unfit| ("flap_minutes", unfit))
+        let auto_resolve_minutes = within(self.auto_resolve_minutes, AUTO_RESOLVE_MINUTES_MAX);
+        let own = Faults::default()
+            .at("name", text::required(&self.name, NAME_CHARS_MAX))
+            .at("receiver_im", receiver_im.map_or(Ok(()), receiver::check_receiver_im));
+        let signed = match &self.signature {
+            Some(signature) => signature.check(own),
+            None => own,
+        };
+        signed
+            .at("format", format)
+            .at("mappings", check_mappings(&self.mappings))
+            .at("sns_topics", check_topics(&self.sns_topics))
+            .at("severities", check_severities(&self.severities))
+            .at("auto_resolve_minutes", auto_resolve_minutes)
+            .at(
+                "heartbeat_minutes",
+                within(self.heartbeat_minutes, HEARTBEAT_MINUTES_MAX),
+            )
+            .at(
+                "flap_count",
+                text::within(self.flap_count, FLAP_COUNT_MIN, FLAP_COUNT_MAX),
+            )
+            .at("flap_minutes", within(Some(self.flap_minutes), FLAP_MINUTES_MAX))
     }
 }
 
 impl Signature {
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        secret::sealed(&self.secret).map_err(|unfit| ("signature.secret", unfit))?;
-        let own_header = "signature.header";
-        match (self.scheme, &self.header) {
+    fn check(&self, faults: Faults<Unfit>) -> Faults<Unfit> {
+        let header = match (self.scheme, &self.header) {
             (SignatureScheme::HmacSha256 | SignatureScheme::SharedSecret, None) => {
-                return Err((
-                    own_header,
-                    Unfit::Form("must say the header that has the signature or the secret"),
-                ));
+                Err(Unfit::Form("must say the header that has the signature or the secret"))
             }
-            (SignatureScheme::Sentry | SignatureScheme::Pagerduty, Some(_)) => {
-                return Err((
-                    own_header,
-                    Unfit::Form("cannot be chosen: this sender has one of its own; leave it out"),
-                ));
-            }
-            (_, Some(header)) => check_header(header).map_err(|unfit| (own_header, unfit))?,
-            (_, None) => {}
-        }
-        let with_time = "signature.timestamp_header";
-        match (self.scheme, &self.timestamp_header) {
+            (SignatureScheme::Sentry | SignatureScheme::Pagerduty, Some(_)) => Err(Unfit::Form(
+                "cannot be chosen: this sender has one of its own; leave it out",
+            )),
+            (_, Some(header)) => check_header(header),
             (_, None) => Ok(()),
-            (SignatureScheme::Grafana, Some(header)) => check_header(header).map_err(|unfit| (with_time, unfit)),
-            (_, Some(_)) => Err((with_time, Unfit::Form("is known to grafana alone; leave it out"))),
-        }
+        };
+        let timestamp_header = match (self.scheme, &self.timestamp_header) {
+            (_, None) => Ok(()),
+            (SignatureScheme::Grafana, Some(header)) => check_header(header),
+            (_, Some(_)) => Err(Unfit::Form("is known to grafana alone; leave it out")),
+        };
+        faults
+            .at("signature.secret", secret::sealed(&self.secret))
+            .at("signature.header", header)
+            .at("signature.timestamp_header", timestamp_header)
     }
 }
 

@@ -419,3 +419,32 @@ fn words_that_no_closed_list_has_are_not_read() {
     let said: Settings = serde_json::from_value(json!({"name": "a", "overload": "retry_5xx"})).unwrap();
     assert_eq!(said.overload, Some(Overload::Retry5xx));
 }
+
+#[test]
+fn a_source_that_was_entered_under_other_rules_is_amended_in_what_else_it_has() {
+    let before = with(|settings| settings.format = Some(Format::Unmapped));
+    let amending = |amended: &Settings| {
+        let past = [Event::SourceEntered(before.clone())];
+        source(past).when(Command::Amend(amended.clone().into())).outcome()
+    };
+    let renamed = Settings {
+        name: "Other".to_owned(),
+        ..before.clone()
+    };
+    assert_eq!(amending(&renamed), Ok(vec![Event::SourceAmended(renamed)]));
+    let flapping = Settings {
+        flap_count: 0,
+        ..before.clone()
+    };
+    let unfit = amending(&flapping).unwrap_err();
+    assert!(
+        matches!(
+            unfit,
+            Refusal::Unfit {
+                field: "flap_count",
+                ..
+            }
+        ),
+        "{unfit}"
+    );
+}

@@ -187,3 +187,23 @@ fn a_department_fits_its_columns() {
 fn two_departments_may_have_the_same_name() {
     assert_eq!(under(None).claims(), []);
 }
+
+#[test]
+fn a_department_whose_manager_has_left_is_amended_without_naming_another() {
+    let named = |name: &str| Department {
+        name: name.to_owned(),
+        ..managed()
+    };
+    let amending =
+        |amended: Department| given::<Departments>([Change::Entered(managed())]).when(Command::Amend(amended.into()));
+    amending(named("Shop")).then([Change::Amended(named("Shop"))]);
+    // What was so before does not hide what is new.
+    let below_nothing = Department {
+        parent_id: Some(PARENT),
+        ..managed()
+    };
+    amending(below_nothing).refused(reference(
+        "parent_id",
+        "parent_id names no department in use; enter it or choose another",
+    ));
+}

@@ -1,5 +1,6 @@
 //! A small context: mottoes and tools as reference data, and counters, which go on without end.
 
+use domain::faults::Faults;
 use domain::register::{Entry, Register};
 use domain::text::Unfit;
 use domain::{Aggregate, Asker, Claim, Class, Context, Contexts, Decider, Refuse, Request, stored_by_variant};
@@ -36,8 +37,8 @@ impl Entry for Motto {
     const STRUCK: &'static str = "MottoStruck";
     const ONE_PER_TENANT: bool = true;
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        Ok(())
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
     }
 }
 
@@ -58,8 +59,8 @@ impl Entry for Tool {
     const STRUCK: &'static str = "ToolStruck";
     const CLAIMS: &'static [Claim] = &[MARK];
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        Ok(())
+    fn check(&self) -> Faults<Unfit> {
+        Faults::default()
     }
 
     fn claims(&self) -> Vec<(Claim, String)> {
