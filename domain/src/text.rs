@@ -1,15 +1,19 @@
 //! Limits of values that a column must be able to hold, checked before an event exists.
 
+mod alike;
+
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
-use unicode_normalization::UnicodeNormalization as _;
+
+pub use alike::alike;
 
 use crate::canonical;
 use crate::exact::{self, EXPONENT_MAX, Free, NUMBER_CHARS_MAX, Scientific};
+use alike::{is_format, shows};
 
 /// Why a value cannot be stored. The message says the limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +62,7 @@ pub fn or_struck<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
 /// # Errors
 /// [`Unfit`], saying which limit was missed.
 pub fn required(value: &str, max: usize) -> Result<(), Unfit> {
-    let is_seen = |c: char| !c.is_whitespace() && (c.is_ascii() || shows(&c));
+    let is_seen = |c: char| !c.is_whitespace() && (c.is_ascii() || shows(c));
     if !value.chars().any(is_seen) {
         Err(Unfit::Empty)
     } else {
@@ -89,67 +93,6 @@ fn fits(value: &str, max: usize) -> Result<(), Unfit> {
     }
 }
 
-/// The characters of Unicode's category Cf, which show nothing and change how others are shown: soft hyphens, joiners,
-/// directions of writing, tags.
-const FORMAT: [(char, char); 21] = [
-    ('\u{ad}', '\u{ad}'),
-    ('\u{600}', '\u{605}'),
-    ('\u{61c}', '\u{61c}'),
-    ('\u{6dd}', '\u{6dd}'),
-    ('\u{70f}', '\u{70f}'),
-    ('\u{890}', '\u{891}'),
-    ('\u{8e2}', '\u{8e2}'),
-    ('\u{180e}', '\u{180e}'),
-    ('\u{200b}', '\u{200f}'),
-    ('\u{202a}', '\u{202e}'),
-    ('\u{2060}', '\u{2064}'),
-    ('\u{2066}', '\u{206f}'),
-    ('\u{feff}', '\u{feff}'),
-    ('\u{fff9}', '\u{fffb}'),
-    ('\u{110bd}', '\u{110bd}'),
-    ('\u{110cd}', '\u{110cd}'),
-    ('\u{13430}', '\u{1343f}'),
-    ('\u{1bca0}', '\u{1bca3}'),
-    ('\u{1d173}', '\u{1d17a}'),
-    ('\u{e0001}', '\u{e0001}'),
-    ('\u{e0020}', '\u{e007f}'),
-];
-
-/// Characters that show nothing and are in no category of their own: joiners of graphemes, fillers, selectors of variants,
-/// and a pattern of braille without dots.
-const BLANK: [(char, char); 10] = [
-    ('\u{34f}', '\u{34f}'),
-    ('\u{115f}', '\u{1160}'),
-    ('\u{17b4}', '\u{17b5}'),
-    ('\u{180b}', '\u{180f}'),
-    ('\u{2065}', '\u{2065}'),
-    ('\u{2800}', '\u{2800}'),
-    ('\u{3164}', '\u{3164}'),
-    ('\u{fe00}', '\u{fe0f}'),
-    ('\u{ffa0}', '\u{ffa0}'),
-    ('\u{e0100}', '\u{e01ef}'),
-];
-
-/// The form in which a person would call two short texts the same: without what does not show, compatible characters as one
-/// (NFKC), blanks as one and none around, capitals like small letters. Stored for ever, in claims: the same text comes out the
-/// same, of characters that Unicode knew when it was written.
-#[must_use]
-pub fn alike(text: &str) -> String {
-    let composed: String = text.nfkc().filter(shows).collect();
-    // By way of capitals, since ß has two and ς and σ have one, and before of small letters, since ẞ is a capital of its own.
-    let folded = composed.to_lowercase().to_uppercase().to_lowercase();
-    let words: Vec<String> = folded.split_whitespace().map(|word| word.nfkc().collect()).collect();
-    words.join(" ")
-}
-
-fn shows(c: &char) -> bool {
-    !is_one_of(*c, &FORMAT) && !is_one_of(*c, &BLANK)
-}
-
-fn is_one_of(c: char, ranges: &[(char, char)]) -> bool {
-    ranges.iter().any(|&(first, last)| (first..=last).contains(&c))
-}
-
 /// A text for a terminal: characters that would do something there, or hide what stands beside them, are escaped as
 /// JSON does it. JSON stays the same JSON.
 #[must_use]
@@ -172,7 +115,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Whether it is a control or format character, or one that separates lines or paragraphs.
 fn is_hidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (!c.is_ascii() && is_one_of(c, &FORMAT))
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (!c.is_ascii() && is_format(c))
 }
 
 /// A whole number from `min` to `max`, both included.
@@ -384,36 +327,6 @@ mod tests {
         let text = visible(&text);
         assert!(text.chars().all(|c| !is_hidden(c)), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json);
-    }
-
-    #[test]
-    fn texts_are_alike_that_a_person_would_call_the_same() {
-        for other in [
-            "filter 01",
-            "FILTER 01",
-            " Filter  01 ",
-            "Filter\u{a0}01",
-            "Filter\t01",
-            "Fil\u{200b}ter 01",
-            "Fil\u{ad}ter 01\u{feff}",
-            "Filter\u{fe0f} 01",
-            "Ｆｉｌｔｅｒ ０１",
-            "ﬁlter 01",
-        ] {
-            assert_eq!(alike(other), "filter 01", "{other:?}");
-        }
-        assert_eq!(alike("Stra\u{df}e"), alike("STRASSE"));
-        assert_eq!(alike("STRA\u{1e9e}E"), alike("STRASSE"));
-        assert_eq!(alike("ΟΔΟΣ"), alike("οδος"));
-        assert_eq!(alike("e\u{301}"), alike("\u{c9}"));
-        for (one, another) in [("P-1", "P-11"), ("P-1", "P 1"), ("P-1", "P1"), ("e", "\u{e9}")] {
-            assert_ne!(alike(one), alike(another));
-        }
-        for blank in ["", " ", "\u{200b}", "\u{2800}\u{3164}"] {
-            assert_eq!(alike(blank), "");
-        }
-        let once = alike("Ǆ ŉ İ ΐ ẞ");
-        assert_eq!(alike(&once), once);
     }
 
     #[test]

@@ -51,23 +51,48 @@ pub fn decimals(code: &str) -> u32 {
     }
 }
 
-/// Whether amounts can be in the currency of this code.
+/// Why amounts cannot be in a currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Barred {
+    /// It is none in circulation.
+    Unknown,
+    /// It divides more finely than the columns that hold amounts.
+    Finer { code: String, decimals: u32 },
+}
+
+impl From<Barred> for Unfit {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Unknown => Self::Form("is no ISO 4217 code in circulation; use three capitals such as EUR"),
+            Barred::Finer { code, decimals } => Self::Inside(format!(
+                "is {code}, whose amounts have {decimals} decimals; amounts are kept with {CENTS_DECIMALS}, so agree on \
+                 another currency"
+            )),
+        }
+    }
+}
+
+/// Whether amounts can be in the currency of this code, for who has words of their own for why not.
 ///
 /// # Errors
-/// When it is none in circulation, or divides more finely than the columns that hold amounts.
-pub fn check(code: &str) -> Result<(), Unfit> {
-    if !is_code(code) {
-        return Err(Unfit::Form(
-            "is no ISO 4217 code in circulation; use three capitals such as EUR",
-        ));
-    }
+/// [`Barred`].
+pub fn usable(code: &str) -> Result<(), Barred> {
     match decimals(code) {
-        decimals if decimals > CENTS_DECIMALS => Err(Unfit::Inside(format!(
-            "is {code}, whose amounts have {decimals} decimals; amounts are kept with {CENTS_DECIMALS}, so agree on \
-             another currency"
-        ))),
+        _ if !is_code(code) => Err(Barred::Unknown),
+        decimals if decimals > CENTS_DECIMALS => Err(Barred::Finer {
+            code: code.to_owned(),
+            decimals,
+        }),
         _ => Ok(()),
     }
+}
+
+/// The same, as it is said of a field.
+///
+/// # Errors
+/// What is wrong with the code.
+pub fn check(code: &str) -> Result<(), Unfit> {
+    usable(code).map_err(Unfit::from)
 }
 
 /// Whether an amount has no more decimals than the currency of this code.
@@ -153,7 +178,7 @@ mod tests {
             assert!(told.contains(code) && told.contains("3 decimals"), "{told}");
         }
         assert_eq!((check("EUR"), check("JPY")), (Ok(()), Ok(())));
-        assert!(check("XXX").is_err());
+        assert_eq!(usable("XXX"), Err(Barred::Unknown));
     }
 
     #[test]

@@ -358,8 +358,7 @@ fn check_departments(department_ids: &[Uuid], request: &Request<'_, Command>) ->
         if department_ids[..index].contains(id) {
             return Err(Refusal::Repeated { field });
         }
-        let department = request.facts.get::<Register<Department>>(*id);
-        if department.and_then(Register::active).is_none() {
+        if Register::<Department>::active_in(*id, request.facts).is_none() {
             return Err(Refusal::NoDepartment { field });
         }
     }

@@ -5,6 +5,7 @@ mod lease;
 mod stock;
 mod struck;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::approval::{self, Approval};
@@ -60,7 +61,7 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
             // The approval looks at what the buyer submitted, this order included, so the two go together.
             vec![Reaction::send(vec![
                 Sending::of::<Buyer>(*drafted_by, note),
-                approval(order_id, ask),
+                Sending::of::<Approval>(order_id, ask),
             ])]
         }
         order::Event::OrderCancelled { .. } => {
@@ -68,7 +69,7 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
                 by: Some(recorded.metadata.actor).filter(|actor| !domain::is_reserved(*actor)),
                 cancelled_at: Some(recorded.at),
             };
-            vec![Reaction::send(vec![approval(order_id, void)])]
+            vec![Reaction::send(vec![Sending::of::<Approval>(order_id, void)])]
         }
         order::Event::OrderDrafted { .. }
         | order::Event::OrderItemAdded { .. }
@@ -93,11 +94,10 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
 fn of_approval(event: &approval::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction> {
     let order_id = recorded.stream;
     match event {
-        approval::Event::LevelAsked { ask_id, due_at, .. } => vec![Reaction::Wait {
-            timer: *ask_id,
-            due_at: *due_at,
-            sending: approval(order_id, approval::Command::Escalate { ask_id: *ask_id }),
-        }],
+        approval::Event::LevelAsked { ask_id, due_at, .. } => {
+            let escalate = approval::Command::Escalate { ask_id: *ask_id };
+            vec![wait::<Approval>(*ask_id, *due_at, order_id, escalate)]
+        }
         approval::Event::LevelApproved { ask_id, .. }
         | approval::Event::LevelEscalated { ask_id, .. }
         | approval::Event::LevelReassigned { ask_id, .. } => vec![Reaction::Forget { timer: *ask_id }],
@@ -113,13 +113,18 @@ fn of_approval(event: &approval::Event, recorded: &Recorded<AnyEvent>) -> Vec<Re
     }
 }
 
-fn approval(order_id: Uuid, command: approval::Command) -> Sending {
-    Sending::of::<Approval>(order_id, command)
-}
-
 fn settle(order_id: Uuid) -> Reaction {
     let settle = AnyCommand::of::<Order>(order::Command::SettleApproval {});
     Reaction::send(vec![Sending::to(order_id, settle)])
+}
+
+/// Has the command sent to the stream when it is time.
+fn wait<D: Decider>(timer: Uuid, due_at: DateTime<Utc>, stream: Uuid, command: D::Command) -> Reaction {
+    Reaction::Wait {
+        timer,
+        due_at,
+        sending: Sending::of::<D>(stream, command),
+    }
 }
 
 #[cfg(test)]

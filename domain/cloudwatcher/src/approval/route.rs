@@ -252,7 +252,7 @@ pub fn top_deciders(tenant: Uuid, facts: &Facts) -> Vec<Uuid> {
 /// The manager of a department in use.
 #[must_use]
 pub fn manager(department_id: Uuid, facts: &Facts) -> Option<Uuid> {
-    facts.get::<Register<Department>>(department_id)?.active()?.manager_id
+    Register::<Department>::active_in(department_id, facts)?.manager_id
 }
 
 /// The department and those above it, lowest first, as far as the facts tell. A struck department keeps

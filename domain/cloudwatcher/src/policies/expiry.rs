@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::wait;
 use crate::inventory::{Command, Event, Inventory};
-use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen, Sending};
+use domain::{AnyEvent, Decider, Policy, Reaction, Recorded, Seen};
 
 /// Ends reservations that expire, each at its time.
 #[derive(Debug)]
@@ -34,14 +35,14 @@ impl Policy for StockExpiry {
                 expires_at: Some(due_at),
                 ..
             } => {
-                let expire = Command::Expire {
-                    reservation_id: *reservation_id,
-                };
-                vec![Reaction::Wait {
-                    timer: timer(stream, *reservation_id),
-                    due_at: *due_at,
-                    sending: Sending::of::<Inventory>(stream, expire),
-                }]
+                let reservation_id = *reservation_id;
+                let expire = Command::Expire { reservation_id };
+                vec![wait::<Inventory>(
+                    timer(stream, reservation_id),
+                    *due_at,
+                    stream,
+                    expire,
+                )]
             }
             Event::ReservationReleased { reservation_id, .. } | Event::ReservationExpired { reservation_id, .. } => {
                 vec![forget(stream, *reservation_id)]
@@ -114,12 +115,12 @@ mod tests {
 
     use super::*;
     use crate::inventory::{Levels, StockKey};
-    use domain::Metadata;
-    use rehearsal::given::state;
+    use crate::policies::tests::recorded;
+    use domain::Sending;
+    use rehearsal::given::{TENANT, state};
 
     const KEPT: Uuid = Uuid::from_u128(0x40);
     const DEPARTMENT: Uuid = Uuid::from_u128(0x41);
-    const TENANT: Uuid = Uuid::from_u128(0x7);
     const STOCK: StockKey = StockKey {
         part_id: Uuid::from_u128(1),
         variant_id: None,
@@ -139,20 +140,7 @@ mod tests {
             reorder_quantity: None,
         };
         let now: Inventory = state(std::iter::once(opened).chain(events.iter().cloned()));
-        let recorded = Recorded {
-            position: 1,
-            event_id: KEPT,
-            tenant_id: TENANT,
-            aggregate_type: String::new(),
-            stream: STOCK.stream(TENANT),
-            sequence: 1,
-            event_type: String::new(),
-            event_version: String::new(),
-            metadata: Metadata::default(),
-            at: DateTime::UNIX_EPOCH,
-            recorded_at: DateTime::UNIX_EPOCH,
-            event: AnyEvent::new::<Inventory>(events.last().unwrap().clone()),
-        };
+        let recorded = recorded::<Inventory>(STOCK.stream(TENANT), events.last().unwrap().clone());
         let wanted = StockExpiry.wants_state(&recorded);
         StockExpiry.react(&Seen::new(&recorded, wanted.then(|| Arc::new(now) as _)))
     }

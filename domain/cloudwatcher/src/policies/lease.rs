@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::wait;
 use crate::request::{Command, DeviceRequest, Event};
-use domain::{Decider, Policy, Reaction, Seen, Sending};
+use domain::{Decider, Policy, Reaction, Seen};
 
 /// Takes requests back from those whose lease has run out.
 #[derive(Debug)]
@@ -26,11 +27,9 @@ impl Policy for RequestLeases {
         match event {
             Event::RequestBegun { until: Some(until), .. }
             | Event::RequestProlonged { until, .. }
-            | Event::RequestTakenOver { until, .. } => vec![Reaction::Wait {
-                timer: timer(stream),
-                due_at: *until,
-                sending: Sending::of::<DeviceRequest>(stream, Command::Lapse {}),
-            }],
+            | Event::RequestTakenOver { until, .. } => {
+                vec![wait::<DeviceRequest>(timer(stream), *until, stream, Command::Lapse {})]
+            }
             Event::RequestReleased { .. } | Event::RequestCompleted { .. } | Event::RequestFailed { .. } => {
                 vec![Reaction::Forget { timer: timer(stream) }]
             }
@@ -58,7 +57,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use domain::{AnyEvent, Metadata, Recorded};
+    use crate::policies::tests::recorded;
+    use domain::Sending;
 
     const REQUEST: Uuid = Uuid::from_u128(0x50);
     const CLERK: Uuid = Uuid::from_u128(0x51);
@@ -68,21 +68,7 @@ mod tests {
     }
 
     fn react(event: Event) -> Vec<Reaction> {
-        let recorded = Recorded {
-            position: 1,
-            event_id: REQUEST,
-            tenant_id: Uuid::from_u128(0x7),
-            aggregate_type: String::new(),
-            stream: REQUEST,
-            sequence: 1,
-            event_type: String::new(),
-            event_version: String::new(),
-            metadata: Metadata::default(),
-            at: DateTime::UNIX_EPOCH,
-            recorded_at: DateTime::UNIX_EPOCH,
-            event: AnyEvent::new::<DeviceRequest>(event),
-        };
-        RequestLeases.react(&Seen::new(&recorded, None))
+        RequestLeases.react(&Seen::new(&recorded::<DeviceRequest>(REQUEST, event), None))
     }
 
     fn begun(until: Option<DateTime<Utc>>) -> Event {
