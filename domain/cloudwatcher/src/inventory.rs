@@ -128,6 +128,9 @@ pub struct Record {
     /// What was on hand after each of the last events, the latest last; fewer where this was not yet remembered.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     recent: VecDeque<i32>,
+    /// How many of those came after the last count, where it is one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since_count: Option<usize>,
     /// Events since everything was carried forward last.
     #[serde(skip)]
     events: u32,

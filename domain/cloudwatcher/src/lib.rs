@@ -7,7 +7,6 @@ pub mod currency;
 pub mod delegation;
 pub mod device_connection;
 pub mod device_policy;
-mod in_use;
 pub mod inventory;
 pub mod location;
 pub mod order;

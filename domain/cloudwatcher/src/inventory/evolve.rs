@@ -31,6 +31,9 @@ impl Inventory {
         }
         if let Self::Open(record) = self {
             record.remember();
+            if let Event::StockCounted { .. } = event {
+                record.since_count = Some(0);
+            }
         }
     }
 }
@@ -42,6 +45,10 @@ impl Record {
             self.recent.pop_front();
         }
         self.recent.push_back(self.on_hand);
+        self.since_count = self
+            .since_count
+            .map(|events| events + 1)
+            .filter(|&events| events < LEVELS_REMEMBERED);
     }
 
     fn evolve(&mut self, event: &Event) {

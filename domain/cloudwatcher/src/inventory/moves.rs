@@ -107,6 +107,10 @@ impl Record {
             };
         };
         let back = now.checked_sub(at).and_then(|back| usize::try_from(back).ok());
+        // Another count has booked what was missing then: a second one would book it again.
+        if back.is_some_and(|back| self.since_count.is_some_and(|since| since < back)) {
+            return Err(Refusal::CountedSince { on_hand });
+        }
         let place = back.and_then(|back| self.recent.len().checked_sub(back)?.checked_sub(1));
         match place.and_then(|place| self.recent.get(place)) {
             Some(&was) if was == seen => Ok(()),

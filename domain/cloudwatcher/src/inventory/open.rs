@@ -1,7 +1,6 @@
 //! How a record begins.
 
 use super::{Command, Event, Record, Refusal, StockKey};
-use crate::in_use::in_use;
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
@@ -15,11 +14,12 @@ pub(super) fn opened(
     reorder_quantity: Option<i32>,
     request: &Request<'_, Command>,
 ) -> Result<Event, Refusal> {
-    let location = in_use::<Location>(stock.location_id, request.facts)
+    let location = Register::<Location>::active_in(stock.location_id, request.facts)
         .ok_or(Refusal::reference("location_id", "names no location in use"))?;
-    in_use::<Part>(stock.part_id, request.facts).ok_or(Refusal::reference("part_id", "names no part in use"))?;
+    Register::<Part>::active_in(stock.part_id, request.facts)
+        .ok_or(Refusal::reference("part_id", "names no part in use"))?;
     if let Some(variant_id) = stock.variant_id {
-        in_use::<PartVariant>(variant_id, request.facts)
+        Register::<PartVariant>::active_in(variant_id, request.facts)
             .filter(|variant| variant.part_id == stock.part_id)
             .ok_or(Refusal::reference("variant_id", "names no variant in use of the part"))?;
     }
@@ -104,6 +104,7 @@ impl Record {
             suggestion: None,
             is_dismissed: false,
             recent: std::collections::VecDeque::new(),
+            since_count: None,
             events: 0,
         }
     }

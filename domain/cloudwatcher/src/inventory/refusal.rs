@@ -78,6 +78,11 @@ pub enum Refusal {
          hand now"
     )]
     SeenTooLongAgo { on_hand: i32 },
+    #[error(
+        "this was counted since seen_sequence, and what that count found is booked; count again with seen {on_hand}, which are on \
+         hand now"
+    )]
+    CountedSince { on_hand: i32 },
     #[error("consumption_date must be from the year {CONSUMPTION_YEAR_MIN} to {latest}")]
     ConsumptionDate { latest: NaiveDate },
     #[error("a transfer leaves the part and variant as they are; name the same ones at another location")]
@@ -131,6 +136,7 @@ impl Refuse for Refusal {
             | Self::SeenOtherwise { .. }
             | Self::NotSeenThen { .. }
             | Self::SeenTooLongAgo { .. }
+            | Self::CountedSince { .. }
             | Self::ConsumptionDate { .. }
             | Self::OtherPart
             | Self::SameLocation
@@ -167,7 +173,7 @@ impl Refuse for Refusal {
             | Self::NeverExpires => Some("reservation_id".to_owned()),
             Self::BadExpiry => Some("expires_at".to_owned()),
             Self::SeenOtherwise { .. } | Self::NotSeenThen { .. } => Some("seen".to_owned()),
-            Self::SeenTooLongAgo { .. } => Some("seen_sequence".to_owned()),
+            Self::SeenTooLongAgo { .. } | Self::CountedSince { .. } => Some("seen_sequence".to_owned()),
             Self::CountAgain { .. } => Some("counted".to_owned()),
             Self::ConsumptionDate { .. } => Some("consumption_date".to_owned()),
             Self::NoOrderNamed => Some("still_to_come".to_owned()),

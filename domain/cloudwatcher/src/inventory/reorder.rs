@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::moves::quantity;
 use super::{Command, Event, Record, Refusal, STOCK_MAX};
-use crate::in_use::in_use;
 use crate::order::{self, NewItem, Order};
 use crate::part_supplier::PartSupplier;
 use crate::stock_policy::{NotSold, StockPolicy};
@@ -104,7 +103,7 @@ impl Record {
     ) -> Result<Event, Refusal> {
         self.is_open(suggestion_id)?;
         let of = quantity(of)?;
-        let offer = in_use::<PartSupplier>(part_supplier_id, request.facts)
+        let offer = Register::<PartSupplier>::active_in(part_supplier_id, request.facts)
             .filter(|offer| offer.is_of(&self.stock))
             .ok_or(Refusal::reference(
                 "part_supplier_id",

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::OrderType;
 use crate::currency;
-use crate::in_use::in_use;
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
@@ -189,12 +188,12 @@ pub(super) fn usable(content: &Content, facts: &Facts) -> Result<(), Unusable> {
         ("from_location_id", content.from_location_id),
     ] {
         if let Some(location) = location
-            && in_use::<Location>(location, facts).is_none()
+            && Register::<Location>::active_in(location, facts).is_none()
         {
             return Err(Unusable::of_order(field, "names no location in use"));
         }
     }
-    if in_use::<Department>(content.department_id, facts).is_none() {
+    if Register::<Department>::active_in(content.department_id, facts).is_none() {
         return Err(Unusable::of_order("department_id", "names no department in use"));
     }
     if let Some(request_id) = content.request_id {
@@ -220,16 +219,16 @@ pub(super) fn item_usable(path: &str, item: &Item, facts: &Facts) -> Result<(), 
             is_of_item: true,
         })
     };
-    if in_use::<Part>(item.part_id, facts).is_none() {
+    if Register::<Part>::active_in(item.part_id, facts).is_none() {
         return unusable("part_id", "names no part in use");
     }
-    if in_use::<Supplier>(item.supplier_id, facts).is_none() {
+    if Register::<Supplier>::active_in(item.supplier_id, facts).is_none() {
         return unusable("supplier_id", "names no supplier in use");
     }
     let Some(variant_id) = item.variant_id else {
         return Ok(());
     };
-    match in_use::<PartVariant>(variant_id, facts) {
+    match Register::<PartVariant>::active_in(variant_id, facts) {
         Some(variant) if variant.part_id == item.part_id => Ok(()),
         Some(_) => unusable("variant_id", "names a variant of another part"),
         None => unusable("variant_id", "names no variant in use"),

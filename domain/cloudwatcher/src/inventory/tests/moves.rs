@@ -323,6 +323,28 @@ fn a_count_of_what_the_book_never_said_has_to_be_made_again() {
 }
 
 #[test]
+fn what_one_count_has_booked_another_from_the_same_list_does_not_book_again() {
+    // A hundred are in the book, and two are missing: two people count from one list.
+    let counted = || {
+        let first = stocked([received(100, levels(100, 0, 0))])
+            .when(count(100, 98, Some(2)))
+            .events();
+        [received(100, levels(100, 0, 0))].into_iter().chain(first)
+    };
+    stocked(counted())
+        .when(count(100, 98, Some(2)))
+        .refused(Refusal::CountedSince { on_hand: 98 });
+    assert_eq!(
+        stocked(counted()).when(count(98, 98, Some(3))).outcome().map(drop),
+        Ok(())
+    );
+    assert_eq!(stocked(counted()).when(count(98, 98, None)).outcome().map(drop), Ok(()));
+    // What was moved since a count is no count.
+    let moved = counted().chain([received(5, levels(103, 0, 0))]);
+    assert_eq!(stocked(moved).when(count(98, 97, Some(3))).outcome().map(drop), Ok(()));
+}
+
+#[test]
 fn what_was_on_hand_is_remembered_for_so_many_events() {
     const MOST: i32 = LEVELS_REMEMBERED as i32;
     let past = || (1..=MOST).map(|n| received(1, levels(n, 0, 0)));
