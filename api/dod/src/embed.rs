@@ -81,7 +81,7 @@ impl Reactor for Embedder {
         let (key, lane) = if let Some(change) = recorded.of::<Register<Skill>>() {
             match change {
                 Change::Entered(_) | Change::Amended(_) => ("embed", recorded.stream),
-                Change::Struck {} | Change::Forgotten {} => return Vec::new(),
+                Change::Struck {} | Change::Forgotten {} | Change::Taken {} => return Vec::new(),
             }
         } else {
             match recorded.of::<Register<Configuration>>() {
@@ -90,7 +90,7 @@ impl Reactor for Embedder {
                 Some(Change::Entered(_) | Change::Amended(_) | Change::Struck {}) => {
                     ("embed-again", recorded.tenant_id)
                 }
-                Some(Change::Forgotten {}) | None => return Vec::new(),
+                Some(Change::Forgotten {} | Change::Taken {}) | None => return Vec::new(),
             }
         };
         vec![Task {

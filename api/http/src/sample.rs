@@ -72,8 +72,8 @@ impl Entry for Folder {
     const AMENDED: &'static str = "FolderAmended";
     const STRUCK: &'static str = "FolderStruck";
 
-    fn check(&self) -> Result<(), (&'static str, Unfit)> {
-        Ok(())
+    fn check(&self) -> domain::faults::Faults<Unfit> {
+        domain::faults::Faults::default()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::archive::{ARCHIVE_CHARS_MAX, SHA256_CHARS};
 use crate::escalation_policy::EscalationStep;
 use crate::message::Notice;
 use domain::text::Unfit;
-use domain::{Class, Refuse, stored_by_variant};
+use domain::{Class, Refuse, moment, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Escalation>("escalations");
@@ -53,7 +53,7 @@ impl UnderWay {
     /// When the step of this place, counted from 0, is due; none beyond the last.
     fn due_at(&self, place: usize) -> Option<DateTime<Utc>> {
         let step = self.steps.get(place)?;
-        Some(self.since + TimeDelta::minutes(step.after_minutes.into()))
+        Some(moment::after(self.since, TimeDelta::minutes(step.after_minutes.into())))
     }
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::alert::Brief;
 use crate::expectation::Expectation;
 use crate::source::Source;
-use domain::{Asking, Class, Decider, FactRef, Refuse, Request, stored_by_variant};
+use domain::{Asking, Class, Decider, FactRef, Refuse, Request, moment, stored_by_variant};
 
 /// The kind as a value.
 pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Heartbeat>("heartbeats");
@@ -60,7 +60,7 @@ pub struct Terms {
 impl Terms {
     fn due_after(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let minutes = self.expectation.every_minutes + self.expectation.grace_minutes;
-        at + TimeDelta::minutes(minutes.into())
+        moment::after(at, TimeDelta::minutes(minutes.into()))
     }
 
     /// Half of the grace, or of the period if that is shorter: what comes again within it is not noted.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{CONSUMPTION_YEAR_MIN, LEVELS_REMEMBERED, ORDERS_EXPECTED_MAX, RESERVATIONS_MAX, STOCK_MAX};
 use domain::text::Unfit;
-use domain::{Class, Refuse};
+use domain::{Class, Refuse, moment};
 
 // The names of its variants are those of the rules, which clients know.
 #[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
@@ -57,7 +57,7 @@ pub enum Refusal {
     BadExpiry,
     #[error("only {left} are left of this reservation; shorten it to fewer, or reserve more under another id")]
     NotShorter { left: i32 },
-    #[error("the reservation stands until {expires_at}; release it if it is not needed")]
+    #[error("the reservation stands until {}; release it if it is not needed", moment::told(*.expires_at))]
     NotYet { expires_at: DateTime<Utc> },
     #[error("the reservation does not expire; release it if it is not needed")]
     NeverExpires,

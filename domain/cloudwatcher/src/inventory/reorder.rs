@@ -9,7 +9,7 @@ use super::{Command, Event, Record, Refusal, STOCK_MAX};
 use crate::order::{self, NewItem, Order};
 use crate::part_supplier::PartSupplier;
 use crate::stock_policy::{NotSold, StockPolicy};
-use domain::register::OnePerTenant;
+use domain::register::{OnePerTenant, Register};
 use domain::{Ids, Request, text};
 
 // Stored for ever, in events. Add fields with a default; do not rename or reuse them.

@@ -11,7 +11,7 @@ use super::{
     Content, DELIVERY_YEAR_MAX, DELIVERY_YEAR_MIN, ITEMS_MAX, Item, NOTE_CHARS_MAX, Refusal, TOLERANCE_PERCENT_MAX,
 };
 use crate::OrderType;
-use crate::currency;
+use crate::currency::{self, Barred};
 use crate::location::Location;
 use crate::part::Part;
 use crate::part_variant::PartVariant;
@@ -100,12 +100,12 @@ pub(super) fn check_stock(content: &Content) -> Result<(), Refusal> {
 }
 
 pub(super) fn check_currency(code: &str) -> Result<(), Refusal> {
-    if !currency::is_code(code) {
-        return Err(Refusal::UnknownCurrency);
-    }
-    currency::check(code).map_err(|unfit| Refusal::Unfit {
-        field: "currency".to_owned(),
-        unfit,
+    currency::usable(code).map_err(|barred| match barred {
+        Barred::Unknown => Refusal::UnknownCurrency,
+        Barred::Finer { .. } => Refusal::Unfit {
+            field: "currency".to_owned(),
+            unfit: barred.into(),
+        },
     })
 }
 

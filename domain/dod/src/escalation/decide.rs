@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dod_formats::Severity;
-use domain::{Asking, Decider, FactRef, Facts, Request};
+use domain::{Asking, Decider, FactRef, Facts, Request, moment};
 use identity::user::User;
 use uuid::Uuid;
 
@@ -190,7 +190,7 @@ impl Escalation {
             policy_name: policy.name.clone(),
             steps: policy.steps.clone(),
             begun_at: request.at,
-            next_at: request.at + TimeDelta::minutes(first.after_minutes.into()),
+            next_at: moment::after(request.at, TimeDelta::minutes(first.after_minutes.into())),
         })
     }
 

@@ -73,14 +73,14 @@ fn a_lease_that_has_run_out_holds_nobody_off_also_before_it_is_taken_back() {
 #[test]
 fn the_lease_of_somebody_who_is_gone_holds_nobody_off() {
     let gone = || {
-        let deactivated: identity::user::User = rehearsal::given::state([
-            identity::user::Event::UserRegistered {
+        let deactivated: ::identity::user::User = rehearsal::given::state([
+            ::identity::user::Event::UserRegistered {
                 name: domain::Sealed::Open("Tom".to_owned()),
                 email: domain::Sealed::Open("tom@example.com".to_owned()),
                 oauth_provider: None,
                 oauth_id: None,
             },
-            identity::user::Event::UserDeactivated {},
+            ::identity::user::Event::UserDeactivated {},
         ]);
         Facts::default().with(BY, deactivated)
     };
