@@ -238,8 +238,9 @@ fn is_held(number: &str) -> bool {
     if !number.contains(['.', 'e', 'E']) {
         return number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
     }
-    let float = number.parse::<f64>().ok().filter(|float| float.is_finite());
-    let written = float.and_then(|float| Scientific::of(&format!("{float:e}")));
+    // As it will be written: of two equally short ways writers choose differently.
+    let float = number.parse().ok().and_then(serde_json::Number::from_f64);
+    let written = float.and_then(|float| Scientific::of(&float.to_string()));
     written.is_some() && written == Scientific::of(number)
 }
 
@@ -321,6 +322,7 @@ mod tests {
             "-0.0",
             "18446744073709551615",
             "6.02214076E+23",
+            "1374782306990013.2",
             LONG[5],
         ] {
             assert_eq!(mark(number.as_bytes()).1, 0, "{number}");

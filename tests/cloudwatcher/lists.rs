@@ -253,7 +253,8 @@ async fn what_changed_since_comes_once_as_it_is_now_in_the_order_of_its_last_cha
     // The last page says what to go on with, and that is refused where any row may be another one by now.
     let since = page["since"].as_str().unwrap();
     assert_eq!(paged(admin, &all(&format!("gt.{since}")), 3).await, [""; 0]);
-    done(admin, &amend(1), body(1, "thrice")).await;
+    let amended = done(admin, &amend(1), body(1, "thrice")).await;
+    admin.get_after(PARTS, amended).await.ok();
     assert_eq!(paged(admin, &all(&format!("gt.{since}")), 3).await, ["P-1"]);
     let (place, mark) = since.split_once('.').unwrap();
     for former in [format!("{}_0a1b2c3d.{mark}", position), format!("{place}.0a1b2c3d")] {

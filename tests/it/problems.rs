@@ -54,7 +54,7 @@ async fn a_taken_value_is_told_with_the_field_that_has_it() {
     let role = json!({"name": "buyer", "permissions": []});
     let user = |email: &str| json!({"name": "Bo", "email": email});
     for (path, body, field) in [
-        ("/v1/cloudwatcher/part-variants", variant, "part_id"),
+        ("/v1/cloudwatcher/part-variants", variant, "variant_code"),
         ("/v1/identity/roles", role, "name"),
         ("/v1/identity/users", user("bo@example.com"), "email"),
     ] {

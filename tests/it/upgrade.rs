@@ -120,12 +120,13 @@ async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
     )
     .await;
     // What is told of rows, column by column, says something of the columns that are new: that is left out. So is what
-    // no row tells any more: contacts, and texts that another row tells.
+    // no row tells any more: contacts, texts that another row tells, and what is masked by now.
     let shown = |column: &String| match (table, column.as_str()) {
         ("audit_logs", "old_values" | "new_values") => format!(
             "(case table_name when 'suppliers' then {column} - '{{contact_email,contact_phone}}'::text[]
                               when 'order_history' then {column} - '{{event_description,metadata}}'::text[]
                               when 'orders' then {column} - 'total'
+                              when 'requests' then {column} - 'payload_hash'
                               else {column} end
               - coalesce((select array_agg(n.column_name) from former.new_columns n
                           where n.context = '{schema}' and n.table_name = t.table_name), '{{}}'))::text"
@@ -133,7 +134,13 @@ async fn differences(pool: &PgPool, schema: &str, table: &str) -> (i64, i64) {
         // What is ordered now, of drafts too, where it was what had been submitted.
         ("orders", "total") => "null::text".to_owned(),
         ("order_history", "event_description") => {
-            format!("case event_type when 'rejected' then split_part({column}, ':', 1) else {column} end")
+            // One level is told as one by now.
+            let asked =
+                format!("replace(replace({column}, ' 1 levels', ' 1 level'), ' 1 other orders', ' 1 other order')");
+            format!(
+                "case event_type when 'rejected' then split_part({column}, ':', 1)
+                                 when 'approval-asked' then {asked} else {column} end"
+            )
         }
         ("order_history", "metadata") => format!(
             "(case event_type when 'rejected' then {column} - 'notes'

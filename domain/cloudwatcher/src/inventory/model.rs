@@ -43,6 +43,8 @@ struct Kept {
     carried: u32,
     /// What was on hand after each event.
     on_hand: Vec<i32>,
+    /// The sequence of the last count.
+    counted: usize,
     /// Whether a suggestion was dismissed since the projection was above the point last.
     is_dismissed: bool,
 }
@@ -165,6 +167,9 @@ impl World {
             }
             kept.loaded.evolve(event);
             kept.on_hand.push(kept.now.on_hand());
+            if matches!(event, Event::StockCounted { .. }) {
+                kept.counted = kept.on_hand.len();
+            }
             *self.met.entry(event.into()).or_default() += 1;
         }
     }
@@ -226,8 +231,10 @@ impl World {
                 let was = i64::from(levels[levels.len() - 1 - back]);
                 let seen = was + i64::from(self.dice.roll(9) == 0);
                 let counted = (seen + self.dice.roll(60) as i64 - 32).max(0);
+                let is_settled = back > 0 && self.kept[at].counted + back > self.kept[at].on_hand.len();
                 Step::Count {
                     back,
+                    is_settled,
                     was,
                     seen,
                     counted,
@@ -389,6 +396,7 @@ fn uncounted(state: &Inventory) -> Inventory {
     if let Inventory::Open(record) = &mut state {
         record.events = 0;
         record.recent = Default::default();
+        record.since_count = None;
     }
     state
 }

@@ -130,11 +130,7 @@ impl Decider for DeviceRequest {
                 let sent = Repeatable::by_payload(sent);
                 sent.map_or_else(Vec::new, |sent| sent.reads(asking))
             }
-            Command::Begin {} | Command::TakeOver {} => [lease::policy(asking.tenant)]
-                .into_iter()
-                .chain(self.holder())
-                .collect(),
-            Command::Release {} | Command::Respond { .. } | Command::Fail { .. } => self.holder().into_iter().collect(),
+            Command::Begin {} | Command::TakeOver {} => vec![lease::policy(asking.tenant)],
             _ => Vec::new(),
         }
     }
@@ -196,10 +192,6 @@ impl DeviceRequest {
             Self::Live(_, progress) => Ok(progress),
             Self::Archived(_) => Err(Refusal::Archived),
         }
-    }
-
-    fn holder(&self) -> Option<FactRef> {
-        self.live().ok().and_then(Progress::holder)
     }
 
     /// The rows that are to go; none when they are gone already.

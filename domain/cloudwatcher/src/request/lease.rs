@@ -11,7 +11,6 @@ use crate::RequestStatus;
 use crate::device_policy::DevicePolicy;
 use domain::register::OnePerTenant;
 use domain::{FactRef, Request, moment};
-use identity::user::User;
 
 /// Somebody who is on a request, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,32 +31,27 @@ pub(super) fn policy(tenant: Uuid) -> FactRef {
 }
 
 impl Progress {
-    /// The lease that runs at that time, of somebody who is still here. Any other holds nobody off, even before it is taken back.
-    fn running(&self, request: &Request<'_, Command>) -> Option<Lease> {
-        let is_here = |by: Uuid| request.facts.get::<User>(by).is_none_or(User::is_active);
-        self.lease.filter(|lease| lease.runs(request.at) && is_here(lease.by))
-    }
-
-    /// Whoever has the request to themselves, whether they are still here or not.
-    pub(super) fn holder(&self) -> Option<FactRef> {
-        self.lease.map(|lease| FactRef::of::<User>(lease.by))
-    }
-
-    /// Whether nobody else is on the request, as far as is known without looking whether they are still here.
-    pub(super) fn may_be_free_for(&self, by: Uuid, at: DateTime<Utc>) -> Result<(), Refusal> {
-        held_off(self.lease.filter(|lease| lease.runs(at)), by)
+    /// The lease that runs at that time. One that has run out holds nobody off, even before it is taken back.
+    fn running(&self, at: DateTime<Utc>) -> Option<Lease> {
+        self.lease.filter(|lease| lease.runs(at))
     }
 
     /// Whether nobody else is on the request.
-    pub(super) fn free_for(&self, request: &Request<'_, Command>) -> Result<(), Refusal> {
-        held_off(self.running(request), request.by)
+    pub(super) fn free_for(&self, by: Uuid, at: DateTime<Utc>) -> Result<(), Refusal> {
+        match self.running(at) {
+            Some(lease) if lease.by != by => Err(Refusal::Taken {
+                by: lease.by,
+                until: lease.until,
+            }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(super) fn begin(&self, request: &Request<'_, Command>) -> Decided {
         self.open()?;
-        self.free_for(request)?;
+        self.free_for(request.by, request.at)?;
         let until = until(request);
-        Ok(match self.running(request) {
+        Ok(match self.running(request.at) {
             Some(lease) if lease.until >= until => Vec::new(),
             Some(lease) => vec![Event::RequestProlonged { by: lease.by, until }],
             None => vec![Event::RequestBegun {
@@ -70,7 +64,7 @@ impl Progress {
 
     pub(super) fn take_over(&self, request: &Request<'_, Command>) -> Decided {
         self.open()?;
-        match self.running(request).filter(|lease| lease.by != request.by) {
+        match self.running(request.at).filter(|lease| lease.by != request.by) {
             Some(lease) => Ok(vec![Event::RequestTakenOver {
                 by: request.by,
                 from: lease.by,
@@ -83,7 +77,7 @@ impl Progress {
     /// What nobody is known to be on, since it was begun before there were leases, can be given back by anybody.
     pub(super) fn release(&self, request: &Request<'_, Command>) -> Decided {
         self.open()?;
-        self.free_for(request)?;
+        self.free_for(request.by, request.at)?;
         Ok(match self.status {
             RequestStatus::Processing => vec![Event::RequestReleased {
                 from: self.lease.map(|lease| lease.by),
@@ -98,16 +92,6 @@ impl Progress {
             Some(lease) if lease.runs(at) => Err(Refusal::NotYet { until: lease.until }),
             Some(lease) => Ok(vec![Event::RequestLapsed { from: lease.by }]),
         }
-    }
-}
-
-fn held_off(lease: Option<Lease>, by: Uuid) -> Result<(), Refusal> {
-    match lease {
-        Some(lease) if lease.by != by => Err(Refusal::Taken {
-            by: lease.by,
-            until: lease.until,
-        }),
-        Some(_) | None => Ok(()),
     }
 }
 

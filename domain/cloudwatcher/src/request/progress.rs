@@ -39,7 +39,7 @@ impl Progress {
         match command {
             "begin" | "release" | "respond" | "fail" => {
                 self.open()?;
-                self.may_be_free_for(asker.by, asker.at)
+                self.free_for(asker.by, asker.at)
             }
             "take-over" => self.open(),
             "deliver" => self.to_deliver().map(drop),
@@ -73,7 +73,7 @@ impl Progress {
         metadata: &Metadata,
     ) -> Decided {
         self.open()?;
-        self.free_for(request)?;
+        self.free_for(request.by, request.at)?;
         Ok(vec![Event::RequestCompleted {
             response_id: DeviceRequest::response_id(request.stream),
             content: content.clone(),
@@ -90,7 +90,7 @@ impl Progress {
         metadata: &Metadata,
     ) -> Decided {
         self.open()?;
-        self.free_for(request)?;
+        self.free_for(request.by, request.at)?;
         Ok(vec![Event::RequestFailed {
             response_id: DeviceRequest::response_id(request.stream),
             content: json!({"error": error}).into(),

@@ -33,6 +33,8 @@ pub(super) enum Step {
     Count {
         /// How many events ago the list was made, and what was on hand then.
         back: usize,
+        /// Whether another count came since.
+        is_settled: bool,
         was: i64,
         seen: i64,
         counted: i64,
@@ -96,8 +98,14 @@ impl Books {
                     self.ended.insert((at, kept));
                 }
             }
-            Step::Count { was, seen, counted, .. } => {
-                if was != seen || on_hand + counted - seen < 0 {
+            Step::Count {
+                is_settled,
+                was,
+                seen,
+                counted,
+                ..
+            } => {
+                if is_settled || was != seen || on_hand + counted - seen < 0 {
                     return false;
                 }
                 self.on_hand.insert(at, on_hand + counted - seen);

@@ -71,37 +71,6 @@ fn a_lease_that_has_run_out_holds_nobody_off_also_before_it_is_taken_back() {
 }
 
 #[test]
-fn the_lease_of_somebody_who_is_gone_holds_nobody_off() {
-    let gone = || {
-        let deactivated: ::identity::user::User = rehearsal::given::state([
-            ::identity::user::Event::UserRegistered {
-                name: domain::Sealed::Open("Tom".to_owned()),
-                email: domain::Sealed::Open("tom@example.com".to_owned()),
-                oauth_provider: None,
-                oauth_id: None,
-            },
-            ::identity::user::Event::UserDeactivated {},
-        ]);
-        Facts::default().with(BY, deactivated)
-    };
-    given::<DeviceRequest>(taken())
-        .by(OTHER)
-        .at(NOON)
-        .with_facts(gone())
-        .when(Command::Begin {})
-        .then([begun_by(OTHER, NOON)]);
-    for command in [Command::Release {}, respond(), fail()] {
-        let outcome = given::<DeviceRequest>(taken())
-            .by(OTHER)
-            .at(NOON)
-            .with_facts(gone())
-            .when(command)
-            .outcome();
-        assert!(outcome.is_ok(), "{outcome:?}");
-    }
-}
-
-#[test]
 fn beginning_again_prolongs_the_lease_and_changes_nothing_at_the_same_moment() {
     let later = NOON + TimeDelta::minutes(20);
     let prolonged = Event::RequestProlonged {
