@@ -3,10 +3,12 @@
 
 -- The last sequence of a stream of the tenant in a context's tables: that of its last event up to the checkpoint that the
 -- transaction has noted (`daybook.posted`), and before the one that could not be posted if the stream is parked. Null when
--- there is none. plpgsql keeps its plan.
+-- there is none.
 create function book.shown(context text, aggregate_type text, aggregate_id uuid) returns bigint
 language plpgsql stable
 security definer set search_path = book, pg_catalog
+-- Whoever reads tables has each statement planned for its values; this one is asked for each row.
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     return (
