@@ -98,6 +98,35 @@ async fn whoever_answers_reads_what_the_device_says_and_nobody_else_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_says_is_masked_in_the_log_as_in_the_tables() {
+    let service = Service::start().await;
+    let (id, position) = receives(&service.admin, "pin", r#"{"pin":"4711"}"#).await;
+    let reads = ["audit.read", "cloudwatcher.requests.read", "departments.all"];
+    let auditor = service.person(&reads, &[]).await;
+    let sees = service
+        .person(&[&reads[..], &["cloudwatcher.requests.unmasked"]].concat(), &[])
+        .await;
+    let hash = auditor.get_after(&format!("{REQUESTS}/{id}"), position).await.ok()["payload_hash"].clone();
+    assert_eq!(hash, Value::Null);
+    for path in [
+        format!("/v1/events/{position}"),
+        "/v1/events?type=RequestReceived".to_owned(),
+        format!("/v1/streams/cloudwatcher/request/{id}"),
+        format!("/v1/streams/cloudwatcher/request/{id}/state"),
+    ] {
+        let told = auditor.get(&path).await;
+        assert_eq!(told.status, 200, "{path}: {}", told.text);
+        assert!(!told.text.contains("4711"), "{path}: {}", told.text);
+        assert!(!told.text.contains("\"payload_hash\":\""), "{path}: {}", told.text);
+    }
+    let told = sees.get(&format!("/v1/events/{position}")).await.text;
+    assert!(told.contains("4711") && told.contains("\"payload_hash\":\""), "{told}");
+    let guess = format!("{REQUESTS}?payload_hash=eq.{}", "0".repeat(64));
+    assert_ne!(auditor.get(&guess).await.status, 200);
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_person_at_a_time_is_on_a_request_and_the_others_are_told_who_and_until_when() {
     let service = Service::start().await;
     let (id, _) = receives(&service.admin, "one", "1").await;
