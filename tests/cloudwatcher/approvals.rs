@@ -226,6 +226,12 @@ async fn a_delegate_decides_in_anothers_place_and_the_row_says_so() {
     let inbox = delegate.get("/v1/cloudwatcher/approvals/inbox").await.ok();
     assert!(of_order(&inbox, dearer).is_none(), "{inbox}");
     company.approve(&delegate, dearer, 1).await.problem(404);
+    // Nor does what is within a limit in another currency.
+    let other = company.service.person(&APPROVER, &[]).await;
+    let grant = json!({"to": other.user, "ends_at": until, "total_max": "5000", "currency": "USD"});
+    let granted = manager.post(&grants, &grant).await.position();
+    let inbox = other.get_after("/v1/cloudwatcher/approvals/inbox", granted).await.ok();
+    assert!(of_order(&inbox, dearer).is_none(), "{inbox}");
     company.service.end().await;
 }
 
