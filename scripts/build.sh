@@ -14,6 +14,9 @@ require_check_tools() {
     clippy-driver --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
 }
 
+# Which wrapper compiles the members: rustc, unless the checks say clippy. Never what the environment calls so.
+compiler=rustc
+
 # Checkouts share one target folder outside them, so that a fresh clone finds the dependencies
 # built. Cargo gives the members of equal workspaces equal names there: the second checkout would
 # be told that all is fresh and run the first one's programs. A compiler wrapper for the members
@@ -24,7 +27,7 @@ use_target_folder() {
     CARGO_TARGET_DIR=$(absolute "$CARGO_TARGET_DIR")
     write_wrapper "$state/rustc" 'exec "$@"'
     write_wrapper "$state/clippy" 'exec clippy-driver "$@" -D warnings'
-    export RUSTC_WORKSPACE_WRAPPER=$state/${compiler:-rustc}
+    export RUSTC_WORKSPACE_WRAPPER=$state/$compiler
 }
 
 write_wrapper() {
