@@ -56,7 +56,7 @@ fn every_kept_document_is_what_is_served_and_together_they_are_all_of_it() {
     let contexts = contexts();
     let (mut whole, mut names) = (BTreeMap::new(), BTreeSet::new());
     for (name, document) in openapi::documents(&contexts) {
-        let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        let text = http::openapi::written(&document);
         let kept: Value = serde_json::from_str(&kept(&format!("openapi/{name}.json"), &text)).unwrap();
         for (address, part) in parts(&kept) {
             let before = whole.insert(address.clone(), part.clone());

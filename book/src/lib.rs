@@ -17,6 +17,7 @@ pub mod logins;
 mod look;
 pub mod master;
 pub mod migrations;
+mod numbers;
 pub mod pace;
 pub mod pools;
 mod progress;

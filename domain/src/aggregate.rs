@@ -8,6 +8,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::entry::Plain;
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
 use crate::refusal::ONLY_DAYBOOK;
@@ -49,6 +50,8 @@ pub struct Aggregate {
     pub personal: bool,
     /// See [`Decider::CLAIMS`].
     pub claims: &'static [Claim],
+    /// See [`Decider::PLAIN`].
+    pub plain: Option<&'static Plain>,
     /// The names of its events, in the order of declaration.
     pub events: &'static [&'static str],
     /// See [`Decider::body_bytes_max`].
@@ -77,6 +80,7 @@ impl Aggregate {
             masked: D::MASKED,
             personal: <D::Event as crate::Event>::PERSONAL,
             claims: D::CLAIMS,
+            plain: D::PLAIN,
             events: <D::Event as event::Versioned>::NAMES,
             body_bytes_max: D::body_bytes_max,
             rules: rules_of::<D>,
@@ -101,6 +105,13 @@ impl Aggregate {
     #[must_use]
     pub fn is<D: Decider>(&self) -> bool {
         self.aggregate_type == D::TYPE
+    }
+
+    /// The stream that a URL names: by its id or, of a plain kind, by the key of the entry.
+    #[must_use]
+    pub fn stream_at(&self, tenant: Uuid, named: &str) -> Option<Uuid> {
+        let keyed = || self.plain?.stream_at(tenant, named);
+        named.parse().ok().or_else(keyed)
     }
 
     /// A stream of the kind, as something to load.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::aggregate::Unparsed;
+use crate::entry::Plain;
 use crate::{AnyCommand, Asker, Claim, ClaimChange, Erase, Event, FactRef, Facts, Refuse, Standing, exact};
 
 /// How large the body of a command may be, in bytes, unless its kind says otherwise.
@@ -56,6 +57,9 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
 
     /// Every kind of unique value that streams of this kind take or give back, see [`Decider::claims`].
     const CLAIMS: &'static [Claim] = &[];
+
+    /// The list of a kind of plain reference data, which [`crate::entry!`] has declared.
+    const PLAIN: Option<&'static Plain> = None;
 
     /// Commands that streams of this kind no longer take, in kebab case, each with the request to send instead.
     const MOVED: &'static [(&'static str, &'static str)] = &[];

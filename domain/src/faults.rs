@@ -38,6 +38,13 @@ impl<W: PartialEq> Faults<W> {
         self
     }
 
+    /// With what others say, after these.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// The first, if anything is wrong.
     ///
     /// # Errors
@@ -46,20 +53,24 @@ impl<W: PartialEq> Faults<W> {
         self.0.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// The first that an amendment from `now` to `next` has to answer for. What was wrong in the same way before, and is about
+    /// All of them.
+    #[must_use]
+    pub fn all(self) -> Vec<Fault<W>> {
+        self.0
+    }
+
+    /// Those that an amendment from `now` to `next` has to answer for. What was wrong in the same way before, and is about
     /// nothing that changes, is left as it is: what was entered under other rules can be amended still.
-    ///
-    /// # Errors
-    /// The first.
-    pub fn of_amending<K: Serialize>(now: &K, next: &K, of: impl Fn(&K) -> Self) -> Result<(), Fault<W>> {
+    #[must_use]
+    pub fn of_amending<K: Serialize>(now: &K, next: &K, of: impl Fn(&K) -> Self) -> Self {
         let faults = of(next);
         if faults.0.is_empty() {
-            return Ok(());
+            return faults;
         }
         let (before, changed) = (of(now), changed(now, next));
         let is_left =
             |fault: &Fault<W>| before.0.contains(fault) && !fault.fields().any(|field| changed.contains(field));
-        faults.0.into_iter().find(|fault| !is_left(fault)).map_or(Ok(()), Err)
+        Self(faults.0.into_iter().filter(|fault| !is_left(fault)).collect())
     }
 }
 
@@ -112,18 +123,21 @@ mod tests {
     }
 
     fn amending(now: &Shelf, next: &Shelf) -> Result<(), &'static str> {
-        Faults::of_amending(now, next, faults).map_err(|fault| fault.why)
+        Faults::of_amending(now, next, faults)
+            .first()
+            .map_err(|fault| fault.why)
     }
 
     #[test]
-    fn what_is_entered_answers_for_everything_and_the_first_is_told() {
+    fn what_is_entered_answers_for_everything() {
         assert_eq!(faults(&FINE).first(), Ok(()));
         let wide = Shelf {
             width: 12,
             name: "",
             ..FINE
         };
-        assert_eq!(faults(&wide).first().map_err(|fault| fault.field), Err("width"));
+        let told: Vec<_> = faults(&wide).all().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(told, ["width", "name"]);
     }
 
     #[test]

@@ -17,14 +17,17 @@ pub mod policy;
 pub mod refusal;
 pub mod sourced;
 
+pub mod entry;
 pub mod object;
 pub mod register;
 pub mod sealed;
 pub mod setting;
 
+pub mod bytes;
 pub mod canonical;
 pub mod exact;
 pub mod faults;
+pub mod interval;
 pub mod misread;
 pub mod moment;
 pub mod money;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde_json::Value;
 
 use crate::Decider;
+use crate::misread::Misread;
 
 /// The rule that keeps commands for Daybook itself.
 pub const ONLY_DAYBOOK: &str = "only-daybook";
@@ -31,6 +32,10 @@ pub trait Refuse: std::error::Error + Clone + PartialEq + Send + Sync + 'static 
     fn rules() -> Vec<&'static str>;
     /// The command's field at fault, as a JSON path (`items[2].quantity`).
     fn field(&self) -> Option<String>;
+    /// What else is wrong with the command's fields, where the decision tells more than the first.
+    fn others(&self) -> Vec<Misread> {
+        Vec::new()
+    }
     /// What the sentence says, for programs: ids, times and words, under stable names.
     fn particulars(&self) -> Option<Value> {
         None
@@ -45,6 +50,8 @@ pub struct Refusal {
     /// The rule's name in kebab case.
     pub rule: &'static str,
     pub field: Option<String>,
+    /// See [`Refuse::others`].
+    pub others: Vec<Misread>,
     /// See [`Refuse::particulars`].
     pub particulars: Option<Box<Value>>,
     /// Says what is wrong and what would satisfy the rule.
@@ -60,6 +67,7 @@ impl Refusal {
             class: Class::Forbidden,
             rule: ONLY_DAYBOOK,
             field: None,
+            others: Vec::new(),
             particulars: None,
             detail: format!("Daybook alone sends {command}, when what it tells of has happened; nobody else can"),
         }
@@ -72,6 +80,7 @@ impl Refusal {
             class: refusal.class(),
             rule: refusal.rule(),
             field: refusal.field(),
+            others: refusal.others(),
             particulars: refusal.particulars().map(Box::new),
             detail: refusal.to_string(),
         }

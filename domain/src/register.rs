@@ -24,9 +24,18 @@ pub use refusal::Refusal;
 
 use crate::aggregate::Unparsed;
 use crate::amendment::Amendment;
+use crate::entry::{Number, Plain};
 use crate::faults::{Fault, Faults};
 use crate::text::Unfit;
 use crate::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Facts, Request};
+
+/// An entry as its checks know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryId {
+    pub tenant: Uuid,
+    /// Its stream.
+    pub id: Uuid,
+}
 
 /// A kind of reference data: a plain struct whose fields are its row's columns.
 pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -65,16 +74,19 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// Every kind of unique value that an entry has, see [`Entry::claims`].
     const CLAIMS: &'static [Claim] = &[];
 
+    /// The list of a kind that [`crate::entry!`] has declared.
+    const PLAIN: Option<&'static Plain> = None;
+
     /// The fields that do not fit their columns.
     fn check(&self) -> Faults<Unfit>;
 
     /// Streams that an entry refers to.
-    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, _entry: EntryId, _facts: &Facts) -> Vec<FactRef> {
         Vec::new()
     }
 
     /// The fields that name what does not exist or is not in use.
-    fn judge(&self, _id: Uuid, _facts: &Facts) -> Faults<String> {
+    fn judge(&self, _entry: EntryId, _facts: &Facts) -> Faults<String> {
         Faults::default()
     }
 
@@ -101,6 +113,22 @@ pub trait Entry: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Json
     /// Unique values of an entry; the claims are those of [`Entry::CLAIMS`].
     fn claims(&self) -> Vec<(Claim, String)> {
         Vec::new()
+    }
+
+    /// The one stream that the entry can be on, where that follows from its key.
+    fn keyed_stream(&self, _tenant: Uuid) -> Option<Uuid> {
+        None
+    }
+
+    /// The number that the entry has, or none yet; `None` where entries of the kind have none.
+    fn number(&self) -> Option<Number> {
+        None
+    }
+
+    /// The entry under this number, of a kind that has numbers.
+    #[must_use]
+    fn with_number(self, _number: Number) -> Self {
+        self
     }
 }
 
@@ -152,6 +180,7 @@ impl<K: Entry> Decider for Register<K> {
     const SHOWN_IN: Option<&'static str> = K::SHOWN_IN;
     const SCOPED: bool = K::SCOPED;
     const CLAIMS: &'static [Claim] = K::CLAIMS;
+    const PLAIN: Option<&'static Plain> = K::PLAIN;
     const ONLY_DAYBOOK: &'static [&'static str] = if K::TAKEN.is_empty() { &[] } else { &["take-anew"] };
     type Command = Command<K>;
     type Event = Change<K>;
@@ -166,11 +195,16 @@ impl<K: Entry> Decider for Register<K> {
         Self::in_place(request.tenant, request.stream).map_err(elsewhere::<K>)?;
         self.stays(request.command)?;
         self.becomes(request)?;
+        self.keyed(request)?;
+        let entry = EntryId {
+            tenant: request.tenant,
+            id: request.stream,
+        };
+        let judge = |of: &K| of.judge(entry, request.facts);
         Ok(match (self, request.command) {
             (Self::Unborn | Self::Struck(_), Command::Enter(entry)) => {
-                entry.check().first().map_err(unfit)?;
-                entry.judge(request.stream, request.facts).first().map_err(reference)?;
-                vec![Change::Entered(entry.clone())]
+                Refusal::of_all(entry.check(), judge(entry))?;
+                vec![Change::Entered(self.numbered(entry))]
             }
             (Self::Entered(_), Command::Enter(_)) => return Err(Refusal::AlreadyEntered { noun }),
 
@@ -187,9 +221,8 @@ impl<K: Entry> Decider for Register<K> {
             (Self::Entered(now), Command::Amend(amendment)) => match amendment.onto(now)? {
                 amended if amended == *now => Vec::new(),
                 amended => {
-                    let judge = |entry: &K| entry.judge(request.stream, request.facts);
-                    Faults::of_amending(now, &amended, K::check).map_err(unfit)?;
-                    Faults::of_amending(now, &amended, judge).map_err(reference)?;
+                    let check = Faults::of_amending(now, &amended, K::check);
+                    Refusal::of_all(check, Faults::of_amending(now, &amended, judge))?;
                     vec![Change::Amended(amended)]
                 }
             },
@@ -217,7 +250,11 @@ impl<K: Entry> Decider for Register<K> {
         match asking.command {
             Command::Enter(_) | Command::Amend(_) => {
                 let next = self.next(asking.command);
-                next.map_or_else(Vec::new, |entry| entry.reads(asking.stream, asking.facts))
+                let entry = EntryId {
+                    tenant: asking.tenant,
+                    id: asking.stream,
+                };
+                next.map_or_else(Vec::new, |next| next.reads(entry, asking.facts))
             }
             Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {} => Vec::new(),
         }
@@ -249,6 +286,14 @@ impl<K: Entry> Decider for Register<K> {
 
     fn body_bytes_max(_command: &str) -> usize {
         K::BODY_BYTES_MAX
+    }
+
+    fn stream_of(tenant: Uuid, command: &Command<K>) -> Option<Uuid> {
+        match command {
+            _ if K::ONE_PER_TENANT => Some(Self::only_stream(tenant)),
+            Command::Enter(entry) => entry.keyed_stream(tenant),
+            Command::Amend(_) | Command::Strike {} | Command::ForgetContacts {} | Command::TakeAnew {} => None,
+        }
     }
 
     fn home(&self) -> Option<Uuid> {
@@ -301,6 +346,33 @@ impl<K: Entry> Register<K> {
         }
     }
 
+    /// The entry under the number that it had before.
+    fn numbered(&self, entry: &K) -> K {
+        match (entry.number(), self) {
+            (Some(said), Self::Struck(before)) if said.is_none() => {
+                entry.clone().with_number(before.number().unwrap_or_default())
+            }
+            _ => entry.clone(),
+        }
+    }
+
+    /// Refuses an entry whose key is that of another stream, and a number that Daybook has not given.
+    fn keyed(&self, request: &Request<'_, Command<K>>) -> Result<(), Refusal> {
+        let Command::Enter(entry) = request.command else {
+            return Ok(());
+        };
+        match entry.keyed_stream(request.tenant) {
+            Some(stream) if stream != request.stream => Err(Refusal::Elsewhere {
+                noun: K::NOUN,
+                id: stream,
+            }),
+            None if matches!(self, Self::Unborn) && entry.number().is_some() => {
+                Err(Refusal::Numbered { noun: K::NOUN })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Refuses what would move the entry to another department.
     fn stays(&self, command: &Command<K>) -> Result<(), Refusal> {
         let (Self::Entered(now) | Self::Struck(now), Some(next)) = (self, self.next(command)) else {
@@ -327,12 +399,30 @@ impl<K: Entry> Register<K> {
     }
 }
 
-fn unfit(Fault { field, why: unfit, .. }: Fault<Unfit>) -> Refusal {
-    Refusal::Unfit { field, unfit }
-}
-
-fn reference(Fault { field, why: detail, .. }: Fault<String>) -> Refusal {
-    Refusal::Reference { field, detail }
+impl Refusal {
+    /// All that is wrong with an entry, if anything is.
+    fn of_all(check: Faults<Unfit>, judge: Faults<String>) -> Result<(), Self> {
+        let unfit = |Fault { field, why: unfit, .. }: Fault<Unfit>| Self::Unfit { field, unfit };
+        let reference = |Fault { field, why: detail, .. }: Fault<String>| Self::Reference { field, detail };
+        let all = check
+            .all()
+            .into_iter()
+            .map(unfit)
+            .chain(judge.all().into_iter().map(reference));
+        match all.collect::<Vec<_>>() {
+            none if none.is_empty() => Ok(()),
+            mut several => {
+                let first = several.remove(0);
+                Err(match several.is_empty() {
+                    true => first,
+                    false => Self::Several {
+                        first: Box::new(first),
+                        others: several,
+                    },
+                })
+            }
+        }
+    }
 }
 
 /// In whose name the contacts of an entry are sealed: nobody's who has a key or writes texts.

@@ -4,6 +4,8 @@
 -- everything after them (unique constraints, foreign keys, indexes) is made after loading when a
 -- generation is rebuilt. The engine adds `changes`, row-level security and grants to each table.
 --
+-- Plain tables (parts, suppliers, locations ...) are not here: they are made of the lists that declare them.
+--
 -- No column has a default: every value comes from an event. position is the event's that brought the row in, and
 -- place the row's among those of that event, where there can be several: the two tell the rows of a table apart.
 --
@@ -173,51 +175,6 @@ create table device_connections (
     position                 bigint      not null
 );
 
-create table suppliers (
-    tenant_id      uuid         not null,
-    id             uuid         primary key,
-    name           varchar(255) not null,
-    contact_email  varchar(255),
-    contact_phone  varchar(20),
-    website        varchar(255),
-    lead_time_days integer,
-    is_preferred   boolean      not null,
-    is_active      boolean      not null,
-    created_at     timestamptz  not null,
-    updated_at     timestamptz  not null,
-    position       bigint       not null
-);
-
-create table parts (
-    tenant_id       uuid         not null,
-    id              uuid         primary key,
-    part_code       varchar(50)  not null,
-    name            varchar(255) not null,
-    description     text,
-    category        varchar(100),
-    unit_of_measure varchar(20)  not null,
-    is_active       boolean      not null,
-    created_at      timestamptz  not null,
-    updated_at      timestamptz  not null,
-    position        bigint       not null
-);
-
-create table part_variants (
-    tenant_id     uuid         not null,
-    id            uuid         primary key,
-    part_id       uuid         not null,
-    variant_code  varchar(50)  not null,
-    variant_name  varchar(255),
-    attributes    jsonb,
-    cost_per_unit decimal(10, 2),
-    retail_price  decimal(10, 2),
-    currency      varchar(3),
-    is_available  boolean      not null,
-    created_at    timestamptz  not null,
-    updated_at    timestamptz  not null,
-    position      bigint       not null
-);
-
 create table part_suppliers (
     tenant_id         uuid        not null,
     id                uuid        primary key,
@@ -234,19 +191,6 @@ create table part_suppliers (
     created_at        timestamptz not null,
     updated_at        timestamptz not null,
     position          bigint      not null
-);
-
-create table locations (
-    tenant_id     uuid         not null,
-    id            uuid         primary key,
-    name          varchar(255) not null,
-    dept_id       uuid         not null,
-    location_type varchar(50),
-    address       text,
-    is_active     boolean      not null,
-    created_at    timestamptz  not null,
-    updated_at    timestamptz  not null,
-    position      bigint       not null
 );
 
 create table orders (
@@ -357,28 +301,6 @@ create table approval_policies (
     created_at     timestamptz not null,
     updated_at     timestamptz not null,
     position       bigint      not null
-);
-
-create table device_policies (
-    tenant_id            uuid        not null,
-    id                   uuid        primary key,
-    dedup_window_minutes integer     not null,
-    retention_days       integer     not null,
-    lease_minutes        integer     not null,
-    is_active            boolean     not null,
-    created_at           timestamptz not null,
-    updated_at           timestamptz not null,
-    position             bigint      not null
-);
-
-create table stock_policies (
-    tenant_id  uuid        not null,
-    id         uuid        primary key,
-    not_sold   text        not null,
-    is_active  boolean     not null,
-    created_at timestamptz not null,
-    updated_at timestamptz not null,
-    position   bigint      not null
 );
 
 create table inventory (
@@ -534,8 +456,6 @@ alter table user_roles add constraint user_roles_user_id_role_id unique (user_id
 alter table user_departments add constraint user_departments_user_id_dept_id unique (user_id, dept_id) deferrable initially deferred;
 alter table role_permissions add constraint role_permissions_role_id_permission unique (role_id, permission) deferrable initially deferred;
 alter table responses add constraint responses_request_id unique (request_id) deferrable initially deferred;
-alter table parts add constraint parts_part_code unique (tenant_id, part_code) deferrable initially deferred;
-alter table part_variants add constraint part_variants_part_id_variant_code unique (part_id, variant_code) deferrable initially deferred;
 -- A missing variant is one value: an offer for the part itself.
 alter table part_suppliers add constraint part_suppliers_part_id_variant_id_supplier_id unique nulls not distinct (part_id, variant_id, supplier_id) deferrable initially deferred;
 -- As the record's id, which follows from these; a missing variant is one value again.
@@ -604,29 +524,11 @@ create index device_connections_user_id on device_connections (user_id, connecte
 create index device_connections_connected_at on device_connections (tenant_id, connected_at, position);
 create index device_connections_created_at on device_connections (tenant_id, created_at, position);
 
-create index suppliers_name on suppliers (tenant_id, name);
-create index suppliers_is_preferred on suppliers (tenant_id, is_preferred, created_at, position);
-create index suppliers_is_active on suppliers (tenant_id, is_active, created_at, position);
-create index suppliers_created_at on suppliers (tenant_id, created_at, position);
-
-create index parts_name on parts (tenant_id, name);
-create index parts_category on parts (tenant_id, category, created_at, position);
-create index parts_is_active on parts (tenant_id, is_active, created_at, position);
-create index parts_created_at on parts (tenant_id, created_at, position);
-
-create index part_variants_variant_code on part_variants (tenant_id, variant_code);
-create index part_variants_is_available on part_variants (tenant_id, is_available, created_at, position);
-create index part_variants_created_at on part_variants (tenant_id, created_at, position);
-
 create index part_suppliers_supplier_id on part_suppliers (supplier_id);
 create index part_suppliers_variant_id on part_suppliers (variant_id);
 create index part_suppliers_sku on part_suppliers (tenant_id, sku);
 create index part_suppliers_is_preferred on part_suppliers (tenant_id, is_preferred, created_at, position);
 create index part_suppliers_created_at on part_suppliers (tenant_id, created_at, position);
-create index locations_name on locations (tenant_id, name, created_at, position);
-create index locations_dept_id on locations (dept_id);
-create index locations_is_active on locations (tenant_id, is_active, created_at, position);
-create index locations_created_at on locations (tenant_id, created_at, position);
 
 create index orders_status on orders (tenant_id, status, created_at, position);
 create index orders_department_id on orders (department_id, created_at, position);
@@ -643,12 +545,6 @@ create index order_approvals_created_at on order_approvals (tenant_id, created_a
 
 create index approval_policies_is_active on approval_policies (tenant_id, is_active, created_at, position);
 create index approval_policies_created_at on approval_policies (tenant_id, created_at, position);
-
-create index device_policies_is_active on device_policies (tenant_id, is_active, created_at, position);
-create index device_policies_created_at on device_policies (tenant_id, created_at, position);
-
-create index stock_policies_is_active on stock_policies (tenant_id, is_active, created_at, position);
-create index stock_policies_created_at on stock_policies (tenant_id, created_at, position);
 
 create index approval_delegations_user_id on approval_delegations (user_id, created_at, position);
 create index approval_delegations_delegate_id on approval_delegations (delegate_id, created_at, position);
@@ -731,11 +627,9 @@ alter table cloud_file_refs add constraint cloud_file_refs_request foreign key (
 alter table cloud_file_refs add constraint cloud_file_refs_response foreign key (response_id) references responses on delete cascade deferrable initially deferred;
 alter table agent_decisions add constraint agent_decisions_request foreign key (request_id) references requests deferrable initially deferred;
 alter table device_connections add constraint device_connections_user foreign key (user_id) references users deferrable initially deferred;
-alter table part_variants add constraint part_variants_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_part foreign key (part_id) references parts on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_variant foreign key (variant_id) references part_variants on delete cascade deferrable initially deferred;
 alter table part_suppliers add constraint part_suppliers_supplier foreign key (supplier_id) references suppliers on delete cascade deferrable initially deferred;
-alter table locations add constraint locations_dept foreign key (dept_id) references departments deferrable initially deferred;
 alter table orders add constraint orders_request foreign key (request_id) references requests deferrable initially deferred;
 alter table orders add constraint orders_department foreign key (department_id) references departments deferrable initially deferred;
 alter table orders add constraint orders_duplicate_of_order foreign key (duplicate_of) references orders deferrable initially deferred;

@@ -3,6 +3,7 @@
 mod inet;
 pub mod json;
 mod listed;
+mod others;
 mod sent;
 mod vector;
 mod word;

@@ -192,6 +192,10 @@ fn types(kind: ColumnKind) -> &'static [&'static str] {
         ColumnKind::Json => &["jsonb", "json"],
         ColumnKind::Inet => &["inet"],
         ColumnKind::Vector => &["vector"],
+        ColumnKind::Bytea => &["bytea"],
+        ColumnKind::Texts => &["_text"],
+        ColumnKind::Time => &["time"],
+        ColumnKind::Interval => &["interval"],
     }
 }
 
@@ -219,7 +223,9 @@ async fn keys(connection: &mut PgConnection, schema: &str, table: &Table) -> Res
     for row in &rows {
         let columns: Vec<String> = row.try_get(1)?;
         // The key of a table in partitions must also name what it is parted by.
-        let (key, parted_by) = columns.split_at(columns.len().min(table.key.len()));
+        // One that is no id tells apart within the tenant.
+        let skipped = usize::from(table.stream.is_some() && columns.first().is_some_and(|first| first == "tenant_id"));
+        let (key, parted_by) = columns[skipped..].split_at((columns.len() - skipped).min(table.key.len()));
         let is_key = key == table.key && parted_by.iter().all(|column| partitioned_by.contains(column));
         if row.try_get(0)? && !is_key {
             found.push(format!(

@@ -18,7 +18,7 @@ type Folded = (&'static str, Vec<Map<String, Value>>);
 pub struct Context {
     /// The name in URLs, which is also the schema of the live generation.
     pub name: &'static str,
-    /// `migrations/read/<name>.sql`: every table, declared whole.
+    /// `migrations/read/<name>.sql`: every table that is no plain one, declared whole. See [`Context::whole_ddl`].
     pub ddl: &'static str,
     /// The kinds of streams whose events it posts.
     pub reads: &'static [Aggregate],
@@ -118,10 +118,18 @@ impl Context {
         Ok(tables)
     }
 
+    /// The statements that make its tables, those of plain tables too.
+    #[must_use]
+    pub fn whole_ddl(&self) -> String {
+        let made = self.tables.iter().filter_map(|projection| projection.made_by());
+        std::iter::once(self.ddl.to_owned()).chain(made).collect()
+    }
+
     /// The statements of the DDL: those to execute before rows are loaded, and those after.
     #[must_use]
     pub fn statements(&self) -> (Vec<String>, Vec<String>) {
-        let lines = self.ddl.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let whole = self.whole_ddl();
+        let lines = whole.lines().filter(|line| !line.trim_start().starts_with("--"));
         let text = lines.map(|line| format!("{line}\n")).collect::<String>();
         let statements = text.split(";\n").map(|statement| statement.trim().to_owned());
         statements
@@ -136,7 +144,7 @@ impl Context {
     /// When the golden history cannot be folded or a fold panics, which is a defect of this program.
     pub fn fingerprint(&self) -> Result<String, String> {
         let mut hash = Sha256::new();
-        hash.update(self.ddl);
+        hash.update(self.whole_ddl());
         for statement in std::iter::once(sql::CHANGES_TABLE).chain(sql::CHANGES_INDEXES) {
             hash.update(statement);
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::{AnyEvent, Recorded};
 use uuid::Uuid;
 
-use crate::cell::Key as _;
 use crate::image::Image;
+use crate::projection::Posts;
 use crate::row::Row;
 
 /// How recorded events become the rows of one table: all that a new table has to write.
@@ -94,11 +94,13 @@ pub struct Unfolded {
 ///
 /// # Errors
 /// The first event that cannot be folded.
-pub fn fold<'a, R: Project>(
-    slots: &mut BTreeMap<R::Key, Slot<R>>,
-    touches: impl Iterator<Item = (&'a Recorded<AnyEvent>, R::Key)>,
+pub fn fold<'a, P: Posts>(
+    posts: &P,
+    slots: &mut BTreeMap<P::Key, Slot<P::Row>>,
+    touches: impl Iterator<Item = (&'a Recorded<AnyEvent>, P::Key)>,
     is_audited: bool,
 ) -> Result<Vec<Change<'a>>, Unfolded> {
+    let table = posts.declared().name;
     let mut changes = Vec::new();
     for (recorded, key) in touches {
         let slot = slots.entry(key.clone()).or_insert(Slot {
@@ -107,30 +109,42 @@ pub fn fold<'a, R: Project>(
         });
         let before = slot.row.take();
         let was_there = before.is_some();
-        let was = if is_audited { before.clone() } else { None };
-        slot.row = R::fold(before, &key, recorded).map_err(|source| Unfolded {
+        let was = if is_audited || P::KEY_OF_ROW {
+            before.clone()
+        } else {
+            None
+        };
+        slot.row = posts.fold(before, &key, recorded).map_err(|source| Unfolded {
             position: recorded.position,
-            table: R::TABLE.name,
-            key: key.text(),
+            table,
+            key: posts.key_text(&key, was.as_ref()),
             source,
         })?;
         if was_there || slot.row.is_some() {
+            let (was, is) = (was.as_ref(), slot.row.as_ref());
             changes.push(Change {
                 recorded,
-                table: R::TABLE.name,
-                key: key.text(),
-                image: is_audited.then(|| image(was.as_ref(), slot.row.as_ref())).flatten(),
+                table,
+                key: posts.key_text(&key, is.or(was)),
+                image: is_audited.then(|| image(posts, was, is)).flatten(),
             });
         }
     }
     Ok(changes)
 }
 
-fn image<R: Row>(before: Option<&R>, after: Option<&R>) -> Option<Image> {
+fn image<P: Posts>(posts: &P, before: Option<&P::Row>, after: Option<&P::Row>) -> Option<Image> {
     match (before, after) {
         (None, None) => None,
-        (None, Some(after)) => Some(Image::Insert { new: after.image() }),
-        (Some(before), None) => Some(Image::Delete { old: before.image() }),
-        (Some(before), Some(after)) => before.difference(after).map(|(old, new)| Image::Update { old, new }),
+        (None, Some(after)) => Some(Image::Insert {
+            new: posts.image(after),
+        }),
+        (Some(before), None) => Some(Image::Delete {
+            old: posts.image(before),
+        }),
+        (Some(before), Some(after)) => {
+            let difference = posts.difference(before, after);
+            difference.map(|(old, new)| Image::Update { old, new })
+        }
     }
 }

@@ -32,11 +32,16 @@ impl Whole {
 
     /// A column that is null says nothing, and is left out.
     pub fn add<C: Cell>(&mut self, column: &'static str, cell: &C) {
+        self.put(column, |out| cell.write(out));
+    }
+
+    /// As [`Whole::add`], of a cell that writes itself.
+    pub fn put(&mut self, column: &'static str, write: impl FnOnce(&mut String)) {
         if self.table.is_private(column) {
             return;
         }
         let before = self.row.0.len();
-        self.row.add(column, cell);
+        self.row.put(column, write);
         if self.row.0.ends_with(":null") {
             self.row.0.truncate(before);
         }
@@ -64,9 +69,16 @@ impl Difference {
     }
 
     pub fn add<C: Cell>(&mut self, column: &'static str, old: &C, new: &C) {
-        if !old.same(new) && !self.table.is_private(column) {
-            self.old.add(column, old);
-            self.new.add(column, new);
+        if !old.same(new) {
+            self.put(column, |out| old.write(out), |out| new.write(out));
+        }
+    }
+
+    /// As [`Difference::add`], of cells that differ and write themselves.
+    pub fn put(&mut self, column: &'static str, old: impl FnOnce(&mut String), new: impl FnOnce(&mut String)) {
+        if !self.table.is_private(column) {
+            self.old.put(column, old);
+            self.new.put(column, new);
         }
     }
 
@@ -82,11 +94,11 @@ impl Difference {
 struct Object(String);
 
 impl Object {
-    fn add<C: Cell>(&mut self, name: &str, cell: &C) {
+    fn put(&mut self, name: &str, write: impl FnOnce(&mut String)) {
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
         quote(name, &mut self.0);
         self.0.push(':');
-        cell.write(&mut self.0);
+        write(&mut self.0);
     }
 
     fn end(mut self) -> Json {

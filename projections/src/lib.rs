@@ -21,6 +21,7 @@ pub mod error;
 pub mod forget;
 pub mod generation;
 pub mod page;
+pub mod plain;
 pub mod poster;
 
 pub mod erasures;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::cell::{Cell, Json, Key};
 use crate::copy;
-use crate::table::{self, Column, Table};
+use crate::table::{self, Column, Table, Words};
 
 /// One row of one table. Implemented by `row!` and by nothing else.
 pub trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
@@ -107,6 +107,7 @@ macro_rules! row {
                 masked: &[$(stringify!($masked)),*],
                 personal: &[$($(stringify!($personal)),*)?],
                 texts: &[$($(stringify!($text)),*)?],
+                stream: None,
                 is_lines: false $(|| !stringify!($place).is_empty())?,
             };
 
@@ -217,7 +218,7 @@ pub const fn column<C: Cell>(name: &'static str, doc: &'static str) -> Column {
         generated: false,
         hidden: false,
         doc,
-        words: C::words,
+        words: Words::Of(C::words),
     }
 }
 

@@ -38,14 +38,14 @@ fn select(schema: &str, table: &Table) -> String {
         "select {columns} from {} t join {} using ({})",
         name(schema, table.name),
         keys(table),
-        table.key.join(", ")
+        table.posted_by().join(", ")
     )
 }
 
 /// Deletes the rows of the keys in `$1..`.
 fn delete(schema: &str, table: &Table) -> String {
     let same = table
-        .key
+        .posted_by()
         .iter()
         .map(|column| format!("t.{column} = k.{column}"))
         .collect::<Vec<_>>()
@@ -83,7 +83,7 @@ fn on_conflict(table: &Table) -> String {
         .filter(|column| !column.hidden && !table.key.contains(&column.name))
         .map(|column| column.name)
         .collect();
-    let key = table.key.join(", ");
+    let key = table.posted_by().join(", ");
     if changing.is_empty() {
         return format!("on conflict ({key}) do nothing");
     }
@@ -190,10 +190,8 @@ pub fn rows_by_key(schema: &str, table: &str, key: &[&str], columns: &[String]) 
 }
 
 fn keys(table: &Table) -> String {
-    unnest(
-        table.columns.iter().filter(|column| table.key.contains(&column.name)),
-        "k",
-    )
+    let is_key = |column: &&Column| table.posted_by().contains(&column.name);
+    unnest(table.columns.iter().filter(is_key), "k")
 }
 
 /// `unnest($1::uuid[], $2::text[]) as u(id, name)`.

@@ -22,6 +22,9 @@ pub struct Table {
     /// Columns with texts that somebody wrote, alone, in sentences or in JSON. They are stored sealed, see
     /// [`book::texts`], and opened for who reads them; nobody filters or sorts by them.
     pub texts: &'static [&'static str],
+    /// The hidden column with the stream that each row shows, where the key is not its id: rows are found by it as they are
+    /// posted, and the key is unique within the tenant alone.
+    pub stream: Option<&'static str>,
     /// Whether rows come as lines of something, several with one event, and are read in the order in which
     /// they were entered.
     pub is_lines: bool,
@@ -44,8 +47,26 @@ pub struct Column {
     pub hidden: bool,
     /// Meaning and unit, for OpenAPI.
     pub doc: &'static str,
-    /// See [`crate::cell::Cell::words`].
-    pub words: fn() -> Vec<&'static str>,
+    /// The words that it holds, where there are only a few.
+    pub words: Words,
+}
+
+/// The words of a column: a list, or what makes one. None where the column may hold others.
+#[derive(Debug, Clone, Copy)]
+pub enum Words {
+    Listed(&'static [&'static str]),
+    Of(fn() -> Vec<&'static str>),
+}
+
+impl Column {
+    /// The words that it holds, where there are only a few; none where it may hold others.
+    #[must_use]
+    pub fn words(&self) -> Vec<&'static str> {
+        match self.words {
+            Words::Listed(words) => words.to_vec(),
+            Words::Of(words) => words(),
+        }
+    }
 }
 
 /// What a column holds.
@@ -63,6 +84,13 @@ pub enum ColumnKind {
     Inet,
     /// Numbers of a fixed count, compared by how near they are to others.
     Vector,
+    Bytea,
+    /// A list of texts.
+    Texts,
+    /// A time of day.
+    Time,
+    /// A span of time.
+    Interval,
 }
 
 /// Which rows of a tenant a person may see, besides holding the table's read permission.
@@ -92,6 +120,21 @@ impl Table {
             .filter_map(|name| self.columns.iter().find(|column| column.name == name))
     }
 
+    /// The columns by which rows are found as they are posted.
+    #[must_use]
+    pub fn posted_by(&self) -> &[&'static str] {
+        match &self.stream {
+            Some(_) => self.stream.as_slice(),
+            None => self.key,
+        }
+    }
+
+    /// Whether the parts of its keys are escaped in their text: other keys may have slashes in the last part.
+    #[must_use]
+    pub fn escapes_key(&self) -> bool {
+        self.stream.is_some() && self.key.len() > 1
+    }
+
     /// Whether the column is nothing that another table may tell.
     #[must_use]
     pub fn is_private(&self, column: &str) -> bool {
@@ -110,6 +153,12 @@ impl Table {
 }
 
 impl ColumnKind {
+    /// Whether a client may compare values of this kind with others.
+    #[must_use]
+    pub const fn is_compared(self) -> bool {
+        !matches!(self, Self::Vector | Self::Bytea | Self::Texts | Self::Interval)
+    }
+
     /// The type under which a value of this kind is sent; arrays of it are flattened by `unnest`.
     #[must_use]
     pub fn sent_as(self) -> &'static str {
@@ -121,8 +170,11 @@ impl ColumnKind {
             Self::Decimal => "numeric",
             Self::Timestamp => "timestamptz",
             Self::Date => "date",
+            Self::Bytea => "bytea",
+            Self::Time => "time",
+            Self::Interval => "interval",
             // unnest would flatten nested arrays and Postgres parses json and vectors itself, so these go as text.
-            Self::Text | Self::Json | Self::Inet | Self::Vector => "text",
+            Self::Text | Self::Json | Self::Inet | Self::Vector | Self::Texts => "text",
         }
     }
 
@@ -133,8 +185,9 @@ impl ColumnKind {
             Self::Json => Some("jsonb"),
             Self::Inet => Some("inet"),
             Self::Vector => Some("vector"),
+            Self::Texts => Some("text[]"),
             Self::Uuid | Self::Integer | Self::Bigint | Self::Boolean | Self::Decimal | Self::Timestamp => None,
-            Self::Date | Self::Text => None,
+            Self::Date | Self::Time | Self::Interval | Self::Bytea | Self::Text => None,
         }
     }
 }

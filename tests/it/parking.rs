@@ -85,6 +85,10 @@ impl Projection for Clumsy {
         self.0.table()
     }
 
+    fn made_by(&self) -> Option<String> {
+        self.0.made_by()
+    }
+
     fn appends(&self) -> bool {
         self.0.appends()
     }

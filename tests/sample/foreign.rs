@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::Service;
-use tests::foreign::{self, Call, Operation, Reach, Share, Trial};
+use tests::foreign::{self, Call, Operation, Reach, Samples, Share, Trial};
 use uuid::Uuid;
 
 use crate::context;
@@ -15,6 +15,7 @@ struct Goods {
     owner: Uuid,
     jar: Uuid,
     elsewhere: Uuid,
+    plain: Samples,
 }
 
 impl Goods {
@@ -32,6 +33,7 @@ impl Goods {
             owner: service.admin.user,
             jar,
             elsewhere,
+            plain: Samples::made(service, sample::CONTEXT.aggregates).await,
         }
     }
 }
@@ -52,12 +54,13 @@ impl foreign::Goods for Goods {
             ("post", ["jars"]) => sent(json!({"label": "another"}), Reach::New, [200, 200, 403]),
             ("post", ["jars", _, "label"]) => sent(json!({"label": "else"}), Reach::Tenant, [200, 409, 403]),
             ("post", ["jars", _, "clear"]) => sent(json!({}), Reach::Tenant, [200, 404, 403]),
-            _ => None,
+            _ => self.plain.call(operation),
         }
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![self.jar.to_string(), LABEL.to_owned()]
+        let own = [self.jar.to_string(), LABEL.to_owned()];
+        own.into_iter().chain(self.plain.secrets()).collect()
     }
 
     /// Jars are the whole tenant's.
@@ -66,7 +69,9 @@ impl foreign::Goods for Goods {
     }
 
     fn outsiders_permissions(&self) -> Vec<String> {
-        ["sample.jars.read", "audit.read"].map(str::to_owned).into()
+        let tables = sample_tables::CONTEXT.all_tables();
+        let read = tables.map(|table| format!("sample.{}.read", table.name));
+        read.chain(["audit.read".to_owned()]).collect()
     }
 
     fn elsewhere(&self) -> Uuid {

@@ -12,6 +12,7 @@ mod first;
 mod foreign;
 mod house;
 mod left_out;
+mod plain;
 mod plans;
 mod running;
 mod served;

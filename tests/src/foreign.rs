@@ -6,6 +6,7 @@
 
 mod call;
 mod offered;
+mod plain;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::service::Reply;
 use crate::{Client, Service};
 
 pub use call::{Call, Operation, Reach, of_log};
+pub use plain::Samples;
 
 /// How long policies may take to react to the whole book.
 const CAUGHT_UP_SECONDS_MAX: u64 = 30;

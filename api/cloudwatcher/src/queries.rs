@@ -5,10 +5,10 @@ use cloudwatcher_tables::approvals::OrderApprovalRow;
 use cloudwatcher_tables::departments::DepartmentRow;
 use cloudwatcher_tables::inventory::InventoryRow;
 use cloudwatcher_tables::orders::OrderRow;
-use cloudwatcher_tables::parts::PartRow;
+use cloudwatcher_tables::parts::{PARTS, SUPPLIERS};
 use cloudwatcher_tables::requests::RequestRow;
 use cloudwatcher_tables::roles::{RolePermissionRow, RoleRow};
-use cloudwatcher_tables::suppliers::{PartSupplierRow, SupplierRow};
+use cloudwatcher_tables::suppliers::PartSupplierRow;
 use cloudwatcher_tables::users::{UserRoleRow, UserRow};
 use projections::ColumnKind;
 use projections::row::Row;
@@ -82,14 +82,14 @@ pub static REORDER: Named = Named {
         Beside::Column {
             name: "part_code",
             of: "p",
-            table: PartRow::TABLE,
+            table: PARTS.table(),
             column: "part_code",
             outer: false,
         },
         Beside::Column {
             name: "part",
             of: "p",
-            table: PartRow::TABLE,
+            table: PARTS.table(),
             column: "name",
             outer: false,
         },
@@ -150,14 +150,14 @@ pub static BEST_OFFERS: Named = Named {
         Beside::Column {
             name: "supplier",
             of: "s",
-            table: SupplierRow::TABLE,
+            table: SUPPLIERS.table(),
             column: "name",
             outer: false,
         },
         Beside::Column {
             name: "supplier_lead_time_days",
             of: "s",
-            table: SupplierRow::TABLE,
+            table: SUPPLIERS.table(),
             column: "lead_time_days",
             outer: false,
         },

@@ -5,6 +5,7 @@ pub mod body;
 pub mod form;
 pub mod headers;
 pub mod joint;
+mod keyed;
 mod looked;
 pub mod offers;
 pub mod past;
@@ -25,7 +26,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{By, Principal};
 use crate::context::Contexts;
-use crate::extract::{self, Body, Path};
+use crate::extract::{Body, Path};
 use crate::problem::{self, Problem};
 use crate::query::streams::shown_in;
 use crate::query::{Source, may_read};
@@ -76,7 +77,7 @@ pub async fn send(
     body: Body,
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&app.contexts, &context, &plural)?;
-    let stream = extract::uuid("id", &id)?;
+    let stream = keyed::stream(aggregate, by.tenant, &id)?;
     let sent = Sent {
         aggregate,
         stream,
@@ -88,6 +89,7 @@ pub async fn send(
     permitted(&app.contexts, aggregate, &command, &by)?;
     let mut body = body.read(&app, &by, (aggregate.body_bytes_max)(&command)).await?;
     let mut fields = body::fields(&headers, &mut body)?;
+    keyed::has_no_number(aggregate, &fields)?;
     sent.come_in(&app, &by, &mut fields).await?;
     let envelope = sent.envelope(&by, &fields);
     sent.complete(&app, &by, &mut fields).await?;
@@ -137,9 +139,11 @@ pub async fn create(
         .read(&app, &by, (aggregate.body_bytes_max)(aggregate.creates))
         .await?;
     let mut fields = body::fields(&headers, &mut body)?;
+    keyed::has_no_number(aggregate, &fields)?;
     sent.come_in(&app, &by, &mut fields).await?;
     let envelope = sent.envelope(&by, &fields);
     let made = async {
+        keyed::number(&app, by.tenant, &sent, &mut fields).await?;
         let parsed = sent.parse(&mut fields)?;
         // The one that it can be sent to, where what it says decides that.
         sent.stream = parsed.stream(by.tenant).unwrap_or(sent.stream);
@@ -147,10 +151,13 @@ pub async fn create(
             return sent.rehearse(&app, &by, envelope, parsed).await;
         }
         let (answer, warnings) = sent.carry_out(&app, &by, envelope, parsed).await?;
-        let location = answer
-            .streams
-            .first()
-            .and_then(|made| location(&app.contexts, aggregate, made, &by));
+        let location = match answer.streams.first() {
+            Some(made) if aggregate.plain.is_some_and(keyed::is_keyed) => {
+                keyed::location(&app, by.tenant, aggregate, made.stream).await
+            }
+            Some(made) => location(&app.contexts, aggregate, made, &by),
+            None => None,
+        };
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
         let mut response = answer::accepted(&answer, &warnings);
         response

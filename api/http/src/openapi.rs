@@ -7,6 +7,7 @@ mod lines;
 mod named;
 pub mod parts;
 mod tables;
+mod written;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,7 @@ use crate::context::{Context, Contexts};
 use crate::extract::NoParameters;
 use crate::problem::Problem;
 pub use lines::lines;
+pub use written::written;
 
 /// The document's own address.
 pub const ADDRESS: &str = "/v1/openapi.json";
@@ -194,7 +196,7 @@ pub fn sections(contexts: &Contexts) -> Vec<(&'static str, Value)> {
 }
 
 /// Parameters with which a read names a place in the book, as the document has or refers to them.
-const PLACES: [&str; 8] = [
+const PLACES: [&str; 12] = [
     "Daybook-After",
     "Last-Event-ID",
     "after",
@@ -203,6 +205,10 @@ const PLACES: [&str; 8] = [
     "#/components/parameters/After",
     "#/components/parameters/EventsAfter",
     "#/components/parameters/EventsBefore",
+    "#/components/parameters/PageAfter",
+    "#/components/parameters/AfterQuery",
+    "#/components/parameters/RowAt",
+    "#/components/parameters/ChangesAfter",
 ];
 
 /// Adds the problems that a read may have which names a place: it may belong to a former history of the book, or lie

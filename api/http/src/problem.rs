@@ -198,17 +198,22 @@ impl Problem {
     #[must_use]
     pub fn among(mut self, others: Vec<Misread>) -> Self {
         let own = self.body.field.clone().unwrap_or_default();
-        let mut others: Vec<OfField> = others
-            .into_iter()
-            .filter(|other| other.field != own)
-            .map(|Misread { field, detail }| OfField { field, detail })
-            .collect();
-        if !others.is_empty() {
-            let detail = self.body.detail.clone();
-            others.insert(0, OfField { field: own, detail });
-            others.truncate(PROBLEMS_MAX);
+        let told = std::mem::take(&mut self.body.problems);
+        let mut problems = match told.is_empty() {
+            true => vec![OfField {
+                field: own,
+                detail: self.body.detail.clone(),
+            }],
+            false => told,
+        };
+        for Misread { field, detail } in others {
+            if problems.iter().all(|told| told.field != field) && problems.len() < PROBLEMS_MAX {
+                problems.push(OfField { field, detail });
+            }
         }
-        self.body.problems = others;
+        if problems.len() > 1 {
+            self.body.problems = problems;
+        }
         self
     }
 

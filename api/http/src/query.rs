@@ -18,6 +18,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use domain::entry::{escaped, unescaped};
 use projections::Context;
 use projections::table::{Scope, Table};
 use sqlx::Row as _;
@@ -104,16 +105,32 @@ impl Source {
     /// # Errors
     /// 400, naming the column.
     pub fn key(&self, text: &str) -> Result<Vec<Value>, Problem> {
-        let parts: Vec<&str> = text.splitn(self.table.key.len(), '/').collect();
-        if parts.len() != self.table.key.len() {
+        let count = self.table.key.len();
+        let parts: Option<Vec<Cow<'_, str>>> = match self.table.escapes_key() {
+            true => text.split('/').map(unescaped).collect(),
+            false => Some(text.splitn(count, '/').map(Cow::Borrowed).collect()),
+        };
+        let Some(parts) = parts.filter(|parts| parts.len() == count) else {
             let detail = format!("the key of {} is {}", self.table.name, self.table.key.join("/"));
             return Err(Problem::bad_value("key", detail));
-        }
+        };
         let columns = self.table.key.iter().filter_map(|name| self.table.column(name));
         columns
             .zip(parts)
-            .map(|(column, part)| Value::parse(column, part))
+            .map(|(column, part)| Value::parse(column, &part))
             .collect()
+    }
+
+    /// The key of these values as histories have it.
+    pub(crate) fn key_text(&self, values: &[Value]) -> String {
+        let parts = values.iter().map(Value::text);
+        match self.table.escapes_key() {
+            true => parts
+                .map(|part| escaped(&part).into_owned())
+                .collect::<Vec<_>>()
+                .join("/"),
+            false => parts.collect::<Vec<_>>().join("/"),
+        }
     }
 }
 
@@ -193,7 +210,7 @@ pub async fn row(
     let source = Source::of(&app.contexts, &context, &name)?;
     let reader = source.reader(&by)?;
     let values = source.key(&key)?;
-    let key = key_text(&values);
+    let key = source.key_text(&values);
     let after = extract::after(&app, &headers, &mut parameters).await?;
     let (columns, is_told) = filter::columns(source.table, parameters.take("select")?)?;
     let at = parameters.take("at")?;
@@ -242,10 +259,6 @@ pub async fn below(
     let page = past::Page::take(&app, &mut parameters).await?;
     parameters.finish(["limit", "after", "Daybook-After"])?;
     past::history(&app, &by, source, reader, values, page, posted).await
-}
-
-fn key_text(values: &[Value]) -> String {
-    values.iter().map(Value::text).collect::<Vec<_>>().join("/")
 }
 
 /// The same words for a row that does not exist and for one that is out of sight.

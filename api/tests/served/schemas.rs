@@ -346,7 +346,7 @@ fn a_row_says_which_columns_it_always_has_and_which_words_they_hold() {
             let is_never_null = !column.nullable && !table.masked.contains(&column.name);
             let is_required = required.iter().any(|name| name == column.name);
             assert_eq!(is_required, is_never_null, "{}.{}", table.name, column.name);
-            let words = (column.words)();
+            let words = column.words();
             let listed = schema["properties"][column.name]["enum"]
                 .as_array()
                 .into_iter()

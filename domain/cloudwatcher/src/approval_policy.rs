@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::currency;
 use domain::faults::Faults;
-use domain::register::{Entry, OnePerTenant, Register};
+use domain::register::{Entry, EntryId, OnePerTenant, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts, money};
 use identity::department::Department;
@@ -175,7 +175,7 @@ impl Entry for ApprovalPolicy {
             .at("deadline_hours", deadline_hours)
     }
 
-    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, _entry: EntryId, _facts: &Facts) -> Vec<FactRef> {
         let departments = self.departments.iter().take(DEPARTMENTS_MAX);
         let people = self.top_deciders.iter().take(TOP_DECIDERS_MAX);
         departments
@@ -184,7 +184,7 @@ impl Entry for ApprovalPolicy {
             .collect()
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+    fn judge(&self, _entry: EntryId, facts: &Facts) -> Faults<String> {
         let is_in_use = |id: Uuid| Register::<Department>::active_in(id, facts).is_some();
         let is_active = |id: Uuid| facts.get::<User>(id).is_some_and(User::is_active);
         let mut departments = self.departments.iter().map(|of| of.department_id);

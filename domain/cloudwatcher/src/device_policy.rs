@@ -3,15 +3,9 @@
 //! tenant; feeds `device_policies`.
 
 use chrono::TimeDelta;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use domain::faults::Faults;
-use domain::register::{Entry, OnePerTenant, Register};
-use domain::text::{self, Unfit};
-
-/// The kind as a value.
-pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Register<DevicePolicy>>("device-policies");
+use domain::entry;
+use domain::register::OnePerTenant;
 
 /// Minutes within which a request without a key repeats an equal one: up to thirty days.
 pub const DEDUP_WINDOW_MINUTES_MAX: i32 = 43_200;
@@ -23,25 +17,29 @@ const RETENTION_DAYS_DEFAULT: i32 = 90;
 pub const LEASE_MINUTES_MAX: i32 = 1_440;
 const LEASE_MINUTES_DEFAULT: i32 = 30;
 
-/// The policy as it is entered, under the one id that the tenant's policy has.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DevicePolicy {
-    /// Minutes, from the first receipt on, within which a request without a key is taken for a repeat of an
-    /// equal one of the same device and type: 1 to 43,200; 1,440 when absent. A change holds for what is
-    /// received from then on: across it, repeats are not recognised.
-    #[serde(default = "dedup_window_minutes")]
-    #[schemars(range(min = 1, max = DEDUP_WINDOW_MINUTES_MAX))]
-    pub dedup_window_minutes: i32,
-    /// Days after which a request that is completed or failed is archived: 1 to 3,650; 90 when absent.
-    #[serde(default = "retention_days")]
-    #[schemars(range(min = 1, max = RETENTION_DAYS_MAX))]
-    pub retention_days: i32,
-    /// Minutes for which whoever begins a request has it to themselves, from each `begin` on: 1 to 1,440; 30 when
-    /// absent.
-    #[serde(default = "lease_minutes", skip_serializing_if = "is_usual_lease")]
-    #[schemars(range(min = 1, max = LEASE_MINUTES_MAX))]
-    pub lease_minutes: i32,
+entry! {
+    /// How requests of devices are dealt with. A tenant has one policy; while it has none in use, repeats are recognised
+    /// for a day, whoever begins a request has it for half an hour, and closed ones stay for 90 days.
+    DevicePolicy = cloudwatcher.device_policies
+    kind { "cloudwatcher.device-policy", "device policy", "device-policies" }
+    key { id: uuid }
+    fields {
+        /// Minutes, from the first receipt on, within which a request without a key is taken for a repeat of an
+        /// equal one of the same device and type; 1,440 when absent. A change holds for what is received from then on:
+        /// across it, repeats are not recognised.
+        #[serde(default = "dedup_window_minutes")]
+        dedup_window_minutes: i32 = whole(1, DEDUP_WINDOW_MINUTES_MAX as i64),
+        /// Days after which a request that is completed or failed is archived; 90 when absent.
+        #[serde(default = "retention_days")]
+        retention_days: i32 = whole(1, RETENTION_DAYS_MAX as i64),
+        /// Minutes for which whoever begins a request has it to themselves, from each `begin` on; 30 when absent.
+        #[serde(default = "lease_minutes", skip_serializing_if = "is_usual_lease")]
+        lease_minutes: i32 = whole(1, LEASE_MINUTES_MAX as i64),
+    }
+    in_use { is_active }
+    consts {
+        const ONE_PER_TENANT: bool = true;
+    }
 }
 
 fn dedup_window_minutes() -> i32 {
@@ -87,26 +85,6 @@ impl DevicePolicy {
 }
 
 impl OnePerTenant for DevicePolicy {}
-
-impl Entry for DevicePolicy {
-    const TYPE: &'static str = "cloudwatcher.device-policy";
-    const NOUN: &'static str = "device policy";
-    const ENTERED: &'static str = "DevicePolicyEntered";
-    const AMENDED: &'static str = "DevicePolicyAmended";
-    const STRUCK: &'static str = "DevicePolicyStruck";
-    const ONE_PER_TENANT: bool = true;
-
-    fn check(&self) -> Faults<Unfit> {
-        let dedup_window_minutes = text::within(self.dedup_window_minutes, 1, DEDUP_WINDOW_MINUTES_MAX);
-        Faults::default()
-            .at("dedup_window_minutes", dedup_window_minutes)
-            .at(
-                "retention_days",
-                text::within(self.retention_days, 1, RETENTION_DAYS_MAX),
-            )
-            .at("lease_minutes", text::within(self.lease_minutes, 1, LEASE_MINUTES_MAX))
-    }
-}
 
 #[cfg(test)]
 mod tests;

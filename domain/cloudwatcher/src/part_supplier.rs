@@ -13,7 +13,7 @@ use super::part_variant::PartVariant;
 use super::supplier::Supplier;
 use domain::faults::Faults;
 use domain::money;
-use domain::register::{Entry, Register};
+use domain::register::{Entry, EntryId, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
@@ -180,7 +180,7 @@ impl Entry for PartSupplier {
             .at("pack_qty", text::within(self.pack_qty, 1, PACK_QTY_MAX))
     }
 
-    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, _entry: EntryId, _facts: &Facts) -> Vec<FactRef> {
         let mut refs = vec![
             FactRef::of::<Register<Part>>(self.part_id),
             FactRef::of::<Register<Supplier>>(self.supplier_id),
@@ -189,7 +189,7 @@ impl Entry for PartSupplier {
         refs
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+    fn judge(&self, _entry: EntryId, facts: &Facts) -> Faults<String> {
         Faults::default()
             .at("part_id", Register::<Part>::is_in_use("part_id", self.part_id, facts))
             .at(

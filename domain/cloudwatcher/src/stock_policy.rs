@@ -3,25 +3,42 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use domain::faults::Faults;
-use domain::register::{Entry, OnePerTenant, Register};
-use domain::text::Unfit;
+use domain::entry;
+use domain::entry::Word;
+use domain::register::OnePerTenant;
 
-/// The kind as a value.
-pub const AGGREGATE: domain::Aggregate = domain::Aggregate::of::<Register<StockPolicy>>("stock-policies");
-
-/// The policy as it is entered, under the one id that the tenant's policy has.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StockPolicy {
-    /// What becomes of a quantity that a supplier's price offer says is not sold: fewer than its minimum, or no whole
-    /// packs. Warned of when absent.
-    #[serde(default)]
-    pub not_sold: NotSold,
+entry! {
+    /// What is bought for stock. A tenant has one policy; while it has none in use, a quantity that a supplier does not sell
+    /// is warned of.
+    StockPolicy = cloudwatcher.stock_policies
+    kind { "cloudwatcher.stock-policy", "stock policy", "stock-policies" }
+    key { id: uuid }
+    fields {
+        /// What becomes of a quantity that a supplier's price offer says is not sold: fewer than its minimum, or no whole
+        /// packs. Warned of when absent.
+        #[serde(default)]
+        not_sold: NotSold = word(50),
+    }
+    in_use { is_active }
+    consts {
+        const ONE_PER_TENANT: bool = true;
+    }
 }
 
 /// What becomes of a quantity that a supplier does not sell.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum NotSold {
@@ -32,20 +49,18 @@ pub enum NotSold {
     Refuse,
 }
 
-impl OnePerTenant for StockPolicy {}
+impl Word for NotSold {}
 
-impl Entry for StockPolicy {
-    const TYPE: &'static str = "cloudwatcher.stock-policy";
-    const NOUN: &'static str = "stock policy";
-    const ENTERED: &'static str = "StockPolicyEntered";
-    const AMENDED: &'static str = "StockPolicyAmended";
-    const STRUCK: &'static str = "StockPolicyStruck";
-    const ONE_PER_TENANT: bool = true;
-
-    fn check(&self) -> Faults<Unfit> {
-        Faults::default()
+/// The policy that holds while none is entered, or the entered one is struck.
+impl Default for StockPolicy {
+    fn default() -> Self {
+        Self {
+            not_sold: NotSold::default(),
+        }
     }
 }
+
+impl OnePerTenant for StockPolicy {}
 
 #[cfg(test)]
 mod tests;

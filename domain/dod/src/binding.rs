@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::skill::Skill;
 use domain::faults::Faults;
-use domain::register::{Entry, Register};
+use domain::register::{Entry, EntryId, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
@@ -59,11 +59,11 @@ impl Entry for Binding {
             .at("priority", text::within(self.priority, -PRIORITY_MAX, PRIORITY_MAX))
     }
 
-    fn reads(&self, _id: Uuid, _facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, _entry: EntryId, _facts: &Facts) -> Vec<FactRef> {
         vec![FactRef::of::<Register<Skill>>(self.skill_id)]
     }
 
-    fn judge(&self, _id: Uuid, facts: &Facts) -> Faults<String> {
+    fn judge(&self, _entry: EntryId, facts: &Facts) -> Faults<String> {
         Faults::default().at(
             "skill_id",
             Register::<Skill>::is_in_use("skill_id", self.skill_id, facts),

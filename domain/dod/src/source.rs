@@ -287,7 +287,9 @@ impl Decider for Source {
             (Self::Entered(known), Command::Amend(amendment)) => match amendment.onto(&known.settings)? {
                 amended if amended == known.settings => Vec::new(),
                 amended => {
-                    Faults::of_amending(&known.settings, &amended, Settings::check).map_err(unfit)?;
+                    Faults::of_amending(&known.settings, &amended, Settings::check)
+                        .first()
+                        .map_err(unfit)?;
                     vec![Event::SourceAmended(amended)]
                 }
             },

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::user::User;
 use domain::faults::Faults;
-use domain::register::{Entry, Register};
+use domain::register::{Entry, EntryId, Register};
 use domain::text::{self, Unfit};
 use domain::{FactRef, Facts};
 
@@ -56,14 +56,14 @@ impl Entry for Department {
             )
     }
 
-    fn reads(&self, id: Uuid, facts: &Facts) -> Vec<FactRef> {
+    fn reads(&self, EntryId { id, .. }: EntryId, facts: &Facts) -> Vec<FactRef> {
         let mut refs: Vec<FactRef> = self.manager_id.map(FactRef::of::<User>).into_iter().collect();
         let above = above(self.parent_id, id, facts).filter(|&department_id| department_id != id);
         refs.extend(above.map(FactRef::of::<Register<Department>>));
         refs
     }
 
-    fn judge(&self, id: Uuid, facts: &Facts) -> Faults<String> {
+    fn judge(&self, EntryId { id, .. }: EntryId, facts: &Facts) -> Faults<String> {
         Faults::default()
             .at("manager_id", self.judge_manager(facts).map_err(str::to_owned))
             .at("parent_id", self.judge_parent(id, facts))

@@ -270,7 +270,10 @@ impl Rehearsal {
     }
 
     /// The state of a stream of any kind.
-    fn load(&self, fact: FactRef) -> Result<AnyState, DecodeError> {
+    ///
+    /// # Errors
+    /// When an event cannot be read, which is a defect of this program.
+    pub fn load(&self, fact: FactRef) -> Result<AnyState, DecodeError> {
         let places = self.streams.get(&(fact.aggregate_type, fact.id)).into_iter().flatten();
         (fact.fold)(&mut places.map(|&place| self.events[place].stored()))
     }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::fact::AnyState;
-use domain::{AnyCommand, Asker, Circumstances, Contexts, Decided, Decider, Recorded, Sending, Together, Undecided};
+use domain::{
+    AnyCommand, Asker, Circumstances, Context, Contexts, Decided, Decider, Recorded, Sending, Together, Undecided,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::book::{Occasion, Rehearsal, sending};
+use crate::plain;
 
 /// Whose book golden histories are.
 pub const TENANT: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
@@ -125,6 +128,15 @@ impl Chronicle {
     /// When it is refused or changes nothing.
     pub fn send_because<D: Decider>(&mut self, stream: Uuid, command: Value, reason: &str) -> &mut Self {
         self.carry_out(&[sending::<D>(stream, &command)], Some(reason))
+    }
+
+    /// Tells of samples of the context's plain kinds of which it has not told yet, see [`crate::plain::tell`].
+    pub fn plain_kinds(&mut self, context: &'static Context) -> &mut Self {
+        self.now += BETWEEN_COMMANDS;
+        let mut samples = plain::Samples::of(&mut self.book, self.actor, self.now);
+        plain::tell(context, &mut samples);
+        self.steps.extend(samples.steps);
+        self
     }
 
     /// An event that no command makes any more, as an earlier program wrote it.

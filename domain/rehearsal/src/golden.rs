@@ -178,7 +178,7 @@ fn stored<'a>(event_type: &'a str, version: &'a str, payload: &'a str) -> Stored
     }
 }
 
-fn updating() -> bool {
+pub fn updating() -> bool {
     std::env::var_os("UPDATE_GOLDEN").is_some()
 }
 

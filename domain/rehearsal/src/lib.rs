@@ -9,6 +9,7 @@ pub mod folding;
 pub mod given;
 pub mod golden;
 pub mod offering;
+pub mod plain;
 pub mod rules;
 pub mod schemas;
 pub mod sourcing;

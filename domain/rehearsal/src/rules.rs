@@ -47,6 +47,16 @@ macro_rules! rules {
         }
 
         #[test]
+        fn plain_kinds_take_what_their_lists_say_and_nothing_else() {
+            $crate::plain::plain_kinds_take_what_their_lists_say_and_nothing_else(&$context, &$story());
+        }
+
+        #[test]
+        fn plain_lists_are_those_of_the_golden_file() {
+            $crate::plain::plain_lists_are_those_of_the_golden_file(&$context, env!("CARGO_MANIFEST_DIR"));
+        }
+
+        #[test]
         fn what_is_not_offered_is_refused() {
             $crate::offering::what_is_not_offered_is_refused(&$context, &$story());
         }

@@ -30,6 +30,13 @@ pub enum Refusal {
     Misread(Misread),
     #[error("{detail}")]
     Reference { field: &'static str, detail: String },
+    #[error("the key of this {noun} is that of another stream: {id}; send the command there, or without an id")]
+    Elsewhere { noun: &'static str, id: Uuid },
+    #[error("a {noun} gets its number from Daybook; enter a new one without an id, with POST to all of them")]
+    Numbered { noun: &'static str },
+    /// More than one thing is wrong with the entry; the rule is that of the first.
+    #[error("{first}")]
+    Several { first: Box<Refusal>, others: Vec<Refusal> },
 }
 
 impl From<Misread> for Refusal {
@@ -41,6 +48,7 @@ impl From<Misread> for Refusal {
 impl Refuse for Refusal {
     fn class(&self) -> Class {
         match self {
+            Self::Several { first, .. } => first.class(),
             Self::NotEntered { .. } => Class::Missing,
             Self::AlreadyEntered { .. }
             | Self::Struck { .. }
@@ -49,25 +57,44 @@ impl Refuse for Refusal {
             | Self::Moves { .. }
             | Self::Unfit { .. }
             | Self::Misread(_)
+            | Self::Elsewhere { .. }
+            | Self::Numbered { .. }
             | Self::Reference { .. } => Class::Refused,
         }
     }
     fn rule(&self) -> &'static str {
-        self.into()
+        match self {
+            Self::Several { first, .. } => first.rule(),
+            one => one.into(),
+        }
     }
     fn rules() -> Vec<&'static str> {
-        <Self as VariantNames>::VARIANTS.to_vec()
+        let names = <Self as VariantNames>::VARIANTS.iter();
+        names.copied().filter(|name| *name != "several").collect()
     }
     fn field(&self) -> Option<String> {
         match self {
             Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
             Self::Misread(misread) => Some(misread.field.clone()),
+            Self::Several { first, .. } => first.field(),
             Self::NotEntered { .. }
             | Self::AlreadyEntered { .. }
             | Self::Struck { .. }
             | Self::NoContacts { .. }
             | Self::OnePerTenant { .. }
+            | Self::Elsewhere { .. }
+            | Self::Numbered { .. }
             | Self::Moves { .. } => None,
         }
+    }
+    fn others(&self) -> Vec<Misread> {
+        let Self::Several { others, .. } = self else {
+            return Vec::new();
+        };
+        let misread = |other: &Self| Misread {
+            field: other.field().unwrap_or_default(),
+            detail: other.to_string(),
+        };
+        others.iter().map(misread).collect()
     }
 }

@@ -5,7 +5,6 @@ pub mod roles;
 pub mod users;
 
 pub mod devices;
-pub mod locations;
 pub mod parts;
 pub mod policies;
 pub mod requests;
@@ -42,6 +41,7 @@ use identity::{department, role, sign_in, user};
 
 use projections::audit;
 use projections::context::{Context, Departments};
+use projections::plain;
 use projections::projection::{Projection, of};
 use projections::row::Row as _;
 
@@ -109,11 +109,11 @@ static TABLES: &[&dyn Projection] = &[
     &of::<users::UserRoleRow>(),
     &of::<users::UserDepartmentRow>(),
     &of::<roles::RolePermissionRow>(),
-    &of::<suppliers::SupplierRow>(),
-    &of::<parts::PartRow>(),
-    &of::<parts::PartVariantRow>(),
+    parts::SUPPLIERS,
+    parts::PARTS,
+    parts::PART_VARIANTS,
     &of::<suppliers::PartSupplierRow>(),
-    &of::<locations::LocationRow>(),
+    parts::LOCATIONS,
     &of::<responses::ResponseMetadataRow>(),
     &of::<requests::RequestMetadataRow>(),
     &of::<devices::CloudFileRefRow>(),
@@ -127,8 +127,8 @@ static TABLES: &[&dyn Projection] = &[
     &of::<approvals::OrderApprovalRow>(),
     &of::<approvals::ApprovalDelegationRow>(),
     &of::<policies::ApprovalPolicyRow>(),
-    &of::<policies::DevicePolicyRow>(),
-    &of::<policies::StockPolicyRow>(),
+    plain!(device_policy::DevicePolicy),
+    plain!(stock_policy::StockPolicy),
     &of::<inventory::InventoryRow>(),
     &of::<stock_moves::StockMoveRow>(),
     &of::<stock_moves::StockReservationRow>(),

@@ -1,54 +1,14 @@
-//! What can be ordered.
+//! What can be ordered, from whom, and where it is kept: plain tables.
 
+use cloudwatcher::location::Location;
 use cloudwatcher::part::Part;
 use cloudwatcher::part_variant::PartVariant;
-use rust_decimal::Decimal;
-use serde_json::{Map, Value};
-use uuid::Uuid;
+use cloudwatcher::supplier::Supplier;
 
-use projections::register;
-use projections::table::Scope;
+use projections::plain;
+use projections::plain::Plain;
 
-register! {
-    /// A part that can be ordered. A struck part's row stays and keeps its code.
-    PartRow = cloudwatcher.parts of Part
-    columns {
-        /// The code that people order by; unique.
-        part_code: String,
-        /// What it is called.
-        name: String,
-        /// What it is.
-        description: Option<String>,
-        /// What it belongs to.
-        category: Option<String>,
-        /// In what it is counted.
-        unit_of_measure: String,
-    }
-    in_use { is_active }
-    find { id, part_code, name, category, is_active, created_at }
-    scope { Scope::Tenant }
-}
-
-register! {
-    /// A part in one colour, size or make. A struck variant's row stays and keeps its code.
-    PartVariantRow = cloudwatcher.part_variants of PartVariant
-    columns {
-        /// The part that it is a variant of.
-        part_id: Uuid,
-        /// Its code; unique within the part.
-        variant_code: String,
-        /// What it is called.
-        variant_name: Option<String>,
-        /// What sets it apart, as a free JSON object.
-        attributes: Option<Map<String, Value>>,
-        /// What one costs.
-        cost_per_unit: Option<Decimal>,
-        /// What one sells for.
-        retail_price: Option<Decimal>,
-        /// The currency of both; null for none, and for amounts that are older.
-        currency: Option<String>,
-    }
-    in_use { is_available }
-    find { id, part_id, variant_code, is_available, created_at }
-    scope { Scope::Tenant }
-}
+pub static SUPPLIERS: &Plain = plain!(Supplier);
+pub static PARTS: &Plain = plain!(Part);
+pub static PART_VARIANTS: &Plain = plain!(PartVariant);
+pub static LOCATIONS: &Plain = plain!(Location);

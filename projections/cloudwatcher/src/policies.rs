@@ -1,11 +1,8 @@
-//! What a tenant has laid down for approvals, for the requests of its devices and for what is bought for stock.
+//! What a tenant has laid down for approvals.
 
 use cloudwatcher::approval_policy::ApprovalPolicy;
-use cloudwatcher::device_policy::DevicePolicy;
-use cloudwatcher::stock_policy::{NotSold, StockPolicy};
 use serde_json::{Value, json};
 
-use projections::cell::Word;
 use projections::register;
 use projections::table::Scope;
 
@@ -23,36 +20,6 @@ register! {
         top_deciders: Value = |entry| json!(entry.top_deciders),
         /// Hours that an approver has to decide before the next manager above is asked.
         deadline_hours: i32,
-    }
-    in_use { is_active }
-    find { id, is_active, created_at }
-    scope { Scope::Tenant }
-}
-
-register! {
-    /// How requests of devices are dealt with. A tenant has one policy; while it has none in use, repeats are recognised
-    /// for a day, whoever begins a request has it for half an hour, and closed ones stay for 90 days.
-    DevicePolicyRow = cloudwatcher.device_policies of DevicePolicy
-    columns {
-        /// Minutes within which a request without a key is taken for a repeat of an equal one.
-        dedup_window_minutes: i32,
-        /// Days after which a request that is completed or failed is archived.
-        retention_days: i32,
-        /// Minutes for which whoever begins a request has it to themselves.
-        lease_minutes: i32,
-    }
-    in_use { is_active }
-    find { id, is_active, created_at }
-    scope { Scope::Tenant }
-}
-
-register! {
-    /// What is bought for stock. A tenant has one policy; while it has none in use, a quantity that a supplier does not sell
-    /// is warned of.
-    StockPolicyRow = cloudwatcher.stock_policies of StockPolicy
-    columns {
-        /// What becomes of a quantity that a supplier's price offer says is not sold: `warn`, `refuse`.
-        not_sold: Word<NotSold> = |entry| Word(entry.not_sold),
     }
     in_use { is_active }
     find { id, is_active, created_at }

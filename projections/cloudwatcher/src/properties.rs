@@ -21,7 +21,7 @@ proptest! {
     #[test]
     fn any_valid_history_folds_to_rows_that_the_tables_accept(wishes in prop::collection::vec(any::<Wish>(), 0..120)) {
         let past = Past::of(wishes);
-        let demands = Demands::of(CONTEXT.ddl);
+        let demands = Demands::of(&CONTEXT.whole_ddl());
         // Between events too, because a page may end anywhere.
         for end in (1..past.events.len()).step_by(7).chain([past.events.len()]) {
             let tables = tables(&past.events[..end]);

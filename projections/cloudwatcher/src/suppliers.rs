@@ -1,7 +1,6 @@
 //! Who sells what, and at what price.
 
 use cloudwatcher::part_supplier::PartSupplier;
-use cloudwatcher::supplier::Supplier;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -9,29 +8,6 @@ use super::currencies::Currencies;
 use projections::cell::Listed;
 use projections::register;
 use projections::table::Scope;
-
-register! {
-    /// Who sells parts. A struck supplier's row stays.
-    SupplierRow = cloudwatcher.suppliers of Supplier
-    columns {
-        /// What the supplier is called.
-        name: String,
-        /// Where to write.
-        contact_email: Option<String>,
-        /// Whom to call.
-        contact_phone: Option<String>,
-        /// The supplier's site.
-        website: Option<String>,
-        /// Typical time of delivery, in days.
-        lead_time_days: Option<i32>,
-        /// Whether to order here first.
-        is_preferred: bool,
-    }
-    in_use { is_active }
-    find { id, name, is_preferred, is_active, created_at }
-    scope { Scope::Tenant }
-    contacts { contact_email, contact_phone }
-}
 
 register! {
     /// An offer: a supplier sells a part, or one variant of it. A struck offer's row is gone.

@@ -185,7 +185,11 @@ fn rows<'a>(tables: &'a Tables, name: &str) -> &'a [Map<String, Value>] {
 /// Every reference and unique key of the DDL that does not hold, as a sentence. The tenant, which rows do not show, is one.
 fn broken(tables: &Tables) -> Vec<String> {
     let mut broken = Vec::new();
-    for line in CONTEXT.ddl.lines().filter(|line| line.starts_with("alter table")) {
+    for line in CONTEXT
+        .whole_ddl()
+        .lines()
+        .filter(|line| line.starts_with("alter table"))
+    {
         let table = line.split_whitespace().nth(2).unwrap();
         let listed = line.split_once('(').unwrap().1.split(')').next().unwrap();
         let columns: Vec<&str> = listed.split(", ").filter(|column| *column != "tenant_id").collect();

@@ -93,7 +93,7 @@ pub(super) async fn compare(
 
 /// Every table of a generation with what tells its rows apart.
 fn tables(work: &Work<'_>) -> Vec<(&'static str, &'static [&'static str])> {
-    let declared = work.context.all_tables().map(|table| (table.name, table.key));
+    let declared = work.context.all_tables().map(|table| (table.name, table.posted_by()));
     declared
         .chain([(sql::CHANGES, ["table_name", "key", "position"].as_slice())])
         .collect()

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use domain::Aggregate;
+use domain::entry::Key;
 use domain::setting::SECRET_BYTES_MAX;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::Paths;
-use super::parts::{self, answers, in_path, needs, response, uuid};
+use super::parts::{self, answers, in_path, needs, response};
 use crate::command::past::Rehearsal;
 use crate::command::permission;
 use crate::context::{Context, Edge};
@@ -266,6 +267,24 @@ impl Body {
     }
 }
 
+/// The parameter of the path that names the stream.
+fn in_address(aggregate: &Aggregate) -> Value {
+    let key = aggregate.plain.map(|plain| (plain.key, plain));
+    match key {
+        None | Some((Key::Id(_), _)) => parts::parameter("Id"),
+        Some((Key::Number(_), _)) => in_path(
+            "id",
+            "The number, or the uuid of the stream.",
+            json!({ "type": "string" }),
+        ),
+        Some((Key::Fields(fields), _)) => {
+            let joined = if fields.len() > 1 { ", joined by %2F" } else { "" };
+            let doc = format!("{}{joined}; or the uuid of the stream.", fields.join("/"));
+            in_path("id", &doc, json!({ "type": "string" }))
+        }
+    }
+}
+
 fn operation(
     aggregate: &Aggregate,
     command: &str,
@@ -281,8 +300,7 @@ fn operation(
     };
     let mut parameters = Vec::new();
     if addressed {
-        let doc = "The stream; a client may choose the id of a new one.";
-        parameters.push(in_path("id", doc, uuid()));
+        parameters.push(in_address(aggregate));
     }
     parameters.extend(parts::of_a_command());
     let permission = permission(aggregate, command);

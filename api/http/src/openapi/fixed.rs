@@ -31,6 +31,9 @@ pub fn section() -> Value {
             parts::add_problems(responses, &[]);
         }
     }
+    if let Some(parameters) = section["components"]["parameters"].as_object_mut() {
+        parameters.extend(super::tables::shared());
+    }
     if let Some(responses) = section["components"]["responses"].as_object_mut() {
         responses.extend(parts::problems());
     }

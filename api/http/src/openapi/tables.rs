@@ -85,7 +85,7 @@ pub fn property(table: &Table, column: &Column) -> Value {
 pub fn nullable_property(table: &Table, column: &Column, nullable: bool) -> Value {
     let masked = table.masked.contains(&column.name);
     let mut property = of_kind(column.kind, column.doc, nullable || masked);
-    let words = (column.words)();
+    let words = column.words();
     if !words.is_empty() {
         let null = (nullable || masked).then_some(Value::Null);
         property["enum"] = words.into_iter().map(Value::from).chain(null).collect();
@@ -108,14 +108,18 @@ pub fn of_kind(kind: ColumnKind, doc: &str, nullable: bool) -> Value {
         ColumnKind::Decimal => ("string", Some("decimal")),
         ColumnKind::Timestamp => ("string", Some("date-time")),
         ColumnKind::Date => ("string", Some("date")),
+        ColumnKind::Bytea => ("string", Some("byte")),
+        ColumnKind::Time => ("string", Some("time")),
+        ColumnKind::Interval => ("string", Some("duration")),
         ColumnKind::Json => return json!({ "description": doc }),
-        ColumnKind::Vector => {
+        ColumnKind::Vector | ColumnKind::Texts => {
+            let items = if kind == ColumnKind::Vector { "number" } else { "string" };
             let kind = if nullable {
                 json!(["array", "null"])
             } else {
                 json!("array")
             };
-            return json!({ "type": kind, "items": { "type": "number" }, "description": doc });
+            return json!({ "type": kind, "items": { "type": items }, "description": doc });
         }
     };
     let mut property = json!({ "type": kind, "description": doc });
@@ -157,9 +161,9 @@ fn list(table: &'static Table) -> Value {
         order,
     );
     parameters.push(order);
-    parameters.extend(of_several());
+    parameters.extend(["Or", "Changed", "UpdatedAt"].map(parameter));
     parameters.extend(of_a_page());
-    parameters.push(select());
+    parameters.push(parameter("Select"));
     json!({
         "operationId": format!("{}.list", name(table)),
         "tags": [table.context],
@@ -177,47 +181,69 @@ fn list(table: &'static Table) -> Value {
     })
 }
 
-/// The parameters of lists that are about no column of their own.
-fn of_several() -> [Value; 3] {
+/// The parameters that operations of tables share, by the names under which they refer to them.
+pub fn shared() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
     let since = format!(
         "Only rows that changed since, as they are now, in the order of their last change; `gone` of the answer has the keys \
          of those that went, null for those who do not see all departments. `since` of the last page is what to go on with: \
          `{CHANGED}=gt.SINCE`. A page that has found nothing within {CHANGED_SECONDS_MAX} s is empty and has a `next`."
     );
-    [
-        in_query(
-            OR,
-            "Conditions of which one is enough: `or=(column.operator.value,column.operator.value)`. A value with a comma, a \
-             bracket or a quote stands in double quotes.",
-            text(),
+    let limit = |max: i64, default: i64| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default });
+    let id = "The stream; a client may choose the id of a new one.";
+    let any = "Conditions of which one is enough: `or=(column.operator.value,column.operator.value)`. A value with a comma, a \
+               bracket or a quote stands in double quotes.";
+    let updated = format!("As `{CHANGED}`, by the time at which the book wrote the change: `gte.time` or `gt.time`.");
+    let select =
+        "Only these columns, parted by commas; rows then have no others, and no `@stream` unless it is among them.";
+    let shared = [
+        ("Id", in_path("id", id, parts::uuid())),
+        ("Or", in_query(OR, any, text())),
+        (
+            "Changed",
+            in_query(
+                CHANGED,
+                &format!("`gt.position`, `gt.time` or `gte.time`. {since}"),
+                text(),
+            ),
         ),
-        in_query(
-            CHANGED,
-            &format!("`gt.position`, `gt.time` or `gte.time`. {since}"),
-            text(),
+        ("UpdatedAt", in_query(UPDATED_AT, &updated, text())),
+        (
+            "Limit",
+            in_query("limit", "Rows of a page.", limit(PAGE_ROWS_MAX, PAGE_ROWS)),
         ),
-        in_query(
-            UPDATED_AT,
-            &format!("As `{CHANGED}`, by the time at which the book wrote the change: `gte.time` or `gt.time`."),
-            text(),
+        ("PageAfter", in_query("after", "The `next` of the page before.", text())),
+        (
+            "AfterQuery",
+            in_query("Daybook-After", "As the header of this name.", position()),
         ),
-    ]
+        ("Select", in_query("select", select, text())),
+        (
+            "RowAt",
+            in_query("at", "The row as it was at this position or time.", text()),
+        ),
+        (
+            "ChangesLimit",
+            in_query("limit", "Changes of a page.", limit(PAGE_CHANGES_MAX, PAGE_CHANGES)),
+        ),
+        (
+            "ChangesAfter",
+            in_query(
+                "after",
+                "Only what happened after this position: the `next` of the page before.",
+                place(),
+            ),
+        ),
+    ];
+    shared
+        .map(|(name, parameter)| (name.to_owned(), parameter))
+        .into_iter()
+        .collect()
 }
 
 /// The parameters of operations that answer in pages.
 pub fn of_a_page() -> [Value; 5] {
-    [
-        in_query(
-            "limit",
-            "Rows of a page.",
-            json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS }),
-        ),
-        in_query("after", "The `next` of the page before.", json!({ "type": "string" })),
-        in_query("Daybook-After", "As the header of this name.", position()),
-        parameter("After"),
-        parameter("RequestId"),
-    ]
+    ["Limit", "PageAfter", "AfterQuery", "After", "RequestId"].map(parameter)
 }
 
 /// A page of such rows.
@@ -264,9 +290,9 @@ fn row(table: &'static Table, has_stream: bool) -> Value {
         "security": needs(&permissions),
         "parameters": [
             key(table),
-            select(),
-            in_query("at", "The row as it was at this position or time.", json!({ "type": "string" })),
-            in_query("Daybook-After", "As the header of this name.", position()),
+            parameter("Select"),
+            parameter("RowAt"),
+            parameter("AfterQuery"),
             parameter("After"),
             parameter("RequestId"),
         ],
@@ -284,7 +310,6 @@ fn history(table: &'static Table) -> Value {
             "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
         },
     });
-    let limit = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_CHANGES_MAX, "default": PAGE_CHANGES });
     json!({
         "operationId": format!("{}.history", name(table)),
         "tags": [table.context],
@@ -293,9 +318,9 @@ fn history(table: &'static Table) -> Value {
         "security": needs(&permissions),
         "parameters": [
             key(table),
-            in_query("limit", "Changes of a page.", limit),
-            in_query("after", "Only what happened after this position: the `next` of the page before.", place()),
-            in_query("Daybook-After", "As the header of this name.", position()),
+            parameter("ChangesLimit"),
+            parameter("ChangesAfter"),
+            parameter("AfterQuery"),
             parameter("After"),
             parameter("RequestId"),
         ],
@@ -317,14 +342,6 @@ fn key(table: &'static Table) -> Value {
         ""
     };
     in_path("key", &format!("{}{several}", table.key.join("/")), schema)
-}
-
-fn select() -> Value {
-    in_query(
-        "select",
-        "Only these columns, parted by commas; rows then have no others, and no `@stream` unless it is among them.",
-        json!({ "type": "string" }),
-    )
 }
 
 /// The schema of a table's rows, by its name.

@@ -14,7 +14,7 @@ impl From<Refusal> for Problem {
         problem.body.rule = Some(refusal.rule);
         problem.body.field = refusal.field;
         problem.body.particulars = refusal.particulars.map(|particulars| *particulars);
-        problem
+        problem.among(refusal.others)
     }
 }
 

@@ -45,6 +45,7 @@ fn a_refusal_names_its_rule_in_the_type() {
         class: Class::Refused,
         rule: "nobody",
         field: None,
+        others: Vec::new(),
         particulars: None,
         detail: "nobody is here".to_owned(),
     };

@@ -139,7 +139,7 @@ impl Query {
 /// 400 when it names another one, or one twice.
 pub fn columns(table: &'static Table, select: Option<String>) -> Result<(Vec<&'static Column>, bool), Problem> {
     let Some(select) = select else {
-        let all = table.shown().filter(|column| column.kind != ColumnKind::Vector);
+        let all = table.shown().filter(|column| column.kind.is_compared());
         return Ok((all.collect(), true));
     };
     let (mut columns, mut streams): (Vec<&'static Column>, bool) = (Vec::new(), false);
@@ -326,12 +326,10 @@ fn unquoted(condition: &str) -> Option<Cow<'_, str>> {
 
 /// Words of a closed list have an order of their own, or none, and it is not that of the alphabet.
 fn has_order(column: &Column) -> bool {
-    let is_words = !(column.words)().is_empty();
+    let is_words = !column.words().is_empty();
     !is_words
-        && !matches!(
-            column.kind,
-            ColumnKind::Json | ColumnKind::Boolean | ColumnKind::Inet | ColumnKind::Vector
-        )
+        && column.kind.is_compared()
+        && !matches!(column.kind, ColumnKind::Json | ColumnKind::Boolean | ColumnKind::Inet)
 }
 
 fn allowed(column: &Column, condition: &Condition) -> bool {
@@ -355,13 +353,13 @@ fn allowed(column: &Column, condition: &Condition) -> bool {
 pub fn operators(column: &Column) -> Vec<&'static str> {
     let mut words = match column.kind {
         ColumnKind::Json => vec!["cs.{json}"],
-        ColumnKind::Vector => Vec::new(),
+        kind if !kind.is_compared() => Vec::new(),
         _ => vec!["eq.", "neq."],
     };
     if has_order(column) {
         words.extend(["gt.", "gte.", "lt.", "lte."]);
     }
-    if !matches!(column.kind, ColumnKind::Json | ColumnKind::Vector) {
+    if column.kind.is_compared() && column.kind != ColumnKind::Json {
         words.push("in.(..)");
     }
     if column.kind == ColumnKind::Text {

@@ -33,7 +33,7 @@ pub fn orderable(table: &'static Table) -> impl Iterator<Item = &'static Column>
 
 /// Columns to order by. Null comes after all values, and so first where the order descends.
 pub fn sortable(table: &'static Table) -> impl Iterator<Item = &'static Column> {
-    let sorts = |kind| !matches!(kind, ColumnKind::Json | ColumnKind::Inet | ColumnKind::Vector);
+    let sorts = |kind: ColumnKind| kind.is_compared() && !matches!(kind, ColumnKind::Json | ColumnKind::Inet);
     findable(table).filter(move |column| sorts(column.kind))
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::read::{self, Plan};
 use super::sql::{self, Reader};
-use super::{Source, answer, key_text, no_row, value};
+use super::{Source, answer, no_row, value};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::extract::{self, Parameters};
@@ -105,7 +105,7 @@ pub async fn history(
     page: Page,
     posted: Option<i64>,
 ) -> Result<Response, Problem> {
-    let (context, table, text) = (source.context, source.table, key_text(&key));
+    let (context, table, text) = (source.context, source.table, source.key_text(&key));
     let row = meant(context, table, by.tenant, &text);
     let read = || async move {
         let _turn = app.log_turn(by.bearer()).await?;
@@ -161,7 +161,7 @@ async fn is_in_sight(
     if by.sees_all_departments() {
         return Ok(true);
     }
-    let (table, text) = (source.table, key_text(&key));
+    let (table, text) = (source.table, source.key_text(&key));
     let columns: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
     let there = read::rows(app, source.context, by.bearer(), None, Plan::OfValues, move || {
         sql::row(table, &columns, &key, None, &reader)

@@ -258,7 +258,7 @@ fn head(table: &'static Table, cells: &[String], compared: &[Compared], shows: S
 
 /// The stream that a row shows and the sequence at which it does, as the snapshot of the statement has it.
 pub(super) fn stream(table: &Table, shows: Shows, reader: &Reader) -> String {
-    let (Some(kind), [key]) = (shows, table.key) else {
+    let (Some(kind), [key]) = (shows, table.posted_by()) else {
         return String::new();
     };
     let key = named("t", key);
@@ -405,6 +405,11 @@ fn shown(kind: ColumnKind, name: &str) -> String {
         ColumnKind::Inet => format!("abbrev({name})"),
         // As text, it would be one word.
         ColumnKind::Vector => format!("{name}::real[]"),
+        // In one line.
+        ColumnKind::Bytea => format!("translate(encode({name}, 'base64'), e'\n', '')"),
+        ColumnKind::Time => format!("{name}::text"),
+        ColumnKind::Interval => format!("book.duration({name})"),
+        ColumnKind::Texts => name.to_owned(),
         ColumnKind::Uuid
         | ColumnKind::Text
         | ColumnKind::Integer

@@ -22,7 +22,7 @@ pub const STREAM: &str = "@stream";
 /// that it is shown there. `None` where rows are parts of streams, or made of several.
 #[must_use]
 pub fn shown_in(contexts: &Contexts, context: &Context, table: &Table) -> Option<&'static Aggregate> {
-    let [key] = table.key else { return None };
+    let [key] = table.posted_by() else { return None };
     table.column(key).filter(|column| column.kind == ColumnKind::Uuid)?;
     let is_it = |kind: &&'static Aggregate| {
         let name = kind

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use projections::table::{Column, ColumnKind};
 use rust_decimal::Decimal;
 use sqlx::{Postgres, QueryBuilder};
@@ -23,6 +23,7 @@ pub enum Value {
     Date(NaiveDate),
     Json(serde_json::Value),
     Inet(String),
+    Time(NaiveTime),
 }
 
 impl Value {
@@ -63,7 +64,7 @@ impl Value {
     }
 
     fn is_word(name: &str, column: &Column, text: &str) -> Result<(), Problem> {
-        let words = (column.words)();
+        let words = column.words();
         if words.is_empty() || words.contains(&text) {
             return Ok(());
         }
@@ -88,8 +89,9 @@ impl Value {
                 .filter(|json| !domain::canonical::contains_nul(json))
                 .map(Self::Json),
             ColumnKind::Inet => inet(text).map(Self::Inet),
-            // Nobody compares one with another: they are never equal.
-            ColumnKind::Vector => None,
+            ColumnKind::Time => text.parse().ok().map(Self::Time),
+            // Nobody compares one with another.
+            ColumnKind::Vector | ColumnKind::Bytea | ColumnKind::Texts | ColumnKind::Interval => None,
         }
     }
 
@@ -106,6 +108,7 @@ impl Value {
             Self::Timestamp(value) => value.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
             Self::Date(value) => value.to_string(),
             Self::Json(value) => value.to_string(),
+            Self::Time(value) => value.to_string(),
         }
     }
 
@@ -122,6 +125,7 @@ impl Value {
             Self::Date(value) => sql.push_bind(*value),
             Self::Json(value) => sql.push_bind(sqlx::types::Json(value.clone())),
             Self::Inet(value) => sql.push_bind(value.clone()).push("::inet"),
+            Self::Time(value) => sql.push_bind(*value),
         };
     }
 }
@@ -140,7 +144,10 @@ pub fn form(kind: ColumnKind) -> &'static str {
         ColumnKind::Date => "a date such as 2026-01-31",
         ColumnKind::Json => "JSON without U+0000",
         ColumnKind::Inet => "an IP address, or a network such as 10.0.0.0/8",
-        ColumnKind::Vector => "nothing: no value is compared with a vector",
+        ColumnKind::Time => "a time of day such as 08:30:00",
+        ColumnKind::Vector | ColumnKind::Bytea | ColumnKind::Texts | ColumnKind::Interval => {
+            "nothing: no value is compared with one of these"
+        }
     }
 }
 
@@ -182,6 +189,8 @@ pub fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use projections::table::Words;
+
     use super::*;
 
     fn column(kind: ColumnKind) -> Column {
@@ -192,7 +201,7 @@ mod tests {
             generated: false,
             hidden: false,
             doc: "",
-            words: Vec::new,
+            words: Words::Listed(&[]),
         }
     }
 

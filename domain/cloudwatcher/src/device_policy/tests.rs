@@ -2,7 +2,8 @@ use serde_json::json;
 
 use super::*;
 use domain::Facts;
-use domain::register::{Change, Command, Refusal};
+use domain::register::{Change, Command, Refusal, Register};
+use domain::text::Unfit;
 use rehearsal::given::{TENANT, given};
 
 type Policies = Register<DevicePolicy>;

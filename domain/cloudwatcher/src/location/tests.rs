@@ -1,6 +1,6 @@
 use super::*;
-use domain::Decider as _;
-use domain::register::{Change, Command, Refusal};
+use domain::register::{Change, Command, Entry as _, Refusal};
+use domain::{Decider as _, Facts};
 use rehearsal::given::{Given, given, long};
 
 const GARAGES: Uuid = Uuid::from_u128(1);

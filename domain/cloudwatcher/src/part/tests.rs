@@ -1,5 +1,6 @@
 use super::*;
-use domain::register::{Change, Command, Refusal, Register};
+use domain::register::{Change, Command, Entry as _, Refusal, Register};
+use domain::text::Unfit;
 use domain::{ClaimChange, SYSTEM};
 use rehearsal::given::{STREAM, given, long, releases, state, takes};
 
@@ -137,10 +138,9 @@ fn a_part_fits_its_columns() {
     };
     let unfit = |field, unfit| Refusal::Unfit { field, unfit };
     let too_long = |chars, max| Unfit::TooLong { chars, max };
-    enter(|part| part.part_code = long(51)).refused(unfit("part_code", too_long(51, PART_CODE_CHARS_MAX)));
+    enter(|part| part.part_code = long(51)).refused(unfit("part_code", too_long(51, 50)));
     enter(|part| part.name.clear()).refused(unfit("name", Unfit::Empty));
     enter(|part| part.description = Some("\0".to_owned())).refused(unfit("description", Unfit::Nul));
-    enter(|part| part.category = Some(long(101))).refused(unfit("category", too_long(101, CATEGORY_CHARS_MAX)));
-    enter(|part| part.unit_of_measure = long(21))
-        .refused(unfit("unit_of_measure", too_long(21, UNIT_OF_MEASURE_CHARS_MAX)));
+    enter(|part| part.category = Some(long(101))).refused(unfit("category", too_long(101, 100)));
+    enter(|part| part.unit_of_measure = long(21)).refused(unfit("unit_of_measure", too_long(21, 20)));
 }

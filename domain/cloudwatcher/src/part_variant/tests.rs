@@ -1,6 +1,6 @@
 use super::*;
-use domain::Decider as _;
 use domain::register::{Change, Command, Refusal};
+use domain::{Decider as _, Facts};
 use rehearsal::given::{given, takes};
 use serde_json::json;
 
@@ -47,9 +47,7 @@ fn a_variant_stays_with_its_part() {
         part_id: OTHER,
         ..variant()
     };
-    let detail = format!(
-        "part_id stays {PART}, the part that this is a variant of; strike it and enter a variant of the other part"
-    );
+    let detail = format!("part_id stays {PART}; strike this part variant and enter another");
     let facts = || known().with(OTHER, Register::Entered(part()));
     for (past, command) in [
         (vec![Change::Entered(variant())], Command::Amend(moved().into())),
@@ -93,7 +91,10 @@ fn a_variant_is_of_a_part_in_use() {
 #[test]
 fn a_variant_fits_its_columns() {
     let enter = |change: &dyn Fn(&mut PartVariant)| {
-        let mut variant = variant();
+        let mut variant = PartVariant {
+            currency: Some("EUR".to_owned()),
+            ..variant()
+        };
         change(&mut variant);
         given::<Variants>([]).with_facts(known()).when(Command::Enter(variant))
     };

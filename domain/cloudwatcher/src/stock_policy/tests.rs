@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use domain::Facts;
-use domain::register::{Change, Command, Refusal};
+use domain::register::{Change, Command, Refusal, Register};
 use rehearsal::given::{TENANT, given};
 
 type Policies = Register<StockPolicy>;

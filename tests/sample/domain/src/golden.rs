@@ -27,6 +27,7 @@ fn story() -> History {
         .send::<Jar>(UPPER, json!({"label": {"label": "Screws"}}))
         .send::<Jar>(LOWER, json!({"label": {"label": "Nuts"}}))
         .send::<Jar>(LOWER, json!({"clear": {}}))
-        .send::<Jar>(UPPER, json!({"label": {"label": "Nuts"}}));
+        .send::<Jar>(UPPER, json!({"label": {"label": "Nuts"}}))
+        .plain_kinds(&CONTEXT);
     chronicle.ended()
 }

@@ -1,4 +1,4 @@
-//! Context `sample` as a read table.
+//! Context `sample` as read tables.
 
 pub mod jars;
 
@@ -6,14 +6,21 @@ pub mod jars;
 mod checks;
 
 use projections::context::Context;
+use projections::plain;
 use projections::projection::of;
 
-/// Posted from its own aggregate alone.
+/// Posted from its own aggregates alone.
 pub static CONTEXT: Context = Context {
     name: "sample",
     ddl: include_str!("../../migrations/sample.sql"),
-    reads: &[sample::jar::AGGREGATE],
-    tables: &[&of::<jars::JarRow>()],
+    reads: sample::CONTEXT.aggregates,
+    tables: &[
+        &of::<jars::JarRow>(),
+        plain!(sample::colour::Colour),
+        plain!(sample::drawer::Drawer),
+        plain!(sample::tin::Tin),
+        plain!(sample::rate::Rate),
+    ],
     audit: None,
     loads: |_| 0,
     history: sample::CONTEXT.history,

@@ -95,6 +95,14 @@ fn behind(sql: &mut Sql, table: &'static Table, start: &Start, reader: &Reader) 
 fn parts(table: &Table) -> Vec<String> {
     let keys: Vec<_> = table.key.iter().filter_map(|name| table.column(name)).collect();
     let count = keys.len();
+    if table.escapes_key() {
+        let of_key = |(index, column): (usize, &&Column)| {
+            let part = format!("split_part(c.key, '/', {})", index + 1);
+            let plain = format!("replace(replace({part}, '%2F', '/'), '%25', '%')");
+            format!("({plain})::{} as k{index}", column.kind.sent_as())
+        };
+        return keys.iter().enumerate().map(of_key).collect();
+    }
     let of_key = |(index, column): (usize, &&Column)| {
         // The last part of a key may have slashes of its own.
         let part = match index + 1 {

@@ -1,5 +1,5 @@
 use axum::http::StatusCode;
-use projections::table::Scope;
+use projections::table::{Scope, Words};
 
 use super::*;
 use crate::query::order::ORDER_COLUMNS_MAX;
@@ -20,7 +20,7 @@ static TABLE: Table = Table {
         column("position", ColumnKind::Bigint, false),
         column("place", ColumnKind::Integer, false),
         Column {
-            words: || vec!["low", "high", "critical"],
+            words: Words::Listed(&["low", "high", "critical"]),
             ..column("severity", ColumnKind::Text, true)
         },
     ],
@@ -29,6 +29,7 @@ static TABLE: Table = Table {
     masked: &[],
     personal: &[],
     texts: &[],
+    stream: None,
     is_lines: false,
 };
 
@@ -40,7 +41,7 @@ const fn column(name: &'static str, kind: ColumnKind, nullable: bool) -> Column 
         generated: false,
         hidden: false,
         doc: "",
-        words: Vec::new,
+        words: Words::Listed(&[]),
     }
 }
 
