@@ -145,10 +145,11 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
         None
     }
 
-    /// The department whose members may send this command; `None` leaves it to permissions alone and,
-    /// for a stream that has a home, to the decision.
+    /// The department whose members may send this command: that of the stream, where nothing else is said, so that a
+    /// command of which nobody has thought is open to no other. `None` leaves it to permissions alone and, for a stream
+    /// that has a home, to the decision.
     fn department(&self, _command: &Self::Command) -> Option<Uuid> {
-        None
+        self.home()
     }
 
     /// A command of this name, in kebab case, with fields as the state has them: it is decided, and not carried out, to

@@ -302,7 +302,7 @@ impl Decider for Delegations {
                     .chain(departments.map(|&id| FactRef::of::<Register<Department>>(id)))
                     .collect()
             }
-            Command::Revoke { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

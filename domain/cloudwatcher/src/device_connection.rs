@@ -186,14 +186,15 @@ impl Decider for DeviceConnection {
     fn reads(&self, asking: &Asking<'_, Command>) -> Vec<FactRef> {
         match asking.command {
             Command::Connect { user_id, .. } => user_id.iter().map(|&id| FactRef::of::<User>(id)).collect(),
-            Command::Disconnect { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
     fn offers(&self, command: &str, _stream: Uuid, _asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
+            (Self::Unborn, "connect") => Ok(()),
+            (Self::Unborn, _) => Err(Refusal::NotConnected),
             (Self::Connected { .. } | Self::Disconnected, "connect") => Err(Refusal::AlreadyConnected),
-            (Self::Unborn, "disconnect") => Err(Refusal::NotConnected),
             _ => Ok(()),
         }
     }

@@ -71,23 +71,7 @@ fn of_order(event: &order::Event, recorded: &Recorded<AnyEvent>) -> Vec<Reaction
             };
             vec![Reaction::send(vec![Sending::of::<Approval>(order_id, void)])]
         }
-        order::Event::OrderDrafted { .. }
-        | order::Event::OrderItemAdded { .. }
-        | order::Event::OrderItemChanged { .. }
-        | order::Event::OrderItemRemoved { .. }
-        | order::Event::OrderCurrencyChanged { .. }
-        | order::Event::OrderNoteChanged { .. }
-        | order::Event::OrderApproved { .. }
-        | order::Event::OrderRejected { .. }
-        | order::Event::OrderPlaced { .. }
-        | order::Event::OrderItemsReceived { .. }
-        | order::Event::OrderReceived { .. }
-        | order::Event::OrderReceiptReversed { .. }
-        | order::Event::OrderClosedShort { .. }
-        | order::Event::OrderRescheduled { .. }
-        | order::Event::OrderConfirmed { .. }
-        | order::Event::OrderStockRefused { .. }
-        | order::Event::OrderStockRetried { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -30,14 +30,7 @@ impl Decider for Approval {
             (_, Command::Ask { revision, submitted_at }) => {
                 self.ask(*revision, done_at(*submitted_at, request), request)
             }
-            (
-                Self::Unasked,
-                Command::Approve { .. }
-                | Command::Reject { .. }
-                | Command::Escalate { .. }
-                | Command::Reassign {}
-                | Command::Void { .. },
-            ) => Err(Refusal::NotAsked),
+            (Self::Unasked, _) => Err(Refusal::NotAsked),
 
             (Self::Pending(pending), Command::Approve { revision, notes }) => {
                 pending.approve(*revision, notes.as_ref(), request)
@@ -101,7 +94,7 @@ impl Decider for Approval {
                     refs.extend(route::route_reads(tenant, pending.asked.department_id, facts));
                 }
             }
-            Command::Void { .. } => {}
+            _ => {}
         }
         refs
     }
@@ -112,7 +105,8 @@ impl Decider for Approval {
 
     fn offers(&self, command: &str, _stream: Uuid, asker: &Asker) -> Result<(), Refusal> {
         match (self, command) {
-            (Self::Unasked, "approve" | "reject" | "escalate" | "reassign" | "void") => Err(Refusal::NotAsked),
+            (Self::Unasked, "ask") => Ok(()),
+            (Self::Unasked, _) => Err(Refusal::NotAsked),
             (Self::Pending(pending), "approve" | "reject") => pending.open().and_then(|_| pending.apart(asker.by)),
             (Self::Pending(pending), "reassign") => pending.open().map(drop),
             // Whose delegate the asker is does not stand in the state; refused it is anyway.
@@ -143,9 +137,7 @@ impl Decider for Approval {
             // Managers and delegates need not be members of the department; who may decide is judged
             // more strictly than by membership.
             Command::Approve { .. } | Command::Reject { .. } => None,
-            Command::Ask { .. } | Command::Escalate { .. } | Command::Reassign {} | Command::Void { .. } => {
-                self.department_id()
-            }
+            _ => self.home(),
         }
     }
 }

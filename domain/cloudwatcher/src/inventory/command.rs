@@ -237,17 +237,7 @@ impl Command {
             | Self::Reserve { source, .. }
             | Self::TransferOut { source, .. }
             | Self::TransferIn { source, .. } => *source,
-            Self::Open { .. }
-            | Self::SetReorder { .. }
-            | Self::Consume(_)
-            | Self::Shorten { .. }
-            | Self::Release { .. }
-            | Self::Expire { .. }
-            | Self::Count { .. }
-            | Self::Expect { .. }
-            | Self::AcceptReorder { .. }
-            | Self::LookAgain {}
-            | Self::DismissReorder { .. } => None,
+            _ => None,
         }
     }
 
@@ -258,18 +248,7 @@ impl Command {
             | Self::Issue { still_to_come, .. }
             | Self::TransferOut { still_to_come, .. }
             | Self::TransferIn { still_to_come, .. } => *still_to_come,
-            Self::Open { .. }
-            | Self::SetReorder { .. }
-            | Self::Consume(_)
-            | Self::Reserve { .. }
-            | Self::Shorten { .. }
-            | Self::Release { .. }
-            | Self::Expire { .. }
-            | Self::Count { .. }
-            | Self::Expect { .. }
-            | Self::AcceptReorder { .. }
-            | Self::LookAgain {}
-            | Self::DismissReorder { .. } => None,
+            _ => None,
         }
     }
 
@@ -283,15 +262,7 @@ impl Command {
             Self::Shorten { reservation_id, .. }
             | Self::Release { reservation_id }
             | Self::Expire { reservation_id } => Some(*reservation_id),
-            Self::Open { .. }
-            | Self::SetReorder { .. }
-            | Self::Receive { .. }
-            | Self::Count { .. }
-            | Self::TransferIn { .. }
-            | Self::Expect { .. }
-            | Self::AcceptReorder { .. }
-            | Self::LookAgain {}
-            | Self::DismissReorder { .. } => None,
+            _ => None,
         }
     }
 
@@ -299,20 +270,7 @@ impl Command {
     pub(super) fn transfer_id(&self) -> Option<Uuid> {
         match self {
             Self::TransferOut { transfer_id, .. } | Self::TransferIn { transfer_id, .. } => Some(*transfer_id),
-            Self::Open { .. }
-            | Self::SetReorder { .. }
-            | Self::Receive { .. }
-            | Self::Issue { .. }
-            | Self::Consume(_)
-            | Self::Reserve { .. }
-            | Self::Shorten { .. }
-            | Self::Release { .. }
-            | Self::Expire { .. }
-            | Self::Count { .. }
-            | Self::Expect { .. }
-            | Self::AcceptReorder { .. }
-            | Self::LookAgain {}
-            | Self::DismissReorder { .. } => None,
+            _ => None,
         }
     }
 
@@ -331,18 +289,7 @@ impl Command {
             }),
             Self::Receive { stock, .. } | Self::Expect { stock, .. } => *stock,
             Self::TransferIn { to, .. } => Some(*to),
-            Self::SetReorder { .. }
-            | Self::Issue { .. }
-            | Self::Consume(_)
-            | Self::Reserve { .. }
-            | Self::Shorten { .. }
-            | Self::Release { .. }
-            | Self::Expire { .. }
-            | Self::Count { .. }
-            | Self::TransferOut { .. }
-            | Self::AcceptReorder { .. }
-            | Self::LookAgain {}
-            | Self::DismissReorder { .. } => None,
+            _ => None,
         }
     }
 }

@@ -95,18 +95,7 @@ impl Decider for Inventory {
                 FactRef::of::<Register<PartSupplier>>(*part_supplier_id),
                 StockPolicy::fact(asking.tenant),
             ],
-            Command::Open { .. }
-            | Command::SetReorder { .. }
-            | Command::Receive { .. }
-            | Command::Issue { .. }
-            | Command::Shorten { .. }
-            | Command::Release { .. }
-            | Command::Expire { .. }
-            | Command::Count { .. }
-            | Command::TransferOut { .. }
-            | Command::TransferIn { .. }
-            | Command::LookAgain {}
-            | Command::DismissReorder { .. } => Vec::new(),
+            _ => Vec::new(),
         };
         in_use.into_iter().chain(named).collect()
     }
@@ -116,10 +105,6 @@ impl Decider for Inventory {
     }
 
     fn home(&self) -> Option<Uuid> {
-        self.department_id()
-    }
-
-    fn department(&self, _command: &Command) -> Option<Uuid> {
         self.department_id()
     }
 

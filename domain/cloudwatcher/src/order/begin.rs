@@ -25,23 +25,7 @@ pub(super) fn begun(request: &Request<'_, Command>) -> Result<Event, Refusal> {
             usable(&content, request.facts).map_err(outdated_copy)?;
             Ok(content.drafted(Some(*of), left_out))
         }
-        Command::AddItem(_)
-        | Command::ChangeItem(_)
-        | Command::RemoveItem { .. }
-        | Command::ChangeCurrency { .. }
-        | Command::Annotate { .. }
-        | Command::Submit {}
-        | Command::SettleApproval {}
-        | Command::Place {}
-        | Command::Receive { .. }
-        | Command::ReverseReceipt { .. }
-        | Command::CloseShort {}
-        | Command::Cancel {}
-        | Command::NoteStockRefused { .. }
-        | Command::RetryStock {}
-        | Command::Reschedule { .. }
-        | Command::Confirm(_)
-        | Command::ConfirmBooked { .. } => Err(Refusal::NotDrafted),
+        _ => Err(Refusal::NotDrafted),
     }
 }
 

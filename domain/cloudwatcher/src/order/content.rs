@@ -36,18 +36,7 @@ impl Content {
                 self.revision = *revision;
                 self.items.clone_from(items);
             }
-            Event::OrderDrafted { .. }
-            | Event::OrderApproved { .. }
-            | Event::OrderRejected { .. }
-            | Event::OrderPlaced {}
-            | Event::OrderItemsReceived { .. }
-            | Event::OrderReceived {}
-            | Event::OrderReceiptReversed { .. }
-            | Event::OrderClosedShort { .. }
-            | Event::OrderCancelled {}
-            | Event::OrderConfirmed { .. }
-            | Event::OrderStockRefused { .. }
-            | Event::OrderStockRetried { .. } => {}
+            _ => {}
         }
         self.total = total(&self.items);
     }

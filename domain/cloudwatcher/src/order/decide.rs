@@ -68,23 +68,7 @@ impl Decider for Order {
                 let held = self.content().and_then(|content| content.request_id);
                 ClaimChange::between(held.iter().map(claim).collect(), Vec::new())
             }
-            Event::OrderItemAdded { .. }
-            | Event::OrderItemChanged { .. }
-            | Event::OrderItemRemoved { .. }
-            | Event::OrderCurrencyChanged { .. }
-            | Event::OrderNoteChanged { .. }
-            | Event::OrderSubmitted { .. }
-            | Event::OrderApproved { .. }
-            | Event::OrderRejected { .. }
-            | Event::OrderPlaced {}
-            | Event::OrderItemsReceived { .. }
-            | Event::OrderReceived {}
-            | Event::OrderReceiptReversed { .. }
-            | Event::OrderClosedShort { .. }
-            | Event::OrderRescheduled { .. }
-            | Event::OrderConfirmed { .. }
-            | Event::OrderStockRefused { .. }
-            | Event::OrderStockRetried { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -97,23 +81,7 @@ impl Decider for Order {
             Command::Draft(NewOrder { department_id, .. }) => Some(*department_id),
             // That of the order that it copies, which is not known here.
             Command::Duplicate { .. } => None,
-            Command::AddItem(_)
-            | Command::ChangeItem(_)
-            | Command::RemoveItem { .. }
-            | Command::ChangeCurrency { .. }
-            | Command::Annotate { .. }
-            | Command::Submit {}
-            | Command::SettleApproval {}
-            | Command::Place {}
-            | Command::Receive { .. }
-            | Command::ReverseReceipt { .. }
-            | Command::CloseShort {}
-            | Command::Cancel {}
-            | Command::NoteStockRefused { .. }
-            | Command::RetryStock {}
-            | Command::Reschedule { .. }
-            | Command::Confirm(_)
-            | Command::ConfirmBooked { .. } => self.department_id(),
+            _ => self.home(),
         }
     }
 
@@ -133,23 +101,7 @@ impl Decider for Order {
                 from_location_id,
                 ..
             }) => locations(*location_id, *from_location_id),
-            Command::AddItem(_)
-            | Command::ChangeItem(_)
-            | Command::RemoveItem { .. }
-            | Command::ChangeCurrency { .. }
-            | Command::Annotate { .. }
-            | Command::Submit {}
-            | Command::SettleApproval {}
-            | Command::Place {}
-            | Command::Receive { .. }
-            | Command::ReverseReceipt { .. }
-            | Command::CloseShort {}
-            | Command::Cancel {}
-            | Command::NoteStockRefused { .. }
-            | Command::RetryStock {}
-            | Command::Reschedule { .. }
-            | Command::Confirm(_)
-            | Command::ConfirmBooked { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -286,15 +238,7 @@ impl Order {
                 | Self::ClosedShort(..)
                 | Self::Cancelled(..) => Vec::new(),
             },
-            Command::Receive { .. }
-            | Command::ReverseReceipt { .. }
-            | Command::CloseShort {}
-            | Command::Cancel {}
-            | Command::NoteStockRefused { .. }
-            | Command::RetryStock {}
-            | Command::Reschedule { .. }
-            | Command::Confirm(_)
-            | Command::ConfirmBooked { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

@@ -61,20 +61,7 @@ pub(super) fn edit(content: &Content, command: &Command, item_id: Uuid) -> Resul
                 had: content.note.is_some(),
             }))
         }
-        Command::Draft(_)
-        | Command::Duplicate { .. }
-        | Command::Submit {}
-        | Command::SettleApproval {}
-        | Command::Place {}
-        | Command::Receive { .. }
-        | Command::ReverseReceipt { .. }
-        | Command::CloseShort {}
-        | Command::Cancel {}
-        | Command::NoteStockRefused { .. }
-        | Command::RetryStock {}
-        | Command::Reschedule { .. }
-        | Command::Confirm(_)
-        | Command::ConfirmBooked { .. } => Ok(None),
+        _ => Ok(None),
     }
 }
 
@@ -92,23 +79,7 @@ pub(super) fn brought_in(event: &Event) -> Option<&Item> {
         Event::OrderItemChanged { item, was, .. } => {
             (item.parts() != (was.part_id, was.variant_id, was.supplier_id)).then_some(item)
         }
-        Event::OrderDrafted { .. }
-        | Event::OrderItemRemoved { .. }
-        | Event::OrderCurrencyChanged { .. }
-        | Event::OrderNoteChanged { .. }
-        | Event::OrderSubmitted { .. }
-        | Event::OrderApproved { .. }
-        | Event::OrderRejected { .. }
-        | Event::OrderPlaced {}
-        | Event::OrderItemsReceived { .. }
-        | Event::OrderReceived {}
-        | Event::OrderReceiptReversed { .. }
-        | Event::OrderClosedShort { .. }
-        | Event::OrderCancelled {}
-        | Event::OrderStockRefused { .. }
-        | Event::OrderRescheduled { .. }
-        | Event::OrderConfirmed { .. }
-        | Event::OrderStockRetried { .. } => None,
+        _ => None,
     }
 }
 

@@ -40,7 +40,9 @@ impl Order {
             "close-short" => self.closable(status).map(drop),
             "cancel" => self.cancellable(status).map(drop),
             "retry-stock" => self.stock_retried().map(drop),
-            _ => Ok(()),
+            // Stock answers late.
+            "note-stock-refused" | "confirm-booked" => Ok(()),
+            _ => self.annotatable(status).map(drop),
         }
     }
 

@@ -55,19 +55,7 @@ impl Policy for StockExpiry {
                 let ended = drawn_on(event).filter(is_over);
                 ended.map(|id| forget(stream, id)).into_iter().collect()
             }
-            Event::InventoryOpened { .. }
-            | Event::ReorderLevelsSet { .. }
-            | Event::StockReceived { .. }
-            | Event::StockReserved { .. }
-            | Event::ReservationShortened { .. }
-            | Event::StockCounted { .. }
-            | Event::StockTransferredIn { .. }
-            | Event::StockExpected { .. }
-            | Event::ReorderSuggested { .. }
-            | Event::ReorderLapsed { .. }
-            | Event::ReorderAccepted { .. }
-            | Event::ReorderDismissed { .. }
-            | Event::StockCarriedForward { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }
@@ -78,21 +66,7 @@ fn drawn_on(event: &Event) -> Option<Uuid> {
         Event::StockIssued { reservation_id, .. }
         | Event::StockConsumed { reservation_id, .. }
         | Event::StockTransferredOut { reservation_id, .. } => *reservation_id,
-        Event::InventoryOpened { .. }
-        | Event::ReorderLevelsSet { .. }
-        | Event::StockReceived { .. }
-        | Event::StockReserved { .. }
-        | Event::ReservationShortened { .. }
-        | Event::ReservationReleased { .. }
-        | Event::ReservationExpired { .. }
-        | Event::StockCounted { .. }
-        | Event::StockTransferredIn { .. }
-        | Event::StockExpected { .. }
-        | Event::ReorderSuggested { .. }
-        | Event::ReorderLapsed { .. }
-        | Event::ReorderAccepted { .. }
-        | Event::ReorderDismissed { .. }
-        | Event::StockCarriedForward { .. } => None,
+        _ => None,
     }
 }
 

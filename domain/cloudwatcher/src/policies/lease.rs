@@ -33,15 +33,7 @@ impl Policy for RequestLeases {
             Event::RequestReleased { .. } | Event::RequestCompleted { .. } | Event::RequestFailed { .. } => {
                 vec![Reaction::Forget { timer: timer(stream) }]
             }
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { until: None, .. }
-            | Event::RequestLapsed { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::AgentDecisionRecorded { .. }
-            | Event::RequestArchived { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

@@ -42,11 +42,7 @@ impl Policy for OrderStock {
             | order::Event::OrderCancelled {}
             | order::Event::OrderStockRefused { .. }
             | order::Event::OrderStockRetried { .. } => true,
-            order::Event::OrderCurrencyChanged { .. }
-            | order::Event::OrderNoteChanged { .. }
-            | order::Event::OrderRejected { .. }
-            | order::Event::OrderRescheduled { .. }
-            | order::Event::OrderConfirmed { .. } => false,
+            _ => false,
         }
     }
 
@@ -125,18 +121,7 @@ impl Books<'_> {
                 bookings.iter().flat_map(|booking| self.again(booking)).collect()
             }
             order::Event::OrderReceived {} => self.release(self.content.revision),
-            order::Event::OrderItemRemoved { was: None, .. }
-            | order::Event::OrderSubmitted { .. }
-            | order::Event::OrderDrafted { is_reorder: false, .. }
-            | order::Event::OrderCurrencyChanged { .. }
-            | order::Event::OrderNoteChanged { .. }
-            | order::Event::OrderRejected { .. }
-            | order::Event::OrderRescheduled { .. }
-            | order::Event::OrderConfirmed { .. }
-            | order::Event::OrderStockRefused {
-                booking: Booking::Reservation { .. } | Booking::Expectation {},
-                ..
-            } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

@@ -80,19 +80,7 @@ fn of_stock(event: &inventory::Event) -> Vec<Reaction> {
         | inventory::Event::ReorderDismissed { stock, .. } => {
             named(stock, &|stock| stocked::Command::NoteAnswered { stock })
         }
-        inventory::Event::ReorderLevelsSet { .. }
-        | inventory::Event::StockReceived { .. }
-        | inventory::Event::StockIssued { .. }
-        | inventory::Event::StockConsumed { .. }
-        | inventory::Event::StockReserved { .. }
-        | inventory::Event::ReservationShortened { .. }
-        | inventory::Event::ReservationReleased { .. }
-        | inventory::Event::ReservationExpired { .. }
-        | inventory::Event::StockCounted { .. }
-        | inventory::Event::StockTransferredOut { .. }
-        | inventory::Event::StockTransferredIn { .. }
-        | inventory::Event::StockExpected { .. }
-        | inventory::Event::StockCarriedForward { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use uuid::Uuid;
 
-use super::check::check;
-use super::lease;
 use super::progress::Rows;
 use super::receive::Repeatable;
-use super::{Command, DeviceRequest, Event, ORDER, Progress, Received, Refusal};
+use super::{
+    AGENT_NAME_CHARS_MAX, Command, DECISION_TYPE_CHARS_MAX, DECISION_VALUE_CHARS_MAX, DeviceRequest, ERROR_CHARS_MAX,
+    Event, ORDER, Progress, Received, Refusal, check, lease,
+};
 use domain::{Asker, Asking, Claim, ClaimChange, Decider, FactRef, Request};
 
 impl Decider for DeviceRequest {
@@ -24,24 +25,37 @@ impl Decider for DeviceRequest {
     type Refusal = Refusal;
 
     fn decide(&self, request: &Request<'_, Command>) -> Result<Vec<Event>, Refusal> {
-        check(request.command)?;
         match request.command {
-            Command::Receive(sent) => self.receive(sent, request).map(|event| vec![event]),
+            Command::Receive(sent) => {
+                check::received(sent)?;
+                self.receive(sent, request).map(|event| vec![event])
+            }
             Command::Begin {} => self.live()?.begin(request),
             Command::Release {} => self.live()?.release(request),
             Command::TakeOver {} => self.live()?.take_over(request),
             Command::Lapse {} => self.live()?.lapse(request.at),
-            Command::Annotate { metadata } => self.live()?.annotate(metadata),
+            Command::Annotate { metadata } => {
+                check::metadata(metadata)?;
+                self.live()?.annotate(metadata)
+            }
             Command::Respond {
                 content,
                 ai_processed,
                 metadata,
-            } => self.live()?.respond(request, content, *ai_processed, metadata),
+            } => {
+                check::content(content)?;
+                check::metadata(metadata)?;
+                self.live()?.respond(request, content, *ai_processed, metadata)
+            }
             Command::Fail {
                 error,
                 ai_processed,
                 metadata,
-            } => self.live()?.fail(request, error, *ai_processed, metadata),
+            } => {
+                check::required("error", error, ERROR_CHARS_MAX)?;
+                check::metadata(metadata)?;
+                self.live()?.fail(request, error, *ai_processed, metadata)
+            }
             Command::Deliver {} => self.live()?.deliver(request),
             Command::AttachFile {
                 file_type,
@@ -50,6 +64,7 @@ impl Decider for DeviceRequest {
                 file_size_bytes,
                 uploaded_at,
             } => {
+                check::file(cloud_path, *file_size_bytes, *uploaded_at)?;
                 let (file_id, response_id) = self.live()?.file(request, *file_type)?;
                 Ok(vec![Event::RequestFileAttached {
                     file_id,
@@ -69,6 +84,11 @@ impl Decider for DeviceRequest {
                 reasoning,
                 confidence_score,
             } => {
+                check::required("agent_name", agent_name, AGENT_NAME_CHARS_MAX)?;
+                check::required("decision_type", decision_type, DECISION_TYPE_CHARS_MAX)?;
+                check::required("decision_value", decision_value, DECISION_VALUE_CHARS_MAX)?;
+                check::reasoning(reasoning.as_ref())?;
+                check::confidence(*confidence_score)?;
                 self.live()?.takes_decision()?;
                 Ok(vec![Event::AgentDecisionRecorded {
                     decision_id: request.ids.draw(),
@@ -79,7 +99,10 @@ impl Decider for DeviceRequest {
                     confidence_score: *confidence_score,
                 }])
             }
-            Command::Archive { archive, sha256 } => self.archive(request, archive, sha256),
+            Command::Archive { archive, sha256 } => {
+                check::archive(archive, sha256)?;
+                self.archive(request, archive, sha256)
+            }
         }
     }
 
@@ -105,18 +128,8 @@ impl Decider for DeviceRequest {
                     *self = Self::Archived(received.clone());
                 }
             }
-            Event::RequestBegun { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::AgentDecisionRecorded { .. } => {
+            // Whatever else happens to a request happens while it is live; that is folded there.
+            _ => {
                 if let Self::Live(_, progress) = self {
                     progress.evolve(event);
                 }
@@ -168,19 +181,7 @@ impl Decider for DeviceRequest {
                 claim: ORDER,
                 value: stream.to_string(),
             }],
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }
