@@ -308,13 +308,7 @@ impl domain::Event for Event {
         match self {
             Self::DeliveryReceived { .. } => vec![("body", stream)],
             Self::AlertsRecognised { .. } => vec![("alerts", stream)],
-            Self::HeartbeatsHeard { .. }
-            | Self::DeliveryRecognised { .. }
-            | Self::DeliveryUnreadable { .. }
-            | Self::DeliveryParsedAgain { .. }
-            | Self::DeliveryBodyDropped { .. }
-            | Self::SubscriptionConfirmed { .. }
-            | Self::SubscriptionRefused { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

@@ -158,7 +158,7 @@ impl domain::Event for Event {
     fn texts(&self) -> Vec<&'static str> {
         match self {
             Self::AlertsSilenced { .. } => vec!["comment"],
-            Self::SilenceEnded { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

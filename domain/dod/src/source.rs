@@ -367,7 +367,7 @@ impl Decider for Source {
                 // One that is struck keeps its row, and so its name.
                 ClaimChange::between(self.settings().map(claim).unwrap_or_default(), claim(settings))
             }
-            Event::SourceStruck {} | Event::SourceTokenIssued { .. } | Event::SourceTokenRetired { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

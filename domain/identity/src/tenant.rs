@@ -179,7 +179,7 @@ impl Decider for Tenant {
             Event::TenantCreated { .. } | Event::TenantResumed {} => Some(Standing::Active),
             Event::TenantSuspended {} => Some(Standing::Suspended),
             Event::TenantDeleted {} => Some(Standing::Deleted),
-            Event::TenantRenamed { .. } => None,
+            _ => None,
         }
     }
 

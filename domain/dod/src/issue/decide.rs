@@ -478,7 +478,16 @@ impl Opened {
                     status: self.looked_into_anew(),
                 })
             }
-            _ => return Err(Refusal::OtherStep),
+            // What no person says.
+            Command::Bind { .. }
+            | Command::NoteAlertEnded { .. }
+            | Command::NoteAlertRestated { .. }
+            | Command::NoteAlertReopened { .. }
+            | Command::NoteMatch { .. }
+            | Command::NoteStep { .. }
+            | Command::Conclude { .. }
+            | Command::DropEvidence {}
+            | Command::Archive { .. } => return Err(Refusal::OtherStep),
         };
         Ok(happens.into_iter().collect())
     }

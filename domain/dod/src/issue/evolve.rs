@@ -182,18 +182,7 @@ impl Rows {
             | Event::IssueConcluded { log_id, .. }
             | Event::IssueAlertRestated { log_id, .. }
             | Event::IssueCorrected { log_id, .. } => self.logs.push(*log_id),
-            Event::IssueOpened { .. }
-            | Event::IssueAlertEnded { .. }
-            | Event::IssueAlertReopened { .. }
-            | Event::InvestigationBegun { .. }
-            | Event::IssueAssigned { .. }
-            | Event::IssueStarted {}
-            | Event::IssueResolved { .. }
-            | Event::IssueMarkedFalsePositive { .. }
-            | Event::IssueMarkedUnableToResolve {}
-            | Event::IssueReopened { .. }
-            | Event::IssueEvidenceDropped {}
-            | Event::IssueArchived { .. } => {}
+            _ => {}
         }
     }
 }

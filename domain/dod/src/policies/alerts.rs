@@ -221,17 +221,7 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
     };
     let ended = || now.issue_id.map(|issue_id| note_ended(issue_id, alert_id, with_issue));
     match event {
-        alert::Event::AlertOpened { .. }
-        | alert::Event::AlertAcknowledged { .. }
-        | alert::Event::AlertUnacknowledged {}
-        | alert::Event::AlertAssigned { .. }
-        // Its issue has heard that it is over when a person said so.
-        | alert::Event::AlertSignalOver { .. }
-        | alert::Event::AlertRawDropped {}
-        | alert::Event::AlertKeptQuiet { .. }
-        | alert::Event::AlertArchived { .. } => Vec::new(),
         alert::Event::AlertJoinedIssue { .. } if !now.is_open() => ended().into_iter().collect(),
-        alert::Event::AlertJoinedIssue { .. } => Vec::new(),
         alert::Event::AlertRestated { from, restated } => {
             let note = |issue_id| {
                 let note = issue::Command::NoteAlertRestated {
@@ -251,6 +241,8 @@ fn of_alert(event: &alert::Event, seen: &Seen<'_>) -> Vec<Reaction> {
             ended().into_iter().chain(release).collect()
         }
         alert::Event::AlertMarkedFalsePositive {} | alert::Event::AlertIgnored {} => ended().into_iter().collect(),
+        // When its signal is over its issue has heard so already: a person said it.
+        _ => Vec::new(),
     }
 }
 

@@ -127,7 +127,6 @@ fn of_escalation(event: &escalation::Event, stream: Uuid) -> Vec<Reaction> {
             next_at,
             ..
         } => vec![wait(*issue_id, stream, *round, *step, *next_at)],
-        escalation::Event::EscalationArchived { .. } => Vec::new(),
         escalation::Event::EscalationStopped { .. } => vec![Reaction::Forget { timer: timer(stream) }],
         escalation::Event::EscalationEndTold {
             issue_id,
@@ -137,6 +136,7 @@ fn of_escalation(event: &escalation::Event, stream: Uuid) -> Vec<Reaction> {
             let told = |receiver_im: &String| want(*issue_id, receiver_im, notice);
             receivers.iter().map(told).collect()
         }
+        _ => Vec::new(),
     }
 }
 

@@ -69,11 +69,7 @@ impl Policy for Intake {
                 let sooner = body_until.map(|until| drop_body(recorded.stream, until));
                 sooner.into_iter().collect()
             }
-            delivery::Event::DeliveryUnreadable { .. }
-            | delivery::Event::DeliveryBodyDropped { .. }
-            | delivery::Event::HeartbeatsHeard { .. }
-            | delivery::Event::SubscriptionConfirmed { .. }
-            | delivery::Event::SubscriptionRefused { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

@@ -66,14 +66,7 @@ fn of_user(event: &user::Event, user_id: Uuid) -> Vec<Reaction> {
         }
         // Whoever is erased has no roles any more, and stays among their holders: they are looked at in vain.
         user::Event::UserErased { .. } => vec![assess(user_id)],
-        user::Event::UserRegistered { .. }
-        | user::Event::UserRenamed { .. }
-        | user::Event::UserEmailChanged { .. }
-        | user::Event::UserDepartmentJoined { .. }
-        | user::Event::UserDepartmentLeft { .. }
-        | user::Event::UserDeactivated {}
-        | user::Event::UserReactivated {}
-        | user::Event::UserSignedIn {} => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -181,7 +181,7 @@ impl Decider for Signal {
             Command::Observe { source_id, .. } | Command::Expire { source_id, .. } => {
                 vec![FactRef::of::<Source>(*source_id)]
             }
-            Command::Release { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

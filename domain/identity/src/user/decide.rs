@@ -158,14 +158,7 @@ impl Decider for User {
                 let own = self.roles().map(FactRef::of::<Role>);
                 own.chain(administrators::roles_of_witnesses(asking.facts)).collect()
             }
-            Command::Register { .. }
-            | Command::Rename { .. }
-            | Command::ChangeEmail { .. }
-            | Command::UnassignRole { .. }
-            | Command::LeaveDepartment { .. }
-            | Command::Deactivate {}
-            | Command::Reactivate {}
-            | Command::Erase {} => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -179,14 +172,7 @@ impl Decider for User {
                 claims(email, self.person().and_then(|person| person.oauth_id.as_ref()))
             }
             Event::UserErased { .. } => Vec::new(),
-            Event::UserRenamed { .. }
-            | Event::UserRoleAssigned { .. }
-            | Event::UserRoleUnassigned { .. }
-            | Event::UserDepartmentJoined { .. }
-            | Event::UserDepartmentLeft { .. }
-            | Event::UserDeactivated {}
-            | Event::UserReactivated {}
-            | Event::UserSignedIn {} => return Vec::new(),
+            _ => return Vec::new(),
         };
         ClaimChange::between(before, after)
     }
