@@ -58,17 +58,7 @@ impl Project for CloudFileRefRow {
         match event {
             Event::RequestFileAttached { file_id, .. } | Event::RequestFileMarked { file_id, .. } => vec![*file_id],
             Event::RequestArchived { files, .. } => files.iter().copied().collect(),
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -109,17 +99,7 @@ impl Project for CloudFileRefRow {
                 ..existing(row)?
             })),
             Event::RequestArchived { .. } => existing(row).map(|_| None),
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Ok(row),
+            _ => Ok(row),
         }
     }
 }

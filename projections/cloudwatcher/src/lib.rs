@@ -86,17 +86,18 @@ const ARCHIVED_BYTES_MAX: usize = 640 << 10;
 fn loads(event: &AnyEvent) -> usize {
     match event.of::<DeviceRequest>() {
         Some(request::Event::RequestArchived { .. }) => ARCHIVED_BYTES_MAX,
-        // Its row has the payload.
+        // The row of a request is made by the first, and the others are shown beside it.
         Some(
-            request::Event::RequestBegun { .. }
-            | request::Event::RequestProlonged { .. }
-            | request::Event::RequestTakenOver { .. }
-            | request::Event::RequestReleased { .. }
-            | request::Event::RequestLapsed { .. }
-            | request::Event::RequestCompleted { .. }
-            | request::Event::RequestFailed { .. },
-        ) => request::PAYLOAD_BYTES_MAX,
-        _ => 0,
+            request::Event::RequestReceived { .. }
+            | request::Event::RequestAnnotated { .. }
+            | request::Event::ResponseDelivered { .. }
+            | request::Event::RequestFileAttached { .. }
+            | request::Event::RequestFileMarked { .. }
+            | request::Event::AgentDecisionRecorded { .. },
+        )
+        | None => 0,
+        // Its row has the payload.
+        Some(_) => request::PAYLOAD_BYTES_MAX,
     }
 }
 

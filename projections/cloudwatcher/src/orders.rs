@@ -305,17 +305,7 @@ impl Project for OrderItemRow {
             Event::OrderRescheduled { items } => items.iter().map(|item| item.item_id).collect(),
             Event::OrderConfirmed { items, .. } => items.iter().map(|item| item.item_id).collect(),
             // Submitting freezes the items as they are.
-            Event::OrderSubmitted { .. }
-            | Event::OrderCurrencyChanged { .. }
-            | Event::OrderNoteChanged { .. }
-            | Event::OrderApproved { .. }
-            | Event::OrderRejected { .. }
-            | Event::OrderPlaced {}
-            | Event::OrderReceived {}
-            | Event::OrderClosedShort { .. }
-            | Event::OrderCancelled {}
-            | Event::OrderStockRefused { .. }
-            | Event::OrderStockRetried { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -388,17 +378,7 @@ impl Project for OrderItemRow {
                     ..existing(row)?
                 })
             }
-            Event::OrderSubmitted { .. }
-            | Event::OrderCurrencyChanged { .. }
-            | Event::OrderNoteChanged { .. }
-            | Event::OrderApproved { .. }
-            | Event::OrderRejected { .. }
-            | Event::OrderPlaced {}
-            | Event::OrderReceived {}
-            | Event::OrderClosedShort { .. }
-            | Event::OrderCancelled {}
-            | Event::OrderStockRefused { .. }
-            | Event::OrderStockRetried { .. } => row,
+            _ => row,
         })
     }
 }

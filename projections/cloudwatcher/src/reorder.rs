@@ -83,20 +83,7 @@ impl Project for ReorderSuggestionRow {
             Event::ReorderLapsed { suggestion_id, .. }
             | Event::ReorderAccepted { suggestion_id, .. }
             | Event::ReorderDismissed { suggestion_id, .. } => vec![*suggestion_id],
-            Event::InventoryOpened { .. }
-            | Event::ReorderLevelsSet { .. }
-            | Event::StockReceived { .. }
-            | Event::StockIssued { .. }
-            | Event::StockConsumed { .. }
-            | Event::StockReserved { .. }
-            | Event::ReservationShortened { .. }
-            | Event::ReservationReleased { .. }
-            | Event::ReservationExpired { .. }
-            | Event::StockCounted { .. }
-            | Event::StockTransferredOut { .. }
-            | Event::StockTransferredIn { .. }
-            | Event::StockExpected { .. }
-            | Event::StockCarriedForward { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -160,20 +147,7 @@ impl Project for ReorderSuggestionRow {
                 part_supplier_id: Some(*part_supplier_id),
                 ..row
             })),
-            Event::InventoryOpened { .. }
-            | Event::ReorderLevelsSet { .. }
-            | Event::StockReceived { .. }
-            | Event::StockIssued { .. }
-            | Event::StockConsumed { .. }
-            | Event::StockReserved { .. }
-            | Event::ReservationShortened { .. }
-            | Event::ReservationReleased { .. }
-            | Event::ReservationExpired { .. }
-            | Event::StockCounted { .. }
-            | Event::StockTransferredOut { .. }
-            | Event::StockTransferredIn { .. }
-            | Event::StockExpected { .. }
-            | Event::StockCarriedForward { .. } => Ok(row),
+            _ => Ok(row),
         }
     }
 }

@@ -56,20 +56,12 @@ impl Project for RequestRow {
             return Vec::new();
         };
         match event {
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::RequestArchived { .. } => vec![recorded.stream],
             Event::RequestAnnotated { .. }
             | Event::ResponseDelivered { .. }
             | Event::RequestFileAttached { .. }
             | Event::RequestFileMarked { .. }
             | Event::AgentDecisionRecorded { .. } => Vec::new(),
+            _ => vec![recorded.stream],
         }
     }
 
@@ -168,17 +160,7 @@ impl Project for RequestMetadataRow {
                 metadata.keys().map(id).collect()
             }
             Event::RequestArchived { metadata, .. } => metadata.iter().map(id).collect(),
-            Event::RequestBegun { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -207,17 +189,7 @@ impl Project for RequestMetadataRow {
                 }))
             }
             Event::RequestArchived { .. } => existing(row).map(|_| None),
-            Event::RequestBegun { .. }
-            | Event::RequestCompleted { .. }
-            | Event::RequestFailed { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Ok(row),
+            _ => Ok(row),
         }
     }
 }

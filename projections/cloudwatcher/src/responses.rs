@@ -54,15 +54,7 @@ impl Project for ResponseRow {
             | Event::RequestFailed { response_id, .. }
             | Event::ResponseDelivered { response_id, .. }
             | Event::RequestArchived { response_id, .. } => vec![*response_id],
-            Event::RequestReceived { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -101,15 +93,7 @@ impl Project for ResponseRow {
                 ..existing(row)?
             })),
             Event::RequestArchived { .. } => existing(row).map(|_| None),
-            Event::RequestReceived { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Ok(row),
+            _ => Ok(row),
         }
     }
 }
@@ -166,17 +150,7 @@ impl Project for ResponseMetadataRow {
                 let id = |key: &String| DeviceRequest::metadata_id(*response_id, key);
                 response_metadata.iter().map(id).collect()
             }
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -205,17 +179,7 @@ impl Project for ResponseMetadataRow {
                 }))
             }
             Event::RequestArchived { .. } => existing(row).map(|_| None),
-            Event::RequestReceived { .. }
-            | Event::RequestBegun { .. }
-            | Event::RequestAnnotated { .. }
-            | Event::ResponseDelivered { .. }
-            | Event::RequestFileAttached { .. }
-            | Event::RequestFileMarked { .. }
-            | Event::RequestProlonged { .. }
-            | Event::RequestTakenOver { .. }
-            | Event::RequestReleased { .. }
-            | Event::RequestLapsed { .. }
-            | Event::AgentDecisionRecorded { .. } => Ok(row),
+            _ => Ok(row),
         }
     }
 }

@@ -110,9 +110,9 @@ impl Project for RolePermissionRow {
         };
         match event {
             Event::RoleDefined { grants, .. } => grants.iter().map(|grant| grant.id).collect(),
-            Event::RoleDescribed { .. } => Vec::new(),
             Event::PermissionGranted { id, .. } | Event::PermissionRevoked { id, .. } => vec![*id],
             Event::RoleRetired { revoked } => revoked.clone(),
+            _ => Vec::new(),
         }
     }
 
@@ -137,7 +137,7 @@ impl Project for RolePermissionRow {
                 .map(|(grant, place)| granted(&grant.permission, place)),
             Event::PermissionGranted { permission, .. } => Some(granted(permission, 1)),
             Event::PermissionRevoked { .. } | Event::RoleRetired { .. } => existing(row).map(|_| None)?,
-            Event::RoleDescribed { .. } => row,
+            _ => row,
         })
     }
 }

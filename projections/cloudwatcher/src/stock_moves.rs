@@ -369,17 +369,7 @@ impl Project for StockReservationRow {
                 less(row, *quantity, ReservationStatus::Released)
             }
             Event::ReservationExpired { quantity, .. } => less(row, *quantity, ReservationStatus::Expired),
-            Event::InventoryOpened { .. }
-            | Event::ReorderLevelsSet { .. }
-            | Event::StockReceived { .. }
-            | Event::StockCounted { .. }
-            | Event::StockTransferredIn { .. }
-            | Event::StockExpected { .. }
-            | Event::ReorderSuggested { .. }
-            | Event::ReorderLapsed { .. }
-            | Event::ReorderAccepted { .. }
-            | Event::ReorderDismissed { .. }
-            | Event::StockCarriedForward { .. } => Ok(row),
+            _ => Ok(row),
         }
     }
 }

@@ -52,17 +52,11 @@ impl Project for UserRow {
             return Vec::new();
         };
         match event {
-            Event::UserRegistered { .. }
-            | Event::UserRenamed { .. }
-            | Event::UserEmailChanged { .. }
-            | Event::UserDeactivated {}
-            | Event::UserReactivated {}
-            | Event::UserSignedIn {}
-            | Event::UserErased { .. } => vec![recorded.stream],
             Event::UserRoleAssigned { .. }
             | Event::UserRoleUnassigned { .. }
             | Event::UserDepartmentJoined { .. }
             | Event::UserDepartmentLeft { .. } => Vec::new(),
+            _ => vec![recorded.stream],
         }
     }
 
@@ -213,14 +207,7 @@ impl Project for UserRoleRow {
                 assigned_by: actor(recorded),
             }),
             Event::UserRoleUnassigned { .. } | Event::UserErased { .. } => existing(row).map(|_| None)?,
-            Event::UserRegistered { .. }
-            | Event::UserRenamed { .. }
-            | Event::UserEmailChanged { .. }
-            | Event::UserDepartmentJoined { .. }
-            | Event::UserDepartmentLeft { .. }
-            | Event::UserDeactivated {}
-            | Event::UserReactivated {}
-            | Event::UserSignedIn {} => row,
+            _ => row,
         })
     }
 }
@@ -273,14 +260,7 @@ impl Project for UserDepartmentRow {
                 assigned_at: recorded.at,
             }),
             Event::UserDepartmentLeft { .. } | Event::UserErased { .. } => existing(row).map(|_| None)?,
-            Event::UserRegistered { .. }
-            | Event::UserRenamed { .. }
-            | Event::UserEmailChanged { .. }
-            | Event::UserRoleAssigned { .. }
-            | Event::UserRoleUnassigned { .. }
-            | Event::UserDeactivated {}
-            | Event::UserReactivated {}
-            | Event::UserSignedIn {} => row,
+            _ => row,
         })
     }
 }

@@ -93,16 +93,8 @@ impl Project for DeliveryRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Delivery>() {
-            Some(
-                Event::DeliveryReceived { .. }
-                | Event::DeliveryRecognised { .. }
-                | Event::DeliveryUnreadable { .. }
-                | Event::DeliveryParsedAgain { .. }
-                | Event::DeliveryBodyDropped { .. }
-                | Event::SubscriptionConfirmed { .. }
-                | Event::SubscriptionRefused { .. },
-            ) => vec![recorded.stream],
             Some(Event::AlertsRecognised { .. } | Event::HeartbeatsHeard { .. }) | None => Vec::new(),
+            Some(_) => vec![recorded.stream],
         }
     }
 

@@ -151,10 +151,7 @@ fn escalated(event: &escalation::Event) -> Option<Found> {
             metadata: json!({ "escalation": round, "step": step, "silence_id": silence_id, "next_at": next_at }),
             round: None,
         }),
-        escalation::Event::EscalationBegun { .. }
-        | escalation::Event::EscalationStopped { .. }
-        | escalation::Event::EscalationEndTold { .. }
-        | escalation::Event::EscalationArchived { .. } => None,
+        _ => None,
     }
 }
 

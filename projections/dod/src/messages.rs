@@ -81,14 +81,9 @@ impl Project for MessageRow {
 
     fn keys(recorded: &Recorded<AnyEvent>) -> Vec<Uuid> {
         match recorded.of::<Message>() {
-            Some(
-                Event::MessageWanted { .. }
-                | Event::MessageSent { .. }
-                | Event::MessageRefused { .. }
-                | Event::MessageArchived { .. },
-            ) => vec![recorded.stream],
             // What waits is not told yet.
             Some(Event::MessageHeld { .. } | Event::MessageQuieted { .. }) | None => Vec::new(),
+            Some(_) => vec![recorded.stream],
         }
     }
 

@@ -76,14 +76,6 @@ fn weight(event: &Event) -> Option<(i64, i64)> {
             ..
         } => Some((1, bytes(kept_bytes.unwrap_or(*came)))),
         Event::DeliveryBodyDropped { bytes: Some(gone) } => Some((-1, -bytes(*gone))),
-        Event::DeliveryReceived { .. }
-        | Event::DeliveryBodyDropped { bytes: None }
-        | Event::AlertsRecognised { .. }
-        | Event::HeartbeatsHeard { .. }
-        | Event::DeliveryRecognised { .. }
-        | Event::DeliveryUnreadable { .. }
-        | Event::DeliveryParsedAgain { .. }
-        | Event::SubscriptionConfirmed { .. }
-        | Event::SubscriptionRefused { .. } => None,
+        _ => None,
     }
 }

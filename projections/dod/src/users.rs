@@ -55,21 +55,13 @@ impl Project for UserRow {
         }
         match recorded.of::<User>() {
             Some(
-                Event::UserRegistered { .. }
-                | Event::UserRenamed { .. }
-                | Event::UserEmailChanged { .. }
-                | Event::UserDeactivated {}
-                | Event::UserReactivated {}
-                | Event::UserSignedIn {}
-                | Event::UserErased { .. },
-            ) => vec![recorded.stream],
-            Some(
                 Event::UserRoleAssigned { .. }
                 | Event::UserRoleUnassigned { .. }
                 | Event::UserDepartmentJoined { .. }
                 | Event::UserDepartmentLeft { .. },
             )
             | None => Vec::new(),
+            Some(_) => vec![recorded.stream],
         }
     }
 
