@@ -29,11 +29,7 @@ row! {
     columns {
         /// The order.
         order_id: Uuid,
-        /// What happened: `created`, `item-added`, `item-changed`, `item-removed`, `currency-changed`,
-        /// `note-changed`, `submitted`, `approved`, `rejected`, `ordered`, `items-received`, `received`,
-        /// `receipt-reversed`, `rescheduled`, `confirmed`, `closed-short`, `cancelled`, `stock-refused`, `stock-retried`; of its approval `approval-asked`, `level-asked`,
-        /// `level-approved`, `level-escalated`, `level-reassigned`, `approval-overdue`, `approval-granted`,
-        /// `approval-rejected`, `approval-voided`.
+        /// What happened: a word for each event of an order and of its approval.
         event_type: Word<Happened>,
         /// The same in a sentence.
         event_description: String,
@@ -60,11 +56,12 @@ impl Project for OrderHistoryRow {
     }
 
     fn fold(row: Option<Self>, &id: &Uuid, recorded: &Recorded<AnyEvent>) -> Result<Option<Self>, FoldError> {
-        let (event_type, event_description, mut metadata) = if let Some(event) = recorded.of::<Order>() {
-            told(event)
+        let (event_type, (event_description, mut metadata)) = if let Some(event) = recorded.of::<Order>() {
+            let happened = Happened::of(event.into());
+            (happened, told(event, happened))
         } else if let Some(event) = recorded.of::<Approval>() {
             // An approval bears its order's id.
-            approval::told(event)
+            (Happened::of(event.into()), approval::told(event))
         } else {
             return Ok(row);
         };
@@ -85,8 +82,9 @@ impl Project for OrderHistoryRow {
     }
 }
 
-/// The document's word for an event, a sentence, and what changed.
-fn told(event: &Event) -> (Happened, String, Value) {
+/// A sentence for an event, and what changed. An event of which nobody has thought of a better one is told by its word,
+/// with all of its fields.
+fn told(event: &Event, happened: Happened) -> (String, Value) {
     match event {
         Event::OrderDrafted {
             order_type,
@@ -122,7 +120,7 @@ fn told(event: &Event) -> (Happened, String, Value) {
                 "tolerance_percent": tolerance_percent, "location_id": location_id,
                 "from_location_id": from_location_id, "left_out": left_out,
             });
-            (Happened::Created, description, metadata)
+            (description, metadata)
         }
         Event::OrderItemAdded { item, named } => {
             let of = match named.first() {
@@ -130,7 +128,7 @@ fn told(event: &Event) -> (Happened, String, Value) {
                 None => format!("part {}", item.part_id),
             };
             let description = format!("Added {} of {of} at {}", item.quantity, item.unit_price);
-            (Happened::ItemAdded, description, json!({ "item": item }))
+            (description, json!({ "item": item }))
         }
         Event::OrderItemChanged {
             item,
@@ -143,10 +141,9 @@ fn told(event: &Event) -> (Happened, String, Value) {
                 (Some(was), Some(named)) => format!("Removed {} of {}", was.quantity, goods::called(named)),
                 (_, _) => "Removed an item".to_owned(),
             };
-            (Happened::ItemRemoved, description, json!({ "item_id": item_id }))
+            (description, json!({ "item_id": item_id }))
         }
         Event::OrderCurrencyChanged { currency, was } => (
-            Happened::CurrencyChanged,
             format!("Changed the currency of all prices from {was} to {currency}"),
             json!({ "changed": { "currency": { "old": was, "new": currency } } }),
         ),
@@ -157,7 +154,7 @@ fn told(event: &Event) -> (Happened, String, Value) {
                 (true, Some(_)) | (false, None) => "Changed the note",
             };
             let metadata = json!({ "changed": { "note": { "new": note } } });
-            (Happened::NoteChanged, description.to_owned(), metadata)
+            (description.to_owned(), metadata)
         }
         Event::OrderSubmitted {
             revision,
@@ -176,7 +173,7 @@ fn told(event: &Event) -> (Happened, String, Value) {
             let description = format!("Submitted for approval{again}: {}, {total} in total", counted(items));
             let metadata =
                 json!({ "revision": revision, "items": items, "total": total, "content_hash": content_hash });
-            (Happened::Submitted, description, metadata)
+            (description, metadata)
         }
         Event::OrderApproved { revision, approved_by } => {
             let description = match approved_by {
@@ -184,24 +181,22 @@ fn told(event: &Event) -> (Happened, String, Value) {
                 None => format!("Approved as revision {revision}, which needed nobody's approval"),
             };
             let metadata = json!({ "revision": revision, "approved_by": approved_by });
-            (Happened::Approved, description, metadata)
+            (description, metadata)
         }
         Event::OrderRejected { revision, rejected_by } => (
-            Happened::Rejected,
             format!("Rejected as revision {revision}, and a draft again"),
             json!({ "revision": revision, "rejected_by": rejected_by }),
         ),
-        Event::OrderPlaced {} => (Happened::Ordered, "Placed with the suppliers".to_owned(), json!({})),
+        Event::OrderPlaced {} => ("Placed with the suppliers".to_owned(), json!({})),
         Event::OrderItemsReceived {
             receipt_id,
             lines,
             named,
         } => (
-            Happened::ItemsReceived,
             format!("Received {}", units_of(lines, named)),
             json!({ "receipt_id": receipt_id, "lines": lines }),
         ),
-        Event::OrderReceived {} => (Happened::Received, "Received in full".to_owned(), json!({})),
+        Event::OrderReceived {} => ("Received in full".to_owned(), json!({})),
         Event::OrderReceiptReversed {
             receipt_id,
             lines,
@@ -209,7 +204,6 @@ fn told(event: &Event) -> (Happened, String, Value) {
             was_booked: _,
             named,
         } => (
-            Happened::ReceiptReversed,
             format!(
                 "Reversed the receipt of {}; the order is {status}",
                 units_of(lines, named)
@@ -217,7 +211,6 @@ fn told(event: &Event) -> (Happened, String, Value) {
             json!({ "receipt_id": receipt_id, "lines": lines, "status": status }),
         ),
         Event::OrderClosedShort { open, named } => (
-            Happened::ClosedShort,
             format!("Closed short: {} will not come", units_of(open, named)),
             json!({ "open": open }),
         ),
@@ -225,7 +218,7 @@ fn told(event: &Event) -> (Happened, String, Value) {
             let days: BTreeSet<_> = items.iter().map(|item| item.expected_delivery_date).collect();
             let days: Vec<String> = days.iter().map(ToString::to_string).collect();
             let description = format!("Rescheduled {} to {}", counted(items.len()), days.join(", "));
-            (Happened::Rescheduled, description, json!({ "items": items }))
+            (description, json!({ "items": items }))
         }
         Event::OrderConfirmed {
             supplier_id,
@@ -244,9 +237,8 @@ fn told(event: &Event) -> (Happened, String, Value) {
                 counted(items.len())
             );
             let metadata = json!({ "supplier_id": supplier_id, "reference": reference, "items": items });
-            (Happened::Confirmed, description, metadata)
+            (description, metadata)
         }
-        Event::OrderCancelled {} => (Happened::Cancelled, "Cancelled".to_owned(), json!({})),
         Event::OrderStockRefused { booking, is_open } => {
             const TO_DO: &str = "put the stock right, then retry";
             const SHUT: &str = ", which was reversed meanwhile";
@@ -265,18 +257,21 @@ fn told(event: &Event) -> (Happened, String, Value) {
             } else {
                 format!("Stock could not {what}{shut}")
             };
-            (
-                Happened::StockRefused,
-                description,
-                json!({ "booking": booking, "is_open": is_open }),
-            )
+            (description, json!({ "booking": booking, "is_open": is_open }))
         }
         Event::OrderStockRetried { bookings } => (
-            Happened::StockRetried,
             "Asked stock again for what it had refused".to_owned(),
             json!({ "bookings": bookings }),
         ),
+        _ => (happened.said(), fields(event)),
     }
+}
+
+/// All that an event says.
+fn fields(event: &Event) -> Value {
+    let named = json!(event);
+    let fields = named.as_object().and_then(|named| named.values().next());
+    fields.cloned().unwrap_or_default()
 }
 
 /// How many of which items; without their names, how many units of how many items.
@@ -300,10 +295,7 @@ fn counted(items: usize) -> String {
     }
 }
 
-fn changed(
-    (item, named): (&Item, Option<&Named>),
-    (was, was_named): (&Terms, Option<&Named>),
-) -> (Happened, String, Value) {
+fn changed((item, named): (&Item, Option<&Named>), (was, was_named): (&Terms, Option<&Named>)) -> (String, Value) {
     let now = item.terms();
     let mut words = Vec::new();
     let mut changed = serde_json::Map::new();
@@ -364,7 +356,6 @@ fn changed(
     let what = named.map_or_else(|| "an item".to_owned(), goods::called);
     let description = format!("Changed {what}: {}", words.join(", "));
     (
-        Happened::ItemChanged,
         description,
         json!({ "item_id": item.item_id, "part_id": item.part_id, "changed": changed }),
     )

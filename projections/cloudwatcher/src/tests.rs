@@ -302,6 +302,8 @@ fn history_has_a_word_for_everything_that_happens_to_an_order() {
         "note-changed",
         "Took the note away",
     );
+    // Of which nobody has thought of a better sentence.
+    is(Order::OrderCancelled {}, "cancelled", "Cancelled");
 }
 
 #[test]
@@ -430,7 +432,10 @@ fn history_tells_what_changed_in_an_item() {
         }),
     );
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
-    assert_eq!((row.id, row.event_type.0), (event.event_id, Happened::ItemChanged));
+    assert_eq!(
+        (row.id, row.event_type.0),
+        (event.event_id, Happened::of("OrderItemChanged"))
+    );
     assert_eq!(row.event_description, "Changed an item: quantity from 3 to 5");
     assert_eq!(row.metadata["changed"], json!({ "quantity": { "old": 3, "new": 5 } }));
 }
@@ -440,7 +445,7 @@ fn history_carries_the_reason_and_no_user_when_daybook_acted() {
     let mut event = recorded(SYSTEM, 9, of_order(Order::OrderCancelled {}));
     event.metadata.reason = Some("too late".to_owned());
     let row = OrderHistoryRow::fold(None, &event.event_id, &event).unwrap().unwrap();
-    assert_eq!((row.event_type.0, row.user_id), (Happened::Cancelled, None));
+    assert_eq!((row.event_type.0, row.user_id), (Happened::of("OrderCancelled"), None));
     assert_eq!(row.metadata, json!({ "reason": "too late" }));
 }
 

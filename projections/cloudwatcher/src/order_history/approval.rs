@@ -3,10 +3,8 @@
 use cloudwatcher::approval::Event;
 use serde_json::{Value, json};
 
-use super::happened::Happened;
-
-/// A word for the event, a sentence, and its particulars.
-pub(super) fn told(event: &Event) -> (Happened, String, Value) {
+/// A sentence, and the particulars of the event.
+pub(super) fn told(event: &Event) -> (String, Value) {
     match event {
         Event::ApprovalAsked {
             revision,
@@ -30,7 +28,6 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
                 }
             }
             (
-                Happened::ApprovalAsked,
                 description,
                 json!({ "revision": revision, "levels": levels, "split_with": split_with }),
             )
@@ -42,7 +39,6 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             due_at,
             ..
         } => (
-            Happened::LevelAsked,
             format!("Level {level} waits for user {approver_id}"),
             json!({ "ask_id": ask_id, "level": level, "approver_id": approver_id, "due_at": due_at }),
         ),
@@ -60,7 +56,7 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             };
             let metadata =
                 json!({ "ask_id": ask_id, "level": level, "by": by, "on_behalf_of": on_behalf_of, "notes": notes });
-            (Happened::LevelApproved, description, metadata)
+            (description, metadata)
         }
         Event::LevelEscalated {
             ask_id,
@@ -69,7 +65,6 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             to,
             ..
         } => (
-            Happened::LevelEscalated,
             format!("Level {level} was not decided in time and goes up to user {to}"),
             json!({ "ask_id": ask_id, "level": level, "from": from, "to": to }),
         ),
@@ -80,7 +75,6 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             to,
             ..
         } => (
-            Happened::LevelReassigned,
             format!("Level {level} goes to user {to}, because user {from} may no longer decide it"),
             json!({ "ask_id": ask_id, "level": level, "from": from, "to": to }),
         ),
@@ -89,14 +83,12 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             level,
             approver_id,
         } => (
-            Happened::ApprovalOverdue,
             format!("Level {level} was not decided in time, and nobody above user {approver_id} is left to ask"),
             json!({ "ask_id": ask_id, "level": level, "approver_id": approver_id }),
         ),
         Event::ApprovalGranted {
             revision, approved_by, ..
         } => (
-            Happened::ApprovalGranted,
             format!("Revision {revision} is approved at every level that it needs"),
             json!({ "revision": revision, "approved_by": approved_by }),
         ),
@@ -108,14 +100,12 @@ pub(super) fn told(event: &Event) -> (Happened, String, Value) {
             notes,
             ..
         } => (
-            Happened::ApprovalRejected,
             format!("Revision {revision} was rejected: {notes}"),
             json!({ "revision": revision, "level": level, "by": by, "on_behalf_of": on_behalf_of }),
         ),
         Event::ApprovalVoided {
             ask_ids, revision, why, ..
         } => (
-            Happened::ApprovalVoided,
             format!("The approval of revision {revision} does not count any more: {why}"),
             json!({ "revision": revision, "ask_ids": ask_ids, "why": why }),
         ),
