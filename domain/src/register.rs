@@ -9,6 +9,7 @@ mod one_per_tenant;
 mod refusal;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use schemars::JsonSchema;
@@ -409,7 +410,9 @@ impl Refusal {
             .into_iter()
             .map(unfit)
             .chain(judge.all().into_iter().map(reference));
-        match all.collect::<Vec<_>>() {
+        // One thing of each field: what is said first of it.
+        let mut told = BTreeSet::new();
+        match all.filter(|one| told.insert(one.field())).collect::<Vec<_>>() {
             none if none.is_empty() => Ok(()),
             mut several => {
                 let first = several.remove(0);

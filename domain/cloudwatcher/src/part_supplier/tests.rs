@@ -119,7 +119,10 @@ fn a_variant_on_offer_belongs_to_the_part() {
 #[test]
 fn an_offer_fits_its_columns() {
     let enter = |change: fn(&mut PartSupplier)| {
-        let mut offer = offer();
+        let mut offer = PartSupplier {
+            currency: Some("EUR".to_owned()),
+            ..offer()
+        };
         change(&mut offer);
         given::<Offers>([]).with_facts(known()).when(Command::Enter(offer))
     };
