@@ -30,7 +30,7 @@ impl Happened {
     pub fn of(event_type: &'static str) -> Self {
         let mut told = TOLD.iter();
         let word = told.find(|(name, _)| *name == event_type);
-        Self(word.map_or(event_type, |(_, word)| word))
+        Self(word.map_or(event_type, |(_, word)| word.as_str()))
     }
 
     /// The same as the beginning of a sentence: `Items received`.
@@ -84,6 +84,6 @@ impl<'de> Visitor<'de> for Word {
         let (given, _) = data.variant::<String>()?;
         let word = WORDS.iter().find(|word| **word == given);
         let unknown = || de::Error::unknown_variant(&given, &WORDS);
-        word.map(|word| Happened(word)).ok_or_else(unknown)
+        word.copied().map(Happened).ok_or_else(unknown)
     }
 }
