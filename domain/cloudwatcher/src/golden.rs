@@ -3,7 +3,7 @@
 mod approvals;
 mod devices;
 mod fulfilment;
-mod history;
+pub(crate) mod history;
 mod stock;
 mod transfers;
 

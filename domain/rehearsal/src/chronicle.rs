@@ -40,6 +40,8 @@ pub struct Step {
     pub by: Uuid,
     pub stream: Uuid,
     pub command: AnyCommand,
+    /// When it was asked, UTC; the same for commands that are carried out as one.
+    pub at: DateTime<Utc>,
 }
 
 /// A story that was told to its end.
@@ -174,6 +176,7 @@ impl Chronicle {
             by: self.actor,
             stream: sending.stream,
             command: sending.command.clone(),
+            at: occasion.at,
         }));
         self
     }

@@ -142,6 +142,16 @@ impl<D: Decider> Given<D> {
         names
     }
 
+    /// Those of these commands that may be accepted, in the order in which they are named: a rule is about some
+    /// commands, and another one that comes beside them is none of its business.
+    #[must_use]
+    pub fn offered_of(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let offered = self.offered();
+        let mut of = names.to_vec();
+        of.retain(|name| offered.iter().any(|other| other == name));
+        of
+    }
+
     fn asker(&self) -> Asker {
         Asker {
             tenant: TENANT,

@@ -165,8 +165,29 @@ impl Golden {
     fn files(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.folder).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| !path.ends_with("history.json")).collect()
+        let is_event =
+            |path: &PathBuf| path.extension().is_some_and(|of| of == "json") && !path.ends_with("history.json");
+        paths.filter(is_event).collect()
     }
+}
+
+/// That a file of a context says this; it is written anew on request.
+///
+/// # Panics
+/// When it says something else, with the first line that is another.
+pub(crate) fn held(path: &Path, text: &str) {
+    if updating() {
+        fs::write(path, text).unwrap();
+    }
+    let held = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().find(|line| !held.lines().any(|before| before == *line));
+    let gone = held.lines().find(|line| !text.lines().any(|now| now == *line));
+    assert!(
+        held == text,
+        "{} differs, by `{}`; UPDATE_GOLDEN=1 writes it anew, as a decision",
+        path.display(),
+        lines.or(gone).unwrap_or_default().trim()
+    );
 }
 
 fn stored<'a>(event_type: &'a str, version: &'a str, payload: &'a str) -> Stored<'a> {

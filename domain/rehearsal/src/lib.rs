@@ -10,9 +10,11 @@ pub mod given;
 pub mod golden;
 pub mod offering;
 pub mod plain;
+pub mod reaching;
 pub mod rules;
 pub mod schemas;
 pub mod sourcing;
+pub mod written;
 
 pub use book::{Occasion, Rehearsal, Unasked, sending};
 pub use chronicle::{Chronicle, History, Step};

@@ -11,7 +11,7 @@ use crate::chronicle::History;
 use crate::folding;
 
 /// Somebody of whom no story tells.
-const STRANGER: Uuid = Uuid::from_u128(0x57);
+pub(crate) const STRANGER: Uuid = Uuid::from_u128(0x57);
 
 /// The name of a command in kebab case, as [`domain::Decider::offers`] takes it.
 ///

@@ -16,6 +16,19 @@ macro_rules! rules {
             $crate::schemas::$rule(&$context);
         }
     )+};
+    (@written $context:expr, $story:expr => $($rule:ident)+) => {$(
+        #[test]
+        fn $rule() {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+            $crate::written::$rule(&$context, &$story(), &folder);
+        }
+    )+};
+    (@reaching $context:expr, $story:expr => $($rule:ident)+) => {$(
+        #[test]
+        fn $rule() {
+            $crate::reaching::$rule(&$context, &$story());
+        }
+    )+};
     ($context:expr, $story:expr) => {
         $crate::rules! { @golden $context, $story =>
             every_event_ever_stored_reads_and_writes_as_it_did
@@ -29,6 +42,16 @@ macro_rules! rules {
             every_command_and_every_field_says_what_it_means
             commands_take_no_unknown_fields
             the_command_that_creates_is_one_of_the_commands
+        }
+
+        $crate::rules! { @written $context, $story =>
+            what_each_state_offers_is_written_down
+            what_events_say_in_the_open_is_written_down
+        }
+        $crate::rules! { @reaching $context, $story =>
+            a_command_to_a_stream_of_a_department_is_for_that_department
+            a_stream_of_a_department_is_begun_from_that_department
+            what_a_command_names_of_a_department_it_draws_on
         }
 
         #[test]

@@ -51,7 +51,7 @@ pub(super) const DEPOT: Uuid = id(10, 1);
 pub(super) const SHELF: Uuid = id(10, 2);
 
 /// The golden history, decided anew.
-pub(super) fn story() -> History {
+pub(crate) fn story() -> History {
     let contexts = Contexts::new(&[&identity::CONTEXT, &crate::CONTEXT]).unwrap();
     let mut chronicle = Chronicle::new(contexts, ADA, MORNING);
     people(&mut chronicle);

@@ -8,6 +8,7 @@ mod reorder;
 mod reserve;
 mod struck;
 mod to_come;
+mod told;
 mod transfer;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -9,6 +9,8 @@ mod contexts;
 mod erased;
 mod facts;
 mod offering;
+mod reaching;
 mod register;
 mod sample;
 mod sourcing;
+mod written;
