@@ -404,6 +404,7 @@ fn uncounted(state: &Inventory) -> Inventory {
 /// An event says the levels that it leads to, and by how much they differ from those before.
 fn assert_told(event: &Event, before: Levels, now: Levels) {
     let Some((after, on_hand, reserved)) = told(event) else {
+        assert_eq!(before, now, "{event:?} says nothing of levels");
         return;
     };
     assert_eq!(after, now, "{event:?}");
@@ -453,12 +454,7 @@ fn told(event: &Event) -> Option<(Levels, i64, i64)> {
         | Event::ReservationExpired { quantity, after, .. } => (*after, 0, -plus(quantity)),
         Event::StockCounted { delta, after, .. } => (*after, plus(delta), 0),
         Event::StockExpected { after, .. } | Event::ReorderAccepted { after, .. } => (*after, 0, 0),
-        Event::InventoryOpened { .. }
-        | Event::ReorderLevelsSet { .. }
-        | Event::ReorderSuggested { .. }
-        | Event::ReorderLapsed { .. }
-        | Event::ReorderDismissed { .. }
-        | Event::StockCarriedForward { .. } => return None,
+        _ => return None,
     })
 }
 

@@ -346,8 +346,10 @@ impl Seen {
                 prop_assert!(self.receipts.is_empty());
                 prop_assert_eq!(before.content(), after.content());
             }
-            Event::OrderStockRefused { .. } | Event::OrderStockRetried { .. } => {
+            // Of whatever says nothing else.
+            _ => {
                 prop_assert_eq!(before.content(), after.content());
+                prop_assert_eq!(before.status(), after.status());
             }
         }
         self.counts(after)

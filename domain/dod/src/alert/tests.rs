@@ -382,12 +382,9 @@ fn an_alert_opens_once_and_nothing_can_be_asked_of_it_before() {
 
 #[test]
 fn whoever_asks_is_offered_what_can_be_accepted() {
-    let offered = |status| in_state(status).offered();
     let ends = ["resolve", "mark-false-positive", "ignore"];
-    let of_open = ["acknowledge", "unacknowledge", "assign"]
-        .into_iter()
-        .chain(ends)
-        .collect::<Vec<_>>();
+    let of_open = [&["acknowledge", "unacknowledge", "assign"], &ends[..]].concat();
+    let offered = |status| in_state(status).offered_of(&[&of_open[..], &["reopen"]].concat());
     assert_eq!(offered(AlertStatus::Open), of_open);
     assert_eq!(offered(AlertStatus::Investigating), of_open);
     assert_eq!(offered(AlertStatus::Resolved), ["resolve"]);

@@ -461,8 +461,7 @@ fn what_tells_who_a_person_is_is_sealed_under_their_own_key() {
 
 #[test]
 fn a_user_is_registered_first_and_erased_last() {
-    let offered = |past: Vec<Event>| given::<User>(past).offered();
-    assert_eq!(offered(vec![]), ["register"]);
+    assert_eq!(given::<User>([]).offered(), ["register"]);
     let whatever = [
         "rename",
         "change-email",
@@ -474,6 +473,7 @@ fn a_user_is_registered_first_and_erased_last() {
         "reactivate",
         "erase",
     ];
+    let offered = |past: Vec<Event>| given::<User>(past).offered_of(&whatever);
     assert_eq!(offered(vec![registered()]), whatever);
     let given_nothing: Vec<&str> = whatever
         .into_iter()

@@ -5,9 +5,27 @@ use domain::SYSTEM;
 use rehearsal::given::{Given, given};
 
 const CHANGES: [&str; 4] = ["add-item", "change-item", "change-currency", "annotate"];
+/// The commands that these rules are about.
+const RULED: [&str; 11] = [
+    "add-item",
+    "change-item",
+    "change-currency",
+    "annotate",
+    "submit",
+    "place",
+    "reschedule",
+    "confirm",
+    "receive",
+    "reverse-receipt",
+    "close-short",
+];
 
 fn past(events: Vec<Event>) -> Given<Order> {
     given(events)
+}
+
+fn offered(past: &Given<Order>) -> Vec<&'static str> {
+    past.offered_of(&[&RULED[..], &["cancel"]].concat())
 }
 
 fn with_changes(mut rest: Vec<&str>) -> Vec<&str> {
@@ -36,11 +54,11 @@ fn an_order_begins_by_being_drafted_by_a_person() {
 #[test]
 fn only_a_draft_is_submitted_and_only_what_is_approved_is_placed() {
     let draft = vec![drafted(1)];
-    assert_eq!(past(draft.clone()).offered(), with_changes(vec!["submit", "cancel"]));
+    assert_eq!(offered(&past(draft.clone())), with_changes(vec!["submit", "cancel"]));
     let waiting = [draft, vec![submitted()]].concat();
-    assert_eq!(past(waiting.clone()).offered(), with_changes(vec!["cancel"]));
+    assert_eq!(offered(&past(waiting.clone())), with_changes(vec!["cancel"]));
     let approved = [waiting, vec![approved()]].concat();
-    assert_eq!(past(approved).offered(), with_changes(vec!["place", "cancel"]));
+    assert_eq!(offered(&past(approved)), with_changes(vec!["place", "cancel"]));
 }
 
 #[test]
@@ -56,12 +74,12 @@ fn an_item_is_removed_while_there_is_another_and_added_while_there_is_room() {
 fn what_is_placed_is_received_and_taken_back_until_everything_has_come() {
     let on_order = placed_and([]);
     assert_eq!(
-        on_order.offered(),
+        offered(&on_order),
         ["annotate", "reschedule", "confirm", "receive", "close-short", "cancel"]
     );
     let partly = placed_and([received()]);
     assert_eq!(
-        partly.offered(),
+        offered(&partly),
         [
             "annotate",
             "reschedule",
@@ -77,7 +95,7 @@ fn what_is_placed_is_received_and_taken_back_until_everything_has_come() {
         named: Vec::new(),
     };
     let all = placed_and([all, Event::OrderReceived {}]);
-    assert_eq!(all.offered(), ["annotate", "confirm", "reverse-receipt"]);
+    assert_eq!(offered(&all), ["annotate", "confirm", "reverse-receipt"]);
 }
 
 #[test]
@@ -87,11 +105,11 @@ fn an_order_that_is_cancelled_takes_nothing_but_the_same_again_and_one_that_is_c
         named: Vec::new(),
     };
     assert_eq!(
-        placed_and([short.clone()]).offered(),
+        offered(&placed_and([short.clone()])),
         ["annotate", "receive", "close-short"]
     );
     assert_eq!(
-        placed_and([short, received()]).offered(),
+        offered(&placed_and([short, received()])),
         ["annotate", "receive", "reverse-receipt", "close-short"]
     );
     assert_eq!(placed_and([Event::OrderCancelled {}]).offered(), ["cancel"]);
