@@ -28,26 +28,14 @@ pub const NO_TOKEN: &str = "nobodynobodynobodynobodynobody00";
 /// How long alerts may take to their issues.
 const BOUND_SECONDS_MAX: u64 = 30;
 
-/// The commands to alerts and to issues: each is tried on one of its own.
-const OF_ALERT: [&str; 7] = [
-    "acknowledge",
-    "unacknowledge",
-    "assign",
-    "resolve",
-    "mark-false-positive",
-    "ignore",
-    "reopen",
-];
-const OF_ISSUE: [&str; 8] = [
-    "assign",
-    "start",
-    "resolve",
-    "mark-false-positive",
-    "mark-unable-to-resolve",
-    "reopen",
-    "correct",
-    "investigate",
-];
+/// The commands of people to streams of a kind, to alerts and to issues: each is tried on one of its own.
+fn commands_to(plural: &str) -> Vec<String> {
+    let contexts = tests::contexts();
+    let kind = contexts.by_url("dod", plural).unwrap();
+    let all = contexts.commands(kind).iter();
+    let named = all.filter(|command| !kind.only_daybook.contains(&command.as_str()));
+    named.map(|command| format!("{plural} {command}")).collect()
+}
 
 /// Every table of the context.
 pub fn tables() -> impl Iterator<Item = &'static str> {
@@ -132,9 +120,7 @@ impl Goods {
 
     /// Alerts for each command, every one with an issue of its own.
     async fn send(&mut self, service: &Service, path: &str) {
-        let of_alert = OF_ALERT.map(|command| format!("alerts {command}"));
-        let of_issue = OF_ISSUE.map(|command| format!("issues {command}"));
-        let names: Vec<String> = of_alert.into_iter().chain(of_issue).collect();
+        let names = [commands_to("alerts"), commands_to("issues")].concat();
         let body: Vec<Value> = names
             .iter()
             .map(|name| json!({"title": format!("{NAME} {name}"), "alert_type": name, "dedup_key": name, "severity": "high"}))
