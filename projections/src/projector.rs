@@ -235,7 +235,7 @@ impl Projector {
             generation::limit_transactions(connection, PAGE_SECONDS + SERVER_SECONDS).await?;
         }
         self.page_events_now = (self.page_events_now * 2).min(self.page_events);
-        metrics::counter!("daybook_projector_events", "context" => context).increment(events as u64);
+        metrics::counter!("daybook_projector_events_total", "context" => context).increment(events as u64);
         metrics::histogram!("daybook_projector_page_seconds", "context" => context).record(started.elapsed());
         Ok(())
     }
