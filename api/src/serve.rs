@@ -66,7 +66,7 @@ pub async fn serve(
     roles: Vec<Role>,
     stop: CancellationToken,
 ) -> Result<Running, Fault> {
-    health::record_metrics();
+    health::record_metrics(&contexts);
     // Somebody else in this process may have chosen a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let verifier = Verifier::new(&TokenSettings {

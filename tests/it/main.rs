@@ -26,6 +26,7 @@ mod keys;
 mod let_through;
 mod limits;
 mod logins;
+mod metrics;
 mod objects;
 mod offers;
 mod parking;

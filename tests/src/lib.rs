@@ -12,6 +12,7 @@ pub mod documented;
 pub mod foreign;
 pub mod hostile;
 pub mod ledger;
+pub mod metrics;
 pub mod plans;
 pub mod process;
 pub mod proxy;

@@ -92,6 +92,7 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
 
 static RESPONSES_AWAITED: Gauge = Gauge {
     name: "daybook_responses_awaited",
+    help: "Requests of devices that somebody waits for a response to, at this process.",
     value: |app| app.of::<Waiting>().ok().map(|waiting| waiting.requests() as f64),
 };
 

@@ -53,6 +53,7 @@ pub static CONTEXT: Context = Context {
     state,
     tasks: room::tasks,
     gauges: &[&room::SHARE],
+    counts: &[refused::COUNTED],
     objects: Some(fetch::named),
     reactors: outward::REACTORS,
     workers: &[

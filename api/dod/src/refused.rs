@@ -4,12 +4,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use http::metric::{Kind, Metric};
 use uuid::Uuid;
 
 use crate::senders::Sender;
 
 /// Sources that are told apart.
 const SOURCES_MAX: usize = 10_000;
+
+/// What is counted of them.
+pub const COUNTED: Metric = Metric {
+    kind: Kind::Counter,
+    name: "daybook_dod_refused_total",
+    labels: &["reason"],
+    help: "Bodies of senders that were refused at the door, by why.",
+};
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -132,6 +132,7 @@ pub fn share(bytes: u64, max: u64) -> f64 {
 /// The share of its room that the fullest tenant takes: 1 and more when it is full. None before the first look.
 pub static SHARE: Gauge = Gauge {
     name: "daybook_stored_bodies_share",
+    help: "The share of its room that the tenant takes whose bodies take most of it: full at 1.",
     value: |app| {
         let max = app.of::<StoredBytes>().ok()?.of_tenant_max;
         let most = app.of::<Room>().ok()?.most()?;

@@ -7,6 +7,7 @@ pub mod headers;
 pub mod joint;
 mod keyed;
 mod looked;
+pub mod measured;
 pub mod offers;
 pub mod past;
 pub mod sent;
@@ -31,6 +32,7 @@ use crate::problem::{self, Problem};
 use crate::query::streams::shown_in;
 use crate::query::{Source, may_read};
 use headers::CommandHeaders;
+use measured::{Measured, Outcome};
 pub use sent::Sent;
 
 /// A command that is carried out in another way than others: its receiver decides under which stream and envelope.
@@ -77,32 +79,43 @@ pub async fn send(
     body: Body,
 ) -> Result<Response, Problem> {
     let aggregate = aggregate(&app.contexts, &context, &plural)?;
-    let stream = keyed::stream(aggregate, by.tenant, &id)?;
-    let sent = Sent {
-        aggregate,
-        stream,
-        addressed: Some(stream),
-        command: &command,
-        headers: CommandHeaders::read(&headers)?,
-        peer,
+    let measured = Measured::begin(&app.contexts, [(aggregate, command.as_str())]);
+    let answering = async {
+        let stream = keyed::stream(aggregate, by.tenant, &id)?;
+        let sent = Sent {
+            aggregate,
+            stream,
+            addressed: Some(stream),
+            command: &command,
+            headers: CommandHeaders::read(&headers)?,
+            peer,
+        };
+        permitted(&app.contexts, aggregate, &command, &by)?;
+        sent_to(&app, &by, &sent, &headers, body).await
     };
-    permitted(&app.contexts, aggregate, &command, &by)?;
-    let mut body = body.read(&app, &by, (aggregate.body_bytes_max)(&command)).await?;
-    let mut fields = body::fields(&headers, &mut body)?;
-    keyed::has_no_number(aggregate, &fields)?;
-    sent.come_in(&app, &by, &mut fields).await?;
-    let envelope = sent.envelope(&by, &fields);
-    sent.complete(&app, &by, &mut fields).await?;
+    let answer = answering.await;
+    measured.ended(Outcome::of_response(&answer));
+    answer
+}
+
+async fn sent_to(app: &App, by: &By, sent: &Sent<'_>, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    let body_bytes_max = (sent.aggregate.body_bytes_max)(sent.command);
+    let mut body = body.read(app, by, body_bytes_max).await?;
+    let mut fields = body::fields(headers, &mut body)?;
+    keyed::has_no_number(sent.aggregate, &fields)?;
+    sent.come_in(app, by, &mut fields).await?;
+    let envelope = sent.envelope(by, &fields);
+    sent.complete(app, by, &mut fields).await?;
     let done = async {
         let parsed = sent.parse(&mut fields)?;
         if sent.headers.is_dry_run {
-            return sent.rehearse(&app, &by, envelope, parsed).await;
+            return sent.rehearse(app, by, envelope, parsed).await;
         }
-        let (answer, warnings) = sent.carry_out(&app, &by, envelope, parsed).await?;
+        let (answer, warnings) = sent.carry_out(app, by, envelope, parsed).await?;
         Ok(answer::accepted(&answer, &warnings))
     };
     done.await
-        .map_err(|problem| form::complete(problem, aggregate, &command, &fields))
+        .map_err(|problem| form::complete(problem, sent.aggregate, sent.command, &fields))
 }
 
 /// Makes a new aggregate under an id that the server chooses.
@@ -125,37 +138,47 @@ pub async fn create(
         );
         return Err(Problem::not_found(detail));
     }
-    let mut sent = Sent {
-        aggregate,
-        // A repeat may draw another one, and is answered with the receipt's: the stream that the first made.
-        stream: Uuid::now_v7(),
-        addressed: None,
-        command: aggregate.creates,
-        headers: CommandHeaders::read(&headers)?,
-        peer,
+    let measured = Measured::begin(&app.contexts, [(aggregate, aggregate.creates)]);
+    let answering = async {
+        let sent = Sent {
+            aggregate,
+            // A repeat may draw another one, and is answered with the receipt's: the stream that the first made.
+            stream: Uuid::now_v7(),
+            addressed: None,
+            command: aggregate.creates,
+            headers: CommandHeaders::read(&headers)?,
+            peer,
+        };
+        permitted(&app.contexts, aggregate, aggregate.creates, &by)?;
+        made(&app, &by, sent, &headers, body).await
     };
-    permitted(&app.contexts, aggregate, aggregate.creates, &by)?;
-    let mut body = body
-        .read(&app, &by, (aggregate.body_bytes_max)(aggregate.creates))
-        .await?;
-    let mut fields = body::fields(&headers, &mut body)?;
-    keyed::has_no_number(aggregate, &fields)?;
-    sent.come_in(&app, &by, &mut fields).await?;
-    let envelope = sent.envelope(&by, &fields);
-    let made = async {
-        keyed::number(&app, by.tenant, &sent, &mut fields).await?;
+    let answer = answering.await;
+    measured.ended(Outcome::of_response(&answer));
+    answer
+}
+
+async fn made(app: &App, by: &By, mut sent: Sent<'_>, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    let aggregate = sent.aggregate;
+    let body_bytes_max = (aggregate.body_bytes_max)(aggregate.creates);
+    let mut body = body.read(app, by, body_bytes_max).await?;
+    let mut fields = body::fields(headers, &mut body)?;
+    keyed::has_no_number(sent.aggregate, &fields)?;
+    sent.come_in(app, by, &mut fields).await?;
+    let envelope = sent.envelope(by, &fields);
+    let making = async {
+        keyed::number(app, by.tenant, &sent, &mut fields).await?;
         let parsed = sent.parse(&mut fields)?;
         // The one that it can be sent to, where what it says decides that.
         sent.stream = parsed.stream(by.tenant).unwrap_or(sent.stream);
         if sent.headers.is_dry_run {
-            return sent.rehearse(&app, &by, envelope, parsed).await;
+            return sent.rehearse(app, by, envelope, parsed).await;
         }
-        let (answer, warnings) = sent.carry_out(&app, &by, envelope, parsed).await?;
+        let (answer, warnings) = sent.carry_out(app, by, envelope, parsed).await?;
         let location = match answer.streams.first() {
             Some(made) if aggregate.plain.is_some_and(keyed::is_keyed) => {
-                keyed::location(&app, by.tenant, aggregate, made.stream).await
+                keyed::location(app, by.tenant, aggregate, made.stream).await
             }
-            Some(made) => location(&app.contexts, aggregate, made, &by),
+            Some(made) => location(&app.contexts, aggregate, made, by),
             None => None,
         };
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
@@ -165,7 +188,8 @@ pub async fn create(
             .extend(location.map(|location| (header::LOCATION, location)));
         Ok(response)
     };
-    made.await
+    making
+        .await
         .map_err(|problem| form::complete(problem, aggregate, aggregate.creates, &fields))
 }
 

@@ -23,6 +23,7 @@ use crate::command::joint::JointRequest;
 use crate::command::past::Rehearsal;
 use crate::crew::{Tasks, Worker};
 use crate::demo::Demo;
+use crate::metric::{self, Metric};
 use crate::openapi::{Paths, commands};
 use crate::permissions;
 use crate::problem::Problem;
@@ -69,8 +70,10 @@ pub struct Context {
     pub workers: &'static [&'static Worker],
     /// Adds what a process that serves HTTP does on the side.
     pub tasks: fn(&App, &mut Tasks<'_>),
-    /// Its metrics.
+    /// Its gauges.
     pub gauges: &'static [&'static Gauge],
+    /// What it counts and times by itself.
+    pub counts: &'static [Metric],
     /// Permissions that its decisions or routes ask for, beside those of its commands, tables and queries: each with what
     /// it allows, in a sentence.
     pub permissions: &'static [(&'static str, &'static str)],
@@ -235,6 +238,7 @@ impl Context {
             workers: &[],
             tasks: |_, _| {},
             gauges: &[],
+            counts: &[],
             permissions: &[],
             of_devices: &[],
             roles: &[],
@@ -283,12 +287,25 @@ impl Route {
     }
 }
 
-/// A metric of a context.
+/// A metric of a context, with one series.
 #[derive(Debug)]
 pub struct Gauge {
     pub name: &'static str,
+    /// What it is, in a sentence.
+    pub help: &'static str,
     /// Its value, read each time that metrics are collected; none while there is nothing to tell.
     pub value: fn(&App) -> Option<f64>,
+}
+
+impl Gauge {
+    fn metric(&self) -> Metric {
+        Metric {
+            kind: metric::Kind::Gauge,
+            name: self.name,
+            labels: &[],
+            help: self.help,
+        }
+    }
 }
 
 /// The values that handlers of contexts share, each by its type.
@@ -442,6 +459,15 @@ impl Contexts {
     pub fn witnesses(&self, refusal: &Refusal) -> Option<&'static Witnesses> {
         let mut witnesses = self.iter().flat_map(|context| context.witnesses);
         witnesses.find(|of| (of.aggregate_type, of.rule) == (refusal.aggregate_type, refusal.rule))
+    }
+
+    /// Every metric that a process of this program may show.
+    pub fn metrics(&self) -> impl Iterator<Item = Metric> {
+        let of_contexts = self.iter().flat_map(|context| {
+            let gauges = context.gauges.iter().map(|gauge| gauge.metric());
+            gauges.chain(context.counts.iter().copied())
+        });
+        metric::ENGINES.iter().copied().chain(of_contexts)
     }
 
     /// The reactors of all contexts.

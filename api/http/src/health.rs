@@ -119,15 +119,7 @@ pub async fn live() -> Response {
 
 /// The process does what it is for.
 pub async fn ready(State(app): State<App>) -> Response {
-    let told = app.ready.ask(async {
-        let ready = look(&app).await;
-        let status = match ready.ready {
-            true => StatusCode::OK,
-            false => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        serde_json::to_vec(&ready).map(|ready| (status, Bytes::from(ready)))
-    });
-    match told.await {
+    match told(&app).await {
         Ok((status, ready)) => {
             let headers = [
                 (header::CONTENT_TYPE, "application/json"),
@@ -137,6 +129,21 @@ pub async fn ready(State(app): State<App>) -> Response {
         }
         Err(error) => Problem::internal(&error).into_response(),
     }
+}
+
+/// What is said of this process, as all who ask at one time are told, and as metrics have it.
+async fn told(app: &App) -> Result<(StatusCode, Bytes), serde_json::Error> {
+    let telling = async {
+        let ready = look(app).await;
+        ::metrics::gauge!("daybook_ready").set(if ready.ready { 1.0 } else { 0.0 });
+        ::metrics::gauge!("daybook_degraded").set(ready.degraded.len() as f64);
+        let status = match ready.ready {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        serde_json::to_vec(&ready).map(|ready| (status, Bytes::from(ready)))
+    };
+    app.ready.ask(telling).await
 }
 
 async fn look(app: &App) -> Ready {

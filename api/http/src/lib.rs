@@ -11,6 +11,7 @@ pub mod fault;
 mod lent;
 pub mod mark;
 mod methods;
+pub mod metric;
 pub mod outgoing;
 pub mod router;
 pub mod shares;

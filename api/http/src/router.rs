@@ -287,12 +287,11 @@ async fn observed(State((app, secret)): State<(App, Secret)>, mut request: Reque
     rest.settle(&mut response).await;
     let status = response.status();
     span.in_scope(|| debug!(status = status.as_u16(), seconds, "answered"));
-    let labels = [
-        ("method", method_label(&method).to_owned()),
-        ("route", route),
-        ("status", status.as_str().to_owned()),
-    ];
-    metrics::histogram!("daybook_http_seconds", &labels).record(seconds);
+    let code = status.as_str().to_owned();
+    let measured = metrics::histogram!(
+        "daybook_http_seconds", "method" => method_label(&method), "route" => route, "status" => code
+    );
+    measured.record(seconds);
     response
 }
 

@@ -57,9 +57,11 @@ impl Watched {
         let Some(told) = Told::of(status) else { return };
         let problem = response.extensions().get::<Problem>();
         let kind = problem.map_or("", Problem::kind);
-        if told != Told::Failed {
-            let labels = [("status", status.as_str().to_owned()), ("kind", label(kind).to_owned())];
-            metrics::counter!("daybook_refused_total", &labels).increment(1);
+        if told == Told::Failed {
+            metrics::counter!("daybook_failed_total").increment(1);
+        } else {
+            let (code, of_kind) = (status.as_str().to_owned(), label(kind).to_owned());
+            metrics::counter!("daybook_refused_total", "status" => code, "kind" => of_kind).increment(1);
         }
         let Some(left_out) = LOG.line(told) else { return };
         let asker = self.caller.get();

@@ -16,7 +16,7 @@ use crate::extract::POSITION;
 use crate::problem::Problem;
 
 /// The header that says of an answer that it is the one of the first time.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The answer to one command.
 #[derive(Debug, Serialize)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::headers::{CommandHeaders, no_span};
+use super::measured::{self, Measured};
 use super::sent::{LET_THROUGH_MAX, Reach, may_rehearse};
 use super::{Sent, answer, permission, permitted};
 use crate::app::App;
@@ -97,6 +98,19 @@ impl Joint<'_> {
     /// # Errors
     /// [`Problem`] of the first that is not accepted; then nothing is done.
     pub async fn carry_out(&self, app: &App, by: &By, members: Vec<Member>) -> Result<Outcome, Problem> {
+        let commands = members.iter().map(|member| (member.aggregate, member.command));
+        let measured = Measured::begin(&app.contexts, commands);
+        let outcome = self.carry_out_all(app, by, members).await;
+        measured.ended(match &outcome {
+            Ok(Outcome::Accepted(answer, _)) if answer.is_repeat => measured::Outcome::Repeated,
+            Ok(Outcome::Accepted(..)) => measured::Outcome::Accepted,
+            Ok(Outcome::Rehearsed(_)) => measured::Outcome::Rehearsed,
+            Err(problem) => measured::Outcome::of_problem(problem),
+        });
+        outcome
+    }
+
+    async fn carry_out_all(&self, app: &App, by: &By, members: Vec<Member>) -> Result<Outcome, Problem> {
         no_span(self.headers.span.is_some())?;
         let envelope = self
             .sent(self.aggregate, self.stream, self.word)

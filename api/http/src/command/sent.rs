@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::headers::CommandHeaders;
+use super::measured::{Measured, Outcome};
 use super::{Received, Would, answer, permitted};
 use crate::app::App;
 use crate::audit;
@@ -60,7 +61,14 @@ impl Sent<'_> {
     ///
     /// # Errors
     /// [`Problem`].
-    pub async fn carry_out_fields(&self, app: &App, by: &By, mut fields: Value) -> Result<Answer, Problem> {
+    pub async fn carry_out_fields(&self, app: &App, by: &By, fields: Value) -> Result<Answer, Problem> {
+        let measured = Measured::begin(&app.contexts, [(self.aggregate, self.command)]);
+        let answer = self.carry_out_of(app, by, fields).await;
+        measured.ended(Outcome::of_answer(&answer));
+        answer
+    }
+
+    async fn carry_out_of(&self, app: &App, by: &By, mut fields: Value) -> Result<Answer, Problem> {
         permitted(&app.contexts, self.aggregate, self.command, by)?;
         self.come_in(app, by, &mut fields).await?;
         let envelope = self.envelope(by, &fields);

@@ -6,73 +6,11 @@ use std::collections::BTreeMap;
 use crate::cli::{OPTIONS, SHARED_OF_DEMO, SUBCOMMANDS};
 use crate::context::Context;
 use crate::crew::{ERASURES, POLICY, PROJECTOR, RELAY, SEALER, SWEEPS, TIMERS};
-use crate::{permissions, router};
+use crate::{metric, permissions, router};
 
 /// First words of the engines' workers, and what follows `daybook` in the names of their locks.
 const WORKERS: [&str; 9] = [
     RELAY, SEALER, PROJECTOR, POLICY, TIMERS, ERASURES, SWEEPS, "rebuild", "rebuilds",
-];
-
-/// The metrics of the engines, which no context has.
-const METRICS: [&str; 58] = [
-    "daybook_append_batch_commands",
-    "daybook_append_seconds",
-    "daybook_append_wait_seconds",
-    "daybook_book_position",
-    "daybook_bus_consumers",
-    "daybook_bus_consumers_refused_total",
-    "daybook_bus_forgeries_total",
-    "daybook_bus_messages_refused_total",
-    "daybook_bus_streams_made_total",
-    "daybook_commands_slowed_total",
-    "daybook_connections_refused_total",
-    "daybook_connections_unread_total",
-    "daybook_egress_calls_total",
-    "daybook_erasures_unswept",
-    "daybook_http_seconds",
-    "daybook_lead_sessions_lost_total",
-    "daybook_lost_races_total",
-    "daybook_nats_connected",
-    "daybook_objects_removed_bytes_total",
-    "daybook_objects_removed_total",
-    "daybook_policy_aside_total",
-    "daybook_policy_commands_total",
-    "daybook_policy_lag",
-    "daybook_policy_missed",
-    "daybook_policy_newer_needed_total",
-    "daybook_policy_readings_total",
-    "daybook_pool_connections",
-    "daybook_pool_idle",
-    "daybook_principals_read_total",
-    "daybook_projector_beyond_total",
-    "daybook_projector_events",
-    "daybook_projector_lag",
-    "daybook_projector_page_seconds",
-    "daybook_projector_parked",
-    "daybook_projector_position",
-    "daybook_reaction_attempts_total",
-    "daybook_reaction_commands_total",
-    "daybook_reaction_seconds",
-    "daybook_reactions",
-    "daybook_reactor_lag",
-    "daybook_receipts_kept",
-    "daybook_receipts_kept_age_seconds",
-    "daybook_refused_total",
-    "daybook_relay_failures_total",
-    "daybook_relay_lag",
-    "daybook_relay_position",
-    "daybook_seals_lag",
-    "daybook_seals_on",
-    "daybook_seals_total",
-    "daybook_shares_held",
-    "daybook_shares_refused_total",
-    "daybook_tables_late_seconds",
-    "daybook_tasks_lost_total",
-    "daybook_timers_due",
-    "daybook_turns_refused_total",
-    "daybook_turns_waiting",
-    "daybook_worker_failing",
-    "daybook_worker_failures_total",
 ];
 
 /// Two contexts bring the same name, or one brings a name of the engines.
@@ -145,9 +83,9 @@ fn brought(context: &'static Context) -> Vec<Brought> {
     for reactor in context.reactors {
         names.push(("reactor", reactor.name.to_owned()));
     }
-    for gauge in context.gauges {
-        names.push(("metric", gauge.name.to_owned()));
-    }
+    let gauges = context.gauges.iter().map(|gauge| gauge.name);
+    let counted = context.counts.iter().map(|metric| metric.name);
+    names.extend(gauges.chain(counted).map(|name| ("metric", name.to_owned())));
     for receiver in context.receivers {
         names.push(("receiver", format!("{} {}", receiver.aggregate_type, receiver.command)));
     }
@@ -181,7 +119,7 @@ fn is_of_an_engine(kind: &str, name: &str) -> bool {
     match kind {
         "worker" => first_word(name),
         "lock" => name.strip_prefix("daybook ").is_some_and(first_word),
-        "metric" => METRICS.contains(&name),
+        "metric" => metric::ENGINES.iter().any(|metric| metric.name == name),
         "permission" => permissions::FIXED.iter().any(|(fixed, _)| *fixed == name),
         "subcommand" => SUBCOMMANDS.contains(&name),
         "option" => OPTIONS.contains(&name),

@@ -11,11 +11,15 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::context::Contexts;
 use crate::crew::{POLICY, PROJECTOR, RELAY, SEALER};
 use crate::problem::{self, Problem};
 
 /// How often what was measured is folded into the histograms, in seconds.
 const UPKEEP_SECONDS: u64 = 5;
+/// How long whoever collects metrics waits for what is said of the process's health, in seconds: longer than Postgres has to say
+/// that it is there, shorter than Prometheus waits for an answer.
+const HEALTH_SECONDS_MAX: u64 = super::ANSWER_SECONDS_MAX + 1;
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -26,8 +30,8 @@ const SECONDS: [f64; 14] = [
 /// Buckets of the commands in one append.
 const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Makes the process's metrics collectable. All services of one process share them.
-pub fn record_metrics() {
+/// Makes the process's metrics collectable, with what each means. All services of one process share them.
+pub fn record_metrics(contexts: &Contexts) {
     RECORDER.get_or_init(|| {
         PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
@@ -36,6 +40,10 @@ pub fn record_metrics() {
             .map_err(|error| tracing::warn!(error = %error, "there will be no metrics"))
             .ok()
     });
+    for metric in contexts.metrics() {
+        metric.describe();
+    }
+    metrics::gauge!("daybook_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
 /// Folds what was measured into the histograms now and then, until `stop`: without it, measurements
@@ -58,6 +66,30 @@ fn behind(status: &Status, end: i64) -> i64 {
         (true, 0) => status.lag,
         (true, position) => (end - position).max(0),
     }
+}
+
+/// Measures whether this process is ready, as `/health/ready` says it. While somebody holds a lock on what that is read from,
+/// it takes longer than whoever collects metrics may wait, and stays as it was last said.
+async fn measure_health(app: &App) {
+    let limit = Duration::from_secs(HEALTH_SECONDS_MAX);
+    let _ = tokio::time::timeout(limit, super::told(app)).await;
+}
+
+/// Measures what Linux knows of this process; elsewhere nothing is said of it.
+fn measure_process() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(kibibytes) = resident_kibibytes(&status) {
+        metrics::gauge!("process_resident_memory_bytes").set(kibibytes as f64 * 1024.0);
+    }
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        // The one that reads them is open, too.
+        metrics::gauge!("process_open_fds").set(open.count().saturating_sub(1) as f64);
+    }
+}
+
+fn resident_kibibytes(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The metrics in Prometheus' text form.
@@ -91,6 +123,8 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
             }
         }
     }
+    measure_health(&app).await;
+    measure_process();
     app.bounds.measure();
     metrics::gauge!("daybook_nats_connected").set(if app.workers.bus.is_connected() { 1.0 } else { 0.0 });
     for (pool, name) in [
@@ -99,6 +133,8 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         (&app.pools.reader, "reader"),
     ] {
         metrics::gauge!("daybook_pool_connections", "pool" => name).set(f64::from(pool.size()));
+        let most = pool.options().get_max_connections();
+        metrics::gauge!("daybook_pool_connections_max", "pool" => name).set(f64::from(most));
         metrics::gauge!("daybook_pool_idle", "pool" => name).set(pool.num_idle() as f64);
     }
     recorder.run_upkeep();
@@ -107,4 +143,16 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         recorder.render(),
     )
         .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_from_what_linux_says_of_a_process() {
+        let status = "Name:\tdaybook\nVmHWM:\t  200 kB\nVmRSS:\t  150 kB\nThreads:\t4\n";
+        assert_eq!(resident_kibibytes(status), Some(150));
+        assert_eq!(resident_kibibytes(""), None);
+    }
 }

@@ -69,5 +69,6 @@ fn tasks(app: &App, tasks: &mut Tasks<'_>) {
 
 static CLEARED: Gauge = Gauge {
     name: "sample_jars_cleared",
+    help: "Jars that this process has cleared.",
     value: |app| app.of::<Shelf>().ok().map(|shelf| shelf.cleared() as f64),
 };
