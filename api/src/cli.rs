@@ -2,6 +2,7 @@
 
 mod bi;
 mod events;
+mod health;
 mod keys;
 mod objects;
 mod policies;
@@ -42,6 +43,9 @@ pub enum Command {
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Api, Role::Relay, Role::Projector, Role::Policy, Role::Reactor])]
         roles: Vec<Role>,
     },
+    /// Ask the process that serves at DAYBOOK_LISTEN whether it is ready; status 1, with the reason, when it is not
+    #[command(override_usage = "daybook health")]
+    Health,
     /// Apply the book's migrations; connect as the database's owner
     #[command(override_usage = "daybook migrate [--logins]")]
     Migrate {
@@ -218,6 +222,7 @@ pub async fn run(typed: Typed, contexts: Contexts) -> Result<(), Fault> {
             serve(config, contexts, roles, stop).await?.ended().await;
             Ok(())
         }
+        Command::Health => health::run(&config).await,
         Command::Migrate { logins: wanted } => {
             let pools = Pools::connect(&config.database()?).await?;
             migrate(&pools.owner, &contexts).await?;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Service, until};
+use tests::process::Process;
+use tests::proxy::{Proxy, Way};
+use tests::{Database, Service, until};
 use uuid::Uuid;
 
 const WAIT: Duration = Duration::from_secs(40);
@@ -187,4 +189,51 @@ async fn what_is_due_outside_and_nobody_begins_is_degraded() {
     assert_eq!(reply.status, 200, "it serves all the same");
     pool.close().await;
     service.end().await;
+}
+
+/// What `daybook health` ends with, asked of this address: whether it says that all is well, and its words.
+async fn asked(listen: &str) -> (bool, String) {
+    let output = tokio::process::Command::new(tests::setting("DAYBOOK_BIN"))
+        .arg("health")
+        .env("DAYBOOK_LISTEN", listen)
+        .env_remove("RUST_LOG")
+        .output()
+        .await
+        .unwrap();
+    let words = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&words).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_health_says_whether_a_process_is_ready_and_why_it_is_not() {
+    let database = Database::create().await;
+    let (proxy, url) = Proxy::to_url(&database.url()).await;
+    let nats = tests::setting("NATS_URL");
+    let process = Process::start(&url, &nats, &database.name, "api,relay,projector").await;
+    let listen = process.url.trim_start_matches("http://").to_owned();
+    let ready = async || asked(&listen).await.0.then_some(());
+    until("the process to be ready", WAIT, ready).await;
+    // As an image has it: it listens on all addresses, and is asked on one.
+    let everywhere = format!("0.0.0.0:{}", listen.rsplit(':').next().unwrap());
+    let (is_ready, words) = asked(&everywhere).await;
+    assert!(is_ready && words.starts_with("ready"), "{words}");
+    proxy.set(Way::Cut);
+    let unready = async || {
+        let (is_ready, words) = asked(&listen).await;
+        (!is_ready).then_some(words)
+    };
+    let (words, _) = until("the process not to be ready", WAIT, unready).await;
+    assert!(words.contains("not ready: Postgres"), "{words}");
+    process.kill();
+    let (is_ready, words) = asked(&listen).await;
+    assert!(!is_ready && words.contains("nobody answers"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_health_waits_for_nobody_who_takes_a_connection_and_says_nothing() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = silent.local_addr().unwrap().to_string();
+    let (taken, (is_ready, words)) = tokio::join!(silent.accept(), asked(&listen));
+    assert!(!is_ready && words.contains("has not answered within 10 s"), "{words}");
+    drop(taken);
 }

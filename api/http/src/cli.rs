@@ -63,9 +63,9 @@ pub fn require_tenant(tenant: Uuid, told: Option<Standing>) -> Result<Standing, 
 }
 
 /// The subcommands of the program itself, which no context has.
-pub const SUBCOMMANDS: [&str; 16] = [
-    "bi", "demo", "events", "help", "keys", "migrate", "objects", "policies", "reactors", "rebuild", "roles", "seal",
-    "serve", "token", "unpark", "verify",
+pub const SUBCOMMANDS: [&str; 17] = [
+    "bi", "demo", "events", "health", "help", "keys", "migrate", "objects", "policies", "reactors", "rebuild", "roles",
+    "seal", "serve", "token", "unpark", "verify",
 ];
 /// The options of `daybook demo` that all contexts share.
 pub const SHARED_OF_DEMO: [&str; 2] = ["seed", "to"];
