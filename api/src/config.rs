@@ -32,12 +32,13 @@
 //! | `DAYBOOK_EGRESS_CA_FILE` | certificates, in PEM, of authorities that are believed besides the system's | |
 //! | `DAYBOOK_EGRESS_CALLS`, `DAYBOOK_EGRESS_CALLS_OF_TENANT` | calls under way at once, of a process and of one tenant | 128, 8 |
 //! | `DAYBOOK_SEAL_KEY` | 64 hex digits, which `daybook seal key` makes; signs seals, and without it there are none | |
+//! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | who asks the bucket of `DAYBOOK_OBJECTS`, and by what; `AWS_REGION` and the like as everywhere | the machine's role |
 //! | `DAYBOOK_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `DAYBOOK_TENANT` | tenant of `demo`, `roles` and `token` | see [`DEMO_TENANT`] |
 //! | `DAYBOOK_UNSAFE_SETTINGS` | `1` starts on a Postgres that may lose what it acknowledged, and with one login for all; for tests | |
 //! | `RUST_LOG` | what is logged, as for tracing's `EnvFilter` | `info` |
 //!
-//! What is secret (the addresses of Postgres, `NATS_URL`, `DAYBOOK_MASTER_KEY`, `DAYBOOK_JWT_SECRET`, `DAYBOOK_SEAL_KEY`) is never an argument, for
+//! What is secret (the addresses of Postgres, `NATS_URL`, `DAYBOOK_MASTER_KEY`, `DAYBOOK_JWT_SECRET`, `DAYBOOK_SEAL_KEY`, the bucket's) is never an argument, for
 //! everybody on a machine can read those of all processes. It stands in the environment, or in a file that the variable with
 //! `_FILE` behind its name gives the path of: `DAYBOOK_MASTER_KEY_FILE=/run/secrets/master_key`.
 
@@ -160,6 +161,12 @@ pub struct Config {
     /// What signs seals: from the environment or a file, never from the command line, which others can see
     #[arg(skip)]
     pub seal_key: Option<Secret>,
+    /// Who asks the bucket of objects, where no role of the machine says so
+    #[arg(skip)]
+    pub bucket_key_id: Option<Secret>,
+    /// And by what
+    #[arg(skip)]
+    pub bucket_key: Option<Secret>,
     /// How the log is written
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,

@@ -8,7 +8,7 @@ use egress::{Egress, Texts};
 use http::app::Trouble;
 use http::bounds::StoredBytes;
 use http::context::States;
-use objects::{Objects, Place};
+use objects::{AtBucket, Objects, Place};
 use settings::Settings;
 
 use crate::Fault;
@@ -52,7 +52,14 @@ pub async fn objects(config: &Config, vault: &Vault) -> Result<Objects, Fault> {
 
 fn place(config: &Config) -> Result<Place, Fault> {
     match &config.objects {
-        Some(place) => place.parse().map_err(refused),
+        Some(place) => Ok(match place.parse().map_err(refused)? {
+            Place::Bucket(bucket) => Place::Bucket(AtBucket {
+                access_key_id: config.bucket_key_id.as_ref().map(|id| id.reveal().to_owned()),
+                secret_access_key: config.bucket_key.as_ref().map(|key| key.reveal().to_owned()),
+                ..bucket
+            }),
+            folder @ Place::Folder(_) => folder,
+        }),
         None => {
             let archive = std::path::absolute(&config.archive).map_err(|error| {
                 Fault::setting(format!(
@@ -139,4 +146,27 @@ fn named(host: &str, port: u16) -> String {
 
 fn refused(error: impl std::fmt::Display) -> Fault {
     Fault::setting(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::secrets::tests::found;
+
+    #[test]
+    fn a_bucket_is_asked_with_the_key_of_the_settings_and_a_folder_with_none() {
+        let mut config = found(&[("AWS_ACCESS_KEY_ID", "somebody"), ("AWS_SECRET_ACCESS_KEY", "hunter2")]).unwrap();
+        config.objects = Some("s3://content/daybook".to_owned());
+        let Place::Bucket(bucket) = place(&config).unwrap() else {
+            panic!("a bucket");
+        };
+        assert_eq!(bucket.access_key_id.as_deref(), Some("somebody"));
+        assert_eq!(bucket.secret_access_key.as_deref(), Some("hunter2"));
+        assert_eq!((bucket.name.as_str(), bucket.prefix.as_str()), ("content", "daybook"));
+        config.objects = Some("/var/lib/daybook/objects".to_owned());
+        assert_eq!(
+            place(&config).unwrap(),
+            Place::Folder("/var/lib/daybook/objects".into())
+        );
+    }
 }

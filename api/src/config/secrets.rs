@@ -48,6 +48,8 @@ const SECRETS: &[Place] = &[
     ("DAYBOOK_MASTER_KEY_NEXT", |config| &mut config.master_key_next),
     ("DAYBOOK_JWT_SECRET", |config| &mut config.jwt_secret),
     ("DAYBOOK_SEAL_KEY", |config| &mut config.seal_key),
+    ("AWS_ACCESS_KEY_ID", |config| &mut config.bucket_key_id),
+    ("AWS_SECRET_ACCESS_KEY", |config| &mut config.bucket_key),
 ];
 
 /// What `daybook help` says of the settings that are no options.
@@ -115,7 +117,7 @@ fn of_file(variable: &str, path: &Path) -> Result<String, Fault> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use clap::Parser as _;
