@@ -71,7 +71,7 @@ build_with_clippy() {
 check_scripts() {
     command -v shellcheck >/dev/null || skip "shellcheck is not installed" || return 0
     # The parts are read through ./dev, which shows what they have from one another.
-    shellcheck --external-sources --check-sourced dev .ci/run
+    shellcheck --external-sources --check-sourced dev .ci/run scripts/image.sh
 }
 
 check_dependencies() {

@@ -249,13 +249,16 @@ use_logins() {
     fi
 }
 
+# All that there are: one process does everything.
+roles=api,relay,projector,policy,reactor
+
 # Daybook gets a session of its own where that is possible, so that Ctrl-C reaches it once, from
 # us, and not a second time from the terminal. It serves without the owner's address if it can.
 serve() {
     local program=$1 detach=$2 words=()
     ! command -v setsid >/dev/null || words=(setsid)
     [ -z "${DAYBOOK_WRITER_URL:-}" ] || words=(${words[@]+"${words[@]}"} env -u DATABASE_URL)
-    words=(${words[@]+"${words[@]}"} "$program" serve --roles api,relay,projector,policy,reactor)
+    words=(${words[@]+"${words[@]}"} "$program" serve --roles "$roles")
     if [ -n "$detach" ]; then
         "${words[@]}" </dev/null >>"$state/daybook.log" 2>&1 7>&- &
     else

@@ -21,6 +21,7 @@ mod foreign;
 mod hardening;
 mod http;
 mod idle;
+mod image;
 mod jwks;
 mod keys;
 mod let_through;

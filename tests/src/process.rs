@@ -45,6 +45,19 @@ impl Process {
         roles: &str,
         environment: &[(&str, &str)],
     ) -> Self {
+        let program = Command::new(crate::setting("DAYBOOK_BIN"));
+        Self::start_by(program, database_url, nats_url, stream, roles, environment).await
+    }
+
+    /// As [`Process::start_with`], by another command than the program itself, which becomes the program.
+    pub async fn start_by(
+        mut command: Command,
+        database_url: &str,
+        nats_url: &str,
+        stream: &str,
+        roles: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a port")
@@ -52,7 +65,7 @@ impl Process {
         let (application, database_url) = named(database_url);
         let log = std::env::temp_dir().join(format!("{application}.log"));
         let stderr = std::fs::File::create(&log).expect("a file for its log");
-        let child = Command::new(crate::setting("DAYBOOK_BIN"))
+        let child = command
             .args(["serve", "--roles", roles])
             .envs([
                 ("DATABASE_URL", database_url.as_str()),
@@ -122,6 +135,12 @@ impl Process {
     /// Whether its worker of this name leads.
     pub async fn leads(&self, worker: &str) -> bool {
         self.health().await["workers"][worker]["leading"] == true
+    }
+
+    /// Its number, which Linux knows it by.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// kill -9: nothing is flushed, said or closed.
