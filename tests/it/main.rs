@@ -12,6 +12,7 @@ mod append;
 mod bus;
 mod claim_names;
 mod claims;
+mod deploy;
 mod dry_run;
 mod erasures;
 mod fairness;
