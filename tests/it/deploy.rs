@@ -235,7 +235,7 @@ fn every_alert_names_metrics_and_labels_that_there_are_and_says_what_to_do_and_w
 
 /// What is wrong with the pages that an alert sends people to: each is there, with the headings that are named behind it.
 fn pages(description: &str) -> Vec<String> {
-    let page = Regex::new(r"((?:docs/)?[A-Za-z]+\.md)(?:, ([A-Z][a-z]+(?: [a-z]+)*))?").unwrap();
+    let page = Regex::new(r"((?:docs/)?[A-Za-z]+\.md)(?:, ([A-Z][A-Za-z]+(?: [a-z]+)*))?").unwrap();
     let mut found = page.captures_iter(description).peekable();
     if found.peek().is_none() {
         return vec!["its text names no page to read".to_owned()];
@@ -247,12 +247,12 @@ fn pages(description: &str) -> Vec<String> {
             return Some(format!("there is no page {path}"));
         };
         let heading = heading?;
-        let is_there = text
-            .lines()
-            .any(|line| line.trim_start_matches('#').trim() == heading && line.starts_with('#'));
-        // What follows may be a sentence that goes on.
-        let begins = |line: &str| line.starts_with('#') && heading.starts_with(line.trim_start_matches('#').trim());
-        (!is_there && !text.lines().any(begins)).then(|| format!("{path} has no heading {heading}"))
+        // What follows in the sentence may go on with it, and the heading may be longer than it is called.
+        let is_meant = |line: &str| {
+            let told = line.trim_start_matches('#').trim();
+            line.starts_with('#') && (heading.starts_with(told) || told.starts_with(heading))
+        };
+        (!text.lines().any(is_meant)).then(|| format!("{path} has no heading {heading}"))
     });
     wrong.collect()
 }
