@@ -11,10 +11,9 @@ use domain::{AnyEvent, Recorded};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgArguments, PgConnection};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::aside::Aside;
 use crate::cell::Key;
 use crate::context::Context;
 use crate::copy;
@@ -114,7 +113,7 @@ impl<R: Audit> AuditTable for Of<R> {
             let rows = entries.into_iter().map(R::row);
             let written = match into {
                 Sink::Page(connection, statements) if is_few => insert(connection, statements, rows.collect()).await,
-                into @ (Sink::Page(..) | Sink::Beside(_)) => copy(rows, into).await,
+                into @ (Sink::Page(..) | Sink::Beside(..)) => copy(rows, into).await,
             };
             written.map_err(|source| PostError::Sql {
                 table: R::TABLE.name,
@@ -150,16 +149,15 @@ impl<R: Audit> AuditTable for Of<R> {
 pub enum Sink<'a> {
     /// Into the page's own transaction.
     Page(&'a mut PgConnection, &'a Statements),
-    /// To whoever copies them on a connection of their own, while the page's transaction goes on without them.
-    Beside(&'a mpsc::Sender<copy::Buffer>),
+    /// Beside the page's transaction, which goes on without them.
+    Beside(&'a Aside, &'a Statements),
 }
 
 impl Sink<'_> {
-    async fn send(&mut self, rows: copy::Buffer) -> Result<(), sqlx::Error> {
+    async fn send(&mut self, table: &'static str, rows: copy::Buffer) -> Result<(), sqlx::Error> {
         match self {
             Self::Page(connection, statements) => rows.send(connection, &statements.copy).await,
-            // Nobody takes them any more: that one says why.
-            Self::Beside(copying) => copying.send(rows).await.map_err(|_| sqlx::Error::WorkerCrashed),
+            Self::Beside(aside, statements) => aside.send(table, &statements.copy, rows).await,
         }
     }
 }
@@ -184,10 +182,10 @@ async fn copy<R: Row>(rows: impl Iterator<Item = R>, mut into: Sink<'_>) -> Resu
     for row in rows {
         row.copy(&mut buffer).map_err(sqlx::Error::Encode)?;
         if buffer.is_full() {
-            into.send(std::mem::take(&mut buffer)).await?;
+            into.send(R::TABLE.name, std::mem::take(&mut buffer)).await?;
         }
     }
-    into.send(buffer).await
+    into.send(R::TABLE.name, buffer).await
 }
 
 /// When events are posted.
@@ -206,7 +204,6 @@ pub(crate) struct Auditing {
     registered: String,
     first_touched: String,
     named: String,
-    copying: Option<mpsc::Sender<copy::Buffer>>,
 }
 
 impl std::fmt::Debug for Auditing {
@@ -226,36 +223,16 @@ impl Auditing {
             registered: sql::present(schema, users),
             first_touched: sql::first_touched(schema),
             named: sql::name_users(schema, table.table()),
-            copying: None,
         })
     }
 
-    /// From now on rows are copied by this connection, while the transactions of pages go on without
-    /// them; for a generation that counts as a whole or not at all. Ends after [`Auditing::within`].
-    pub(crate) fn beside(&mut self, mut connection: PgConnection) -> JoinHandle<Result<(), PostError>> {
-        let (sender, mut buffers) = mpsc::channel::<copy::Buffer>(1);
-        self.copying = Some(sender);
-        let (table, copy) = (self.table.table().name, self.statements.copy.clone());
-        tokio::spawn(async move {
-            while let Some(rows) = buffers.recv().await {
-                let copied = rows.send(&mut connection, &copy).await;
-                copied.map_err(|source| PostError::Sql { table, source })?;
-            }
-            Ok(())
-        })
-    }
-
-    /// From now on rows are written within the transactions of pages.
-    pub(crate) fn within(&mut self) {
-        self.copying = None;
-    }
-
-    /// Writes what the changes of one transaction say, and takes it from them.
+    /// Writes what the changes of one transaction say, and takes it from them. Rows go into the transaction, or beside it.
     pub(crate) async fn write(
         &self,
         connection: &mut PgConnection,
         changes: &mut [Change<'_>],
         turn: Turn,
+        aside: Option<&Aside>,
     ) -> Result<(), PostError> {
         if changes.iter().all(|change| change.image.is_none()) {
             return Ok(());
@@ -266,8 +243,8 @@ impl Auditing {
         };
         let mut users = self.known(connection, changes, turn).await.map_err(failed)?;
         let came = users.add(self.table.users(), changes);
-        let into = match &self.copying {
-            Some(copying) => Sink::Beside(copying),
+        let into = match aside {
+            Some(aside) => Sink::Beside(aside, &self.statements),
             None => Sink::Page(connection, &self.statements),
         };
         self.table.post(entries(changes, &users), into).await?;

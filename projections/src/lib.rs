@@ -1,6 +1,7 @@
 //! The read side: tables, folds, projectors, generations. Any table can be thrown away and posted
 //! again from the book; any cell can say which event put its value there.
 
+pub mod aside;
 pub mod cell;
 pub mod copy;
 pub mod image;

@@ -8,9 +8,11 @@ use futures::FutureExt as _;
 use sqlx::Connection as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgConnection;
+use tokio::task::JoinHandle;
 use tracing::error;
 use uuid::Uuid;
 
+use crate::aside::Aside;
 use crate::audit::{Auditing, Turn};
 use crate::context::Context;
 use crate::copy;
@@ -31,7 +33,8 @@ pub struct Poster {
     /// generation, and has none.
     term: Option<i64>,
     statements: Vec<Statements>,
-    pub(crate) auditing: Option<Auditing>,
+    auditing: Option<Auditing>,
+    aside: Option<Aside>,
     insert_changes: String,
     copy_changes: String,
 }
@@ -61,9 +64,23 @@ impl Poster {
             term: None,
             statements,
             auditing,
+            aside: None,
             insert_changes,
             copy_changes,
         })
+    }
+
+    /// From now on rows that nothing looks up while a generation is loaded are copied over this connection, beside the
+    /// transactions of pages; for one that counts as a whole or not at all. The task ends after [`Poster::within`].
+    pub(crate) fn beside(&mut self, connection: PgConnection) -> JoinHandle<Result<(), PostError>> {
+        let (aside, copying) = Aside::over(connection);
+        self.aside = Some(aside);
+        copying
+    }
+
+    /// From now on all rows are written within the transactions of pages.
+    pub(crate) fn within(&mut self) {
+        self.aside = None;
     }
 
     /// Begins a term: from now on nobody who began one before posts this generation.
@@ -261,12 +278,14 @@ impl Poster {
         turn: Turn,
     ) -> Result<(), PostError> {
         let is_audited = self.auditing.is_some();
+        let aside = self.aside.as_ref();
         let mut changes = Vec::new();
         for (projection, statements) in self.context.tables.iter().zip(&self.statements) {
-            changes.extend(projection.post(connection, statements, events, is_audited).await?);
+            let posting = projection.post(connection, statements, events, is_audited, aside);
+            changes.extend(posting.await?);
         }
         if let Some(auditing) = &self.auditing {
-            auditing.write(connection, &mut changes, turn).await?;
+            auditing.write(connection, &mut changes, turn, aside).await?;
         }
         self.write_changes(connection, &changes).await
     }
@@ -281,7 +300,11 @@ impl Poster {
         };
         if changes.len() >= copy::ROWS_MIN {
             let buffer = copied(changes).map_err(|error| failed(sqlx::Error::Encode(error)))?;
-            return buffer.send(connection, &self.copy_changes).await.map_err(failed);
+            let sent = match &self.aside {
+                Some(aside) => aside.send(sql::CHANGES, &self.copy_changes, buffer).await,
+                None => buffer.send(connection, &self.copy_changes).await,
+            };
+            return sent.map_err(failed);
         }
         sqlx::query(&self.insert_changes)
             .bind(

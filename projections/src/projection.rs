@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 
+use crate::aside::Aside;
 use crate::cell::{Json, Key as _};
 use crate::copy;
 use crate::error::PostError;
@@ -27,13 +28,15 @@ pub trait Projection: Send + Sync {
     fn appends(&self) -> bool;
 
     /// Folds events into the rows of one generation, within the transaction of `connection`: at most
-    /// one select, one delete and one upsert. Returns each event's touch of each row.
+    /// one select, one delete and one upsert. Many rows of a table that is only appended to go `aside`, if
+    /// there is such a way. Returns each event's touch of each row.
     fn post<'a, 'e: 'a>(
         &'a self,
         connection: &'a mut PgConnection,
         statements: &'a Statements,
         events: &'e [Recorded<AnyEvent>],
         is_audited: bool,
+        aside: Option<&'a Aside>,
     ) -> BoxFuture<'a, Result<Vec<Change<'e>>, PostError>>;
 
     /// Every row that these events fold to, in canonical form and by key, without a database.
@@ -218,6 +221,7 @@ impl<P: Posts + Copy + 'static> Projection for P {
         statements: &'a Statements,
         events: &'e [Recorded<AnyEvent>],
         is_audited: bool,
+        aside: Option<&'a Aside>,
     ) -> BoxFuture<'a, Result<Vec<Change<'e>>, PostError>> {
         Box::pin(async move {
             let touches = touches(self, events);
@@ -226,7 +230,8 @@ impl<P: Posts + Copy + 'static> Projection for P {
             }
             let mut slots = load(self, connection, statements, &touches).await?;
             let changes = fold(self, &mut slots, touches.into_iter(), is_audited)?;
-            store(self, connection, statements, &slots).await?;
+            let aside = aside.filter(|_| Projection::appends(self));
+            store(self, connection, statements, &slots, aside).await?;
             Ok(changes)
         })
     }
@@ -325,6 +330,7 @@ async fn store<P: Posts>(
     connection: &mut PgConnection,
     statements: &Statements,
     slots: &BTreeMap<P::Key, Slot<P::Row>>,
+    aside: Option<&Aside>,
 ) -> Result<(), PostError> {
     let failed = |source| failed(posts, source);
     let encode = |error| failed(sqlx::Error::Encode(error));
@@ -353,7 +359,11 @@ async fn store<P: Posts>(
     for (_, row) in new {
         posts.copy(row, &mut buffer).map_err(encode)?;
     }
-    buffer.send(&mut *connection, &statements.copy).await.map_err(failed)?;
+    let sent = match aside {
+        Some(aside) => aside.send(posts.declared().name, &statements.copy, buffer).await,
+        None => buffer.send(&mut *connection, &statements.copy).await,
+    };
+    sent.map_err(failed)?;
     let stored = stored.into_iter().map(|(_, row)| row).collect();
     write(posts, connection, statements, stored).await
 }

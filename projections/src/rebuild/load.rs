@@ -58,19 +58,12 @@ async fn load_fast(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Po
     let new = Generation::create(connection, work.context, State::Building, work.own.clone()).await?;
     let appended = without_keys(work, connection, &new.schema).await?;
     let mut poster = Poster::open(connection, work.context, new).await?;
-    let copying = match &mut poster.auditing {
-        Some(auditing) => Some(auditing.beside(loading_connection(&work.pools.projector).await?)),
-        None => None,
-    };
+    let copying = poster.beside(loading_connection(&work.pools.projector).await?);
     let loaded = load_all(work, connection, &mut poster).await;
-    if let Some(auditing) = &mut poster.auditing {
-        auditing.within();
-    }
-    if let Some(copying) = copying {
-        copying
-            .await
-            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))??;
-    }
+    poster.within();
+    copying
+        .await
+        .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))??;
     loaded?;
     let load_seconds = started.elapsed().as_secs_f64();
 
