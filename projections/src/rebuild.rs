@@ -3,6 +3,7 @@
 
 mod beat;
 mod compare;
+mod finish;
 mod load;
 mod swap;
 

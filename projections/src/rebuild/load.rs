@@ -4,21 +4,20 @@ use std::time::Instant;
 
 use sqlx::postgres::PgConnection;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
-use super::{Phase, Work};
+use super::{Phase, Work, finish};
 use crate::error::PostError;
-use crate::generation::{self, Generation, State, execute, loading_connection};
+use crate::generation::{self, Generation, State, loading_connection};
 use crate::page::{Page, Parked};
 use crate::park;
 use crate::poster::{self, Poster};
-use crate::sql;
 
-/// Events folded at once. More makes fewer statements, and fewer rows that are written twice. Large
+/// Events folded at once. More makes fewer statements, and fewer rows that are written twice; fewer keep all hands busy, since
+/// nothing is folded before the first window is read, and nothing while rows of the last one are copied. Large
 /// ones are fewer: the tail bounds the bytes of a page, which take several times as much in memory.
-const WINDOW_EVENTS_MAX: i64 = 10_000;
-/// Connections that make indexes at one time.
-const INDEXING_CONNECTIONS: usize = 2;
+const WINDOW_EVENTS_MAX: i64 = 5_000;
 
 pub(super) struct Loaded {
     pub load_seconds: f64,
@@ -52,14 +51,25 @@ pub(super) async fn load(work: &Work<'_>, connection: &mut PgConnection) -> Resu
     load_with_care(work, connection, &kept).await
 }
 
-/// Nothing is expected to fail: windows are large, and constraints are checked at the end.
+/// Nothing is expected to fail: windows are large, and constraints are checked at the end. The book is read from the
+/// outset, also while the tables are still being made.
 async fn load_fast(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Poster, Loaded), PostError> {
     let started = Instant::now();
-    let new = Generation::create(connection, work.context, State::Building, work.own.clone()).await?;
-    let appended = without_keys(work, connection, &new.schema).await?;
-    let mut poster = Poster::open(connection, work.context, new).await?;
-    let copying = poster.beside(loading_connection(&work.pools.projector).await?);
-    let loaded = load_all(work, connection, &mut poster).await;
+    let first = target(work, connection).await?;
+    let (windows, read) = mpsc::channel(1);
+    let making = make(work, connection, first, read);
+    // Neither is ever given up in the middle of a statement: each goes on until the other's end reaches it.
+    let (reading, made) = tokio::join!(read_windows(work, 0, first, windows), making);
+    let Made {
+        mut poster,
+        keys,
+        copying,
+        written,
+    } = made?;
+    let loaded = match written.and(reading) {
+        Ok(()) => load_all(work, connection, &mut poster).await,
+        Err(failed) => Err(failed),
+    };
     poster.within();
     copying
         .await
@@ -70,9 +80,7 @@ async fn load_fast(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Po
     let started = Instant::now();
     let position = poster.generation.position;
     work.told(Phase::Indexing, position, position);
-    let schema = &poster.generation.schema;
-    index(work, schema, appended, position).await?;
-    analyze(work, schema, position).await?;
+    finish::finish(work, &poster.generation.schema, keys, position).await?;
     Ok((
         poster,
         Loaded {
@@ -80,6 +88,37 @@ async fn load_fast(work: &Work<'_>, connection: &mut PgConnection) -> Result<(Po
             index_seconds: started.elapsed().as_secs_f64(),
         },
     ))
+}
+
+/// A generation that is being loaded.
+struct Made {
+    poster: Poster,
+    /// The statements that bring back what was taken from its tables.
+    keys: Vec<String>,
+    /// Whoever copies rows beside.
+    copying: JoinHandle<Result<(), PostError>>,
+    /// What became of the windows.
+    written: Result<(), PostError>,
+}
+
+/// Makes a generation, and writes the windows into it.
+async fn make(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    target: i64,
+    windows: mpsc::Receiver<Page>,
+) -> Result<Made, PostError> {
+    let new = Generation::create(connection, work.context, State::Building, work.own.clone()).await?;
+    let keys = finish::without_keys(work, connection, &new.schema).await?;
+    let mut poster = Poster::open(connection, work.context, new).await?;
+    let copying = poster.beside(loading_connection(&work.pools.projector).await?);
+    let written = write_windows(work, connection, &mut poster, target, windows).await;
+    Ok(Made {
+        poster,
+        keys,
+        copying,
+        written,
+    })
 }
 
 async fn load_all(work: &Work<'_>, connection: &mut PgConnection, poster: &mut Poster) -> Result<(), PostError> {
@@ -111,7 +150,7 @@ async fn load_with_care(
         post_until(work, connection, &mut poster, target, Phase::Loading).await?;
     }
     park::unpark_all(connection, work.tail, &poster, None, kept).await?;
-    analyze(work, &poster.generation.schema, poster.generation.position).await?;
+    finish::analyze(work, &poster.generation.schema, poster.generation.position).await?;
     let generation = poster.generation.clone();
     let poster = Poster::open(connection, work.context, generation).await?;
     Ok((
@@ -137,41 +176,53 @@ async fn load_windows(
     poster: &mut Poster,
     target: i64,
 ) -> Result<(), PostError> {
-    let (sender, mut windows) = mpsc::channel(1);
-    let (tail, context, from) = (work.tail.clone(), work.context, poster.generation.position);
-    let reading = async move {
-        let mut position = from;
-        while position < target {
-            let recorded = tail.after(position, WINDOW_EVENTS_MAX.min(target - position)).await?;
-            let Some(last) = recorded.last() else { break };
-            position = last.position;
-            let page = tokio::task::spawn_blocking(move || Page::decode(context, position, recorded));
-            let page = page
-                .await
-                .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
-            if sender.send(page).await.is_err() {
-                break;
-            }
-        }
-        drop(sender);
-        Ok::<(), PostError>(())
-    };
+    let (windows, read) = mpsc::channel(1);
+    let reading = read_windows(work, poster.generation.position, target, windows);
     // Neither is ever given up in the middle of a statement: each goes on until the other's end reaches it.
-    let writing = async move {
-        while let Some(page) = windows.recv().await {
-            if let Some(unreadable) = page.parks.first() {
-                let (position, error) = (unreadable.position, unreadable.error.clone());
-                return Err(PostError::Unreadable { position, error });
-            }
-            for portion in page.portions(work.context) {
-                poster.post_page(connection, &portion).await?;
-                work.told(Phase::Loading, portion.to, target);
-            }
+    let (reading, written) = tokio::join!(reading, write_windows(work, connection, poster, target, read));
+    written.and(reading)
+}
+
+async fn read_windows(
+    work: &Work<'_>,
+    mut position: i64,
+    target: i64,
+    windows: mpsc::Sender<Page>,
+) -> Result<(), PostError> {
+    let (tail, context) = (work.tail.clone(), work.context);
+    while position < target {
+        let recorded = tail.after(position, WINDOW_EVENTS_MAX.min(target - position)).await?;
+        let Some(last) = recorded.last() else { break };
+        position = last.position;
+        let page = tokio::task::spawn_blocking(move || Page::decode(context, position, recorded));
+        let page = page
+            .await
+            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+        if windows.send(page).await.is_err() {
+            break;
         }
-        Ok(())
-    };
-    let (read, written) = tokio::join!(reading, writing);
-    written.and(read)
+    }
+    Ok(())
+}
+
+async fn write_windows(
+    work: &Work<'_>,
+    connection: &mut PgConnection,
+    poster: &mut Poster,
+    target: i64,
+    mut windows: mpsc::Receiver<Page>,
+) -> Result<(), PostError> {
+    while let Some(page) = windows.recv().await {
+        if let Some(unreadable) = page.parks.first() {
+            let (position, error) = (unreadable.position, unreadable.error.clone());
+            return Err(PostError::Unreadable { position, error });
+        }
+        for portion in page.portions(work.context) {
+            poster.post_page(connection, &portion).await?;
+            work.told(Phase::Loading, portion.to, target);
+        }
+    }
+    Ok(())
 }
 
 /// Posts pages as the projector does until `target`.
@@ -208,82 +259,4 @@ async fn step(work: &Work<'_>, connection: &mut PgConnection, poster: &mut Poste
         Err(error) if error.is_transient() => Err(error.into()),
         Err(error) => poster.skip(connection, position, &error.to_string()).await,
     }
-}
-
-/// Takes the primary keys of tables to which rows are only appended, which nothing looks up while they
-/// are loaded. Returns the statements that bring them back.
-async fn without_keys(work: &Work<'_>, connection: &mut PgConnection, schema: &str) -> Result<Vec<String>, PostError> {
-    let mut statements = Vec::new();
-    let appended = work.context.tables.iter().filter(|projection| projection.appends());
-    let appended = appended.map(|projection| projection.table());
-    for table in appended.chain(work.context.audit.map(|audit| audit.table())) {
-        let name = sql::name(schema, table.name);
-        let (key, definition): (String, String) = sqlx::query_as(
-            "select conname::text, pg_get_constraintdef(oid) from pg_constraint
-             where conrelid = to_regclass($1) and contype = 'p'",
-        )
-        .bind(&name)
-        .fetch_one(&mut *connection)
-        .await?;
-        execute(connection, &format!("alter table {name} drop constraint \"{key}\"")).await?;
-        statements.push(format!("alter table {name} add constraint \"{key}\" {definition}"));
-    }
-    Ok(statements)
-}
-
-/// Keys, unique constraints and indexes on several connections at once; then foreign keys.
-async fn index(work: &Work<'_>, schema: &str, keys: Vec<String>, position: i64) -> Result<(), PostError> {
-    let statements = generation::finishing(work.context);
-    let (foreign_keys, others): (Vec<_>, Vec<_>) = statements
-        .into_iter()
-        .partition(|statement| statement.contains("foreign key"));
-    let mut connections = execute_all(work, schema, keys.into_iter().chain(others), position).await?;
-    // One after the other, because each locks two tables.
-    if let Some(connection) = connections.first_mut() {
-        for statement in foreign_keys {
-            execute(connection, &statement).await?;
-            work.told(Phase::Indexing, position, position);
-        }
-    }
-    Ok(())
-}
-
-/// Executes statements on several connections at once, in no order.
-async fn execute_all(
-    work: &Work<'_>,
-    schema: &str,
-    statements: impl Iterator<Item = String>,
-    position: i64,
-) -> Result<Vec<PgConnection>, PostError> {
-    let queue = std::sync::Mutex::new(statements);
-    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let worker = || async {
-        let mut connection = indexing_connection(work, schema).await?;
-        while let Some(statement) = next() {
-            execute(&mut connection, &statement).await?;
-            work.told(Phase::Indexing, position, position);
-        }
-        Ok(connection)
-    };
-    futures::future::try_join_all((0..INDEXING_CONNECTIONS).map(|_| worker())).await
-}
-
-async fn indexing_connection(work: &Work<'_>, schema: &str) -> Result<PgConnection, PostError> {
-    let mut connection = loading_connection(&work.pools.projector).await?;
-    let settings =
-        format!("set search_path = \"{schema}\", public; set maintenance_work_mem = '256MB'; set enable_seqscan = on");
-    execute(&mut connection, &settings).await?;
-    Ok(connection)
-}
-
-async fn analyze(work: &Work<'_>, schema: &str, position: i64) -> Result<(), PostError> {
-    // The audit table first: it takes longest.
-    let audit = work.context.audit.map(|audit| audit.table().name);
-    let tables = work.context.tables.iter().map(|projection| projection.table().name);
-    let statements = audit
-        .into_iter()
-        .chain(tables)
-        .chain([sql::CHANGES])
-        .map(|table| format!("analyze {}", sql::name(schema, table)));
-    execute_all(work, schema, statements, position).await.map(|_| ())
 }
