@@ -41,6 +41,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         20 => "0020_reactions",
         21 => "0021_vectors",
         22 => "0022_shown",
+        23 => "0023_keys_by_age",
         24 => "0024_numbers",
     ];
     Migrator {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use book::append::{Append, EVENT_BYTES_MAX, NewEvent, Outcome, Seen};
+use book::append::{self, Append, EVENT_BYTES_MAX, NewEvent, NewKey, Outcome, Seen};
 use book::appender::{Appender, BATCHES_IN_FLIGHT};
 use book::{BookError, Envelope, ExecuteError, Step};
 use domain::register::Command;
@@ -114,6 +114,59 @@ async fn a_command_that_makes_the_database_fail_fails_alone_and_its_neighbours_i
         .await
         .unwrap();
     assert!(times >= 19, "{times}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_there_without_its_event_is_made_anew_and_its_neighbours_in_the_batch_get_theirs() {
+    let ledger = Ledger::open().await;
+    let (author, [first, left_over, foreign, last]) = (Uuid::now_v7(), [0; 4].map(|_| Uuid::now_v7()));
+    // As after the book was restored and its keys were not; and a name that is another tenant's.
+    for (subject, tenant) in [(left_over, ledger.tenant), (foreign, Uuid::now_v7())] {
+        sqlx::query(
+            "insert into book.keys (subject, tenant_id, wrapped, author, field) values ($1, $2, 'old', $3, 'note')",
+        )
+        .bind(subject)
+        .bind(tenant)
+        .bind(author)
+        .execute(&ledger.pools.owner)
+        .await
+        .unwrap();
+    }
+    let batch = [first, left_over, foreign, last].map(|subject| {
+        let key = NewKey {
+            subject,
+            wrapped: b"new".to_vec(),
+            author,
+            field: "note".to_owned(),
+        };
+        Append {
+            keys: vec![key],
+            ..appending(&ledger, "{}")
+        }
+    });
+    let mut connection = ledger.pools.writer.acquire().await.unwrap();
+    let outcomes = append::append(&mut connection, &batch).await.unwrap();
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, Outcome::Appended(_))),
+        "{outcomes:?}"
+    );
+    let kept: Vec<(Uuid, Vec<u8>)> =
+        sqlx::query_as("select subject, wrapped from book.keys where author = $1 order by subject")
+            .bind(author)
+            .fetch_all(&ledger.pools.owner)
+            .await
+            .unwrap();
+    let key = |subject, wrapped: &[u8]| (subject, wrapped.to_vec());
+    let mut expected = [
+        key(first, b"new"),
+        key(left_over, b"new"),
+        key(foreign, b"old"),
+        key(last, b"new"),
+    ];
+    expected.sort();
+    assert_eq!(kept, expected);
+    assert_eq!(ledger.tail.end().await.unwrap(), 4);
+    assert_book_is_whole(&ledger).await;
 }
 
 /// Appends that wait for the book's lock.
