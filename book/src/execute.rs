@@ -334,7 +334,7 @@ impl Inner {
                     sequence: before.sequence,
                 });
             }
-            let facts = Arc::new(self.all_facts(envelope, step, &before.state, &mut draft, trust).await?);
+            let facts = Arc::new(self.all_facts(envelope, step, &before, &mut draft, trust).await?);
             let circumstances = Circumstances {
                 tenant: envelope.tenant,
                 stream: step.stream,

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use domain::fact::AnyState;
 use domain::{FactRef, Facts};
 use uuid::Uuid;
 
@@ -76,7 +75,7 @@ impl Inner {
         &self,
         envelope: &Envelope,
         step: &Step,
-        state: &AnyState,
+        before: &Loaded,
         draft: &mut Draft,
         trust: Trust,
     ) -> Result<Facts, ExecuteError> {
@@ -86,10 +85,12 @@ impl Inner {
             by: envelope.actor,
             at: envelope.at,
         };
+        // A stream without events: what bears its id is taken to have none either, see [`Trust::Guess`].
+        let unborn = (before.sequence == 0).then_some(step.stream);
         let mut facts = Facts::default();
         let mut asked: HashSet<(&'static str, Uuid)> = HashSet::new();
         for _ in 0..FACT_ROUNDS_MAX {
-            let mut refs = step.command.reads(state, &asker, step.stream, &facts);
+            let mut refs = step.command.reads(&before.state, &asker, step.stream, &facts);
             let own = |fact: &FactRef| (fact.aggregate_type, fact.id) == (step.aggregate_type(), step.stream);
             refs.extend(step.witnesses.iter().filter(|fact| !own(fact)).copied());
             refs.retain(|fact| asked.insert((fact.aggregate_type, fact.id)));
@@ -99,7 +100,7 @@ impl Inner {
             if asked.len() > FACTS_MAX {
                 break;
             }
-            for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust).await?) {
+            for (fact, loaded) in refs.iter().zip(self.facts(&refs, trust, unborn).await?) {
                 let let_through_at = step.let_through_at(fact.aggregate_type, fact.id);
                 if let Some(expected) = let_through_at.filter(|&expected| expected != loaded.sequence) {
                     return Err(ExecuteError::Moved {
@@ -118,8 +119,14 @@ impl Inner {
         Err(BookError::Broken(format!("a decision wants to read more than {FACTS_MAX} streams")).into())
     }
 
-    /// The named streams, from the cache where it has them and from the book in one query else.
-    pub(crate) async fn facts(&self, refs: &[domain::FactRef], trust: Trust) -> Result<Vec<Loaded>, BookError> {
+    /// The named streams, from the cache where it has them and from the book in one query else. A guess takes what bears
+    /// the id `unborn`, and is not in the cache, to have no events.
+    pub(crate) async fn facts(
+        &self,
+        refs: &[domain::FactRef],
+        trust: Trust,
+        unborn: Option<Uuid>,
+    ) -> Result<Vec<Loaded>, BookError> {
         let mut found: Vec<Option<Loaded>> = refs
             .iter()
             .map(|fact| {
@@ -128,7 +135,8 @@ impl Inner {
                 }
                 let cached = self.cache.get(fact.aggregate_type, fact.id);
                 let is_guess = cached.is_none() && trust == Trust::Guess;
-                match is_guess && self.cache.seems_unborn(fact.aggregate_type, fact.id) {
+                let seems_unborn = || unborn == Some(fact.id) || self.cache.seems_unborn(fact.aggregate_type, fact.id);
+                match is_guess && seems_unborn() {
                     true => Loaded::unborn(*fact).map(Some),
                     false => Ok(cached),
                 }

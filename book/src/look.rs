@@ -18,7 +18,7 @@ impl Book {
     /// The database's error, or an event that cannot be decoded.
     pub async fn state<D: domain::Decider>(&self, tenant: Uuid, stream: Uuid) -> Result<Option<Arc<D>>, BookError> {
         let fact = domain::FactRef::of::<D>(stream);
-        let loaded = self.0.facts(&[fact], Trust::Cache).await?.pop();
+        let loaded = self.0.facts(&[fact], Trust::Cache, None).await?.pop();
         Ok(loaded
             .filter(|loaded| loaded.tenant == Some(tenant))
             .and_then(|loaded| loaded.state.downcast().ok()))
@@ -42,7 +42,7 @@ impl Book {
         streams: &[Uuid],
     ) -> Result<Vec<Option<Arc<D>>>, BookError> {
         let refs: Vec<_> = streams.iter().map(|&stream| domain::FactRef::of::<D>(stream)).collect();
-        let found = self.0.facts(&refs, Trust::Book).await?.into_iter();
+        let found = self.0.facts(&refs, Trust::Book, None).await?.into_iter();
         Ok(found
             .map(|loaded| loaded.state.downcast().ok().filter(|_| loaded.tenant == Some(tenant)))
             .collect())
@@ -53,7 +53,7 @@ impl Book {
     /// # Errors
     /// As [`Book::state`].
     pub async fn any_state(&self, tenant: Uuid, fact: domain::FactRef) -> Result<Option<AnyState>, BookError> {
-        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
+        let loaded = self.0.facts(&[fact], Trust::Book, None).await?.pop();
         Ok(loaded
             .filter(|loaded| loaded.tenant == Some(tenant))
             .map(|loaded| loaded.state))
@@ -91,7 +91,7 @@ impl Book {
     /// # Errors
     /// As [`Book::state`].
     pub async fn seen(&self, tenant: Uuid, fact: domain::FactRef) -> Result<(Option<AnyState>, i64), BookError> {
-        let loaded = self.0.facts(&[fact], Trust::Book).await?.pop();
+        let loaded = self.0.facts(&[fact], Trust::Book, None).await?.pop();
         Ok(loaded.map_or((None, 0), |loaded| {
             let sequence = loaded.sequence;
             (Some(loaded.state).filter(|_| loaded.tenant == Some(tenant)), sequence)

@@ -187,7 +187,11 @@ impl Book {
     /// # Errors
     /// The database's error, or an event that cannot be decoded.
     pub async fn of_whom<D: Decider>(&self, stream: Uuid) -> Result<Option<(Uuid, Arc<D>)>, BookError> {
-        let loaded = self.0.facts(&[FactRef::of::<D>(stream)], Trust::Book).await?.pop();
+        let loaded = self
+            .0
+            .facts(&[FactRef::of::<D>(stream)], Trust::Book, None)
+            .await?
+            .pop();
         Ok(loaded.and_then(|loaded| Some((loaded.tenant?, loaded.state.downcast().ok()?))))
     }
 

@@ -4,8 +4,8 @@
 /// so trust costs at most another round; and no refusal rests on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// A stream that is not cached is taken to be new, which spares creating commands a round trip, and a fact that had no
-    /// events of late to have none.
+    /// A stream that is not cached is taken to be new, which spares creating commands a round trip; and to have no events
+    /// a fact that had none of late, or that bears the id of a new stream, since what is about a thing comes after it.
     Guess,
     Cache,
     /// A state that is cached, if the book has no later event of its stream: after a lost race, so that who loses often does
