@@ -14,6 +14,7 @@ use crate::append::{self, Outcome};
 use crate::appender::Appender;
 use crate::cache::Cache;
 use crate::draft::{Draft, Sealing};
+use crate::holders::Holders;
 use crate::pace::{Pace, Paced, Sender};
 use crate::pools::answered;
 use crate::progress::Progress;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub vault: Vault,
     appender: Appender,
     pub cache: Cache,
+    pub holders: Holders,
     turns: Turns,
     pace: Pace,
     committed: Arc<Notify>,
@@ -77,6 +79,7 @@ impl Book {
             appender: Appender::start(&pool),
             pace,
             cache: Cache::default(),
+            holders: Holders::new(pool.clone()),
             turns: Turns::default(),
             committed: Arc::new(Notify::new()),
             written: watch::Sender::new(0),

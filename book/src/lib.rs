@@ -12,6 +12,7 @@ pub mod execute;
 pub mod facts;
 mod from_row;
 mod gather;
+mod holders;
 pub mod keys;
 pub mod logins;
 mod look;

@@ -169,16 +169,7 @@ impl Book {
     ) -> Result<Vec<Option<Uuid>>, BookError> {
         let key = self.0.vault.claim_key().await?;
         let digests: Vec<_> = values.iter().map(|value| key.digest(tenant, claim, value)).collect();
-        let asking = sqlx::query_scalar(
-            "select c.aggregate_id::uuid from unnest($3::bytea[]) with ordinality v(digest, place)
-             left join book.claims c on c.tenant_id = $1 and c.name = $2 and c.digest = v.digest
-             order by v.place",
-        )
-        .bind(tenant)
-        .bind(claim.stored())
-        .bind(digests)
-        .fetch_all(&self.0.pool);
-        answered(async { Ok::<_, BookError>(asking.await?) }).await
+        self.0.holders.of(tenant, claim, digests).await
     }
 
     /// The state of a stream, read from the book now, and the tenant that it belongs to, for whoever has yet to find out

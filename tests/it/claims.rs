@@ -42,6 +42,45 @@ async fn two_steps_of_one_command_cannot_take_the_same_value() {
 }
 
 #[tokio::test]
+async fn whoever_asks_who_holds_values_is_told_of_their_own_however_many_ask_at_one_time() {
+    let mut ledger = Ledger::open().await;
+    let tenants = [ledger.tenant, Uuid::now_v7()];
+    let codes: Vec<String> = (0..20).map(|n| format!("CODE-{n}")).collect();
+    let mut held = Vec::new();
+    for tenant in tenants {
+        ledger.tenant = tenant;
+        for code in codes.iter().step_by(2) {
+            let stream = Uuid::now_v7();
+            ledger.does::<Parts>(stream, Command::Enter(part(code))).await;
+            held.push((tenant, code.clone(), stream));
+        }
+    }
+    let holder = |tenant, code: &str| {
+        let mut held = held.iter().filter(|held| held.0 == tenant && held.1 == code);
+        held.next().map(|held| held.2)
+    };
+    let mut asking = tokio::task::JoinSet::new();
+    for n in 0..200 {
+        let tenant = tenants[n % 2];
+        let asked: Vec<String> = codes.iter().cycle().skip(n).take(n % 4).cloned().collect();
+        let expected: Vec<_> = asked.iter().map(|code| holder(tenant, code)).collect();
+        let book = ledger.book.clone();
+        asking.spawn(async move { (book.each_holder(tenant, PART_CODE, &asked).await.unwrap(), expected) });
+    }
+    // Some leave before they are told, one of them maybe while it asks for the others.
+    for n in 0..200 {
+        let (book, asked) = (ledger.book.clone(), [codes[n % 20].clone()]);
+        let asking = tokio::spawn(async move { book.each_holder(tenants[0], PART_CODE, &asked).await });
+        tokio::task::yield_now().await;
+        asking.abort();
+    }
+    while let Some(told) = asking.join_next().await {
+        let (told, expected) = told.unwrap();
+        assert_eq!(told, expected);
+    }
+}
+
+#[tokio::test]
 async fn one_command_moves_a_value_from_one_stream_to_another() {
     let ledger = Ledger::open().await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
