@@ -28,7 +28,7 @@ use crate::amendment::Amendment;
 use crate::entry::{Number, Plain};
 use crate::faults::{Fault, Faults};
 use crate::text::Unfit;
-use crate::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Facts, Request};
+use crate::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Facts, Refuse as _, Request};
 
 /// An entry as its checks know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

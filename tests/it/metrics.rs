@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use reqwest::Method;
 use serde_json::json;
-use tests::metrics::{Family, known, of_series, read, word};
+use tests::metrics::{Family, Series, known, of_series, read, word};
 use tests::process::Process;
 use tests::{Client, Database, service};
 use uuid::Uuid;
@@ -216,11 +216,8 @@ fn counted(shown: &BTreeMap<String, Family>, command: &str, outcome: &str) -> f6
     let series = shown
         .get("daybook_commands_total")
         .map_or(&[][..], |family| &family.series);
-    let of = |label: &str, value: &str| move |labels: &BTreeMap<String, String>| labels[label] == value;
-    let (is_command, is_outcome) = (of("command", command), of("outcome", outcome));
-    let mut of_it = series
-        .iter()
-        .filter(|series| is_command(&series.labels) && is_outcome(&series.labels));
+    let is_it = |series: &&Series| series.labels["command"] == command && series.labels["outcome"] == outcome;
+    let mut of_it = series.iter().filter(is_it);
     of_it.next().map_or(0.0, |series| series.value)
 }
 

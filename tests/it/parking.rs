@@ -10,6 +10,7 @@ use domain::{AnyEvent, Recorded};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use identity::user::User;
+use projections::aside::Aside;
 use projections::fold::{Change, Unfolded};
 use projections::park::{self, ParkedStream};
 use projections::projection::{Projection, Retelling};
@@ -99,8 +100,9 @@ impl Projection for Clumsy {
         statements: &'a Statements,
         events: &'e [Recorded<AnyEvent>],
         is_audited: bool,
+        aside: Option<&'a Aside>,
     ) -> BoxFuture<'a, Result<Vec<Change<'e>>, PostError>> {
-        let posting = self.0.post(connection, statements, events, is_audited);
+        let posting = self.0.post(connection, statements, events, is_audited, aside);
         async move {
             // After rows were written: the transaction must be taken back, not gone on with.
             let changes = posting.await?;

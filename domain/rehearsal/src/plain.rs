@@ -126,8 +126,12 @@ impl<'a> Samples<'a> {
             command: command.clone(),
         };
         self.book.ask(&[sending], &occasion)?;
-        let by = self.by;
-        self.steps.push(Step { by, stream, command });
+        self.steps.push(Step {
+            by: self.by,
+            at: self.at,
+            stream,
+            command,
+        });
         Ok(())
     }
 

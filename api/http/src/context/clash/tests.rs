@@ -1,6 +1,3 @@
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use axum::routing::get;
 use clap::Arg;
 
