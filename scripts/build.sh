@@ -17,6 +17,9 @@ require_check_tools() {
 # Which wrapper compiles the members: rustc, unless the checks say clippy. Never what the environment calls so.
 compiler=rustc
 
+# With which profile of Cargo.toml: dev, which builds soon, or release, which is deployed and measured.
+profile=dev
+
 # Checkouts share one target folder outside them, so that a fresh clone finds the dependencies
 # built. Cargo gives the members of equal workspaces equal names there: the second checkout would
 # be told that all is fresh and run the first one's programs. A compiler wrapper for the members
@@ -50,11 +53,12 @@ build_programs() {
 }
 
 build_programs_locked() {
-    local name
-    run cargo build --workspace "$2" || return
+    local name built=$CARGO_TARGET_DIR/$profile
+    [ "$profile" != dev ] || built=$CARGO_TARGET_DIR/debug
+    run cargo build --workspace --profile "$profile" "$2" || return
     for name in daybook bench hostile; do
-        [ -e "$CARGO_TARGET_DIR/debug/$name" ] || continue
-        ln -f "$CARGO_TARGET_DIR/debug/$name" "$1/$name" 2>/dev/null ||
-            { rm -f "$1/$name" && cp "$CARGO_TARGET_DIR/debug/$name" "$1/$name"; } || return
+        [ -e "$built/$name" ] || continue
+        ln -f "$built/$name" "$1/$name" 2>/dev/null ||
+            { rm -f "$1/$name" && cp "$built/$name" "$1/$name"; } || return
     done
 }

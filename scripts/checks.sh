@@ -2,7 +2,7 @@
 # What CI runs, and the measurements. Both have servers of their own, removed at the end.
 
 check_everything() {
-    local folder failed=''
+    local folder failed='' began
     require_check_tools || return
     folder=$(private_folder) || return
     begin_servers "$folder" '' || return
@@ -11,8 +11,12 @@ check_everything() {
 
     # All checks run, so that one run shows everything there is to mend.
     check fmt cargo fmt --all --check
+    # In increments it would take longer, and nobody edits what CI has built.
+    [ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
     say clippy
+    began=$SECONDS
     build_with_clippy "$folder/bin" || failed="$failed clippy"
+    took clippy "$began"
     check shellcheck check_scripts
     check cargo-deny check_dependencies
     check docker-compose.yml check_compose
@@ -24,7 +28,9 @@ check_everything() {
             ;;
     esac
 
+    began=$SECONDS
     await_servers || return
+    took "servers, behind the build" "$began"
     use_run "$folder"
     if [ -z "${DAYBOOK_SPEC_DIR:-}" ] && [ -d "$checkout/../shared/spec" ]; then
         DAYBOOK_SPEC_DIR=$(absolute "$checkout/../shared/spec")
@@ -43,10 +49,17 @@ check_everything() {
 
 # Runs a check and remembers when it failed.
 check() {
-    local name=$1
+    local name=$1 began=$SECONDS
     shift
     say "$name"
     run "$@" || failed="$failed $name"
+    # Nothing comes behind the summary of the tests.
+    [ "$name" = tests ] || took "$name" "$began"
+}
+
+# took NAME BEGAN: how many seconds a part has taken that began then.
+took() {
+    say "  $1: $((SECONDS - $2)) s"
 }
 
 # What tests and benches find in their environment besides the servers' addresses.
@@ -94,10 +107,14 @@ skip() {
     return 1
 }
 
-# measured PROGRAM [ARGUMENTS]...: runs one of the programs that measure, with servers of its own.
+# measured PROGRAM [--release] [ARGUMENTS]...: runs one of the programs that measure, with servers of its own.
 measured() {
     local program=$1 folder
     shift
+    if [ "${1:-}" = --release ]; then
+        profile=release
+        shift
+    fi
     require_tools || return
     folder=$(private_folder) || return
     # Standard output is the program's alone.

@@ -177,7 +177,7 @@ ready_status() {
 # ---- up and down ----
 
 up() {
-    local detach='' program address token
+    local detach='' program address token began=$SECONDS compiled served_with loaded
     case ${1:-} in
         '') ;;
         --detach) detach=yes ;;
@@ -198,7 +198,9 @@ up() {
     begin_servers "$state/servers" kept 7>&- || return
     program=${DAYBOOK_BIN:-$state/bin/daybook}
     [ -n "${DAYBOOK_BIN:-}" ] || build_programs "$state/bin" 7>&- || return
+    compiled=$SECONDS
     await_servers || return
+    served_with=$SECONDS
     use_settings "$state"
     use_seal_key
     use_logins
@@ -210,6 +212,7 @@ up() {
             fail "the Northwind data could not be loaded from $DAYBOOK_NORTHWIND" || return
     fi
 
+    loaded=$SECONDS
     # Not sooner: another checkout may take the port meanwhile.
     address=$(choose_address) || return
     export DAYBOOK_LISTEN=$address
@@ -220,6 +223,8 @@ up() {
     token=$("$program" token --admin) || fail "no token could be made" || return
     printf '%s\n' "$address" >"$state/address"
     write_stack "$program" "$address"
+    printf '\nTimes: compiling %s s, servers %s s more, migrations and demo %s s, start %s s.\n' \
+        $((compiled - began)) $((served_with - compiled)) $((loaded - served_with)) $((SECONDS - loaded))
     printf '\nDaybook serves on http://%s\nAdmin token: %s\n' "$address" "$token"
     if [ -n "$detach" ]; then
         printf 'Log: %s\nStop it with ./dev down.\n' "$state/daybook.log"
