@@ -43,6 +43,8 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         22 => "0022_shown",
         23 => "0023_keys_by_age",
         24 => "0024_numbers",
+        25 => "0025_append",
+        26 => "0026_keys_by_tenant",
     ];
     Migrator {
         migrations: Cow::Owned(migrations.to_vec()),

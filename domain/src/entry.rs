@@ -22,7 +22,7 @@ pub use check::{KEY_CHARS_MAX, check, claims, home, judge, reads, stays, without
 pub use field::{Field, Spec, Unique, spec};
 pub use key::{Key, escaped, unescaped};
 pub use number::Number;
-pub use plain::{Counts, Plain, Stamp, Told, claims_in, contacts_in, counts};
+pub use plain::{Counts, Plain, Stamp, Told, claims_in, contacts_in, counts, is_among};
 pub use reference::{Lacking, Reference, Referred};
 pub use sample::{Sampled, fitting, sample, unfit};
 pub use schema::bounded;

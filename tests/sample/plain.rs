@@ -226,6 +226,47 @@ async fn every_type_of_column_reads_as_it_was_sent_and_as_its_past_is_folded() {
     service.end().await;
 }
 
+/// Lines of the document that one more plain table may take.
+const LINES_MAX: usize = 200;
+
+#[test]
+fn a_plain_table_takes_at_most_two_hundred_lines_of_the_document() {
+    let documents = http::openapi::documents(&context::alone());
+    let (_, document) = documents.iter().find(|(name, _)| *name == "sample").unwrap();
+    let of = |kind: &str, table: &str| {
+        let is_its = |name: &str| {
+            let begins = |start: String| {
+                name == start || name.starts_with(&format!("{start}/")) || name.starts_with(&format!("{start}."))
+            };
+            begins(format!("/v1/sample/{table}"))
+                || begins(format!("sample.{kind}"))
+                || begins(format!("sample.{table}"))
+        };
+        let part = |of: &Value| -> Value {
+            let entries = of.as_object().unwrap().iter().filter(|(name, _)| is_its(name));
+            entries
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        let parts = [part(&document["paths"]), part(&document["components"]["schemas"])];
+        parts
+            .iter()
+            .map(|part| http::openapi::written(part).lines().count())
+            .sum::<usize>()
+    };
+    for (kind, table) in [
+        ("colour", "colours"),
+        ("drawer", "drawers"),
+        ("rate", "rates"),
+        ("tin", "tins"),
+    ] {
+        let lines = of(kind, table);
+        println!("{table}: {lines} lines");
+        assert!((60..=LINES_MAX).contains(&lines), "{table} takes {lines} lines");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_that_is_wrong_with_a_body_is_told_at_once_by_field_and_limit() {
     let service = Service::of(context::alone()).await;

@@ -160,7 +160,7 @@ fn open_texts(schema: &Value, root: &Value, path: &str, depth: usize, found: &mu
     }
     let lists = ["items", "additionalProperties"].into_iter();
     for inner in lists.filter_map(|list| schema.get(list)) {
-        if inner.is_object() || path != "" && *inner == Value::Bool(true) {
+        if inner.is_object() || !path.is_empty() && *inner == Value::Bool(true) {
             look(inner, &format!("{path}[]"));
         }
     }

@@ -25,7 +25,6 @@ impl Number {
     }
 
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
     pub const fn is_none(&self) -> bool {
         self.0.is_none()
     }

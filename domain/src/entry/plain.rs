@@ -156,7 +156,9 @@ pub const fn counts(list: &Plain) -> Counts {
     counts
 }
 
-const fn is_among(name: &str, names: &[&str]) -> bool {
+/// Whether a name is one of these, for what is made while it is compiled.
+#[must_use]
+pub const fn is_among(name: &str, names: &[&str]) -> bool {
     let mut at = 0;
     while at < names.len() {
         if is_same(name.as_bytes(), names[at].as_bytes()) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use domain::entry::{Bound, Field, Key, Plain, Unique};
+use domain::entry::{Bound, Field, Key, Kind, Plain, Stamp, Unique};
 
 /// Its table, then its constraints and indexes.
 #[must_use]
@@ -51,8 +51,8 @@ fn table(list: &Plain) -> String {
     lines.extend(list.in_use.map(|column| format!("{column} boolean not null")));
     for stamp in list.stamps {
         let kind = match stamp {
-            domain::entry::Stamp::Version => "integer",
-            domain::entry::Stamp::CreatedBy | domain::entry::Stamp::UpdatedBy => "uuid",
+            Stamp::Version => "integer",
+            Stamp::CreatedBy | Stamp::UpdatedBy => "uuid",
         };
         lines.push(format!("{} {kind} not null", stamp.name()));
     }
@@ -71,7 +71,7 @@ fn table(list: &Plain) -> String {
 /// The columns of a unique constraint: led by the tenant, unless what leads them is no other tenant's.
 fn within(list: &Plain, field: &Field, unique: Unique) -> Vec<&'static str> {
     let first = unique.within.first().and_then(|name| list.field(name));
-    let is_own = first.is_some_and(|first| first.kind == domain::entry::Kind::Uuid);
+    let is_own = first.is_some_and(|first| first.kind == Kind::Uuid);
     let tenant = (!is_own).then_some("tenant_id");
     tenant
         .into_iter()
@@ -123,9 +123,7 @@ fn indexes(list: &Plain) -> Vec<(&'static str, String)> {
     let fields = fields.filter(|field| !is_led(field.name));
     let mut indexes: Vec<_> = fields
         .map(|field| match field.spec.reference {
-            Some(_) if field.kind == domain::entry::Kind::Uuid => {
-                (field.name, format!("{}, created_at, position", field.name))
-            }
+            Some(_) if field.kind == Kind::Uuid => (field.name, format!("{}, created_at, position", field.name)),
             _ => (field.name, format!("tenant_id, {}, created_at, position", field.name)),
         })
         .collect();

@@ -1,6 +1,6 @@
 //! The declared table of a plain kind, made of its list while it is compiled.
 
-use domain::entry::{Field, Key, Kind, Plain};
+use domain::entry::{Field, Key, Kind, Plain, Stamp, is_among};
 
 use crate::row;
 use crate::table::{Column, ColumnKind, Scope, Words};
@@ -47,33 +47,9 @@ pub const fn counts(list: &Plain) -> Counts {
 pub const fn is_keyed(list: &Plain, name: &str) -> bool {
     match list.key {
         Key::Id(_) => false,
-        Key::Number(number) => is_same(number, name),
-        Key::Fields(names) => {
-            let mut at = 0;
-            while at < names.len() {
-                if is_same(names[at], name) {
-                    return true;
-                }
-                at += 1;
-            }
-            false
-        }
+        Key::Number(number) => is_among(name, &[number]),
+        Key::Fields(names) => is_among(name, names),
     }
-}
-
-const fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < one.len() {
-        if one[at] != other[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
 }
 
 /// The columns, in the order in which rows have their cells.
@@ -100,12 +76,12 @@ pub const fn columns<const N: usize>(list: &Plain) -> [Column; N] {
     let mut stamp = 0;
     while stamp < list.stamps.len() {
         columns[next] = match list.stamps[stamp] {
-            domain::entry::Stamp::Version => row::column::<i32>(
+            Stamp::Version => row::column::<i32>(
                 "version",
                 " How often anything has happened to it: the sequence of its stream.",
             ),
-            domain::entry::Stamp::CreatedBy => row::column::<uuid::Uuid>("created_by", " Who first entered it."),
-            domain::entry::Stamp::UpdatedBy => row::column::<uuid::Uuid>("updated_by", " Who last changed it."),
+            Stamp::CreatedBy => row::column::<uuid::Uuid>("created_by", " Who first entered it."),
+            Stamp::UpdatedBy => row::column::<uuid::Uuid>("updated_by", " Who last changed it."),
         };
         next += 1;
         stamp += 1;
