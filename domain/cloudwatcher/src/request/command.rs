@@ -130,18 +130,7 @@ impl Command {
     pub fn received(&self) -> Option<&NewRequest> {
         match self {
             Self::Receive(sent) => Some(sent),
-            Self::Begin {}
-            | Self::Release {}
-            | Self::TakeOver {}
-            | Self::Lapse {}
-            | Self::Annotate { .. }
-            | Self::Respond { .. }
-            | Self::Fail { .. }
-            | Self::Deliver {}
-            | Self::AttachFile { .. }
-            | Self::MarkFile { .. }
-            | Self::RecordDecision { .. }
-            | Self::Archive { .. } => None,
+            _ => None,
         }
     }
 }
