@@ -53,7 +53,7 @@ pub async fn claims_are_taken(pool: &PgPool, declared: &Contexts, contexts: &[&s
     assert!(untaken.is_empty(), "{untaken:?} are taken by nothing");
 }
 
-/// The unique keys besides the primary ones, as `table.column+column`.
+/// The unique keys besides the primary ones, as `table.column+column`; not that of a stream, whose id nobody else has.
 async fn keys(pool: &PgPool, schema: &str) -> BTreeSet<String> {
     let keys: Vec<String> = sqlx::query_scalar(
         "select t.relname || '.' || string_agg(a.attname, '+' order by k.ord)
@@ -61,7 +61,8 @@ async fn keys(pool: &PgPool, schema: &str) -> BTreeSet<String> {
          join pg_class t on t.oid = c.conrelid
          cross join unnest(c.conkey) with ordinality k(attnum, ord)
          join pg_attribute a on a.attrelid = t.oid and a.attnum = k.attnum
-         where c.contype = 'u' and t.relnamespace = $1::regnamespace and a.attname <> 'tenant_id'
+         where c.contype = 'u' and t.relnamespace = $1::regnamespace
+               and a.attname not in ('tenant_id', 'stream_id')
          group by c.oid, t.relname",
     )
     .bind(schema)

@@ -24,9 +24,6 @@ pub fn ddl(list: &Plain) -> String {
     for (column, columns) in indexes(list) {
         let _ = writeln!(ddl, "create index {name}_{column} on {name} ({columns});");
     }
-    if !matches!(list.key, Key::Id(_)) {
-        let _ = writeln!(ddl, "create unique index {name}_stream_id on {name} (stream_id);");
-    }
     ddl
 }
 
@@ -34,7 +31,8 @@ fn table(list: &Plain) -> String {
     let mut lines = vec!["tenant_id uuid not null".to_owned()];
     lines.push(match list.key {
         Key::Id(column) => format!("{column} uuid primary key"),
-        Key::Number(_) | Key::Fields(_) => "stream_id uuid not null".to_owned(),
+        // From the beginning, and not after loading: rows are found by it as they are posted.
+        Key::Number(_) | Key::Fields(_) => "stream_id uuid not null unique".to_owned(),
     });
     for field in list.fields {
         let column = field.name;
