@@ -36,6 +36,11 @@ pub fn section() -> Value {
     }
     if let Some(responses) = section["components"]["responses"].as_object_mut() {
         responses.extend(parts::problems());
+        responses.extend(super::tables::shared_responses());
+    }
+    section["components"]["headers"] = super::tables::shared_headers();
+    for (name, schema) in super::tables::shared_schemas() {
+        section["components"]["schemas"][name] = schema;
     }
     for (name, schema) in health::schemas() {
         section["components"]["schemas"][name] = schema.to_value();

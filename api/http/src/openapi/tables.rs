@@ -53,27 +53,11 @@ fn schema(table: &'static Table, kind: Option<&Aggregate>) -> Value {
         .shown()
         .map(|column| (column.name.to_owned(), property(table, column)))
         .collect();
-    properties.extend(kind.map(|kind| (STREAM.to_owned(), stream(kind))));
+    properties.extend(kind.map(|_| (STREAM.to_owned(), parts::schema("RowStream"))));
     // Those that are never null; with `select` a row has the columns that it names alone.
     let is_required = |column: &&Column| !column.nullable && !table.masked.contains(&column.name);
     let required: Vec<&str> = table.shown().filter(is_required).map(|column| column.name).collect();
     json!({ "type": "object", "description": table.doc, "required": required, "properties": properties })
-}
-
-/// What a row says of the stream that it shows.
-fn stream(kind: &Aggregate) -> Value {
-    json!({
-        "type": "object",
-        "description": "The stream that the row shows. `sequence` is its last one as of the tables' checkpoint at which the row \
-            was read: send it as `If-Match`, and a command is refused whenever anything has happened since. Rows in the past \
-            and those of named queries have none.",
-        "required": ["type", "id", "sequence"],
-        "properties": {
-            "type": { "const": kind.aggregate_type },
-            "id": parts::uuid(),
-            "sequence": { "type": "integer", "format": "int64", "minimum": 1 },
-        },
-    })
 }
 
 /// The schema of a column's values, as it is shown.
@@ -177,7 +161,7 @@ fn list(table: &'static Table) -> Value {
         ),
         "security": needs(&permissions),
         "parameters": parameters,
-        "responses": answers(vec![("200", answer("A page of rows.", page_or_changed(table)))], &[400]),
+        "responses": answers(vec![("200", answer("A page of rows.", page_of("ChangedPage", reference(table))))], &[400]),
     })
 }
 
@@ -241,6 +225,22 @@ pub fn shared() -> Map<String, Value> {
         .collect()
 }
 
+/// The response that has the changes of a row, whatever its table.
+const CHANGES: &str = "RowChanges";
+
+/// The responses that operations of tables share, by the names under which they refer to them.
+pub fn shared_responses() -> Map<String, Value> {
+    let changes = json!({
+        "type": "object",
+        "required": ["changes", "next"],
+        "properties": {
+            "changes": { "type": "array", "items": parts::schema("RowChange") },
+            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
+        },
+    });
+    Map::from_iter([(CHANGES.to_owned(), answer("The changes of the row.", changes))])
+}
+
 /// The parameters of operations that answer in pages.
 pub fn of_a_page() -> [Value; 5] {
     ["Limit", "PageAfter", "AfterQuery", "After", "RequestId"].map(parameter)
@@ -248,39 +248,60 @@ pub fn of_a_page() -> [Value; 5] {
 
 /// A page of such rows.
 pub fn page(row: Value) -> Value {
-    json!({
-        "type": "object",
-        "required": ["rows", "next"],
-        "properties": {
-            "rows": { "type": "array", "items": row },
-            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
-        },
-    })
+    page_of("RowPage", row)
 }
 
-/// A page of rows, or of what changed.
-fn page_or_changed(table: &Table) -> Value {
-    let mut page = page(reference(table));
-    page["properties"]["gone"] = json!({
+fn page_of(page: &str, row: Value) -> Value {
+    json!({ "allOf": [parts::schema(page), { "properties": { "rows": { "items": row } } }] })
+}
+
+/// The schemas that operations of tables share, by their names.
+pub fn shared_schemas() -> [(&'static str, Value); 3] {
+    let next =
+        json!({ "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." });
+    let page = json!({
+        "type": "object",
+        "required": ["rows", "next"],
+        "properties": { "rows": { "type": "array", "items": {} }, "next": next },
+    });
+    let mut changed = page.clone();
+    changed["properties"]["gone"] = json!({
         "type": ["array", "null"],
         "items": { "type": "string" },
         "description": format!("With `{CHANGED}` alone: the keys of rows that went."),
     });
-    page["properties"]["since"] = json!({
+    changed["properties"]["since"] = json!({
         "type": ["string", "null"],
         "description": format!("With `{CHANGED}` alone, on the last page: what to go on with, as `{CHANGED}=gt.SINCE`."),
     });
-    page
+    let stream = json!({
+        "type": "object",
+        "description": "The stream that the row shows. `sequence` is its last one as of the tables' checkpoint at which the row \
+            was read: send it as `If-Match`, and a command is refused whenever anything has happened since. Rows in the past \
+            and those of named queries have none.",
+        "required": ["type", "id", "sequence"],
+        "properties": {
+            "type": { "type": "string", "description": "Its kind: `context.aggregate`." },
+            "id": parts::uuid(),
+            "sequence": { "type": "integer", "format": "int64", "minimum": 1 },
+        },
+    });
+    [("RowPage", page), ("ChangedPage", changed), ("RowStream", stream)]
+}
+
+/// The header that operations of tables share.
+pub fn shared_headers() -> Value {
+    json!({ "Sequence": {
+        "description": "The sequence of the stream that the row shows, for If-Match; not with `at`.",
+        "schema": { "type": "string" },
+    } })
 }
 
 fn row(table: &'static Table, has_stream: bool) -> Value {
     let permissions = permissions(table);
     let mut found = answer("The row.", reference(table));
     if has_stream {
-        found["headers"] = json!({ "ETag": {
-            "description": "The sequence of the stream that the row shows, for If-Match; not with `at`.",
-            "schema": { "type": "string" },
-        } });
+        found["headers"] = json!({ "ETag": { "$ref": "#/components/headers/Sequence" } });
     }
     json!({
         "operationId": format!("{}.get", name(table)),
@@ -302,14 +323,6 @@ fn row(table: &'static Table, has_stream: bool) -> Value {
 
 fn history(table: &'static Table) -> Value {
     let permissions = permissions(table);
-    let changes = json!({
-        "type": "object",
-        "required": ["changes", "next"],
-        "properties": {
-            "changes": { "type": "array", "items": parts::schema("RowChange") },
-            "next": { "type": ["string", "null"], "description": "The `after` of the next page; null on the last one." },
-        },
-    });
     json!({
         "operationId": format!("{}.history", name(table)),
         "tags": [table.context],
@@ -324,7 +337,7 @@ fn history(table: &'static Table) -> Value {
             parameter("After"),
             parameter("RequestId"),
         ],
-        "responses": answers(vec![("200", answer("The changes of the row.", changes))], &[400, 404]),
+        "responses": answers(vec![("200", parts::response(CHANGES))], &[400, 404]),
     })
 }
 

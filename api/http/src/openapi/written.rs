@@ -1,14 +1,12 @@
-//! The document as the files that changes of it are read in: a line holds what fits into one.
+//! The document as the files that changes of it are read in: a line holds what fits into one, and references stand together.
 
 use serde_json::Value;
 
-/// Characters of a line.
-const LINE_CHARS_MAX: usize = 120;
-/// Characters of an entry of which several may stand in one line.
-const SHORT_CHARS_MAX: usize = 60;
+/// Characters of a line: sentences are longer still, and whoever reads a change counts entries, not characters.
+const LINE_CHARS_MAX: usize = 240;
 const INDENT: &str = "  ";
 
-/// The JSON, in lines: what fits into one stands in one, and short entries stand together.
+/// The JSON, in lines.
 #[must_use]
 pub fn written(value: &Value) -> String {
     let mut out = String::new();
@@ -37,20 +35,22 @@ fn write(value: &Value, before: usize, level: usize, out: &mut String) {
     };
     let indent = INDENT.repeat(level + 1);
     out.push(open);
-    let mut column = usize::MAX;
+    // Where the line ends, if something that only refers to something else ends it.
+    let mut column = None;
     let last = entries.len().saturating_sub(1);
-    let are_short = entries
-        .iter()
-        .all(|(name, value)| name.len() + in_line(value).len() <= SHORT_CHARS_MAX);
     for (at, (name, value)) in entries.into_iter().enumerate() {
         let width = name.chars().count() + in_line(value).chars().count() + 2;
-        if are_short && column.saturating_add(width) < LINE_CHARS_MAX {
-            out.push(' ');
-            column += width;
-        } else {
-            out.push('\n');
-            out.push_str(&indent);
-            column = indent.len() + width;
+        let fits = |column: &usize| column + width < LINE_CHARS_MAX;
+        match column.filter(|column| refers(value) && fits(column)) {
+            Some(end) => {
+                out.push(' ');
+                column = Some(end + width);
+            }
+            None => {
+                out.push('\n');
+                out.push_str(&indent);
+                column = refers(value).then_some(indent.len() + width);
+            }
         }
         out.push_str(&name);
         write(value, indent.len() + name.chars().count(), level + 1, out);
@@ -61,6 +61,13 @@ fn write(value: &Value, before: usize, level: usize, out: &mut String) {
     out.push('\n');
     out.push_str(&INDENT.repeat(level));
     out.push(close);
+}
+
+/// Whether it does nothing but refer to something else: of those several stand in one line.
+fn refers(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|fields| fields.len() == 1 && fields.contains_key("$ref"))
 }
 
 fn in_line(value: &Value) -> String {
@@ -86,8 +93,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_and_no_line_is_longer_than_it_has_to_be() {
         let refs: Value = (0..9).map(|n| json!({ "$ref": format!("#/parameters/{n}") })).collect();
-        let value =
-            json!({ "text": "x".repeat(90), "refs": refs, "none": [], "deep": { "a": [1, { "b": "y".repeat(100) }] } });
+        let value = json!({ "text": "x".repeat(190), "refs": refs, "none": [], "deep": { "a": [1, { "b": "y".repeat(200) }] } });
         let text = written(&value);
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         assert!(
