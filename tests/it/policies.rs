@@ -1,6 +1,6 @@
 //! Policies and timers: each does what it should exactly once, whatever dies.
 
-mod acting;
+pub mod acting;
 mod fair;
 mod overdue;
 mod reading;

@@ -10,6 +10,7 @@ use tests::Ledger;
 use uuid::Uuid;
 
 use super::{Parts, Suppliers, assert_book_is_whole, part, supplier};
+use crate::policies::acting::asked;
 
 /// A book with an appender, a cache and turns of its own, as another process would have.
 fn another(ledger: &Ledger) -> Book {
@@ -79,6 +80,32 @@ async fn a_fact_that_had_no_events_is_seen_as_soon_as_another_process_gives_it_s
     // A command that wants it to be there is not refused because it was not.
     let amended = Command::Amend(supplier("Acme again").into());
     ledger.does::<Suppliers>(unborn, amended).await;
+    assert_book_is_whole(&ledger).await;
+}
+
+#[tokio::test]
+async fn what_bears_the_id_of_a_new_stream_is_guessed_to_be_new_without_a_question_and_never_wrongly() {
+    let ledger = Ledger::open().await;
+    // How the book asks for facts.
+    let reads = "carries";
+    let entered = async |id: Uuid, code: usize| {
+        let step = Step {
+            witnesses: vec![FactRef::of::<Suppliers>(id)],
+            ..Step::of::<Parts>(id, None, Command::Enter(part(&format!("P-{code}"))))
+        };
+        ledger.book.execute(ledger.envelope(), vec![step]).await.unwrap();
+    };
+    let before = asked(&ledger, reads).await;
+    for code in 0..3 {
+        entered(Uuid::now_v7(), code).await;
+    }
+    assert_eq!(asked(&ledger, reads).await, before);
+    // Another process has given it events: the append finds out, and it is read after all.
+    let known = Uuid::now_v7();
+    let enter = Step::of::<Suppliers>(known, None, Command::Enter(supplier("Acme")));
+    another(&ledger).execute(ledger.envelope(), vec![enter]).await.unwrap();
+    entered(known, 3).await;
+    assert!(asked(&ledger, reads).await > before);
     assert_book_is_whole(&ledger).await;
 }
 
