@@ -15,7 +15,6 @@ async fn every_unique_key_of_a_read_table_has_a_claim() {
 
     let (pool, declared) = (&ledger.pools.owner, context::alone().decisions().clone());
     unique::guards_every_key(pool, &declared, &sample_tables::CONTEXT, &[]).await;
-    unique::claims_are_taken(pool, &declared, &["sample"]).await;
     let stored: Vec<String> = sqlx::query_scalar("select name from book.claims where aggregate_type = 'sample.jar'")
         .fetch_all(pool)
         .await

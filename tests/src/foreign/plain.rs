@@ -43,7 +43,7 @@ impl Samples {
                 assert_eq!(reply.status, 200, "{kind:?}: {}", reply.text);
                 let location = reply.headers["location"].to_str().unwrap();
                 keys.push(location.rsplit('/').next().unwrap().to_owned());
-                let stream = reply.json()["streams"][0]["stream"].as_str().map(str::to_owned);
+                let stream = reply.json()["stream"].as_str().map(str::to_owned);
                 streams.extend(stream);
             }
             let another = entry::sample(list, 3, &|reference| samples.named(reference));

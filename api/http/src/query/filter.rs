@@ -139,7 +139,7 @@ impl Query {
 /// 400 when it names another one, or one twice.
 pub fn columns(table: &'static Table, select: Option<String>) -> Result<(Vec<&'static Column>, bool), Problem> {
     let Some(select) = select else {
-        let all = table.shown().filter(|column| column.kind.is_compared());
+        let all = table.shown().filter(|column| column.kind != ColumnKind::Vector);
         return Ok((all.collect(), true));
     };
     let (mut columns, mut streams): (Vec<&'static Column>, bool) = (Vec::new(), false);
