@@ -45,6 +45,8 @@ impl Image {
     fn dev(&self, action: &str) -> Command {
         let mut command = Command::new(setting("DAYBOOK_DEV"));
         command.args(["image", action]).arg(&self.0).stdin(Stdio::null());
+        // Whoever runs the tests may have folders of their own; the image has its volume.
+        command.env_remove("DAYBOOK_ARCHIVE").env_remove("DAYBOOK_OBJECTS");
         command
     }
 

@@ -240,7 +240,7 @@ async fn a_tool_for_reports_reads_one_tenant_and_nothing_that_is_masked() {
         comments,
         (
             Some("Who sells parts. A struck supplier's row stays.".to_owned()),
-            Some("Typical time of delivery, in days.".to_owned())
+            Some("Usual days from order to delivery.".to_owned())
         )
     );
 
