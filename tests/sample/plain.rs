@@ -134,12 +134,12 @@ async fn a_code_with_any_character_works_in_every_address() {
         assert_eq!(past["name"], "One", "{code}");
 
         // The same within a key of several fields.
-        let body = json!({"place": format!("{}/%", code.chars().take(90).collect::<String>()), "colour": code, "day": "2026-01-31", "price": "1.125"});
+        let body = json!({"shop": format!("{}/%", code.chars().take(90).collect::<String>()), "colour": code, "day": "2026-01-31", "price": "1.125"});
         let (rate, position) = made(admin, RATES, body.clone()).await;
         let row = admin.get_after(&rate, position).await.ok();
         assert_eq!(
-            (&row["place"], &row["colour"], &row["price"]),
-            (&body["place"], &json!(code), &json!("1.125"))
+            (&row["shop"], &row["colour"], &row["price"]),
+            (&body["shop"], &json!(code), &json!("1.125"))
         );
         let (_, position) = made(admin, &format!("{rate}/strike"), json!({})).await;
         admin.get_after(&rate, position).await.problem(404);

@@ -294,8 +294,23 @@ pub fn plain_kinds_take_what_their_lists_say_and_nothing_else(context: &'static 
     }
 }
 
+/// Columns that every table has, or that say where a row stands in the book: no field is called so.
+const RESERVED: [&str; 6] = [
+    "tenant_id",
+    "stream_id",
+    "position",
+    "place",
+    "created_at",
+    "updated_at",
+];
+
 fn limits(kind: &Aggregate, samples: &Samples<'_>) {
     let list = list_of(kind);
+    let taken = list.fields.iter().find(|field| RESERVED.contains(&field.name));
+    assert!(
+        taken.is_none(),
+        "{kind:?} calls a field as tables call a column of their own: {taken:?}"
+    );
     let n = FIRST + 1;
     let whole = samples.body(list, n);
     let mut all = whole.clone();

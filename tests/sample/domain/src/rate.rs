@@ -1,4 +1,4 @@
-//! What a place asks for a colour on a day: a plain kind whose key is made of three fields.
+//! What a shop asks for a colour on a day: a plain kind whose key is made of three fields.
 
 use chrono::NaiveDate;
 use domain::entry;
@@ -9,13 +9,13 @@ use crate::colour::Colour;
 use crate::drawer::Drawer;
 
 entry! {
-    /// A price of a place. A struck rate's row is gone.
+    /// A price of a shop. A struck rate's row is gone.
     Rate = sample.rates
     kind { "sample.rate", "rate", "rates" }
-    key { place, colour, day }
+    key { shop, colour, day }
     fields {
         /// Who asks for it, freely.
-        place: String = varchar(100),
+        shop: String = varchar(100),
         /// The colour, by its code; in use.
         colour: String = coded::<Register<Colour>>(200),
         /// From which day on.
