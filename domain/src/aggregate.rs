@@ -12,9 +12,7 @@ use crate::entry::Plain;
 use crate::event::{Stored, Versioned as _};
 use crate::fact::AnyState;
 use crate::refusal::ONLY_DAYBOOK;
-use crate::{
-    AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, Refuse, SYSTEM, event, misread,
-};
+use crate::{AnyCommand, AnyEvent, Asker, Claim, Decider, DecodeError, FactRef, Refusal, SYSTEM, event, misread};
 
 /// Why a body is no such command.
 pub type Unparsed = serde_path_to_error::Error<serde_json::Error>;
@@ -217,7 +215,7 @@ impl Aggregate {
 
 /// The rules of the kind's own, and the engine's that keeps commands for Daybook.
 fn rules_of<D: Decider>() -> Vec<&'static str> {
-    let mut rules = D::Refusal::rules();
+    let mut rules = D::rules();
     if !D::ONLY_DAYBOOK.is_empty() {
         rules.push(ONLY_DAYBOOK);
     }

@@ -72,6 +72,12 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     type Event: Event + JsonSchema;
     type Refusal: Refuse;
 
+    /// The rules that streams of this kind can meet, of all those that its refusals have.
+    #[must_use]
+    fn rules() -> Vec<&'static str> {
+        Self::Refusal::rules()
+    }
+
     /// A command from its JSON: its name in kebab case, then its fields.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub use refusal::Refusal;
 
 use crate::aggregate::Unparsed;
 use crate::amendment::Amendment;
-use crate::entry::{Number, Plain};
+use crate::entry::{Key, Number, Plain};
 use crate::faults::{Fault, Faults};
 use crate::text::Unfit;
 use crate::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Facts, Refuse as _, Request};
@@ -186,6 +186,20 @@ impl<K: Entry> Decider for Register<K> {
     type Command = Command<K>;
     type Event = Change<K>;
     type Refusal = Refusal;
+
+    fn rules() -> Vec<&'static str> {
+        let key = K::PLAIN.map(|plain| plain.key);
+        let unmet = [
+            ("no-contacts", !K::CONTACTS.is_empty()),
+            ("one-per-tenant", !K::ONE_PER_TENANT),
+            ("moves", !K::SCOPED),
+            ("elsewhere", !matches!(key, Some(Key::Fields(_) | Key::Number(_)))),
+            ("numbered", !matches!(key, Some(Key::Number(_)))),
+        ];
+        let mut rules = Refusal::rules();
+        rules.retain(|rule| !unmet.contains(&(*rule, true)));
+        rules
+    }
 
     fn read(command: &Value) -> Result<Command<K>, Unparsed> {
         Amendment::<K>::read(command)

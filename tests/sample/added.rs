@@ -168,8 +168,20 @@ async fn the_tables_of_an_added_context_conform_and_are_rebuilt_alone_without_a_
     );
     // The changes are the engine's own table, beside those of the context.
     let tables = report["tables"].as_array().unwrap();
-    let told = ["jars", "changes"].map(|table| json!({"table": table, "rows": 2, "differing": 0}));
-    assert_eq!(tables, &told, "{report}");
+    let own = sample_tables::CONTEXT.tables.len();
+    assert_eq!(tables.len(), own + 1, "{report}");
+    for table in tables {
+        let rows = if table["table"] == "jars" || table["table"] == "changes" {
+            2
+        } else {
+            0
+        };
+        assert_eq!(
+            (&table["rows"], &table["differing"]),
+            (&json!(rows), &json!(0)),
+            "{report}"
+        );
+    }
     let generations: Vec<(String, i64)> =
         sqlx::query_as("select context, generation from book.generations where state = 'live' order by context")
             .fetch_all(&mut *connection)

@@ -2,29 +2,24 @@
 
 mod orders;
 mod people;
+mod plain;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudwatcher::inventory::{Event as Stock, Inventory, StockKey};
 use cloudwatcher::order::{self, Event as Order, Item, Quantity};
-use cloudwatcher::part::Part;
-use cloudwatcher::supplier::Supplier;
 use cloudwatcher::{OrderStatus, OrderType};
-use domain::register::{Change, Entry as _, Register};
 use domain::{AnyEvent, Metadata, Recorded, SYSTEM, Sealed};
 use identity::sign_in::{Event as SignIn, SignIns};
 use identity::user::{self, Event as User};
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::order_history::{Happened, OrderHistoryRow};
 use super::orders::{OrderItemRow, OrderRow};
-use super::parts::{PARTS, SUPPLIERS};
 use super::stock_levels::StockLevelRow;
 use super::users::{UserRoleRow, UserRow};
 use projections::fold::{FoldError, Project};
-use projections::plain::Plain;
-use projections::projection::Projection as _;
 use projections::row::Row as _;
 
 const STREAM: Uuid = Uuid::from_u128(0x5);
@@ -65,15 +60,6 @@ fn folded<R: Project>(by: Uuid, key: &R::Key, events: Vec<AnyEvent>) -> Result<O
         }
     }
     Ok(row)
-}
-
-/// The row of a plain table after these events, one second apart.
-fn plain(table: &Plain, kind: &str, events: Vec<AnyEvent>) -> Option<Map<String, Value>> {
-    let events = events.into_iter().zip(1..).map(|(event, sequence)| Recorded {
-        aggregate_type: kind.to_owned(),
-        ..recorded(BUYER, sequence, event)
-    });
-    table.folded(&events.collect::<Vec<_>>()).unwrap().pop()
 }
 
 fn item(id: u128) -> Item {
@@ -474,37 +460,4 @@ fn a_level_of_several_streams_has_the_lowest_position_in_whichever_order_they_co
     };
     assert_eq!(level([3, 8]), level([8, 3]));
     assert_eq!(level([8, 3]).position, 3);
-}
-
-#[test]
-fn a_part_whose_code_is_taken_anew_keeps_its_row_as_it_is() {
-    let part: Part = serde_json::from_value(json!({"part_code": "F-1", "name": "Filter"})).unwrap();
-    let of_part = AnyEvent::new::<Register<Part>>;
-    let (entered, struck) = (of_part(Change::Entered(part)), of_part(Change::Struck {}));
-    for past in [vec![entered.clone()], vec![entered, struck]] {
-        let before = plain(PARTS, Part::TYPE, past.clone());
-        assert!(before.is_some());
-        let taken = past.into_iter().chain([of_part(Change::Taken {})]);
-        assert_eq!(plain(PARTS, Part::TYPE, taken.collect()), before);
-    }
-}
-
-#[test]
-fn a_struck_supplier_stays_and_comes_back_when_entered_again() {
-    let supplier = Supplier {
-        name: "Bolts".to_owned(),
-        contact_email: None,
-        contact_phone: None,
-        website: None,
-        lead_time_days: None,
-        is_preferred: false,
-    };
-    let entered = || AnyEvent::new::<Register<Supplier>>(Change::Entered(supplier.clone()));
-    let struck = || AnyEvent::new::<Register<Supplier>>(Change::Struck {});
-    let row = plain(SUPPLIERS, Supplier::TYPE, vec![entered(), struck()]).unwrap();
-    assert_eq!(row["is_active"], false);
-    let row = plain(SUPPLIERS, Supplier::TYPE, vec![entered(), struck(), entered()]).unwrap();
-    let micros = |n| json!(at(n).to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
-    let told = (&row["is_active"], &row["created_at"], &row["updated_at"]);
-    assert_eq!(told, (&json!(true), &micros(1), &micros(3)));
 }

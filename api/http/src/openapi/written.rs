@@ -4,6 +4,8 @@ use serde_json::Value;
 
 /// Characters of a line: sentences are longer still, and whoever reads a change counts entries, not characters.
 const LINE_CHARS_MAX: usize = 240;
+/// Of a line of references, of which there is nothing to read but the names.
+const REFERENCES_CHARS_MAX: usize = 480;
 const INDENT: &str = "  ";
 
 /// The JSON, in lines.
@@ -40,7 +42,7 @@ fn write(value: &Value, before: usize, level: usize, out: &mut String) {
     let last = entries.len().saturating_sub(1);
     for (at, (name, value)) in entries.into_iter().enumerate() {
         let width = name.chars().count() + in_line(value).chars().count() + 2;
-        let fits = |column: &usize| column + width < LINE_CHARS_MAX;
+        let fits = |column: &usize| column + width < REFERENCES_CHARS_MAX;
         match column.filter(|column| refers(value) && fits(column)) {
             Some(end) => {
                 out.push(' ');
@@ -97,7 +99,7 @@ mod tests {
         let text = written(&value);
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         assert!(
-            text.lines().all(|line| line.chars().count() <= LINE_CHARS_MAX),
+            text.lines().all(|line| line.chars().count() <= REFERENCES_CHARS_MAX),
             "{text}"
         );
         assert!(text.lines().count() < 16, "{text}");

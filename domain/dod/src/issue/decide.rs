@@ -7,14 +7,13 @@ use domain::{Asker, Asking, Claim, ClaimChange, Decider, Erase, FactRef, Request
 use identity::user::User;
 use uuid::Uuid;
 
-use crate::alert::{Alert, Restated};
-use crate::archive;
-use crate::skill::Skill;
-
 use super::{
     ALERT, ALERTS_MAX, Brief, CONCLUSION_CHARS_MAX, CONTENT_CHARS_MAX, Command, EVIDENCE_BYTES_MAX, Event, Issue,
     IssueStatus, METADATA_BYTES_MAX, Opened, REMEMBERED_MAX, Refusal, STEPS_MAX, erased,
 };
+use crate::alert::{Alert, Restated};
+use crate::archive;
+use crate::skill::Skill;
 
 impl Decider for Issue {
     const TYPE: &'static str = "dod.issue";
