@@ -43,22 +43,27 @@ $2"
     mv "$1.new" "$1"
 }
 
-# build_programs FOLDER [TARGETS]: builds the programs, or more of the workspace, and links them into
-# a folder: the next checkout that builds overwrites those in the target folder.
+# build_programs FOLDER [TARGETS]...: builds the programs, or other targets of the workspace, and links the programs
+# into a folder: the next checkout that builds overwrites those in the target folder.
 build_programs() {
+    local folder=$1
+    shift
+    [ $# -gt 0 ] || set -- --bins
     use_target_folder
-    mkdir -p "$1"
+    mkdir -p "$folder"
     cd "$checkout"
-    with_lock "$CARGO_TARGET_DIR/daybook.lock" build_programs_locked "$1" "${2:---bins}"
+    with_lock "$CARGO_TARGET_DIR/daybook.lock" build_programs_locked "$folder" "$@"
 }
 
 build_programs_locked() {
-    local name built=$CARGO_TARGET_DIR/$profile
+    local folder=$1 name built=$CARGO_TARGET_DIR/$profile
+    shift
     [ "$profile" != dev ] || built=$CARGO_TARGET_DIR/debug
-    run cargo build --workspace --profile "$profile" "$2" || return
+    # Of the whole workspace, whatever the targets are: crates are compiled with the same features for all of them.
+    run cargo build --workspace --profile "$profile" "$@" || return
     for name in daybook bench hostile; do
         [ -e "$built/$name" ] || continue
-        ln -f "$built/$name" "$1/$name" 2>/dev/null ||
-            { rm -f "$1/$name" && cp "$built/$name" "$1/$name"; } || return
+        ln -f "$built/$name" "$folder/$name" 2>/dev/null ||
+            { rm -f "$folder/$name" && cp "$built/$name" "$folder/$name"; } || return
     done
 }

@@ -197,7 +197,7 @@ up() {
 
     begin_servers "$state/servers" kept 7>&- || return
     program=${DAYBOOK_BIN:-$state/bin/daybook}
-    [ -n "${DAYBOOK_BIN:-}" ] || build_programs "$state/bin" 7>&- || return
+    [ -n "${DAYBOOK_BIN:-}" ] || build_programs "$state/bin" --bin daybook 7>&- || return
     compiled=$SECONDS
     await_servers || return
     served_with=$SECONDS

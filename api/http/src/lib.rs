@@ -29,6 +29,7 @@ pub mod query;
 pub mod audit;
 
 pub mod admin;
+mod docs;
 pub mod health;
 pub mod me;
 pub mod openapi;

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document, and its rendered page at `/docs`. It is put together from a section for each context,
+//! The OpenAPI 3.1 document. It is put together from a section for each context,
 //! written from its commands and tables, and one for the operations that belong to no context.
 
 pub mod commands;
@@ -9,19 +9,13 @@ pub mod parts;
 mod tables;
 mod written;
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::response::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::map::Entry;
 use serde_json::{Map, Value, json};
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::context::{Context, Contexts};
@@ -35,9 +29,6 @@ pub const ADDRESS: &str = "/v1/openapi.json";
 /// The name of the section for the operations that belong to no context.
 pub const OF_NO_CONTEXT: &str = "daybook";
 
-/// Size of an asset of the page.
-const ASSET_BYTES_MAX: usize = 8 << 20;
-
 /// `GET /v1/openapi.json`. All answers share its bytes: nobody needs a token for it, and whoever does not read what they
 /// asked for must not hold a copy of it each time.
 ///
@@ -46,58 +37,6 @@ const ASSET_BYTES_MAX: usize = 8 << 20;
 pub async fn serve(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
     let text = app.made_once(|parts| &parts.openapi, document).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
-}
-
-/// The rendered page, from assets within the program. It loads nothing from elsewhere and stands in no other page.
-pub fn docs() -> Router<App> {
-    let page = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(ADDRESS));
-    Router::from(page)
-        .layer(middleware::from_fn_with_state(Assets::default(), shared))
-        .layer(middleware::map_response(alone))
-}
-
-/// The assets that were asked for, by their paths: a few, as many as the program has.
-type Assets = Arc<Mutex<HashMap<String, (Parts, Bytes)>>>;
-
-/// Answers with the bytes that were made for the first who asked, which would be copied for each one otherwise.
-async fn shared(State(assets): State<Assets>, request: Request, next: Next) -> Response {
-    if request.method() != Method::GET {
-        return next.run(request).await;
-    }
-    let path = request.uri().path().to_owned();
-    // Escaped, one asset has more names than could be remembered.
-    if path.contains('%') {
-        return Problem::not_found(format!("asset {path}")).into_response();
-    }
-    let known = assets
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&path)
-        .cloned();
-    if let Some((parts, bytes)) = known {
-        return Response::from_parts(parts, Body::from(bytes));
-    }
-    let (parts, body) = next.run(request).await.into_parts();
-    let bytes = match to_bytes(body, ASSET_BYTES_MAX).await {
-        Ok(bytes) => bytes,
-        Err(error) => return Problem::internal(&error).into_response(),
-    };
-    if parts.status == StatusCode::OK {
-        let mut assets = assets.lock().unwrap_or_else(PoisonError::into_inner);
-        assets.insert(path, (parts.clone(), bytes.clone()));
-    }
-    Response::from_parts(parts, Body::from(bytes))
-}
-
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-);
-
-async fn alone(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    response
 }
 
 /// The whole document: all sections, one merged into the other.

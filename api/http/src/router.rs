@@ -25,7 +25,7 @@ use crate::context::{Contexts, Route};
 use crate::extract::{self, Parameters, Path};
 use crate::problem::{self, Problem};
 use crate::security::Watched;
-use crate::{admin, audit, command, health, lent, me, methods, openapi, outgoing, permissions, query};
+use crate::{admin, audit, command, docs, health, lent, me, methods, openapi, outgoing, permissions, query};
 
 /// How long a request may take, its body included, in seconds. Longer than an append is tried.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
@@ -47,7 +47,7 @@ pub fn router(app: App, has_metrics: bool) -> Router {
             let methods = route.methods.route_layer(middleware::from_fn(heeded));
             router.route(route.path, methods)
         };
-        let brief = brief.into_iter().fold(openapi::docs(), added);
+        let brief = brief.into_iter().fold(docs::docs(), added);
         router = router.merge(brief.layer(middleware::from_fn(bounded)));
         for route in patient {
             let seconds = route.waits_seconds + REQUEST_SECONDS_MAX;
