@@ -96,13 +96,17 @@ fn a_role_that_other_contexts_know_is_one_role_and_a_role_of_its_own_comes_after
     let (program, added) = (tests::contexts(), context::added());
     let [before, after] = [&program, &added].map(|contexts| role(contexts, "manager").unwrap());
     assert_eq!(after.description, before.description);
-    let own = ["sample.jar.clear", "sample.jars.read"].map(str::to_owned);
-    assert_eq!(after.permissions, [before.permissions, own.into()].concat());
+    let reads = sample_tables::CONTEXT
+        .tables
+        .iter()
+        .map(|table| format!("sample.{}.read", table.table().name));
+    let own: Vec<String> = ["sample.jar.clear".to_owned()].into_iter().chain(reads).collect();
+    assert_eq!(after.permissions, [before.permissions, own.clone()].concat());
     assert_eq!(role(&program, "keeper"), None);
     assert_eq!(roles::standard(&added).last().unwrap().name, "keeper");
     // Where it is the only one that knows the role, what it says of it is told.
     let alone = role(&context::alone(), "manager").unwrap();
-    assert_eq!(alone.permissions, ["sample.jar.clear", "sample.jars.read"]);
+    assert_eq!(alone.permissions, own);
     assert!(!alone.description.is_empty());
 }
 

@@ -57,6 +57,10 @@ impl Field {
             "a field of words has an enum for its type"
         );
         assert!(
+            !(spec.is_found && matches!(H::KIND, Kind::Interval)),
+            "spans of time are not compared"
+        );
+        assert!(
             !spec.is_contact || H::NULLABLE,
             "a contact can be forgotten, so its field is optional"
         );
@@ -86,8 +90,19 @@ impl Spec {
     }
 
     /// Clients may filter and sort by it.
+    ///
+    /// # Panics
+    /// While it is compiled, when no index would serve that: under row security Postgres compares by an index only what tells
+    /// nothing of rows that are not shown, and it does not vouch for comparisons of amounts, JSON and lists.
     #[must_use]
     pub const fn found(self) -> Self {
+        assert!(
+            matches!(
+                self.bound,
+                Bound::Text { .. } | Bound::Word { .. } | Bound::Whole { .. } | Bound::Any
+            ),
+            "no index serves whoever filters by such a field"
+        );
         Self { is_found: true, ..self }
     }
 

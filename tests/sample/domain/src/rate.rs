@@ -22,7 +22,7 @@ entry! {
         day: NaiveDate = any(),
         /// What it costs.
         #[serde(deserialize_with = "domain::money::amount")]
-        price: Decimal = amount(10, 3).found(),
+        price: Decimal = amount(10, 3),
         /// The drawer where it lies, by its number; in use.
         #[serde(default)]
         drawer: Option<i32> = numbered::<Register<Drawer>>(),
