@@ -124,12 +124,14 @@ pub enum ExecuteError {
     /// The stream belongs to another tenant, which must look as if it did not exist.
     #[error("there is no {aggregate_type} {stream}")]
     NotFound { aggregate_type: &'static str, stream: Uuid },
-    #[error("{claim} is taken: another entry has the same value; choose another value")]
+    #[error(
+        "{claim} is taken: another entry, which may be out of use, has this value or one that counts as the same; choose another value"
+    )]
     Claimed { claim: Claim },
     #[error("this Idempotency-Key was used for another command, body or If-Match; use a new key")]
     KeyReused,
     #[error(
-        "the stream is at sequence {sequence}, not at {expected}; look at it again, then send If-Match: {sequence}"
+        "the stream is at sequence {sequence}, not at {expected}; look at it again, then send If-Match: \"{sequence}\""
     )]
     Moved { expected: i64, sequence: i64 },
     /// The tenant is suspended or deleted; nothing was written.

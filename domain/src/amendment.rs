@@ -164,12 +164,20 @@ impl<K: JsonSchema + 'static> JsonSchema for Amendment<K> {
         let names = Names::of::<K>();
         let mut schema = K::json_schema(generator);
         schema.remove("required");
+        let of = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        let said = format!(
+            "{of} What is not named stays as it is: what fields are when absent is said of entering, and null leads back to it."
+        );
+        schema.insert("description".to_owned(), said.trim_start().into());
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-            for (_, property) in properties
-                .iter_mut()
-                .filter(|(name, _)| !names.required.contains(*name))
-            {
-                may_be_null(property);
+            for (name, property) in properties {
+                // What is not named stays: whoever fills in what a field is when absent would change it.
+                if let Value::Object(said) = property {
+                    said.remove("default");
+                }
+                if !names.required.contains(name) {
+                    may_be_null(property);
+                }
             }
         }
         schema
@@ -178,6 +186,19 @@ impl<K: JsonSchema + 'static> JsonSchema for Amendment<K> {
 
 fn may_be_null(property: &mut Value) {
     let Value::Object(said) = property else { return };
+    if let Some(Value::Array(words)) = said.get_mut("enum") {
+        words.push(Value::Null);
+    }
+    for forms in ["oneOf", "anyOf"] {
+        let null = json!({ "type": "null" });
+        match said.get_mut(forms) {
+            Some(Value::Array(forms)) if !forms.contains(&null) => forms.push(null),
+            Some(_) | None => {}
+        }
+    }
+    if let Some(reference) = said.remove("$ref") {
+        said.insert("anyOf".to_owned(), json!([{ "$ref": reference }, { "type": "null" }]));
+    }
     match said.get_mut("type") {
         Some(Value::Array(types)) if types.iter().all(|known| known != "null") => types.push(json!("null")),
         Some(Value::String(only)) => {
@@ -309,5 +330,16 @@ mod tests {
         assert_eq!(schema.get("required"), None);
         assert_eq!(schema["properties"]["name"]["type"], "string");
         assert_eq!(schema["properties"]["boards"]["type"], json!(["integer", "null"]));
+        // Whoever filled in what a field is when absent would change what is not named.
+        assert!(!schema.to_string().contains("\"default\""), "{schema}");
+        let mut words = json!({"type": "string", "enum": ["a", "b"]});
+        may_be_null(&mut words);
+        assert_eq!(words, json!({"type": ["string", "null"], "enum": ["a", "b", null]}));
+        let mut referred = json!({"$ref": "#/$defs/Words"});
+        may_be_null(&mut referred);
+        assert_eq!(
+            referred,
+            json!({"anyOf": [{"$ref": "#/$defs/Words"}, {"type": "null"}]})
+        );
     }
 }

@@ -13,6 +13,10 @@ const DAYS_OF_A_WEEK: i64 = 7;
 const MICROS_OF_A_SECOND: i64 = 1_000_000;
 const MICROS_OF_A_MINUTE: i64 = 60 * MICROS_OF_A_SECOND;
 const MICROS_OF_AN_HOUR: i64 = 60 * MICROS_OF_A_MINUTE;
+/// What entries have less of: 10,000 years.
+const MONTHS_BELOW: i32 = 120_000;
+const DAYS_BELOW: i32 = 3_652_425;
+const MICROS_BELOW: i64 = 3_652_425 * 24 * MICROS_OF_AN_HOUR;
 /// Decimals of a second that are kept.
 const DECIMALS: usize = 6;
 
@@ -28,6 +32,14 @@ pub struct Interval {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a duration such as PT90M, P1D or P1Y2M3DT4H5M6.5S")]
 pub struct NoInterval;
+
+impl Interval {
+    /// Whether each part is one that a column keeps as a span: Postgres means eternity by the largest of all three.
+    #[must_use]
+    pub const fn is_kept(self) -> bool {
+        self.months < MONTHS_BELOW && self.days < DAYS_BELOW && self.microseconds < MICROS_BELOW
+    }
+}
 
 impl FromStr for Interval {
     type Err = NoInterval;

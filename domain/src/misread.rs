@@ -205,7 +205,7 @@ fn must_be(expected: &str) -> String {
     } else if begins(&["a sequence", "sequence", "an array", "a tuple", "tuple"]) {
         "a list"
     } else if expected == "string or map" {
-        "a string, or an object with one field"
+        "one of its words or forms"
     } else if begins(&["f32", "f64"]) {
         "a number"
     } else if begins(&["a boolean"]) {

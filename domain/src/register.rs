@@ -190,7 +190,8 @@ impl<K: Entry> Decider for Register<K> {
     fn rules() -> Vec<&'static str> {
         let key = K::PLAIN.map(|plain| plain.key);
         let unmet = [
-            ("no-contacts", !K::CONTACTS.is_empty()),
+            // Only kinds that have some are asked to forget them.
+            ("no-contacts", true),
             ("one-per-tenant", !K::ONE_PER_TENANT),
             ("moves", !K::SCOPED),
             ("elsewhere", !matches!(key, Some(Key::Fields(_) | Key::Number(_)))),
@@ -397,6 +398,7 @@ impl<K: Entry> Register<K> {
             Some(department) if next.home() != Some(department) => Err(Refusal::Moves {
                 noun: K::NOUN,
                 department,
+                field: K::PLAIN.and_then(Plain::home_field),
             }),
             Some(_) | None => Ok(()),
         }

@@ -4,12 +4,12 @@ mod alike;
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveTime, Timelike as _, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 
-pub use alike::alike;
+pub use alike::{alike, is_mistakable};
 
 use crate::canonical;
 use crate::exact::{self, EXPONENT_MAX, Free, NUMBER_CHARS_MAX, Scientific};
@@ -137,16 +137,31 @@ pub fn within(value: i32, min: i32, max: i32) -> Result<(), Unfit> {
 /// Years in which something that is told of can have happened.
 const MOMENT_YEAR_MIN: i32 = 2000;
 const MOMENT_YEAR_MAX: i32 = 9999;
+/// From here on chrono means a leap second.
+const NANOSECONDS_OF_A_SECOND: u32 = 1_000_000_000;
+/// What is said of one.
+pub const LEAP_SECOND: &str = "must not be a leap second; send the second after it";
 
 /// A moment that every column of times can hold.
 ///
 /// # Errors
 /// [`Unfit::Form`].
 pub fn moment(value: DateTime<Utc>) -> Result<(), Unfit> {
-    if (MOMENT_YEAR_MIN..=MOMENT_YEAR_MAX).contains(&value.year()) {
+    if !(MOMENT_YEAR_MIN..=MOMENT_YEAR_MAX).contains(&value.year()) {
+        return Err(Unfit::Form("must lie in the years 2000 to 9999"));
+    }
+    is_no_leap_second(value.time())
+}
+
+/// A time of day that a column holds as it was said: a minute has 60 seconds there.
+///
+/// # Errors
+/// [`Unfit::Form`].
+pub fn is_no_leap_second(time: NaiveTime) -> Result<(), Unfit> {
+    if time.nanosecond() < NANOSECONDS_OF_A_SECOND {
         Ok(())
     } else {
-        Err(Unfit::Form("must lie in the years 2000 to 9999"))
+        Err(Unfit::Form(LEAP_SECOND))
     }
 }
 
@@ -225,11 +240,29 @@ fn fits_json(value: &Value, max: usize) -> Result<(), Unfit> {
     if canonical::contains_nul(value) {
         return Err(Unfit::Nul);
     }
-    let bytes = canonical::text(value).len();
+    let bytes = canonical::text(value).len().saturating_add(zeros(value));
     if bytes > max {
         Err(Unfit::TooLarge { bytes, max })
     } else {
         Ok(())
+    }
+}
+
+/// The digits that a column writes out of numbers with exponents: of 1e308 they are 308.
+fn zeros(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => values.iter().map(zeros).sum(),
+        Value::Object(fields) => fields.values().map(zeros).sum(),
+        Value::Number(number) if number.is_f64() => {
+            let text = number.to_string();
+            let exponent = text
+                .split_once('e')
+                .and_then(|(_, exponent)| exponent.parse::<i64>().ok());
+            exponent.map_or(0, |exponent| {
+                usize::try_from(exponent.unsigned_abs()).unwrap_or_default()
+            })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
 

@@ -15,15 +15,16 @@ impl foreign::Goods for Goods {
         let ["v1", "cloudwatcher", words @ ..] = words.as_slice() else {
             return None;
         };
-        match operation.method {
+        let call = match operation.method {
             "get" => question(self, operation, words),
             "post" => command(self, operation, words),
             _ => None,
-        }
+        };
+        call.or_else(|| self.plain.call(operation))
     }
 
     fn secrets(&self) -> Vec<String> {
-        self.of_tenant()
+        self.of_tenant().into_iter().chain(self.plain.secrets()).collect()
     }
 
     fn department_secrets(&self) -> Vec<String> {

@@ -39,7 +39,7 @@ async fn a_key_that_is_reused_for_another_if_match_is_told_to_be_that() {
     }
     let amend = enter.replace("enter", "amend");
     let moved = send(admin, &amend, &[("If-Match", "7")], &acme).await.problem(412);
-    let told = "the stream is at sequence 1, not at 7; look at it again, then send If-Match: 1";
+    let told = "the stream is at sequence 1, not at 7; look at it again, then send If-Match: \"1\"";
     assert_eq!((detail(&moved), &moved["sequence"]), (told, &json!(1)));
     service.end().await;
 }

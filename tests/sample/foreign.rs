@@ -33,7 +33,7 @@ impl Goods {
             owner: service.admin.user,
             jar,
             elsewhere,
-            plain: Samples::made(service, sample::CONTEXT.aggregates).await,
+            plain: Samples::made(service, sample::CONTEXT.aggregates.iter()).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Client, Service};
+use uuid::Uuid;
 
 use crate::context;
 
@@ -318,5 +319,74 @@ async fn all_that_is_wrong_with_a_body_is_told_at_once_by_field_and_limit() {
         (&taken["field"], &taken["claim"]),
         (&json!("label"), &json!("drawers.label"))
     );
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_column_holds_as_it_was_said_is_refused_by_its_field() {
+    let service = Service::of(context::alone()).await;
+    let admin = &service.admin;
+    made(admin, DRAWERS, json!({"label": "Screws"})).await;
+    let tin = |field: &str, value: Value| {
+        let mut tin = json!({"drawer": 1, "mark": "A", "lid": "screwed"});
+        tin[field] = value;
+        tin
+    };
+    for (field, value, status) in [
+        // Postgres means eternity by this one.
+        (
+            "stays_open",
+            json!("P178956970Y7M2147483647DT2562047788H54.775807S"),
+            422,
+        ),
+        ("opened", json!("23:59:60.5"), 422),
+        ("closed_at", json!("2026-11-30T23:59:60.5Z"), 400),
+        // Few bytes that a column writes out.
+        ("content", json!([1e308, 1e308, 1e308, 1e308, 1e308, 1e308, 1e308]), 422),
+        // Words are texts, and no objects.
+        ("lid", json!({"screwed": null}), 400),
+        ("lid", json!(7), 400),
+    ] {
+        let refused = admin.post(TINS, &tin(field, value)).await.problem(status);
+        assert_eq!(refused["field"], field, "{refused}");
+        if field == "lid" {
+            assert_eq!(refused["detail"], "lid must be one of screwed, pressed-on");
+        }
+    }
+    // Codes that look the same are one, or none.
+    for code in ["x\u{200b}", "e\u{301}", "\u{feff}x", "\u{202e}abc"] {
+        let colour = json!({"code": code, "name": "Red"});
+        let refused = admin.post(COLOURS, &colour).await.problem(422);
+        assert_eq!(refused["field"], "code", "{refused}");
+    }
+    for nobody in [Uuid::nil(), Uuid::max()] {
+        let path = format!("{TINS}/{nobody}/enter");
+        admin.post(&path, &tin("made", json!(1))).await.problem(400);
+    }
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repeats_and_what_cannot_be_read_take_no_number() {
+    let service = Service::of(context::alone()).await;
+    let admin = &service.admin;
+    let path = DRAWERS;
+    for _ in 0..3 {
+        let request = admin
+            .request(Method::POST, path)
+            .header("Idempotency-Key", "once")
+            .json(&json!({"label": "Screws"}));
+        let reply = admin.send(request).await;
+        assert_eq!(reply.headers["location"], format!("{DRAWERS}/1").as_str());
+    }
+    for unread in [
+        json!({}),
+        json!({"label": 7}),
+        json!({"label": "Nuts", "colours": "red"}),
+    ] {
+        admin.post(path, &unread).await.problem(400);
+    }
+    let (next, _) = made(admin, path, json!({"label": "Nuts"})).await;
+    assert_eq!(next, format!("{DRAWERS}/2"));
     service.end().await;
 }

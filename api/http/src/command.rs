@@ -166,7 +166,7 @@ async fn made(app: &App, by: &By, mut sent: Sent<'_>, headers: &HeaderMap, body:
     sent.come_in(app, by, &mut fields).await?;
     let envelope = sent.envelope(by, &fields);
     let making = async {
-        keyed::number(app, by.tenant, &sent, &mut fields).await?;
+        keyed::number(app, &envelope, &sent, &mut fields).await?;
         let parsed = sent.parse(&mut fields)?;
         // The one that it can be sent to, where what it says decides that.
         sent.stream = parsed.stream(by.tenant).unwrap_or(sent.stream);

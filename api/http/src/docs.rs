@@ -25,6 +25,8 @@ const SCRIPT: (&str, &str) = ("page.js", include_str!("docs/page.js"));
 /// What the page loads besides, out of the folder of this name in the archive of the program that draws it.
 const LOADED: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 const FOLDER: &str = "/dist/";
+/// They change with the program alone.
+const CACHED: &str = "public, max-age=3600";
 
 /// Unpacked for the first who asks; all answers share the bytes.
 static ASSETS: OnceCell<HashMap<&str, Bytes>> = OnceCell::const_new();
@@ -32,7 +34,7 @@ static ASSETS: OnceCell<HashMap<&str, Bytes>> = OnceCell::const_new();
 /// The page and its assets. It loads nothing from elsewhere and stands in no other page.
 pub fn docs() -> Router<App> {
     Router::new()
-        .route("/docs", get(async || Redirect::to("/docs/")))
+        .route("/docs", get(async || Redirect::to("docs/")))
         .route("/docs/", get(async || asset("page.html").await))
         .route("/docs/{name}", get(async |Path(name): Path<String>| asset(&name).await))
         .layer(middleware::map_response(alone))
@@ -49,7 +51,8 @@ async fn asset(name: &str) -> Result<Response, Problem> {
         Some((_, "js")) => "text/javascript; charset=utf-8",
         _ => "image/png",
     };
-    Ok(([(header::CONTENT_TYPE, content_type)], bytes).into_response())
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, CACHED)];
+    Ok((headers, bytes).into_response())
 }
 
 /// Every asset, by the name that it has behind `/docs/`.

@@ -197,6 +197,7 @@ impl Problem {
     /// With what is wrong with other fields of the same body.
     #[must_use]
     pub fn among(mut self, others: Vec<Misread>) -> Self {
+        const ONE_OF: &str = " must be one of ";
         let own = self.body.field.clone().unwrap_or_default();
         let told = std::mem::take(&mut self.body.problems);
         let mut problems = match told.is_empty() {
@@ -207,6 +208,16 @@ impl Problem {
             false => told,
         };
         for Misread { field, detail } in others {
+            // The form knows the words that may be there, where whoever read it only missed one.
+            if detail.contains(ONE_OF)
+                && !self.body.detail.contains(ONE_OF)
+                && self.body.field.as_deref() == Some(&field)
+            {
+                self.body.detail.clone_from(&detail);
+                if let Some(own) = problems.iter_mut().find(|told| told.field == field) {
+                    own.detail.clone_from(&detail);
+                }
+            }
             if problems.iter().all(|told| told.field != field) && problems.len() < PROBLEMS_MAX {
                 problems.push(OfField { field, detail });
             }

@@ -19,7 +19,7 @@ entry! {
         /// The telephone number.
         #[serde(default)]
         contact_phone: Option<String> = varchar(20).contact(),
-        /// The address of the website.
+        /// The address of the website, as somebody has typed it: whoever makes a link of it sees to what it begins with.
         #[serde(default)]
         website: Option<String> = varchar(255),
         /// Usual days from order to delivery.

@@ -65,6 +65,10 @@ fn fits(list: &Plain, field: &Field, value: &Value) -> Result<(), Unfit> {
         (Bound::Texts { items_max, chars_max }, Value::Texts(values)) => texts(values, items_max, chars_max),
         (Bound::Vector { dimensions }, Value::Vector(numbers)) => vector(numbers, dimensions),
         (Bound::Any, Value::Moment(moment)) => text::moment(*moment),
+        (Bound::Any, Value::Time(time)) => text::is_no_leap_second(*time),
+        (Bound::Any, Value::Interval(interval)) if !interval.is_kept() => Err(Unfit::Form(
+            "must be shorter than 10,000 years in its months, in its days and in its time",
+        )),
         (Bound::Any, Value::Date(date)) if !(1..=9_999).contains(&date.year()) => {
             Err(Unfit::Form("must lie in the years 1 to 9999"))
         }
@@ -86,6 +90,10 @@ fn addressed(list: &Plain, value: &str) -> Result<(), Unfit> {
     } else if value == "." || value == ".." {
         Err(Unfit::Form(
             "must not be dots alone: it is a key, and addresses take them for a way up",
+        ))
+    } else if text::is_mistakable(value) {
+        Err(Unfit::Form(
+            "must have no characters that do not show, and letters with their marks as one (NFC): it is a key, and must be told from others",
         ))
     } else if is_only && value.parse::<Uuid>().is_ok() {
         Err(Unfit::Form(
@@ -161,7 +169,7 @@ pub fn stays<K: PlainEntry>(entry: &K, now: &K) -> Result<(), (&'static str, Str
         if (field.spec.stays || K::LIST.is_key(field)) && is_said && now != next {
             let noun = K::LIST.noun;
             let told = format!(
-                "{} stays {}; strike this {noun} and enter another",
+                "{} stays {}; enter another {noun} instead of changing this one",
                 field.name,
                 match now {
                     Value::Null => "empty".to_owned(),

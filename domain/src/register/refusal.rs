@@ -22,8 +22,15 @@ pub enum Refusal {
     NoContacts { noun: &'static str },
     #[error("there is one {noun} per tenant and its id is {id}; send the command there")]
     OnePerTenant { noun: &'static str, id: Uuid },
-    #[error("this {noun} belongs to department {department} and cannot move; strike it and enter another one")]
-    Moves { noun: &'static str, department: Uuid },
+    #[error(
+        "this {noun} belongs to department {department} and cannot move; enter another one for the other department"
+    )]
+    Moves {
+        noun: &'static str,
+        department: Uuid,
+        /// The field that names the department, where there is one.
+        field: Option<&'static str>,
+    },
     #[error("{field} {unfit}")]
     Unfit { field: &'static str, unfit: Unfit },
     #[error("{}", .0.detail)]
@@ -76,6 +83,7 @@ impl Refuse for Refusal {
         match self {
             Self::Unfit { field, .. } | Self::Reference { field, .. } => Some((*field).to_owned()),
             Self::Misread(misread) => Some(misread.field.clone()),
+            Self::Moves { field, .. } => field.map(str::to_owned),
             Self::Several { first, .. } => first.field(),
             Self::NotEntered { .. }
             | Self::AlreadyEntered { .. }
@@ -83,8 +91,7 @@ impl Refuse for Refusal {
             | Self::NoContacts { .. }
             | Self::OnePerTenant { .. }
             | Self::Elsewhere { .. }
-            | Self::Numbered { .. }
-            | Self::Moves { .. } => None,
+            | Self::Numbered { .. } => None,
         }
     }
     fn others(&self) -> Vec<Misread> {

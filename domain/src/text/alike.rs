@@ -14,6 +14,14 @@ pub fn alike(text: &str) -> String {
     words.join(" ")
 }
 
+/// Whether two such texts could look the same and be different ones: it has characters that do not show, or is not composed.
+#[must_use]
+pub fn is_mistakable(text: &str) -> bool {
+    // Words of some languages are written with these two.
+    let is_joiner = |c: char| matches!(c, '\u{200c}' | '\u{200d}');
+    !text.chars().all(|c| shows(c) || is_joiner(c)) || !unicode_normalization::is_nfc(text)
+}
+
 /// Whether a character can be seen, if only as a blank.
 pub(super) fn shows(c: char) -> bool {
     !is_format(c) && !is_one_of(c, &BLANK)

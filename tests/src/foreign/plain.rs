@@ -31,9 +31,9 @@ struct Made {
 
 impl Samples {
     /// Enters two of each kind, parents before what refers to them.
-    pub async fn made(service: &Service, kinds: &'static [Aggregate]) -> Self {
+    pub async fn made(service: &Service, kinds: impl Iterator<Item = &'static Aggregate>) -> Self {
         let mut samples = Self::default();
-        for (kind, list) in kinds.iter().filter_map(|kind| Some((kind, kind.plain?))) {
+        for (kind, list) in kinds.filter_map(|kind| Some((kind, kind.plain?))) {
             let mut keys = Vec::new();
             let mut streams = Vec::new();
             for n in [1, 2] {
@@ -118,6 +118,11 @@ impl Samples {
             ("post", [_, _]) => sent(&made.keys[1], json!({}), Reach::Tenant, [200, 404, 403]),
             _ => None,
         }
+    }
+
+    /// Whether the rows of this table are samples.
+    pub fn are_in(&self, table: &str) -> bool {
+        self.made.values().any(|made| made.list.table == table)
     }
 
     /// The streams of the samples, which nobody outside the tenant may see.

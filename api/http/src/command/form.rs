@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use chrono::{DateTime, NaiveDate};
 use domain::misread::Misread;
-use domain::{Aggregate, Class};
+use domain::{Aggregate, Class, text};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::paths::LocationSegment;
 use jsonschema::{ValidationError, Validator};
@@ -25,6 +25,47 @@ pub fn complete(problem: Problem, aggregate: &'static Aggregate, command: &str, 
     match problem.body()["field"].as_str() {
         Some(_) if is_of_a_field => problem.among(problems(aggregate, command, fields)),
         _ => problem,
+    }
+}
+
+/// Refuses what is read although the document has no such thing: an object in the place of a word, since serde reads
+/// `{"refuse": null}` as `refuse`, and leap seconds, which chrono reads and no column keeps.
+///
+/// # Errors
+/// The first of them.
+pub fn is_as_documented(aggregate: &'static Aggregate, command: &str, fields: &Value) -> Result<(), Misread> {
+    let mut places = Vec::new();
+    doubtful("", fields, &mut places);
+    if places.is_empty() {
+        return Ok(());
+    }
+    let mut problems = problems(aggregate, command, fields).into_iter();
+    match problems.find(|problem| places.contains(&problem.field)) {
+        Some(problem) => Err(problem),
+        None => Ok(()),
+    }
+}
+
+/// The paths below this one of objects that have null alone, and of texts that may be times with such a second.
+fn doubtful(at: &str, value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if !at.is_empty() && fields.len() == 1 && fields.values().all(Value::is_null) {
+                found.push(at.to_owned());
+            }
+            for (name, value) in fields {
+                if !value.is_null() {
+                    doubtful(&below(at, name), value, found);
+                }
+            }
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                doubtful(&format!("{at}[{index}]"), value, found);
+            }
+        }
+        Value::String(text) if text.contains(":60") => found.push(at.to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -95,7 +136,13 @@ fn add(error: &ValidationError<'_>, found: &mut Vec<Misread>) {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             match meant(error, context) {
                 Some(errors) => errors.iter().for_each(|error| add(error, found)),
-                None => tell(path, "has none of the forms that it may have".to_owned()),
+                None => tell(
+                    path,
+                    match words(context) {
+                        Some(words) => one_of(&words),
+                        None => "has none of the forms that it may have".to_owned(),
+                    },
+                ),
             }
         }
         kind => {
@@ -117,7 +164,7 @@ fn said(kind: &ValidationErrorKind, value: &Value) -> Option<String> {
                 .flatten()
                 .filter_map(Value::as_str)
                 .collect();
-            format!("must be one of {}", words.join(", "))
+            one_of(&words)
         }
         ValidationErrorKind::Constant { expected_value } => match expected_value.as_str() {
             Some(word) => format!("must be {word}"),
@@ -142,12 +189,38 @@ fn said(kind: &ValidationErrorKind, value: &Value) -> Option<String> {
     })
 }
 
+/// What is said of a word that is none of these.
+fn one_of(words: &[&str]) -> String {
+    format!("must be one of {}", words.join(", "))
+}
+
+/// The words that a value may be, if it may be nothing but one of them, or null.
+fn words<'a>(forms: &'a [Vec<ValidationError<'static>>]) -> Option<Vec<&'a str>> {
+    let mut words = Vec::new();
+    for form in forms {
+        for error in form {
+            match error.kind() {
+                ValidationErrorKind::Constant { expected_value } => words.push(expected_value.as_str()?),
+                ValidationErrorKind::Enum { options } => {
+                    words.extend(options.as_array()?.iter().filter_map(Value::as_str));
+                }
+                ValidationErrorKind::Type { .. } => {}
+                _ => return None,
+            }
+        }
+    }
+    (!words.is_empty()).then_some(words)
+}
+
 /// What is wrong with a text that has a format; formats are read here more generously than schemas have them.
-fn misformed(format: &str, text: &str) -> Option<String> {
+fn misformed(format: &str, sent: &str) -> Option<String> {
     let (is_read, wanted) = match format {
-        "uuid" => (text.parse::<Uuid>().is_ok(), domain::misread::UUID),
-        "date-time" => (DateTime::parse_from_rfc3339(text).is_ok(), domain::misread::TIME),
-        "date" => (text.parse::<NaiveDate>().is_ok(), domain::misread::DATE),
+        "uuid" => (sent.parse::<Uuid>().is_ok(), domain::misread::UUID),
+        "date-time" => match DateTime::parse_from_rfc3339(sent) {
+            Ok(at) if text::is_no_leap_second(at.time()).is_err() => return Some(text::LEAP_SECOND.to_owned()),
+            read => (read.is_ok(), domain::misread::TIME),
+        },
+        "date" => (sent.parse::<NaiveDate>().is_ok(), domain::misread::DATE),
         _ => return None,
     };
     (!is_read).then(|| format!("must be {wanted}"))

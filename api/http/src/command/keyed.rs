@@ -1,5 +1,6 @@
 //! Kinds of reference data whose key is a number or a code, and not the id of their stream.
 
+use book::Envelope;
 use domain::Aggregate;
 use domain::entry::{Key, Plain, Value as Cell};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,7 +24,11 @@ pub fn is_keyed(plain: &Plain) -> bool {
 /// # Errors
 /// 400, which says how the key is written.
 pub fn stream(aggregate: &Aggregate, tenant: Uuid, id: &str) -> Result<Uuid, Problem> {
-    aggregate.stream_at(tenant, id).ok_or_else(|| {
+    // Nobody's ids: clients send them that have not set theirs, and whoever took one would have it in every tenant.
+    let named = aggregate
+        .stream_at(tenant, id)
+        .filter(|stream| !stream.is_nil() && !stream.is_max());
+    named.ok_or_else(|| {
         let keyed = aggregate.plain.filter(|plain| is_keyed(plain));
         let wanted = match keyed {
             None => domain::misread::UUID.to_owned(),
@@ -55,15 +60,21 @@ pub fn has_no_number(aggregate: &Aggregate, fields: &Value) -> Result<(), Proble
 ///
 /// # Errors
 /// The database's error.
-pub async fn number(app: &App, tenant: Uuid, sent: &Sent<'_>, fields: &mut Value) -> Result<(), Problem> {
-    let kind = sent.aggregate.aggregate_type;
-    let (Some(Key::Number(number)), Value::Object(fields)) = (sent.aggregate.plain.map(|plain| plain.key), fields)
-    else {
+pub async fn number(app: &App, envelope: &Envelope, sent: &Sent<'_>, fields: &mut Value) -> Result<(), Problem> {
+    let (tenant, kind) = (envelope.tenant, sent.aggregate.aggregate_type);
+    let Some(Key::Number(number)) = sent.aggregate.plain.map(|plain| plain.key) else {
         return Ok(());
     };
-    let drawn = match sent.headers.is_dry_run {
-        true => app.book.next_number(tenant, kind).await?,
-        false => app.book.draw_number(tenant, kind).await?,
+    // What cannot be read takes no number, and neither does what was done already and is answered once more.
+    sent.parse(fields)?;
+    let is_repeat = sent.headers.key.is_some() && app.book.has_receipt(envelope.command_id).await?;
+    let drawn = if sent.headers.is_dry_run || is_repeat {
+        app.book.next_number(tenant, kind).await?
+    } else {
+        app.book.draw_number(tenant, kind).await?
+    };
+    let Value::Object(fields) = fields else {
+        return Ok(());
     };
     fields.insert(number.to_owned(), drawn.into());
     Ok(())

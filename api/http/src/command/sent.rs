@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::headers::CommandHeaders;
 use super::measured::{Measured, Outcome};
-use super::{Received, Would, answer, permitted};
+use super::{Received, Would, answer, form, permitted};
 use crate::app::App;
 use crate::audit;
 use crate::auth::{By, Principal};
@@ -343,7 +343,9 @@ impl Sent<'_> {
     /// 400, naming the field.
     pub fn parse(&self, fields: &mut Value) -> Result<AnyCommand, Problem> {
         let parsed = self.aggregate.parse(self.command, fields);
-        parsed.map_err(|unparsed| Misread::of(&unparsed, self.command).into())
+        let parsed = parsed.map_err(|unparsed| Misread::of(&unparsed, self.command))?;
+        form::is_as_documented(self.aggregate, self.command, fields)?;
+        Ok(parsed)
     }
 
     /// As [`Sent::problem`]. A sender whom the decision does not know as entitled may not learn that the stream is

@@ -2,7 +2,8 @@
 window.addEventListener("load", () => {
   SwaggerUIBundle({
     dom_id: "#page",
-    url: "/v1/openapi.json",
+    // Relative: a proxy may serve all of it below a path of its own.
+    url: "../v1/openapi.json",
     deepLinking: true,
     // It would ask a service elsewhere.
     validatorUrl: "none",

@@ -70,6 +70,8 @@ pub(crate) fn story() -> History {
     chronicle.send::<SignIns>(BEN, json!({"record": {}}));
     stock::noted_for_years(&mut chronicle);
     codes_of_before(&mut chronicle);
+    // Those of which nothing is told above.
+    chronicle.plain_kinds(&crate::CONTEXT);
     chronicle.ended()
 }
 

@@ -55,6 +55,7 @@ fn a_location_stays_with_its_department_also_when_it_is_struck_and_entered_again
     let moves = Refusal::Moves {
         noun: "location",
         department: GARAGES,
+        field: Some("dept_id"),
     };
     past(vec![Change::Entered(depot())])
         .when(Command::Amend(moved.clone().into()))

@@ -47,7 +47,7 @@ fn a_variant_stays_with_its_part() {
         part_id: OTHER,
         ..variant()
     };
-    let detail = format!("part_id stays {PART}; strike this part variant and enter another");
+    let detail = format!("part_id stays {PART}; enter another part variant instead of changing this one");
     let facts = || known().with(OTHER, Register::Entered(part()));
     for (past, command) in [
         (vec![Change::Entered(variant())], Command::Amend(moved().into())),

@@ -40,5 +40,7 @@ pub(super) fn story() -> History {
     archives::archived(&mut chronicle, errors, escalated, heartbeat);
     escalations::unseen_still(&mut chronicle);
     people::closing(&mut chronicle);
+    // Those of which nothing is told above.
+    chronicle.plain_kinds(&CONTEXT);
     chronicle.ended()
 }

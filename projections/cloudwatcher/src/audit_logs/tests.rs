@@ -2,26 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloudwatcher::approval::Approval;
-use cloudwatcher::approval_policy::ApprovalPolicy;
-use cloudwatcher::delegation::Delegations;
-use cloudwatcher::device_connection::DeviceConnection;
-use cloudwatcher::device_policy::DevicePolicy;
-use cloudwatcher::inventory::Inventory;
-use cloudwatcher::location::Location;
-use cloudwatcher::order::Order;
-use cloudwatcher::part::Part;
-use cloudwatcher::part_supplier::PartSupplier;
-use cloudwatcher::part_variant::PartVariant;
-use cloudwatcher::request::DeviceRequest;
-use cloudwatcher::stock_policy::StockPolicy;
-use cloudwatcher::supplier::Supplier;
-use domain::register::Register;
-use domain::{AnyEvent, Decider, Recorded, event};
-use identity::department::Department;
-use identity::role::Role;
-use identity::sign_in::SignIns;
-use identity::user::User;
+use domain::{AnyEvent, Recorded};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -51,39 +32,13 @@ fn rows(events: &[Recorded<AnyEvent>]) -> Vec<Map<String, Value>> {
 /// The event as it reads once the keys of the people in it are destroyed, and which fields were theirs.
 type Erased = (Recorded<AnyEvent>, Vec<&'static str>);
 
-/// `None` for an event of another kind.
-type EraseAs = fn(&Recorded<AnyEvent>) -> Option<Erased>;
-
-/// Every kind of stream that the context reads.
-const KINDS: [EraseAs; 18] = [
-    erased_as::<User>,
-    erased_as::<SignIns>,
-    erased_as::<Role>,
-    erased_as::<Register<Department>>,
-    erased_as::<Register<Supplier>>,
-    erased_as::<Register<Part>>,
-    erased_as::<Register<PartVariant>>,
-    erased_as::<Register<PartSupplier>>,
-    erased_as::<Register<Location>>,
-    erased_as::<Inventory>,
-    erased_as::<DeviceRequest>,
-    erased_as::<DeviceConnection>,
-    erased_as::<Order>,
-    erased_as::<Approval>,
-    erased_as::<Delegations>,
-    erased_as::<Register<ApprovalPolicy>>,
-    erased_as::<Register<DevicePolicy>>,
-    erased_as::<Register<StockPolicy>>,
-];
-
 fn erased(recorded: &Recorded<AnyEvent>) -> Erased {
-    let of_its_kind = KINDS.iter().find_map(|erased_as| erased_as(recorded));
-    of_its_kind.unwrap_or_else(|| panic!("{} is missing in the list of kinds", recorded.aggregate_type))
-}
-
-fn erased_as<D: Decider>(recorded: &Recorded<AnyEvent>) -> Option<Erased> {
-    let event = recorded.of::<D>()?;
-    let mut payload: Map<String, Value> = serde_json::from_str(&event::encode(event).unwrap()).unwrap();
+    let kind = CONTEXT
+        .reads
+        .iter()
+        .find(|kind| kind.aggregate_type == recorded.aggregate_type);
+    let payload = kind.unwrap().encode(&recorded.event).unwrap().unwrap();
+    let mut payload: Map<String, Value> = serde_json::from_str(&payload).unwrap();
     let fields = recorded.event.sealed(recorded.stream);
     let fields: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
     for field in &fields {
@@ -91,7 +46,7 @@ fn erased_as<D: Decider>(recorded: &Recorded<AnyEvent>) -> Option<Erased> {
     }
     let erased = recorded.clone().map(|_| Value::Object(payload).to_string());
     let event = CONTEXT.decode(&erased).unwrap().unwrap();
-    Some((recorded.clone().map(|_| event), fields))
+    (recorded.clone().map(|_| event), fields)
 }
 
 #[test]
