@@ -84,6 +84,11 @@ secrets() {
     secret seal_key "$1" "$(random 32)"
     {
         echo "# What the two servers are told, for: docker compose --env-file $1/servers.env --profile all up"
+        # Where compose finds the files: from the folder of its own file, unless the path is whole.
+        case $1 in
+            /* | ./* | ../*) echo "DAYBOOK_SECRETS=$1" ;;
+            *) echo "DAYBOOK_SECRETS=./$1" ;;
+        esac
         echo "DAYBOOK_POSTGRES_PASSWORD=$postgres"
         echo "DAYBOOK_NATS_PASSWORD=$nats"
         echo "DAYBOOK_NATS_DEMO_PASSWORD=d$(random 24)"

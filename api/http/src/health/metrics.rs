@@ -43,7 +43,8 @@ pub fn record_metrics(contexts: &Contexts) {
     for metric in contexts.metrics() {
         metric.describe();
     }
-    metrics::gauge!("daybook_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let migrations = book::MIGRATOR.iter().count().to_string();
+    metrics::gauge!("daybook_build_info", "version" => env!("CARGO_PKG_VERSION"), "migrations" => migrations).set(1.0);
 }
 
 /// Folds what was measured into the histograms now and then, until `stop`: without it, measurements
