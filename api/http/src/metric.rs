@@ -161,7 +161,7 @@ listed! {
         "Seals that were made.";
 
     // The process.
-    Gauge "daybook_build_info" ["version", "migrations"]
+    Gauge "daybook_build_info" ["version" "migrations"]
         "1, with the version of this program and how many migrations it knows, which tells builds of one version apart.";
     Gauge "daybook_ready" []
         "1 while /health/ready of this process says 200, 0 while it says 503.";
