@@ -186,8 +186,9 @@ impl<K: JsonSchema + 'static> JsonSchema for Amendment<K> {
 
 fn may_be_null(property: &mut Value) {
     let Value::Object(said) = property else { return };
-    if let Some(Value::Array(words)) = said.get_mut("enum") {
-        words.push(Value::Null);
+    match said.get_mut("enum") {
+        Some(Value::Array(words)) if !words.contains(&Value::Null) => words.push(Value::Null),
+        Some(_) | None => {}
     }
     for forms in ["oneOf", "anyOf"] {
         let null = json!({ "type": "null" });
