@@ -16,7 +16,8 @@ const OF_TARGETS: [&str; 2] = ["instance", "job"];
 /// What the collector itself measures.
 const OF_COLLECTOR: [&str; 1] = ["up"];
 /// Words of the query language that look like names of metrics.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
+    "absent",
     "and",
     "avg",
     "by",
