@@ -19,7 +19,7 @@ use tracing::error;
 
 pub use kinds::*;
 
-use crate::command::form::PROBLEMS_MAX;
+use crate::command::form::{ONE_OF, PROBLEMS_MAX};
 
 /// How long a client waits before it tries again, when Daybook cannot tell better, in seconds.
 const RETRY_SECONDS: u64 = 1;
@@ -197,7 +197,8 @@ impl Problem {
     /// With what is wrong with other fields of the same body.
     #[must_use]
     pub fn among(mut self, others: Vec<Misread>) -> Self {
-        const ONE_OF: &str = " must be one of ";
+        // What is said of it by whoever does not know them.
+        const VAGUE: &str = "must be one of its words";
         let own = self.body.field.clone().unwrap_or_default();
         let told = std::mem::take(&mut self.body.problems);
         let mut problems = match told.is_empty() {
@@ -209,10 +210,8 @@ impl Problem {
         };
         for Misread { field, detail } in others {
             // The form knows the words that may be there, where whoever read it only missed one.
-            if detail.contains(ONE_OF)
-                && !self.body.detail.contains(ONE_OF)
-                && self.body.field.as_deref() == Some(&field)
-            {
+            let is_vague = !self.body.detail.contains(ONE_OF) || self.body.detail.contains(VAGUE);
+            if is_vague && detail.contains(ONE_OF) && self.body.field.as_deref() == Some(&field) {
                 self.body.detail.clone_from(&detail);
                 if let Some(own) = problems.iter_mut().find(|told| told.field == field) {
                     own.detail.clone_from(&detail);

@@ -16,6 +16,8 @@ use uuid::Uuid;
 use crate::openapi::commands;
 use crate::problem::{self, Problem};
 
+/// How what is said of a word begins that is none of those that may be there.
+pub const ONE_OF: &str = "must be one of ";
 /// How many problems of one body are told.
 pub const PROBLEMS_MAX: usize = 50;
 
@@ -114,13 +116,13 @@ fn form(aggregate: &'static Aggregate, command: &str) -> Option<Arc<Validator>> 
 fn add(error: &ValidationError<'_>, found: &mut Vec<Misread>) {
     let path = path(error);
     let mut tell = |field: String, said: String| {
-        let is_told = found.iter().any(|told: &Misread| told.field == field);
-        if !is_told && found.len() < PROBLEMS_MAX {
-            let subject = if field.is_empty() { "what was sent" } else { &field };
-            found.push(Misread {
-                detail: format!("{subject} {said}"),
-                field,
-            });
+        let subject = if field.is_empty() { "what was sent" } else { &field };
+        let detail = format!("{subject} {said}");
+        match found.iter_mut().find(|told: &&mut Misread| told.field == field) {
+            // The words say more than that it is to be one.
+            Some(told) if said.starts_with(ONE_OF) => told.detail = detail,
+            None if found.len() < PROBLEMS_MAX => found.push(Misread { field, detail }),
+            Some(_) | None => {}
         }
     };
     match error.kind() {
@@ -196,7 +198,7 @@ fn said(kind: &ValidationErrorKind, value: &Value) -> Option<String> {
 
 /// What is said of a word that is none of these.
 fn one_of(words: &[&str]) -> String {
-    format!("must be one of {}", words.join(", "))
+    format!("{ONE_OF}{}", words.join(", "))
 }
 
 /// The words that a value may be, if it may be nothing but one of them, or null.
