@@ -118,10 +118,11 @@ fn add(error: &ValidationError<'_>, found: &mut Vec<Misread>) {
     let mut tell = |field: String, said: String| {
         let subject = if field.is_empty() { "what was sent" } else { &field };
         let detail = format!("{subject} {said}");
+        let has_room = found.len() < PROBLEMS_MAX;
         match found.iter_mut().find(|told: &&mut Misread| told.field == field) {
             // The words say more than that it is to be one.
             Some(told) if said.starts_with(ONE_OF) => told.detail = detail,
-            None if found.len() < PROBLEMS_MAX => found.push(Misread { field, detail }),
+            None if has_room => found.push(Misread { field, detail }),
             Some(_) | None => {}
         }
     };
