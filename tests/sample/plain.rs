@@ -353,6 +353,9 @@ async fn what_no_column_holds_as_it_was_said_is_refused_by_its_field() {
             assert_eq!(refused["detail"], "lid must be one of screwed, pressed-on");
         }
     }
+    // What somebody says in a form of their own is no time of ours.
+    let free = tin("content", json!({"at": "2026-11-30T23:59:60Z", "of": {"a": null}}));
+    made(admin, TINS, free).await;
     // Codes that look the same are one, or none.
     for code in ["x\u{200b}", "e\u{301}", "\u{feff}x", "\u{202e}abc"] {
         let colour = json!({"code": code, "name": "Red"});

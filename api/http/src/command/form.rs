@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use chrono::{DateTime, FixedOffset, NaiveDate};
+use chrono::{DateTime, NaiveDate};
 use domain::misread::Misread;
 use domain::{Aggregate, Class, text};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -37,7 +37,7 @@ pub fn complete(problem: Problem, aggregate: &'static Aggregate, command: &str, 
 /// The first of them.
 pub fn is_as_documented(aggregate: &'static Aggregate, command: &str, fields: &Value) -> Result<(), Misread> {
     let mut places = Vec::new();
-    doubtful("", fields, &mut places)?;
+    doubtful("", fields, &mut places);
     if places.is_empty() {
         return Ok(());
     }
@@ -48,32 +48,25 @@ pub fn is_as_documented(aggregate: &'static Aggregate, command: &str, fields: &V
     }
 }
 
-/// Finds the paths below this one of objects that have null alone.
-fn doubtful(at: &str, value: &Value, found: &mut Vec<String>) -> Result<(), Misread> {
+/// The paths below this one of objects that have null alone, and of texts that may be such times.
+fn doubtful(at: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             if !at.is_empty() && fields.len() == 1 && fields.values().all(Value::is_null) {
                 found.push(at.to_owned());
             }
-            let mut fields = fields.iter().filter(|(_, value)| !value.is_null());
-            fields.try_for_each(|(name, value)| doubtful(&below(at, name), value, found))
+            for (name, value) in fields {
+                doubtful(&below(at, name), value, found);
+            }
         }
         Value::Array(values) => {
-            let mut values = values.iter().enumerate();
-            values.try_for_each(|(index, value)| doubtful(&format!("{at}[{index}]"), value, found))
+            for (index, value) in values.iter().enumerate() {
+                doubtful(&format!("{at}[{index}]"), value, found);
+            }
         }
-        Value::String(text) if is_leap_second(text) => Err(Misread {
-            field: at.to_owned(),
-            detail: format!("{at} {}", text::LEAP_SECOND),
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        Value::String(text) if text.contains(":60") => found.push(at.to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// Whether it is a time with the 60th second of a minute, and nothing else.
-fn is_leap_second(text: &str) -> bool {
-    let is_leap = |at: DateTime<FixedOffset>| text::is_no_leap_second(at.time()).is_err();
-    text.contains(":60") && DateTime::parse_from_rfc3339(text).is_ok_and(is_leap)
 }
 
 /// What is wrong with these fields, one problem for each field, in no order that matters.
@@ -102,7 +95,10 @@ fn form(aggregate: &'static Aggregate, command: &str) -> Option<Arc<Validator>> 
         return Some(form.clone());
     }
     let schema = commands::form(aggregate, command)?;
-    let made = jsonschema::options().should_validate_formats(true).build(&schema);
+    let made = jsonschema::options()
+        .should_validate_formats(true)
+        .with_format("date-time", |text: &str| misformed("date-time", text).is_none())
+        .build(&schema);
     let form = made
         .inspect_err(|error| tracing::warn!(%error, name, "a schema is none"))
         .ok()?;
@@ -221,11 +217,14 @@ fn words<'a>(forms: &'a [Vec<ValidationError<'static>>]) -> Option<Vec<&'a str>>
 }
 
 /// What is wrong with a text that has a format; formats are read here more generously than schemas have them.
-fn misformed(format: &str, text: &str) -> Option<String> {
+fn misformed(format: &str, sent: &str) -> Option<String> {
     let (is_read, wanted) = match format {
-        "uuid" => (text.parse::<Uuid>().is_ok(), domain::misread::UUID),
-        "date-time" => (DateTime::parse_from_rfc3339(text).is_ok(), domain::misread::TIME),
-        "date" => (text.parse::<NaiveDate>().is_ok(), domain::misread::DATE),
+        "uuid" => (sent.parse::<Uuid>().is_ok(), domain::misread::UUID),
+        "date-time" => match DateTime::parse_from_rfc3339(sent) {
+            Ok(at) if text::is_no_leap_second(at.time()).is_err() => return Some(text::LEAP_SECOND.to_owned()),
+            read => (read.is_ok(), domain::misread::TIME),
+        },
+        "date" => (sent.parse::<NaiveDate>().is_ok(), domain::misread::DATE),
         _ => return None,
     };
     (!is_read).then(|| format!("must be {wanted}"))
