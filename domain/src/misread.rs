@@ -14,6 +14,9 @@ pub const TIME: &str = "a time such as 2026-01-31T08:00:00Z";
 /// How a date is written.
 pub const DATE: &str = "a date such as 2026-01-31";
 
+/// What is said of a word by whoever does not know those that may be there.
+pub const A_WORD: &str = "one of its words or forms";
+
 /// Fields of one body that are mended before it is given up; each takes another reading of all of it.
 const WHOLE_FIELDS_MAX: usize = 16;
 /// From here on floats are not each of one whole number any more: 2 to the power of 53.
@@ -205,7 +208,7 @@ fn must_be(expected: &str) -> String {
     } else if begins(&["a sequence", "sequence", "an array", "a tuple", "tuple"]) {
         "a list"
     } else if expected == "string or map" {
-        "one of its words or forms"
+        A_WORD
     } else if begins(&["f32", "f64"]) {
         "a number"
     } else if begins(&["a boolean"]) {

@@ -240,7 +240,7 @@ fn fits_json(value: &Value, max: usize) -> Result<(), Unfit> {
     if canonical::contains_nul(value) {
         return Err(Unfit::Nul);
     }
-    let bytes = canonical::text(value).len().saturating_add(zeros(value));
+    let bytes = canonical::text(value).len().saturating_add(written_out(value));
     if bytes > max {
         Err(Unfit::TooLarge { bytes, max })
     } else {
@@ -249,10 +249,10 @@ fn fits_json(value: &Value, max: usize) -> Result<(), Unfit> {
 }
 
 /// The digits that a column writes out of numbers with exponents: of 1e308 they are 308.
-fn zeros(value: &Value) -> usize {
+fn written_out(value: &Value) -> usize {
     match value {
-        Value::Array(values) => values.iter().map(zeros).sum(),
-        Value::Object(fields) => fields.values().map(zeros).sum(),
+        Value::Array(values) => values.iter().map(written_out).sum(),
+        Value::Object(fields) => fields.values().map(written_out).sum(),
         Value::Number(number) if number.is_f64() => {
             let text = number.to_string();
             let exponent = text

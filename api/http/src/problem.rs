@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Class;
-use domain::misread::Misread;
+use domain::misread::{self, Misread};
 use serde::{Serialize, Serializer};
 use tracing::error;
 
@@ -197,8 +197,6 @@ impl Problem {
     /// With what is wrong with other fields of the same body.
     #[must_use]
     pub fn among(mut self, others: Vec<Misread>) -> Self {
-        // What is said of it by whoever does not know them.
-        const VAGUE: &str = "must be one of its words";
         let own = self.body.field.clone().unwrap_or_default();
         let told = std::mem::take(&mut self.body.problems);
         let mut problems = match told.is_empty() {
@@ -210,7 +208,7 @@ impl Problem {
         };
         for Misread { field, detail } in others {
             // The form knows the words that may be there, where whoever read it only missed one.
-            let is_vague = !self.body.detail.contains(ONE_OF) || self.body.detail.contains(VAGUE);
+            let is_vague = !self.body.detail.contains(ONE_OF) || self.body.detail.contains(misread::A_WORD);
             if is_vague && detail.contains(ONE_OF) && self.body.field.as_deref() == Some(&field) {
                 self.body.detail.clone_from(&detail);
                 if let Some(own) = problems.iter_mut().find(|told| told.field == field) {

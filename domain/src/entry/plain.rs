@@ -112,14 +112,14 @@ impl Plain {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Whether the field is of the key, which never changes.
+    /// The field that names the department which an entry belongs to, if entries belong to any.
     #[must_use]
     pub fn home_field(&self) -> Option<&'static str> {
         let home = self.fields.iter().find(|field| field.spec.is_home);
         home.map(|field| field.name)
     }
 
-    /// Whether the field is one of the key's.
+    /// Whether the field is of the key, which never changes.
     #[must_use]
     pub fn is_key(&self, field: &Field) -> bool {
         self.key_fields().any(|key| key.name == field.name)
